@@ -1,0 +1,537 @@
+// Package config reads what a person can set: environment variables and
+// config.toml, checked whole before anything is opened. It never writes, never
+// falls back to a default for a value it cannot use, and holds no secret.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Config is everything that can be set, checked.
+type Config struct {
+	Places Places
+
+	Store        string // auto, keychain, file
+	Port         int
+	LoginTimeout time.Duration
+	RefreshSkew  time.Duration
+	LogLevel     string
+	Mirror       bool
+	TokenForm    bool // token calls as forms instead of JSON
+
+	ClientID       string
+	AuthURL        string
+	ConsoleAuthURL string
+	TokenURL       string
+	RevokeURL      string
+	Issuer         string
+	RedirectURI    string // the paste page
+	Scopes         []string
+	APIURL         string
+
+	RefreshWith    string // direct, claude
+	RefreshModel   string
+	RefreshTimeout time.Duration
+
+	// Lookup answers for the variables that are Claude Code's own, where unset and
+	// empty differ: the environment first, then config.toml.
+	Lookup func(name string) (string, bool)
+
+	// Origin tells for each setting where its value comes from.
+	Origin map[string]Origin
+}
+
+// Origin is where a value comes from: "default", "environment" or the path of
+// config.toml.
+type Origin struct{ Value, From string }
+
+// Places are the files and folders of one installation.
+type Places struct {
+	ConfigFile  string
+	Credentials string // the file store
+	State       string // folder
+	Log         string
+}
+
+// Error is an unusable setting. It ends the program with exit code 2.
+type Error struct{ Name, Reason, Hint string }
+
+func (e *Error) Error() string { return e.Name + ": " + e.Reason }
+
+// DefaultScopes is what a sign-in asks for when nothing else is set. Claude Code
+// needs user:inference; identity and plan need user:profile.
+const DefaultScopes = "org:create_api_key user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload"
+
+// setting is one variable, its key in config.toml and how its text is taken over.
+type setting struct {
+	variable string
+	aliases  []string // other variables for the same setting
+	standard string
+	take     func(c *Config, text string) error
+}
+
+// Key is the setting's name in config.toml: the variable in lower case without
+// what says whose it is. The whole variable's name is understood as well.
+func (s setting) key() string { return keyOf(s.variable) }
+
+func keyOf(variable string) string {
+	key := strings.ToLower(variable)
+	for _, prefix := range []string{"keytender_", "anthropic_", "claude_code_auth_"} {
+		key = strings.TrimPrefix(key, prefix)
+	}
+	return key
+}
+
+var settings = []setting{
+	{"KEYTENDER_STORE", nil, "auto", oneOf(func(c *Config) *string { return &c.Store }, "auto", "keychain", "file")},
+	{"KEYTENDER_PORT", nil, "8765", takePort},
+	{"KEYTENDER_LOGIN_TIMEOUT", nil, "5m", duration(func(c *Config) *time.Duration { return &c.LoginTimeout }, 100*time.Millisecond, 24*time.Hour)},
+	{"KEYTENDER_REFRESH_SKEW", []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS"}, "60s", duration(func(c *Config) *time.Duration { return &c.RefreshSkew }, 0, time.Hour)},
+	{"KEYTENDER_LOG", nil, "info", oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
+	{"KEYTENDER_MIRROR", nil, "true", boolean(func(c *Config) *bool { return &c.Mirror })},
+	{"KEYTENDER_TOKEN_ENCODING", nil, "json", takeEncoding},
+	{"KEYTENDER_REFRESH_WITH", nil, "direct", oneOf(func(c *Config) *string { return &c.RefreshWith }, "direct", "claude")},
+	{"ANTHROPIC_CLIENT_ID", nil, "9d1c250a-e61b-44d9-88ed-5944d1962f5e", takeClientID},
+	{"ANTHROPIC_AUTH_URL", nil, "https://claude.com/cai/oauth/authorize", endpoint(func(c *Config) *string { return &c.AuthURL })},
+	{"KEYTENDER_CONSOLE_AUTH_URL", nil, "https://platform.claude.com/oauth/authorize", endpoint(func(c *Config) *string { return &c.ConsoleAuthURL })},
+	{"ANTHROPIC_TOKEN_URL", nil, "https://platform.claude.com/v1/oauth/token", endpoint(func(c *Config) *string { return &c.TokenURL })},
+	{"KEYTENDER_ISSUER", nil, "", func(c *Config, text string) error {
+		if text == "" {
+			return nil
+		}
+		return endpoint(func(c *Config) *string { return &c.Issuer })(c, text)
+	}},
+	{"ANTHROPIC_REDIRECT_URI", nil, "https://platform.claude.com/oauth/code/callback", endpoint(func(c *Config) *string { return &c.RedirectURI })},
+	{"ANTHROPIC_SCOPE", nil, DefaultScopes, takeScopes},
+	{"KEYTENDER_API_URL", nil, "https://api.anthropic.com", endpoint(func(c *Config) *string { return &c.APIURL })},
+	{"CLAUDE_CODE_AUTH_REFRESH_MODEL", nil, "claude-haiku-4-5", takeModel},
+	{"CLAUDE_CODE_AUTH_REFRESH_TIMEOUT_MS", nil, "60000", duration(func(c *Config) *time.Duration { return &c.RefreshTimeout }, time.Second, time.Hour)},
+}
+
+// foreign are Claude Code's own variables: passed on as they are, since the client
+// tells unset from empty.
+var foreign = []string{"CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR",
+	"CLAUDE_CODE_AUTH_CREDENTIALS_PATH", "CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE"}
+
+// Load reads the environment and config.toml. Every error is an *Error.
+func Load(lookup func(string) (string, bool), environ []string) (Config, error) {
+	c := Config{Origin: map[string]Origin{}}
+	places, err := findPlaces(lookup)
+	if err != nil {
+		return Config{}, err
+	}
+	c.Places = places
+	file, err := readFile(places.ConfigFile)
+	if err != nil {
+		return Config{}, err
+	}
+	if err := checkVariables(environ); err != nil {
+		return Config{}, err
+	}
+	for _, s := range settings {
+		text, name, from := s.standard, s.variable, "default"
+		if value, ok := file[s.key()]; ok {
+			text, name, from = value, s.key(), places.ConfigFile
+		}
+		for _, variable := range append(s.aliases, s.variable) {
+			// An empty variable counts as unset, as in most programs.
+			if value, ok := lookup(variable); ok && value != "" {
+				text, name, from = value, variable, "environment"
+			}
+		}
+		if err := s.take(&c, millisecondsOf(name, text)); err != nil {
+			return Config{}, &Error{Name: name, Reason: err.Error(), Hint: "correct it in " + origin(from) + ", or remove it to use the default (" + defaultOf(s) + ")"}
+		}
+		c.Origin[s.variable] = Origin{Value: text, From: from}
+	}
+	c.RevokeURL = strings.TrimSuffix(c.TokenURL, "/") + "/revoke"
+	c.Lookup = func(name string) (string, bool) {
+		if value, ok := lookup(name); ok {
+			return value, true
+		}
+		value, ok := file[keyOf(name)]
+		return value, ok && isForeign(name)
+	}
+	for _, name := range foreign {
+		if value, ok := lookup(name); ok {
+			c.Origin[name] = Origin{Value: value, From: "environment"}
+		} else if value, ok := file[keyOf(name)]; ok {
+			c.Origin[name] = Origin{Value: value, From: places.ConfigFile}
+		}
+	}
+	return c, nil
+}
+
+// Names returns all settings' variables in order.
+func (c Config) Names() []string {
+	names := make([]string, 0, len(c.Origin))
+	for name := range c.Origin {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func origin(from string) string {
+	if from == "environment" {
+		return "the environment"
+	}
+	return from
+}
+
+func defaultOf(s setting) string {
+	if s.standard == "" {
+		return "none"
+	}
+	return s.standard
+}
+
+func isForeign(name string) bool {
+	for _, known := range foreign {
+		if name == known {
+			return true
+		}
+	}
+	return false
+}
+
+// checkVariables names a KEYTENDER_ variable that does not exist: it is a typing
+// error that would otherwise be a default in silence.
+func checkVariables(environ []string) error {
+	known := map[string]bool{"KEYTENDER_HOME": true}
+	for _, s := range settings {
+		known[s.variable] = true
+	}
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "KEYTENDER_") && !known[name] {
+			return &Error{Name: name, Reason: "there is no such variable", Hint: "unset it; `keytender doctor` lists the variables that exist"}
+		}
+	}
+	return nil
+}
+
+func findPlaces(lookup func(string) (string, bool)) (Places, error) {
+	if home, _ := lookup("KEYTENDER_HOME"); home != "" {
+		abs, err := filepath.Abs(home)
+		if err != nil || strings.ContainsRune(home, 0) {
+			return Places{}, &Error{Name: "KEYTENDER_HOME", Reason: "this is no usable folder name", Hint: "give an absolute path"}
+		}
+		return Places{
+			ConfigFile:  filepath.Join(abs, "config.toml"),
+			Credentials: filepath.Join(abs, "credentials.json"),
+			State:       filepath.Join(abs, "state"),
+			Log:         filepath.Join(abs, "keytender.log"),
+		}, nil
+	}
+	configDir, err := os.UserConfigDir()
+	if err != nil {
+		return Places{}, &Error{Name: "HOME", Reason: "it is not set, so there is no place to keep anything", Hint: "set HOME, or KEYTENDER_HOME to a folder of yours"}
+	}
+	configDir = filepath.Join(configDir, "keytender")
+	data := configDir
+	switch runtime.GOOS {
+	case "windows":
+		if cache, err := os.UserCacheDir(); err == nil { // %LocalAppData% does not roam
+			data = filepath.Join(cache, "keytender")
+		}
+	case "darwin":
+	default:
+		if state, _ := lookup("XDG_STATE_HOME"); filepath.IsAbs(state) {
+			data = filepath.Join(state, "keytender")
+		} else if home, _ := lookup("HOME"); home != "" {
+			data = filepath.Join(home, ".local", "state", "keytender")
+		}
+	}
+	return Places{
+		ConfigFile:  filepath.Join(configDir, "config.toml"),
+		Credentials: filepath.Join(data, "credentials.json"),
+		State:       filepath.Join(data, "state"),
+		Log:         filepath.Join(data, "keytender.log"),
+	}, nil
+}
+
+const maxConfigFile = 256 << 10
+
+// readFile returns the keys of config.toml with their values as text.
+func readFile(path string) (map[string]string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	bad := func(reason, hint string) error { return &Error{Name: path, Reason: reason, Hint: hint} }
+	if err != nil {
+		return nil, bad("it cannot be read", "make it readable for you: chmod 600 "+path)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxConfigFile {
+		return nil, bad("it is no configuration file", "put a small text file in its place, or remove it")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, bad("it cannot be read", "make it readable for you: chmod 600 "+path)
+	}
+	return parse(path, string(data))
+}
+
+func parse(path, text string) (map[string]string, error) {
+	bad := func(reason, hint string) error { return &Error{Name: path, Reason: reason, Hint: hint} }
+	var document map[string]any
+	if _, err := toml.Decode(text, &document); err != nil {
+		place := ""
+		if at := (toml.ParseError{}); errors.As(err, &at) {
+			place = fmt.Sprintf(" (line %d)", at.Position.Line)
+		}
+		return nil, bad("it is not valid TOML"+place, `a line reads: port = 8765 or store = "file"`)
+	}
+	known := map[string]bool{}
+	for _, s := range settings {
+		known[s.key()] = true
+		for _, alias := range s.aliases {
+			known[keyOf(alias)] = true
+		}
+	}
+	for _, name := range foreign {
+		known[keyOf(name)] = true
+	}
+	values := map[string]string{}
+	for name, value := range document {
+		key := keyOf(name)
+		if !known[key] {
+			return nil, bad(fmt.Sprintf("there is no key %q", clean(name)), "remove it; `keytender doctor` lists the settings that exist")
+		}
+		text, ok := scalar(value)
+		if !ok {
+			return nil, bad(fmt.Sprintf("%q must be a text, a number or true/false", clean(name)), `a line reads: port = 8765 or store = "file"`)
+		}
+		text = millisecondsOf(name, text)
+		if key == "refresh_skew_ms" {
+			key = "refresh_skew"
+		}
+		if _, twice := values[key]; twice {
+			return nil, bad(fmt.Sprintf("%q is set twice under two names", key), "keep one of the two lines")
+		}
+		values[key] = text
+	}
+	return values, nil
+}
+
+// scalar turns a TOML value into the text that a variable would hold; a list of
+// texts is joined by blanks, which is how scopes are written.
+func scalar(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, true
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case bool:
+		return strconv.FormatBool(v), true
+	case []any:
+		words := make([]string, 0, len(v))
+		for _, element := range v {
+			word, ok := element.(string)
+			if !ok {
+				return "", false
+			}
+			words = append(words, word)
+		}
+		return strings.Join(words, " "), true
+	}
+	return "", false
+}
+
+// millisecondsOf gives settings that count in milliseconds their unit.
+func millisecondsOf(name, text string) string {
+	if strings.HasSuffix(strings.ToLower(name), "_ms") && digits(text) {
+		return text + "ms"
+	}
+	return text
+}
+
+func digits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
+// clean makes a foreign name safe to show.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) > 60 {
+		text = text[:60] + "…"
+	}
+	return text
+}
+
+func oneOf(field func(*Config) *string, allowed ...string) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		for _, value := range allowed {
+			if text == value {
+				*field(c) = text
+				return nil
+			}
+		}
+		return fmt.Errorf("%q is not one of %s", clean(text), strings.Join(allowed, ", "))
+	}
+}
+
+func boolean(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		switch text {
+		case "true", "1", "on":
+			*field(c) = true
+		case "false", "0", "off":
+			*field(c) = false
+		default:
+			return fmt.Errorf("%q is neither true nor false", clean(text))
+		}
+		return nil
+	}
+}
+
+func duration(field func(*Config) *time.Duration, least, most time.Duration) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		value, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%q is no length of time (say 90s or 5m)", clean(text))
+		}
+		if value < least || value > most {
+			return fmt.Errorf("%s is not between %s and %s", clean(text), least, most)
+		}
+		*field(c) = value
+		return nil
+	}
+}
+
+func takePort(c *Config, text string) error {
+	port, err := strconv.Atoi(text)
+	if err != nil || !digits(text) || port < 1 || port > 65535 {
+		return fmt.Errorf("%q is no port between 1 and 65535", clean(text))
+	}
+	c.Port = port
+	return nil
+}
+
+func takeEncoding(c *Config, text string) error {
+	var encoding string
+	if err := oneOf(func(*Config) *string { return &encoding }, "json", "form")(c, text); err != nil {
+		return err
+	}
+	c.TokenForm = encoding == "form"
+	return nil
+}
+
+func takeClientID(c *Config, text string) error {
+	if !printable(text) || len(text) > 200 {
+		return errors.New("a client id is printable text without blanks")
+	}
+	c.ClientID = text
+	return nil
+}
+
+func takeModel(c *Config, text string) error {
+	// It becomes an argument of the claude program.
+	if !printable(text) || strings.HasPrefix(text, "-") || len(text) > 200 {
+		return errors.New("a model name is printable text without blanks and does not begin with '-'")
+	}
+	c.RefreshModel = text
+	return nil
+}
+
+func takeScopes(c *Config, text string) error {
+	scopes, err := ParseScopes(text)
+	c.Scopes = scopes
+	return err
+}
+
+// ParseScopes splits a list of scopes, checked by the characters that RFC 6749
+// §3.3 allows.
+func ParseScopes(text string) ([]string, error) {
+	scopes := strings.Fields(text)
+	if len(scopes) == 0 {
+		return nil, errors.New("there is no scope in it")
+	}
+	for _, scope := range scopes {
+		if !printable(scope) || strings.ContainsAny(scope, `"\`) {
+			return nil, fmt.Errorf("%q is no scope", clean(scope))
+		}
+	}
+	return scopes, nil
+}
+
+func printable(text string) bool {
+	for _, r := range text {
+		if r <= ' ' || r > '~' {
+			return false
+		}
+	}
+	return text != ""
+}
+
+func endpoint(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		if err := CheckURL(text); err != nil {
+			return err
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+// CheckURL accepts https URLs, and http ones for loopback hosts. Its errors never
+// repeat the URL: there may be a password in it.
+func CheckURL(text string) error {
+	if strings.HasPrefix(text, "-") {
+		return errors.New("a URL does not begin with '-'")
+	}
+	if !printable(text) {
+		return errors.New("a URL is printable text without blanks")
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Opaque != "" || u.Hostname() == "" {
+		return errors.New("this is no URL (https://host/path)")
+	}
+	if u.User != nil {
+		return errors.New("a URL with a user name or password in it is not accepted")
+	}
+	if u.Fragment != "" {
+		return errors.New("a URL with a '#' in it is not accepted")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return errors.New("its port is not between 1 and 65535")
+		}
+	}
+	switch {
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && Loopback(u.Hostname()):
+		return nil
+	case u.Scheme == "http":
+		return errors.New("plain http is accepted for this machine's own addresses only; use https")
+	}
+	return errors.New("its scheme is not https")
+}
+
+// Loopback reports whether the host is this machine itself.
+func Loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
