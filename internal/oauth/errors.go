@@ -1,0 +1,100 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what an error means for the login.
+type Kind int
+
+// The kinds. Only Spent and Declined are final; after every other one the tokens
+// are as good as before, unless Sent and Answered say that it is unknown.
+const (
+	Declined      Kind = iota + 1 // the person said no
+	Spent                         // invalid_grant: that code or refresh token will never work again
+	Throttled                     // asked to wait
+	Unavailable                   // network, proxy, captive portal or server in trouble
+	Misconfigured                 // client id, scope, URL or encoding are not what the server wants
+	Malformed                     // an answer that cannot be used
+)
+
+// String names the kind in one lower-case word, for logs.
+func (k Kind) String() string {
+	names := [...]string{"", "declined", "spent", "throttled", "unavailable", "misconfigured", "malformed"}
+	if k < Declined || k > Malformed {
+		return "unknown"
+	}
+	return names[k]
+}
+
+// Error is why a call did not do what was asked. Its text is for people: no body,
+// no URL, no secret.
+type Error struct {
+	Kind        Kind
+	Status      int           // HTTP status; 0 without an answer
+	Code        string        // OAuth error code from the answer, cleaned; may be empty
+	Description string        // the server's own words, cleaned, at most 300 characters
+	RetryAfter  time.Duration // 0: not said; at most an hour
+
+	// Sent is false when certainly no byte of the request's body (for a call
+	// without a body: of its headers) left this program: what it holds is unspent.
+	Sent bool
+	// Answered is false when no whole answer came. Sent and not Answered: whether
+	// the server acted is unknown.
+	Answered bool
+
+	Err error // what lies beneath; nil when the server refused in due form
+
+	subject string // what was refused: login, code, access token
+}
+
+// ErrClaudeCodeOnly lies beneath an Error whose answer says that the credential
+// may only be used with Claude Code. The login is not broken.
+var ErrClaudeCodeOnly = errors.New("the server accepts this login only from Claude Code itself")
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func (e *Error) Error() string {
+	var text string
+	switch e.Kind {
+	case Declined:
+		text = "the sign-in was declined"
+	case Spent:
+		text = "the server refused the " + e.subject
+	case Throttled:
+		text = "the server asks to wait"
+	case Unavailable:
+		switch {
+		case e.Err == errPage, e.Err == errRedirect:
+			text = "something else than the server answered"
+		case e.Answered:
+			text = "the server is in trouble"
+		case e.Sent:
+			text = "no whole answer came"
+		default:
+			text = "the server could not be reached"
+		}
+	case Misconfigured:
+		text = "the server refused the request"
+		if e.Status == 0 {
+			text = "the request was not sent"
+		}
+	default:
+		text = "the server's answer cannot be used"
+	}
+	switch {
+	case e.Code != "" && e.Status != 0:
+		text += fmt.Sprintf(" (%s, HTTP %d)", e.Code, e.Status)
+	case e.Status != 0:
+		text += fmt.Sprintf(" (HTTP %d)", e.Status)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.Description != "" {
+		text += ": " + e.Description
+	}
+	return text
+}

@@ -1,0 +1,177 @@
+package oauth
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"keytender/internal/secret"
+)
+
+// Why a pasted text is refused. None of them repeats any of it.
+var (
+	ErrNotACode      = errors.New("this is not a sign-in code")
+	ErrWrongState    = errors.New("this code belongs to another sign-in: its state is missing or differs")
+	ErrNotThisSignIn = errors.New("this link does not belong to this sign-in")
+	ErrSignInLink    = errors.New("this is the link that begins the sign-in, not the code it ends with")
+	ErrPastedToken   = errors.New("this is a token, not a sign-in code; it was not sent anywhere")
+)
+
+const (
+	maxPaste = 64 << 10
+	maxCode  = 4 << 10
+)
+
+// Pasted is what a person brought back by hand: a code, or the server's error.
+type Pasted struct {
+	Code           secret.String
+	RedirectURI    string // the one that the code is bound to
+	Err            string // OAuth error code, say access_denied; Code is empty then
+	ErrDescription string // cleaned
+}
+
+// ParsePaste reads CODE#STATE, a bare CODE, or the whole URL that the browser ended
+// at: loopbackRedirect (when not empty) or the paste page. It takes the text as
+// terminals and web pages deliver it: wrapped, quoted, percent-encoded, between
+// bracketed-paste marks. A bare code needs no state, since PKCE binds it.
+func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
+	if len(text) > maxPaste {
+		return Pasted{}, ErrNotACode
+	}
+	text = unwrap(text)
+	plain := text
+	if decoded, err := url.PathUnescape(text); err == nil {
+		plain = unwrap(decoded)
+	}
+	if tokenShape.MatchString(text) || tokenShape.MatchString(plain) {
+		return Pasted{}, ErrPastedToken
+	}
+
+	redirects := []string{a.config.PasteRedirect}
+	if loopbackRedirect != "" {
+		redirects = append(redirects, loopbackRedirect)
+	}
+	if isURL(text) {
+		return a.parseURL(text, redirects)
+	}
+	if isURL(plain) {
+		return a.parseURL(plain, redirects)
+	}
+	for _, redirect := range redirects {
+		// Some browsers hide the scheme, and some copy it so.
+		scheme, rest, _ := strings.Cut(redirect, "://")
+		if len(text) > len(rest) && strings.EqualFold(text[:len(rest)], rest) && text[len(rest)] == '?' {
+			return a.parseURL(scheme+"://"+text, redirects)
+		}
+	}
+
+	code, state, withState := strings.Cut(plain, "#")
+	if withState && !a.isState(state) {
+		return Pasted{}, ErrWrongState
+	}
+	if !isCode(code) || a.isState(code) {
+		return Pasted{}, ErrNotACode
+	}
+	return Pasted{Code: secret.New(code), RedirectURI: a.config.PasteRedirect}, nil
+}
+
+// parseURL reads the redirect of RFC 6749 §4.1.2 and §4.1.2.1.
+func (a *Attempt) parseURL(text string, redirects []string) (Pasted, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return Pasted{}, ErrNotACode
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return Pasted{}, fmt.Errorf("the link is damaged: %w", ErrNotACode)
+	}
+	if query.Has("code_challenge") || query.Has("response_type") {
+		return Pasted{}, ErrSignInLink
+	}
+	pasted := Pasted{}
+	for _, redirect := range redirects {
+		if leadsTo(u, redirect) {
+			pasted.RedirectURI = redirect
+		}
+	}
+	if pasted.RedirectURI == "" {
+		return Pasted{}, ErrNotThisSignIn
+	}
+	for _, name := range []string{"code", "state", "error", "error_description", "iss"} {
+		if len(query[name]) > 1 { // RFC 6749 §3.1
+			return Pasted{}, fmt.Errorf("the link says %s twice: %w", name, ErrNotACode)
+		}
+	}
+	// First of all, so that nobody's link can end the attempt with an error.
+	if !a.isState(query.Get("state")) {
+		return Pasted{}, ErrWrongState
+	}
+	if iss := query.Get("iss"); a.config.Issuer != "" && iss != "" && iss != a.config.Issuer {
+		return Pasted{}, ErrNotThisSignIn // RFC 9207 §2.4
+	}
+	code := query.Get("code")
+	if query.Get("error") != "" { // RFC 6749 §3.1: an empty parameter is as good as none
+		if code != "" {
+			return Pasted{}, fmt.Errorf("the link has a code and an error: %w", ErrNotACode)
+		}
+		pasted.Err = cleanCode(query.Get("error"))
+		if pasted.Err == "" {
+			pasted.Err = "unknown_error"
+		}
+		pasted.ErrDescription = clean(query.Get("error_description"))
+		return pasted, nil
+	}
+	if !isCode(code) {
+		return Pasted{}, ErrNotACode
+	}
+	pasted.Code = secret.New(code)
+	return pasted, nil
+}
+
+func (a *Attempt) isState(text string) bool {
+	return subtle.ConstantTimeCompare([]byte(text), []byte(a.state)) == 1
+}
+
+func isCode(text string) bool { return isToken(text) && len(text) <= maxCode }
+
+// unwrap takes off what surrounds a copied text, and the blanks that a narrow
+// terminal or a web page put into it: neither code nor state holds any.
+func unwrap(text string) string {
+	text = strings.NewReplacer("\x1b[200~", "", "\x1b[201~", "").Replace(text)
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, text)
+	return strings.Trim(text, "\"'`<>“”‘’«»")
+}
+
+func isURL(text string) bool {
+	scheme, _, found := strings.Cut(text, "://")
+	return found && scheme != "" && !strings.ContainsAny(scheme, "#?%/&=")
+}
+
+// leadsTo compares scheme, host, port and path, which are all that says whose
+// redirect it is.
+func leadsTo(u *url.URL, redirect string) bool {
+	r, err := url.Parse(redirect)
+	return err == nil && u.User == nil && u.Opaque == "" &&
+		strings.EqualFold(u.Scheme, r.Scheme) &&
+		strings.EqualFold(u.Hostname(), r.Hostname()) && port(u) == port(r) &&
+		u.EscapedPath() == r.EscapedPath()
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case strings.EqualFold(u.Scheme, "https"):
+		return "443"
+	default:
+		return "80"
+	}
+}
