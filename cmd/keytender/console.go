@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// The rules of every message, here once: results go to stdout and everything for
+// people to stderr; a line reads "Name: value" with a mark before it; a URL stands
+// alone behind its name, whole, on one line; an error says what happened and the
+// line below it, "hint:", what to do; colour only on a terminal and never without
+// a mark that says the same; nothing ever shows a secret.
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	colour   bool
+	terminal bool // a person reads stderr
+	lookup   func(string) (string, bool)
+	environ  func() []string
+}
+
+func newConsole(in io.Reader, out, err *os.File) *console {
+	c := &console{in: in, out: out, err: err, lookup: os.LookupEnv, environ: os.Environ}
+	c.terminal = term.IsTerminal(int(err.Fd()))
+	noColour, set := os.LookupEnv("NO_COLOR")
+	c.colour = c.terminal && (!set || noColour == "") && os.Getenv("TERM") != "dumb"
+	return c
+}
+
+// mark tells at a glance, by shape first and colour second.
+type mark struct{ sign, colour string }
+
+var (
+	tick   = mark{"✓", "\x1b[32m"}
+	danger = mark{"⚠", "\x1b[33m"}
+	cross  = mark{"✗", "\x1b[31m"}
+	plain  = mark{}
+)
+
+func (c *console) line(m mark, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	switch {
+	case m.sign == "":
+	case c.colour:
+		text = m.colour + m.sign + "\x1b[0m " + text
+	default:
+		text = m.sign + " " + text
+	}
+	fmt.Fprintln(c.err, text)
+}
+
+func (c *console) problem(message, hint string) {
+	c.line(cross, "%s", message)
+	if hint != "" {
+		c.line(plain, "hint: %s", hint)
+	}
+}
+
+// result prints one JSON object on stdout.
+func (c *console) result(v any) error {
+	e := json.NewEncoder(c.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// duration writes a length of time as people say it: "1d 2h", "3h 4m", "5m",
+// "expired".
+func duration(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "expired"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// when writes a point in time with the time that is left until it.
+func when(t time.Time, now time.Time) string {
+	if t.IsZero() {
+		return "unknown"
+	}
+	return t.Local().Format("2006-01-02 15:04:05") + " (" + duration(t.Sub(now)) + ")"
+}
+
+// confirm asks a yes-or-no question on the terminal; no terminal means no.
+func (c *console) confirm(question string) bool {
+	file, ok := c.in.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return false
+	}
+	fmt.Fprint(c.err, question+" [y/N] ")
+	var answer string
+	if _, err := fmt.Fscanln(file, &answer); err != nil {
+		return false
+	}
+	answer = strings.ToLower(answer)
+	return answer == "y" || answer == "yes"
+}

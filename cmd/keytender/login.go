@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keytender/callback"
+	"keytender/internal/config"
+	"keytender/internal/session"
+)
+
+// loginOptions are the flags of `login`.
+type loginOptions struct {
+	session.SignInOptions
+	scope          string
+	noBrowser      bool
+	browserCommand string
+	json           bool
+	longLived      time.Duration
+}
+
+func newLogin(c *console) *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Sign in, in the browser or by a pasted code",
+		Long:  loginHelp,
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd); err != nil {
+				return err
+			}
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			return c.login(cmd.Context(), engine, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Method, "method", "browser", "browser, paste or claude-code")
+	f.BoolVar(&o.Console, "console", false, "sign in at the Console")
+	f.DurationVar(&o.longLived, "long-lived", 0, "ask for a token of this validity, scope user:inference alone")
+	f.Lookup("long-lived").NoOptDefVal = "8760h"
+	f.StringVar(&o.scope, "scope", "", "scopes to ask for, separated by blanks")
+	f.StringVar(&o.Account, "account", "", "keep the login under this name")
+	f.StringVar(&o.Expect, "expect", "", "refuse any other account than this e-mail's")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "open nothing, print the links")
+	f.StringVar(&o.browserCommand, "browser-command", "", "open the link with this command (%s stands for the link)")
+	f.IntVar(&o.Port, "port", 0, "callback port, this one or an error")
+	f.DurationVar(&o.Timeout, "timeout", 0, "time to come back from the browser (default 5m)")
+	f.BoolVar(&o.NoMirror, "no-mirror", false, "leave Claude Code's entry as it is")
+	f.BoolVar(&o.json, "json", false, "print one JSON object on stdout at the end")
+	return cmd
+}
+
+const loginHelp = `Signs in to your own Claude account and keeps the tokens in the keychain.
+
+Which way?
+  browser      opens the browser and catches the answer; the usual way
+  paste        open the link on any machine and paste the code it shows
+  claude-code  the installed Claude Code signs in; its login is taken over
+
+While it waits, the browser's answer and a pasted code both count, whichever
+comes first.`
+
+// check refuses flags that cannot be used, before anything is opened.
+func (o *loginOptions) check(cmd *cobra.Command) error {
+	flags := cmd.Flags()
+	bad := func(format string, args ...any) error {
+		return &usageError{fmt.Sprintf(format, args...), "`keytender login --help` says what the flags take"}
+	}
+	switch o.Method {
+	case "browser", "paste", "claude-code":
+	default:
+		return bad("--method is none of browser, paste, claude-code")
+	}
+	if flags.Changed("port") {
+		if o.Port < 1 || o.Port > 65535 {
+			return bad("--port is not between 1 and 65535")
+		}
+		o.PortExact = true
+	}
+	if flags.Changed("timeout") && (o.Timeout < 100*time.Millisecond || o.Timeout > 24*time.Hour) {
+		return bad("--timeout is not between 100ms and 24h")
+	}
+	if flags.Changed("long-lived") {
+		if o.longLived < time.Minute || o.longLived > 20*365*24*time.Hour {
+			return bad("--long-lived is not between 1m and 20 years")
+		}
+		o.LongLived = o.longLived
+	}
+	if flags.Changed("scope") {
+		scopes, err := config.ParseScopes(o.scope)
+		if err != nil {
+			return bad("--scope: %v", err)
+		}
+		o.Scopes = scopes
+	}
+	if flags.Changed("expect") && !strings.Contains(o.Expect, "@") {
+		return bad("--expect is no e-mail address")
+	}
+	if flags.Changed("browser-command") && strings.TrimSpace(o.browserCommand) == "" {
+		return bad("--browser-command is empty")
+	}
+	if o.Method == "paste" && flags.Changed("port") {
+		return bad("--port and --method paste do not go together: pasting opens no port")
+	}
+	return nil
+}
+
+func (c *console) login(ctx context.Context, engine *session.Engine, o loginOptions) error {
+	lines := c.pastedLines()
+	o.Paste = lines
+	if o.Method == "browser" && !o.noBrowser {
+		o.Open = c.opener(o.browserCommand)
+	}
+	st, err := engine.SignIn(ctx, o.SignInOptions, c.tell)
+	if err != nil {
+		if o.json {
+			return errors.Join(c.result(failedStatus(engine.Status(context.WithoutCancel(ctx)), err)), err)
+		}
+		return err
+	}
+	if o.json {
+		return c.result(st)
+	}
+	return nil
+}
+
+// failedStatus is the status as it stands, with the error as its problem.
+func failedStatus(st session.Status, err error) session.Status {
+	st.Problem = &session.Problem{Code: "failed", Message: err.Error()}
+	if known := (&session.Error{}); errors.As(err, &known) {
+		st.Problem = &session.Problem{Code: known.Code, Message: known.Message, Hint: known.Hint}
+	}
+	return st
+}
+
+// opener returns how the browser is opened here, or nil where none can be: no
+// display, or a session over SSH, whose browser would open on another desk.
+func (c *console) opener(command string) func(context.Context, string) error {
+	if command != "" {
+		return func(ctx context.Context, url string) error { return callback.OpenWith(ctx, command, url) }
+	}
+	if why := c.noBrowserHere(); why != "" {
+		c.line(plain, "Browser: none is opened, %s; open one of the links below yourself", why)
+		return nil
+	}
+	return callback.Open
+}
+
+func (c *console) noBrowserHere() string {
+	for _, name := range []string{"SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"} {
+		if value, _ := c.lookup(name); value != "" {
+			return "since this is a session over SSH"
+		}
+	}
+	if runtime.GOOS != "linux" {
+		return ""
+	}
+	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY"} {
+		if value, _ := c.lookup(name); value != "" {
+			return ""
+		}
+	}
+	return "since there is no display"
+}
+
+// maxPaste bounds a pasted line: a callback URL with the longest code fits.
+const maxPaste = 64 << 10
+
+// pastedLines reads what the person pastes, a line at a time. The end of the input
+// closes the channel and ends nothing else; a line that is too long is passed on
+// cut, so that it is refused like any other.
+func (c *console) pastedLines() <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		in := bufio.NewReaderSize(c.in, maxPaste)
+		for {
+			line, err := in.ReadSlice('\n')
+			text := string(line)
+			for errors.Is(err, bufio.ErrBufferFull) {
+				_, err = in.ReadSlice('\n')
+			}
+			if strings.TrimSpace(text) != "" {
+				lines <- text
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return lines
+}
+
+// tell writes a step of a sign-in as a line on stderr.
+func (c *console) tell(e session.Event) {
+	m := plain
+	if e.Warn {
+		m = danger
+	}
+	switch e.Kind {
+	case session.EventAlready:
+		name := e.Value
+		if name == "" {
+			name = "account " + e.Detail
+		}
+		c.line(m, "Signed in now: %s; this stays until the new sign-in has succeeded", name)
+	case session.EventTerms:
+		c.line(danger, "%s", termsNotice)
+	case session.EventPortMoved:
+		c.line(danger, "Port: %s", e.Value)
+	case session.EventCallback:
+		c.line(m, "Callback: %s", e.Value)
+	case session.EventSignInURL:
+		c.line(m, "Sign in: %s", e.Value)
+	case session.EventPasteURL:
+		c.line(m, "Paste URL: %s", e.Value)
+	case session.EventOpenFailed:
+		c.line(danger, "Browser: it did not open (%s); open one of the links above yourself", e.Value)
+	case session.EventWaiting:
+		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", duration(e.Left.Round(time.Second)))
+	case session.EventRefused:
+		c.line(danger, "Not taken: %s; the sign-in goes on", e.Value)
+	case session.EventFinishing:
+	case session.EventSignedIn:
+		who := e.Value
+		if who == "" {
+			who = "(the server did not say who)"
+		}
+		if e.Detail != "" {
+			who += " (" + e.Detail + ")"
+		}
+		c.line(tick, "Signed in as: %s", who)
+	case session.EventSaved:
+		c.line(tick, "Saved in: %s", e.Value)
+	case session.EventClaudeCode:
+		if m == plain {
+			m = tick
+		}
+		c.line(m, "Claude Code: %s", e.Value)
+	case session.EventExpires:
+		c.line(plain, "Expires: %s", when(e.At, time.Now()))
+	case session.EventLoginEnds:
+		note := ""
+		if e.Detail != "" {
+			note = ", an estimate: the server did not say"
+		}
+		c.line(plain, "Sign in again by: %s%s", when(e.At, time.Now()), note)
+	default:
+		c.line(m, "Note: %s", e.Value)
+	}
+}
+
+const termsNotice = `Before you sign in: Anthropic's terms do not allow third parties to offer Claude.ai
+  sign-in, and its server may refuse this client. A refusal is final here. The way
+  that the terms foresee is the official client: ` + "`keytender login --method claude-code`" + `.`

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"keytender/internal/session"
+)
+
+func newLogout(c *console) *cobra.Command {
+	var (
+		yes bool
+		o   session.SignOutOptions
+	)
+	cmd := &cobra.Command{
+		Use:   "logout",
+		Short: "Remove the login, here and in Claude Code's entry",
+		Long:  "Removes our record and our part of Claude Code's entry, and nothing else in it. Asks first.",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			if st := engine.Status(patient(cmd)); st.State != session.SignedOut && !yes &&
+				!c.confirm(fmt.Sprintf("Remove the login of %s from this machine?", who(st))) {
+				return &usageError{"nothing was removed: this needs your yes", "answer the question with y, or run `keytender logout --yes`"}
+			}
+			sentences, err := engine.SignOut(patient(cmd), o)
+			for _, sentence := range sentences {
+				c.line(tick, "%s", sentence)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&o.Revoke, "revoke", false, "tell the server too (best effort)")
+	cmd.Flags().BoolVar(&o.KeepClaudeCode, "keep-claude-code", false, "leave Claude Code's entry as it is")
+	return cmd
+}

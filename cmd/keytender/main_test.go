@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
+	"keytender/keychain"
+)
+
+func TestMain(m *testing.M) {
+	keychain.RunChild()
+	testscript.Main(guarded{m}, map[string]func(){
+		"keytender":       main,
+		"browser":         func() { os.Exit(browse(fakeclaude.Approve, os.Args[1:])) },
+		"decline-browser": func() { os.Exit(browse(fakeclaude.Decline, os.Args[1:])) },
+		"forger-browser":  func() { os.Exit(forgeThenApprove(os.Args[1:])) },
+	})
+}
+
+type guarded struct{ m *testing.M }
+
+func (g guarded) Run() int { return testguard.Run(g.m) }
+
+// browse is a browser that clicks at once and follows the redirect to its last page,
+// which it writes to the file in $PAGE.
+func browse(click func(context.Context, string) (string, error), args []string) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	location, err := click(ctx, args[len(args)-1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return fetch(location)
+}
+
+func fetch(url string) int {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	answer, err := client.Get(url)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 1
+	}
+	if file := os.Getenv("PAGE"); file != "" {
+		text := fmt.Sprintf("%d %s\n%s", answer.StatusCode, answer.Request.URL, page)
+		if os.WriteFile(file, []byte(text), 0o600) != nil {
+			return 1
+		}
+	}
+	return 0
+}
+
+// forgeThenApprove sends what a stranger would send first, and the right answer after.
+func forgeThenApprove(args []string) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	location, err := fakeclaude.Approve(ctx, args[len(args)-1])
+	if err != nil {
+		return 1
+	}
+	base, _, _ := strings.Cut(location, "?")
+	for _, query := range []string{"?code=FAKE&state=wrong", "?error=access_denied&state=wrong", "", "?code=FAKE"} {
+		fetch(base + query)
+	}
+	return fetch(location)
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: false,
+		Setup: func(env *testscript.Env) error {
+			server, err := fakeclaude.Start()
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = server.Close() })
+			env.Values["server"] = server
+			home := filepath.Join(env.WorkDir, "home")
+			if err := os.MkdirAll(filepath.Join(home, ".claude"), 0o700); err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars, server.Env()...)
+			env.Vars = append(env.Vars,
+				"HOME="+home, "USERPROFILE="+home, "USER=tester",
+				"KEYTENDER_HOME="+filepath.Join(env.WorkDir, "kt"), "KEYTENDER_STORE=file",
+				"ENTRY="+filepath.Join(home, ".claude", ".credentials.json"),
+				"PAGE="+filepath.Join(env.WorkDir, "page.html"),
+				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
+				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
+				"PORT="+freePort(),
+			)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":    exitsWith,
+			"fault":   setFault,
+			"count":   countIs,
+			"mode":    modeIs,
+			"seed":    seed,
+			"noleaks": noLeaks,
+			"page":    pageShows,
+		},
+	})
+}
+
+// freePort is a port that was free a moment ago.
+func freePort() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "0"
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// exitsWith runs a command and wants this exit code: code 5 keytender token.
+func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command [arg...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit := interface{ ExitCode() int }(nil); err != nil {
+		var ok bool
+		if exit, ok = err.(interface{ ExitCode() int }); !ok {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func serverOf(ts *testscript.TestScript) *fakeclaude.Server {
+	return ts.Value("server").(*fakeclaude.Server)
+}
+
+// faults by name, for scripts.
+var faults = map[string]func(*fakeclaude.Behaviour){
+	"down": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Unavailable("").Repeat(fakeclaude.Forever)}
+	},
+	"throttled": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Throttle("120").Repeat(fakeclaude.Forever)}
+	},
+	"throttled-once": func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Throttle("1")} },
+	"portal":         func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.HTMLPage(200)} },
+	"refused": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "FAKE gone")}
+	},
+	"wrong-client": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(401, "invalid_client", "no")}
+	},
+	"reset":          func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{{Reset: true}} },
+	"lost":           func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Lost()} },
+	"short":          func(b *fakeclaude.Behaviour) { b.AccessLife = 30 * time.Second },
+	"other-account":  func(b *fakeclaude.Behaviour) { b.Account = "b@example.com" },
+	"server-error":   func(b *fakeclaude.Behaviour) { b.AllowError = "server_error" },
+	"bad-type":       func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.With("token_type", `"mac"`)} },
+	"odd-expiry":     func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.With("expires_in", `"soon"`)} },
+	"no-access":      func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Without("access_token")} },
+	"no-profile":     func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 403} },
+	"models-refused": func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"models": 403} },
+	"well":           func(b *fakeclaude.Behaviour) { b.Faults, b.Refuse = nil, nil },
+}
+
+// setFault turns a switch of the server: fault throttled.
+func setFault(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		change, ok := faults[name]
+		if !ok {
+			ts.Fatalf("there is no fault %q", name)
+		}
+		serverOf(ts).Set(change)
+	}
+}
+
+// countIs wants so many requests of a kind: count renew 1.
+func countIs(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if got := serverOf(ts).Count(args[0]); (got == want) == neg {
+		ts.Fatalf("%d requests of kind %s, want %d", got, args[0], want)
+	}
+}
+
+// modeIs wants a file's permission bits: mode 600 FILE.
+func modeIs(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// seed writes a pair that the server knows in the shape of Claude Code's entry:
+// seed FILE SECONDS [email] makes one whose access token ends in SECONDS.
+func seed(ts *testscript.TestScript, _ bool, args []string) {
+	seconds, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	email := "a@example.com"
+	if len(args) > 2 {
+		email = args[2]
+	}
+	access, refresh := serverOf(ts).Issue(email)
+	ends := time.Now().Add(time.Duration(seconds) * time.Second).UnixMilli()
+	text := fmt.Sprintf(`{"mcpOAuth":{"server":{"big":12345678901234567890}},"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max","somethingNew":{"a":1}}}`,
+		access, refresh, ends)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// noLeaks wants no token in any of the files: noleaks FILE...; directories are walked.
+func noLeaks(ts *testscript.TestScript, _ bool, args []string) {
+	for _, root := range args {
+		ts.Check(filepath.WalkDir(ts.MkAbs(root), func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if err == nil && strings.Contains(string(data), "sk-ant-o") {
+				ts.Fatalf("%s holds a token", path)
+			}
+			return err
+		}))
+	}
+}
+
+// pageShows waits for the browser's last page and wants a text on it, or not:
+// page 'Signed in as'.
+func pageShows(ts *testscript.TestScript, neg bool, args []string) {
+	var page []byte
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if page, _ = os.ReadFile(ts.Getenv("PAGE")); len(page) > 0 {
+			break
+		}
+	}
+	if len(page) == 0 {
+		ts.Fatalf("the browser wrote no page")
+	}
+	if strings.Contains(string(page), args[0]) == neg {
+		ts.Fatalf("the page: %s", page)
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newMirror(c *console) *cobra.Command {
+	var dryRun, undo bool
+	cmd := &cobra.Command{
+		Use:   "mirror",
+		Short: "Write the signed-in account into Claude Code's entry",
+		Long:  "Writes the signed-in account into the entry that Claude Code reads. Everything else in that entry stays\nas it is; another login there is kept aside, and --undo puts it back.",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dryRun && undo {
+				return &usageError{"--dry-run and --undo do not go together", "choose one of them"}
+			}
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				place, relation, changes, err := engine.MirrorPlan(cmd.Context())
+				if err != nil {
+					return err
+				}
+				c.line(plain, "Claude Code: %s (%s)", relation, place)
+				for _, change := range changes {
+					c.line(plain, "%s: %s -> %s", change.Key, change.Before, change.After)
+				}
+				if len(changes) == 0 {
+					c.line(tick, "Nothing to change")
+				}
+				return nil
+			}
+			act := engine.Mirror
+			if undo {
+				act = engine.Undo
+			}
+			sentence, err := act(patient(cmd))
+			if err != nil {
+				return err
+			}
+			c.line(tick, "Claude Code: %s", sentence)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, key by key, and change nothing")
+	cmd.Flags().BoolVar(&undo, "undo", false, "put back what the last mirror displaced")
+	return cmd
+}
+
+func newAccounts(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "accounts",
+		Short: "List the accounts, the active one marked",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			return c.showAccounts(engine)
+		},
+	}
+}
+
+func newSwitch(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "switch NAME",
+		Short: "Make another account the active one and mirror it",
+		Args:  oneArgument("the account's name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			sentence, err := engine.Switch(patient(cmd), args[0])
+			if err != nil {
+				return err
+			}
+			c.line(tick, "Account: %s", args[0])
+			c.line(plain, "Claude Code: %s", sentence)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"keytender/internal/config"
+	"keytender/internal/session"
+)
+
+func newRoot(c *console) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "keytender",
+		Short:         "Tends the key to your own Claude account",
+		Long:          "Keytender signs you in to your own Claude account, keeps the tokens in the keychain,\nrenews them without logging anybody out, and mirrors them into Claude Code's entry.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(c.err)
+			return cmd.Help()
+		},
+	}
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err.Error(), "`" + cmd.CommandPath() + " --help` lists the flags"}
+	})
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(
+		newLogin(c), newStatus(c), newToken(c), newRefresh(c), newMirror(c), newImport(c), newLogout(c),
+		newAccounts(c), newSwitch(c), newHistory(c), newDemo(c), newTray(c), newVersion(c), newCompletion(c),
+	)
+	return root
+}
+
+// noArguments refuses what a verb does not take. The arguments are not repeated:
+// somebody may have typed a token.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasParent() {
+		hint := "`keytender help` lists the verbs"
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean `keytender " + near[0] + "`? " + hint
+		}
+		return &usageError{"there is no such verb", hint}
+	}
+	return &usageError{"`" + cmd.CommandPath() + "` takes no argument", "`" + cmd.CommandPath() + " --help` says what it takes"}
+}
+
+// oneArgument takes exactly one of what is named.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return &usageError{"`" + cmd.CommandPath() + "` takes one argument: " + what, "`" + cmd.CommandPath() + " --help` says more"}
+		}
+		return nil
+	}
+}
+
+// open reads the settings and prepares the engine with its log.
+func (c *console) open() (*session.Engine, error) {
+	cfg, err := config.Load(c.lookup, c.environ())
+	if err != nil {
+		return nil, err
+	}
+	engine, err := session.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	engine.LogTo(newLog(cfg))
+	engine.NoticeTightened(func(path string) {
+		c.line(danger, "%s could be read by others; its rights were tightened to 0600", path)
+	})
+	return engine, nil
+}
+
+// newLog writes to keytender.log, which is opened at the first line: at most two
+// files of 2 MiB, 0600.
+func newLog(cfg config.Config) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(strings.ToUpper(cfg.LogLevel)))
+	file := &lumberjack.Logger{Filename: cfg.Places.Log, MaxSize: 2, MaxBackups: 1}
+	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
+}
+
+func newVersion(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(c.out, "keytender "+session.Version)
+			return err
+		},
+	}
+}
+
+func newCompletion(c *console) *cobra.Command {
+	shells := []string{"bash", "zsh", "fish", "powershell"}
+	return &cobra.Command{
+		Use:       "completion SHELL",
+		Short:     "Print the completion script for bash, zsh, fish or powershell",
+		ValidArgs: shells,
+		Args:      oneArgument("the shell (" + strings.Join(shells, ", ") + ")"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(c.out, true)
+			case "zsh":
+				return root.GenZshCompletion(c.out)
+			case "fish":
+				return root.GenFishCompletion(c.out, true)
+			case "powershell":
+				return root.GenPowerShellCompletionWithDesc(c.out)
+			}
+			return &usageError{"there is no completion for that shell", "choose one of " + strings.Join(shells, ", ")}
+		},
+	}
+}
+
+// patient gives keychain calls time for a person to answer a dialog.
+func patient(cmd *cobra.Command) context.Context { return session.Patient(cmd.Context()) }

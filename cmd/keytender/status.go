@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keytender/internal/session"
+)
+
+func newStatus(c *console) *cobra.Command {
+	var asJSON, check bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show who is signed in, until when, and how Claude Code's entry stands",
+		Long:  "Shows who is signed in, the end of the access token and of the login itself, where both are stored,\nand how Claude Code's entry stands. Makes no connection, except the one test call of --check.",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			st := engine.Status(cmd.Context())
+			if asJSON {
+				if err := c.result(st); err != nil {
+					return err
+				}
+			} else {
+				c.showStatus(st, time.Now())
+			}
+			if check {
+				c.showProbe(engine.Probe(cmd.Context()))
+			}
+			if code := st.Exit(); code != 0 {
+				return exitError(code)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
+	cmd.Flags().BoolVar(&check, "check", false, "make one test call with the access token")
+	return cmd
+}
+
+func (c *console) showProbe(sentence string, ok bool, err error) {
+	known := &session.Error{}
+	switch {
+	case errors.As(err, &known):
+		c.line(danger, "Test call: %s", known.Message)
+		c.line(plain, "hint: %s", known.Hint)
+	case err != nil:
+		c.line(danger, "Test call: %s", err)
+	case ok:
+		c.line(tick, "Test call: %s", sentence)
+	default:
+		c.line(danger, "Test call: %s", sentence)
+	}
+}
+
+// showStatus writes the status for people. All of it goes to stderr: what programs
+// need is in --json.
+func (c *console) showStatus(st session.Status, now time.Time) {
+	switch st.State {
+	case session.SignedIn:
+		c.line(tick, "Signed in as: %s", who(st))
+	case session.SignedOut:
+		c.line(cross, "Signed out: nobody is signed in")
+	case session.SignInAgain:
+		c.line(cross, "Sign in again: %s", who(st))
+	default:
+		c.line(danger, "Try later: %s", who(st))
+	}
+	if st.AccessToken.ExpiresAt != nil {
+		note := ""
+		if st.AccessToken.Renewable {
+			note = ", renews by itself"
+		}
+		c.line(plain, "Expires: %s%s", when(*st.AccessToken.ExpiresAt, now), note)
+	}
+	if st.Login.ExpiresAt != nil {
+		note := ""
+		if st.Login.Estimated {
+			note = ", an estimate: the server did not say"
+		}
+		c.line(plain, "Sign in again by: %s%s", when(*st.Login.ExpiresAt, now), note)
+	}
+	if len(st.Accounts) > 1 {
+		c.line(plain, "Account: %s (of %s)", st.Account, strings.Join(st.Accounts, ", "))
+	}
+	if st.LastChange != nil {
+		c.line(plain, "Last change: %s by %s, %s ago", st.LastChange.What, st.LastChange.Who, duration(now.Sub(st.LastChange.At)))
+	}
+	for _, store := range st.Stores {
+		if store.State != "not-used" {
+			c.line(plain, "Stored in: %s (%s)", store.Name, store.State)
+		}
+	}
+	c.line(plain, "Claude Code: %s", entryWords(st.ClaudeCode))
+	if len(st.ClaudeCode.OverriddenBy) > 0 {
+		c.line(danger, "Overridden by: %s", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
+	}
+	running := "not running"
+	if st.Tray.Running {
+		running = "running"
+	}
+	c.line(plain, "Menu bar: %s", running)
+	if st.Problem != nil {
+		c.problem(st.Problem.Message, st.Problem.Hint)
+	} else if st.State == session.SignedOut {
+		c.line(plain, "hint: sign in with `keytender login`")
+	}
+}
+
+func who(st session.Status) string {
+	name := st.Email
+	if name == "" {
+		name = "account " + st.Account
+	}
+	if st.Plan != "" {
+		name += " (" + st.Plan + ")"
+	}
+	return name
+}
+
+// entryWords says in words how Claude Code's entry stands.
+func entryWords(e session.EntryStatus) string {
+	words := map[string]string{
+		"in-step":     "in step",
+		"newer":       "holds newer tokens of this login; they are taken over at the next renewal",
+		"older":       "holds older tokens of this login; `keytender mirror` brings it in step",
+		"other-login": "holds another login, which is left alone",
+		"signed-out":  "signed out there; `keytender mirror` signs it in",
+		"absent":      "no entry; `keytender mirror` makes it",
+		"damaged":     "cannot be used",
+		"busy":        "locked by another program",
+		"off":         "not mirrored",
+	}[e.State]
+	if e.Place != "" {
+		words += " (" + e.Place + ")"
+	}
+	return words
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"keytender/internal/session"
+)
+
+func newTray(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "tray",
+		Short: "Start the menu-bar app",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			program, err := trayProgram()
+			if err != nil {
+				return &session.Error{Code: "no-tray", Exit: session.ExitFailed, Message: "the menu-bar app keytender-tray does not lie beside this program",
+					Hint: "install it from the same package, or go on with `keytender login`", Err: err}
+			}
+			child := exec.Command(program)
+			child.Stdin, child.Stdout, child.Stderr = nil, c.out, c.err
+			if err := child.Start(); err != nil {
+				return &session.Error{Code: "no-tray", Exit: session.ExitFailed, Message: "the menu-bar app did not start", Hint: "run " + program + " to see why", Err: err}
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- child.Wait() }()
+			select {
+			case err := <-ended:
+				if exit := (*exec.ExitError)(nil); err != nil && errors.As(err, &exit) {
+					return exitError(exit.ExitCode())
+				}
+				return err
+			case <-cmd.Context().Done():
+				_ = child.Process.Signal(os.Interrupt)
+				<-ended
+				return cmd.Context().Err()
+			}
+		},
+	}
+}
+
+func trayProgram() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	name := "keytender-tray"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	path := filepath.Join(filepath.Dir(self), name)
+	_, err = os.Stat(path)
+	return path, err
+}

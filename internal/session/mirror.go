@@ -1,0 +1,399 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+// entryWait bounds the wait for Claude Code's locks.
+const entryWait = 20 * time.Second
+
+// readEntry reads Claude Code's entry.
+func (e *Engine) readEntry(ctx context.Context) (keychain.Entry, error) {
+	if e.entryErr != nil {
+		return keychain.Entry{}, e.entryErr
+	}
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	return e.entry.Read(ctx)
+}
+
+// lockEntry takes Claude Code's renewal locks when its entry may share our chain.
+// Without an installation of Claude Code there is nothing to lock.
+func (e *Engine) lockEntry(ctx context.Context, s settings, c *chain, current keychain.Credential) (release func(), err error) {
+	if e.entryErr != nil || !e.entry.Installed() {
+		return func() {}, nil
+	}
+	if !e.mirrors(s) {
+		entry, err := e.readEntry(ctx)
+		if err == nil && (entry.State != keychain.EntrySignedIn || e.relate(entry, current, c) == "other-login") {
+			return func() {}, nil
+		}
+	}
+	l, err := e.entry.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return nil, entryError(err)
+	}
+	return func() {
+		if err := l.Release(); err != nil {
+			e.log.Warn("a lock of Claude Code's could not be released", "reason", plain(err))
+		}
+	}, nil
+}
+
+func entryError(err error) error {
+	if errors.Is(err, keychain.ErrBusy) {
+		return &Error{Code: "busy", Exit: ExitBusy, Message: err.Error(),
+			Hint: "wait until Claude Code is done and try again; nothing was changed", Err: err}
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	known := &Error{}
+	if errors.As(err, &known) {
+		return known
+	}
+	return failed("claude-code-entry", "Claude Code's entry cannot be used: "+err.Error(),
+		"nothing was changed; `keytender status` and `keytender doctor` say more", err)
+}
+
+// relate says how Claude Code's entry stands beside our pair: in-step, newer, older,
+// other-login, signed-out or absent. Account and organisation ids tell; without
+// them the fingerprints that our chain is known by; else it counts as another login.
+func (e *Engine) relate(entry keychain.Entry, ours keychain.Credential, c *chain) string {
+	switch entry.State {
+	case keychain.EntryAbsent:
+		return "absent"
+	case keychain.EntrySignedOut:
+		return "signed-out"
+	}
+	theirs := entry.Login
+	switch {
+	case theirs.SamePair(ours):
+		return "in-step"
+	case c.knows(theirs.Refresh) && !theirs.Refresh.Equal(ours.Refresh):
+		return "older" // a pair that our chain has left behind
+	case !sameAccount(theirs.Account, ours.Account) && !theirs.Refresh.Equal(ours.Refresh):
+		return "other-login"
+	case theirs.AccessEnds.After(ours.AccessEnds):
+		return "newer"
+	}
+	return "older"
+}
+
+// sameAccount is true only where ids say so.
+func sameAccount(a, b keychain.Account) bool {
+	if a.ID == "" || b.ID == "" || a.ID != b.ID {
+		return false
+	}
+	return a.OrganizationID == "" || b.OrganizationID == "" || a.OrganizationID == b.OrganizationID
+}
+
+// newerIn returns the entry's pair in the shape of our record when it is a newer one
+// of our login.
+func (e *Engine) newerIn(entry keychain.Entry, ours keychain.Credential, c *chain) (keychain.Credential, bool) {
+	if e.relate(entry, ours, c) != "newer" || c.dead(entry.Login.Refresh) {
+		return keychain.Credential{}, false
+	}
+	newer := ours
+	newer.Access, newer.Refresh = entry.Login.Access, entry.Login.Refresh
+	newer.AccessEnds, newer.Lifetime, newer.Issued = entry.Login.AccessEnds, 0, e.wall()
+	if newer.Refresh.IsZero() {
+		newer.Refresh = ours.Refresh
+	}
+	if len(entry.Login.Scopes) > 0 {
+		newer.Scopes = entry.Login.Scopes
+	}
+	if !entry.Login.LoginEnds.IsZero() {
+		newer.LoginEnds, newer.LoginEndsEstimated = entry.Login.LoginEnds, false
+	}
+	return newer, true
+}
+
+// mirrorRenewed carries a renewed pair into Claude Code's entry by compare-and-swap:
+// only where the entry still holds a pair of our chain. It never writes into an
+// entry that Claude Code blanked, logged out of, or signed in to anew. The caller
+// holds the locks. A failure is told by status, which finds the entry older.
+func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewed keychain.Credential) {
+	if e.entryErr != nil || !e.mirrors(s) || !e.entry.Installed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, entryWait)
+	defer cancel()
+	_, err := e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
+		if now.State != keychain.EntrySignedIn || !c.knows(now.Login.Refresh) {
+			return keychain.Change{}, nil
+		}
+		return keychain.Change{SignIn: &renewed}, nil
+	})
+	if err != nil {
+		e.log.Warn("Claude Code's entry was not renewed", "reason", err.Error())
+	}
+}
+
+// displaced is what a mirror put aside: the state of the entry before, and the login
+// in it.
+type displaced struct {
+	Type  string          `json:"type"`
+	State string          `json:"state"`
+	Whose string          `json:"whose,omitempty"`
+	Inner json.RawMessage `json:"login,omitempty"`
+	// Organization is what old clients wrote beside the login.
+	Organization json.RawMessage `json:"organization,omitempty"`
+}
+
+var displacedRecord = keychain.RecordName("claude-code", "displaced")
+
+// Mirror writes the signed-in account into Claude Code's entry. It is the person's
+// word: another login there is replaced, kept aside, and named in the sentence that
+// is returned.
+func (e *Engine) Mirror(ctx context.Context) (string, error) {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	s, err := e.settings()
+	if err != nil {
+		return "", err
+	}
+	current, err := e.load(ctx, s, s.account(""))
+	if err != nil {
+		return "", storeError(e.store(s).Kind(), err)
+	}
+	return e.mirrorNow(ctx, s, s.account(""), current, false)
+}
+
+// mirrorNow does the work of Mirror; the caller holds our lock. A pair of a sign-in
+// that was just made is written even where the entry's own lives longer; otherwise a
+// newer pair there is taken over instead.
+func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, current keychain.Credential, fresh bool) (string, error) {
+	if e.entryErr != nil {
+		return "", entryError(e.entryErr)
+	}
+	j, err := e.journal()
+	if err != nil {
+		return "", err
+	}
+	chain := j.chainOf(account)
+	if !slices.Contains(current.Scopes, "user:inference") {
+		return "", failed("scope", "Claude Code needs a login with the scope user:inference, and this one has none",
+			"sign in again without --scope, or with user:inference in it", nil)
+	}
+	l, err := e.entry.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return "", entryError(err)
+	}
+	defer func() { _ = l.Release() }()
+
+	seen, err := e.readEntry(ctx)
+	if err != nil {
+		return "", entryError(err)
+	}
+	relation := e.relate(seen, current, chain)
+	if relation == "in-step" {
+		return "already in step (" + e.entry.Place() + ")", nil
+	}
+	if newer, ok := e.newerIn(seen, current, chain); ok && !fresh {
+		return "already in step: the newer tokens that Claude Code got were taken over (" + e.entry.Place() + ")", e.adopt(ctx, s, account, &j, newer)
+	}
+	aside := seen.State != keychain.EntrySignedIn || !chain.knows(seen.Login.Refresh)
+	if aside {
+		// Before the write lock, which is held for milliseconds only.
+		if err := e.setAside(ctx, s, seen, relation); err != nil {
+			return "", err
+		}
+	}
+	_, err = e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
+		if !bytes.Equal(now.Inner(), seen.Inner()) {
+			return keychain.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",
+				Hint: "try again; nothing was changed", Err: keychain.ErrBusy}
+		}
+		return keychain.Change{SignIn: &current, NewLogin: fresh || relation == "other-login"}, nil
+	})
+	if err != nil {
+		return "", entryError(err)
+	}
+	sentence := "in step (" + e.entry.Place() + ")"
+	if relation == "other-login" {
+		sentence = "replaced the login of " + whose(seen.Login.Account) + "; `keytender mirror --undo` puts it back (" + e.entry.Place() + ")"
+	}
+	if aside {
+		if err := e.changeSettings(func(s *settings) { s.Displaced = true }); err != nil {
+			return "", err
+		}
+	}
+	e.remember(Record{Account: account, What: "mirrored", Detail: sentence})
+	return sentence, nil
+}
+
+// whose names the owner of a login as well as its entry tells.
+func whose(a keychain.Account) string {
+	switch {
+	case a.Email != "":
+		return a.Email
+	case a.ID != "":
+		return "another account (" + firstOf(a.ID, 8) + "…)"
+	}
+	return "another account"
+}
+
+func firstOf(text string, n int) string {
+	if len(text) > n {
+		return text[:n]
+	}
+	return text
+}
+
+// setAside keeps what a mirror displaces in the same store as our records.
+func (e *Engine) setAside(ctx context.Context, s settings, now keychain.Entry, relation string) error {
+	record, err := json.Marshal(displaced{Type: "displaced", State: relation, Whose: whose(now.Login.Account), Inner: now.Inner(), Organization: now.TopOrganization()})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	if err := e.store(s).Save(ctx, displacedRecord, secret.New(string(record))); err != nil {
+		return storeError(e.store(s).Kind(), err)
+	}
+	return nil
+}
+
+// Undo puts back what the last mirror displaced. It replaces nothing but a pair of
+// ours.
+func (e *Engine) Undo(ctx context.Context) (string, error) {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if e.entryErr != nil {
+		return "", entryError(e.entryErr)
+	}
+	s, err := e.settings()
+	if err != nil {
+		return "", err
+	}
+	aside, err := e.displaced(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	account := s.account("")
+	ours, err := e.load(ctx, s, account)
+	if err != nil && !errors.Is(err, keychain.ErrNotFound) {
+		return "", storeError(e.store(s).Kind(), err)
+	}
+	j, err := e.journal()
+	if err != nil {
+		return "", err
+	}
+	chain := j.chainOf(account)
+	l, err := e.entry.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return "", entryError(err)
+	}
+	defer func() { _ = l.Release() }()
+	_, err = e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
+		if now.State == keychain.EntrySignedIn && !chain.knows(now.Login.Refresh) && !now.Login.SamePair(ours) {
+			return keychain.Change{}, failed("other-login", "Claude Code's entry holds a login that keytender did not write",
+				"nothing was changed; sign out in Claude Code first if that login is not wanted", nil)
+		}
+		if len(aside.Inner) == 0 {
+			return keychain.Change{SignOut: true}, nil
+		}
+		return keychain.Change{Restore: aside.Inner, RestoreOrganization: aside.Organization}, nil
+	})
+	if err != nil {
+		return "", entryError(err)
+	}
+	if err := e.forgetDisplaced(ctx, s); err != nil {
+		return "", err
+	}
+	sentence := "our login was taken out again; there was none before"
+	if len(aside.Inner) > 0 {
+		sentence = "the login of " + aside.Whose + " is back"
+	}
+	e.remember(Record{Account: account, What: "undone", Detail: sentence})
+	return sentence + " (" + e.entry.Place() + ")", nil
+}
+
+func (e *Engine) displaced(ctx context.Context, s settings) (displaced, error) {
+	nothing := failed("nothing-displaced", "there is nothing to undo: no mirror displaced anything", "`keytender mirror --dry-run` shows what a mirror would change", nil)
+	if !s.Displaced {
+		return displaced{}, nothing
+	}
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	record, err := e.store(s).Load(ctx, displacedRecord)
+	if errors.Is(err, keychain.ErrNotFound) {
+		return displaced{}, nothing
+	}
+	if err != nil {
+		return displaced{}, storeError(e.store(s).Kind(), err)
+	}
+	var d displaced
+	if err := json.Unmarshal([]byte(record.Reveal()), &d); err != nil || d.Type != "displaced" {
+		return displaced{}, storeError(e.store(s).Kind(), keychain.ErrDamaged)
+	}
+	return d, nil
+}
+
+func (e *Engine) forgetDisplaced(ctx context.Context, s settings) error {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	if err := e.store(s).Delete(ctx, displacedRecord); err != nil {
+		return storeError(e.store(s).Kind(), err)
+	}
+	return e.changeSettings(func(s *settings) { s.Displaced = false })
+}
+
+// KeyChange is one key of Claude Code's entry that a mirror would change; values of
+// tokens are masked.
+type KeyChange = keychain.KeyChange
+
+// MirrorPlan says what Mirror would change, without changing anything.
+func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, changes []KeyChange, err error) {
+	s, err := e.settings()
+	if err != nil {
+		return "", "", nil, err
+	}
+	account := s.account("")
+	current, err := e.load(ctx, s, account)
+	if err != nil {
+		return "", "", nil, storeError(e.store(s).Kind(), err)
+	}
+	j, err := e.journal()
+	if err != nil {
+		return "", "", nil, err
+	}
+	entry, err := e.readEntry(ctx)
+	if err != nil {
+		return "", "", nil, entryError(err)
+	}
+	relation = e.relate(entry, current, j.chainOf(account))
+	if relation != "in-step" {
+		changes, err = e.entry.Diff(entry, keychain.Change{SignIn: &current, NewLogin: relation == "other-login"})
+	}
+	return e.entry.Place(), relation, changes, err
+}
+
+// SetMirror turns the mirror on (and mirrors at once) or off, for good.
+func (e *Engine) SetMirror(ctx context.Context, on bool) (string, error) {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return "", err
+	}
+	err = e.changeSettings(func(s *settings) { s.Mirror = &on })
+	release()
+	if err != nil || !on {
+		return "", err
+	}
+	return e.Mirror(ctx)
+}

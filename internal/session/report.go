@@ -1,0 +1,176 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"keytender/keychain"
+)
+
+// TrayLock is the file in the state folder that the running menu-bar app holds.
+const TrayLock = "tray.lock"
+
+// Status tells how the active login stands. It makes no connection, takes no lock
+// and never fails: what cannot be read is told as a state.
+func (e *Engine) Status(ctx context.Context) Status {
+	st := Status{SchemaVersion: 1, State: SignedOut, Scopes: []string{}, MissingScopes: []string{}, Accounts: []string{}}
+	st.ClaudeCode = EntryStatus{State: "off", OverriddenBy: []string{}}
+	st.Tray.Running = e.trayRuns()
+	s, err := e.settings()
+	if err != nil {
+		st.Stores = []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
+		e.blame(&st, err)
+		return st
+	}
+	st.Account = s.account("")
+	st.Accounts = append(st.Accounts, s.Accounts...)
+	current, loadErr := e.load(ctx, s, st.Account)
+	st.Stores = e.storeStates(s, loadErr)
+	j, journalErr := e.journal()
+	if journalErr != nil {
+		j = journal{Chains: map[string]*chain{}}
+	}
+	chain := j.chainOf(st.Account)
+	st.LastChange = chain.Last
+
+	switch {
+	case loadErr == nil:
+		e.describe(&st, current, chain)
+	case errors.Is(loadErr, keychain.ErrNotFound):
+	default:
+		e.blame(&st, storeError(e.store(s).Kind(), loadErr))
+	}
+	if journalErr != nil {
+		e.blame(&st, journalErr)
+	}
+	e.describeEntry(ctx, &st, s, current, chain)
+	return st
+}
+
+// describe fills in what is known of a login that could be read.
+func (e *Engine) describe(st *Status, c keychain.Credential, chain *chain) {
+	st.State = SignedIn
+	st.Email, st.Organization, st.Plan, st.Method = c.Account.Email, c.Account.Organization, c.Account.Plan, c.Method
+	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: e.validFor(c, 0), Renewable: !c.Refresh.IsZero() && !chain.dead(c.Refresh)}
+	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds), Estimated: c.LoginEndsEstimated}
+	st.Scopes = append(st.Scopes, c.Scopes...)
+	for _, scope := range e.config.Scopes {
+		if !slices.Contains(c.Scopes, scope) {
+			st.MissingScopes = append(st.MissingScopes, scope)
+		}
+	}
+	switch {
+	case chain.dead(c.Refresh):
+		st.State = SignInAgain
+		st.Problem = &Problem{"sign-in-again", "the login has ended: the server does not renew it any more", "sign in again with `keytender login`"}
+	case !st.AccessToken.Valid && c.Refresh.IsZero():
+		st.State = SignInAgain
+		st.Problem = &Problem{"sign-in-again", "the login has ended and holds no refresh token", "sign in again with `keytender login`"}
+	case chain.Problem != nil:
+		st.Problem = chain.Problem
+		if !st.AccessToken.Valid {
+			st.State = TryLater
+		}
+	}
+}
+
+// blame makes an error the status's problem.
+func (e *Engine) blame(st *Status, err error) {
+	p := &Error{}
+	if !errors.As(err, &p) {
+		p = failed("failed", err.Error(), "", err)
+	}
+	st.State = TryLater
+	st.Problem = &Problem{Code: p.Code, Message: p.Message, Hint: p.Hint}
+}
+
+// storeStates tells of both stores; the one that is not chosen is not looked at,
+// since that could open a dialog.
+func (e *Engine) storeStates(s settings, loadErr error) []StoreState {
+	states := []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
+	used := &states[0]
+	if e.store(s).Kind() == "file" {
+		used = &states[1]
+	}
+	if s.Store == "" && e.config.Store == "auto" && errors.Is(loadErr, keychain.ErrUnavailable) {
+		states[1].State = "absent"
+	}
+	switch {
+	case loadErr == nil:
+		used.State = "ok"
+	case errors.Is(loadErr, keychain.ErrNotFound):
+		used.State = "absent"
+	case errors.Is(loadErr, keychain.ErrLocked), errors.Is(loadErr, keychain.ErrTimedOut):
+		used.State = "locked"
+	case errors.Is(loadErr, keychain.ErrDenied):
+		used.State = "denied"
+	case errors.Is(loadErr, keychain.ErrDamaged):
+		used.State = "damaged"
+	default:
+		used.State = "unavailable"
+	}
+	return states
+}
+
+func (e *Engine) describeEntry(ctx context.Context, st *Status, s settings, ours keychain.Credential, c *chain) {
+	st.ClaudeCode.Mirror = e.mirrors(s)
+	if e.entryErr != nil {
+		st.ClaudeCode.State = "damaged"
+		if st.Problem == nil {
+			st.Problem = &Problem{"claude-code-entry", e.entryErr.Error(), "`keytender doctor` says more"}
+		}
+		return
+	}
+	st.ClaudeCode.Place = e.entry.Place()
+	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, e.entry.Overrides()...)
+	entry, err := e.readEntry(ctx)
+	switch {
+	case errors.Is(err, keychain.ErrBusy):
+		st.ClaudeCode.State = "busy"
+	case err != nil:
+		st.ClaudeCode.State = "damaged"
+		if st.Problem == nil && st.ClaudeCode.Mirror {
+			st.Problem = &Problem{"claude-code-entry", "Claude Code's entry cannot be used: " + err.Error(),
+				"nothing of it was changed; repair or move it away, then sign in again in Claude Code or run `keytender mirror`"}
+		}
+	case !st.ClaudeCode.Mirror:
+		st.ClaudeCode.State = "off"
+	default:
+		st.ClaudeCode.State = e.relate(entry, ours, c)
+	}
+}
+
+func (e *Engine) trayRuns() bool {
+	l := flock.New(e.statePath(TrayLock), flock.SetFlag(0), flock.SetPermissions(0o600))
+	defer l.Close()
+	free, err := l.TryRLock()
+	return err == nil && !free
+}
+
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+// Exit is the exit code that says the same as the status.
+func (st Status) Exit() int {
+	switch st.State {
+	case SignedIn:
+		return 0
+	case SignInAgain:
+		return ExitSignInAgain
+	case TryLater:
+		if st.Problem != nil && st.Problem.Code == "damaged" {
+			return ExitFailed
+		}
+		return ExitTryLater
+	}
+	return ExitSignedOut
+}

@@ -1,0 +1,228 @@
+// Package session is the engine: it signs in, hands out the access token, renews
+// it, adopts what another program renewed, and mirrors the login into Claude
+// Code's entry. It is the only caller of a token call and the only writer of the
+// token chain; it shows nothing and asks nothing.
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"keytender/internal/config"
+	"keytender/internal/oauth"
+	"keytender/keychain"
+)
+
+// Version is the program's version; the build sets it. It is all that the
+// User-Agent says.
+var Version = "dev"
+
+// Exit codes of the public contract.
+const (
+	ExitFailed      = 1
+	ExitUsage       = 2
+	ExitSignedOut   = 3
+	ExitSignInAgain = 4
+	ExitTryLater    = 5
+	ExitBusy        = 6
+	ExitDeclined    = 7
+	ExitTimedOut    = 8
+)
+
+// Error is an error for people: what happened, what to do, and with which exit
+// code a command ends. Neither text holds a secret.
+type Error struct {
+	Code    string // a word for programs: signed-out, spent, busy, ...
+	Exit    int
+	Message string
+	Hint    string
+	Err     error
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Engine works on one installation. Several engines, in several processes, may
+// work on the same one at once.
+type Engine struct {
+	config config.Config
+	client *oauth.Client
+	entry  *keychain.ClaudeCode
+	// entryErr is why there is no entry to work on.
+	entryErr error
+	osStore  *keychain.OSKeychain
+	file     *keychain.FileStore
+	log      *slog.Logger
+	now      func() time.Time
+	// crash is called with the name of each step of a renewal; tests end the process
+	// in it.
+	crash func(step string)
+}
+
+// Open prepares an engine; it touches nothing yet.
+func Open(c config.Config) (*Engine, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, &Error{Code: "no-home", Exit: ExitUsage, Message: "this session has no home directory", Hint: "set HOME", Err: err}
+	}
+	e := &Engine{
+		config:  c,
+		osStore: &keychain.OSKeychain{Service: "keytender", Limit: time.Minute},
+		file:    &keychain.FileStore{Path: c.Places.Credentials},
+		log:     slog.New(slog.DiscardHandler),
+		now:     time.Now,
+		crash:   func(string) {},
+	}
+	e.client = &oauth.Client{
+		TokenURL: c.TokenURL, RevokeURL: c.RevokeURL, APIURL: strings.TrimSuffix(c.APIURL, "/"),
+		ClientID: c.ClientID, UserAgent: "keytender/" + Version, Form: c.TokenForm,
+	}
+	e.entry, e.entryErr = keychain.NewClaudeCode(keychain.ClaudeCodeConfig{
+		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: userName(), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
+	})
+	return e, nil
+}
+
+func userName() string {
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
+
+// LogTo sends the engine's log to l.
+func (e *Engine) LogTo(l *slog.Logger) { e.log = l }
+
+// A keychain call may take 5 s where nobody waits for a dialog, and 60 s where a
+// person may be typing a password.
+const (
+	storeWait        = 5 * time.Second
+	patientStoreWait = time.Minute
+)
+
+type patientKey struct{}
+
+// Patient gives the keychain calls below ctx the time that a person needs to type a
+// password.
+func Patient(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patientKey{}, true)
+}
+
+// NoticeTightened calls tell once when our own file's loose rights were taken away.
+func (e *Engine) NoticeTightened(tell func(path string)) { e.file.Tightened = tell }
+
+// Config returns the settings that the engine works with.
+func (e *Engine) Config() config.Config { return e.config }
+
+// wall returns the present without its monotonic reading: that one stands still
+// while a laptop sleeps.
+func (e *Engine) wall() time.Time { return e.now().Round(0).UTC() }
+
+// lockWait bounds the wait for our own lock: somebody else's whole renewal, with
+// its one resend, fits.
+const lockWait = 45 * time.Second
+
+// lock takes the installation's lock. Whoever writes a record, the journal or the
+// settings holds it.
+func (e *Engine) lock(ctx context.Context, wait time.Duration) (release func(), err error) {
+	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
+		return nil, e.storageTrouble("the state folder cannot be made", err)
+	}
+	path := filepath.Join(e.config.Places.State, "lock")
+	l := flock.New(path, flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	ok, err := l.TryLockContext(ctx, 20*time.Millisecond)
+	switch {
+	case ok:
+		return func() { _ = l.Unlock() }, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &Error{Code: "busy", Exit: ExitBusy, Message: "another keytender is at work and holds the lock " + path,
+			Hint: "try again in a minute; nothing was changed", Err: keychain.ErrBusy}
+	case errors.Is(err, context.Canceled):
+		return nil, err
+	}
+	return nil, e.storageTrouble("the lock "+path+" cannot be taken", err)
+}
+
+func (e *Engine) storageTrouble(what string, err error) *Error {
+	return &Error{Code: "storage", Exit: ExitTryLater, Message: what + ": " + plain(err),
+		Hint: "look at free space and rights of " + e.config.Places.State + "; the login is as good as before", Err: err}
+}
+
+// plain is an error's last, most telling part: what the system said.
+func plain(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err.Error()
+	}
+	if err == nil {
+		return "unknown reason"
+	}
+	return err.Error()
+}
+
+// storeError turns what a store answered into an error for people.
+func storeError(kind string, err error) *Error {
+	known := &Error{}
+	if errors.As(err, &known) {
+		return known
+	}
+	say := func(code string, exit int, hint string) *Error {
+		return &Error{Code: code, Exit: exit, Message: err.Error(), Hint: hint, Err: err}
+	}
+	switch {
+	case errors.Is(err, keychain.ErrNotFound):
+		return signedOut()
+	case errors.Is(err, keychain.ErrLocked):
+		return say("locked", ExitTryLater, "unlock the keychain (sign in to the desktop, or unlock the login keyring) and try again")
+	case errors.Is(err, keychain.ErrDenied):
+		return say("denied", ExitTryLater, "allow keytender in the keychain's dialog, or look at the rights of the file")
+	case errors.Is(err, keychain.ErrTimedOut):
+		return say("timed-out", ExitTryLater, "answer the keychain's dialog if one is open, and try again")
+	case errors.Is(err, keychain.ErrUnavailable):
+		return say("unavailable", ExitTryLater, "the login lies in the OS keychain, which this session does not reach; start it, or sign in here with KEYTENDER_STORE=file")
+	case errors.Is(err, keychain.ErrDamaged):
+		return say("damaged", ExitFailed, "nothing was overwritten; move the damaged "+kind+" record away and sign in again with `keytender login`")
+	case errors.Is(err, keychain.ErrTooBig):
+		return say("too-big", ExitFailed, "sign in with KEYTENDER_STORE=file, which has no such limit")
+	}
+	refused := &keychain.RefusedError{}
+	if errors.As(err, &refused) {
+		return say("refused", ExitFailed, "put a regular file of your own in its place, or move it away")
+	}
+	return &Error{Code: "storage", Exit: ExitTryLater, Message: "storage is in trouble: " + plain(err), Hint: "look at free space and rights; the login is as good as before", Err: err}
+}
+
+func signedOut() *Error {
+	return &Error{Code: "signed-out", Exit: ExitSignedOut, Message: "nobody is signed in", Hint: "sign in with `keytender login`", Err: keychain.ErrNotFound}
+}
+
+func again(message string, err error) *Error {
+	return &Error{Code: "sign-in-again", Exit: ExitSignInAgain, Message: message, Hint: "sign in again with `keytender login`", Err: err}
+}
+
+func later(message, hint string, err error) *Error {
+	return &Error{Code: "try-later", Exit: ExitTryLater, Message: message, Hint: hint, Err: err}
+}
+
+func failed(code, message, hint string, err error) *Error {
+	return &Error{Code: code, Exit: ExitFailed, Message: message, Hint: hint, Err: err}
+}

@@ -1,0 +1,115 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"keytender/keychain"
+)
+
+// settings is what an installation remembers between runs: no secret. It is
+// written under the lock.
+type settings struct {
+	Version  int      `json:"version"`
+	Store    string   `json:"store,omitempty"` // keychain or file: chosen at the first sign-in, never changed in silence
+	Active   string   `json:"active,omitempty"`
+	Accounts []string `json:"accounts,omitempty"`
+	// Mirror is the person's choice in the menu; nil leaves it to the configuration.
+	Mirror *bool `json:"mirror,omitempty"`
+	// TermsShown: the notice about Anthropic's terms was shown once.
+	TermsShown bool `json:"termsShown,omitempty"`
+	// Displaced: a login that a mirror displaced is kept in the store.
+	Displaced bool `json:"displaced,omitempty"`
+}
+
+const maxStateFile = 1 << 20
+
+func (e *Engine) statePath(name string) string { return filepath.Join(e.config.Places.State, name) }
+
+// readState reads a JSON file of ours into v. A missing file leaves v as it is.
+func (e *Engine) readState(name string, v any) error {
+	data, err := keychain.ReadFile(e.statePath(name), maxStateFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return e.storageTrouble(e.statePath(name)+" cannot be read", err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return failed("damaged", e.statePath(name)+" is damaged",
+			"nothing was overwritten; move the file away and sign in again with `keytender login`", keychain.ErrDamaged)
+	}
+	return nil
+}
+
+func (e *Engine) writeState(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := keychain.WriteFile(e.statePath(name), append(data, '\n')); err != nil {
+		return e.storageTrouble(e.statePath(name)+" cannot be written", err)
+	}
+	return nil
+}
+
+func (e *Engine) settings() (settings, error) {
+	s := settings{Version: 1}
+	if err := e.readState("settings.json", &s); err != nil {
+		return settings{}, err
+	}
+	return s, nil
+}
+
+func (e *Engine) changeSettings(change func(*settings)) error {
+	s, err := e.settings()
+	if err != nil {
+		return err
+	}
+	before, _ := json.Marshal(s)
+	change(&s)
+	if after, _ := json.Marshal(s); string(after) == string(before) {
+		return nil
+	}
+	return e.writeState("settings.json", s)
+}
+
+// account returns the account's name to work on: the given one, else the active
+// one, else "default".
+func (s settings) account(name string) string {
+	switch {
+	case name != "":
+		return name
+	case s.Active != "":
+		return s.Active
+	}
+	return "default"
+}
+
+func (s *settings) add(account string) {
+	if !slices.Contains(s.Accounts, account) {
+		s.Accounts = append(s.Accounts, account)
+		slices.Sort(s.Accounts)
+	}
+}
+
+func (s *settings) remove(account string) {
+	s.Accounts = slices.DeleteFunc(s.Accounts, func(name string) bool { return name == account })
+	if s.Active == account {
+		s.Active = ""
+		if len(s.Accounts) > 0 {
+			s.Active = s.Accounts[0]
+		}
+	}
+}
+
+// mirrors reports whether the login is mirrored into Claude Code's entry.
+func (e *Engine) mirrors(s settings) bool {
+	if s.Mirror != nil {
+		return *s.Mirror
+	}
+	return e.config.Mirror
+}

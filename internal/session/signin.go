@@ -1,0 +1,491 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keytender/callback"
+	"keytender/internal/oauth"
+	"keytender/keychain"
+)
+
+// SignIn carries one sign-in from the click to the mirrored entry:
+//
+//	listen, open   both loopback stacks, then the browser
+//	answer         the redirect or the pasted code, whichever comes first
+//	exchange       one POST
+//	save           the store that was chosen, read back
+//	mirror         Claude Code's entry
+//
+// tell is called for each step, from one goroutine at a time. Who is signed in is
+// replaced only after all of it went well. When it is cancelled nothing is stored.
+func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) (Status, error) {
+	s, err := e.settings()
+	if err != nil {
+		return Status{}, err
+	}
+	account := s.account(o.Account)
+	if err := keychain.CheckAccountName(account); err != nil {
+		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	}
+	if already, err := e.load(ctx, s, account); err == nil {
+		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
+	}
+	if !s.TermsShown {
+		tell(Event{Kind: EventTerms})
+	}
+	attempt, err := oauth.NewAttempt(e.attemptConfig(o))
+	if err != nil {
+		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
+	defer cancel()
+
+	server, err := e.listen(ctx, o, attempt, tell)
+	if err != nil {
+		return Status{}, err
+	}
+	outcome := callback.Outcome{Kind: callback.Cancelled}
+	if server != nil {
+		defer func() {
+			server.Finish(outcome)
+			_ = server.Close()
+		}()
+	}
+	answer, err := e.awaitAnswer(ctx, o, attempt, server, tell)
+	if err != nil {
+		outcome = outcomeOf(err)
+		return Status{}, err
+	}
+	tell(Event{Kind: EventFinishing})
+	credential, err := e.exchange(ctx, o, attempt, answer, tell)
+	if err != nil {
+		outcome = outcomeOf(err)
+		return Status{}, err
+	}
+	if err := e.keepSignIn(ctx, o, account, credential, tell); err != nil {
+		outcome = outcomeOf(err)
+		return Status{}, err
+	}
+	outcome = callback.Outcome{Kind: callback.SignedIn, Email: credential.Account.Email, Plan: credential.Account.Plan}
+	if answer.pasted {
+		outcome.Kind = callback.ElsewhereDone
+	}
+	return e.Status(context.WithoutCancel(ctx)), nil
+}
+
+var errLoginTimeout = errors.New("nobody came back from the browser in time")
+
+func (e *Engine) loginTimeout(o SignInOptions) time.Duration {
+	if o.Timeout > 0 {
+		return o.Timeout
+	}
+	return e.config.LoginTimeout
+}
+
+func (e *Engine) attemptConfig(o SignInOptions) oauth.AttemptConfig {
+	c := oauth.AttemptConfig{AuthorizeURL: e.config.AuthURL, ClientID: e.config.ClientID,
+		PasteRedirect: e.config.RedirectURI, Scopes: e.config.Scopes, Issuer: e.config.Issuer}
+	if o.Console {
+		c.AuthorizeURL = e.config.ConsoleAuthURL
+	}
+	switch {
+	case o.Scopes != nil:
+		c.Scopes = o.Scopes
+	case o.LongLived > 0:
+		c.Scopes = []string{"user:inference"} // any other scope is refused with a custom validity
+	}
+	return c
+}
+
+// listen opens the callback port and tells where; nil means that only the paste way
+// is open.
+func (e *Engine) listen(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, tell func(Event)) (*callback.Server, error) {
+	if o.Method == "paste" {
+		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
+		return nil, nil
+	}
+	port := o.Port
+	if port == 0 {
+		port = e.config.Port
+	}
+	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: o.PortExact, State: attempt.State(), Issuer: e.config.Issuer})
+	switch {
+	case errors.Is(err, callback.ErrPortTaken) && o.PortExact:
+		return nil, failed("port-taken", err.Error(), "stop that program, or choose another port with --port", err)
+	case err != nil && o.Paste == nil:
+		return nil, failed("no-port", "no port can be opened for the answer: "+plain(err), "sign in with `keytender login --method paste`", err)
+	case err != nil:
+		tell(Event{Kind: EventNote, Value: "no port can be opened for the answer (" + plain(err) + "); paste the code instead", Warn: true})
+		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
+		return nil, nil
+	}
+	if server.Port() != port {
+		tell(Event{Kind: EventPortMoved, Value: fmt.Sprintf("port %d is taken, so this sign-in uses %d", port, server.Port())})
+	}
+	tell(Event{Kind: EventCallback, Value: server.RedirectURI()})
+	tell(Event{Kind: EventSignInURL, Value: attempt.URL(server.RedirectURI())})
+	if o.Paste != nil {
+		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
+	}
+	return server, nil
+}
+
+// answered is what ended the wait: a code and the redirect URI that it is bound to.
+type answered struct {
+	oauth.Pasted
+	pasted bool
+}
+
+// awaitAnswer waits for the redirect and for pasted lines; the first right one wins.
+func (e *Engine) awaitAnswer(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, server *callback.Server, tell func(Event)) (answered, error) {
+	var (
+		redirects <-chan callback.Answer
+		loopback  string
+		lines     = o.Paste
+	)
+	if server != nil {
+		redirects, loopback = server.Answers(), server.RedirectURI()
+	}
+	opened := make(chan error, 1)
+	if o.Open != nil && server != nil {
+		go func() { opened <- o.Open(ctx, attempt.URL(loopback)) }()
+	}
+	deadline, _ := ctx.Deadline()
+	tell(Event{Kind: EventWaiting, Left: time.Until(deadline)})
+	for {
+		select {
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), errLoginTimeout) {
+				return answered{}, &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + e.loginTimeout(o).String(),
+					Hint: "run `keytender login` again; --timeout gives more time", Err: errLoginTimeout}
+			}
+			return answered{}, ctx.Err()
+		case err := <-opened:
+			if err != nil && ctx.Err() == nil {
+				tell(Event{Kind: EventOpenFailed, Value: plain(err), Warn: true})
+			}
+		case a := <-redirects:
+			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: loopback, Err: a.Err, ErrDescription: a.ErrDescription}}
+			return got, redirectError(got.Pasted)
+		case line, open := <-lines:
+			if !open {
+				lines = nil // the end of stdin does not end the sign-in
+				continue
+			}
+			if strings.TrimSpace(line) == "" {
+				continue
+			}
+			pasted, err := attempt.ParsePaste(line, loopback)
+			if err != nil {
+				tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+				continue
+			}
+			return answered{Pasted: pasted, pasted: true}, redirectError(pasted)
+		}
+	}
+}
+
+// redirectError sorts the error codes of RFC 6749 §4.1.2.1.
+func redirectError(p oauth.Pasted) error {
+	said := p.Err
+	if p.ErrDescription != "" {
+		said += ": " + p.ErrDescription
+	}
+	switch p.Err {
+	case "":
+		return nil
+	case "access_denied":
+		return &Error{Code: "declined", Exit: ExitDeclined, Message: "the sign-in was declined in the browser (access_denied)",
+			Hint: "run `keytender login` again and choose Allow"}
+	case "server_error", "temporarily_unavailable":
+		return later("the sign-in server is in trouble ("+said+")", "try again in a few minutes; nothing was changed", nil)
+	}
+	return failed("refused", "the sign-in server refused ("+said+")",
+		"check ANTHROPIC_CLIENT_ID and ANTHROPIC_SCOPE, or sign in with `keytender login --method claude-code`", nil)
+}
+
+// exchange turns the code into a credential. The code is sent once; only a 429,
+// which comes before the server looks at the code, allows one more try in time.
+func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, a answered, tell func(Event)) (keychain.Credential, error) {
+	request := oauth.ExchangeRequest{Code: a.Code, Verifier: attempt.Verifier(), State: attempt.State(), RedirectURI: a.RedirectURI, ExpiresIn: o.LongLived}
+	grant, err := e.client.Exchange(ctx, request)
+	if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Kind == oauth.Throttled {
+		pause := max(answer.RetryAfter, time.Second)
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > pause+time.Second {
+			tell(Event{Kind: EventNote, Value: "the server asks to wait " + pause.Round(time.Second).String() + "; then the same code is tried once more", Warn: true})
+			if sleep(ctx, pause) == nil {
+				grant, err = e.client.Exchange(ctx, request)
+			}
+		}
+	}
+	if err != nil {
+		return keychain.Credential{}, e.exchangeError(ctx, err)
+	}
+	method := "browser"
+	if a.pasted {
+		method = "paste"
+	}
+	c := keychain.Credential{Method: method, Issued: e.wall(), Lifetime: grant.ExpiresIn, Scopes: grant.Scopes,
+		Access: grant.Access, Refresh: grant.Refresh, AccessEnds: e.wall().Add(grant.ExpiresIn)}
+	if c.Scopes == nil {
+		c.Scopes = e.attemptConfig(o).Scopes // RFC 6749 §5.1: not said means as asked
+	}
+	switch {
+	case grant.LoginExpiresIn > 0:
+		c.LoginEnds = e.wall().Add(grant.LoginExpiresIn)
+	case c.Refresh.IsZero():
+		c.LoginEnds = c.AccessEnds
+	default:
+		c.LoginEnds, c.LoginEndsEstimated = e.wall().Add(fallbackLogin), true
+	}
+	if o.LongLived > 0 {
+		tell(Event{Kind: EventNote, Value: fmt.Sprintf("Requested validity: %d s, granted: %d s", int64(o.LongLived.Seconds()), int64(grant.ExpiresIn.Seconds()))})
+	}
+	c.Account = account(e.whoIs(ctx, c, grant.Account, tell))
+	if o.Expect != "" && !strings.EqualFold(o.Expect, c.Account.Email) {
+		found := c.Account.Email
+		if found == "" {
+			found = "an account whose e-mail the server did not tell"
+		}
+		return keychain.Credential{}, failed("other-account", "signed in as "+found+", but "+o.Expect+" was expected; nothing was stored",
+			"sign out of "+found+" in the browser, or use another browser profile, and try again", nil)
+	}
+	return c, nil
+}
+
+// whoIs completes what the token answer said of the account by the profile.
+func (e *Engine) whoIs(ctx context.Context, c keychain.Credential, known oauth.Profile, tell func(Event)) oauth.Profile {
+	if !slices.Contains(c.Scopes, "user:profile") {
+		return known
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	p, err := e.client.Profile(ctx, c.Access)
+	if err != nil {
+		tell(Event{Kind: EventNote, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
+		return known
+	}
+	fill := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	fill(&p.Email, known.Email)
+	fill(&p.AccountID, known.AccountID)
+	fill(&p.OrganizationID, known.OrganizationID)
+	fill(&p.Organization, known.Organization)
+	fill(&p.Plan, known.Plan)
+	fill(&p.RateLimitTier, known.RateLimitTier)
+	return p
+}
+
+func account(p oauth.Profile) keychain.Account {
+	return keychain.Account{Email: p.Email, ID: p.AccountID, OrganizationID: p.OrganizationID,
+		Organization: p.Organization, Plan: p.Plan, RateLimitTier: p.RateLimitTier}
+}
+
+func (e *Engine) exchangeError(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errLoginTimeout) {
+		return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "the time for this sign-in ended before the server answered",
+			Hint: "run `keytender login` again", Err: err}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	answer := &oauth.Error{}
+	if !errors.As(err, &answer) {
+		return failed("exchange", "the code could not be exchanged: "+err.Error(), "run `keytender login` again", err)
+	}
+	official := "or let the official client sign in: `keytender login --method claude-code`"
+	switch answer.Kind {
+	case oauth.Spent:
+		return failed("code-refused", "the server did not accept the code: "+answer.Error(),
+			"a code works once and for a few minutes; run `keytender login` again, "+official, err)
+	case oauth.Declined:
+		return &Error{Code: "declined", Exit: ExitDeclined, Message: "the sign-in was declined: " + answer.Error(), Hint: "run `keytender login` again and choose Allow", Err: err}
+	case oauth.Misconfigured:
+		return failed("configuration", "the server does not accept how keytender asks: "+answer.Error(),
+			"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE, "+official, err)
+	case oauth.Malformed:
+		return later("the server's answer could not be used: "+answer.Error(), "run `keytender login` again, "+official, err)
+	}
+	return later("the token server did not complete the sign-in: "+answer.Error(), "run `keytender login` again in a few minutes; nothing was changed", err)
+}
+
+// keepSignIn stores the credential, makes its account the active one, and mirrors it.
+func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, account string, c keychain.Credential, tell func(Event)) error {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := ctx.Err(); err != nil {
+		return err // cancelled at the last moment: nothing is stored
+	}
+	// From here on the sign-in is carried through.
+	ctx = Patient(context.WithoutCancel(ctx))
+	kind, err := e.takeIn(ctx, account, c, "signed-in")
+	if err != nil {
+		return err
+	}
+	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	tell(Event{Kind: EventSaved, Value: kind})
+	e.tellMirror(ctx, o, account, c, tell)
+	tell(Event{Kind: EventExpires, At: c.AccessEnds, Left: c.AccessEnds.Sub(e.wall())})
+	ends := Event{Kind: EventLoginEnds, At: c.LoginEnds, Left: c.LoginEnds.Sub(e.wall())}
+	if c.LoginEndsEstimated {
+		ends.Detail = "estimated"
+	}
+	tell(ends)
+	return nil
+}
+
+// takeIn stores a login that begins a chain: chooses the store if none is chosen,
+// saves, and starts the chain's journal. The caller holds the lock.
+func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credential, what string) (storeKind string, err error) {
+	s, err := e.settings()
+	if err != nil {
+		return "", err
+	}
+	j, err := e.journal()
+	if err != nil {
+		return "", err
+	}
+	chosen, err := e.saveChoosing(ctx, s, account, c)
+	if err != nil {
+		return "", err
+	}
+	if chosen == "file" && s.Store == "" && e.config.Store == "auto" {
+		e.log.Info("there is no keychain here; the file store is used", "path", e.config.Places.Credentials)
+	}
+	e.dropSpilled(account)
+	if err := e.changeSettings(func(s *settings) {
+		s.Store, s.Active, s.TermsShown = chosen, account, true
+		s.add(account)
+	}); err != nil {
+		return "", err
+	}
+	fresh := &chain{Known: j.chainOf(account).Known, Last: &ChainChange{At: e.wall(), What: what, Who: "keytender"}}
+	fresh.know(c.Refresh)
+	j.Chains[account] = fresh
+	if err := e.writeJournal(j); err != nil {
+		return "", err
+	}
+	e.remember(Record{Account: account, What: what, Detail: c.Method})
+	return e.storeName(chosen), nil
+}
+
+// saveChoosing saves into the store of the settings; the first sign-in chooses it:
+// the keychain, and the file only where there certainly is no keychain. A keychain
+// that is locked or refuses is an error, never a reason to write a plain file.
+func (e *Engine) saveChoosing(ctx context.Context, s settings, account string, c keychain.Credential) (chosen string, err error) {
+	if want := e.config.Store; want != "auto" && want != s.Store {
+		if s.Store != "" {
+			if err := e.moveRecords(ctx, s, want, account); err != nil {
+				return "", err
+			}
+		}
+		s.Store = want
+	}
+	if s.Store == "" {
+		s.Store = "keychain"
+		err := e.saveStored(ctx, s, account, c)
+		if err == nil {
+			return "keychain", nil
+		}
+		if !errors.Is(err, keychain.ErrUnavailable) {
+			return "", storeError("keychain", err)
+		}
+		e.log.Info("no keychain", "reason", plain(err))
+		s.Store = "file"
+	}
+	if err := e.saveStored(ctx, s, account, c); err != nil {
+		return "", storeError(s.Store, err)
+	}
+	return s.Store, nil
+}
+
+// moveRecords carries the other accounts over to the store that the person now asks
+// for. The old records go only after the new ones were read back.
+func (e *Engine) moveRecords(ctx context.Context, s settings, want, signingIn string) error {
+	from, to := e.store(s), e.store(settings{Store: want})
+	names := []string{displacedRecord}
+	for _, name := range s.Accounts {
+		if name != signingIn {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		ctx, cancel := storeContext(ctx)
+		record, err := from.Load(ctx, name)
+		if err == nil {
+			err = to.Save(ctx, name, record)
+		}
+		cancel()
+		if err != nil && !errors.Is(err, keychain.ErrNotFound) {
+			return storeError(s.Store, err)
+		}
+	}
+	for _, name := range append(names, signingIn) {
+		ctx, cancel := storeContext(ctx)
+		if err := from.Delete(ctx, name); err != nil {
+			e.log.Warn("a record could not be taken out of the former store", "store", s.Store, "reason", plain(err))
+		}
+		cancel()
+	}
+	e.log.Info("the store changed at a sign-in", "from", s.Store, "to", want)
+	return nil
+}
+
+// storeName is the store in words, with its place where that is a file.
+func (e *Engine) storeName(kind string) string {
+	if kind == "file" {
+		return "file " + e.config.Places.Credentials
+	}
+	return "keychain (OS keychain, item keytender)"
+}
+
+func (e *Engine) tellMirror(ctx context.Context, o SignInOptions, account string, c keychain.Credential, tell func(Event)) {
+	s, err := e.settings()
+	if err != nil {
+		tell(Event{Kind: EventClaudeCode, Value: err.Error(), Warn: true})
+		return
+	}
+	if o.NoMirror || !e.mirrors(s) {
+		tell(Event{Kind: EventClaudeCode, Value: "not mirrored"})
+		return
+	}
+	sentence, err := e.mirrorNow(ctx, s, account, c, true)
+	if err != nil {
+		hint := ""
+		if known := (&Error{}); errors.As(err, &known) {
+			hint = "; " + known.Hint
+		}
+		tell(Event{Kind: EventClaudeCode, Value: "not written: " + err.Error() + hint, Warn: true})
+		return
+	}
+	tell(Event{Kind: EventClaudeCode, Value: sentence})
+	if over := e.entry.Overrides(); len(over) > 0 {
+		tell(Event{Kind: EventNote, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
+	}
+}
+
+// outcomeOf is what the browser is told of an error.
+func outcomeOf(err error) callback.Outcome {
+	known := &Error{}
+	if !errors.As(err, &known) {
+		return callback.Outcome{Kind: callback.Cancelled}
+	}
+	switch known.Exit {
+	case ExitDeclined:
+		return callback.Outcome{Kind: callback.Declined}
+	case ExitTimedOut:
+		return callback.Outcome{Kind: callback.TimedOut}
+	}
+	return callback.Outcome{Kind: callback.Failed, Title: "Not signed in", Message: known.Message, Hint: known.Hint}
+}

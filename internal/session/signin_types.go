@@ -1,0 +1,61 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// SignInOptions is what a person can choose about a sign-in.
+type SignInOptions struct {
+	Method    string   // "browser" (default), "paste"
+	Account   string   // record name, default: the active account, else "default"
+	Expect    string   // e-mail; any other account is refused before anything is written
+	Scopes    []string // nil: the configured ones
+	Console   bool
+	LongLived time.Duration // >0: ask for this validity
+
+	Port      int  // 0: the configured first choice
+	PortExact bool // Port or an error
+	Timeout   time.Duration
+	NoMirror  bool
+
+	// Open opens the browser; nil opens nothing. Its error is shown and the
+	// sign-in goes on: the link works as well.
+	Open func(ctx context.Context, url string) error
+	// Paste delivers what the person pastes, a line at a time; nil: no paste way.
+	Paste <-chan string
+}
+
+// EventKind names a step of a sign-in, in the order in which they happen.
+type EventKind string
+
+// The steps. Each event's Value is what the line on the terminal names.
+const (
+	EventAlready    EventKind = "already"     // who is signed in before we begin
+	EventTerms      EventKind = "terms"       // the notice about Anthropic's terms is due, once
+	EventPortMoved  EventKind = "port-moved"  // 8765 was taken; Value names both ports
+	EventCallback   EventKind = "callback"    // Value: URL we listen on
+	EventSignInURL  EventKind = "sign-in-url" // Value: URL opened or to open
+	EventPasteURL   EventKind = "paste-url"   // Value: URL whose page shows a code
+	EventOpenFailed EventKind = "open-failed" // Value: why no browser opened
+	EventWaiting    EventKind = "waiting"     // Left: time left
+	EventRefused    EventKind = "refused"     // Value: why a pasted line was refused; the attempt goes on
+	EventFinishing  EventKind = "finishing"   // the code came; exchanging and storing
+	EventSignedIn   EventKind = "signed-in"   // Value: e-mail; Detail: plan
+	EventSaved      EventKind = "saved"       // Value: store
+	EventClaudeCode EventKind = "claude-code" // Value: what became of its entry
+	EventExpires    EventKind = "expires"     // At: access token's end
+	EventLoginEnds  EventKind = "login-ends"  // At: the login's own end; Detail "estimated"
+	EventNote       EventKind = "note"        // Value: anything else the person should know
+)
+
+// Event is one step of a sign-in. It never holds a token, code or verifier; the
+// URLs hold state and challenge, which are useless without the verifier.
+type Event struct {
+	Kind   EventKind
+	Value  string
+	Detail string
+	At     time.Time
+	Left   time.Duration
+	Warn   bool // the step did not go as wished, and the sign-in went on
+}

@@ -1,0 +1,89 @@
+package session
+
+import "time"
+
+// State is the one word for how a login stands.
+type State string
+
+// The four states that `status --json` knows.
+const (
+	SignedIn    State = "signed-in"
+	SignedOut   State = "signed-out"
+	SignInAgain State = "sign-in-again" // there was a login; it cannot be renewed any more
+	TryLater    State = "try-later"     // the login is as good as before; something else is in trouble
+)
+
+// Status is what may be shown of a login: by `status --json`, by the menu, by a
+// notification. It has no field that could hold a secret. An unknown time is nil.
+type Status struct {
+	SchemaVersion int          `json:"schemaVersion"`
+	State         State        `json:"state"`
+	Account       string       `json:"account"`
+	Email         string       `json:"email"`
+	Organization  string       `json:"organization"`
+	Plan          string       `json:"plan"`
+	Method        string       `json:"method"`
+	AccessToken   AccessClock  `json:"accessToken"`
+	Login         LoginClock   `json:"login"`
+	Scopes        []string     `json:"scopes"`
+	MissingScopes []string     `json:"missingScopes"`
+	Stores        []StoreState `json:"stores"`
+	ClaudeCode    EntryStatus  `json:"claudeCode"`
+	Tray          TrayStatus   `json:"tray"`
+	Problem       *Problem     `json:"problem"`
+	// LastChange says who moved the token chain last: "renewed", "adopted" and the
+	// like, with the program's name; nil when nothing is known.
+	LastChange *ChainChange `json:"lastChange"`
+	// Accounts lists the names of all accounts, the active one among them.
+	Accounts []string `json:"accounts"`
+}
+
+// AccessClock is the access token's own end, hours away. It renews by itself and
+// alarms nobody.
+type AccessClock struct {
+	ExpiresAt *time.Time `json:"expiresAt"`
+	Valid     bool       `json:"valid"`
+	Renewable bool       `json:"renewable"`
+}
+
+// LoginClock is the end of the login itself, weeks away. It is what the person is
+// told about.
+type LoginClock struct {
+	ExpiresAt *time.Time `json:"expiresAt"`
+	Estimated bool       `json:"estimated"`
+}
+
+// StoreState tells how one store stands: ok, absent, locked, denied, unavailable,
+// damaged, not-used.
+type StoreState struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+}
+
+// EntryStatus tells how Claude Code's entry stands beside our record: in-step,
+// newer, older, other-login, signed-out, absent, damaged, busy, off.
+type EntryStatus struct {
+	Mirror       bool     `json:"mirror"`
+	Place        string   `json:"place"`
+	State        string   `json:"state"`
+	OverriddenBy []string `json:"overriddenBy"`
+}
+
+// TrayStatus tells whether the menu-bar app runs.
+type TrayStatus struct {
+	Running bool `json:"running"`
+}
+
+// Problem is what is wrong and what to do about it.
+type Problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+// ChainChange is one step in the token chain's story.
+type ChainChange struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"` // signed-in, renewed, adopted, mirrored, imported, lost
+	Who  string    `json:"who"`  // keytender, Claude Code
+}
