@@ -1,0 +1,101 @@
+// Package callback receives the answer of a browser sign-in: it listens on both
+// loopback stacks, lets through the one redirect that belongs to this attempt,
+// shows the person a page, and opens the browser. It never sees a token, never
+// reads or writes a file of ours, and never lets a wrong request end, delay or
+// reveal an attempt.
+package callback
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"keytender/internal/secret"
+)
+
+// Config is one attempt to sign in.
+type Config struct {
+	// Port is the first choice, 1 to 65535; 0 takes any free port.
+	Port int
+	// Exact makes Listen fail with a *PortError instead of taking another port.
+	Exact bool
+	// State is what the redirect must carry. It cannot be empty.
+	State string
+	// Issuer, when set, must equal the redirect's iss if there is one (RFC 9207).
+	Issuer string
+	// Hold is how long the redirect's answer waits for the outcome before the
+	// finishing page is shown; 0 means 500 ms.
+	Hold time.Duration
+}
+
+// Answer is what came back from the browser: either a code or an error.
+type Answer struct {
+	Code           secret.String
+	Err            string // OAuth error code (RFC 6749 §4.1.2.1), cleaned, at most 64 characters
+	ErrDescription string // cleaned: one line, no control characters, at most 300 characters
+}
+
+// OutcomeKind says how a sign-in ended.
+type OutcomeKind int
+
+// How a sign-in can end. Any other value is shown as Failed.
+const (
+	SignedIn OutcomeKind = iota + 1
+	Declined
+	TimedOut
+	Failed
+	ElsewhereDone // signed in by paste, so this browser is no longer needed
+	Cancelled
+)
+
+// Outcome is what the browser is told in the end. Every text is cleaned and
+// escaped before it is shown; none may hold a secret.
+type Outcome struct {
+	Kind  OutcomeKind
+	Email string // SignedIn, ElsewhereDone; may be empty
+	Plan  string // likewise
+
+	// What happened and what to do, in plain words. Failed shows all three,
+	// Declined and TimedOut only Message, the others none. Any may be empty.
+	Title, Message, Hint string
+}
+
+// ErrPortTaken is wrapped by every *PortError.
+var ErrPortTaken = errors.New("the port is taken")
+
+// PortError says that the one port asked for cannot be had.
+type PortError struct {
+	Port   int
+	Holder string // program and process id, where the system tells; else empty
+}
+
+func (e *PortError) Error() string {
+	holder := e.Holder
+	if holder == "" {
+		holder = "another program"
+	}
+	return fmt.Sprintf("port %d is taken by %s", e.Port, holder)
+}
+
+func (e *PortError) Unwrap() error { return ErrPortTaken }
+
+// clean makes text from outside fit to be shown: one line, no control or
+// direction-changing characters, at most limit characters.
+func clean(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), unicode.IsControl(r):
+			return ' '
+		case r == unicode.ReplacementChar, !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,326 @@
+package callback
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	defaultHold = 500 * time.Millisecond
+	readLimit   = 5 * time.Second // for a whole head
+	writeLimit  = 5 * time.Second
+	drainLimit  = 250 * time.Millisecond
+	drainBytes  = 64 << 10
+
+	deliverLimit = 2 * time.Second
+	// hurriedLimit replaces deliverLimit once the context is done: who interrupts
+	// us waits for it.
+	hurriedLimit = 250 * time.Millisecond
+)
+
+// Server listens for one attempt's redirect, from Listen to Close.
+type Server struct {
+	port      int
+	hold      time.Duration
+	gate      *gate
+	finishing string // path that leads on to the outcome once there is one
+	done      string // path of the outcome's page
+
+	answers   chan Answer
+	settled   chan struct{} // closed when the outcome is there
+	delivered chan struct{} // closed when the outcome's page was fetched
+	ended     <-chan struct{}
+	detach    func() bool // from the context
+
+	mu       sync.Mutex
+	answered bool // an answer was taken; every later one is a repetition
+	owed     bool // a browser came with the right state and waits for the outcome
+	outcome  *Outcome
+
+	listeners []net.Listener
+	rooms     []*room
+	delivery  sync.Once
+	closing   sync.Once
+	running   sync.WaitGroup
+}
+
+// Listen starts to listen on 127.0.0.1 and ::1, on the same port; a machine
+// without one of them listens on the other alone. When c.Port cannot be had on
+// both, another port is taken, or with c.Exact a *PortError returned. The server
+// is ready before Listen returns. When ctx is done the server closes.
+func Listen(ctx context.Context, c Config) (*Server, error) {
+	return listen(ctx, listenLoopback, c)
+}
+
+func listen(ctx context.Context, l listenFunc, c Config) (*Server, error) {
+	if c.State == "" {
+		return nil, errors.New("listening for a redirect needs a state")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	listeners, err := claim(ctx, l, c)
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(c, listeners[0].Addr().(*net.TCPAddr).Port)
+	s.listeners = listeners
+	s.ended = ctx.Done()
+	for _, l := range listeners {
+		r := newRoom()
+		s.rooms = append(s.rooms, r)
+		s.running.Go(func() { s.accept(l, r) })
+	}
+	s.detach = context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			s.Finish(Outcome{Kind: TimedOut})
+		}
+		s.close()
+	})
+	return s, nil
+}
+
+// newServer makes a server that listens nowhere yet.
+func newServer(c Config, port int) *Server {
+	s := &Server{
+		port: port, hold: c.Hold,
+		// Unguessable, so that a stranger on loopback cannot look up the outcome.
+		finishing: "/finishing/" + randomHex(), done: "/done/" + randomHex(),
+		answers: make(chan Answer, 1), settled: make(chan struct{}), delivered: make(chan struct{}),
+	}
+	if s.hold <= 0 {
+		s.hold = defaultHold
+	}
+	s.gate = newGate(c, port, map[string]place{"/callback": atCallback, s.finishing: atFinishing, s.done: atDone})
+	return s
+}
+
+func randomHex() string {
+	b := make([]byte, 16)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// Port is the port that was taken.
+func (s *Server) Port() int { return s.port }
+
+// RedirectURI is the redirect_uri of the attempt.
+func (s *Server) RedirectURI() string {
+	return "http://localhost:" + strconv.Itoa(s.port) + "/callback"
+}
+
+// Answers delivers the one answer. It is never closed.
+func (s *Server) Answers() <-chan Answer { return s.answers }
+
+// Finish says what the browser is told; the first call counts. An error in the
+// redirect is an outcome of its own, told before Finish is called.
+func (s *Server) Finish(o Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle(o)
+}
+
+// settle is Finish for who holds mu.
+func (s *Server) settle(o Outcome) {
+	if s.outcome == nil {
+		s.outcome = &o
+		close(s.settled)
+	}
+}
+
+// Close stops listening and closes every connection, silent ones too. It does so
+// at once, except that a browser which came with the right state gets 2 s to
+// fetch the outcome's page (250 ms when the context is done). Without an outcome
+// that browser is told that the sign-in was cancelled. When Close returns the
+// port is free and nothing of the server is left running. The error is always nil.
+func (s *Server) Close() error {
+	s.detach()
+	s.close()
+	return nil
+}
+
+func (s *Server) close() {
+	s.closing.Do(func() {
+		s.Finish(Outcome{Kind: Cancelled})
+		s.deliver()
+		for _, l := range s.listeners {
+			l.Close()
+		}
+		for _, r := range s.rooms {
+			r.close()
+		}
+	})
+	s.running.Wait()
+}
+
+func (s *Server) deliver() {
+	s.mu.Lock()
+	owed := s.owed
+	s.mu.Unlock()
+	if !owed {
+		return
+	}
+	select {
+	case <-s.delivered:
+		return
+	case <-time.After(deliverLimit):
+		return
+	case <-s.ended:
+	}
+	select {
+	case <-s.delivered:
+	case <-time.After(hurriedLimit):
+	}
+}
+
+func (s *Server) accept(l net.Listener, r *room) {
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of file descriptors: what is open will close
+			time.Sleep(patience)
+			continue
+		}
+		if g := r.enter(conn); g != nil {
+			s.running.Go(func() {
+				defer r.leave(g)
+				s.serve(g, r)
+			})
+		}
+	}
+}
+
+// serve answers one request. One per connection leaves nothing to smuggle and no
+// idle connection to wait for.
+func (s *Server) serve(g *guest, r *room) {
+	_ = g.SetReadDeadline(time.Now().Add(readLimit))
+	r.listening(g)
+	head, err := readHead(g)
+	var q request
+	if err == nil {
+		q, err = parseHead(head)
+	}
+	var a reply
+	switch {
+	case errors.Is(err, errHeadMalformed):
+		a = refuse(refuseMalformed)
+	case errors.Is(err, errHeadTooBig):
+		a = refuse(refuseTooBig)
+	case err != nil: // silent, too slow, or gone: there is nobody to tell
+		return
+	default:
+		a = s.answer(q, func() { r.keep(g) })
+	}
+	_ = g.SetWriteDeadline(time.Now().Add(writeLimit))
+	if _, err := g.Write(a.bytes(q.method != http.MethodHead)); err != nil {
+		return
+	}
+	hangUp(g.Conn)
+	if a.final {
+		s.noteFetched()
+	}
+}
+
+// answer decides what q gets. It calls ours as soon as q has shown that it
+// belongs to the attempt.
+func (s *Server) answer(q request, ours func()) reply {
+	where, no := s.gate.admit(q)
+	if no != nil {
+		return refuse(no)
+	}
+	switch where {
+	case atCallback:
+		a, no := s.gate.read(q.query)
+		if no != nil {
+			return refuse(no)
+		}
+		ours()
+		if s.take(a) {
+			select {
+			case <-s.settled:
+			case <-time.After(s.hold):
+			}
+		}
+		return s.progress()
+	case atFinishing:
+		ours()
+		return s.progress()
+	default:
+		ours()
+		return s.end()
+	}
+}
+
+// take hands the first answer on and reports whether it was the first.
+func (s *Server) take(a Answer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owed = true
+	if s.answered || s.outcome != nil {
+		return false
+	}
+	s.answered = true
+	s.answers <- a // has room for the only one
+	if a.Err != "" {
+		s.settle(outcomeOf(a))
+	}
+	return true
+}
+
+// progress leads to the outcome's page, or says that there is none yet.
+func (s *Server) progress() reply {
+	select {
+	case <-s.settled:
+		// A bare path of ours: the code leaves the address bar and the history.
+		return reply{status: http.StatusSeeOther, location: s.done, body: waitPage(s.done)}
+	default:
+		return reply{status: http.StatusOK, body: waitPage(s.finishing)}
+	}
+}
+
+func (s *Server) end() reply {
+	s.mu.Lock()
+	o := s.outcome
+	s.mu.Unlock()
+	if o == nil {
+		return refuse(refusePath)
+	}
+	return reply{status: http.StatusOK, body: outcomePage(*o), final: true}
+}
+
+func (s *Server) noteFetched() {
+	s.delivery.Do(func() { close(s.delivered) })
+}
+
+// outcomeOf is what the browser is told about an error in the redirect (RFC 6749
+// §4.1.2.1).
+func outcomeOf(a Answer) Outcome {
+	said := fmt.Sprintf("The sign-in service answered: %s", a.Err)
+	if a.ErrDescription != "" {
+		said = fmt.Sprintf("The sign-in service answered: %s (%s)", a.ErrDescription, a.Err)
+	}
+	switch a.Err {
+	case "access_denied":
+		return Outcome{Kind: Declined, Message: a.ErrDescription}
+	case "server_error", "temporarily_unavailable":
+		return Outcome{
+			Kind: Failed, Title: "The sign-in service is in trouble", Message: said,
+			Hint: "Nothing was stored. Wait a few minutes, then click Sign in again.",
+		}
+	default:
+		return Outcome{
+			Kind: Failed, Title: "The sign-in was refused", Message: said,
+			Hint: "Nothing was stored. Click Sign in again; if it is refused once more, run “keytender doctor”.",
+		}
+	}
+}
