@@ -1,0 +1,185 @@
+package fakeclaude
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Forever as Fault.Times keeps the fault in the queue.
+const Forever = -1
+
+// Behaviour holds the switches. Start sets AccessLife, LoginLife, Account, Plan and
+// ClientID; the zero value of every other field is the well-behaved server. In JSON
+// (the control path) durations are nanoseconds.
+type Behaviour struct {
+	ClientID     string        `json:"clientId"`     // the one client that is known
+	Account      string        `json:"account"`      // e-mail of who signs in; ids are made from it
+	Organization string        `json:"organization"` // name; empty: one named after the account
+	Plan         string        `json:"plan"`         // pro, max, team, enterprise
+	AccessLife   time.Duration `json:"accessLife"`   // of an access token
+	LoginLife    time.Duration `json:"loginLife"`    // from sign-in to the end of the refresh tokens; no renewal moves it
+
+	LongLifeCap     time.Duration `json:"longLifeCap"`     // most that a custom expires_in is granted; 0: what was asked
+	LongLifeRefresh bool          `json:"longLifeRefresh"` // a refresh token with a custom expires_in too
+
+	Forms        bool           `json:"forms"`        // token calls may be forms; JSON always works
+	NestedErrors bool           `json:"nestedErrors"` // OAuth errors as {"error":{"type":…}} instead of {"error":…}
+	Iss          string         `json:"iss"`          // RFC 9207: the iss of every redirect; empty: none. The right one is URL()
+	AllowError   string         `json:"allowError"`   // Allow redirects with this OAuth error instead of a code
+	RefuseScopes []string       `json:"refuseScopes"` // scopes answered with invalid_scope, at the page and at a renewal
+	Omit         []string       `json:"omit"`         // fields left out of every token answer, see Fault.Omit
+	Refuse       map[string]int `json:"refuse"`       // kind of API call ("profile", "models", …) to the status it gets
+
+	Faults []Fault `json:"faults"` // a queue: each call takes the first that fits it
+
+	// OnToken is called once a token call was processed and before it is answered,
+	// with the grant type. Everything is rotated by then and nothing is told. Close
+	// waits for it to return.
+	OnToken func(grant string) `json:"-"`
+}
+
+// When a fault strikes.
+type When string
+
+const (
+	Unprocessed When = ""          // the request was read, nothing was done: the tokens are as before
+	Unread      When = "unread"    // only the headers were read; a token call's grant is then unknown, so On cannot tell exchange from renew
+	Processed   When = "processed" // all is done, tokens are rotated, the answer was not sent yet
+)
+
+// Fault is the scripted answer to a call. The zero Fault is a normal answer, so
+// that a queue can say "normal, then 503".
+type Fault struct {
+	On    string `json:"on"`    // kind of call: exchange, renew, revoke, profile, models, …; empty: exchange or renew
+	Times int    `json:"times"` // how many calls; 0 means one, Forever all
+
+	Delay time.Duration `json:"delay"` // before anything is done
+
+	// What happens at When, the first that is set.
+	When   When              `json:"when"`
+	Silent bool              `json:"silent"` // nothing until Release, then on as if nothing had been
+	Reset  bool              `json:"reset"`  // the connection is reset (RST)
+	Status int               `json:"status"` // this status, Header and Body instead of the real answer
+	Header map[string]string `json:"header"`
+	Body   string            `json:"body"` // empty: an error object that fits Status
+
+	// How the answer is spoiled, the real one too.
+	CutAfter int                        `json:"cutAfter"` // bytes of the body that are sent before the connection closes; 0: all
+	Omit     []string                   `json:"omit"`     // fields left out; without refresh_token nothing is rotated either
+	Replace  map[string]json.RawMessage `json:"replace"`  // fields set to raw JSON
+}
+
+// Throttle is a 429 with Retry-After, when that is not empty.
+func Throttle(retryAfter string) Fault { return Fault{Status: 429}.retryAfter(retryAfter) }
+
+// Unavailable is a 503 with Retry-After, when that is not empty.
+func Unavailable(retryAfter string) Fault { return Fault{Status: 503}.retryAfter(retryAfter) }
+
+func (f Fault) retryAfter(value string) Fault {
+	if value != "" {
+		f.Header = map[string]string{"Retry-After": value}
+	}
+	return f
+}
+
+// Refusal is an OAuth error as RFC 6749 §5.2 shapes it.
+func Refusal(status int, code, description string) Fault {
+	body, _ := json.Marshal(map[string]string{"error": code, "error_description": description})
+	return Fault{Status: status, Body: string(body)}
+}
+
+// HTMLPage is what a captive portal or a proxy puts in the answer's place.
+func HTMLPage(status int) Fault {
+	return Fault{
+		Status: status,
+		Header: map[string]string{"Content-Type": "text/html; charset=utf-8"},
+		Body:   "<!doctype html><title>Welcome</title><h1>Accept the terms of this network</h1>",
+	}
+}
+
+// Redirect sends the client elsewhere with its body (307).
+func Redirect(to string) Fault {
+	return Fault{Status: 307, Header: map[string]string{"Location": to}}
+}
+
+// Lost is the answer that is lost after the tokens were rotated.
+func Lost() Fault { return Fault{When: Processed, Reset: true} }
+
+// With sets one field of the answer to raw JSON.
+func With(field, raw string) Fault {
+	return Fault{Replace: map[string]json.RawMessage{field: json.RawMessage(raw)}}
+}
+
+// Without leaves fields out of the answer.
+func Without(fields ...string) Fault { return Fault{Omit: fields} }
+
+// For makes the fault one for a kind of call.
+func (f Fault) For(kind string) Fault { f.On = kind; return f }
+
+// Repeat makes the fault one for several calls, or Forever.
+func (f Fault) Repeat(times int) Fault { f.Times = times; return f }
+
+func (f Fault) fits(kind string) bool {
+	return f.On == kind || f.On == "" && (kind == "exchange" || kind == "renew")
+}
+
+// unread tells the faults that end a call before its body is read. A silent call is
+// read first: only then does the server notice that the client is gone.
+func (f Fault) unread() bool { return f.When == Unread && !f.Silent && (f.Reset || f.Status != 0) }
+
+func defaults() Behaviour {
+	return Behaviour{
+		ClientID:   ClientID,
+		Account:    "a@example.com",
+		Plan:       "max",
+		AccessLife: 8 * time.Hour,
+		LoginLife:  30 * 24 * time.Hour,
+	}
+}
+
+// Set changes the switches; the change is seen whole by the next request. It must
+// not call the server's methods, URL and its kin excepted.
+func (s *Server) Set(change func(*Behaviour)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.switches)
+}
+
+// Behaviour returns a copy of the switches; its Faults are those not yet used up.
+func (s *Server) Behaviour() Behaviour {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.behaviour()
+}
+
+func (s *Server) behaviour() Behaviour {
+	b := s.switches
+	b.RefuseScopes, b.Omit, b.Faults = slices.Clone(b.RefuseScopes), slices.Clone(b.Omit), slices.Clone(b.Faults)
+	b.Refuse = maps.Clone(b.Refuse)
+	return b
+}
+
+// takeFault takes the first fault that fits out of the queue, if it is one that
+// strikes at this point: before the body is read, or later.
+func (s *Server) takeFault(unread bool, fits func(Fault) bool) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.switches.Faults, fits)
+	if i < 0 || s.switches.Faults[i].unread() != unread {
+		return Fault{}, false
+	}
+	fault := s.switches.Faults[i]
+	// The array may be shared with the caller who set it.
+	queue := slices.Clone(s.switches.Faults)
+	switch {
+	case fault.Times == Forever:
+	case fault.Times > 1:
+		queue[i].Times--
+	default:
+		queue = slices.Delete(queue, i, i+1)
+	}
+	s.switches.Faults = queue
+	return fault, true
+}

@@ -1,0 +1,180 @@
+package fakeclaude
+
+import (
+	"bytes"
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+//go:embed page.html
+var pageSource string
+
+var pages = template.Must(template.New("page").Parse(pageSource))
+
+// page is what the template shows: a consent (Ticket), a code to copy (Paste), or a
+// problem.
+type page struct {
+	Title, Problem             string
+	Ticket, Email, Plan, Where string
+	Scopes                     []string
+	Paste                      string
+}
+
+// ticket is a consent page that was shown and not yet answered. Its name is the
+// form's CSRF nonce.
+type ticket struct {
+	code code
+	ends time.Time
+}
+
+// serveConsent checks an authorize request and shows the page with the two buttons.
+// What is wrong with the client or the redirect is told here; the rest goes back to
+// the client (RFC 6749 §4.1.2.1).
+func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
+	s.note("authorize", r, nil)
+	if r.Method != "GET" {
+		showProblem(w, http.StatusMethodNotAllowed, "This page can only be opened.")
+		return
+	}
+	b := s.Behaviour()
+	q := r.URL.Query()
+	for name, values := range q {
+		if len(values) > 1 {
+			showProblem(w, http.StatusBadRequest, "The parameter "+name+" is repeated.")
+			return
+		}
+	}
+	redirect := q.Get("redirect_uri")
+	switch {
+	case q.Get("client_id") != b.ClientID:
+		showProblem(w, http.StatusBadRequest, "The client is unknown.")
+		return
+	case redirect != s.PasteURL() && !loopbackRedirect(redirect):
+		showProblem(w, http.StatusBadRequest, "The redirect_uri is neither http://localhost:PORT/callback nor the paste page.")
+		return
+	case q.Get("code") != "true":
+		showProblem(w, http.StatusBadRequest, "The parameter code=true is missing.")
+		return
+	case len(q.Get("state")) < 43:
+		// The real server is reported to refuse a short state without a word.
+		showProblem(w, http.StatusBadRequest, "The state is shorter than 43 characters.")
+		return
+	}
+	scopes := strings.Fields(q.Get("scope"))
+	c := code{
+		account: b.signedIn(), scopes: scopes, redirectURI: redirect,
+		challenge: q.Get("code_challenge"), state: q.Get("state"),
+	}
+	bad := b.refusedScope(scopes)
+	switch {
+	case q.Get("response_type") != "code":
+		s.goBack(w, r, c, "error", "unsupported_response_type", "error_description", "Only response_type=code is supported.")
+	case q.Get("code_challenge_method") != "S256" || len(c.challenge) != 43:
+		s.goBack(w, r, c, "error", "invalid_request", "error_description", "PKCE with S256 is required.")
+	case len(scopes) == 0:
+		s.goBack(w, r, c, "error", "invalid_scope", "error_description", "A scope is required.")
+	case bad != "":
+		s.goBack(w, r, c, "error", "invalid_scope", "error_description", "Unknown scope: "+bad)
+	default:
+		name := rand.Text()
+		s.mu.Lock()
+		s.tickets[name] = ticket{c, s.now().Add(codeLife)}
+		s.mu.Unlock()
+		where := "this computer (" + strings.TrimPrefix(redirect, "http://") + ")"
+		if redirect == s.PasteURL() {
+			where = "a page that shows a code to copy"
+		}
+		show(w, http.StatusOK, page{Title: "Sign in", Ticket: name, Email: c.account.email, Plan: c.account.plan, Where: where, Scopes: scopes})
+	}
+}
+
+// serveDecision takes the answer of the consent page, once.
+func (s *Server) serveDecision(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
+	origin := r.Header.Get("Origin")
+	if r.Method != "POST" || origin != "" && origin != "http://"+r.Host {
+		showProblem(w, http.StatusForbidden, "Only the buttons of the sign-in page lead here.")
+		return
+	}
+	name, decision := r.PostFormValue("ticket"), r.PostFormValue("decision")
+	s.mu.Lock()
+	t, ok := s.tickets[name]
+	delete(s.tickets, name)
+	s.mu.Unlock()
+	if !ok || !s.now().Before(t.ends) {
+		showProblem(w, http.StatusBadRequest, "This page was answered already, or is too old. Start the sign-in again.")
+		return
+	}
+	if decision != "allow" {
+		s.note("decline", r, nil)
+		s.goBack(w, r, t.code, "error", "access_denied", "error_description", "The person declined.")
+		return
+	}
+	s.note("allow", r, nil)
+	if oauthError := s.Behaviour().AllowError; oauthError != "" {
+		s.goBack(w, r, t.code, "error", oauthError)
+		return
+	}
+	s.mu.Lock()
+	t.code.ends = s.now().Add(codeLife)
+	text := s.ledger.addCode(t.code)
+	s.mu.Unlock()
+	s.goBack(w, r, t.code, "code", text)
+}
+
+// goBack redirects to the client with the given parameters, the state, and the iss
+// when that is switched on.
+func (s *Server) goBack(w http.ResponseWriter, r *http.Request, c code, parameters ...string) {
+	q := url.Values{"state": {c.state}}
+	for i := 0; i < len(parameters); i += 2 {
+		q.Set(parameters[i], parameters[i+1])
+	}
+	if iss := s.Behaviour().Iss; iss != "" {
+		q.Set("iss", iss)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, c.redirectURI+"?"+q.Encode(), http.StatusFound)
+}
+
+// servePaste shows CODE#STATE for copying.
+func (s *Server) servePaste(w http.ResponseWriter, r *http.Request) {
+	s.note("paste", r, nil)
+	q := r.URL.Query()
+	if text := q.Get("error"); text != "" {
+		showProblem(w, http.StatusOK, "The sign-in did not happen: "+text+".")
+		return
+	}
+	if q.Get("code") == "" {
+		showProblem(w, http.StatusBadRequest, "There is no code in this address.")
+		return
+	}
+	show(w, http.StatusOK, page{Title: "Your code", Paste: q.Get("code") + "#" + q.Get("state")})
+}
+
+func showProblem(w http.ResponseWriter, status int, text string) {
+	show(w, status, page{Title: "This does not work", Problem: text})
+}
+
+func show(w http.ResponseWriter, status int, p page) {
+	var body bytes.Buffer
+	if err := pages.Execute(&body, p); err != nil {
+		http.Error(w, fmt.Sprintf("showing the page: %v", err), http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	// Not no-referrer: with it the form would be sent with "Origin: null".
+	header.Set("Referrer-Policy", "same-origin")
+	// form-action also governs where the answer to the form may redirect to.
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' http://localhost:*; base-uri 'none'; frame-ancestors 'none'")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes())
+}
