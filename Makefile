@@ -1,0 +1,91 @@
+# `make` alone lists the targets.
+GO      ?= $(or $(shell command -v go 2>/dev/null),/usr/local/go/bin/go)
+PREFIX  ?= /usr/local
+FUZZTIME ?= 30s
+SOAK    ?= 10m
+VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+export GO
+export PATH := $(dir $(GO)):$(PATH)
+
+# Asked when a recipe runs, after setup: is there a C compiler, and are the tray's GTK headers there?
+HAS_CC  = $(shell command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
+HAS_GTK = $(shell case "$$(uname)" in (Darwin) xcode-select -p ;; (*) command -v gcc && pkg-config --exists ayatana-appindicator3-0.1 ;; esac >/dev/null 2>&1 && echo 1 || echo 0)
+
+BUILD = $(GO) build -trimpath -ldflags '-s -w -X keytender/internal/session.Version=$(VERSION)'
+
+# The race detector needs cgo, and cgo without GTK headers needs the pure-Go tray.
+RACE  = $(if $(filter 1,$(HAS_CC)),-race) $(if $(filter 1,$(HAS_GTK)),,-tags fynetray)
+
+# What tests may read. KTTEST_RUN differs each time, so the results of tests on the desktop,
+# which look at it, never come from the cache.
+TESTENV = KTTEST_NPM='$(CURDIR)/build/npm' KTTEST_ARTEFACTS='$(CURDIR)/artefacts' KTTEST_RUN="$$(date +%s)"
+
+SHARED = applications icons/hicolor/48x48/apps icons/hicolor/256x256/apps
+
+.PHONY: help build run demo test check fuzz soak bench install clean setup-run setup-test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+build: ## build bin/keytender and bin/keytender-tray
+	CGO_ENABLED=0 $(BUILD) -o bin/keytender ./cmd/keytender
+ifneq ($(shell uname),Darwin)
+	@[ $(HAS_GTK) = 1 ] || echo "no gcc or no libayatana-appindicator3-dev: building the pure-Go tray instead of the GTK one"
+endif
+	CGO_ENABLED=$(HAS_GTK) $(BUILD) -o bin/keytender-tray ./cmd/keytender-tray
+
+run: setup-run ## build, then start the tray; without a desktop, sign in on the terminal
+	@$(MAKE) --no-print-directory build
+	@packaging/start.sh
+
+demo: setup-run ## build, then show the whole journey offline, with nothing real touched
+	@$(MAKE) --no-print-directory build
+	bin/keytender demo
+
+test: setup-test ## everything that must pass: format, vet on three systems, all tests with -race
+	@! gofmt -l assets callback cmd internal keychain tray | grep . || { echo "gofmt would change these files"; exit 1; }
+	CGO_ENABLED=$(HAS_CC) $(GO) vet $(filter-out -race,$(RACE)) ./...
+	CGO_ENABLED=0 $(GO) build ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=windows $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
+	@# a machine that lacks parts of the desktop skips its tests; CI must have them all
+	@[ -s build/missing.txt ] && [ -z "$$CI" ] || export KTTEST_DESKTOP=required; \
+	set -x; $(TESTENV) CGO_ENABLED=$(HAS_CC) $(GO) test $(RACE) -timeout 8m ./...
+	@[ ! -s build/missing.txt ] || { echo; echo "PASSED, BUT NOT EVERYTHING RAN. Missing here:"; sed 's/^/  /' build/missing.txt; }
+
+check: ## staticcheck and, where its database can be reached, govulncheck
+	$(GO) run $(STATICCHECK) ./...
+	@mkdir -p build
+	$(GO) run $(GOVULNCHECK) ./... >build/govulncheck.txt 2>&1 && cat build/govulncheck.txt || { cat build/govulncheck.txt; \
+	  grep -q 'fetching vulnerabilities' build/govulncheck.txt && echo "the vulnerability database cannot be reached from here: not checked"; }
+
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+	  done; done
+
+soak: ## run the soak tests for SOAK (10m)
+	KTTEST_SOAK=$(SOAK) $(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak' ./...
+
+bench: ## run all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+install: ## install what was built, icons and desktop entry under PREFIX (/usr/local)
+	@[ -x bin/keytender ] && [ -x bin/keytender-tray ] || $(MAKE) --no-print-directory build
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin $(SHARED:%=share/%))
+	install -m 755 bin/keytender bin/keytender-tray $(DESTDIR)$(PREFIX)/bin
+	install -m 644 packaging/keytender.desktop $(DESTDIR)$(PREFIX)/share/applications
+	install -m 644 assets/icons/keytender-48.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/48x48/apps/keytender.png
+	install -m 644 assets/icons/keytender-256.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/256x256/apps/keytender.png
+
+clean: ## remove what was built
+	rm -rf bin build artefacts
+
+setup-run setup-test: setup-%:
+	@packaging/setup.sh $*

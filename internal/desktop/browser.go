@@ -1,0 +1,213 @@
+//go:build linux
+
+package desktop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/remote"
+)
+
+func (d *Desktop) profile() string { return d.path("home", ".config", "kt-browser") }
+
+// installBrowser makes Chromium the default browser that xdg-open finds. It runs in a
+// visible window and starts when something is opened. It resolves no name but
+// localhost and sends everything else to a closed port.
+func (d *Desktop) installBrowser() {
+	d.t.Helper()
+	flags := []string{
+		"--user-data-dir=" + d.profile(), "--password-store=basic", "--no-first-run", "--no-default-browser-check",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-domain-reliability",
+		"--disable-breakpad", "--disable-features=MediaRouter,OptimizationHints,Translate",
+		"--disable-gpu", "--disable-dev-shm-usage", "--hide-crash-restore-bubble",
+		"--proxy-server=http://127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1]",
+		"--remote-debugging-address=127.0.0.1", "--remote-debugging-port=0",
+		"--window-position=40,60", "--window-size=1000,640",
+	}
+	if os.Getuid() == 0 {
+		// Chromium's sandbox does not work for root; --test-type hides the bar that says so.
+		flags = append(flags, "--no-sandbox", "--test-type")
+	}
+	var quoted strings.Builder
+	for _, flag := range flags {
+		quoted.WriteString(" '" + flag + "'")
+	}
+	d.write(fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$*\" >>'%s'\nexec %s%s \"$@\" >>'%s' 2>&1\n",
+		d.path("urls"), program(chromium), &quoted, d.path("log", "browser")), "bin", "kt-browser")
+	d.write("[Desktop Entry]\nType=Application\nName=Browser\nExec="+d.path("bin", "kt-browser")+" %u\n"+
+		"MimeType=text/html;x-scheme-handler/http;x-scheme-handler/https;\n",
+		"home", ".local", "share", "applications", "kt-browser.desktop")
+	d.write("[Default Applications]\ntext/html=kt-browser.desktop\nx-scheme-handler/http=kt-browser.desktop\n"+
+		"x-scheme-handler/https=kt-browser.desktop\n", "home", ".config", "mimeapps.list")
+	d.browser = &browser{portFile: d.profile() + "/DevToolsActivePort"}
+}
+
+// refuseBrowser is a machine where xdg-open finds nothing to open pages with.
+func (d *Desktop) refuseBrowser() {
+	d.t.Helper()
+	d.write("#!/bin/sh\necho 'xdg-open: no method available for opening' >&2\nexit 3\n", "bin", "xdg-open")
+	for _, other := range []string{"x-www-browser", "www-browser"} {
+		d.write("#!/bin/sh\nexit 3\n", "bin", other)
+	}
+}
+
+// BrowserURLs are the addresses that programs asked the browser to open, oldest first.
+func (d *Desktop) BrowserURLs() []string {
+	text, _ := os.ReadFile(d.path("urls"))
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
+}
+
+// browser is the debugging connection to Chromium, made when first needed. It reads
+// pages and says where things are; clicking is the pointer's.
+type browser struct {
+	portFile string
+	ctx      context.Context
+	cancels  []context.CancelFunc
+}
+
+func (b *browser) close() {
+	if b != nil {
+		for _, cancel := range b.cancels {
+			cancel()
+		}
+	}
+}
+
+// targets lists the open pages; an error while the browser is still starting.
+func (b *browser) targets() ([]*target.Info, error) {
+	if b.ctx == nil {
+		text, err := os.ReadFile(b.portFile)
+		if err != nil {
+			return nil, err
+		}
+		port, path, found := strings.Cut(strings.TrimSpace(string(text)), "\n")
+		if !found {
+			return nil, fmt.Errorf("no address yet in %s", b.portFile)
+		}
+		silent := func(string, ...any) {} // events newer than the library
+		allocator, stop := remote.NewAllocator(context.Background(), "ws://127.0.0.1:"+port+path)
+		ctx, cancel := chromedp.NewContext(allocator, chromedp.WithLogf(silent), chromedp.WithErrorf(silent))
+		b.ctx, b.cancels = ctx, []context.CancelFunc{cancel, stop}
+	}
+	return chromedp.Targets(b.ctx)
+}
+
+// Page is a tab of the visible browser.
+type Page struct {
+	d  *Desktop
+	id target.ID
+}
+
+// WaitPage waits for a tab whose address starts with prefix. A first page may take
+// seconds: the browser starts for it.
+func (d *Desktop) WaitPage(prefix string, limit time.Duration) *Page {
+	d.t.Helper()
+	var open []string
+	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+		targets, err := d.browser.targets()
+		open = open[:0]
+		for _, tab := range targets {
+			if tab.Type == "page" && strings.HasPrefix(tab.URL, prefix) {
+				return &Page{d, tab.TargetID}
+			}
+			open = append(open, tab.URL)
+		}
+		if time.Now().After(end) {
+			d.fail("no page at %s within %s; open: %v (%v)", prefix, limit, open, err)
+		}
+	}
+}
+
+// evaluate runs a JavaScript expression in the page and stores its result.
+func evaluate[T any](p *Page, expression string) (T, error) {
+	tab, cancel := chromedp.NewContext(p.d.browser.ctx, chromedp.WithTargetID(p.id), chromedp.WithDetachOnCancel())
+	defer cancel()
+	// a limit on the tab's own context would cut the first run's connection
+	var zero T
+	type answer struct {
+		value T
+		err   error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		value, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
+		got <- answer{value, err}
+	}()
+	select {
+	case a := <-got:
+		return a.value, a.err
+	case <-time.After(10 * time.Second):
+		return zero, fmt.Errorf("the page did not answer within 10 s")
+	}
+}
+
+// URL is the page's address.
+func (p *Page) URL() string {
+	text, _ := evaluate[string](p, `location.href`)
+	return text
+}
+
+// Text is what the page shows.
+func (p *Page) Text() string {
+	text, _ := evaluate[string](p, `document.body ? document.body.innerText : ""`)
+	return text
+}
+
+// WaitText waits until the page shows text.
+func (p *Page) WaitText(text string, limit time.Duration) {
+	p.d.t.Helper()
+	shown := ""
+	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+		if shown = p.Text(); strings.Contains(shown, text) {
+			return
+		}
+		if time.Now().After(end) {
+			p.d.fail("%s does not show %q within %s but %q", p.URL(), text, limit, shown)
+		}
+	}
+}
+
+// Click clicks the button, link or field of that label with the pointer.
+//
+// Where the page lies in its window, no property says. A first move of the pointer
+// tells: a page's event knows its place on the screen and on the page.
+func (p *Page) Click(label string) {
+	p.d.t.Helper()
+	name, _ := json.Marshal(label)
+	type point struct{ X, Y, W, H, OuterX, OuterY, OuterW, OuterH float64 }
+	var at *point
+	p.d.wait("the button "+label, 10*time.Second, func() bool {
+		at, _ = evaluate[*point](p, fmt.Sprintf(`(() => {
+			const e = [...document.querySelectorAll("a, button, input, label, summary")].find(e =>
+				(e.innerText || e.value || e.ariaLabel || "").trim() === %s && e.getClientRects().length);
+			if (!e) return null;
+			e.scrollIntoView({block: "center"});
+			const r = e.getBoundingClientRect();
+			if (!window.ktMoved) addEventListener("mousemove", e =>
+				window.ktMoved = {X: e.screenX - e.clientX, Y: e.screenY - e.clientY});
+			return {X: r.x, Y: r.y, W: r.width, H: r.height,
+				OuterX: screenX, OuterY: screenY, OuterW: outerWidth, OuterH: outerHeight};
+		})()`, name))
+		return at != nil && at.W > 0
+	})
+	var origin *point
+	shift := 0
+	p.d.wait("the page to see the pointer", 10*time.Second, func() bool {
+		shift = 1 - shift // only a pointer that moves is seen
+		x, y := int(at.OuterX+at.OuterW/2)+shift, int(at.OuterY+at.OuterH*2/3)
+		if _, err := p.d.Run("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y), "sleep", "0.1"); err != nil {
+			p.d.fail("%v", err)
+		}
+		origin, _ = evaluate[*point](p, `window.ktMoved || null`)
+		return origin != nil
+	})
+	p.d.click(int(origin.X+at.X+at.W/2), int(origin.Y+at.Y+at.H/2))
+}

@@ -1,0 +1,236 @@
+//go:build linux
+
+package desktop
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// programs says what each part runs; all is for what every desktop needs. The first
+// that exists of several, separated by blanks, counts; a path may be a pattern.
+var programs = map[Part][]string{
+	Display: {"Xvfb", "openbox", "xprop", "xwininfo", "xdotool", "import"},
+	Bus:     {"dbus-daemon"},
+	Panel:   {"xfce4-panel", xfconfd},
+	Keyring: {"gnome-keyring-daemon", "secret-tool"},
+	Notify:  {notifyd, atspi, "notify-send"},
+	Browser: {chromium, "xdg-open"},
+}
+
+const (
+	xfconfd  = "/usr/lib/*/xfce4/xfconf/xfconfd /usr/lib*/xfce4/xfconf/xfconfd"
+	notifyd  = "/usr/lib/*/xfce4/notifyd/xfce4-notifyd /usr/lib*/xfce4/notifyd/xfce4-notifyd"
+	atspi    = "/usr/libexec/at-spi-bus-launcher /usr/lib/at-spi-bus-launcher"
+	chromium = "chromium google-chrome"
+)
+
+// Missing names the programs of the whole desktop that are not installed.
+func Missing() []string { return missing(Options{}) }
+
+func missing(o Options) []string {
+	var names []string
+	for part, needed := range programs {
+		for _, name := range needed {
+			if o.has(part) && program(name) == "" {
+				names = append(names, filepath.Base(name))
+			}
+		}
+	}
+	return names
+}
+
+// program finds the first of some names or path patterns; "" when there is none.
+func program(names string) string {
+	for name := range strings.FieldsSeq(names) {
+		if !filepath.IsAbs(name) {
+			if path, err := exec.LookPath(name); err == nil {
+				return path
+			}
+		} else if found, _ := filepath.Glob(name); len(found) > 0 {
+			return found[0]
+		}
+	}
+	return ""
+}
+
+func (d *Desktop) startDisplay() {
+	d.t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset")
+	cmd.ExtraFiles = []*os.File{w}
+	d.spawn("xvfb", cmd)
+	w.Close()
+	_ = r.SetReadDeadline(time.Now().Add(15 * time.Second))
+	number, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		d.fail("Xvfb named no display: %v", err)
+	}
+	d.display = ":" + strings.TrimSpace(number)
+}
+
+func (d *Desktop) busAddress() string { return "unix:path=" + d.path("run", "bus") }
+
+// startBus starts a bus that can start nothing by itself but what is written here:
+// the system's own service files would bring half a real desktop up.
+func (d *Desktop) startBus() {
+	d.t.Helper()
+	service := func(name, program string) {
+		if program != "" {
+			d.write("[D-BUS Service]\nName="+name+"\nExec="+program+"\n", "services", name+".service")
+		}
+	}
+	service("org.xfce.Xfconf", program(xfconfd))
+	service("org.a11y.Bus", program(atspi))
+	d.write(fmt.Sprintf(`<busconfig>
+  <type>session</type>
+  <listen>%s</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>%s</servicedir>
+  <policy context="default">
+    <allow own="*"/>
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+  </policy>
+</busconfig>
+`, d.busAddress(), d.path("services")), "bus.conf")
+	d.spawn("bus", exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+d.path("bus.conf")))
+	d.wait("the session bus", 10*time.Second, func() bool {
+		var err error
+		d.bus, err = dbus.Connect(d.busAddress())
+		return err == nil
+	})
+}
+
+// call makes a method call with a limit of 5 s and starts no service by it.
+func (d *Desktop) call(dest, path, method string, args ...any) *dbus.Call {
+	return callOn(d.bus, dest, path, method, args...)
+}
+
+func callOn(bus *dbus.Conn, dest, path, method string, args ...any) *dbus.Call {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return bus.Object(dest, dbus.ObjectPath(path)).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
+}
+
+// property returns nil where the object or the property is not there.
+func property(bus *dbus.Conn, dest, path, iface, name string) any {
+	var v dbus.Variant
+	if callOn(bus, dest, path, "org.freedesktop.DBus.Properties.Get", iface, name).Store(&v) != nil {
+		return nil
+	}
+	return v.Value()
+}
+
+func (d *Desktop) waitName(name string) {
+	d.t.Helper()
+	d.wait(name+" on the bus", 15*time.Second, func() bool {
+		var owned bool
+		err := d.bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, name).Store(&owned)
+		return err == nil && owned
+	})
+}
+
+const (
+	secrets = "org.freedesktop.secrets"
+	login   = "/org/freedesktop/secrets/collection/login"
+)
+
+// startKeyring creates and unlocks the login keyring by a password on stdin, as a
+// login does, so no dialog ever shows.
+func (d *Desktop) startKeyring() {
+	d.t.Helper()
+	cmd := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets",
+		"--control-directory="+d.path("run"))
+	cmd.Stdin = strings.NewReader("desktop")
+	d.spawn("keyring", cmd)
+	d.waitName(secrets)
+	locked := func(want bool) func() bool {
+		return func() bool {
+			return property(d.bus, secrets, login, "org.freedesktop.Secret.Collection", "Locked") == want
+		}
+	}
+	d.wait("the login keyring", 10*time.Second, locked(false))
+	if d.o.Locked {
+		call := d.call(secrets, "/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock", []dbus.ObjectPath{login})
+		if call.Err != nil {
+			d.fail("locking the keyring: %v", call.Err)
+		}
+		d.wait("the locked keyring", 10*time.Second, locked(true))
+	}
+}
+
+// Secret looks a secret up with secret-tool, a client that is not ours. The
+// arguments are attribute and value, in turn; no such secret is "".
+func (d *Desktop) Secret(attributes ...string) string {
+	text, _ := d.Run("secret-tool", append([]string{"lookup"}, attributes...)...)
+	return text
+}
+
+func (d *Desktop) startWindowManager() {
+	d.t.Helper()
+	d.spawn("wm", exec.Command("openbox", "--sm-disable"))
+	d.wait("the window manager", 10*time.Second, func() bool {
+		text, err := d.Run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK")
+		return err == nil && strings.Contains(text, "0x")
+	})
+	if _, err := d.Run("xdotool", "mousemove", "640", "600"); err != nil { // away from the panel
+		d.fail("%v", err)
+	}
+}
+
+const (
+	watcher     = "org.kde.StatusNotifierWatcher"
+	watcherPath = "/StatusNotifierWatcher"
+)
+
+func (d *Desktop) startPanel() {
+	d.t.Helper()
+	d.write(panelSettings, "home", ".config", "xfce4", "xfconf", "xfce-perchannel-xml", "xfce4-panel.xml")
+	d.spawn("panel", exec.Command("xfce4-panel", "--disable-wm-check"))
+	d.wait("the panel's tray", 20*time.Second, func() bool {
+		return property(d.bus, watcher, watcherPath, watcher, "IsStatusNotifierHostRegistered") == true
+	})
+}
+
+// panelSettings: one panel along the top edge, the tray at its right end.
+const panelSettings = `<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array">
+    <value type="int" value="1"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=6;x=0;y=0"/>
+      <property name="position-locked" type="bool" value="true"/>
+      <property name="length" type="uint" value="100"/>
+      <property name="size" type="uint" value="32"/>
+      <property name="plugin-ids" type="array">
+        <value type="int" value="1"/>
+        <value type="int" value="2"/>
+      </property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="separator">
+      <property name="expand" type="bool" value="true"/>
+      <property name="style" type="uint" value="0"/>
+    </property>
+    <property name="plugin-2" type="string" value="systray">
+      <property name="square-icons" type="bool" value="true"/>
+      <property name="hide-new-items" type="bool" value="false"/>
+    </property>
+  </property>
+</channel>
+`
