@@ -1,0 +1,5 @@
+package keychain
+
+import "errors"
+
+func mkfifo(string) error { return errors.ErrUnsupported }

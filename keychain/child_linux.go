@@ -1,0 +1,74 @@
+package keychain
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// platformReady refuses where there is no session bus: the bus library would start
+// a stray one with dbus-launch.
+func platformReady() error {
+	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
+		return nil
+	}
+	runtimeDir := os.Getenv("XDG_RUNTIME_DIR")
+	if runtimeDir == "" {
+		runtimeDir = fmt.Sprintf("/run/user/%d", os.Getuid())
+	}
+	bus := filepath.Join(runtimeDir, "bus")
+	if _, err := os.Stat(bus); err != nil {
+		return errors.New("there is no session bus here")
+	}
+	return os.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+bus)
+}
+
+func platformRefusal(err error) answer {
+	var (
+		busError dbus.Error
+		noBus    *net.OpError
+		noLaunch *exec.Error
+	)
+	switch {
+	case errors.As(err, &noBus), errors.As(err, &noLaunch):
+		return answer{Error: "unavailable", Detail: "the session bus cannot be reached"}
+	case errors.As(err, &busError) && (busError.Name == "org.freedesktop.DBus.Error.ServiceUnknown" ||
+		busError.Name == "org.freedesktop.DBus.Error.NameHasNoOwner" ||
+		strings.HasPrefix(busError.Name, "org.freedesktop.DBus.Error.Spawn")):
+		return answer{Error: "unavailable", Detail: "no Secret Service runs in this session"}
+	case errors.As(err, &busError) && busError.Name == "org.freedesktop.Secret.Error.IsLocked",
+		strings.Contains(err.Error(), "failed to unlock"):
+		// go-keyring says the same for a locked collection, a dismissed dialog and a
+		// service that has no collection at all.
+		if !collectionExists() {
+			return answer{Error: "unavailable", Detail: "the Secret Service has no keyring yet"}
+		}
+		return answer{Error: "locked", Detail: "the keyring is locked and was not unlocked"}
+	case errors.As(err, &busError) && busError.Name == "org.freedesktop.DBus.Error.AccessDenied":
+		return answer{Error: "denied"}
+	}
+	return answer{Error: "unavailable", Detail: "the Secret Service failed"}
+}
+
+// collectionExists reports whether the Secret Service has a default collection.
+func collectionExists() bool {
+	bus, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return false
+	}
+	defer bus.Close()
+	service := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets")
+	var path dbus.ObjectPath
+	if err := service.Call("org.freedesktop.Secret.Service.ReadAlias", 0, "default").Store(&path); err == nil && path != "/" {
+		return true
+	}
+	login := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login")
+	_, err = login.GetProperty("org.freedesktop.Secret.Collection.Label")
+	return err == nil
+}

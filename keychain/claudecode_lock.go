@@ -1,0 +1,79 @@
+package keychain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// RenewalLock is held while a refresh token is spent. With it no Claude Code on this
+// machine renews, and each that waits re-reads the entry afterwards.
+type RenewalLock struct {
+	first, second *dirLock
+	note          string
+}
+
+// LockRenewal takes the client's two renewal locks in its order, waiting at most wait
+// for both. It fails with *BusyError, an ErrBusy. The locks are kept fresh until
+// Release.
+func (c *ClaudeCode) LockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
+	lock, err := c.lockRenewal(ctx, wait)
+	if err != nil {
+		return nil, fmt.Errorf("taking Claude Code's renewal lock: %w", err)
+	}
+	return lock, nil
+}
+
+func (c *ClaudeCode) lockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return nil, err
+	}
+	real, err := filepath.EvalSymlinks(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	if real, err = filepath.Abs(real); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	firstPath := filepath.Join(c.dir, ".oauth_refresh.lock")
+	note := ownerNote(firstPath+".owner", c.ownerNote)
+
+	request := lockRequest{path: firstPath, stale: renewalStale, wait: wait, now: c.now}
+	request.dead = func(path string, info fs.FileInfo) bool {
+		owner, ok := readOwner(note)
+		return ok && owner.gone(path, info, owner.LockBirthtimeMs)
+	}
+	first, err := request.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request.path, request.wait = real+".lock", max(0, wait-time.Since(start))
+	request.dead = func(path string, info fs.FileInfo) bool {
+		owner, ok := readOwner(note)
+		return ok && owner.gone(path, info, owner.LegacyLockBirthtimeMs)
+	}
+	second, err := request.take(ctx)
+	if err != nil {
+		return nil, errors.Join(err, first.release())
+	}
+	writeOwner(note, first, second)
+	return &RenewalLock{first, second, note}, nil
+}
+
+// Held returns ErrCompromised when one of the locks is not ours any more. Look before
+// sending: two holders would spend the same refresh token.
+func (l *RenewalLock) Held() error { return errors.Join(l.first.held(), l.second.held()) }
+
+// Release gives the locks back in reverse order. A lock that is not ours any more is
+// left alone and is ErrCompromised.
+func (l *RenewalLock) Release() error {
+	if l.first.held() == nil {
+		removeOwner(l.note)
+	}
+	return errors.Join(l.second.release(), l.first.release())
+}

@@ -1,0 +1,156 @@
+package keychain
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+	"time"
+
+	"keytender/internal/secret"
+)
+
+// MaxRecord is the largest record in bytes that every OS keychain takes: Windows
+// stops at 2,560, security(1) at about 3,000.
+const MaxRecord = 2500
+
+// accountName is what may name an account; the dots of a record's second part
+// (see RecordName) cannot occur in it.
+var accountName = regexp.MustCompile(`^[A-Za-z0-9_-]([A-Za-z0-9_-]|\.[A-Za-z0-9_-]){0,62}$`)
+
+// CheckAccountName returns an error that says what a name may be made of.
+func CheckAccountName(name string) error {
+	if !accountName.MatchString(name) || name[0] == '-' {
+		return errors.New("an account name is made of letters, digits, '_', '-' and single dots, at most 63 of them, and begins with a letter or digit")
+	}
+	return nil
+}
+
+// RecordName names a record that is not a login itself, such as an account's API
+// key. Two dots keep it apart from every account's name.
+func RecordName(owner, part string) string { return owner + ".." + part }
+
+// record is the stored form of a Credential. Times are milliseconds since 1970, as
+// in the records of other tools of this field.
+type record struct {
+	Type             string   `json:"type"`
+	Access           string   `json:"access"`
+	Refresh          string   `json:"refresh,omitempty"`
+	Expires          int64    `json:"expires,omitempty"`
+	LoginExpires     int64    `json:"loginExpires,omitempty"`
+	LoginEstimated   bool     `json:"loginEstimated,omitempty"`
+	Scopes           []string `json:"scopes,omitempty"`
+	Email            string   `json:"email,omitempty"`
+	AccountID        string   `json:"accountUuid,omitempty"`
+	OrganizationID   string   `json:"organizationUuid,omitempty"`
+	OrganizationName string   `json:"organizationName,omitempty"`
+	Plan             string   `json:"plan,omitempty"`
+	RateLimitTier    string   `json:"rateLimitTier,omitempty"`
+	Issued           int64    `json:"issued,omitempty"`
+	Lifetime         int64    `json:"lifetime,omitempty"` // milliseconds
+	Method           string   `json:"method,omitempty"`
+}
+
+// Encode returns the credential's stored form: one line of JSON.
+func (c Credential) Encode() (secret.String, error) {
+	known, err := json.Marshal(record{
+		Type: "oauth", Access: c.Access.Reveal(), Refresh: c.Refresh.Reveal(),
+		Expires: millis(c.AccessEnds), LoginExpires: millis(c.LoginEnds), LoginEstimated: c.LoginEndsEstimated,
+		Scopes: c.Scopes, Email: c.Account.Email, AccountID: c.Account.ID,
+		OrganizationID: c.Account.OrganizationID, OrganizationName: c.Account.Organization,
+		Plan: c.Account.Plan, RateLimitTier: c.Account.RateLimitTier,
+		Issued: millis(c.Issued), Lifetime: c.Lifetime.Milliseconds(), Method: c.Method,
+	})
+	if err != nil {
+		return secret.String{}, fmt.Errorf("encoding the record: %w", err)
+	}
+	if len(c.Unknown) > 0 {
+		merged := map[string]json.RawMessage{}
+		for key, value := range c.Unknown {
+			merged[key] = value
+		}
+		if err := json.Unmarshal(known, &merged); err != nil {
+			return secret.String{}, fmt.Errorf("encoding the record: %w", err)
+		}
+		if known, err = json.Marshal(merged); err != nil {
+			return secret.String{}, fmt.Errorf("encoding the record: %w", err)
+		}
+	}
+	return secret.New(string(known)), nil
+}
+
+// DecodeCredential reads what Encode wrote. Whatever else it finds is ErrDamaged,
+// and the error holds nothing of the text.
+func DecodeCredential(stored secret.String) (Credential, error) {
+	text := []byte(stored.Reveal())
+	var r record
+	var all map[string]json.RawMessage
+	if err := decodeOne(text, &all); err != nil || all == nil {
+		return Credential{}, fmt.Errorf("%w: the record is not a JSON object", ErrDamaged)
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Credential{}, fmt.Errorf("%w: a field of the record has the wrong type", ErrDamaged)
+	}
+	if r.Type != "oauth" || r.Access == "" {
+		return Credential{}, fmt.Errorf("%w: the record holds no access token", ErrDamaged)
+	}
+	for _, key := range recordKeys {
+		delete(all, key)
+	}
+	if len(all) == 0 {
+		all = nil
+	}
+	return Credential{
+		Access: secret.New(r.Access), Refresh: secret.New(r.Refresh),
+		AccessEnds: Millis(r.Expires), LoginEnds: Millis(r.LoginExpires), LoginEndsEstimated: r.LoginEstimated,
+		Scopes: r.Scopes,
+		Account: Account{Email: r.Email, ID: r.AccountID, OrganizationID: r.OrganizationID,
+			Organization: r.OrganizationName, Plan: r.Plan, RateLimitTier: r.RateLimitTier},
+		Issued: Millis(r.Issued), Lifetime: time.Duration(max(0, min(r.Lifetime, math.MaxInt64/int64(time.Millisecond)))) * time.Millisecond,
+		Method: r.Method, Unknown: all,
+	}, nil
+}
+
+var recordKeys = []string{"type", "access", "refresh", "expires", "loginExpires", "loginEstimated", "scopes",
+	"email", "accountUuid", "organizationUuid", "organizationName", "plan", "rateLimitTier", "issued", "lifetime", "method"}
+
+// decodeOne reads exactly one JSON value and nothing behind it.
+func decodeOne(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the value")
+	}
+	return nil
+}
+
+// HasScope reports whether the login was granted the scope.
+func (c Credential) HasScope(scope string) bool { return slices.Contains(c.Scopes, scope) }
+
+// SamePair reports whether both hold the same tokens.
+func (c Credential) SamePair(other Credential) bool {
+	return c.Access.Equal(other.Access) && c.Refresh.Equal(other.Refresh)
+}
+
+// millis converts to milliseconds since 1970; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Millis is the time ms milliseconds after 1970. What lies outside the years 1 to
+// 9999, and 0, is the zero time.
+func Millis(ms int64) time.Time {
+	if ms == 0 || ms > 253402300799000 || ms == math.MinInt64 || ms < -62135596800000 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

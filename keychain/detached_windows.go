@@ -1,0 +1,9 @@
+package keychain
+
+import "syscall"
+
+// detached puts the child into a process group of its own, without a console
+// window: Ctrl-C must not end a write that has begun.
+func detached() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP | 0x08000000, HideWindow: true}
+}

@@ -1,0 +1,435 @@
+package keychain
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func lockAt(path string) lockRequest {
+	return lockRequest{path: path, stale: 15 * time.Second, now: time.Now}
+}
+
+func take(t *testing.T, r lockRequest) *dirLock {
+	t.Helper()
+	l, err := r.take(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func makeLock(t *testing.T, path string, age time.Duration) {
+	t.Helper()
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	when := time.Now().Add(-age)
+	if err := os.Chtimes(path, when, when); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLockJudgesWhatStandsThere(t *testing.T) {
+	tests := map[string]struct {
+		make  func(t *testing.T, path string)
+		taken bool
+		stuck bool
+		says  string
+	}{
+		"nothing":        {make: func(*testing.T, string) {}, taken: true},
+		"live":           {make: func(t *testing.T, p string) { makeLock(t, p, 0) }, says: "at work"},
+		"a little ahead": {make: func(t *testing.T, p string) { makeLock(t, p, -time.Second) }, says: "at work"},
+		"almost stale":   {make: func(t *testing.T, p string) { makeLock(t, p, 13*time.Second) }, says: "at work"},
+		"stale":          {make: func(t *testing.T, p string) { makeLock(t, p, 16*time.Second) }, taken: true},
+		"future":         {make: func(t *testing.T, p string) { makeLock(t, p, -time.Hour) }, says: "dated 1h0m0s ahead"},
+		"a file":         {make: func(t *testing.T, p string) { mustWrite(t, p, "") }, stuck: true, says: "no directory"},
+		"stale, not empty": {make: func(t *testing.T, p string) {
+			makeLock(t, p, 0)
+			mustWrite(t, filepath.Join(p, "x"), "")
+			when := time.Now().Add(-time.Hour)
+			_ = os.Chtimes(p, when, when)
+		}, stuck: true, says: "something in it"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.lock")
+			tt.make(t, path)
+			l, err := lockAt(path).take(context.Background())
+			if tt.taken {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := names(t, path); len(got) != 0 {
+					t.Errorf("something is in the lock: %v", got)
+				}
+				if err := l.release(); err != nil || exists(path) {
+					t.Errorf("release: %v", err)
+				}
+				return
+			}
+			var busy *BusyError
+			if !errors.As(err, &busy) || !errors.Is(err, ErrBusy) || busy.Stuck != tt.stuck || !strings.Contains(err.Error(), tt.says) || busy.Hint == "" {
+				t.Fatalf("err = %#v", err)
+			}
+			if !exists(path) {
+				t.Error("the lock was removed")
+			}
+		})
+	}
+}
+
+func TestLockWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.lock")
+	first := take(t, lockAt(path))
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		_ = first.release()
+	}()
+	r := lockAt(path)
+	r.wait = 10 * time.Second
+	if err := take(t, r).release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLockWaitEnds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.lock")
+	makeLock(t, path, 0)
+	synctest.Test(t, func(t *testing.T) {
+		r := lockAt(path)
+		real := time.Now() // the bubble's clock starts in 2000; the lock must not look dated ahead
+		_ = os.Chtimes(path, real, real)
+		r.now = func() time.Time { return real }
+		r.wait = 20 * time.Second
+		start := time.Now()
+		if _, err := r.take(context.Background()); !errors.Is(err, ErrBusy) {
+			t.Errorf("err = %v", err)
+		}
+		if waited := time.Since(start); waited != 20*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := r.take(ctx); !errors.Is(err, ErrBusy) {
+			t.Errorf("at the context's deadline: %v", err)
+		}
+		ctx, cancel = context.WithCancel(context.Background())
+		time.AfterFunc(time.Second, cancel)
+		if _, err := r.take(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
+}
+
+func TestLockHeartbeat(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.lock")
+	synctest.Test(t, func(t *testing.T) {
+		l := take(t, lockAt(path))
+		for range 5 {
+			time.Sleep(5*time.Second - time.Millisecond)
+			synctest.Wait()
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if age := time.Since(info.ModTime()); age < 0 || age > 5*time.Second {
+				t.Errorf("the client would see no sign of life for %v", age)
+			}
+		}
+		if err := l.held(); err != nil {
+			t.Error(err)
+		}
+		if err := l.release(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestLockNoticesTheLoss(t *testing.T) {
+	losses := map[string]func(path string) error{
+		"removed": os.Remove,
+		"taken over": func(path string) error {
+			later := time.Now().Add(3 * time.Second)
+			return errors.Join(os.Remove(path), os.Mkdir(path, 0o755), os.Chtimes(path, later, later))
+		},
+		"dated by another": func(path string) error {
+			later := time.Now().Add(3 * time.Second)
+			return os.Chtimes(path, later, later)
+		},
+	}
+	for name, lose := range losses {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.lock")
+			synctest.Test(t, func(t *testing.T) {
+				l := take(t, lockAt(path))
+				if err := lose(path); err != nil {
+					t.Fatal(err)
+				}
+				kept := exists(path)
+				time.Sleep(2 * heartbeat)
+				synctest.Wait()
+				if l.mu.Lock(); l.lost == nil {
+					t.Error("the heartbeat did not notice")
+				}
+				l.mu.Unlock()
+				if err := l.held(); !errors.Is(err, ErrCompromised) {
+					t.Errorf("held: %v", err)
+				}
+				if err := l.release(); !errors.Is(err, ErrCompromised) {
+					t.Errorf("release: %v", err)
+				}
+				if exists(path) != kept {
+					t.Error("the other's lock was removed")
+				}
+			})
+		})
+	}
+}
+
+// Nothing but the lock orders these programs.
+func TestLockExcludesOtherProcesses(t *testing.T) {
+	home := t.TempDir()
+	var children []*exec.Cmd
+	for range 3 {
+		children = append(children, lockChild(t, "count", home))
+	}
+	for _, child := range children {
+		child.Stdout = nil
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, child := range children {
+		if err := child.Wait(); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+	if got := mustRead(t, home+"/count"); got != "60" {
+		t.Errorf("counted to %s, want 60", got)
+	}
+}
+
+func lockChild(t *testing.T, what, home string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(self)
+	child.Env = append(os.Environ(), "KTTEST_LOCK="+what, "KTTEST_LOCK_HOME="+home, "KTTEST_LOCK_NOTE="+filepath.Join(home, "note"))
+	child.Stderr = os.Stderr
+	return child
+}
+
+// holdingChild starts a process that holds both renewal locks.
+func holdingChild(t *testing.T, home string) (kill func()) {
+	t.Helper()
+	child := lockChild(t, "hold", home)
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, _ := bufio.NewReader(stdout).ReadString('\n'); line != "held\n" {
+		t.Fatalf("child says %q", line)
+	}
+	var dead bool
+	kill = func() {
+		if !dead {
+			_ = child.Process.Kill()
+			_ = child.Wait()
+			_ = stdin.Close()
+		}
+		dead = true
+	}
+	t.Cleanup(kill)
+	return kill
+}
+
+func homeEntry(t *testing.T) (*ClaudeCode, string) {
+	t.Helper()
+	home := t.TempDir()
+	c, err := NewClaudeCode(ClaudeCodeConfig{Home: home, GOOS: "linux", LookupEnv: noEnv, OwnerNote: filepath.Join(home, "note")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, home
+}
+
+func TestDeadOwnersLocksAreTakenAtOnce(t *testing.T) {
+	if ownerNote("a", "b") == "" {
+		t.Skip("owners are not known on " + runtime.GOOS)
+	}
+	c, home := homeEntry(t)
+	kill := holdingChild(t, home)
+	if _, err := c.LockRenewal(t.Context(), 0); !errors.Is(err, ErrBusy) {
+		t.Fatalf("while the owner lives: %v", err)
+	}
+	kill()
+	if !exists(home+"/.claude/.oauth_refresh.lock") || !exists(home+"/.claude.lock") {
+		t.Fatal("the killed process's locks are gone by themselves")
+	}
+	// Even a lock dated ahead binds nobody when its owner is dead.
+	ahead := time.Now().Add(time.Hour)
+	_ = os.Chtimes(home+"/.claude.lock", ahead, ahead)
+	lock, err := c.LockRenewal(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOwnerIsTrustedOnlyWhenEverythingFits(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the owner file's format is known on Linux")
+	}
+	const gonePID = 1<<22 + 5 // above every pid_max
+	domain, space := processDomain()
+	if domain == "" {
+		t.Skip("no machine id here")
+	}
+	path := filepath.Join(t.TempDir(), "a.lock")
+	makeLock(t, path, 0)
+	info, _ := os.Stat(path)
+	birth := milliseconds(birthTime(path, info))
+	if birth <= 0 {
+		t.Skip("the file system tells no time of birth")
+	}
+	self := os.Getpid()
+	tests := map[string]struct {
+		owner lockOwner
+		birth float64
+		gone  bool
+	}{
+		"dead":               {lockOwner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth, true},
+		"number given anew":  {lockOwner{PID: self, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth, true},
+		"alive":              {lockOwner{PID: self, ProcStart: processStart(self), PIDDomain: domain, PIDSpace: space}, birth, false},
+		"another machine":    {lockOwner{PID: gonePID, ProcStart: "1", PIDDomain: "linux:x", PIDSpace: space}, birth, false},
+		"another container":  {lockOwner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: "x"}, birth, false},
+		"another directory":  {lockOwner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth + 1, false},
+		"birth is not known": {lockOwner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, 0, false},
+	}
+	for name, tt := range tests {
+		if got := tt.owner.gone(path, info, tt.birth); got != tt.gone {
+			t.Errorf("%s: gone = %v", name, got)
+		}
+	}
+}
+
+func TestRenewalLock(t *testing.T) {
+	c, home := homeEntry(t)
+	lock, err := c.LockRenewal(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/.claude/.oauth_refresh.lock", "/.claude.lock"} {
+		if got := names(t, home+path); len(got) != 0 {
+			t.Errorf("%s holds %v", path, got)
+		}
+	}
+	if owner, ok := readOwner(home + "/.claude/.oauth_refresh.lock.owner"); runtime.GOOS == "linux" && (!ok || owner.PID != os.Getpid()) {
+		t.Errorf("owner = %+v", owner)
+	}
+	if err := lock.Held(); err != nil {
+		t.Error(err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Error(err)
+	}
+	if got := names(t, home+"/.claude"); len(got) != 0 || exists(home+"/.claude.lock") {
+		t.Errorf("left behind: %v", got)
+	}
+}
+
+func TestRenewalLockGivesTheFirstBack(t *testing.T) {
+	c, home := homeEntry(t)
+	makeLock(t, home+"/.claude.lock", 59*time.Second)
+	var busy *BusyError
+	if _, err := c.LockRenewal(t.Context(), 0); !errors.As(err, &busy) || busy.Path != home+"/.claude.lock" {
+		t.Fatalf("err = %v", err)
+	}
+	if exists(home + "/.claude/.oauth_refresh.lock") {
+		t.Error("the first lock was kept")
+	}
+}
+
+func TestRenewalLockFollowsTheDirectory(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs links")
+	}
+	c, home := homeEntry(t)
+	real := filepath.Join(t.TempDir(), "elsewhere")
+	if err := errors.Join(os.Mkdir(real, 0o700), os.Symlink(real, home+"/.claude")); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := c.LockRenewal(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !exists(real+".lock") || exists(home+"/.claude.lock") || !exists(real+"/.oauth_refresh.lock") {
+		t.Error("the second lock is not beside the real directory")
+	}
+	if err := lock.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRenewalLockNoticesTheLoss(t *testing.T) {
+	c, home := homeEntry(t)
+	lock, err := c.LockRenewal(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(home + "/.claude.lock"); err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Held(); !errors.Is(err, ErrCompromised) {
+		t.Errorf("held: %v", err)
+	}
+	if err := lock.Release(); !errors.Is(err, ErrCompromised) {
+		t.Errorf("release: %v", err)
+	}
+	if exists(home + "/.claude/.oauth_refresh.lock") {
+		t.Error("the other lock was kept")
+	}
+}
+
+func FuzzOwner(f *testing.F) {
+	f.Add([]byte(`{"pid":19094,"procStart":"148934","pidDomain":"linux:0:pid:[1]","pidSpace":"h#pid:[1]","lockBirthtimeMs":1795230423380.539,"legacyLockBirthtimeMs":1795230423380.539}`))
+	f.Add([]byte(`{"pid":1e99}`))
+	f.Add([]byte(`[]`))
+	f.Add([]byte(`{"pid":-1,"procStart":"1","pidDomain":"d","pidSpace":"s"}`))
+	path := filepath.Join(f.TempDir(), "a.lock")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		f.Fatal(err)
+	}
+	info, _ := os.Stat(path)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// A text that does not name this machine and this directory proves nobody dead.
+		if o, ok := parseOwner(data); ok && (o.PID <= 0 || o.gone(path, info, o.LockBirthtimeMs)) {
+			t.Errorf("%s is believed", data)
+		}
+	})
+}

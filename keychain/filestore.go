@@ -1,0 +1,176 @@
+package keychain
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"keytender/internal/secret"
+)
+
+// FileStore keeps the records in one 0600 file, credentials.json: an object per
+// account below "accounts", and what is not a login below "other". Keys that it
+// does not know are kept.
+//
+// Writers must hold the session's lock: a write replaces the whole file.
+type FileStore struct {
+	Path string
+	// Tightened is called once with the path when loose rights were taken away.
+	Tightened func(path string)
+}
+
+// maxStoreFile bounds what is read: thousands of accounts fit.
+const maxStoreFile = 1 << 20
+
+// Kind returns "file".
+func (s *FileStore) Kind() string { return "file" }
+
+// Load implements Store.
+func (s *FileStore) Load(_ context.Context, name string) (secret.String, error) {
+	_, sections, err := s.read()
+	if err != nil {
+		return secret.String{}, err
+	}
+	value, ok := sections[section(name)][name]
+	if !ok {
+		return secret.String{}, ErrNotFound
+	}
+	return secret.New(string(canonical(value))), nil
+}
+
+// canonical drops the white space that an indented file adds to a record, and
+// escapes as the JSON encoder does, so that what was written and what is read can
+// be compared.
+func canonical(record json.RawMessage) []byte {
+	var compact, escaped bytes.Buffer
+	if err := json.Compact(&compact, record); err != nil {
+		return record
+	}
+	json.HTMLEscape(&escaped, compact.Bytes())
+	return escaped.Bytes()
+}
+
+// Save implements Store. The record must be a JSON object.
+func (s *FileStore) Save(ctx context.Context, name string, record secret.String) error {
+	value := json.RawMessage(record.Reveal())
+	if !json.Valid(value) {
+		return fmt.Errorf("saving to %s: %w: the record is not JSON", s.Path, ErrDamaged)
+	}
+	if err := s.change(func(records map[string]json.RawMessage) { records[name] = value }, name); err != nil {
+		return fmt.Errorf("saving to %s: %w", s.Path, err)
+	}
+	back, err := s.Load(ctx, name)
+	if err != nil {
+		return fmt.Errorf("reading back from %s: %w", s.Path, err)
+	}
+	if !back.Equal(secret.New(string(canonical(value)))) {
+		return fmt.Errorf("reading back from %s: %w: the record is not what was written", s.Path, ErrDamaged)
+	}
+	return nil
+}
+
+// Delete implements Store.
+func (s *FileStore) Delete(ctx context.Context, name string) error {
+	if _, err := s.Load(ctx, name); errors.Is(err, ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := s.change(func(records map[string]json.RawMessage) { delete(records, name) }, name); err != nil {
+		return fmt.Errorf("deleting from %s: %w", s.Path, err)
+	}
+	if _, err := s.Load(ctx, name); !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("deleting from %s: the record is still there", s.Path)
+	}
+	return nil
+}
+
+func section(name string) string {
+	if strings.Contains(name, "..") {
+		return "other"
+	}
+	return "accounts"
+}
+
+// read returns the whole file by key and the two sections that hold records.
+func (s *FileStore) read() (map[string]json.RawMessage, map[string]map[string]json.RawMessage, error) {
+	document := map[string]json.RawMessage{}
+	sections := map[string]map[string]json.RawMessage{"accounts": {}, "other": {}}
+	data, err := s.readFile()
+	if errors.Is(err, fs.ErrNotExist) {
+		return document, sections, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := decodeOne(data, &document); err != nil || document == nil {
+		return nil, nil, fmt.Errorf("%w: %s is not a JSON object", ErrDamaged, s.Path)
+	}
+	for key := range sections {
+		raw, ok := document[key]
+		if !ok {
+			continue
+		}
+		records := map[string]json.RawMessage{}
+		if err := json.Unmarshal(raw, &records); err != nil || records == nil {
+			return nil, nil, fmt.Errorf("%w: %q in %s is not an object", ErrDamaged, key, s.Path)
+		}
+		sections[key] = records
+	}
+	return document, sections, nil
+}
+
+// readFile reads the file and tightens loose rights: it is ours alone, and
+// refusing to work would help nobody whose backup tool changed them.
+func (s *FileStore) readFile() ([]byte, error) {
+	data, err := readFileOwned(s.Path, maxStoreFile)
+	if err != nil || runtime.GOOS == "windows" {
+		return data, err
+	}
+	info, err := os.Lstat(s.Path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return data, err
+	}
+	if err := os.Chmod(s.Path, 0o600); err != nil {
+		return nil, fmt.Errorf("%w: %s can be read by others and its rights cannot be changed", ErrDenied, s.Path)
+	}
+	if s.Tightened != nil {
+		s.Tightened(s.Path)
+	}
+	return data, nil
+}
+
+func (s *FileStore) change(edit func(records map[string]json.RawMessage), name string) error {
+	document, sections, err := s.read()
+	if err != nil {
+		return err
+	}
+	key := section(name)
+	edit(sections[key])
+	if document[key], err = json.Marshal(sections[key]); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
+		return err
+	}
+	return writeFileAtomic(s.Path, append(data, '\n'))
+}
+
+// WriteFile replaces a 0600 file of ours durably: at every moment, also of a crash,
+// the old or the new content stands there whole.
+func WriteFile(path string, data []byte) error { return writeFileAtomic(path, data) }
+
+// ReadFile reads a regular file of ours of at most limit bytes. It follows no link
+// and opens no pipe; its errors are fs.ErrNotExist, *RefusedError or the system's.
+func ReadFile(path string, limit int64) ([]byte, error) { return readFileOwned(path, limit) }

@@ -1,0 +1,73 @@
+// Package keychain keeps credentials where they belong: in the keychain of the
+// operating system, in a 0600 file where there is none, and in the entry that
+// Claude Code reads. It never opens a network connection, never decides whether a
+// login should be replaced, and never writes what it cannot read back.
+package keychain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"keytender/internal/secret"
+)
+
+// Credential is one person's login: the pair of tokens and what is known of them.
+// Times are UTC; the zero time means unknown.
+type Credential struct {
+	Access  secret.String
+	Refresh secret.String // empty: nothing can be renewed
+
+	AccessEnds         time.Time // end of the access token, hours away
+	LoginEnds          time.Time // end of the login itself, weeks away; no renewal moves it
+	LoginEndsEstimated bool      // the server did not say; 30 days were assumed
+
+	Scopes  []string
+	Account Account
+	Issued  time.Time // when this pair was obtained; orders two pairs of one chain
+	// Lifetime is what the server granted the access token; 0 when another program
+	// got it.
+	Lifetime time.Duration
+	Method  string    // how the person signed in: browser, paste, claude-code, import
+
+	// Unknown holds keys of the stored object that this version does not know.
+	// They are written back as they came.
+	Unknown map[string]json.RawMessage
+}
+
+// Account says whose login it is. Every field may be empty.
+type Account struct {
+	Email          string
+	ID             string // account UUID
+	OrganizationID string // organization UUID
+	Organization   string // its name
+	Plan           string // pro, max, team, enterprise
+	RateLimitTier  string
+}
+
+// Store keeps named records. Names are made of [A-Za-z0-9._-]. Every call obeys its
+// context's deadline and has a limit of its own behind it.
+type Store interface {
+	// Kind is "keychain" or "file".
+	Kind() string
+	// Load returns the record or one of the errors below.
+	Load(ctx context.Context, name string) (secret.String, error)
+	// Save returns nil only when the record was read back and is equal.
+	Save(ctx context.Context, name string, record secret.String) error
+	// Delete returns nil only when the record is verified to be gone, also when
+	// there was none.
+	Delete(ctx context.Context, name string) error
+}
+
+// What a store can answer. Callers test with errors.Is.
+var (
+	ErrNotFound    = errors.New("there is no such record")
+	ErrLocked      = errors.New("the keychain is locked")
+	ErrDenied      = errors.New("access was denied")
+	ErrUnavailable = errors.New("the keychain is not available")
+	ErrTimedOut    = errors.New("the keychain did not answer in time")
+	ErrTooBig      = errors.New("the record is too big for the keychain")
+	ErrDamaged     = errors.New("the stored data is damaged")
+	ErrBusy        = errors.New("another program holds the lock")
+)
