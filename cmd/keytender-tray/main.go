@@ -1,0 +1,72 @@
+// Command keytender-tray is the menu-bar app. It only puts the parts together: what
+// it shows and does is in package tray, what it works on in package session.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"keytender/callback"
+	"keytender/internal/config"
+	"keytender/internal/session"
+	"keytender/keychain"
+	"keytender/tray"
+)
+
+func main() {
+	keychain.RunChild()
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	if len(args) > 0 {
+		if args[0] == "--version" {
+			fmt.Println("keytender-tray " + session.Version)
+			return 0
+		}
+		return fail(&session.Error{Exit: session.ExitUsage, Message: "keytender-tray takes no argument", Hint: "`keytender help` lists what the command line can do"})
+	}
+	settings, err := config.Load(os.LookupEnv, os.Environ())
+	if err != nil {
+		return fail(err)
+	}
+	engine, err := session.Open(settings)
+	if err != nil {
+		return fail(err)
+	}
+	log := newLog(settings)
+	engine.LogTo(log)
+	return tray.Run(context.Background(), engine, tray.Options{StateDir: settings.Places.State, Open: callback.Open, Log: log})
+}
+
+// newLog writes to the same file as the command line does.
+func newLog(c config.Config) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(strings.ToUpper(c.LogLevel)))
+	file := &lumberjack.Logger{Filename: c.Places.Log, MaxSize: 2, MaxBackups: 1}
+	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
+}
+
+// fail says what is wrong before there is a menu, and returns the exit code.
+func fail(err error) int {
+	message, hint, code := err.Error(), "", session.ExitFailed
+	var setting *config.Error
+	var known *session.Error
+	switch {
+	case errors.As(err, &setting):
+		hint, code = setting.Hint, session.ExitUsage
+	case errors.As(err, &known):
+		hint, code = known.Hint, known.Exit
+	}
+	fmt.Fprintln(os.Stderr, "keytender-tray: "+message)
+	if hint != "" {
+		fmt.Fprintln(os.Stderr, "hint: "+hint)
+	}
+	return code
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
+	"keytender/tray/traytest"
+)
+
+func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
+
+// desktop is the program on a small desktop of its own, over a fake authorization
+// server, with a browser that only notes where it was sent.
+type desktop struct {
+	*testing.T
+	env     []string
+	home    string
+	server  *fakeclaude.Server
+	watcher *traytest.Watcher
+	notes   *traytest.Notifications
+	panel   *traytest.Panel
+	ended   chan error
+	stderr  bytes.Buffer
+}
+
+func start(t *testing.T) *desktop {
+	t.Helper()
+	server, err := fakeclaude.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	dir := t.TempDir()
+	address := traytest.StartBus(t)
+	conn := traytest.Connect(t, address)
+	d := &desktop{T: t, home: dir, server: server, ended: make(chan error, 1),
+		watcher: traytest.ServeWatcher(t, conn, true),
+		notes:   traytest.ServeNotifications(t, conn, "body", "body-markup", "actions")}
+	browser := "#!/bin/sh\necho \"$1\" > " + dir + "/url.part\nmv " + dir + "/url.part " + dir + "/url\n"
+	if err := os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(browser), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.env = append(os.Environ(), server.Env()...)
+	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+address, "KEYTENDER_HOME="+filepath.Join(dir, "kt"), "HOME="+dir,
+		"KEYTENDER_PORT=1"+time.Now().Format("0405"), "PATH="+dir+":"+os.Getenv("PATH"))
+	cmd := exec.Command(traytest.Build(t, dir, "build"))
+	cmd.Env, cmd.Stderr = d.env, &d.stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	go func() { d.ended <- cmd.Wait() }()
+	d.panel = traytest.OpenPanel(t, conn, traytest.Receive(t, d.watcher.Items, "the icon"))
+	return d
+}
+
+// browsed is where the browser was sent.
+func (d *desktop) browsed() string {
+	d.Helper()
+	path := filepath.Join(d.home, "url")
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if url, err := os.ReadFile(path); err == nil {
+			os.Remove(path)
+			return strings.TrimSpace(string(url))
+		}
+	}
+	d.Fatal("no browser was opened")
+	return ""
+}
+
+// come is the browser that follows the redirect and stays for the page behind it.
+func (d *desktop) come(location string) {
+	d.Helper()
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get(location)
+	if err != nil {
+		d.Fatal(err)
+	}
+	answer.Body.Close()
+}
+
+// TestC3_SignInRenewSignOut is the way of a click, with everything real but the
+// server and the browser.
+func TestC3_SignInRenewSignOut(t *testing.T) {
+	d := start(t)
+	d.panel.Want("# Signed out")
+	d.panel.Click("  Sign in…")
+	location, err := d.server.Approve(t.Context(), d.browsed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.come(location)
+	signedIn := traytest.Receive(t, d.notes.Notes, "the notification")
+	email, ok := strings.CutPrefix(signedIn.Title, "Signed in as ")
+	if !ok {
+		t.Fatalf("told %q: %q", signedIn.Title, signedIn.Body)
+	}
+	d.panel.Want("# Claude Code: in step")
+	menu, _ := d.panel.Rows()
+	if !strings.Contains(menu, email) || !strings.Contains(menu, "Login ends in") {
+		t.Errorf("the menu of a login:\n%s", menu)
+	}
+	entry, err := os.ReadFile(filepath.Join(d.home, ".claude", ".credentials.json"))
+	if err != nil || !bytes.Contains(entry, []byte("claudeAiOauth")) {
+		t.Errorf("Claude Code's entry: %v", err)
+	}
+
+	d.panel.Click("  Renew now")
+	for deadline := time.Now().Add(10 * time.Second); d.server.Count("renew") == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was renewed")
+		}
+	}
+
+	d.panel.Click("  Here and in Claude Code")
+	if got := traytest.Receive(t, d.notes.Notes, "the notification"); got.Title != "Signed out" {
+		t.Errorf("told %q: %q", got.Title, got.Body)
+	}
+	d.panel.Want("# Signed out")
+
+	begin := time.Now()
+	d.panel.Click("  Quit")
+	if err := traytest.Receive(t, d.ended, "the end"); err != nil || d.stderr.Len() > 0 {
+		t.Errorf("ended with %v: %s", err, &d.stderr)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("quitting took %v", took)
+	}
+}
+
+func TestDeclinedAndCancelled(t *testing.T) {
+	d := start(t)
+	d.panel.Click("  Sign in…")
+	location, err := d.server.Decline(t.Context(), d.browsed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.come(location)
+	if got := traytest.Receive(t, d.notes.Notes, "the notification"); got.Title != "Sign-in did not work" {
+		t.Errorf("told %q: %q", got.Title, got.Body)
+	}
+	d.panel.Click("  Sign in…")
+	d.browsed()
+	d.panel.Click("  Cancel sign-in")
+	d.panel.Want("  Sign in…")
+	// And quitting in the middle of one.
+	d.panel.Click("  Sign in…")
+	d.browsed()
+	begin := time.Now()
+	d.panel.Click("  Quit")
+	if err := traytest.Receive(t, d.ended, "the end"); err != nil {
+		t.Errorf("ended with %v: %s", err, &d.stderr)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("quitting took %v", took)
+	}
+	if n := d.server.Count("exchange"); n != 0 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	program := traytest.Build(t, t.TempDir(), "build")
+	for _, c := range []struct {
+		args []string
+		env  string
+		exit int
+		says string
+	}{
+		{[]string{"--version"}, "", 0, "keytender-tray "},
+		{[]string{"anything"}, "", 2, "takes no argument"},
+		{nil, "KEYTENDER_PORT=x", 2, "KEYTENDER_PORT"},
+		{nil, "", 1, "keytender login"},
+	} {
+		cmd := exec.Command(program, c.args...)
+		cmd.Env = append(os.Environ(), c.env)
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != c.exit || !strings.Contains(string(out), c.says) {
+			t.Errorf("%q %s: exit %d: %s", c.args, c.env, code, out)
+		}
+	}
+}

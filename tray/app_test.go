@@ -1,0 +1,436 @@
+package tray
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keytender/internal/session"
+)
+
+// bench is an app on fakes, within a synctest bubble.
+type bench struct {
+	*testing.T
+	app      *app
+	engine   *fakeEngine
+	kit      *fakeKit
+	notifier *fakeNotifier
+	copied   []string
+	lived    chan struct{} // closed when the menu is gone
+}
+
+// run starts an app over the status s, lets f play the person, and quits.
+func run(t *testing.T, s func(now time.Time) session.Status, f func(b *bench)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, lived: make(chan struct{})}
+		b.app = newApp(t.Context(), b.engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+			kit: b.kit, notifier: b.notifier,
+			copy: func(_ context.Context, text string) error { b.copied = append(b.copied, text); return nil }})
+		b.app.start()
+		go func() { defer close(b.lived); b.app.live(placeMenuBar) }()
+		synctest.Wait()
+		f(b)
+		b.app.quit()
+		if !b.app.wait() {
+			t.Error("something went on after the end")
+		}
+		<-b.lived
+	})
+}
+
+func signedOutStatus(time.Time) session.Status {
+	return session.Status{State: session.SignedOut, Account: "default"}
+}
+
+func (b *bench) click(id ID) {
+	b.kit.click(id)
+	synctest.Wait()
+}
+
+func (b *bench) wantMenu(lines ...string) {
+	b.Helper()
+	menu := b.kit.menu()
+	for _, line := range lines {
+		if !strings.Contains(menu, line+"\n") {
+			b.Errorf("the menu lacks %q:\n%s", line, menu)
+		}
+	}
+}
+
+func (b *bench) wantTold(titles ...string) {
+	b.Helper()
+	if diff := cmp.Diff(titles, b.notifier.titles()); diff != "" {
+		b.Errorf("notifications: %s", diff)
+	}
+}
+
+// person is a sign-in that opens, waits, and is allowed after a while.
+func person(e *fakeEngine, after time.Duration, err error) {
+	e.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+		tell(session.Event{Kind: session.EventSignInURL, Value: "https://example.com/authorize"})
+		tell(session.Event{Kind: session.EventWaiting, Left: 5 * time.Minute})
+		select {
+		case <-ctx.Done():
+			return session.Status{}, ctx.Err()
+		case <-time.After(after):
+		}
+		if err != nil {
+			return session.Status{}, err
+		}
+		tell(session.Event{Kind: session.EventFinishing})
+		s := signedInStatus(time.Now())
+		e.set(s)
+		return s, nil
+	}
+}
+
+func TestC3_SignInFromTheMenu(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		person(b.engine, time.Minute, nil)
+		for range 10 {
+			b.kit.click(ItemSignIn)
+		}
+		synctest.Wait()
+		b.wantMenu("# Waiting for the browser… 5 min left", "  Cancel sign-in", "  Copy link")
+		if b.kit.icon != IconWorking {
+			b.Errorf("the icon is %s", b.kit.icon)
+		}
+		time.Sleep(46 * time.Second)
+		synctest.Wait()
+		b.wantMenu("# Waiting for the browser… 4 min left")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		b.wantMenu("# first_last@example.com · Max", "  Sign in again…")
+		if n := b.engine.count("SignIn"); n != 1 {
+			b.Errorf("ten clicks made %d sign-ins", n)
+		}
+		if b.kit.icon != IconFine {
+			b.Errorf("the icon is %s", b.kit.icon)
+		}
+		b.wantTold("Signed in as first_last@example.com")
+	})
+}
+
+func TestCancelledSignInTellsNothing(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		person(b.engine, time.Hour, nil)
+		b.click(ItemSignIn)
+		b.click(ItemCopyLink)
+		b.click(ItemCancel)
+		b.wantMenu("# Signed out", "  Sign in…")
+		b.wantTold("Link copied")
+		if !slices.Equal(b.copied, []string{"https://example.com/authorize"}) {
+			b.Errorf("copied %q", b.copied)
+		}
+		// And another one can follow.
+		person(b.engine, time.Second, nil)
+		b.click(ItemSignIn)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		b.wantMenu("# first_last@example.com · Max")
+	})
+}
+
+func TestFailedSignInSaysWhatToDo(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser", Hint: "click Allow next time"})
+		b.click(ItemSignIn)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		b.wantMenu("# ⚠ you said no in the browser", "# click Allow next time", "  Sign in…")
+		b.wantTold("Sign-in did not work")
+		if got, want := b.notifier.shown[0].Body, "You said no in the browser. Click Allow next time."; got != want {
+			b.Errorf("body %q, want %q", got, want)
+		}
+		// It is history once something else happened.
+		b.engine.set(signedInStatus(time.Now()))
+		synctest.Wait()
+		if menu := b.kit.menu(); strings.Contains(menu, "⚠") {
+			b.Errorf("the failure still stands:\n%s", menu)
+		}
+	})
+}
+
+// TestStrangeErrorsKeepTheirText: an error that was not written for people may hold
+// anything, a token too.
+func TestStrangeErrorsKeepTheirText(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		person(b.engine, time.Second, errors.New("body: sk-ant-ort01-FAKE-r1"))
+		b.click(ItemSignIn)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if text := b.kit.menu() + b.notifier.shown[0].Title + b.notifier.shown[0].Body; strings.Contains(text, "FAKE") {
+			b.Errorf("shown: %s", text)
+		}
+	})
+}
+
+func TestClicksReachTheEngine(t *testing.T) {
+	for _, c := range []struct {
+		id    ID
+		calls []string
+		told  []string
+	}{
+		{ItemRenew, []string{"Renew force=true"}, nil},
+		{ItemMirror, []string{"SetMirror false"}, nil},
+		{ItemSignOutHere, []string{"SignOut {Revoke:false KeepClaudeCode:true}"}, []string{"Signed out"}},
+		{ItemSignOutBoth, []string{"SignOut {Revoke:false KeepClaudeCode:false}"}, []string{"Signed out"}},
+		{ItemMirrorNow, nil, nil}, // hidden: what is not offered is not done
+		{ItemCancel, nil, nil},
+		{ItemWho, nil, nil},
+	} {
+		run(t, signedInStatus, func(b *bench) {
+			b.click(c.id)
+			if diff := cmp.Diff(c.calls, b.engine.calls); diff != "" {
+				b.Errorf("line %d: %s", c.id, diff)
+			}
+			b.wantTold(c.told...)
+		})
+	}
+}
+
+func TestMirrorTurnedOnWritesAtOnce(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		b.click(ItemMirror)
+		b.wantMenu("  Mirror to Claude Code")
+		b.click(ItemMirror)
+		b.wantMenu("  [x] Mirror to Claude Code")
+		if diff := cmp.Diff([]string{"SetMirror false", "SetMirror true", "Mirror"}, b.engine.calls); diff != "" {
+			b.Error(diff)
+		}
+		b.wantTold("Claude Code")
+	})
+}
+
+// TestCheckMarkFollowsTheTruth: the toolkit flips the mark on a click, and the
+// engine refuses.
+func TestCheckMarkFollowsTheTruth(t *testing.T) {
+	run(t, func(now time.Time) session.Status {
+		s := signedInStatus(now)
+		s.State = session.SignInAgain
+		return s
+	}, func(b *bench) {
+		b.engine.mirror = func(context.Context) (string, error) {
+			return "", &session.Error{Code: "busy", Message: "Claude Code holds its lock", Hint: "try again"}
+		}
+		b.click(ItemMirror) // off
+		b.click(ItemMirror) // on, and the write fails
+		b.wantMenu("  [x] Mirror to Claude Code", "# ⚠ Claude Code holds its lock")
+		// A click that is not obeyed at all leaves the mark as it was.
+		person(b.engine, time.Hour, nil)
+		b.click(ItemSignIn)
+		b.click(ItemMirror)
+		b.wantMenu("# [x] Mirror to Claude Code")
+	})
+}
+
+func TestMenuLivesWhileTheEngineHangs(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		b.engine.renew = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		b.click(ItemRenew)
+		b.wantMenu("# Renewing…", "  Quit")
+		b.engine.mu.Lock()
+		b.engine.hangs = true
+		b.engine.mu.Unlock()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		b.wantMenu("# Login ends in 24 days · token renews itself in 5 h 50 min")
+		b.click(ItemQuit)
+		select {
+		case <-b.lived:
+		default:
+			b.Error("the menu is still there")
+		}
+	})
+}
+
+func TestQuitWithinTwoSeconds(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		engine := newFakeEngine(signedOutStatus(time.Now()))
+		stuck := make(chan struct{})
+		// This one does not keep its promise to end with its context.
+		engine.signIn = func(context.Context, session.SignInOptions, func(session.Event)) (session.Status, error) {
+			<-stuck
+			return session.Status{}, context.Canceled
+		}
+		kit := newFakeKit()
+		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, kit: kit, notifier: &fakeNotifier{block: true}})
+		a.start()
+		go a.live(placeMenuBar)
+		synctest.Wait()
+		kit.click(ItemSignIn)
+		synctest.Wait()
+		kit.click(ItemQuit)
+		begin := time.Now()
+		<-kit.quit
+		if a.wait() {
+			t.Error("nothing was said about what did not end")
+		}
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		close(stuck)
+	})
+}
+
+// TestQuitWaitsForASentRenewal: the answer to a renewal is the login itself.
+func TestQuitWaitsForASentRenewal(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		stored := false
+		b.engine.renew = func(context.Context) error {
+			time.Sleep(8 * time.Second)
+			stored = true
+			return nil
+		}
+		b.click(ItemRenew)
+		b.click(ItemQuit)
+		if !b.app.wait() || !stored {
+			b.Error("the renewal was left behind")
+		}
+	})
+}
+
+func TestChangesFromOutsideShow(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		b.engine.set(signedOutStatus(time.Now()))
+		synctest.Wait()
+		b.wantMenu("# Signed out")
+		if b.engine.looks != 1 {
+			b.Errorf("the one change reached Tend %d times", b.engine.looks)
+		}
+		// Without a report, within a minute.
+		b.engine.mu.Lock()
+		b.engine.status = signedInStatus(time.Now())
+		b.engine.mu.Unlock()
+		time.Sleep(readEvery + tickEvery)
+		synctest.Wait()
+		b.wantMenu("# first_last@example.com · Max")
+	})
+}
+
+func TestC4_LoginEndIsToldOnce(t *testing.T) {
+	run(t, func(now time.Time) session.Status {
+		s := signedInStatus(now)
+		end := now.Add(7*day + time.Hour)
+		s.Login.ExpiresAt = &end
+		return s
+	}, func(b *bench) {
+		b.wantTold()
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		b.wantTold("Login ends in 7 days")
+		if b.kit.icon != IconSoon {
+			b.Errorf("the icon is %s", b.kit.icon)
+		}
+		if got := loadMemory(b.app.options.StateDir)["default"].Step; got != SevenDays {
+			b.Errorf("remembered step %d", got)
+		}
+		time.Sleep(3 * day)
+		synctest.Wait()
+		b.wantTold("Login ends in 7 days")
+		time.Sleep(30 * day)
+		synctest.Wait()
+		b.wantTold("Login ends in 7 days", "Login ends in 3 days", "Login ends in 1 day", "Your login has ended")
+	})
+}
+
+func TestNoticeThatCannotBeShownIsNotTold(t *testing.T) {
+	run(t, func(now time.Time) session.Status {
+		s := signedInStatus(now)
+		s.State = session.SignInAgain
+		return s
+	}, func(b *bench) {
+		b.notifier.mu.Lock()
+		b.notifier.err = errors.New("no service")
+		before := b.notifier.tries
+		b.notifier.shown = nil
+		b.notifier.mu.Unlock()
+		b.app.queue.post(func() { b.app.remember(Memory{}) })
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if n := b.notifier.tries - before; n < 2 || n > 9 {
+			b.Errorf("tried %d times in two hours", n)
+		}
+		b.notifier.mu.Lock()
+		b.notifier.err = nil
+		b.notifier.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		b.wantTold("You need to sign in again")
+	})
+}
+
+// TestAgentWithoutAMenu: the notifications and their button work without an icon.
+func TestAgentWithoutAMenu(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		status := signedInStatus(time.Now())
+		status.State = session.SignInAgain
+		engine, said := newFakeEngine(status), &strings.Builder{}
+		notifier, kit, appears := &fakeNotifier{}, newFakeKit(), make(chan struct{})
+		person(engine, time.Second, nil)
+		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Stderr: said, notifier: notifier, kit: kit,
+			appears: func(context.Context) <-chan struct{} { return appears }})
+		a.start()
+		go a.live(placeNone)
+		synctest.Wait()
+		a.queue.post(a.signIn) // what the button does
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"You need to sign in again", "Signed in as first_last@example.com"}, notifier.titles()); diff != "" {
+			t.Error(diff)
+		}
+		if !strings.Contains(said.String(), "AppIndicator") || !strings.Contains(said.String(), "keytender login") {
+			t.Errorf("said %q", said)
+		}
+		if kit.menu() != "" {
+			t.Error("there is a menu")
+		}
+		close(appears) // a panel starts
+		synctest.Wait()
+		if !strings.Contains(kit.menu(), "first_last@example.com") {
+			t.Errorf("the menu that came late: %q", kit.menu())
+		}
+		if !a.wait() {
+			t.Error("it did not end")
+		}
+	})
+}
+
+// TestCanvasChangesOnlyWhatDiffers: each change is a message to the panel.
+func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
+	kit := newFakeKit()
+	items := Menu(signedInStatus(noon), Activity{}, noon)
+	c := newCanvas(kit, items, IconFine, "")
+	before := kit.changes
+	c.draw(items, IconFine, "")
+	if n := kit.changes - before; n != 0 {
+		t.Errorf("drawing the same took %d changes", n)
+	}
+	for _, s := range []session.Status{{}, {State: session.SignedOut}, changed(func(s *session.Status) { s.ClaudeCode.State = "older" }), signedInStatus(noon)} {
+		for phase := NoSignIn; phase <= Cancelling; phase++ {
+			items := Menu(s, Activity{SignIn: phase}, noon)
+			c.draw(items, IconFine, "")
+			var want strings.Builder
+			for _, item := range items {
+				want.WriteString(render(item) + "\n")
+			}
+			if diff := cmp.Diff(want.String(), kit.menu()); diff != "" {
+				t.Errorf("%s, phase %d: %s", s.State, phase, diff)
+			}
+		}
+	}
+	if kit.separators != 2 {
+		t.Errorf("%d separators", kit.separators)
+	}
+}

@@ -1,0 +1,434 @@
+package tray
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/session"
+	"keytender/tray/traytest"
+)
+
+func TestNotifierOnTheBus(t *testing.T) {
+	address := traytest.StartBus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+	conn := traytest.Connect(t, address)
+	pressed := make(chan struct{}, 8)
+	n := newNotifier(func() { pressed <- struct{}{} })
+	defer n.Close()
+
+	// Without a service: an error, soon.
+	begin := time.Now()
+	if err := n.Notify(t.Context(), Notice{Title: "x"}); err == nil {
+		t.Fatal("shown by nobody")
+	}
+	if took := time.Since(begin); took > busWait {
+		t.Errorf("the error took %v", took)
+	}
+
+	service := traytest.ServeNotifications(t, conn, "body", "body-markup", "actions")
+	if err := n.Notify(t.Context(), Notice{Title: "A & B", Body: "<b>a & b</b>", Action: "Sign in…", Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	got := traytest.Receive(t, service.Notes, "the notification")
+	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"sign-in", "Sign in…"}) {
+		t.Errorf("got %+v", got)
+	}
+	if v := got.Hints["desktop-entry"].Value(); v != "keytender" {
+		t.Errorf("desktop-entry %v", v)
+	}
+	if v := got.Hints["urgency"].Value(); v != byte(2) {
+		t.Errorf("urgency %v", v)
+	}
+
+	// Other programs' buttons, other buttons, nonsense, and a stranger's signal do
+	// nothing; ours does, once.
+	service.Press(t, got.ID+40, "sign-in")
+	for _, nonsense := range [][]any{{}, {"x"}, {got.ID + 41}, {got.ID + 41, uint32(1)}} {
+		if err := conn.Emit(notifyPath, notifyName+".ActionInvoked", nonsense...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := traytest.Connect(t, address).Emit(notifyPath, notifyName+".ActionInvoked", got.ID, "sign-in"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-pressed:
+		t.Fatal("a stranger pressed our button")
+	case <-time.After(100 * time.Millisecond):
+	}
+	service.Press(t, got.ID, "sign-in")
+	service.Press(t, got.ID, "sign-in")
+	traytest.Receive(t, pressed, "the button")
+	if err := n.Notify(t.Context(), Notice{Title: "Signed in"}); err != nil {
+		t.Fatal(err)
+	}
+	if next := traytest.Receive(t, service.Notes, "the next notification"); next.Replaces != got.ID {
+		t.Errorf("the answer replaces %d, not %d, which asked", next.Replaces, got.ID)
+	}
+	select {
+	case <-pressed:
+		t.Error("one press counted twice")
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+func TestNotifierWithoutMarkupOrActions(t *testing.T) {
+	address := traytest.StartBus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+	service := traytest.ServeNotifications(t, traytest.Connect(t, address), "body")
+	n := newNotifier(func() {})
+	defer n.Close()
+	if err := n.Notify(t.Context(), Notice{Title: "x", Body: "a < b", Action: "Sign in…"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := traytest.Receive(t, service.Notes, "the notification"); got.Body != "a < b" || len(got.Actions) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSilentBus: something accepts and never answers.
+func TestSilentBus(t *testing.T) {
+	path := filepath.Join(traytest.ShortDir(t), "bus")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
+	n := newNotifier(func() {})
+	begin := time.Now()
+	if n.Notify(t.Context(), Notice{Title: "x"}) == nil {
+		t.Error("shown by nobody")
+	}
+	if lookForPlace(t.Context()) != placeNoSession {
+		t.Error("a bus that does not answer is a session")
+	}
+	n.Close()
+	if took := time.Since(begin); took > 2*busWait+time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestLookForPlace(t *testing.T) {
+	if got := lookForPlace(t.Context()); got != placeNoSession {
+		t.Errorf("without anything: %v", got)
+	}
+	address := traytest.StartBus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+	if got := lookForPlace(t.Context()); got != placeNone {
+		t.Errorf("with a bus alone: %v", got)
+	}
+	x := filepath.Join(traytest.ShortDir(t), "wayland")
+	l, err := net.Listen("unix", x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("WAYLAND_DISPLAY", x)
+	appears := placeAppears(t.Context())
+	conn := traytest.Connect(t, address)
+	traytest.ServeWatcher(t, conn, false)
+	if got := lookForPlace(t.Context()); got != placeNone {
+		t.Errorf("with a watcher that has no host: %v", got)
+	}
+	select {
+	case <-appears:
+		t.Fatal("a place appeared that is none")
+	case <-time.After(100 * time.Millisecond):
+	}
+	if _, err := conn.ReleaseName(watcherName); err != nil {
+		t.Fatal(err)
+	}
+	traytest.ServeWatcher(t, traytest.Connect(t, address), true)
+	traytest.Receive(t, appears, "the place")
+	if got := lookForPlace(t.Context()); got != placeMenuBar {
+		t.Errorf("with a host: %v", got)
+	}
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+	if got := lookForPlace(t.Context()); got != placeNone {
+		t.Errorf("with a display alone: %v", got)
+	}
+}
+
+func TestDisplays(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want []address
+	}{
+		{nil, nil},
+		{map[string]string{"DISPLAY": ":1"}, []address{{"unix", "@/tmp/.X11-unix/X1"}, {"unix", "/tmp/.X11-unix/X1"}}},
+		{map[string]string{"DISPLAY": "unix:10.0"}, []address{{"unix", "@/tmp/.X11-unix/X10"}, {"unix", "/tmp/.X11-unix/X10"}}},
+		{map[string]string{"DISPLAY": "localhost:10.0"}, []address{{"tcp", "localhost:6010"}}},
+		{map[string]string{"DISPLAY": "[::1]:0"}, []address{{"tcp", "[::1]:6000"}}},
+		{map[string]string{"DISPLAY": "nonsense"}, nil},
+		{map[string]string{"DISPLAY": ":x"}, nil},
+		{map[string]string{"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "/run/user/1"}, []address{{"unix", "/run/user/1/wayland-0"}}},
+	} {
+		got := displays(func(name string) string { return c.env[name] })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.env, got, c.want)
+		}
+	}
+}
+
+// child is the app in a process of its own, built as people without cgo get it.
+type child struct {
+	*testing.T
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	out   chan string
+	said  *lockedBuffer // stderr
+	ended chan error
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+var pure struct {
+	sync.Mutex
+	path string
+}
+
+// pureBinary is this test program with the pure Go toolkit: itself if it has that.
+func pureBinary(t *testing.T) string {
+	t.Helper()
+	pure.Lock()
+	defer pure.Unlock()
+	if pure.path != "" {
+		return pure.path
+	}
+	if Library == "fyne.io/systray" && !raceDetector() {
+		pure.path, _ = os.Executable()
+		return pure.path
+	}
+	dir, err := os.MkdirTemp(os.Getenv("HOME"), "pure-") // goes with the throw-away home
+	if err != nil {
+		t.Fatal(err)
+	}
+	pure.path = traytest.Build(t, dir, "test", "-c")
+	return pure.path
+}
+
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+func startChild(t *testing.T, state string, env ...string) *child {
+	t.Helper()
+	c := &child{T: t, cmd: exec.Command(pureBinary(t)), out: make(chan string, 64), said: &lockedBuffer{}, ended: make(chan error, 1)}
+	c.cmd.Env = append(os.Environ(), append(env, "KTTEST_TRAY_STATE="+state)...)
+	c.cmd.Stderr = c.said
+	var err error
+	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			c.out <- lines.Text()
+		}
+		c.ended <- c.cmd.Wait()
+	}()
+	t.Cleanup(func() { _ = c.cmd.Process.Kill() })
+	return c
+}
+
+func (c *child) send(line string) {
+	c.Helper()
+	if _, err := io.WriteString(c.stdin, line+"\n"); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// TestC3_WholeAppOnTheBus: click, waiting, allowed, notification, sign out, quit, as
+// a panel and a notification service see it.
+func TestC3_WholeAppOnTheBus(t *testing.T) {
+	address, state := traytest.StartBus(t), t.TempDir()
+	conn := traytest.Connect(t, address)
+	watcher := traytest.ServeWatcher(t, conn, true)
+	service := traytest.ServeNotifications(t, conn, "actions", "body", "body-markup")
+	c := startChild(t, state, "DBUS_SESSION_BUS_ADDRESS="+address)
+	p := traytest.OpenPanel(t, conn, traytest.Receive(t, watcher.Items, "the icon"))
+
+	p.Want("# Signed out")
+	p.Click("  Sign in…")
+	if got := traytest.Receive(t, c.out, "the sign-in"); got != "SignIn" {
+		t.Fatalf("the engine heard %q", got)
+	}
+	p.Want("# Waiting for the browser… 5 min left")
+	p.Click("  Cancel sign-in")
+	p.Click("  Sign in…")
+	if got := traytest.Receive(t, c.out, "the second sign-in"); got != "SignIn" {
+		t.Fatalf("the engine heard %q", got)
+	}
+	p.Want("  Copy link")
+	c.send("allow")
+	if got := traytest.Receive(t, service.Notes, "the notification"); got.Title != "Signed in as first_last@example.com" {
+		t.Errorf("told %q", got.Title)
+	}
+	p.Want("# first_last@example.com · Max")
+
+	// A status from outside, one that needs the person.
+	again := signedInStatus(time.Now())
+	again.State = session.SignInAgain
+	again.Problem = &session.Problem{Message: "the login was <revoked>", Hint: "sign in again"}
+	data, err := json.Marshal(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.send(string(data))
+	got := traytest.Receive(t, service.Notes, "the warning")
+	if got.Title != "You need to sign in again" || !strings.Contains(got.Body, "&lt;revoked&gt;") {
+		t.Errorf("told %+v", got)
+	}
+	service.Press(t, got.ID, "sign-in")
+	if got := traytest.Receive(t, c.out, "the sign-in by the button"); got != "SignIn" {
+		t.Fatalf("the engine heard %q", got)
+	}
+	c.send("allow")
+	traytest.Receive(t, service.Notes, "the notification")
+
+	p.Click("  Here and in Claude Code")
+	if got := traytest.Receive(t, c.out, "the sign-out"); got != "SignOut {Revoke:false KeepClaudeCode:false}" {
+		t.Fatalf("the engine heard %q", got)
+	}
+	p.Want("# Signed out")
+
+	// A second one gives way.
+	second := startChild(t, state, "DBUS_SESSION_BUS_ADDRESS="+address)
+	if err := traytest.Receive(t, second.ended, "the second one's end"); err != nil || !strings.Contains(second.said.String(), textAlreadyRunning) {
+		t.Errorf("the second one: %v, %s", err, second.said)
+	}
+
+	begin := time.Now()
+	p.Click("  Quit")
+	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
+		t.Errorf("ended with %v: %s", err, c.said)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("quitting took %v", took)
+	}
+}
+
+// TestManyClicksAreKept: a burst faster than any handler.
+func TestManyClicksAreKept(t *testing.T) {
+	address := traytest.StartBus(t)
+	conn := traytest.Connect(t, address)
+	watcher := traytest.ServeWatcher(t, conn, true)
+	c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+address)
+	p := traytest.OpenPanel(t, conn, traytest.Receive(t, watcher.Items, "the icon"))
+	type event struct {
+		ID   int32
+		Kind string
+		Data dbus.Variant
+		Time uint32
+	}
+	// All in one message; if the last click is not dropped, none was.
+	signIn, quit := p.Want("  Sign in…"), p.Want("  Quit")
+	var burst []event
+	for range 10 {
+		burst = append(burst, event{signIn, "clicked", dbus.MakeVariant(int32(0)), 0})
+	}
+	burst = append(burst, event{quit, "clicked", dbus.MakeVariant(int32(0)), 0})
+	p.Menu.Go("com.canonical.dbusmenu.EventGroup", dbus.FlagNoReplyExpected, nil, burst)
+	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
+		t.Errorf("ended with %v: %s", err, c.said)
+	}
+	close(c.out)
+	calls := 0
+	for range c.out {
+		calls++
+	}
+	if calls > 1 {
+		t.Errorf("ten clicks made %d sign-ins", calls)
+	}
+}
+
+func TestWithoutAnySession(t *testing.T) {
+	begin := time.Now()
+	c := startChild(t, t.TempDir())
+	traytest.Receive(t, c.ended, "the end")
+	if c.cmd.ProcessState.ExitCode() != 1 || !strings.Contains(c.said.String(), "keytender login") {
+		t.Errorf("exit %d, said %q", c.cmd.ProcessState.ExitCode(), c.said)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// TestAgentGetsItsIconLater: no panel at first; SIGTERM ends it in the end.
+func TestAgentGetsItsIconLater(t *testing.T) {
+	address := traytest.StartBus(t)
+	conn := traytest.Connect(t, address)
+	c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+address)
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(c.said.String(), "AppIndicator"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("said %q", c.said)
+		}
+	}
+	watcher := traytest.ServeWatcher(t, conn, true)
+	p := traytest.OpenPanel(t, conn, traytest.Receive(t, watcher.Items, "the icon"))
+	p.Want("# Signed out")
+	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
+		t.Errorf("ended with %v: %s", err, c.said)
+	}
+}
+
+func TestClipboardCommand(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	t.Setenv("DISPLAY", ":77")
+	if err := copyText(t.Context(), "x"); err != errNoClipboard {
+		t.Errorf("without a command: %v", err)
+	}
+	script := "#!/bin/sh\n/bin/cat > " + dir + "/got\n"
+	if err := os.WriteFile(filepath.Join(dir, "xsel"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyText(context.Background(), "https://example.com/?a=1&b=2"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, "got")); string(got) != "https://example.com/?a=1&b=2" {
+		t.Errorf("copied %q", got)
+	}
+}

@@ -1,0 +1,28 @@
+package tray
+
+import (
+	"context"
+
+	"keytender/internal/session"
+)
+
+// Engine is what the app asks of the session; *session.Engine is one. Every call runs
+// in a goroutine of its own and may take as long as the engine's own limits allow;
+// each returns soon after its context ends, but first stores what a renewal that was
+// sent brings back. The sentences that some return are for the person.
+type Engine interface {
+	Status(ctx context.Context) session.Status
+	SignIn(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error)
+	Renew(ctx context.Context, force bool) (session.Renewal, error)
+	// Mirror writes the login into Claude Code's entry, whatever is in there.
+	Mirror(ctx context.Context) (string, error)
+	// SetMirror turns the mirror off, or on and mirrors at once.
+	SetMirror(ctx context.Context, on bool) (string, error)
+	SignOut(ctx context.Context, o session.SignOutOptions) ([]string, error)
+	// Changes reports, coalesced, that something on disk may have changed.
+	Changes(ctx context.Context) (<-chan struct{}, error)
+	// Tend renews when due and looks after each change, until ctx ends.
+	Tend(ctx context.Context, changed <-chan struct{})
+}
+
+var _ Engine = (*session.Engine)(nil)

@@ -1,0 +1,260 @@
+package tray
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"keytender/internal/session"
+	"keytender/tray/traytest"
+)
+
+// signedInStatus is a login that is in order at the time now.
+func signedInStatus(now time.Time) session.Status {
+	token, login := now.Add(6*time.Hour), now.Add(24*day)
+	return session.Status{
+		SchemaVersion: 1, State: session.SignedIn, Account: "default", Email: "first_last@example.com", Plan: "max",
+		AccessToken: session.AccessClock{ExpiresAt: &token, Valid: true, Renewable: true},
+		Login:       session.LoginClock{ExpiresAt: &login},
+		ClaudeCode:  session.EntryStatus{Mirror: true, State: "in-step"},
+	}
+}
+
+// fakeEngine answers at once unless a function says otherwise, and notes each call.
+type fakeEngine struct {
+	mu      sync.Mutex
+	status  session.Status
+	calls   []string
+	report  func(string)
+	changes chan struct{}
+	allow   chan struct{}
+
+	signIn func(context.Context, session.SignInOptions, func(session.Event)) (session.Status, error)
+	renew  func(context.Context) error
+	mirror func(context.Context) (string, error)
+	looks  int  // changes that reached Tend
+	hangs  bool // Status does not answer before its context ends
+}
+
+func newFakeEngine(s session.Status) *fakeEngine {
+	return &fakeEngine{status: s, changes: make(chan struct{}, 1), allow: make(chan struct{})}
+}
+
+func (f *fakeEngine) note(format string, args ...any) {
+	call := fmt.Sprintf(format, args...)
+	f.mu.Lock()
+	f.calls = append(f.calls, call)
+	f.mu.Unlock()
+	if f.report != nil {
+		f.report(call)
+	}
+}
+
+func (f *fakeEngine) count(call string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fakeEngine) set(s session.Status) {
+	f.mu.Lock()
+	f.status = s
+	f.mu.Unlock()
+	select {
+	case f.changes <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fakeEngine) Status(ctx context.Context) session.Status {
+	f.mu.Lock()
+	s, hangs := f.status, f.hangs
+	f.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+	}
+	return s
+}
+
+func (f *fakeEngine) SignIn(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+	f.note("SignIn")
+	return f.signIn(ctx, o, tell)
+}
+
+func (f *fakeEngine) Renew(ctx context.Context, force bool) (session.Renewal, error) {
+	f.note("Renew force=%v", force)
+	if f.renew != nil {
+		return session.Renewal{}, f.renew(ctx)
+	}
+	return session.Renewal{Done: true}, nil
+}
+
+func (f *fakeEngine) Mirror(ctx context.Context) (string, error) {
+	f.note("Mirror")
+	if f.mirror != nil {
+		return f.mirror(ctx)
+	}
+	return "Claude Code now has this login", nil
+}
+
+func (f *fakeEngine) SetMirror(ctx context.Context, on bool) (string, error) {
+	f.note("SetMirror %v", on)
+	f.mu.Lock()
+	f.status.ClaudeCode.Mirror = on
+	f.mu.Unlock()
+	if !on {
+		return "", nil
+	}
+	return f.Mirror(ctx)
+}
+
+func (f *fakeEngine) SignOut(ctx context.Context, o session.SignOutOptions) ([]string, error) {
+	f.note("SignOut %+v", o)
+	f.set(session.Status{State: session.SignedOut, Account: "default"})
+	return []string{"the login is gone from this computer"}, nil
+}
+
+func (f *fakeEngine) Changes(context.Context) (<-chan struct{}, error) { return f.changes, nil }
+
+func (f *fakeEngine) Tend(ctx context.Context, changed <-chan struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			f.mu.Lock()
+			f.looks++
+			f.mu.Unlock()
+		}
+	}
+}
+
+// fakeKit is a tray library in memory with the habits of the real ones: any change
+// shows a hidden line (getlantern), a click flips a check mark (GTK).
+type fakeKit struct {
+	mu         sync.Mutex
+	lines      []*fakeLine
+	icon       IconState
+	faults     []string
+	quit       chan struct{}
+	quitOnce   sync.Once
+	separators int
+	changes    int
+}
+
+func newFakeKit() *fakeKit { return &fakeKit{quit: make(chan struct{})} }
+
+func (k *fakeKit) Run(ready func()) { go ready(); <-k.quit }
+func (k *fakeKit) Quit()            { k.quitOnce.Do(func() { close(k.quit) }) }
+func (k *fakeKit) AddSeparator()    { k.separators++ }
+func (k *fakeKit) SetTooltip(string) {
+}
+
+func (k *fakeKit) SetIcon(s IconState) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.icon = s
+}
+
+func (k *fakeKit) AddLine(_ line, text string, checkable bool) line {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := &fakeLine{kit: k, text: text, enabled: true, visible: true, checkable: checkable, clicks: make(chan struct{}, 64)}
+	k.lines = append(k.lines, l)
+	return l
+}
+
+// menu is what a person sees.
+func (k *fakeKit) menu() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var b strings.Builder
+	for _, l := range k.lines {
+		if l.visible {
+			b.WriteString(render(Item{Text: l.text, Enabled: l.enabled, Checked: l.checked}) + "\n")
+		}
+	}
+	return b.String()
+}
+
+func (k *fakeKit) click(id ID) {
+	k.mu.Lock()
+	l := k.lines[id]
+	if l.checkable {
+		l.checked = !l.checked
+	}
+	k.mu.Unlock()
+	l.clicks <- struct{}{}
+}
+
+type fakeLine struct {
+	kit                                  *fakeKit
+	text                                 string
+	enabled, checked, visible, checkable bool
+	clicks                               chan struct{}
+}
+
+func (l *fakeLine) change(what string, f func()) {
+	l.kit.mu.Lock()
+	defer l.kit.mu.Unlock()
+	l.kit.changes++
+	f()
+	if what == "Hide" {
+		return
+	}
+	l.visible = true
+}
+
+func (l *fakeLine) SetTitle(text string)    { l.change("SetTitle", func() { l.text = text }) }
+func (l *fakeLine) Enable()                 { l.change("Enable", func() { l.enabled = true }) }
+func (l *fakeLine) Disable()                { l.change("Disable", func() { l.enabled = false }) }
+func (l *fakeLine) Check()                  { l.change("Check", func() { l.checked = true }) }
+func (l *fakeLine) Uncheck()                { l.change("Uncheck", func() { l.checked = false }) }
+func (l *fakeLine) Show()                   { l.change("Show", func() {}) }
+func (l *fakeLine) Hide()                   { l.change("Hide", func() { l.visible = false }) }
+func (l *fakeLine) Clicks() <-chan struct{} { return l.clicks }
+
+// fakeNotifier keeps what was shown.
+type fakeNotifier struct {
+	mu    sync.Mutex
+	shown []Notice
+	tries int
+	err   error
+	block bool
+}
+
+func (f *fakeNotifier) Notify(ctx context.Context, n Notice) error {
+	f.mu.Lock()
+	f.tries++
+	err, block := f.err, f.block
+	if err == nil && !block {
+		f.shown = append(f.shown, n)
+	}
+	f.mu.Unlock()
+	if block {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return err
+}
+
+func (f *fakeNotifier) Close() error { return nil }
+
+func (f *fakeNotifier) titles() (all []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.shown {
+		all = append(all, n.Title)
+	}
+	return slices.Clone(all)
+}
+
+func render(i Item) string { return traytest.Row(i.Text, i.Enabled, i.Checked) }

@@ -1,0 +1,47 @@
+package tray
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+)
+
+// memoryName is the file in the state folder that holds the Memory.
+const memoryName = "notices.json"
+
+// loadMemory reads what was told. A file that cannot be read costs a repeated
+// notification at worst, so it counts as empty.
+func loadMemory(dir string) Memory {
+	data, err := os.ReadFile(filepath.Join(dir, memoryName))
+	if err != nil {
+		return Memory{}
+	}
+	m := Memory{}
+	if json.Unmarshal(data, &m) != nil || m == nil {
+		return Memory{}
+	}
+	return m
+}
+
+// saveMemory replaces the file as a whole, so that a crash leaves the old one.
+func saveMemory(dir string, m Memory) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, memoryName+".*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, memoryName))
+}

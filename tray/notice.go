@@ -1,0 +1,139 @@
+package tray
+
+import (
+	"maps"
+	"time"
+
+	"keytender/internal/session"
+)
+
+// Notice is one notification. It holds no secret: it is made of session.Status and
+// of errors that are written for people.
+type Notice struct {
+	Title  string
+	Body   string
+	Action string // label of the button that starts a sign-in; empty: no button
+	Urgent bool   // stays until the person has seen it, where the desktop can
+}
+
+// Memory is what the person has been told, by account name. It outlives the
+// program, so that nothing is told twice.
+type Memory map[string]Told
+
+// Told is what was said about one login.
+type Told struct {
+	Email     string    `json:"email"`
+	LoginEnds time.Time `json:"loginEnds"` // zero: unknown
+	Step      Step      `json:"step"`
+	At        time.Time `json:"at"` // when the last step was told
+	// WasOver is when the person was last told that a login was over which then came
+	// back: one that comes and goes is told of once a day.
+	WasOver time.Time `json:"wasOver"`
+}
+
+// Step is how near the end of a login is. Each is told once, the nearest one only.
+type Step int
+
+// The steps, in order.
+const (
+	Far Step = iota
+	SevenDays
+	ThreeDays
+	OneDay
+	Over // ended, or cannot be renewed any more
+)
+
+const day = 24 * time.Hour
+
+// stepOf is the nearest step that a login with this much time left has reached.
+func stepOf(left time.Duration) Step {
+	switch {
+	case left <= 0:
+		return Over
+	case left <= day:
+		return OneDay
+	case left <= 3*day:
+		return ThreeDays
+	case left <= soonBefore:
+		return SevenDays
+	}
+	return Far
+}
+
+// Decide says what to tell the person now, if anything, and what to remember once
+// that is done. at is the wall clock. The access
+// token's own end never leads to a notice.
+func Decide(now session.Status, m Memory, at time.Time) (*Notice, Memory) {
+	if now.State == "" || now.State == session.SignedOut {
+		return nil, m
+	}
+	told := m[now.Account]
+	if !told.isAbout(now) {
+		told = Told{Email: now.Email}
+	}
+	if end := now.Login.ExpiresAt; end != nil {
+		told.LoginEnds = end.UTC().Round(0)
+	}
+	step := Far
+	if now.State == session.SignInAgain {
+		step = Over
+	} else if end := now.Login.ExpiresAt; end != nil {
+		step = stepOf(end.Sub(at))
+	}
+
+	if step < Over && told.Step == Over {
+		// The login came back to life, say by a pair that Claude Code had renewed.
+		told.Step, told.WasOver = step, told.At
+		return nil, m.with(now.Account, told)
+	}
+	if step <= told.Step || step == Over && at.Sub(told.WasOver) < day {
+		return nil, m
+	}
+	told.Step, told.At = step, at.UTC().Round(0)
+	return notice(step, now, at), m.with(now.Account, told)
+}
+
+func notice(step Step, s session.Status, at time.Time) *Notice {
+	var n Notice
+	switch {
+	case step < Over:
+		n = noticeEnding(s.Login.ExpiresAt.Sub(at), s)
+	case s.Login.ExpiresAt != nil && !at.Before(*s.Login.ExpiresAt):
+		n = noticeEnded(s)
+	default:
+		n = noticeSignInAgain(s)
+	}
+	return &n
+}
+
+// sameEnd is how far apart two readings of one login's end may lie: a server that
+// tells the time left, not the end, gives each reading a little shift.
+const sameEnd = 12 * time.Hour
+
+// isAbout reports whether t was said about the login that s shows. An end that is
+// unknown on either side tells nothing.
+func (t Told) isAbout(s session.Status) bool {
+	if t.Email != s.Email {
+		return false
+	}
+	if t.LoginEnds.IsZero() || s.Login.ExpiresAt == nil {
+		return true
+	}
+	return s.Login.ExpiresAt.Sub(t.LoginEnds).Abs() < sameEnd
+}
+
+func (m Memory) with(account string, t Told) Memory {
+	next := maps.Clone(m)
+	if next == nil {
+		next = Memory{}
+	}
+	next[account] = t
+	return next
+}
+
+// without forgets what was said about an account, because it has a new login.
+func (m Memory) without(account string) Memory {
+	next := maps.Clone(m)
+	delete(next, account)
+	return next
+}

@@ -1,0 +1,175 @@
+package tray
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keytender/internal/session"
+)
+
+// TestDecideOverAYear lives through a year in quarter hours: a token that is renewed
+// every eight hours, a server whose telling of the login's end wavers by minutes, a
+// person who signs in again at various points, and a computer that is off at night
+// and on some days. Each line is a notice with the day on which it came.
+func TestDecideOverAYear(t *testing.T) {
+	random := rand.New(rand.NewSource(1))
+	begin := noon
+	memory := Memory{}
+	var got []string
+	// Each login: its length in days, and after how many the person signs in again.
+	logins := []struct{ lasts, again float64 }{
+		{30, 31.5}, // waited too long
+		{30, 22.9}, // before the first word
+		{30, 23.5}, // after the first
+		{30, 29.5}, // on the last day
+		{365, 250}, // a long-lived one
+	}
+	var start, end time.Time
+	next := begin
+	login := -1
+	for hour := begin; hour.Before(begin.Add(365 * day)); hour = hour.Add(15 * time.Minute) {
+		if !hour.Before(next) && login+1 < len(logins) {
+			login++
+			start = hour
+			end = start.Add(time.Duration(logins[login].lasts * float64(day)))
+			next = start.Add(time.Duration(logins[login].again * float64(day)))
+			if login == 2 {
+				memory = memory.without("default") // signed in from the menu
+			}
+		}
+		if h := hour.Hour(); h < 7 || h > 22 || int(hour.Sub(begin)/day) == 27 {
+			continue // off; for one whole day, from noon
+		}
+		wavering := end.Add(time.Duration(random.Intn(600)-300) * time.Second)
+		tokenEnd := hour.Truncate(8 * time.Hour).Add(8 * time.Hour)
+		s := session.Status{State: session.SignedIn, Account: "default", Email: "a@example.com",
+			AccessToken: session.AccessClock{ExpiresAt: &tokenEnd, Valid: true, Renewable: true},
+			Login:       session.LoginClock{ExpiresAt: &wavering}}
+		if !hour.Before(wavering) {
+			s.State = session.SignInAgain
+		}
+		n, m := Decide(s, memory, hour)
+		memory = m
+		if n != nil {
+			got = append(got, fmt.Sprintf("login %d, day %.1f: %s", login, hour.Sub(start).Hours()/24, n.Title))
+		}
+	}
+	want := []string{
+		"login 0, day 23.0: Login ends in 7 days",
+		"login 0, day 28.0: Login ends in 2 days",
+		"login 0, day 29.0: Login ends in 1 day",
+		"login 0, day 30.0: Your login has ended",
+		"login 2, day 23.0: Login ends in 7 days",
+		"login 3, day 23.0: Login ends in 7 days",
+		"login 3, day 27.0: Login ends in 3 days",
+		"login 3, day 29.0: Login ends in 1 day",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	ends := func(d time.Duration) session.Status {
+		return changed(func(s *session.Status) { s.Login.ExpiresAt = at(d) })
+	}
+	revoked := changed(func(s *session.Status) {
+		s.State = session.SignInAgain
+		s.Problem = &session.Problem{Message: "the login was revoked", Hint: "sign in again"}
+	})
+	type step struct {
+		after  time.Duration // since noon
+		status session.Status
+		want   string // title, or "" for silence
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"nothing known", []step{{0, session.Status{}, ""}}},
+		{"signed out", []step{{0, session.Status{State: session.SignedOut}, ""}}},
+		{"the access token has ended", []step{{0, changed(func(s *session.Status) {
+			s.AccessToken = session.AccessClock{ExpiresAt: at(-time.Hour), Renewable: true}
+		}), ""}}},
+		{"trouble that passes", []step{{0, changed(func(s *session.Status) { s.State = session.TryLater }), ""}}},
+		{"only the nearest step", []step{{0, ends(2 * day), "Login ends in 2 days"}, {time.Hour, ends(2 * day), ""}}},
+		{"ended while nobody looked", []step{{0, ends(-day), "Your login has ended"}, {day, ends(-day), ""}}},
+		{"revoked, then its time comes", []step{
+			{0, revoked, "You need to sign in again"}, {time.Hour, revoked, ""}, {25 * day, revoked, ""}}},
+		{"comes and goes", []step{
+			{0, revoked, "You need to sign in again"}, {time.Hour, signedInStatus(noon), ""}, {2 * time.Hour, revoked, ""},
+			{3 * time.Hour, signedInStatus(noon), ""}, {30 * time.Hour, revoked, "You need to sign in again"}}},
+		{"came back, then nears its end", []step{
+			{0, revoked, "You need to sign in again"}, {time.Hour, signedInStatus(noon), ""},
+			{17 * day, signedInStatus(noon), "Login ends in 7 days"}}},
+		{"another person", []step{
+			{0, ends(2 * day), "Login ends in 2 days"},
+			{0, changed(func(s *session.Status) { s.Email, s.Login.ExpiresAt = "b@example.com", at(2*day) }), "Login ends in 2 days"}}},
+		{"another account keeps its own memory", []step{
+			{0, ends(2 * day), "Login ends in 2 days"},
+			{0, changed(func(s *session.Status) { s.Account, s.Login.ExpiresAt = "work", at(2*day) }), "Login ends in 2 days"},
+			{time.Hour, ends(2 * day), ""}}},
+		{"the end becomes unknown for a while", []step{
+			{0, ends(2 * day), "Login ends in 2 days"},
+			{time.Hour, changed(func(s *session.Status) { s.Login.ExpiresAt = nil }), ""},
+			{2 * time.Hour, ends(2 * day), ""}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			memory := Memory{}
+			for i, s := range c.steps {
+				n, m := Decide(s.status, memory, noon.Add(s.after))
+				memory = m
+				got := ""
+				if n != nil {
+					got = n.Title
+					if n.Action == "" {
+						t.Errorf("step %d: no way to sign in is offered", i)
+					}
+				}
+				if got != s.want {
+					t.Errorf("step %d: %q, want %q", i, got, s.want)
+				}
+			}
+		})
+	}
+}
+
+func TestMemoryOutlivesTheProgram(t *testing.T) {
+	dir := t.TempDir()
+	want := Memory{"default": {Email: "a@example.com", LoginEnds: noon, Step: ThreeDays, At: noon}}
+	if err := saveMemory(dir, want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, loadMemory(dir)); diff != "" {
+		t.Error(diff)
+	}
+	names, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if !slices.Equal(names, []string{filepath.Join(dir, memoryName)}) {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func FuzzLoadMemory(f *testing.F) {
+	f.Add([]byte(`{"default":{"email":"a@example.com","step":2}}`))
+	f.Add([]byte(`null`))
+	f.Add([]byte(`{"default":`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, memoryName), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := loadMemory(dir)
+		if m == nil {
+			t.Fatal("no memory at all")
+		}
+		n, _ := Decide(changed(func(s *session.Status) { s.Login.ExpiresAt = at(2 * day) }), m, noon)
+		_ = n
+	})
+}

@@ -1,0 +1,156 @@
+package tray
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"keytender/internal/session"
+)
+
+// Options is what the program gives the app.
+type Options struct {
+	StateDir string // where the app's lock and notices.json lie
+	// Open opens the browser for a sign-in.
+	Open func(ctx context.Context, url string) error
+	Log  *slog.Logger // nil: nothing is logged
+	// Stderr gets the few lines of a start that shows no icon.
+	Stderr io.Writer
+	Now    func() time.Time
+
+	// Seams for tests; nil means the real thing.
+	kit      toolkit
+	notifier notifier
+	copy     func(ctx context.Context, text string) error
+	look     func(context.Context) place
+	appears  func(context.Context) <-chan struct{}
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.kit == nil {
+		o.kit = newToolkit()
+	}
+	if o.copy == nil {
+		o.copy = copyText
+	}
+	if o.look == nil {
+		o.look = lookForPlace
+	}
+	if o.appears == nil {
+		o.appears = placeAppears
+	}
+	return o
+}
+
+// place says where the app can show itself.
+type place int
+
+const (
+	placeMenuBar   place = iota // an icon can be shown
+	placeNone                   // a desktop session, but nothing that shows icons
+	placeNoSession              // no desktop at all
+)
+
+// Run is the whole program. It blocks until the person quits or ctx ends, must be
+// called on the main goroutine, and returns the exit code.
+func Run(ctx context.Context, engine Engine, o Options) int {
+	o = o.withDefaults()
+	if os.Geteuid() == 0 && os.Getenv("SUDO_USER") != "" {
+		fmt.Fprintln(o.Stderr, textNotAsRoot)
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	found := o.look(ctx)
+	if found == placeNoSession {
+		fmt.Fprintln(o.Stderr, textNoSession)
+		return 1
+	}
+	release, err := holdAlone(o.StateDir)
+	if err != nil {
+		fmt.Fprintln(o.Stderr, textNoStateDir(err))
+		return 1
+	}
+	if release == nil {
+		fmt.Fprintln(o.Stderr, textAlreadyRunning)
+		return 0
+	}
+	defer release()
+
+	var a *app
+	if o.notifier == nil {
+		o.notifier = newNotifier(func() { a.queue.post(a.signIn) })
+	}
+	defer o.notifier.Close()
+	a = newApp(ctx, engine, o)
+	a.start()
+	a.live(found)
+	if !a.wait() {
+		o.Log.Warn("ended while something was still under way")
+	}
+	return 0
+}
+
+// live shows the menu while there is a place for it, until the end.
+func (a *app) live(found place) {
+	kit := a.options.kit
+	if kit == nil {
+		fmt.Fprintln(a.options.Stderr, textNoMenu)
+		<-a.ctx.Done()
+		return
+	}
+	if found == placeNone {
+		fmt.Fprintln(a.options.Stderr, textNoPlace)
+		// The panel may start after us.
+		select {
+		case <-a.ctx.Done():
+			return
+		case <-a.options.appears(a.ctx):
+		}
+	}
+	defer context.AfterFunc(a.ctx, kit.Quit)()
+	kit.Run(func() { a.showMenu(kit) })
+	// The library may end by itself, with its display; without it we would be unseen.
+	a.quit()
+}
+
+// lockWait is longer than anybody holds the lock who only looks.
+const lockWait = 300 * time.Millisecond
+
+// holdAlone takes the lock that only one app can hold. A nil release means that
+// another one runs.
+func holdAlone(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	l := flock.New(filepath.Join(dir, session.TrayLock), flock.SetPermissions(0o600))
+	// `keytender status` holds it for a moment to see whether we do.
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	ok, err := l.TryLockContext(ctx, lockWait/10)
+	switch {
+	case ok:
+		return func() { _ = l.Unlock() }, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, nil
+	}
+	return nil, err
+}

@@ -1,0 +1,28 @@
+//go:build !notray && ((fynetray && (!darwin || cgo)) || (!fynetray && linux && !cgo))
+
+package tray
+
+import "fyne.io/systray"
+
+// Library names the tray library of this build.
+const Library = "fyne.io/systray"
+
+type nativeItem = systray.MenuItem
+
+var (
+	nativeQuit             = systray.Quit
+	nativeSetIcon          = systray.SetIcon
+	nativeSetTemplateIcon  = systray.SetTemplateIcon
+	nativeSetTitle         = systray.SetTitle
+	nativeSetTooltip       = systray.SetTooltip
+	nativeAddSeparator     = systray.AddSeparator
+	nativeAddItem          = systray.AddMenuItem
+	nativeAddCheckableItem = systray.AddMenuItemCheckbox
+)
+
+// nativeRun outlives a session bus that went away between our look at it and the
+// library's: its end then closes a connection that never was.
+func nativeRun(ready, exit func()) {
+	defer func() { _ = recover() }()
+	systray.Run(ready, exit)
+}

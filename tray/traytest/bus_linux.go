@@ -1,0 +1,271 @@
+package traytest
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/prop"
+)
+
+const (
+	watcherName = "org.kde.StatusNotifierWatcher"
+	watcherPath = "/StatusNotifierWatcher"
+	notifyName  = "org.freedesktop.Notifications"
+	notifyPath  = "/org/freedesktop/Notifications"
+)
+
+// StartBus starts a session bus of the test's own, on which nothing can be activated,
+// and returns its address.
+func StartBus(t *testing.T) string {
+	t.Helper()
+	daemon, err := exec.LookPath("dbus-daemon")
+	if err != nil {
+		t.Skip("dbus-daemon is not installed")
+	}
+	dir := ShortDir(t)
+	config := filepath.Join(dir, "bus.conf")
+	if err := os.WriteFile(config, []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:dir=`+dir+`</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(daemon, "--config-file="+config, "--nofork", "--print-address=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("reading the bus's address: %v", err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// ShortDir is a folder whose path leaves room for a socket's name.
+func ShortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "kt-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// Connect opens a connection that ends with the test.
+func Connect(t *testing.T, address string) *dbus.Conn {
+	t.Helper()
+	conn, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// Receive waits for a value, not for ever.
+func Receive[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s did not come", what)
+		panic("unreachable")
+	}
+}
+
+// Watcher is the list of tray icons, and a panel that claims to draw them.
+type Watcher struct {
+	Items chan string // bus name + object path of each that registers
+}
+
+func (w *Watcher) RegisterStatusNotifierItem(service string, sender dbus.Sender) *dbus.Error {
+	w.Items <- string(sender) + service
+	return nil
+}
+
+// ServeWatcher puts a list of icons on the bus; host says whether a panel draws them.
+func ServeWatcher(t *testing.T, conn *dbus.Conn, host bool) *Watcher {
+	t.Helper()
+	w := &Watcher{Items: make(chan string, 8)}
+	_, err := prop.Export(conn, watcherPath, prop.Map{watcherName: {
+		"IsStatusNotifierHostRegistered": {Value: host, Emit: prop.EmitTrue},
+	}})
+	if err == nil {
+		err = conn.Export(w, watcherPath, watcherName)
+	}
+	if err == nil {
+		_, err = conn.RequestName(watcherName, dbus.NameFlagDoNotQueue)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Notifications is the desktop's notifications.
+type Notifications struct {
+	conn         *dbus.Conn
+	capabilities []string
+	Notes        chan Note
+	last         uint32
+}
+
+// Note is one notification as it was sent.
+type Note struct {
+	ID          uint32
+	Replaces    uint32
+	App         string
+	Title, Body string
+	Actions     []string
+	Hints       map[string]dbus.Variant
+}
+
+func (s *Notifications) GetCapabilities() ([]string, *dbus.Error) { return s.capabilities, nil }
+
+func (s *Notifications) Notify(app string, replaces uint32, _, title, body string, actions []string, hints map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+	s.last++
+	s.Notes <- Note{s.last, replaces, app, title, body, actions, hints}
+	return s.last, nil
+}
+
+// Press tells everybody that a button was pressed.
+func (s *Notifications) Press(t *testing.T, id uint32, key string) {
+	t.Helper()
+	if err := s.conn.Emit(notifyPath, notifyName+".ActionInvoked", id, key); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ServeNotifications puts a service with the given capabilities on the bus.
+func ServeNotifications(t *testing.T, conn *dbus.Conn, capabilities ...string) *Notifications {
+	t.Helper()
+	s := &Notifications{conn: conn, capabilities: capabilities, Notes: make(chan Note, 16)}
+	err := conn.Export(s, notifyPath, notifyName)
+	if err == nil {
+		_, err = conn.RequestName(notifyName, dbus.NameFlagDoNotQueue)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Panel reads and clicks a tray icon's menu as a panel does.
+type Panel struct {
+	*testing.T
+	Menu dbus.BusObject
+}
+
+type layout struct {
+	ID         int32
+	Properties map[string]dbus.Variant
+	Children   []dbus.Variant
+}
+
+// Rows returns the visible lines with their numbers: "# " before one that
+// cannot be clicked, "[x] " before one with a check mark.
+func (p *Panel) Rows() (text string, ids map[string]int32) {
+	p.Helper()
+	var revision uint32
+	var root layout
+	if err := p.Menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root); err != nil {
+		p.Fatal(err)
+	}
+	ids = map[string]int32{}
+	var b strings.Builder
+	var walk func(layout)
+	walk = func(l layout) {
+		for _, v := range l.Children {
+			var child layout
+			if err := dbus.Store([]any{v.Value()}, &child); err != nil {
+				p.Fatal(err)
+			}
+			get := func(name string) any { return child.Properties[name].Value() }
+			if get("visible") == false {
+				continue
+			}
+			if get("type") == "separator" {
+				b.WriteString("----\n")
+				continue
+			}
+			label, _ := get("label").(string)
+			enabled := get("enabled") != false
+			checked := get("toggle-state") == int32(1)
+			// What a panel makes of underscores.
+			label = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(label, "__", "\x00"), "_", ""), "\x00", "_")
+			row := Row(label, enabled, checked)
+			b.WriteString(row + "\n")
+			ids[row] = child.ID
+			walk(child)
+		}
+	}
+	walk(root)
+	return b.String(), ids
+}
+
+// Want waits for a row and returns its number.
+func (p *Panel) Want(row string) int32 {
+	p.Helper()
+	text, ids := "", map[string]int32{}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		text, ids = p.Rows()
+		if id, ok := ids[row]; ok {
+			return id
+		}
+	}
+	p.Fatalf("the menu lacks %q:\n%s", row, text)
+	return 0
+}
+
+// Click does what a panel does when a row is clicked.
+func (p *Panel) Click(row string) {
+	p.Helper()
+	if err := p.Menu.Call("com.canonical.dbusmenu.Event", 0, p.Want(row), "clicked", dbus.MakeVariant(int32(0)), uint32(0)).Err; err != nil {
+		p.Fatal(err)
+	}
+}
+
+// OpenPanel finds the menu of the icon that registered as item, NAME/PATH.
+func OpenPanel(t *testing.T, conn *dbus.Conn, item string) *Panel {
+	t.Helper()
+	name, path, _ := strings.Cut(item, "/")
+	icon := conn.Object(name, dbus.ObjectPath("/"+path))
+	var menu dbus.ObjectPath
+	v, err := icon.GetProperty("org.kde.StatusNotifierItem.Menu")
+	if err == nil {
+		err = v.Store(&menu)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Panel{t, conn.Object(name, menu)}
+	p.Rows() // the library answers the first question with the top level alone
+	return p
+}
+
+// Build compiles a package without cgo, so with the tray library in pure Go and
+// without the race detector, which that library does not pass. args are those of
+// the go command, such as "build" or "test -c".
+func Build(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	path := filepath.Join(dir, "program")
+	cmd := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), append(args, "-o", path, ".")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v: %s", err, out)
+	}
+	return path
+}
