@@ -98,6 +98,9 @@ func TestC3_SignInRenewSignOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.come(location)
+	if terms := traytest.Receive(t, d.notes.Notes, "the notice about the terms"); !strings.Contains(terms.Body, "terms") {
+		t.Errorf("told %q: %q", terms.Title, terms.Body)
+	}
 	signedIn := traytest.Receive(t, d.notes.Notes, "the notification")
 	email, ok := strings.CutPrefix(signedIn.Title, "Signed in as ")
 	if !ok {
@@ -144,6 +147,7 @@ func TestDeclinedAndCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.come(location)
+	traytest.Receive(t, d.notes.Notes, "the notice about the terms")
 	if got := traytest.Receive(t, d.notes.Notes, "the notification"); got.Title != "Sign-in did not work" {
 		t.Errorf("told %q: %q", got.Title, got.Body)
 	}

@@ -92,6 +92,16 @@ func TestAPI(t *testing.T) {
 	}
 }
 
+func TestRefusedModelsSayWhatTheRealOneSays(t *testing.T) {
+	s := start(t, Options{})
+	access, _ := s.Issue("a@example.com")
+	s.Set(func(b *Behaviour) { b.Refuse = map[string]int{"models": 403} })
+	status, text := call(t, "GET", s.APIURL()+"/v1/models", "", "Authorization", "Bearer "+access, "Anthropic-Beta", betaHeader)
+	if status != 403 || !strings.Contains(text, restrictedText) {
+		t.Errorf("%d %s", status, text)
+	}
+}
+
 func TestAPIKey(t *testing.T) {
 	s := start(t, Options{})
 	access, _ := s.Issue("a@example.com")

@@ -96,26 +96,18 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 		omit = append(b.Omit, omit...)
 	}
 	var a answer
-	switch status := b.Refuse[kind]; {
-	case status != 0:
-		a = refused(status)
+	switch {
+	case b.Refuse[kind] == 403 && (kind == "models" || kind == "messages"):
+		a = apiError(403, restrictedText)
+	case b.Refuse[kind] != 0:
+		a = refused(b.Refuse[kind])
 	case unreadable != nil:
 		a = apiError(400, unreadable.Error())
-	case kind == "exchange":
-		a = s.exchange(fields, omit)
-	case kind == "renew":
-		a = s.renew(fields, omit)
-	case kind == "token":
-		a = b.oauthError(400, "unsupported_grant_type", "The grant type is missing or unknown.")
-	case kind == "revoke":
-		a = s.revoke(fields)
 	case kind == "other" && known:
 		a = apiError(405, "Method not allowed")
 		a.header = map[string]string{"Allow": route.method}
-	case kind == "other":
-		a = apiError(404, "Not found")
 	default:
-		a = s.api(kind, r, fields)
+		a = s.process(kind, r, fields, omit)
 	}
 	if b.OnToken != nil && (kind == "exchange" || kind == "renew") {
 		b.OnToken(fields["grant_type"])
@@ -133,6 +125,24 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 	}
 	s.answered(record, a.status)
 	send(w, a, fault.CutAfter)
+}
+
+// process does what a call of this kind asks for.
+func (s *Server) process(kind string, r *http.Request, fields map[string]string, omit []string) answer {
+	switch kind {
+	case "exchange":
+		return s.exchange(fields, omit)
+	case "renew":
+		return s.renew(fields, omit)
+	case "token":
+		return s.Behaviour().oauthError(400, "unsupported_grant_type", "The grant type is missing or unknown.")
+	case "revoke":
+		return s.revoke(fields)
+	case "other":
+		return apiError(404, "Not found")
+	default:
+		return s.api(kind, r, fields)
+	}
 }
 
 // strike lets the fault happen and reports whether the call ends with it.

@@ -2,6 +2,7 @@ package fakeclaude
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -50,6 +51,8 @@ func TestChromium(t *testing.T) {
 	callback := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/callback" {
 			came <- r
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, `<p id="end">The end</p>`)
 		}
 	})}
 	served := make(chan struct{})
@@ -68,7 +71,8 @@ func TestChromium(t *testing.T) {
 	ctx, cancel = chromedp.NewContext(ctx)
 	defer cancel()
 	for _, name := range []string{"Decline", "Allow"} {
-		if err := chromedp.Do(ctx, chromedp.Navigate(w.authorizeURL()), chromedp.Click("", buttonNamed(name))); err != nil {
+		// Waiting for the end: a second navigation would abort the first.
+		if err := chromedp.Do(ctx, chromedp.Navigate(w.authorizeURL()), chromedp.Click("", buttonNamed(name)), chromedp.WaitReady("#end")); err != nil {
 			t.Fatalf("clicking %s: %v", name, err)
 		}
 		var r *http.Request

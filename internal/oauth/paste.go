@@ -41,6 +41,7 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 	if len(text) > maxPaste {
 		return Pasted{}, ErrNotACode
 	}
+	typed := text
 	text = unwrap(text)
 	plain := text
 	if decoded, err := url.PathUnescape(text); err == nil {
@@ -72,7 +73,7 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 	if withState && !a.isState(state) {
 		return Pasted{}, ErrWrongState
 	}
-	if !isCode(code) || a.isState(code) {
+	if !isCode(code) || a.isState(code) || (!withState && isTalk(typed)) {
 		return Pasted{}, ErrNotACode
 	}
 	return Pasted{Code: secret.New(code), RedirectURI: a.config.PasteRedirect}, nil
@@ -133,6 +134,14 @@ func (a *Attempt) parseURL(text string, redirects []string) (Pasted, error) {
 
 func (a *Attempt) isState(text string) bool {
 	return subtle.ConstantTimeCompare([]byte(text), []byte(a.state)) == 1
+}
+
+// isTalk tells what a person says at the prompt, such as "yes" or "I have no code",
+// from a bare code, which has no state to prove itself by: sending it would end the
+// sign-in.
+func isTalk(typed string) bool {
+	words := strings.Fields(strings.Trim(typed, "\"'`<>“”‘’«» \t\r\n"))
+	return len(words) != 1 || len(words[0]) < 4
 }
 
 func isCode(text string) bool { return isToken(text) && len(text) <= maxCode }

@@ -23,7 +23,9 @@ func TestS1_4_ParsePaste(t *testing.T) {
 	}{
 		{"code and state", "FAKE-code#" + state, "FAKE-code", paste, nil},
 		{"bare code", "FAKE-code", "FAKE-code", paste, nil},
-		{"one character", "x", "x", paste, nil},
+		{"short code", "FAKE", "FAKE", paste, nil},
+		{"an answer to a question", "yes", "", "", ErrNotACode},
+		{"talk", "I have no code", "", "", ErrNotACode},
 		{"longest code", strings.Repeat("c", maxCode) + "#" + state, strings.Repeat("c", maxCode), paste, nil},
 		{"odd but printable", "a!$&'()*+,;=:@/?-._~b#" + state, "a!$&'()*+,;=:@/?-._~b", paste, nil},
 		{"blanks around", " \t FAKE-code#" + state + " \r\n", "FAKE-code", paste, nil},

@@ -42,9 +42,6 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 	if err != nil {
 		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
-	defer cancel()
-
 	server, err := e.listen(ctx, o, attempt, tell)
 	if err != nil {
 		return Status{}, err
@@ -77,6 +74,10 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 	}
 	return e.Status(context.WithoutCancel(ctx)), nil
 }
+
+// codeLife is how long a code surely lives while a throttled server makes us wait;
+// servers give it minutes (RFC 6749 §4.1.2 allows ten at most).
+const codeLife = 2 * time.Minute
 
 var errLoginTimeout = errors.New("nobody came back from the browser in time")
 
@@ -143,6 +144,8 @@ type answered struct {
 
 // awaitAnswer waits for the redirect and for pasted lines; the first right one wins.
 func (e *Engine) awaitAnswer(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, server *callback.Server, tell func(Event)) (answered, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
+	defer cancel()
 	var (
 		redirects <-chan callback.Answer
 		loopback  string
@@ -216,7 +219,7 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 	grant, err := e.client.Exchange(ctx, request)
 	if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Kind == oauth.Throttled {
 		pause := max(answer.RetryAfter, time.Second)
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > pause+time.Second {
+		if pause <= codeLife {
 			tell(Event{Kind: EventNote, Value: "the server asks to wait " + pause.Round(time.Second).String() + "; then the same code is tried once more", Warn: true})
 			if sleep(ctx, pause) == nil {
 				grant, err = e.client.Exchange(ctx, request)
@@ -290,10 +293,6 @@ func account(p oauth.Profile) keychain.Account {
 }
 
 func (e *Engine) exchangeError(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), errLoginTimeout) {
-		return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "the time for this sign-in ended before the server answered",
-			Hint: "run `keytender login` again", Err: err}
-	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
