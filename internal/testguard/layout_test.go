@@ -58,12 +58,11 @@ func TestImportRules(t *testing.T) {
 		"keytender/internal/oauth":   {"keytender/keychain", "keytender/internal/session", "keytender/callback"},
 		"keytender/internal/session": append([]string{"keytender/tray", "keytender/internal/fakeclaude"}, toolkits...),
 		"keytender/cmd/keytender":    append([]string{"keytender/tray"}, toolkits...),
-		"keytender/internal/secret":  {"os", "net"},
 	}
 	near := map[string][]string{
-		"keytender/internal/oauth": {"os", "os/exec"},
-		"keytender/tray":           {"keytender/internal/oauth", "keytender/keychain", "net/http"},
-		"keytender/callback":       {"net/http/httptest"},
+		"keytender/internal/oauth":  {"os", "os/exec"},
+		"keytender/tray":            {"keytender/internal/oauth", "keytender/keychain", "net/http"},
+		"keytender/internal/secret": {"os", "net", "net/http"},
 	}
 	// Only these may start programs.
 	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, "keytender/tray": true,
