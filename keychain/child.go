@@ -32,6 +32,9 @@ type request struct {
 	Service string `json:"service"`
 	Name    string `json:"name"`
 	Record  string `json:"record,omitempty"`
+	// Limit in milliseconds ends the child although its parent is dead: a write that
+	// waits for a dialog must not come true after a newer one.
+	Limit int64 `json:"limit"`
 }
 
 // answer is what the child writes to its stdout.
@@ -46,6 +49,9 @@ var childErrors = map[string]error{
 	"too-big": ErrTooBig, "damaged": ErrDamaged,
 }
 
+// exitTimedOut is the exit code of a child that came to its limit by itself.
+const exitTimedOut = 3
+
 // RunChild serves one keychain call and ends the process, when this process was
 // started for that. It must be the first call of main, before anything else costs
 // time.
@@ -58,6 +64,7 @@ func RunChild() {
 	if err != nil || json.Unmarshal(in, &r) != nil {
 		os.Exit(2) // the parent died before it said what to do
 	}
+	time.AfterFunc(time.Duration(r.Limit)*time.Millisecond, func() { os.Exit(exitTimedOut) })
 	if err := json.NewEncoder(os.Stdout).Encode(serve(r)); err != nil {
 		os.Exit(1)
 	}
@@ -135,12 +142,27 @@ type OSKeychain struct {
 	program string
 }
 
+func (k *OSKeychain) limit() time.Duration {
+	if k.Limit <= 0 {
+		return time.Minute
+	}
+	return k.Limit
+}
+
 // Kind returns "keychain".
 func (k *OSKeychain) Kind() string { return "keychain" }
 
 // Load implements Store.
 func (k *OSKeychain) Load(ctx context.Context, name string) (secret.String, error) {
-	a, err := k.call(ctx, request{Op: "load", Name: name})
+	limited, cancel := context.WithTimeout(ctx, k.limit())
+	defer cancel()
+	if record, done := k.loadDirect(limited, name); done {
+		return record, nil
+	}
+	if errors.Is(limited.Err(), context.DeadlineExceeded) {
+		return secret.String{}, fmt.Errorf("reading from the keychain: %w", ErrTimedOut)
+	}
+	a, err := k.call(limited, request{Op: "load", Name: name})
 	if err != nil {
 		return secret.String{}, fmt.Errorf("reading from the keychain: %w", err)
 	}
@@ -150,11 +172,13 @@ func (k *OSKeychain) Load(ctx context.Context, name string) (secret.String, erro
 // Save implements Store. A record over MaxRecord bytes is ErrTooBig on every
 // system, so that a login never depends on which one it was made on.
 func (k *OSKeychain) Save(ctx context.Context, name string, record secret.String) error {
-	pending, err := k.Prepare(ctx, name)
-	if err != nil {
-		return err
+	if len(record.Reveal()) > MaxRecord {
+		return fmt.Errorf("writing to the keychain: %w", ErrTooBig)
 	}
-	return pending.Save(record)
+	if _, err := k.call(ctx, request{Op: "save", Name: name, Record: record.Reveal()}); err != nil {
+		return fmt.Errorf("writing to the keychain: %w", err)
+	}
+	return nil
 }
 
 // Delete implements Store.
@@ -165,133 +189,68 @@ func (k *OSKeychain) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
-	c, err := k.start(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	return c.ask(r)
-}
-
-// PendingSave is a keychain child that already runs and waits for the record. A
-// renewal starts it before the token call: once the answer is in the pipe, the
-// death of this process no longer matters.
-type PendingSave struct {
-	child *child
-	name  string
-}
-
-// Prepare starts the child. Call Save or Abandon on what it returns.
-func (k *OSKeychain) Prepare(ctx context.Context, name string) (*PendingSave, error) {
-	c, err := k.start(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("writing to the keychain: %w", err)
-	}
-	return &PendingSave{child: c, name: name}, nil
-}
-
-// Save hands the record over and waits until it was read back.
-func (p *PendingSave) Save(record secret.String) error {
-	if len(record.Reveal()) > MaxRecord {
-		p.Abandon()
-		return fmt.Errorf("writing to the keychain: %w", ErrTooBig)
-	}
-	if _, err := p.child.ask(request{Op: "save", Name: p.name, Record: record.Reveal()}); err != nil {
-		return fmt.Errorf("writing to the keychain: %w", err)
-	}
-	return nil
-}
-
-// Abandon ends the child; nothing was written.
-func (p *PendingSave) Abandon() { p.child.abandon() }
-
-type child struct {
-	cmd     *exec.Cmd
-	stdin   io.WriteCloser
-	stdout  *bytes.Buffer
-	ctx     context.Context
-	cancel  context.CancelFunc
-	service string
-}
-
 // childEnvironment is all that a keychain needs to be found and to show a dialog.
 var childEnvironment = []string{"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR",
 	"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
 	"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERNAME", "GOCOVERDIR", "WINEPREFIX", "WINEDEBUG"}
 
-func (k *OSKeychain) start(ctx context.Context) (*child, error) {
+// call runs the child and waits for its answer. When ctx ends the child is killed,
+// and the dialog that it may have opened goes with it.
+func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
 	program := k.program
 	if program == "" {
 		var err error
-		if program, err = os.Executable(); err != nil {
-			return nil, fmt.Errorf("%w: this program cannot find itself: %v", ErrUnavailable, err)
+		if program, err = thisProgram(); err != nil {
+			return answer{}, fmt.Errorf("%w: this program cannot find itself: %v", ErrUnavailable, err)
 		}
 	}
-	limit := k.Limit
-	if limit <= 0 {
-		limit = time.Minute
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	c := &child{ctx: ctx, cancel: cancel, stdout: &bytes.Buffer{}, service: k.Service}
-	c.cmd = exec.CommandContext(ctx, program, childArgument)
-	c.cmd.WaitDelay = time.Second
-	c.cmd.Stdout = c.stdout
-	c.cmd.SysProcAttr = detached()
-	for _, entry := range os.Environ() {
-		if name, _, _ := strings.Cut(entry, "="); slices.Contains(childEnvironment, strings.ToUpper(name)) {
-			c.cmd.Env = append(c.cmd.Env, entry)
-		}
-	}
-	var err error
-	if c.stdin, err = c.cmd.StdinPipe(); err == nil {
-		err = c.cmd.Start()
-	}
-	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("%w: its helper process did not start: %v", ErrUnavailable, err)
-	}
-	return c, nil
-}
-
-func (c *child) ask(r request) (answer, error) {
-	defer c.cancel()
-	r.Service = c.service
+	ctx, cancel := context.WithTimeout(ctx, k.limit())
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	r.Service, r.Limit = k.Service, max(1, time.Until(deadline).Milliseconds())
 	text, err := json.Marshal(r)
 	if err != nil {
-		c.abandon()
 		return answer{}, err
 	}
-	_, writeErr := c.stdin.Write(text)
-	c.stdin.Close()
-	waitErr := c.cmd.Wait()
-	switch {
-	case c.ctx.Err() != nil && waitErr != nil:
-		if errors.Is(c.ctx.Err(), context.Canceled) {
-			return answer{}, c.ctx.Err()
+	cmd := exec.CommandContext(ctx, program, childArgument)
+	cmd.WaitDelay = time.Second
+	cmd.Stdin = bytes.NewReader(text)
+	cmd.SysProcAttr = detached()
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); slices.Contains(childEnvironment, strings.ToUpper(name)) {
+			cmd.Env = append(cmd.Env, entry)
 		}
-		return answer{}, ErrTimedOut
-	case writeErr != nil || waitErr != nil:
-		return answer{}, fmt.Errorf("%w: its helper process ended early", ErrUnavailable)
 	}
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return readAnswer(out)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return answer{}, ctx.Err()
+	case ctx.Err() != nil, errors.As(err, &exit) && exit.ExitCode() == exitTimedOut:
+		return answer{}, ErrTimedOut
+	case exit == nil && !errors.Is(err, exec.ErrWaitDelay):
+		return answer{}, fmt.Errorf("%w: its helper process did not start: %v", ErrUnavailable, err)
+	}
+	return answer{}, fmt.Errorf("%w: its helper process ended early", ErrUnavailable)
+}
+
+// readAnswer reads what the child printed.
+func readAnswer(out []byte) (answer, error) {
 	var a answer
-	if err := json.Unmarshal(c.stdout.Bytes(), &a); err != nil {
+	if err := json.Unmarshal(out, &a); err != nil {
 		return answer{}, fmt.Errorf("%w: its helper process gave no answer", ErrUnavailable)
 	}
 	if a.Error == "" {
 		return a, nil
 	}
 	kind, ok := childErrors[a.Error]
-	if !ok {
+	switch {
+	case !ok:
 		kind = ErrUnavailable
-	}
-	if a.Detail == "" {
+	case a.Detail == "":
 		return answer{}, kind
 	}
 	return answer{}, fmt.Errorf("%w: %s", kind, a.Detail)
-}
-
-func (c *child) abandon() {
-	c.cancel()
-	c.stdin.Close()
-	_ = c.cmd.Wait()
 }

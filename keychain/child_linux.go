@@ -12,6 +12,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
+// thisProgram is found also when an update has replaced its file.
+func thisProgram() (string, error) { return "/proc/self/exe", nil }
+
 // platformReady refuses where there is no session bus: the bus library would start
 // a stray one with dbus-launch.
 func platformReady() error {

@@ -2,7 +2,12 @@
 
 package keychain
 
-import "strings"
+import (
+	"os"
+	"strings"
+)
+
+func thisProgram() (string, error) { return os.Executable() }
 
 func platformReady() error { return nil }
 

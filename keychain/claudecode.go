@@ -250,7 +250,7 @@ func (c *ClaudeCode) lockWrite(ctx context.Context) (*dirLock, error) {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, err
 	}
-	return lockRequest{path: filepath.Join(c.dir, ".storage-write.lock"), stale: writeStale, wait: writeWait, now: c.now}.take(ctx)
+	return lockRequest{path: c.writeLock(), stale: writeStale, wait: writeWait, now: c.now}.take(ctx)
 }
 
 // apply merges the change into where the entry lives: a new entry goes to the keychain

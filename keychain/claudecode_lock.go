@@ -10,6 +10,22 @@ import (
 	"time"
 )
 
+// The client's locks in the order in which they are taken: two for a renewal, the
+// second since clients before 2.1.143 know no other, and one for each write.
+
+func (c *ClaudeCode) firstLock() string { return filepath.Join(c.dir, ".oauth_refresh.lock") }
+
+// secondLock stands beside the directory, wherever a link leads.
+func (c *ClaudeCode) secondLock() (string, error) {
+	real, err := filepath.EvalSymlinks(c.dir)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	return real + ".lock", err
+}
+
+func (c *ClaudeCode) writeLock() string { return filepath.Join(c.dir, ".storage-write.lock") }
+
 // RenewalLock is held while a refresh token is spent. With it no Claude Code on this
 // machine renews, and each that waits re-reads the entry afterwards.
 type RenewalLock struct {
@@ -32,18 +48,14 @@ func (c *ClaudeCode) lockRenewal(ctx context.Context, wait time.Duration) (*Rene
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, err
 	}
-	real, err := filepath.EvalSymlinks(c.dir)
+	secondPath, err := c.secondLock()
 	if err != nil {
 		return nil, err
 	}
-	if real, err = filepath.Abs(real); err != nil {
-		return nil, err
-	}
 	start := time.Now()
-	firstPath := filepath.Join(c.dir, ".oauth_refresh.lock")
-	note := ownerNote(firstPath+".owner", c.ownerNote)
+	note := ownerNote(c.firstLock()+".owner", c.ownerNote)
 
-	request := lockRequest{path: firstPath, stale: renewalStale, wait: wait, now: c.now}
+	request := lockRequest{path: c.firstLock(), stale: renewalStale, wait: wait, now: c.now}
 	request.dead = func(path string, info fs.FileInfo) bool {
 		owner, ok := readOwner(note)
 		return ok && owner.gone(path, info, owner.LockBirthtimeMs)
@@ -52,7 +64,7 @@ func (c *ClaudeCode) lockRenewal(ctx context.Context, wait time.Duration) (*Rene
 	if err != nil {
 		return nil, err
 	}
-	request.path, request.wait = real+".lock", max(0, wait-time.Since(start))
+	request.path, request.wait = secondPath, max(0, wait-time.Since(start))
 	request.dead = func(path string, info fs.FileInfo) bool {
 		owner, ok := readOwner(note)
 		return ok && owner.gone(path, info, owner.LegacyLockBirthtimeMs)

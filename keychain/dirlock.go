@@ -107,7 +107,7 @@ func (r lockRequest) try() (*dirLock, error) {
 			return r.taken()
 		}
 		if runtime.GOOS == "windows" && robustio.IsEphemeralError(err) {
-			return nil, &BusyError{Path: r.path, Reason: "Windows is still removing the lock of another program"}
+			return nil, &BusyError{Path: r.path, Reason: "Windows is still removing the lock of another program", Hint: "try again in a minute"}
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("taking the lock: %w", err)
@@ -130,6 +130,21 @@ func (r lockRequest) busy() *BusyError {
 	return &BusyError{Path: r.path, Reason: "another program is at work on the login", Hint: "try again in a minute"}
 }
 
+func (r lockRequest) notADirectory() *BusyError {
+	return &BusyError{Path: r.path, Stuck: true, Reason: "there is something in the place of the lock that is no directory, so neither Claude Code nor we can take it",
+		Hint: "keytender doctor --fix"}
+}
+
+func (r lockRequest) notEmpty() *BusyError {
+	return &BusyError{Path: r.path, Stuck: true, Reason: "the lock was left behind, and it cannot be removed since there is something in it",
+		Hint: "keytender doctor --fix"}
+}
+
+func (r lockRequest) dated(ahead time.Duration) *BusyError {
+	return &BusyError{Path: r.path, Reason: "the lock is dated " + ahead.Round(time.Second).String() + " ahead, so it holds everybody up until then",
+		Hint: "check the clock, close Claude Code, then keytender doctor --fix"}
+}
+
 // look judges the lock that stands there. Without BusyError it is gone.
 func (r lockRequest) look() (*BusyError, error) {
 	info, err := os.Lstat(r.path)
@@ -140,15 +155,13 @@ func (r lockRequest) look() (*BusyError, error) {
 		return nil, fmt.Errorf("looking at the lock: %w", err)
 	}
 	if !info.IsDir() {
-		return &BusyError{Path: r.path, Stuck: true, Reason: "there is something in the place of the lock that is no directory, so neither Claude Code nor we can take it",
-			Hint: "keytender doctor --fix, or remove it by hand"}, nil
+		return r.notADirectory(), nil
 	}
 	age := r.now().Round(0).Sub(info.ModTime())
 	dead := r.dead != nil && r.dead(r.path, info)
 	switch {
 	case !dead && age < -futureLimit:
-		return &BusyError{Path: r.path, Reason: "the lock is dated " + (-age).Round(time.Second).String() + " ahead, so it holds everybody up until then",
-			Hint: "check the clock, close Claude Code, then keytender doctor --fix"}, nil
+		return r.dated(-age), nil
 	case !dead && age <= r.stale:
 		return r.busy(), nil
 	}
@@ -169,8 +182,7 @@ func (r lockRequest) clear(judged fs.FileInfo) (*BusyError, error) {
 		return nil, nil
 	}
 	if entries, readErr := os.ReadDir(r.path); readErr == nil && len(entries) > 0 {
-		return &BusyError{Path: r.path, Stuck: true, Reason: "the lock was left behind, and it cannot be removed since there is something in it",
-			Hint: "keytender doctor --fix, or remove it by hand"}, nil
+		return r.notEmpty(), nil
 	}
 	return nil, fmt.Errorf("clearing a lock that was left behind: %w", err)
 }

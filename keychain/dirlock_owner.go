@@ -78,7 +78,7 @@ func (o lockOwner) gone(path string, info fs.FileInfo, birth float64) bool {
 	return start != "" && start != o.ProcStart // the number was given to another process
 }
 
-// milliseconds counts as the client does, to the microsecond: a float64 holds no more.
+// milliseconds counts as the client does, which compares to the last bit.
 func milliseconds(t time.Time) float64 {
-	return float64(t.UnixMilli()) + float64(t.Nanosecond()/1000%1000)/1000
+	return float64(t.Unix())*1000 + float64(t.Nanosecond())/1e6
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 func lockAt(path string) lockRequest {
@@ -339,6 +341,7 @@ func TestOwnerIsTrustedOnlyWhenEverythingFits(t *testing.T) {
 }
 
 func TestRenewalLock(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	c, home := homeEntry(t)
 	lock, err := c.LockRenewal(t.Context(), 0)
 	if err != nil {

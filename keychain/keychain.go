@@ -29,7 +29,7 @@ type Credential struct {
 	// Lifetime is what the server granted the access token; 0 when another program
 	// got it.
 	Lifetime time.Duration
-	Method  string    // how the person signed in: browser, paste, claude-code, import
+	Method   string // how the person signed in: browser, paste, claude-code, import
 
 	// Unknown holds keys of the stored object that this version does not know.
 	// They are written back as they came.

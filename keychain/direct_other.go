@@ -1,0 +1,13 @@
+//go:build !linux
+
+package keychain
+
+import (
+	"context"
+
+	"keytender/internal/secret"
+)
+
+func (k *OSKeychain) loadDirect(context.Context, string) (secret.String, bool) {
+	return secret.String{}, false
+}
