@@ -5,7 +5,7 @@ package assets
 
 import "embed"
 
-// Pages holds pages/layout.html, one file for each page's own part, and
+// Pages holds pages/layout.html, one file for each page and each mark within it, and
 // pages/style.css, the only style there is.
 //
 //go:embed pages/*.html pages/style.css

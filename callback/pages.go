@@ -1,35 +1,51 @@
 package callback
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
 
 	"keytender/assets"
 )
 
-// The pages are fixed at build time: whatever is wrong with a template shows in
-// the first test, not in a browser.
+// The pages are read when the program starts: one that is missing shows in the
+// first test, not in a browser.
 var (
-	style         = mustRead("pages/style.css")
+	layout = read("layout.html")
+	style  = read("style.css")
+
 	contentPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() +
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-	finishingPage = mustParse("finishing")
-	outcomePages  = map[OutcomeKind]*template.Template{
-		SignedIn: mustParse("signed-in"), Declined: mustParse("declined"), TimedOut: mustParse("timed-out"),
-		Failed: mustParse("failed"), ElsewhereDone: mustParse("elsewhere"), Cancelled: mustParse("cancelled"),
+	finishingPage = readPage("Finishing the sign-in", "wait", "finishing")
+	strayPage     = readPage("This page is not from the current sign-in", "stray", "stray")
+	refusedPage   = readPage("Nothing to see here", "stray", "refused")
+	outcomePages  = map[OutcomeKind]page{
+		SignedIn:      readPage("Signed in", "good", "signed-in"),
+		Declined:      readPage("You chose not to allow it", "stop", "declined"),
+		TimedOut:      readPage("This sign-in took too long", "late", "timed-out"),
+		Failed:        readPage("The sign-in did not work", "bad", "failed"),
+		ElsewhereDone: readPage("Signed in already", "good", "elsewhere"),
+		Cancelled:     readPage("This sign-in was cancelled", "stop", "cancelled"),
 	}
 	refusalPages = renderRefusals()
 )
 
-func mustRead(name string) string {
-	text, err := assets.Pages.ReadFile(name)
+// page is one page's own part of the layout.
+type page struct {
+	title      string
+	mark, text assets.HTML
+}
+
+func readPage(title, mark, text string) page {
+	return page{title: title, mark: read("mark-" + mark + ".html"), text: read(text + ".html")}
+}
+
+func read(name string) assets.HTML {
+	text, err := assets.Pages.ReadFile("pages/" + name)
 	if err != nil {
 		panic(err)
 	}
-	return string(text)
+	return assets.HTML(text)
 }
 
 // styleHash lets the pages' one inline style through the policy, and no other.
@@ -38,51 +54,54 @@ func styleHash() string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func mustParse(name string) *template.Template {
-	return template.Must(template.ParseFS(assets.Pages, "pages/layout.html", "pages/"+name+".html"))
-}
-
-// page is what the templates see.
-type page struct {
-	Style template.CSS
-	Outcome
-	Next   string // finishing: where to look for the outcome
-	Reason string // refused
-}
-
-func render(t *template.Template, p page) []byte {
-	p.Style = template.CSS(style)
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", p); err != nil {
-		// Only a broken template fails, and every one is rendered in the tests.
-		return []byte("<!doctype html><title>Keytender</title>")
+// render fills the page's places with escaped texts; head is the page's own line of
+// the head, if it has one.
+func (p page) render(head assets.HTML, texts map[string]string) []byte {
+	parts := map[string]assets.HTML{}
+	for name, text := range texts {
+		parts[name] = assets.Text(text)
 	}
-	return b.Bytes()
+	return []byte(assets.Fill(layout, map[string]assets.HTML{
+		"head": head, "title": assets.Text(p.title), "style": style, "mark": p.mark,
+		"text": assets.Fill(p.text, parts),
+	}))
 }
 
-func waitPage(next string) []byte { return render(finishingPage, page{Next: next}) }
+// waitPage moves on to next by itself.
+func waitPage(next string) []byte {
+	return finishingPage.render(`<meta http-equiv="refresh" content="1;url=`+assets.Text(next)+`">`, map[string]string{"next": next})
+}
 
 func outcomePage(o Outcome) []byte {
-	t, known := outcomePages[o.Kind]
+	p, known := outcomePages[o.Kind]
 	if !known {
-		t = outcomePages[Failed]
+		o.Kind = Failed
+		p = outcomePages[Failed]
 	}
 	for _, text := range []*string{&o.Email, &o.Plan, &o.Title, &o.Message, &o.Hint} {
 		*text = clean(*text, 400)
 	}
-	return render(t, page{Outcome: o})
+	switch {
+	case (o.Kind == SignedIn || o.Kind == ElsewhereDone) && o.Email != "":
+		p.title += " as " + o.Email
+	case o.Kind == Failed && o.Title != "":
+		p.title = o.Title
+	}
+	if o.Hint == "" {
+		o.Hint = "Close this window and click Sign in again. If it goes wrong once more, run “keytender doctor”."
+	}
+	return p.render("", map[string]string{"plan": o.Plan, "message": o.Message, "hint": o.Hint})
 }
 
-// renderRefusals renders them once: a flood of wrong requests costs no template.
+// renderRefusals renders them once: a flood of wrong requests fills in no page.
 func renderRefusals() map[*refusal][]byte {
-	stray, refused := mustParse("stray"), mustParse("refused")
 	pages := map[*refusal][]byte{}
 	for _, no := range refusals {
-		t := refused
+		p := refusedPage
 		if no.status == 400 {
-			t = stray
+			p = strayPage
 		}
-		pages[no] = render(t, page{Reason: no.reason})
+		pages[no] = p.render("", map[string]string{"reason": no.reason})
 	}
 	return pages
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -243,6 +244,20 @@ func TestS4_4_S4_5_WrongRequestsChangeNothing(t *testing.T) {
 		{"two lengths", s.get(right, "Content-Length: 0", "Content-Length: 4") + "body", 400, "malformed"},
 		{"list of lengths", s.get(right, "Content-Length: 0, 4") + "body", 400, "malformed"},
 		{"chunked body", s.get(right, "Transfer-Encoding: chunked") + "0\r\n\r\n", 400, "malformed"},
+		{"length and chunked", s.get(right, "Content-Length: 0", "Transfer-Encoding: chunked") + "0\r\n\r\n", 400, "malformed"},
+		{"chunked and length", s.get(right, "Transfer-Encoding: chunked", "Content-Length: 0") + "0\r\n\r\n", 400, "malformed"},
+		{"unknown coding", s.get(right, "Transfer-Encoding: xchunked"), 400, "malformed"},
+		{"identity coding", s.get(right, "Transfer-Encoding: identity"), 400, "malformed"},
+		{"empty coding", s.get(right, "Transfer-Encoding:"), 400, "malformed"},
+		{"coding with a space before the colon", s.get(right, "Transfer-Encoding : chunked"), 400, "malformed"},
+		{"coding on a folded line", s.get(right, "X: y", "\tTransfer-Encoding: chunked"), 400, "malformed"},
+		{"length with a sign", s.get(right, "Content-Length: +0"), 400, "malformed"},
+		{"length in hex", s.get(right, "Content-Length: 0x0"), 400, "malformed"},
+		{"long zero", s.get(right, "Content-Length: 00"), 400, "malformed"},
+		{"negative length", s.get(right, "Content-Length: -1"), 400, "malformed"},
+		{"empty length", s.get(right, "Content-Length:"), 400, "malformed"},
+		{"length with a comma", s.get(right, "Content-Length: 0,0"), 400, "malformed"},
+		{"second request line in a field", s.get(right, "X: y\rGET / HTTP/1.1"), 400, "malformed"},
 		{"huge target", s.get("/callback?code=" + strings.Repeat("c", 20<<10)), 431, "too big"},
 		{"huge header", s.get(right, "X: "+strings.Repeat("x", 1<<20)), 431, "too big"},
 		{"many headers", s.get(right, strings.Split(strings.Repeat("X: y\n", 4000)+"X: y", "\n")...), 431, "too big"},
@@ -620,6 +635,52 @@ func TestFloodOfWrongRequestsDelaysNothing(t *testing.T) {
 	if n := other.Load(); n > 100 {
 		t.Errorf("%d of 10,000 wrong requests got no refusal", n)
 	}
+}
+
+// Strangers who send as much as they may and never end take a bounded amount of
+// memory, and the right request comes through all the same.
+func TestMemoryIsBounded(t *testing.T) {
+	s := start(t, Config{})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	before := heap()
+	almost := []byte(s.get(right, "X: "+strings.Repeat("x", maxHead)))[:maxHead-1]
+	for i := range 4 * roomSize {
+		conn, err := net.Dial("tcp", s.address(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = conn.Write(almost)
+	}
+	grown := int64(heap()) - int64(before)
+	if limit := int64(len(s.rooms)*roomSize*2*maxHead + 8<<20); grown > limit {
+		t.Errorf("%d connections took %d KiB, limit %d KiB", 4*roomSize, grown>>10, limit>>10)
+	} else {
+		t.Logf("%d KiB", grown>>10)
+	}
+	s.expectInTime(t)
+}
+
+// A tab of an earlier attempt on the same port, opened again, is told so and ends
+// nothing; neither is the outcome of that attempt to be found any more.
+func TestStaleTab(t *testing.T) {
+	old := start(t, Config{State: strings.Repeat("o", 43)})
+	stale := "/callback?code=OLD&state=" + strings.Repeat("o", 43)
+	old.noteFetched()
+	old.Close()
+	s := start(t, Config{Port: old.Port(), Exact: true})
+	for target, status := range map[string]int{stale: 400, old.done: 404, old.finishing: 404, stale + "&error=access_denied": 400} {
+		if r, body := parse(t, send(t, s.address(0), s.get(target)), "GET"); r.StatusCode != status || strings.Contains(body, "OLD") {
+			t.Errorf("%s: status %d, want %d:\n%s", target, r.StatusCode, status, body)
+		}
+	}
+	s.expectNoAnswer(t)
+	s.expectInTime(t)
 }
 
 func TestSilentConnectionsKeepNobodyOutside(t *testing.T) {

@@ -8,9 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
+
+	"keytender/internal/pattern"
 )
 
 // Approve does what a person's click on Allow does, without a browser: it opens the
@@ -40,8 +41,8 @@ func PasteText(redirectLocation string) (string, error) {
 }
 
 var (
-	ticketField = regexp.MustCompile(`name="ticket" value="([^"]+)"`)
-	problemText = regexp.MustCompile(`(?s)<h1>.*?</h1>\s*<p>(.*?)</p>`)
+	ticketField = pattern.New(`name="ticket" value="([^"]+)"`)
+	problemText = pattern.New(`(?s)<h1>.*?</h1>\s*<p>(.*?)</p>`)
 )
 
 func click(ctx context.Context, authorizeURL, decision string) (string, error) {
@@ -62,7 +63,7 @@ func click(ctx context.Context, authorizeURL, decision string) (string, error) {
 	if err != nil || location != "" {
 		return location, err
 	}
-	found := ticketField.FindStringSubmatch(body)
+	found := ticketField().FindStringSubmatch(body)
 	if found == nil {
 		return "", errors.New("the sign-in page has no buttons")
 	}
@@ -96,7 +97,7 @@ func fetch(client *http.Client, request *http.Request) (location, body string, e
 	}
 	if response.StatusCode != http.StatusOK {
 		reason := response.Status
-		if found := problemText.FindSubmatch(text); found != nil {
+		if found := problemText().FindSubmatch(text); found != nil {
 			reason = html.UnescapeString(string(found[1]))
 		}
 		return "", "", fmt.Errorf("the sign-in page refused: %s", reason)

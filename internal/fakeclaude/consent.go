@@ -1,30 +1,28 @@
 package fakeclaude
 
 import (
-	"bytes"
 	"crypto/rand"
 	_ "embed"
-	"fmt"
-	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"keytender/assets"
 )
 
-//go:embed page.html
-var pageSource string
-
-var pages = template.Must(template.New("page").Parse(pageSource))
-
-// page is what the template shows: a consent (Ticket), a code to copy (Paste), or a
-// problem.
-type page struct {
-	Title, Problem             string
-	Ticket, Email, Plan, Where string
-	Scopes                     []string
-	Paste                      string
-}
+// The pages: a layout, and what is within it.
+var (
+	//go:embed page.html
+	pageLayout string
+	//go:embed consent.html
+	consentPage string
+	//go:embed code.html
+	codePage string
+	//go:embed problem.html
+	problemPage string
+)
 
 // ticket is a consent page that was shown and not yet answered. Its name is the
 // form's CSRF nonce.
@@ -90,7 +88,14 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 		if redirect == s.PasteURL() {
 			where = "a page that shows a code to copy"
 		}
-		show(w, http.StatusOK, page{Title: "Sign in", Ticket: name, Email: c.account.email, Plan: c.account.plan, Where: where, Scopes: scopes})
+		var list assets.HTML
+		for _, scope := range scopes {
+			list += "<li>" + assets.Text(scope) + "</li>"
+		}
+		show(w, http.StatusOK, "Sign in", consentPage, map[string]assets.HTML{
+			"ticket": assets.Text(name), "email": assets.Text(c.account.email), "plan": assets.Text(c.account.plan),
+			"where": assets.Text(where), "scopes": list,
+		})
 	}
 }
 
@@ -154,19 +159,15 @@ func (s *Server) servePaste(w http.ResponseWriter, r *http.Request) {
 		showProblem(w, http.StatusBadRequest, "There is no code in this address.")
 		return
 	}
-	show(w, http.StatusOK, page{Title: "Your code", Paste: q.Get("code") + "#" + q.Get("state")})
+	show(w, http.StatusOK, "Your code", codePage, map[string]assets.HTML{"paste": assets.Text(q.Get("code") + "#" + q.Get("state"))})
 }
 
 func showProblem(w http.ResponseWriter, status int, text string) {
-	show(w, status, page{Title: "This does not work", Problem: text})
+	const title = "This does not work"
+	show(w, status, title, problemPage, map[string]assets.HTML{"title": title, "problem": assets.Text(text)})
 }
 
-func show(w http.ResponseWriter, status int, p page) {
-	var body bytes.Buffer
-	if err := pages.Execute(&body, p); err != nil {
-		http.Error(w, fmt.Sprintf("showing the page: %v", err), http.StatusInternalServerError)
-		return
-	}
+func show(w http.ResponseWriter, status int, title assets.HTML, body string, parts map[string]assets.HTML) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
@@ -176,5 +177,8 @@ func show(w http.ResponseWriter, status int, p page) {
 	// form-action also governs where the answer to the form may redirect to.
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' http://localhost:*; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes())
+	page := assets.Fill(assets.HTML(pageLayout), map[string]assets.HTML{
+		"title": title, "body": assets.Fill(assets.HTML(body), parts),
+	})
+	_, _ = io.WriteString(w, string(page))
 }

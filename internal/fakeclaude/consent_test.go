@@ -212,7 +212,7 @@ func TestTheFormIsOurs(t *testing.T) {
 		response.Body.Close()
 		return response.StatusCode
 	}
-	ticket := ticketField.FindStringSubmatch(page)[1]
+	ticket := ticketField().FindStringSubmatch(page)[1]
 	for _, origin := range []string{"null", "http://example.com", "http://localhost:1"} {
 		if status := submit(ticket, origin); status != 403 {
 			t.Errorf("origin %s: %d", origin, status)

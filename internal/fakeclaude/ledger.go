@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,10 +23,12 @@ type ledger struct {
 	codes  map[string]*code
 	tokens map[string]*token
 	keys   map[string]bool // API keys
+
+	verifiers map[string]bool // those that came
 }
 
 func newLedger() ledger {
-	return ledger{codes: map[string]*code{}, tokens: map[string]*token{}, keys: map[string]bool{}}
+	return ledger{codes: map[string]*code{}, tokens: map[string]*token{}, keys: map[string]bool{}, verifiers: map[string]bool{}}
 }
 
 // code is an authorization code and all it is bound to.
@@ -170,4 +173,15 @@ func (s *Server) Expire(token string) {
 	if t := s.ledger.tokens[token]; t != nil {
 		t.ends = s.now()
 	}
+}
+
+// Secrets returns every code, token and API key that was issued and every verifier
+// that came, so that a test can look for them where they must not be.
+func (s *Server) Secrets() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Collect(maps.Keys(s.ledger.verifiers))
+	all = slices.AppendSeq(all, maps.Keys(s.ledger.codes))
+	all = slices.AppendSeq(all, maps.Keys(s.ledger.tokens))
+	return slices.AppendSeq(all, maps.Keys(s.ledger.keys))
 }

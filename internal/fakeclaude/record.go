@@ -57,6 +57,9 @@ func (s *Server) note(kind string, r *http.Request, body map[string]string) *Rec
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[kind]++
+	if verifier := body["code_verifier"]; verifier != "" {
+		s.ledger.verifiers[verifier] = true
+	}
 	if len(s.records) == maxRecords {
 		s.records = append([]*Record(nil), s.records[maxRecords/2:]...)
 	}

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"keytender/internal/pattern"
 	"keytender/internal/secret"
 )
 
@@ -70,7 +70,7 @@ func isBearer(raw json.RawMessage) bool {
 	return kind == "" || strings.EqualFold(kind, "bearer")
 }
 
-var refreshShape = regexp.MustCompile(`"refresh_token"\s*:\s*("(?:[^"\\]|\\.)*")`)
+var refreshShape = pattern.New(`"refresh_token"\s*:\s*("(?:[^"\\]|\\.)*")`)
 
 // salvage finds a whole refresh token in an answer that was cut off or is not quite
 // JSON. Without it such an answer would end the login.
@@ -78,7 +78,7 @@ func salvage(body []byte) secret.String {
 	if looksLikePage(nil, body) {
 		return secret.String{}
 	}
-	found := refreshShape.FindSubmatch(body)
+	found := refreshShape().FindSubmatch(body)
 	if found == nil {
 		return secret.String{}
 	}
@@ -138,7 +138,7 @@ func text(raw json.RawMessage) string {
 	return s
 }
 
-var numberShape = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$`)
+var numberShape = pattern.New(`^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$`)
 
 // lifetime reads seconds as a number or as a string with one, clamped to 0 to 20
 // years.
@@ -151,7 +151,7 @@ func lifetime(raw json.RawMessage) (d time.Duration, known bool) {
 }
 
 func seconds(number string, most time.Duration) (d time.Duration, known bool) {
-	if !numberShape.MatchString(number) {
+	if !numberShape().MatchString(number) {
 		return 0, false
 	}
 	// A number out of range comes back as an infinity, which clamps like any other.

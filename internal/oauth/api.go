@@ -28,6 +28,8 @@ type ProbeResult struct {
 	Outcome  ProbeOutcome
 	Status   int // HTTP status
 	Sentence string
+	// ClaudeCodeOnly: the server named Claude Code as the only program that may.
+	ClaudeCodeOnly bool
 }
 
 // Probe makes the one test call, GET /v1/models?limit=10, within 10 s. An error
@@ -35,20 +37,21 @@ type ProbeResult struct {
 func (c *Client) Probe(ctx context.Context, access secret.String) (ProbeResult, error) {
 	_, err := c.call(ctx, http.MethodGet, "/v1/models?limit=10", access, probeTimeout)
 	if err == nil {
-		return ProbeResult{ProbeOK, http.StatusOK, "the access token works"}, nil
+		return ProbeResult{Outcome: ProbeOK, Status: http.StatusOK, Sentence: "the access token works"}, nil
 	}
 	var e *Error
 	errors.As(err, &e)
 	switch {
 	case errors.Is(err, ErrClaudeCodeOnly):
-		return ProbeResult{ProbeRestricted, e.Status, "the server answers this call only to Claude Code itself; " +
-			"that comes from the request's beta header or from Anthropic's terms, and the login is not broken"}, nil
+		return ProbeResult{Outcome: ProbeRestricted, Status: e.Status, ClaudeCodeOnly: true,
+			Sentence: "the server answers this call only to Claude Code itself; " +
+				"that comes from the request's beta header or from Anthropic's terms, and the login is not broken"}, nil
 	case !e.Answered || e.Kind == Throttled || e.Kind == Unavailable:
 		return ProbeResult{}, err
 	case e.Status == http.StatusUnauthorized:
-		return ProbeResult{ProbeUnauthorized, e.Status, "the server does not accept the access token"}, nil
+		return ProbeResult{Outcome: ProbeUnauthorized, Status: e.Status, Sentence: "the server does not accept the access token"}, nil
 	case e.Status == http.StatusForbidden:
-		return ProbeResult{ProbeRestricted, e.Status, "the server does not allow this call with this login, " +
+		return ProbeResult{Outcome: ProbeRestricted, Status: e.Status, Sentence: "the server does not allow this call with this login, " +
 			"which is to be expected: such a login is meant for Claude Code, and it is saved all the same"}, nil
 	default:
 		return ProbeResult{}, err

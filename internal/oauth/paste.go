@@ -47,7 +47,7 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 	if decoded, err := url.PathUnescape(text); err == nil {
 		plain = unwrap(decoded)
 	}
-	if tokenShape.MatchString(text) || tokenShape.MatchString(plain) {
+	if tokenShape().MatchString(text) || tokenShape().MatchString(plain) {
 		return Pasted{}, ErrPastedToken
 	}
 

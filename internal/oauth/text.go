@@ -2,17 +2,17 @@ package oauth
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode"
 
+	"keytender/internal/pattern"
 	"keytender/internal/secret"
 )
 
 // maxShown is the most that is shown of a text from outside, in characters.
 const maxShown = 300
 
-var tokenShape = regexp.MustCompile(`(?i)sk-ant-[a-z0-9_-]*`)
+var tokenShape = pattern.New(`(?i)sk-ant-[a-z0-9_-]*`)
 
 // clean makes text from outside fit to be shown: one line, no control or invisible
 // characters (a terminal obeys the first, a reader is deceived by the second),
@@ -34,18 +34,18 @@ func clean(text string, secrets ...secret.String) string {
 			text = strings.ReplaceAll(text, url.QueryEscape(s.Reveal()), "…")
 		}
 	}
-	text = tokenShape.ReplaceAllString(text, "sk-ant-…")
+	text = tokenShape().ReplaceAllString(text, "sk-ant-…")
 	if runes := []rune(text); len(runes) > maxShown {
 		text = string(runes[:maxShown-1]) + "…"
 	}
 	return text
 }
 
-var codeShape = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+var codeShape = pattern.New(`^[A-Za-z0-9_.-]{1,64}$`)
 
 // cleanCode returns an OAuth error code, or "" when the text cannot be one.
 func cleanCode(text string, secrets ...secret.String) string {
-	if !codeShape.MatchString(text) || clean(text, secrets...) != text {
+	if !codeShape().MatchString(text) || clean(text, secrets...) != text {
 		return ""
 	}
 	return text
