@@ -46,8 +46,12 @@ type answer struct {
 
 var childErrors = map[string]error{
 	"not-found": ErrNotFound, "locked": ErrLocked, "denied": ErrDenied, "unavailable": ErrUnavailable,
-	"too-big": ErrTooBig, "damaged": ErrDamaged,
+	"too-big": ErrTooBig, "failed": errFailed,
 }
+
+// errFailed is a keychain that is there and did not do it. It is kept apart from
+// ErrUnavailable, which lets a first sign-in choose the file store.
+var errFailed = errors.New("the keychain failed")
 
 // exitTimedOut is the exit code of a child that came to its limit by itself.
 const exitTimedOut = 3
@@ -86,12 +90,13 @@ func serve(r request) answer {
 		if err := keyring.Set(r.Service, r.Name, r.Record); err != nil {
 			return refusal(err)
 		}
+		// A dialog that the person dismissed looks like success until here.
 		back, err := keyring.Get(r.Service, r.Name)
-		if err != nil {
+		if err != nil && !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
 		}
-		if back != r.Record {
-			return answer{Error: "damaged", Detail: "the keychain returned something else than was stored"}
+		if err != nil || back != r.Record {
+			return answer{Error: "denied", Detail: "the keychain did not take the record"}
 		}
 		return answer{}
 	case "delete":
@@ -105,7 +110,7 @@ func serve(r request) answer {
 		}
 		return answer{}
 	}
-	return answer{Error: "unavailable", Detail: "unknown keychain call"}
+	return answer{Error: "failed", Detail: "unknown keychain call"}
 }
 
 // refusal sorts what go-keyring returns. Its errors are platform errors without a
@@ -126,6 +131,8 @@ func refusal(err error) answer {
 			return answer{Error: "locked", Detail: "the login keychain is locked or this session may not ask"}
 		case 51, 128:
 			return answer{Error: "denied", Detail: "the keychain refused, or its dialog was cancelled"}
+		case 37:
+			return answer{Error: "unavailable", Detail: "there is no login keychain"}
 		}
 	}
 	return platformRefusal(err)
@@ -201,7 +208,7 @@ func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
 	if program == "" {
 		var err error
 		if program, err = thisProgram(); err != nil {
-			return answer{}, fmt.Errorf("%w: this program cannot find itself: %v", ErrUnavailable, err)
+			return answer{}, fmt.Errorf("%w: this program cannot find itself: %v", errFailed, err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.limit())
@@ -231,16 +238,16 @@ func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
 	case ctx.Err() != nil, errors.As(err, &exit) && exit.ExitCode() == exitTimedOut:
 		return answer{}, ErrTimedOut
 	case exit == nil && !errors.Is(err, exec.ErrWaitDelay):
-		return answer{}, fmt.Errorf("%w: its helper process did not start: %v", ErrUnavailable, err)
+		return answer{}, fmt.Errorf("%w: its helper process did not start: %v", errFailed, err)
 	}
-	return answer{}, fmt.Errorf("%w: its helper process ended early", ErrUnavailable)
+	return answer{}, fmt.Errorf("%w: its helper process ended early", errFailed)
 }
 
 // readAnswer reads what the child printed.
 func readAnswer(out []byte) (answer, error) {
 	var a answer
 	if err := json.Unmarshal(out, &a); err != nil {
-		return answer{}, fmt.Errorf("%w: its helper process gave no answer", ErrUnavailable)
+		return answer{}, fmt.Errorf("%w: its helper process gave no answer", errFailed)
 	}
 	if a.Error == "" {
 		return a, nil
@@ -248,7 +255,7 @@ func readAnswer(out []byte) (answer, error) {
 	kind, ok := childErrors[a.Error]
 	switch {
 	case !ok:
-		kind = ErrUnavailable
+		kind = errFailed
 	case a.Detail == "":
 		return answer{}, kind
 	}

@@ -39,7 +39,7 @@ func platformRefusal(err error) answer {
 		noLaunch *exec.Error
 	)
 	switch {
-	case errors.As(err, &noBus), errors.As(err, &noLaunch):
+	case errors.As(err, &noBus) && noBus.Op == "dial", errors.As(err, &noLaunch):
 		return answer{Error: "unavailable", Detail: "the session bus cannot be reached"}
 	case errors.As(err, &busError) && (busError.Name == "org.freedesktop.DBus.Error.ServiceUnknown" ||
 		busError.Name == "org.freedesktop.DBus.Error.NameHasNoOwner" ||
@@ -56,7 +56,7 @@ func platformRefusal(err error) answer {
 	case errors.As(err, &busError) && busError.Name == "org.freedesktop.DBus.Error.AccessDenied":
 		return answer{Error: "denied"}
 	}
-	return answer{Error: "unavailable", Detail: "the Secret Service failed"}
+	return answer{Error: "failed", Detail: "the Secret Service failed"}
 }
 
 // collectionExists reports whether the Secret Service has a default collection.

@@ -21,5 +21,5 @@ func platformRefusal(err error) answer {
 	case strings.Contains(text, "stub received bad data"):
 		return answer{Error: "too-big"}
 	}
-	return answer{Error: "unavailable", Detail: "the keychain failed"}
+	return answer{Error: "failed", Detail: "the system refused the call"}
 }

@@ -10,10 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
+
+	"keytender/internal/pattern"
 )
 
 // UnusableError says that Claude Code's entry stands where we cannot work on it, and
@@ -29,7 +30,7 @@ const (
 
 // plainAccount is what the client accepts as an account name; any other becomes
 // fallbackAccount.
-var plainAccount = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+var plainAccount = pattern.New(`^[a-zA-Z0-9._-]+$`)
 
 const fallbackAccount = "claude-code-user"
 
@@ -78,7 +79,7 @@ func (env environment) keychainAccount(username string) string {
 	if account == "" {
 		account = username
 	}
-	if !plainAccount.MatchString(account) {
+	if !plainAccount().MatchString(account) {
 		return fallbackAccount
 	}
 	return account

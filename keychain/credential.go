@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"slices"
 	"time"
 
+	"keytender/internal/pattern"
 	"keytender/internal/secret"
 )
 
@@ -20,11 +20,11 @@ const MaxRecord = 2500
 
 // accountName is what may name an account; the dots of a record's second part
 // (see RecordName) cannot occur in it.
-var accountName = regexp.MustCompile(`^[A-Za-z0-9_-]([A-Za-z0-9_-]|\.[A-Za-z0-9_-]){0,62}$`)
+var accountName = pattern.New(`^[A-Za-z0-9_-]([A-Za-z0-9_-]|\.[A-Za-z0-9_-]){0,62}$`)
 
 // CheckAccountName returns an error that says what a name may be made of.
 func CheckAccountName(name string) error {
-	if !accountName.MatchString(name) || name[0] == '-' {
+	if !accountName().MatchString(name) || name[0] == '-' {
 		return errors.New("an account name is made of letters, digits, '_', '-' and single dots, at most 63 of them, and begins with a letter or digit")
 	}
 	return nil

@@ -30,6 +30,7 @@ type Config struct {
 	LogLevel     string
 	Mirror       bool
 	TokenForm    bool // token calls as forms instead of JSON
+	CopyToken    bool // the menu may put the token on the clipboard
 
 	ClientID       string
 	AuthURL        string
@@ -101,6 +102,7 @@ var settings = []setting{
 	{"KEYTENDER_REFRESH_SKEW", []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS"}, "60s", duration(func(c *Config) *time.Duration { return &c.RefreshSkew }, 0, time.Hour)},
 	{"KEYTENDER_LOG", nil, "info", oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
 	{"KEYTENDER_MIRROR", nil, "true", boolean(func(c *Config) *bool { return &c.Mirror })},
+	{"KEYTENDER_COPY_TOKEN", nil, "false", boolean(func(c *Config) *bool { return &c.CopyToken })},
 	{"KEYTENDER_TOKEN_ENCODING", nil, "json", takeEncoding},
 	{"KEYTENDER_REFRESH_WITH", nil, "direct", oneOf(func(c *Config) *string { return &c.RefreshWith }, "direct", "claude")},
 	{"ANTHROPIC_CLIENT_ID", nil, "9d1c250a-e61b-44d9-88ed-5944d1962f5e", takeClientID},

@@ -1,0 +1,191 @@
+package keychain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/internal/secret"
+	"keytender/internal/testbus"
+)
+
+func osKeychain() *OSKeychain { return &OSKeychain{Service: "keytender-test"} }
+
+func TestKeychainRoundTrip(t *testing.T) {
+	address := testbus.Start(t)
+	testbus.Keyring(t, address)
+	k := osKeychain()
+	if k.Kind() != "keychain" {
+		t.Error(k.Kind())
+	}
+	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("nothing there: %v", err)
+	}
+	if err := k.Delete(t.Context(), "default"); err != nil {
+		t.Fatalf("deleting nothing: %v", err)
+	}
+	for name, text := range map[string]string{
+		"default": `{"type":"oauth","access":"sk-ant-oat01-FAKE"}`, "work": "ä\n\"quoted\" \\ and 'single'", "big..part": strings.Repeat("x", MaxRecord),
+	} {
+		for _, text := range []string{"x", text} { // written, and overwritten
+			if err := k.Save(t.Context(), name, secret.New(text)); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			got, err := k.Load(t.Context(), name)
+			if err != nil || got.Reveal() != text {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	if err := k.Delete(t.Context(), "work"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Load(t.Context(), "work"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after deleting: %v", err)
+	}
+	if _, err := k.Load(t.Context(), "default"); err != nil {
+		t.Errorf("deleting one took another: %v", err)
+	}
+}
+
+// What each state of a desktop means. Only a keychain that is certainly not there is
+// unavailable: then, and only then, a first sign-in may use the file.
+func TestSecretServiceFaults(t *testing.T) {
+	address := testbus.Start(t)
+	record := secret.New(`{"FAKE":2}`)
+	k := osKeychain()
+	k.Limit = time.Second
+	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a bus without a Secret Service: %v", err)
+	}
+	on := func(method string, step testbus.Step) func(string) testbus.Step {
+		return func(called string) testbus.Step {
+			if called != method {
+				return testbus.Step{}
+			}
+			return step
+		}
+	}
+	for _, c := range []struct {
+		name       string
+		behave     func(*testbus.Service)
+		load, save error // nil: it succeeds
+	}{
+		{"well-behaved", func(*testbus.Service) {}, nil, nil},
+		{"locked, and nobody to ask", func(s *testbus.Service) { s.Lock(true) }, ErrLocked, ErrLocked},
+		{"no keyring yet", func(s *testbus.Service) { s.Lock(true); s.Remove() }, ErrUnavailable, ErrUnavailable},
+		{"the person dismisses the unlocking", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Dismiss: true})) }, ErrLocked, ErrLocked},
+		{"the person dismisses the saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Dismiss: true})) }, nil, ErrDenied},
+		{"nobody answers the dialog", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Ask: true})) }, ErrTimedOut, ErrTimedOut},
+		{"it hangs at the first call", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Hang: true})) }, ErrTimedOut, ErrTimedOut},
+		{"it hangs at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Hang: true})) }, nil, ErrTimedOut},
+		{"it hangs at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Hang: true})) }, ErrTimedOut, ErrTimedOut},
+		{"it is slow", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Delay: 300 * time.Millisecond})) }, nil, nil},
+		{"it says locked", func(s *testbus.Service) {
+			s.Behave(on("GetSecret", testbus.Step{Err: "org.freedesktop.Secret.Error.IsLocked"}))
+		}, ErrLocked, ErrLocked},
+		{"it refuses", func(s *testbus.Service) {
+			s.Behave(on("CreateItem", testbus.Step{Err: "org.freedesktop.DBus.Error.AccessDenied"}))
+		}, nil, ErrDenied},
+		{"it fails", func(s *testbus.Service) {
+			s.Behave(on("SearchItems", testbus.Step{Err: "org.freedesktop.DBus.Error.Failed"}))
+		}, errFailed, errFailed},
+		{"it dies at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Die: true})) }, errFailed, ErrUnavailable},
+		{"it dies at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Die: true})) }, nil, errFailed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := testbus.Serve(t, address)
+			s.Put("default", "FAKE-old")
+			c.behave(s)
+			got, err := k.Load(t.Context(), "default")
+			if !errors.Is(err, c.load) || (c.load == nil) != (err == nil) {
+				t.Errorf("load: %v, want %v", err, c.load)
+			}
+			if err == nil && got.Reveal() != "FAKE-old" {
+				t.Error("load: another record")
+			}
+			start := time.Now()
+			err = k.Save(t.Context(), "default", record)
+			if !errors.Is(err, c.save) || (c.save == nil) != (err == nil) {
+				t.Errorf("save: %v, want %v", err, c.save)
+			}
+			if took := time.Since(start); took > 4*time.Second {
+				t.Errorf("a call with a limit of 1 s took %v", took)
+			}
+			if text, _ := s.Record("default"); err == nil && text != record.Reveal() {
+				t.Error("save: nil, and the record is not there")
+			}
+		})
+	}
+}
+
+func TestNoBus(t *testing.T) {
+	k := osKeychain()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(t.TempDir(), "none"))
+	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("an address that nobody serves: %v", err)
+	}
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("no address: %v", err)
+	}
+}
+
+// A save that waits for a dialog ends with its limit although its parent is dead: it
+// must not come true after a newer one.
+func TestOrphanEndsByItself(t *testing.T) {
+	address := testbus.Start(t)
+	s := testbus.Serve(t, address)
+	asked := make(chan struct{}, 1)
+	s.Behave(func(method string) testbus.Step {
+		if method == "CreateItem" {
+			asked <- struct{}{}
+		}
+		return testbus.Step{Hang: method == "CreateItem"}
+	})
+	program, err := thisProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(request{Op: "save", Service: "keytender-test", Name: "default", Record: "FAKE", Limit: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, childArgument)
+	cmd.Stdin = strings.NewReader(string(text))
+	cmd.Env = append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS="+address)
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	err = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitTimedOut || time.Since(start) > 5*time.Second {
+		t.Errorf("it ended with %d after %v (%v)", code, time.Since(start), err)
+	}
+}
+
+// A parent that dies before it said what to do leaves a child that does nothing.
+func TestOrphanWithoutARequest(t *testing.T) {
+	program, err := thisProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", `{"op":"save","service":"keytender-te`} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		cmd := exec.CommandContext(ctx, program, childArgument)
+		cmd.Stdin = strings.NewReader(text)
+		out, err := cmd.Output()
+		cancel()
+		if cmd.ProcessState.ExitCode() != 2 || len(out) != 0 {
+			t.Errorf("%q: %v, %q", text, err, out)
+		}
+	}
+}

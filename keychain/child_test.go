@@ -1,0 +1,180 @@
+package keychain
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zalando/go-keyring"
+
+	"keytender/internal/secret"
+)
+
+// exitError is what a program that ended with code leaves behind.
+func exitError(t *testing.T, code string) error {
+	t.Helper()
+	err := exec.Command("sh", "-c", "exit "+code).Run()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	return err
+}
+
+func TestRefusal(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs sh")
+	}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{keyring.ErrNotFound, "not-found"},
+		{keyring.ErrSetDataTooBig, "too-big"},
+		{exitError(t, "44"), "not-found"},
+		{exitError(t, "36"), "locked"},
+		{exitError(t, "51"), "denied"},
+		{exitError(t, "128"), "denied"},
+		{exitError(t, "37"), "unavailable"},
+		{exitError(t, "45"), "failed"},
+		{exitError(t, "1"), "failed"},
+		{errors.New("anything else"), "failed"},
+	} {
+		if got := refusal(c.err); got.Error != c.want {
+			t.Errorf("%v: %+v, want %s", c.err, got, c.want)
+		}
+	}
+}
+
+func TestReadAnswer(t *testing.T) {
+	for text, want := range map[string]error{
+		`{"record":"FAKE"}`:                 nil,
+		`{}`:                                nil,
+		`{"error":"not-found"}`:             ErrNotFound,
+		`{"error":"locked","detail":"why"}`: ErrLocked,
+		`{"error":"denied"}`:                ErrDenied,
+		`{"error":"unavailable","detail":"no bus"}`:       ErrUnavailable,
+		`{"error":"too-big"}`:                             ErrTooBig,
+		`{"error":"failed"}`:                              errFailed,
+		`{"error":"of a version to come","detail":"why"}`: errFailed,
+		``: errFailed, `x`: errFailed, `[]`: errFailed, `{"record":"FAKE"`: errFailed,
+	} {
+		a, err := readAnswer([]byte(text))
+		if !errors.Is(err, want) || (want == nil) != (err == nil) {
+			t.Errorf("%s: %v, want %v", text, err, want)
+		}
+		if err != nil && a != (answer{}) {
+			t.Errorf("%s: an answer with an error: %+v", text, a)
+		}
+		if errors.Is(err, ErrUnavailable) && want != ErrUnavailable {
+			t.Errorf("%s: a failure counts as a keychain that is not there", text)
+		}
+	}
+}
+
+// program is a keychain whose child is a shell script.
+func program(t *testing.T, script string) *OSKeychain {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("needs sh")
+	}
+	path := filepath.Join(t.TempDir(), "child")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return &OSKeychain{Service: "keytender-test", program: path}
+}
+
+func TestChildTrouble(t *testing.T) {
+	record := secret.New(`{"FAKE":1}`)
+	for _, c := range []struct {
+		name, script string
+		want         error
+	}{
+		{"it ends early", "exit 1", errFailed},
+		{"it dies", "kill -9 $$", errFailed},
+		{"it says nothing", "cat >/dev/null", errFailed},
+		{"it says nonsense", "cat >/dev/null; echo nonsense", errFailed},
+		{"it reads nothing and answers", `echo '{"error":"locked"}'`, ErrLocked},
+		{"it came to its own limit", "exit 3", ErrTimedOut},
+		{"it hangs", "exec sleep 60", ErrTimedOut},
+		{"it hangs and holds the pipe", "sleep 60", ErrTimedOut},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := program(t, c.script)
+			k.Limit = 300 * time.Millisecond
+			start := time.Now()
+			if err := k.Save(t.Context(), "default", record); !errors.Is(err, c.want) {
+				t.Errorf("save: %v, want %v", err, c.want)
+			} else if strings.Contains(err.Error(), "FAKE") {
+				t.Errorf("the error shows the record: %v", err)
+			}
+			if _, err := k.Load(t.Context(), "default"); !errors.Is(err, c.want) {
+				t.Errorf("load: %v, want %v", err, c.want)
+			}
+			if err := k.Delete(t.Context(), "default"); !errors.Is(err, c.want) {
+				t.Errorf("delete: %v, want %v", err, c.want)
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("three calls with a limit of 0.3 s took %v", took)
+			}
+		})
+	}
+	k := &OSKeychain{Service: "keytender-test", program: filepath.Join(t.TempDir(), "none")}
+	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, errFailed) || errors.Is(err, ErrUnavailable) {
+		t.Errorf("no program: %v", err)
+	}
+}
+
+func TestChildCancelled(t *testing.T) {
+	k := program(t, "exec sleep 60")
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := k.Load(ctx, "default"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := k.Load(ctx, "default"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before it began: %v", err)
+	}
+	late, cancelLate := context.WithTimeout(t.Context(), -time.Second)
+	defer cancelLate()
+	if _, err := k.Load(late, "default"); !errors.Is(err, ErrTimedOut) {
+		t.Errorf("too late before it began: %v", err)
+	}
+}
+
+// The child sees neither our environment nor the record in its arguments.
+func TestChildEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	k := program(t, `env >"`+dir+`/env"; printf '%s\n' "$@" >"`+dir+`/args"; cat >"`+dir+`/in"; echo '{}'`)
+	t.Setenv("ANTHROPIC_API_KEY", "sk-ant-api03-FAKE")
+	t.Setenv("LD_PRELOAD", "")
+	if err := k.Save(t.Context(), "default", secret.New("FAKE-record")); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"env": false, "args": false, "in": true} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(data), "FAKE"); got != want {
+			t.Errorf("%s holds a secret: %v", name, got)
+		}
+	}
+}
+
+func TestTooBigForTheKeychain(t *testing.T) {
+	k := program(t, `cat >/dev/null; echo '{}'`)
+	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", MaxRecord+1))); !errors.Is(err, ErrTooBig) {
+		t.Errorf("%v", err)
+	}
+	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", MaxRecord))); err != nil {
+		t.Errorf("%v", err)
+	}
+}
