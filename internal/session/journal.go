@@ -50,19 +50,48 @@ type journal struct {
 
 const maxFingerprints = 64
 
+// know makes the token the chain's newest.
 func (c *chain) know(refresh secret.String) {
 	fingerprint := refresh.Fingerprint()
-	if fingerprint == "" || slices.Contains(c.Known, fingerprint) {
+	if fingerprint == "" {
 		return
 	}
-	c.Known = append(c.Known, fingerprint)
+	others := slices.DeleteFunc(slices.Clone(c.Known), func(known string) bool { return known == fingerprint })
+	c.Known = append(others, fingerprint)
 	if len(c.Known) > maxFingerprints {
 		c.Known = c.Known[len(c.Known)-maxFingerprints:]
 	}
 }
 
-func (c *chain) knows(refresh secret.String) bool {
-	return !refresh.IsZero() && slices.Contains(c.Known, refresh.Fingerprint())
+func (c *chain) knows(refresh secret.String) bool { return c.place(refresh) >= 0 }
+
+// place is the token's place in the chain, the later the newer, or -1.
+func (c *chain) place(refresh secret.String) int {
+	if refresh.IsZero() {
+		return -1
+	}
+	return slices.Index(c.Known, refresh.Fingerprint())
+}
+
+// left reports whether the chain has left the token behind: it was certainly spent.
+// A store that was put back to an older state holds such a one.
+func (c *chain) left(refresh secret.String) bool {
+	place := c.place(refresh)
+	return place >= 0 && place < len(c.Known)-1
+}
+
+// kept reports whether the current pair is the answer to the send that the intent
+// speaks of, kept by a process that ended before it could say so.
+func (c *chain) kept(current secret.String) bool { return c.Intent != nil && !c.knows(current) }
+
+// forgetSend takes back the last send: it certainly spent nothing.
+func (c *chain) forgetSend() {
+	if c.Intent == nil {
+		return
+	}
+	if c.Intent.Sends--; c.Intent.Sends <= 0 {
+		c.Intent = nil
+	}
 }
 
 func (c *chain) bury(refresh secret.String) {

@@ -6,14 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
 
-// entryWait bounds the wait for Claude Code's locks.
-const entryWait = 20 * time.Second
+// entryWait bounds the wait for Claude Code's locks. Tests shorten it.
+var entryWait = 20 * time.Second
 
 // readEntry reads Claude Code's entry.
 func (e *Engine) readEntry(ctx context.Context) (keychain.Entry, error) {
@@ -26,32 +27,44 @@ func (e *Engine) readEntry(ctx context.Context) (keychain.Entry, error) {
 }
 
 // lockEntry takes Claude Code's renewal locks when its entry may share our chain.
-// Without an installation of Claude Code there is nothing to lock.
-func (e *Engine) lockEntry(ctx context.Context, s settings, c *chain, current keychain.Credential) (release func(), err error) {
+// Without an installation of Claude Code there is nothing to lock, and the lock is nil.
+func (e *Engine) lockEntry(ctx context.Context, s settings, c *chain, current keychain.Credential, wait time.Duration) (*keychain.RenewalLock, error) {
 	if e.entryErr != nil || !e.entry.Installed() {
-		return func() {}, nil
+		return nil, nil
 	}
 	if !e.mirrors(s) {
 		entry, err := e.readEntry(ctx)
 		if err == nil && (entry.State != keychain.EntrySignedIn || e.relate(entry, current, c) == "other-login") {
-			return func() {}, nil
+			return nil, nil
 		}
 	}
-	l, err := e.entry.LockRenewal(ctx, entryWait)
+	l, err := e.entry.LockRenewal(ctx, wait)
 	if err != nil {
 		return nil, entryError(err)
 	}
-	return func() {
-		if err := l.Release(); err != nil {
-			e.log.Warn("a lock of Claude Code's could not be released", "reason", plain(err))
-		}
-	}, nil
+	return l, nil
+}
+
+func (e *Engine) unlockEntry(l *keychain.RenewalLock) {
+	if l == nil {
+		return
+	}
+	if err := l.Release(); err != nil {
+		e.log.Warn("a lock of Claude Code's could not be released", "reason", plain(err))
+	}
 }
 
 func entryError(err error) error {
+	unusable := &keychain.UnusableError{}
+	if errors.As(err, &unusable) {
+		return failed("claude-code-entry", "Claude Code's entry cannot be used: "+unusable.Reason, unusable.Hint, err)
+	}
 	if errors.Is(err, keychain.ErrBusy) {
-		return &Error{Code: "busy", Exit: ExitBusy, Message: err.Error(),
-			Hint: "wait until Claude Code is done and try again; nothing was changed", Err: err}
+		hint := "wait until Claude Code is done and try again; nothing was changed"
+		if busy := (&keychain.BusyError{}); errors.As(err, &busy) && busy.Hint != "" {
+			hint = busy.Hint
+		}
+		return &Error{Code: "busy", Exit: ExitBusy, Message: err.Error(), Hint: hint, Err: err}
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -75,22 +88,32 @@ func (e *Engine) relate(entry keychain.Entry, ours keychain.Credential, c *chain
 		return "signed-out"
 	}
 	theirs := entry.Login
+	place, ourPlace := c.place(theirs.Refresh), c.place(ours.Refresh)
 	switch {
 	case theirs.SamePair(ours):
 		return "in-step"
-	case c.knows(theirs.Refresh) && !theirs.Refresh.Equal(ours.Refresh):
-		return "older" // a pair that our chain has left behind
-	case !sameAccount(theirs.Account, ours.Account) && !theirs.Refresh.Equal(ours.Refresh):
+	case contradicts(theirs.Account, ours.Account):
 		return "other-login"
-	case theirs.AccessEnds.After(ours.AccessEnds):
+	case theirs.Refresh.Equal(ours.Refresh) && !ours.Refresh.IsZero():
+	case place >= 0 && ourPlace > place, place >= 0 && ourPlace < 0:
+		return "older" // a pair that our chain has left behind
+	case place >= 0:
+		return "newer" // and our store was put back to an older state
+	case !sameAccount(theirs.Account, ours.Account):
+		return "other-login"
+	}
+	if theirs.AccessEnds.After(ours.AccessEnds) {
 		return "newer"
 	}
 	return "older"
 }
 
-// sameAccount is true only where ids say so.
+// sameAccount is true only where ids say so, or e-mails where the ids are not known.
 func sameAccount(a, b keychain.Account) bool {
-	if a.ID == "" || b.ID == "" || a.ID != b.ID {
+	if a.ID == "" || b.ID == "" {
+		return a.Email != "" && strings.EqualFold(a.Email, b.Email)
+	}
+	if a.ID != b.ID {
 		return false
 	}
 	return a.OrganizationID == "" || b.OrganizationID == "" || a.OrganizationID == b.OrganizationID
@@ -102,9 +125,14 @@ func (e *Engine) newerIn(entry keychain.Entry, ours keychain.Credential, c *chai
 	if e.relate(entry, ours, c) != "newer" || c.dead(entry.Login.Refresh) {
 		return keychain.Credential{}, false
 	}
+	return e.carryOver(entry, ours), true
+}
+
+// carryOver is our record with the pair that the entry holds.
+func (e *Engine) carryOver(entry keychain.Entry, ours keychain.Credential) keychain.Credential {
 	newer := ours
 	newer.Access, newer.Refresh = entry.Login.Access, entry.Login.Refresh
-	newer.AccessEnds, newer.Lifetime, newer.Issued = entry.Login.AccessEnds, 0, e.wall()
+	newer.AccessEnds, newer.Lifetime, newer.Issued = entry.Login.AccessEnds, 0, e.issuedAfter(ours)
 	if newer.Refresh.IsZero() {
 		newer.Refresh = ours.Refresh
 	}
@@ -114,21 +142,23 @@ func (e *Engine) newerIn(entry keychain.Entry, ours keychain.Credential, c *chai
 	if !entry.Login.LoginEnds.IsZero() {
 		newer.LoginEnds, newer.LoginEndsEstimated = entry.Login.LoginEnds, false
 	}
-	return newer, true
+	return newer
 }
 
 // mirrorRenewed carries a renewed pair into Claude Code's entry by compare-and-swap:
-// only where the entry still holds a pair of our chain. It never writes into an
-// entry that Claude Code blanked, logged out of, or signed in to anew. The caller
-// holds the locks. A failure is told by status, which finds the entry older.
+// only where the entry still holds a pair of our chain. With the mirror switched off
+// it must be the one that was just spent: left there it would log Claude Code out. It
+// never writes into an entry that Claude Code blanked, logged out of, or signed in to
+// anew. The caller holds the locks. A failure is told by status, which finds the
+// entry older, and mended by catchUp.
 func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewed keychain.Credential) {
-	if e.entryErr != nil || !e.mirrors(s) || !e.entry.Installed() {
+	if e.entryErr != nil || !e.entry.Installed() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, entryWait)
 	defer cancel()
 	_, err := e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
-		if now.State != keychain.EntrySignedIn || !c.knows(now.Login.Refresh) {
+		if !e.behind(now, s, c, renewed) {
 			return keychain.Change{}, nil
 		}
 		return keychain.Change{SignIn: &renewed}, nil
@@ -136,6 +166,13 @@ func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewe
 	if err != nil {
 		e.log.Warn("Claude Code's entry was not renewed", "reason", err.Error())
 	}
+}
+
+// behind reports whether the entry holds a pair of our chain that ours has replaced.
+func (e *Engine) behind(entry keychain.Entry, s settings, c *chain, ours keychain.Credential) bool {
+	place := c.place(entry.Login.Refresh)
+	return entry.State == keychain.EntrySignedIn && place >= 0 && !entry.Login.SamePair(ours) &&
+		!contradicts(entry.Login.Account, ours.Account) && (e.mirrors(s) || place >= c.place(ours.Refresh)-1)
 }
 
 // displaced is what a mirror put aside: the state of the entry before, and the login
@@ -204,7 +241,7 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 	if newer, ok := e.newerIn(seen, current, chain); ok && !fresh {
 		return "already in step: the newer tokens that Claude Code got were taken over (" + e.entry.Place() + ")", e.adopt(ctx, s, account, &j, newer)
 	}
-	aside := seen.State != keychain.EntrySignedIn || !chain.knows(seen.Login.Refresh)
+	aside := seen.State != keychain.EntrySignedIn || relation == "other-login" || !chain.knows(seen.Login.Refresh)
 	if aside {
 		// Before the write lock, which is held for milliseconds only.
 		if err := e.setAside(ctx, s, seen, relation); err != nil {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"net/http"
 
 	"keytender/internal/oauth"
 )
@@ -15,8 +16,12 @@ func (e *Engine) Probe(ctx context.Context) (sentence string, ok bool, err error
 		return "", false, err
 	}
 	result, err := e.client.Probe(ctx, token)
-	if err == nil && result.Outcome == oauth.ProbeUnauthorized {
+	// A 403 that names Claude Code is about the use, and no other token would help.
+	if err == nil && (result.Outcome == oauth.ProbeUnauthorized || result.Status == http.StatusForbidden && !result.ClaudeCodeOnly) {
 		if _, err := e.Renew(ctx, true); err != nil {
+			if result.Outcome == oauth.ProbeRestricted {
+				err = nil // the first answer explains itself
+			}
 			return result.Sentence, false, err
 		}
 		if token, err = e.Token(ctx, 0); err != nil {

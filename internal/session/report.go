@@ -20,6 +20,7 @@ func (e *Engine) Status(ctx context.Context) Status {
 	st := Status{SchemaVersion: 1, State: SignedOut, Scopes: []string{}, MissingScopes: []string{}, Accounts: []string{}}
 	st.ClaudeCode = EntryStatus{State: "off", OverriddenBy: []string{}}
 	st.Tray.Running = e.trayRuns()
+	st.Exports, _ = e.exports() // a damaged list is doctor's business
 	s, err := e.settings()
 	if err != nil {
 		st.Stores = []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}

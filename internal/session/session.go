@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -64,6 +65,8 @@ type Engine struct {
 	file     *keychain.FileStore
 	log      *slog.Logger
 	now      func() time.Time
+	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
+	beforeUsage func()
 	// crash is called with the name of each step of a renewal; tests end the process
 	// in it.
 	crash func(step string)
@@ -118,7 +121,7 @@ type patientKey struct{}
 // Patient gives the keychain calls below ctx the time that a person needs to type a
 // password.
 func Patient(ctx context.Context) context.Context {
-	return context.WithValue(ctx, patientKey{}, true)
+	return context.WithValue(keychain.Interactive(ctx), patientKey{}, true)
 }
 
 // NoticeTightened calls tell once when our own file's loose rights were taken away.
@@ -138,6 +141,12 @@ const lockWait = 45 * time.Second
 // lock takes the installation's lock. Whoever writes a record, the journal or the
 // settings holds it.
 func (e *Engine) lock(ctx context.Context, wait time.Duration) (release func(), err error) {
+	return e.lockUnless(ctx, wait, func() bool { return false })
+}
+
+// lockUnless waits for the lock, or until done, in which case release is nil. A crowd
+// that waits for one renewal then goes home with it instead of queueing for the lock.
+func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func() bool) (release func(), err error) {
 	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
 		return nil, e.storageTrouble("the state folder cannot be made", err)
 	}
@@ -145,18 +154,27 @@ func (e *Engine) lock(ctx context.Context, wait time.Duration) (release func(), 
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	ok, err := l.TryLockContext(ctx, 20*time.Millisecond)
-	switch {
-	case ok:
-		return func() { _ = l.Unlock() }, nil
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, &Error{Code: "busy", Exit: ExitBusy, Message: "another keytender is at work and holds the lock " + path,
-			Hint: "try again in a minute; nothing was changed", Err: keychain.ErrBusy}
-	case errors.Is(err, context.Canceled):
-		return nil, err
+	for pause := 10 * time.Millisecond; ; pause = min(pause*3/2, maxLockPause) {
+		switch ok, err := l.TryLock(); {
+		case err != nil:
+			return nil, e.storageTrouble("the lock "+path+" cannot be taken", err)
+		case ok:
+			return func() { _ = l.Unlock() }, nil
+		}
+		if err := sleep(ctx, pause/2+rand.N(pause)); errors.Is(err, context.DeadlineExceeded) {
+			return nil, &Error{Code: "busy", Exit: ExitBusy, Message: "another keytender is at work and holds the lock " + path,
+				Hint: "try again in a minute; nothing was changed", Err: keychain.ErrBusy}
+		} else if err != nil {
+			return nil, err
+		}
+		if done() {
+			return nil, nil
+		}
 	}
-	return nil, e.storageTrouble("the lock "+path+" cannot be taken", err)
 }
+
+// maxLockPause keeps a thousand that wait from keeping the one that works from it.
+const maxLockPause = 200 * time.Millisecond
 
 func (e *Engine) storageTrouble(what string, err error) *Error {
 	return &Error{Code: "storage", Exit: ExitTryLater, Message: what + ": " + plain(err),

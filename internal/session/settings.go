@@ -21,6 +21,8 @@ type settings struct {
 	Mirror *bool `json:"mirror,omitempty"`
 	// TermsShown: the notice about Anthropic's terms was shown once.
 	TermsShown bool `json:"termsShown,omitempty"`
+	// APIKeys are the accounts that an API key is kept for.
+	APIKeys []string `json:"apiKeys,omitempty"`
 	// Displaced: a login that a mirror displaced is kept in the store.
 	Displaced bool `json:"displaced,omitempty"`
 }

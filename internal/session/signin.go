@@ -159,6 +159,7 @@ func (e *Engine) awaitAnswer(ctx context.Context, o SignInOptions, attempt *oaut
 		go func() { opened <- o.Open(ctx, attempt.URL(loopback)) }()
 	}
 	deadline, _ := ctx.Deadline()
+	paste := pasting{attempt: attempt, loopback: loopback, deadline: deadline}
 	tell(Event{Kind: EventWaiting, Left: time.Until(deadline)})
 	for {
 		select {
@@ -178,17 +179,23 @@ func (e *Engine) awaitAnswer(ctx context.Context, o SignInOptions, attempt *oaut
 		case line, open := <-lines:
 			if !open {
 				lines = nil // the end of stdin does not end the sign-in
+				if paste.ready() != nil {
+					return answered{Pasted: paste.bare, pasted: true}, nil
+				}
 				continue
 			}
 			if strings.TrimSpace(line) == "" {
 				continue
 			}
-			pasted, err := attempt.ParsePaste(line, loopback)
+			pasted, done, err := paste.take(line)
 			if err != nil {
 				tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
-				continue
 			}
-			return answered{Pasted: pasted, pasted: true}, redirectError(pasted)
+			if done {
+				return answered{Pasted: pasted, pasted: true}, redirectError(pasted)
+			}
+		case <-paste.ready():
+			return answered{Pasted: paste.bare, pasted: true}, nil
 		}
 	}
 }
@@ -364,7 +371,8 @@ func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credenti
 	}
 	e.dropSpilled(account)
 	if err := e.changeSettings(func(s *settings) {
-		s.Store, s.Active, s.TermsShown = chosen, account, true
+		s.Store, s.Active = chosen, account
+		s.TermsShown = s.TermsShown || c.Method == "browser" || c.Method == "paste"
 		s.add(account)
 	}); err != nil {
 		return "", err
@@ -414,6 +422,9 @@ func (e *Engine) saveChoosing(ctx context.Context, s settings, account string, c
 func (e *Engine) moveRecords(ctx context.Context, s settings, want, signingIn string) error {
 	from, to := e.store(s), e.store(settings{Store: want})
 	names := []string{displacedRecord}
+	for _, name := range s.APIKeys {
+		names = append(names, keychain.RecordName(name, apiKeyPart))
+	}
 	for _, name := range s.Accounts {
 		if name != signingIn {
 			names = append(names, name)

@@ -12,20 +12,27 @@ import (
 	"keytender/keychain"
 )
 
-const (
+// fallbackLogin is how long a login lives when the server does not say.
+const fallbackLogin = 30 * 24 * time.Hour
+
+// Tests shorten these.
+var (
 	// callLimit is the time that one token call may take in all.
 	callLimit = 30 * time.Second
 	// resendAfter is the pause before a refresh token whose answer never came is
 	// sent once more.
 	resendAfter = 5 * time.Second
-	// fallbackLogin is how long a login lives when the server does not say.
-	fallbackLogin = 30 * 24 * time.Hour
 )
+
+// movedError says that a newer pair turned up and was taken over.
+type movedError struct{ to keychain.Credential }
+
+func (e *movedError) Error() string { return "the login was renewed by another program meanwhile" }
 
 // spend sends the refresh token. The caller holds our lock and Claude Code's and
 // has read every store again. From the send on nothing cancels it: what the server
 // answers is stored.
-func (e *Engine) spend(ctx context.Context, s settings, account string, j journal, current keychain.Credential) (keychain.Credential, error) {
+func (e *Engine) spend(ctx context.Context, s settings, account string, j journal, current keychain.Credential, l *keychain.RenewalLock) (keychain.Credential, error) {
 	chain := j.chainOf(account)
 	if err := e.maySend(chain, current); err != nil {
 		return current, err
@@ -34,40 +41,48 @@ func (e *Engine) spend(ctx context.Context, s settings, account string, j journa
 	if err != nil {
 		return current, err
 	}
-	grant, callErr := e.send(ctx, account, &j, current)
+	e.crash("prepared")
+	grant, callErr := e.send(ctx, s, account, &j, current, l)
 	chain = j.chainOf(account)
 	if grant.Refresh.IsZero() && callErr != nil {
 		room.discard()
-		return current, e.refused(account, j, current, callErr)
+		return current, e.refused(ctx, s, account, j, current, callErr)
 	}
-
-	renewed := e.merge(current, grant, callErr)
+	// Whatever comes now is shorter than the death of a process.
 	e.crash("answered")
-	where, keepErr := room.keep(renewed)
+	renewed := e.merge(current, grant, callErr)
+	where, keepErr := room.keep(ctx, renewed)
 	e.crash("kept")
-	e.log.Info("renewed", "account", account, "kept", where)
 
 	chain.know(renewed.Refresh)
 	chain.Intent, chain.Failures, chain.Problem = nil, 0, nil
 	e.pace(chain, grant, callErr)
 	chain.Last = &ChainChange{At: e.wall(), What: "renewed", Who: "keytender"}
+	e.mirrorRenewed(context.WithoutCancel(ctx), s, chain, renewed)
+	e.crash("mirrored")
+	record := Record{Account: account, What: "renewed"}
+	switch {
+	case keepErr != nil:
+		record.Detail = "the tokens could not be stored"
+		chain.Problem = &Problem{Code: "storage", Message: "the renewed tokens could not be stored: " + plain(keepErr),
+			Hint: "look at free space and rights of " + e.config.Places.State + ", then sign in again with `keytender login`"}
+	case where == "spill":
+		record.Detail = "the store did not take the tokens; they wait in the spill file"
+	}
+	var result *Error
+	if callErr != nil {
+		result = later("the server's answer could not be used: "+callErr.Error(),
+			"try again later; the rotated token is kept and nothing is lost", callErr)
+		chain.Problem = &Problem{Code: result.Code, Message: result.Message, Hint: result.Hint}
+	}
 	if err := e.writeJournal(j); err != nil {
 		e.log.Error("the journal could not be written after a renewal", "reason", plain(err))
 	}
 	e.crash("noted")
-	e.mirrorRenewed(context.WithoutCancel(ctx), s, chain, renewed)
-	e.crash("mirrored")
-	detail := ""
-	if where == "spill" {
-		detail = "the store did not take the tokens; they wait in the spill file"
-	}
-	if keepErr != nil {
-		detail = "the tokens could not be stored"
-	}
-	e.remember(Record{Account: account, What: "renewed", Detail: detail})
-	if callErr != nil {
-		return renewed, later("the server's answer could not be used: "+callErr.Error(),
-			"try again later; the rotated token is kept and nothing is lost", callErr)
+	e.remember(record)
+	e.log.Info("renewed", "account", account, "kept", where)
+	if result != nil {
+		return renewed, result
 	}
 	return renewed, nil
 }
@@ -80,7 +95,12 @@ func (e *Engine) maySend(c *chain, current keychain.Credential) error {
 	case current.Refresh.IsZero():
 		return again("the login has ended and holds no refresh token", nil)
 	case c.dead(current.Refresh):
+		if c.Problem != nil && c.Problem.Code == "sign-in-again" {
+			return again(c.Problem.Message, nil)
+		}
 		return again("the login has ended: the server does not renew it any more", nil)
+	case c.left(current.Refresh):
+		return again("the stored login is an older one than the last renewal brought, and its refresh token is spent", nil)
 	}
 	until := c.blocked(e.wall())
 	if until.IsZero() {
@@ -99,7 +119,7 @@ func (e *Engine) maySend(c *chain, current keychain.Credential) error {
 
 // send makes the token call, and once more when its answer never came. The intent
 // is on the disk before the first byte leaves.
-func (e *Engine) send(ctx context.Context, account string, j *journal, current keychain.Credential) (oauth.Grant, error) {
+func (e *Engine) send(ctx context.Context, s settings, account string, j *journal, current keychain.Credential, l *keychain.RenewalLock) (oauth.Grant, error) {
 	chain := j.chainOf(account)
 	fingerprint := current.Refresh.Fingerprint()
 	if chain.Intent == nil || chain.Intent.Fingerprint != fingerprint {
@@ -108,15 +128,24 @@ func (e *Engine) send(ctx context.Context, account string, j *journal, current k
 	for {
 		if chain.Intent.Sends > 0 {
 			// An earlier send, maybe of a process that was killed, has no known outcome.
-			if pause := resendAfter - e.wall().Sub(chain.Intent.At); pause > 0 && pause <= resendAfter {
-				if err := sleep(ctx, pause); err != nil {
+			if pause := resendAfter - e.wall().Sub(chain.Intent.At); pause > 0 {
+				if err := sleep(ctx, min(pause, resendAfter)); err != nil {
 					return oauth.Grant{}, err
 				}
+			}
+			if newest, err := e.reread(ctx, s, account, j, current); err != nil {
+				return oauth.Grant{}, err
+			} else if !newest.Refresh.Equal(current.Refresh) {
+				return oauth.Grant{}, &movedError{newest}
 			}
 		}
 		if err := ctx.Err(); err != nil {
 			return oauth.Grant{}, err
 		}
+		if err := held(l); err != nil {
+			return oauth.Grant{}, err
+		}
+		chain.know(current.Refresh)
 		chain.Intent.At = e.wall()
 		chain.Intent.Sends++
 		if err := e.writeJournal(*j); err != nil {
@@ -132,6 +161,18 @@ func (e *Engine) send(ctx context.Context, account string, j *journal, current k
 		}
 		e.log.Warn("no answer to a renewal; it is sent once more", "account", account, "reason", err.Error())
 	}
+}
+
+// held fails when Claude Code's locks are not ours any more, say after a long sleep:
+// two holders would spend the same token.
+func held(l *keychain.RenewalLock) error {
+	if l == nil {
+		return nil
+	}
+	if err := l.Held(); err != nil {
+		return entryError(fmt.Errorf("%w: %w", keychain.ErrBusy, err))
+	}
+	return nil
 }
 
 // renewalScopes leaves out what only a sign-in may ask for; the server refuses it in
@@ -155,24 +196,35 @@ func sleep(ctx context.Context, d time.Duration) error {
 // login's own end is never moved by a renewal.
 func (e *Engine) merge(current keychain.Credential, grant oauth.Grant, callErr error) keychain.Credential {
 	renewed := current
-	renewed.Issued = e.wall()
+	renewed.Issued = e.issuedAfter(current)
 	if !grant.Refresh.IsZero() {
 		renewed.Refresh = grant.Refresh
 	}
 	if callErr != nil {
-		// The chain moved on, but no access token came: the old one counts as ended.
-		renewed.AccessEnds = e.wall().Add(-time.Second)
-		return renewed
+		return renewed // the chain moved on, but no access token came
 	}
 	renewed.Access = grant.Access
 	renewed.AccessEnds, renewed.Lifetime = e.wall().Add(grant.ExpiresIn), grant.ExpiresIn
 	if grant.Scopes != nil {
 		renewed.Scopes = grant.Scopes
 	}
+	if renewed.Account.ID == "" && grant.Account.AccountID != "" {
+		renewed.Account.ID, renewed.Account.OrganizationID = grant.Account.AccountID, grant.Account.OrganizationID
+	}
 	if renewed.LoginEnds.IsZero() && grant.LoginExpiresIn > 0 {
 		renewed.LoginEnds, renewed.LoginEndsEstimated = e.wall().Add(grant.LoginExpiresIn), false
 	}
 	return renewed
+}
+
+// issuedAfter dates the pair that follows another one: also when the clock was put
+// back it is the newer of the two. Records count in milliseconds.
+func (e *Engine) issuedAfter(former keychain.Credential) time.Time {
+	now := e.wall().Truncate(time.Millisecond)
+	if next := former.Issued.Add(time.Millisecond); now.Before(next) {
+		return next
+	}
+	return now
 }
 
 // pace keeps a server that gives odd answers from being asked without end.
@@ -196,19 +248,23 @@ func (e *Engine) pace(c *chain, grant oauth.Grant, callErr error) {
 
 // refused notes what a failed call means for the chain, and returns the error for
 // people.
-func (e *Engine) refused(account string, j journal, current keychain.Credential, callErr error) error {
-	if errors.Is(callErr, context.Canceled) || errors.Is(callErr, context.DeadlineExceeded) {
-		return callErr
-	}
+func (e *Engine) refused(ctx context.Context, s settings, account string, j journal, current keychain.Credential, callErr error) error {
 	answer := &oauth.Error{}
 	if !errors.As(callErr, &answer) {
-		return callErr // ours: the journal could not be written
+		return callErr // ours: cancelled, moved, or the journal could not be written
 	}
 	chain := j.chainOf(account)
 	now := e.wall()
 	resent := chain.Intent != nil && chain.Intent.Sends >= 2
-	if answer.Answered || !answer.Sent {
+	switch {
+	case answer.Kind == oauth.Spent:
 		chain.Intent = nil
+		chain.bury(current.Refresh)
+		if newest, err := e.reread(ctx, s, account, &j, current); err == nil && !newest.Refresh.Equal(current.Refresh) {
+			return &movedError{newest} // somebody who takes no locks was faster
+		}
+	case answer.Answered, !answer.Sent:
+		chain.forgetSend()
 	}
 	var result *Error
 	pause := time.Duration(0)
@@ -217,10 +273,10 @@ func (e *Engine) refused(account string, j journal, current keychain.Credential,
 		// The token never left: nothing to wait for but the network.
 		result = later("the token server cannot be reached: "+answer.Error(), "look at the network and try again; the login is as good as before", callErr)
 	case answer.Kind == oauth.Spent:
-		chain.bury(current.Refresh)
 		message := "the login has ended: the server does not renew it any more"
-		what, detail := "lost", "the server called the refresh token spent"
+		what, detail := "refused", "the server called the refresh token spent"
 		if resent {
+			what = "lost"
 			message = "the login is lost: an answer of the server never arrived, and the refresh token in it is gone"
 			detail = "an earlier answer was lost on the way, and the token was spent by it"
 		}

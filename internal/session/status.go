@@ -36,6 +36,8 @@ type Status struct {
 	LastChange *ChainChange `json:"lastChange"`
 	// Accounts lists the names of all accounts, the active one among them.
 	Accounts []string `json:"accounts"`
+	// Exports lists what was put into repositories, what ends first in front.
+	Exports []Export `json:"exports"`
 }
 
 // AccessClock is the access token's own end, hours away. It renews by itself and

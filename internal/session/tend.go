@@ -42,6 +42,7 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 
 // tendOnce renews if that is due, and returns when to look again.
 func (e *Engine) tendOnce(ctx context.Context) time.Duration {
+	ctx = oneWait(ctx)
 	s, err := e.settings()
 	if err != nil {
 		return look

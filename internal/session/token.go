@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"keytender/internal/secret"
@@ -14,15 +15,21 @@ import (
 // renewed first. When that fails and the stored token has not ended yet, it is
 // returned together with the error, which then is a warning.
 func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.String, error) {
+	ctx = oneWait(ctx)
 	s, err := e.settings()
 	if err != nil {
 		return secret.String{}, err
 	}
-	current, err := e.load(ctx, s, s.account(""))
+	account := s.account("")
+	current, err := e.load(ctx, s, account)
 	if err != nil {
 		return secret.String{}, storeError(e.store(s).Kind(), err)
 	}
-	if e.validFor(current, minValid) {
+	if e.validFor(current, minValid) && e.plausible(current) {
+		if j, err := e.journal(); err == nil && j.chainOf(account).kept(current.Refresh) {
+			// Nobody waits for this: whoever holds a lock now does it as well.
+			_ = e.catchUp(ctx, s, account, atOnce)
+		}
 		return current.Access, nil
 	}
 	renewed := current
@@ -57,7 +64,13 @@ func (e *Engine) enough(c keychain.Credential, d time.Duration) bool {
 	if c.Lifetime > 0 {
 		d = min(d, c.Lifetime/2)
 	}
-	return e.validFor(c, d)
+	return e.validFor(c, d) && e.plausible(c)
+}
+
+// plausible is false for a token with more life left than it was given: it was got
+// while the clock was ahead, and its stored end says nothing.
+func (e *Engine) plausible(c keychain.Credential) bool {
+	return c.Lifetime <= 0 || c.AccessEnds.Sub(e.wall()) <= c.Lifetime+5*time.Minute
 }
 
 // Renewal is what became of a call to Renew.
@@ -70,6 +83,7 @@ type Renewal struct {
 
 // Renew renews the active login when it is due, or now with force.
 func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
+	ctx = oneWait(ctx)
 	s, err := e.settings()
 	if err != nil {
 		return Renewal{}, err
@@ -115,9 +129,19 @@ func (e *Engine) meets(n need, c keychain.Credential) bool {
 // every store read again, by adopting what another program renewed or, last, by
 // spending the refresh token. With an error the credential is the newest at hand.
 func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error) {
-	release, err := e.lock(ctx, lockWait)
-	if err != nil {
+	var fresh keychain.Credential
+	release, err := e.lockUnless(ctx, lockWait, func() bool {
+		s, err := e.settings()
+		if err == nil {
+			fresh, err = e.load(ctx, s, s.account(""))
+		}
+		return err == nil && e.meets(n, fresh)
+	})
+	switch {
+	case err != nil:
 		return keychain.Credential{}, err
+	case release == nil:
+		return fresh, nil // whoever holds the lock has renewed
 	}
 	defer release()
 	e.crash("locked")
@@ -131,36 +155,76 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 	if err != nil {
 		return keychain.Credential{}, storeError(e.store(s).Kind(), err)
 	}
+	j, journalErr := e.journal()
+	if journalErr == nil && j.chainOf(account).kept(current.Refresh) {
+		e.finish(ctx, s, account, &j, current, entryWait)
+	}
 	if e.meets(n, current) {
 		return current, nil // whoever held the lock before us renewed
 	}
-	j, err := e.journal()
-	if err != nil {
-		return current, err
+	if journalErr != nil {
+		return current, journalErr
 	}
 	chain := j.chainOf(account)
 
-	unlock, err := e.lockEntry(ctx, s, chain, current)
+	if e.config.RefreshWith == "claude" {
+		return e.renewWithClaude(ctx, n, s, account, j, current)
+	}
+	l, err := e.lockEntry(ctx, s, chain, current, entryWait)
 	if err != nil {
 		return current, err
 	}
-	defer unlock()
+	defer e.unlockEntry(l)
 	e.crash("claude-code-locked")
 
-	entry, entryErr := e.readEntry(ctx)
-	if entryErr == nil {
-		if newer, ok := e.newerIn(entry, current, chain); ok {
-			if err := e.adopt(ctx, s, account, &j, newer); err != nil {
-				return current, err
-			}
-			if e.meets(n, newer) {
-				newer.Method = adopted
-				return newer, nil
-			}
-			current = newer
+	for range 3 {
+		if current, err = e.reread(ctx, s, account, &j, current); err != nil {
+			return current, err
+		}
+		if e.meets(n, current) {
+			taken := current
+			taken.Method = adopted
+			return taken, nil
+		}
+		renewed, err := e.spend(ctx, s, account, j, current, l)
+		moved := &movedError{}
+		if !errors.As(err, &moved) {
+			return renewed, err
+		}
+		current = moved.to
+	}
+	return current, later("another program renews the login again and again without asking for the lock", "close it and try again", nil)
+}
+
+// reread looks into Claude Code's entry, takes over a newer pair of our chain, and
+// returns the newest. The caller holds the locks, so that nobody else writes our store.
+func (e *Engine) reread(ctx context.Context, s settings, account string, j *journal, current keychain.Credential) (newest keychain.Credential, err error) {
+	chain := j.chainOf(account)
+	entry, err := e.readKnown(ctx, &current, chain)
+	if err != nil {
+		return current, hiding(err)
+	}
+	newer, ok := e.newerIn(entry, current, chain)
+	if !ok {
+		return current, nil
+	}
+	if err := e.adopt(ctx, s, account, j, newer); err != nil {
+		return current, err
+	}
+	return newer, nil
+}
+
+// hiding is an error where an entry that cannot be read now may hold a newer pair of
+// our chain: a keychain that is locked or does not answer. What is damaged or refused
+// hides nothing, since the client cannot use it either.
+func hiding(err error) error {
+	for _, passing := range []error{keychain.ErrLocked, keychain.ErrTimedOut, keychain.ErrUnavailable, keychain.ErrDenied} {
+		if errors.Is(err, passing) && !errors.Is(err, fs.ErrPermission) {
+			return later("Claude Code's entry cannot be read, and it may hold newer tokens: "+err.Error(),
+				"unlock the keychain and try again; nothing was sent", err)
 		}
 	}
-	return e.spend(ctx, s, account, j, current)
+	return nil
 }
 
 // adopt takes over a pair of our chain that another program got. The caller holds
@@ -199,13 +263,17 @@ func (e *Engine) Follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	entry, err := e.readEntry(ctx)
+	entry, err := e.readKnown(ctx, &current, j.chainOf(account))
 	if err != nil {
 		return nil // status says what is wrong with it
 	}
 	if _, ok := e.newerIn(entry, current, j.chainOf(account)); !ok {
+		if c := j.chainOf(account); c.kept(current.Refresh) || e.behind(entry, s, c, current) {
+			return e.catchUp(ctx, s, account, entryWait)
+		}
 		return nil
 	}
+	ours := current.Account
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
 		return err
@@ -218,8 +286,63 @@ func (e *Engine) Follow(ctx context.Context) error {
 	if j, err = e.journal(); err != nil {
 		return err
 	}
+	current.Account = ours // what the profile told
 	if newer, ok := e.newerIn(entry, current, j.chainOf(account)); ok {
 		return e.adopt(ctx, s, account, &j, newer)
 	}
 	return nil
+}
+
+// atOnce is a wait that is none: one look whether the lock is free.
+const atOnce = time.Millisecond
+
+// catchUp finishes a renewal that was left half done: by a process that was killed, or
+// because the entry could not be written. Until then Claude Code would spend its pair's
+// refresh token a second time, which ends the login for both.
+func (e *Engine) catchUp(ctx context.Context, s settings, account string, wait time.Duration) error {
+	release, err := e.lock(ctx, wait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	e.settle(ctx, s, account)
+	current, err := e.load(ctx, s, account)
+	if err != nil {
+		return storeError(e.store(s).Kind(), err)
+	}
+	j, err := e.journal()
+	if err != nil {
+		return err
+	}
+	e.finish(ctx, s, account, &j, current, wait)
+	return nil
+}
+
+// finish does what there was still to do after a pair had been kept. The caller holds
+// our lock. What cannot be done now is done the next time.
+func (e *Engine) finish(ctx context.Context, s settings, account string, j *journal, current keychain.Credential, wait time.Duration) {
+	chain := j.chainOf(account)
+	kept := chain.kept(current.Refresh)
+	if kept {
+		chain.know(current.Refresh)
+		chain.Intent, chain.Failures, chain.Problem = nil, 0, nil
+		chain.Last = &ChainChange{At: e.wall(), What: "renewed", Who: "keytender"}
+	}
+	if entry, err := e.readEntry(ctx); err == nil && e.behind(entry, s, chain, current) {
+		l, err := e.lockEntry(ctx, s, chain, current, wait)
+		if err != nil {
+			e.log.Warn("Claude Code's entry was not renewed", "reason", plain(err))
+			return
+		}
+		defer e.unlockEntry(l)
+		e.mirrorRenewed(ctx, s, chain, current)
+	}
+	if !kept {
+		return
+	}
+	if err := e.writeJournal(*j); err != nil {
+		e.log.Warn("the journal could not be written", "reason", plain(err))
+		return
+	}
+	e.remember(Record{Account: account, What: "renewed", Detail: "by a process that ended before it could say so"})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"keytender/internal/secret"
@@ -32,24 +33,51 @@ func (e *Engine) store(s settings) keychain.Store {
 	return e.osStore
 }
 
+// storeContext bounds a call to the store. Where nobody is waited for, a keychain
+// that did not answer once is hardly waited for again within the same piece of work.
 func storeContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := storeWait
-	if ctx.Value(patientKey{}) != nil {
+	hung, _ := ctx.Value(hungKey{}).(*atomic.Bool)
+	switch {
+	case ctx.Value(patientKey{}) != nil:
 		limit = patientStoreWait
+	case hung != nil && hung.Load():
+		limit = confirmWithin
 	}
 	return context.WithTimeout(ctx, limit)
 }
 
+type hungKey struct{}
+
+// oneWait makes all calls to the store below ctx wait for a silent keychain once.
+func oneWait(ctx context.Context) context.Context {
+	if ctx.Value(hungKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, hungKey{}, new(atomic.Bool))
+}
+
+func noteHung(ctx context.Context, err error) {
+	if hung, ok := ctx.Value(hungKey{}).(*atomic.Bool); ok && errors.Is(err, keychain.ErrTimedOut) {
+		hung.Store(true)
+	}
+}
+
 // load returns the account's newest pair: the store's, or the spilled one that did
-// not get there.
+// not get there. The spilled one is read first: if it is moved into the store
+// meanwhile it is found there.
 func (e *Engine) load(ctx context.Context, s settings, account string) (keychain.Credential, error) {
-	stored, err := e.loadStored(ctx, s, account)
 	spilled, spillErr := e.loadSpill(account)
 	if spillErr != nil && !errors.Is(spillErr, keychain.ErrNotFound) {
 		e.log.Warn("the spill file cannot be used", "reason", plain(spillErr))
 	}
+	stored, err := e.loadStored(ctx, s, account)
 	if spillErr == nil && (err != nil || spilled.Issued.After(stored.Issued)) {
 		return spilled, nil
+	}
+	if s.Store == "" && errors.Is(err, keychain.ErrUnavailable) {
+		// Nobody ever signed in here, so a machine without a keychain is no trouble yet.
+		err = keychain.ErrNotFound
 	}
 	return stored, err
 }
@@ -59,6 +87,7 @@ func (e *Engine) loadStored(ctx context.Context, s settings, account string) (ke
 	defer cancel()
 	record, err := e.store(s).Load(ctx, account)
 	if err != nil {
+		noteHung(ctx, err)
 		return keychain.Credential{}, err
 	}
 	return keychain.DecodeCredential(record)
@@ -143,53 +172,52 @@ func (e *Engine) saveStored(ctx context.Context, s settings, account string, c k
 	if err != nil {
 		return err
 	}
-	ctx, cancel := storeContext(ctx)
-	defer cancel()
-	return e.store(s).Save(ctx, account, record)
+	return save(ctx, e.store(s), account, record)
 }
 
-// deposit is everything made ready for a pair before the request that brings it is
-// sent: room on the disk, and a keychain child that only waits for the record.
+func save(ctx context.Context, store keychain.Store, account string, record secret.String) error {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	err := store.Save(ctx, account, record)
+	noteHung(ctx, err)
+	return err
+}
+
+// deposit is the room for a pair that is made before the request that brings it is
+// sent.
 type deposit struct {
 	engine  *Engine
 	account string
 	room    *os.File
 	store   keychain.Store
-	pending *keychain.PendingSave // nil: the file store
 }
+
+// disk holds the steps of keeping a pair that can fail. Tests replace single ones.
+var disk = struct {
+	reserve func(path string, data []byte) error
+	write   func(*os.File, []byte, int64) (int, error)
+	sync    func(*os.File) error
+}{keychain.WriteFile, (*os.File).WriteAt, (*os.File).Sync}
 
 // prepare makes a deposit ready. When it fails nothing may be sent: the answer
 // could not be kept.
 func (e *Engine) prepare(s settings, account string) (*deposit, error) {
-	f, err := os.OpenFile(e.reservePath(account), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	path := e.reservePath(account)
+	// Written in full and durable, its name too: a full disk shows now.
+	err := disk.reserve(path, bytes.Repeat([]byte{'\n'}, spillSize))
+	d := &deposit{engine: e, account: account, store: e.store(s)}
+	if err == nil {
+		d.room, err = os.OpenFile(path, os.O_WRONLY, 0o600)
+	}
 	if err != nil {
+		_ = os.Remove(path)
 		return nil, e.storageTrouble("no room could be made for the new tokens", err)
-	}
-	d := &deposit{engine: e, account: account, room: f, store: e.store(s)}
-	if _, err = f.Write(bytes.Repeat([]byte{'\n'}, spillSize)); err == nil {
-		err = f.Sync()
-	}
-	if err != nil {
-		d.discard()
-		return nil, e.storageTrouble("no room could be made for the new tokens", err)
-	}
-	if _, ok := d.store.(*keychain.OSKeychain); ok {
-		// The child waits for the server's answer, and for that of the one resend.
-		patient := *e.osStore
-		patient.Limit = 2*callLimit + resendAfter + storeWait
-		if d.pending, err = patient.Prepare(context.Background(), account); err != nil {
-			d.discard()
-			return nil, storeError(d.store.Kind(), err)
-		}
 	}
 	return d, nil
 }
 
 // discard undoes prepare; nothing was received.
 func (d *deposit) discard() {
-	if d.pending != nil {
-		d.pending.Abandon()
-	}
 	_ = d.room.Close()
 	_ = os.Remove(d.room.Name())
 }
@@ -197,63 +225,63 @@ func (d *deposit) discard() {
 // keep makes the pair durable before it returns: in the store or, where that fails
 // or takes too long, in the spill file. The error is nil when it is in one of them;
 // where names it: keychain, file or spill.
-func (d *deposit) keep(c keychain.Credential) (where string, err error) {
+func (d *deposit) keep(ctx context.Context, c keychain.Credential) (where string, err error) {
 	record, err := c.Encode()
 	if err != nil {
 		return "", err
 	}
 	defer d.room.Close()
+	// Not synced yet: from here on the pair outlives a kill, and when the store
+	// confirms at once nothing of it ever reaches the disk outside the store.
+	roomErr := d.write(record)
+	d.engine.crash("written")
+
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel() // a write that comes true later could replace a newer pair
 	saved := make(chan error, 1)
-	var roomErr error
-	if d.pending == nil {
-		// Written and not yet synced it outlives a kill; the store's own write then
-		// makes the pair outlive a power cut.
-		roomErr = d.write(record)
-		go func() { saved <- d.saveFile(record) }()
-	} else {
-		go func() { saved <- d.pending.Save(record) }()
-	}
-	confirmation := time.NewTimer(confirmWithin)
-	defer confirmation.Stop()
+	go func() { saved <- save(ctx, d.store, d.account, record) }()
 	spilled := false
-	for {
-		select {
-		case err := <-saved:
-			if err == nil {
-				_ = d.room.Close()
-				_ = os.Remove(d.room.Name())
-				_ = os.Remove(d.engine.spillPath(d.account)) // an older pair than this one
-				return d.store.Kind(), nil
-			}
-			d.engine.log.Error("the store did not take the new tokens", "store", d.store.Kind(), "reason", plain(err))
-		case <-confirmation.C:
-			if !spilled {
-				spilled, roomErr = true, d.spill(record)
-				confirmation.Reset(storeWait)
-				continue
-			}
-			d.engine.log.Error("the store did not confirm the new tokens in time", "store", d.store.Kind())
-		}
-		break
+	err, confirmed := await(saved, confirmWithin)
+	if !confirmed {
+		spilled, roomErr = true, d.spill(record)
+		d.engine.crash("spilled")
+		err, confirmed = await(saved, storeWait)
 	}
+	if confirmed && err == nil {
+		_ = d.room.Close()
+		_ = os.Remove(d.room.Name())
+		_ = os.Remove(d.engine.spillPath(d.account)) // an older pair than this one
+		return d.store.Kind(), nil
+	}
+	if !confirmed {
+		err = keychain.ErrTimedOut
+	}
+	d.engine.log.Error("the store did not take the new tokens", "store", d.store.Kind(), "reason", plain(err))
 	if !spilled {
 		roomErr = d.spill(record)
 	}
 	if roomErr == nil {
+		// Under either name it is found.
 		_ = d.room.Close()
-		roomErr = os.Rename(d.room.Name(), d.engine.spillPath(d.account))
+		_ = os.Rename(d.room.Name(), d.engine.spillPath(d.account))
 	}
 	return "spill", roomErr
 }
 
-func (d *deposit) saveFile(record secret.String) error {
-	ctx, cancel := context.WithTimeout(context.Background(), storeWait)
-	defer cancel()
-	return d.store.Save(ctx, d.account, record)
+// await returns what arrives within d, and whether something did.
+func await(result <-chan error, d time.Duration) (err error, arrived bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case err := <-result:
+		return err, true
+	case <-timer.C:
+		return nil, false
+	}
 }
 
 func (d *deposit) write(record secret.String) error {
-	_, err := d.room.WriteAt([]byte(record.Reveal()), 0)
+	_, err := disk.write(d.room, []byte(record.Reveal()), 0)
 	return err
 }
 
@@ -261,5 +289,5 @@ func (d *deposit) spill(record secret.String) error {
 	if err := d.write(record); err != nil {
 		return err
 	}
-	return d.room.Sync()
+	return disk.sync(d.room)
 }

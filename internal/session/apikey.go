@@ -1,0 +1,283 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"keytender/callback"
+	"keytender/internal/oauth"
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+// apiKeyPart names the record of an account's Console API key.
+const apiKeyPart = "api-key"
+
+// apiKeyRecord is the stored form of an API key.
+type apiKeyRecord struct {
+	Type    string    `json:"type"` // api-key
+	Key     string    `json:"key"`
+	Created time.Time `json:"created"`
+}
+
+// APIKeyNotice says what became of an API key.
+type APIKeyNotice struct {
+	Masked string // kind and last four characters
+	Stored string // where
+	Former string // the key that it replaced, masked; it still works at the Console
+}
+
+// apiKeyScopes is the least that a Console sign-in needs to make a key and to say
+// whose it is.
+var apiKeyScopes = []string{"org:create_api_key", "user:profile"}
+
+// CreateAPIKey signs in at the Console, has a key made, and stores it. The sign-in
+// itself is not kept: its tokens are forgotten with this call.
+func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Event)) (APIKeyNotice, error) {
+	o.Console, o.LongLived = true, 0
+	if o.Scopes == nil {
+		o.Scopes = apiKeyScopes
+	}
+	// A store that is in trouble shows before a key is made that nobody could keep.
+	if _, err := e.APIKey(ctx, o.Account); err != nil && !errors.Is(err, keychain.ErrNotFound) {
+		return APIKeyNotice{}, err
+	}
+	s, err := e.settings()
+	if err != nil {
+		return APIKeyNotice{}, err
+	}
+	if !s.TermsShown {
+		tell(Event{Kind: EventTerms})
+	}
+	attempt, err := oauth.NewAttempt(e.attemptConfig(o))
+	if err != nil {
+		return APIKeyNotice{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
+	defer cancel()
+	server, err := e.listen(ctx, o, attempt, tell)
+	if err != nil {
+		return APIKeyNotice{}, err
+	}
+	outcome := callback.Outcome{Kind: callback.Cancelled}
+	if server != nil {
+		defer func() {
+			server.Finish(outcome)
+			_ = server.Close()
+		}()
+	}
+	fail := func(err error) (APIKeyNotice, error) {
+		outcome = outcomeOf(err)
+		return APIKeyNotice{}, err
+	}
+	answer, err := e.awaitAnswer(ctx, o, attempt, server, tell)
+	if err != nil {
+		return fail(err)
+	}
+	tell(Event{Kind: EventFinishing})
+	login, err := e.exchange(ctx, o, attempt, answer, tell)
+	if err != nil {
+		return fail(err)
+	}
+	tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
+	if !login.HasScope("org:create_api_key") {
+		return fail(failed("scope", "this Console sign-in may not make API keys: the scope org:create_api_key was not granted",
+			"ask an admin of the organization, or make the key at the Console and store it with `keytender api-key set`", nil))
+	}
+	key, err := e.client.CreateAPIKey(ctx, login.Access)
+	if err != nil {
+		return fail(apiKeyError(ctx, err))
+	}
+	// The key is there: from here on nothing is cut short.
+	notice, err := e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
+	if err != nil {
+		known := &Error{}
+		if errors.As(err, &known) {
+			known.Hint += "; the new key (" + key.Masked() + ") is lost, so delete it at the Console"
+		}
+		return fail(err)
+	}
+	outcome = callback.Outcome{Kind: callback.SignedIn, Email: login.Account.Email, Plan: login.Account.Plan}
+	if answer.pasted {
+		outcome.Kind = callback.ElsewhereDone
+	}
+	return notice, nil
+}
+
+func apiKeyError(ctx context.Context, err error) error {
+	answer := &oauth.Error{}
+	if ctx.Err() != nil || !errors.As(err, &answer) {
+		return later("the key could not be asked for in time", "look at the Console whether one was made, and try again", err)
+	}
+	byHand := "make the key at the Console and store it with `keytender api-key set`"
+	switch {
+	case answer.Sent && !answer.Answered:
+		return later("no answer came to the request for a key: one may have been made that nobody knows", "look at the Console, delete it if it is there, and try again", err)
+	case answer.Kind == oauth.Throttled, answer.Kind == oauth.Unavailable:
+		return later("the server made no key: "+answer.Error(), "try again in a few minutes", err)
+	case answer.Status == 403 || answer.Status == 401:
+		return failed("not-allowed", "the server made no key: "+answer.Error(), "this account may not make keys; "+byHand, err)
+	}
+	return failed("no-key", "the server made no key: "+answer.Error(), byHand, err)
+}
+
+var (
+	apiKeyShape = regexp.MustCompile(`^sk-ant-api[0-9]{2,4}-[A-Za-z0-9_-]{4,400}$`)
+	pasteMarks  = strings.NewReplacer("\x1b[200~", "", "\x1b[201~", "")
+)
+
+// SetAPIKey stores a key that the person has.
+func (e *Engine) SetAPIKey(ctx context.Context, account string, text secret.String) (APIKeyNotice, error) {
+	key := strings.TrimSpace(pasteMarks.Replace(text.Reveal()))
+	unusable := func(message, hint string) (APIKeyNotice, error) {
+		return APIKeyNotice{}, failed("unusable", message+"; nothing was changed", hint, nil)
+	}
+	const shape = "a Console API key begins with sk-ant-api; make one at https://platform.claude.com/settings/keys"
+	switch {
+	case key == "":
+		return unusable("there is no key in the input", "give it on stdin: keytender api-key set < FILE")
+	case strings.ContainsAny(key, "\r\n"):
+		return unusable("the input has more than one line", "give the key alone")
+	case strings.HasPrefix(key, "sk-ant-oat"), strings.HasPrefix(key, "sk-ant-ort"):
+		return unusable("this is a token of a login and not an API key", "take such a login over with `keytender import -`; "+shape)
+	case strings.HasPrefix(key, "sk-ant-admin"):
+		return unusable("this is an admin key, which makes no API calls", shape)
+	case !apiKeyShape.MatchString(key):
+		return unusable("this is not a Console API key", shape)
+	}
+	return e.keepAPIKey(ctx, account, secret.New(key))
+}
+
+// keepAPIKey stores a key and reads it back.
+func (e *Engine) keepAPIKey(ctx context.Context, account string, key secret.String) (APIKeyNotice, error) {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return APIKeyNotice{}, err
+	}
+	defer release()
+	s, account, err := e.apiKeyAccount(account)
+	if err != nil {
+		return APIKeyNotice{}, err
+	}
+	former, err := e.apiKey(ctx, s, account)
+	if err != nil && !errors.Is(err, keychain.ErrNotFound) && !(s.Store == "" && errors.Is(err, keychain.ErrUnavailable)) {
+		return APIKeyNotice{}, err
+	}
+	record, err := json.Marshal(apiKeyRecord{Type: apiKeyPart, Key: key.Reveal(), Created: e.wall().Truncate(time.Second)})
+	if err != nil {
+		return APIKeyNotice{}, err
+	}
+	kind, err := e.saveAside(ctx, s, keychain.RecordName(account, apiKeyPart), secret.New(string(record)))
+	if err != nil {
+		return APIKeyNotice{}, err
+	}
+	if err := e.changeSettings(func(s *settings) {
+		s.Store = kind
+		if !slices.Contains(s.APIKeys, account) {
+			s.APIKeys = append(s.APIKeys, account)
+		}
+	}); err != nil {
+		return APIKeyNotice{}, err
+	}
+	e.remember(Record{Account: account, What: "api-key", Detail: "stored"})
+	notice := APIKeyNotice{Masked: key.Masked(), Stored: e.storeName(kind)}
+	if !former.IsZero() && !former.Equal(key) {
+		notice.Former = former.Masked()
+	}
+	return notice, nil
+}
+
+// saveAside saves a record that is no login, choosing the store as a sign-in does
+// when none is chosen yet.
+func (e *Engine) saveAside(ctx context.Context, s settings, name string, record secret.String) (kind string, err error) {
+	storeCtx, cancel := storeContext(ctx)
+	defer cancel()
+	err = e.store(s).Save(storeCtx, name, record)
+	if s.Store == "" && e.config.Store == "auto" && errors.Is(err, keychain.ErrUnavailable) {
+		s.Store = "file"
+		err = e.store(s).Save(ctx, name, record)
+	}
+	if err != nil {
+		return "", storeError(e.store(s).Kind(), err)
+	}
+	return e.store(s).Kind(), nil
+}
+
+func (e *Engine) apiKeyAccount(account string) (settings, string, error) {
+	s, err := e.settings()
+	if err != nil {
+		return settings{}, "", err
+	}
+	account = s.account(account)
+	if err := keychain.CheckAccountName(account); err != nil {
+		return settings{}, "", &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	}
+	return s, account, nil
+}
+
+// APIKey returns the account's API key. Without one the error is ErrNotFound.
+func (e *Engine) APIKey(ctx context.Context, account string) (secret.String, error) {
+	s, account, err := e.apiKeyAccount(account)
+	if err != nil {
+		return secret.String{}, err
+	}
+	key, err := e.apiKey(ctx, s, account)
+	if s.Store == "" && errors.Is(err, keychain.ErrUnavailable) {
+		err = noAPIKey() // nothing was ever stored, and there is no keychain
+	}
+	return key, err
+}
+
+func (e *Engine) apiKey(ctx context.Context, s settings, account string) (secret.String, error) {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	text, err := e.store(s).Load(ctx, keychain.RecordName(account, apiKeyPart))
+	if errors.Is(err, keychain.ErrNotFound) {
+		return secret.String{}, noAPIKey()
+	}
+	if err != nil {
+		return secret.String{}, storeError(e.store(s).Kind(), err)
+	}
+	var record apiKeyRecord
+	if json.Unmarshal([]byte(text.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {
+		return secret.String{}, failed("damaged", "the stored API key is damaged", "remove it with `keytender api-key remove --yes` and store it again", keychain.ErrDamaged)
+	}
+	return secret.New(record.Key), nil
+}
+
+func noAPIKey() *Error {
+	return failed("no-api-key", "there is no API key", "make one with `keytender api-key create`, or store one with `keytender api-key set`", keychain.ErrNotFound)
+}
+
+// RemoveAPIKey removes the account's API key from the store. The key itself stays
+// valid until it is deleted at the Console.
+func (e *Engine) RemoveAPIKey(ctx context.Context, account string) (removed bool, err error) {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	s, account, err := e.apiKeyAccount(account)
+	if err != nil {
+		return false, err
+	}
+	if _, err := e.apiKey(ctx, s, account); errors.Is(err, keychain.ErrNotFound) {
+		return false, nil
+	} else if err != nil && !errors.Is(err, keychain.ErrDamaged) {
+		return false, err
+	}
+	storeCtx, cancel := storeContext(ctx)
+	defer cancel()
+	if err := e.store(s).Delete(storeCtx, keychain.RecordName(account, apiKeyPart)); err != nil {
+		return false, storeError(e.store(s).Kind(), err)
+	}
+	e.remember(Record{Account: account, What: "api-key", Detail: "removed"})
+	return true, e.changeSettings(func(s *settings) {
+		s.APIKeys = slices.DeleteFunc(s.APIKeys, func(name string) bool { return name == account })
+	})
+}

@@ -1,0 +1,489 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"keytender/keychain"
+)
+
+// claudeProgram is the official client as it is installed here. It is asked to end
+// and never killed: killed in the middle of a renewal it leaves its locks behind and
+// loses the rotated token.
+type claudeProgram struct {
+	path    string
+	version string
+	engine  *Engine
+}
+
+// oldestClaude is the first version with `claude auth`. To the ones before it
+// `claude auth login` is a prompt, which would be answered at the person's cost.
+var oldestClaude = [3]int{2, 1, 88}
+
+// ClaudeLimits bound the calls to the official client. Tests shorten them.
+var ClaudeLimits = struct {
+	Version    time.Duration
+	Who        time.Duration // of `claude auth status`, which may renew over the network
+	LoginGrace time.Duration // on top of the login time-out: its own is longer than ours
+	EndGrace   time.Duration // from SIGTERM until we go on without it
+}{20 * time.Second, time.Minute, time.Minute, 10 * time.Second}
+
+// cancelGrace keeps within the second in which a cancelled command must end.
+const cancelGrace = 800 * time.Millisecond
+
+const installClaude = "install Claude Code (https://code.claude.com/docs/en/setup), or sign in with `keytender login`"
+
+var versionLine = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,6})\b.*\(Claude Code\)`)
+
+// findClaude finds the official client and asks its version, the one question that
+// every version answers.
+func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
+	path, err := exec.LookPath("claude")
+	if err != nil {
+		return claudeProgram{}, failed("no-claude", "Claude Code is not installed here: there is no program named claude", installClaude, err)
+	}
+	p := claudeProgram{path: path, engine: e}
+	out, err := p.ask(ctx, ClaudeLimits.Version, "--version")
+	switch {
+	case ctx.Err() != nil:
+		return p, ctx.Err()
+	case errors.Is(err, errClaudeTime):
+		return p, failed("claude-hangs", path+" does not answer: `claude --version` took longer than "+ClaudeLimits.Version.String(),
+			"run it yourself to see what it waits for; "+installClaude, err)
+	case errors.Is(err, errClaudeStart):
+		return p, failed("no-claude", path+" cannot be started: "+plain(err), installClaude, err)
+	}
+	number := versionLine.FindStringSubmatch(strings.TrimSpace(string(out)))
+	if number == nil {
+		return p, failed("not-claude", path+" does not say that it is Claude Code", "look at what `claude --version` prints; "+installClaude, err)
+	}
+	var have [3]int
+	for i := range have {
+		have[i], _ = strconv.Atoi(number[i+1])
+	}
+	p.version = fmt.Sprintf("%d.%d.%d", have[0], have[1], have[2])
+	if slices.Compare(have[:], oldestClaude[:]) < 0 {
+		return p, failed("claude-too-old", fmt.Sprintf("Claude Code %s is too old: `claude auth` came with %d.%d.%d", p.version, oldestClaude[0], oldestClaude[1], oldestClaude[2]),
+			"run `claude update`, or sign in with `keytender login`", nil)
+	}
+	return p, nil
+}
+
+// ClaudeVersion returns the installed Claude Code's version, or an error for people.
+func (e *Engine) ClaudeVersion(ctx context.Context) (string, error) {
+	p, err := e.findClaude(ctx)
+	return p.version, err
+}
+
+func (p claudeProgram) command(args ...string) *exec.Cmd {
+	c := exec.Command(p.path, args...)
+	c.Env = os.Environ()
+	// It must look where we look, also when only our configuration file says so.
+	for _, name := range []string{"CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR"} {
+		if value, ok := p.engine.config.Lookup(name); ok {
+			c.Env = append(c.Env, name+"="+value)
+		}
+	}
+	return c
+}
+
+// ask runs a call without input and returns what it printed.
+func (p claudeProgram) ask(ctx context.Context, limit time.Duration, args ...string) ([]byte, error) {
+	c := p.command(args...)
+	out := &firstBytes{left: 64 << 10}
+	c.Stdout = out
+	c.WaitDelay = 2 * time.Second // a child of its own may keep the pipe open
+	if err := p.run(ctx, c, limit); err != nil {
+		if errors.Is(err, errClaudeTime) || ctx.Err() != nil {
+			return nil, err // it may still be writing
+		}
+		return out.kept.Bytes(), err
+	}
+	return out.kept.Bytes(), nil
+}
+
+// firstBytes keeps the first of what is written and lets the rest go.
+type firstBytes struct {
+	kept bytes.Buffer
+	left int
+}
+
+func (w *firstBytes) Write(p []byte) (int, error) {
+	n := min(len(p), w.left)
+	w.kept.Write(p[:n])
+	w.left -= n
+	return len(p), nil
+}
+
+var (
+	errClaudeStart = errors.New("Claude Code could not be started")
+	errClaudeTime  = errors.New("Claude Code did not end in time")
+)
+
+// run starts the program and waits for its end. When ctx ends it is interrupted, at
+// the limit it is asked to end; if it does neither it is left to itself.
+func (p claudeProgram) run(ctx context.Context, c *exec.Cmd, limit time.Duration) error {
+	if err := c.Start(); err != nil {
+		return fmt.Errorf("%w: %w", errClaudeStart, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		_ = c.Process.Signal(os.Interrupt)
+		waitFor(ended, cancelGrace)
+		return ctx.Err()
+	case <-timer.C:
+		p.engine.log.Warn("Claude Code took too long and was asked to end", "limit", limit)
+		_ = c.Process.Signal(syscall.SIGTERM) // not on Windows, where it is left to itself
+		waitFor(ended, ClaudeLimits.EndGrace)
+		return errClaudeTime
+	}
+}
+
+func waitFor(ended <-chan error, limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
+}
+
+// Terminal is where Claude Code's own prompts are read and written.
+type Terminal struct {
+	In  io.Reader // an *os.File is handed over as it is
+	Out io.Writer
+}
+
+// SignInWithClaude lets the installed Claude Code sign in, in the terminal that is
+// given to it, and takes over what it wrote, whatever its exit code: an entry that is
+// as before means that nobody signed in. Of ours nothing is sent anywhere.
+func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Terminal, tell func(Event)) (Status, error) {
+	s, err := e.settings()
+	if err != nil {
+		return Status{}, err
+	}
+	account := s.account(o.Account)
+	if err := keychain.CheckAccountName(account); err != nil {
+		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	}
+	// An entry that cannot be read is an entry that the client would overwrite, MCP
+	// logins and all.
+	before, err := e.readEntry(ctx)
+	if err != nil {
+		return Status{}, entryError(err)
+	}
+	if already, err := e.load(ctx, s, account); err == nil {
+		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
+	}
+	p, err := e.findClaude(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	after, err := e.letClaudeSignIn(ctx, p, o, t, before, tell)
+	if err != nil {
+		return Status{}, err
+	}
+	c := after.Login
+	c.Method, c.Issued, c.Unknown, c.Lifetime = "claude-code", e.wall(), nil, 0
+	if c.LoginEnds.IsZero() && !c.Refresh.IsZero() {
+		c.LoginEnds, c.LoginEndsEstimated = e.wall().Add(fallbackLogin), true
+	}
+	if c.Account.Email == "" {
+		c.Account.Email = p.email(ctx, c.Account)
+	}
+	if err := expected(o.Expect, c.Account.Email); err != nil {
+		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
+		return Status{}, err
+	}
+	if err := e.keepClaudeSignIn(ctx, account, before, c, tell); err != nil {
+		return Status{}, err
+	}
+	return e.Status(context.WithoutCancel(ctx)), nil
+}
+
+// letClaudeSignIn runs `claude auth login` and returns the entry with the login that
+// it wrote.
+func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInOptions, t Terminal, before keychain.Entry, tell func(Event)) (keychain.Entry, error) {
+	kind := "--claudeai"
+	if o.Console {
+		kind = "--console"
+	}
+	tell(Event{Kind: EventNote, Value: "Claude Code " + p.version + " signs in now, with its own page and prompts: claude auth login " + kind})
+	c := p.command("auth", "login", kind)
+	c.Stdin, c.Stdout, c.Stderr = t.In, t.Out, t.Out
+	limit := e.loginTimeout(o) + ClaudeLimits.LoginGrace
+	runErr := p.run(ctx, c, limit)
+	if ctx.Err() != nil {
+		return keychain.Entry{}, ctx.Err()
+	}
+	after, err := e.readEntry(ctx)
+	if err != nil {
+		return keychain.Entry{}, entryError(err)
+	}
+	if after.State == keychain.EntrySignedIn && (before.State != keychain.EntrySignedIn || !after.Login.SamePair(before.Login)) {
+		if ok, why := after.AcceptedByClient(); !ok {
+			tell(Event{Kind: EventNote, Value: "Claude Code will not use what it wrote: " + why, Warn: true})
+		}
+		return after, nil
+	}
+	return keychain.Entry{}, e.noClaudeLogin(o, runErr, limit)
+}
+
+// noClaudeLogin says why there is no new login in the entry.
+func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duration) error {
+	exit := &exec.ExitError{}
+	again := "run `keytender login --method claude-code` again, or sign in with `keytender login`"
+	switch {
+	case errors.Is(runErr, errClaudeStart):
+		return failed("no-claude", plain(runErr), installClaude, runErr)
+	case errors.Is(runErr, errClaudeTime):
+		return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "Claude Code did not finish the sign-in within " + limit.String() + " and was asked to end",
+			Hint: again + "; nothing was changed", Err: runErr}
+	case errors.As(runErr, &exit):
+		return failed("claude-failed", fmt.Sprintf("Claude Code did not sign in (it ended with %s)", exit.ProcessState), again+"; nothing was changed", runErr)
+	case runErr != nil:
+		return failed("claude-failed", "Claude Code did not sign in: "+plain(runErr), again, runErr)
+	case o.Console:
+		return failed("claude-wrote-nothing", "Claude Code signed in at the Console and wrote no login into its entry ("+e.entry.Place()+"): a Console sign-in may end in an API key that it keeps for itself",
+			"make one for yourself with `keytender api-key create`", nil)
+	}
+	return failed("claude-wrote-nothing", "Claude Code ended as if it had signed in, but the login in its entry ("+e.entry.Place()+") is not a new one",
+		"a lock that was left behind does this: see `keytender doctor`, then try again; nothing was changed", nil)
+}
+
+// expected compares the account of a sign-in with the one that the person wants.
+func expected(want, found string) *Error {
+	if want == "" || strings.EqualFold(want, found) {
+		return nil
+	}
+	if found == "" {
+		found = "an account whose e-mail could not be found out"
+	}
+	return failed("other-account", "signed in as "+found+", but "+want+" was expected; nothing was stored", "sign out of it in the browser and try again", nil)
+}
+
+func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before keychain.Entry, c keychain.Credential, tell func(Event)) error {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = Patient(context.WithoutCancel(ctx))
+	j, err := e.journal()
+	if err != nil {
+		return err
+	}
+	ours := j.chainOf(account).knows(before.Login.Refresh)
+	stored, err := e.takeIn(ctx, account, c, "signed-in")
+	if err != nil {
+		return err
+	}
+	sentence := "in step: it signed in itself (" + e.entry.Place() + ")"
+	if before.State == keychain.EntrySignedIn && !ours {
+		// As with every sign-in, the login that had to make room can be put back.
+		if s, err := e.settings(); err == nil && e.setAside(ctx, s, before, "other-login") == nil &&
+			e.changeSettings(func(s *settings) { s.Displaced = true }) == nil {
+			sentence += "; `keytender mirror --undo` puts the former login back"
+		}
+	}
+	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	tell(Event{Kind: EventSaved, Value: stored})
+	tell(Event{Kind: EventClaudeCode, Value: sentence})
+	if over := e.entry.Overrides(); len(over) > 0 {
+		tell(Event{Kind: EventNote, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
+	}
+	tell(Event{Kind: EventExpires, At: c.AccessEnds, Left: c.AccessEnds.Sub(e.wall())})
+	ends := Event{Kind: EventLoginEnds, At: c.LoginEnds, Left: c.LoginEnds.Sub(e.wall())}
+	if c.LoginEndsEstimated {
+		ends.Detail = "estimated"
+	}
+	tell(ends)
+	return nil
+}
+
+// email finds out whose login the entry holds, which the entry does not say: from the
+// client's own state file when that speaks of the same account, else from the client.
+// It is empty when neither surely tells.
+func (p claudeProgram) email(ctx context.Context, a keychain.Account) string {
+	var state struct {
+		Account struct {
+			ID    string `json:"accountUuid"`
+			Email string `json:"emailAddress"`
+		} `json:"oauthAccount"`
+	}
+	if data, err := os.ReadFile(p.engine.claudeStateFile()); err == nil && readObject(data, &state) &&
+		a.ID != "" && state.Account.ID == a.ID {
+		return shown(state.Account.Email)
+	}
+	out, err := p.ask(ctx, ClaudeLimits.Who, "auth", "status", "--json")
+	if err != nil {
+		return ""
+	}
+	var said struct {
+		LoggedIn     bool   `json:"loggedIn"`
+		Method       string `json:"authMethod"`
+		Email        string `json:"email"`
+		Organization string `json:"orgId"`
+	}
+	// Offline the client still tells the former account's e-mail; the organization
+	// then differs.
+	if !readObject(out, &said) || !said.LoggedIn || said.Method != "claude.ai" || a.OrganizationID == "" || said.Organization != a.OrganizationID {
+		return ""
+	}
+	return shown(said.Email)
+}
+
+// claudeStateFile is where Claude Code keeps what it knows beside the login.
+func (e *Engine) claudeStateFile() string {
+	if dir, _ := e.config.Lookup("CLAUDE_CONFIG_DIR"); dir != "" {
+		return filepath.Join(dir, ".claude.json")
+	}
+	home, _ := os.UserHomeDir()
+	return filepath.Join(home, ".claude.json")
+}
+
+// stillExpired is what people know from the tools that renew this way, word for word.
+const stillExpired = "Claude session is still expired. Run `claude auth login --claudeai` and try again."
+
+// NoticeUsage calls tell before a renewal through Claude Code, which spends a little
+// of the plan's usage.
+func (e *Engine) NoticeUsage(tell func()) { e.beforeUsage = tell }
+
+// renewWithClaude lets the official client renew: a prompt of one character makes it
+// renew a token that has ended, and the entry is read again, whatever its exit code.
+// The caller holds our lock and not Claude Code's, which the client takes itself.
+func (e *Engine) renewWithClaude(ctx context.Context, n need, s settings, account string, j journal, current keychain.Credential) (keychain.Credential, error) {
+	chain := j.chainOf(account)
+	before, err := e.readEntry(ctx)
+	if err != nil {
+		return current, entryError(err)
+	}
+	if newer, ok := e.newerIn(before, current, chain); ok {
+		if err := e.adopt(ctx, s, account, &j, newer); err != nil {
+			return current, err
+		}
+		if e.meets(n, newer) {
+			newer.Method = adopted
+			return newer, nil
+		}
+		current = newer
+	}
+	if err := e.maySend(chain, current); err != nil {
+		return current, err
+	}
+	if e.relate(before, current, chain) == "older" {
+		e.mirrorRenewed(ctx, s, chain, current)
+		if before, err = e.readEntry(ctx); err != nil {
+			return current, entryError(err)
+		}
+	}
+	if !before.Login.SamePair(current) {
+		return current, failed("not-in-step", "Claude Code cannot renew this login: its entry ("+e.entry.Place()+") does not hold it",
+			"write it there with `keytender mirror`, or renew directly: unset KEYTENDER_REFRESH_WITH", nil)
+	}
+	p, err := e.findClaude(ctx)
+	if err != nil {
+		return current, err
+	}
+	if e.beforeUsage != nil {
+		e.beforeUsage()
+	}
+	e.log.Info("Claude Code renews the login; this spends plan usage", "account", account, "model", e.config.RefreshModel)
+	if err := p.prompt(ctx, e.config.RefreshModel, e.config.RefreshTimeout); ctx.Err() != nil {
+		return current, ctx.Err()
+	} else if err != nil {
+		e.log.Warn("Claude Code ended with an error; its entry is read all the same", "reason", plain(err))
+	}
+	after, err := e.readEntry(ctx)
+	if err != nil {
+		return current, entryError(err)
+	}
+	if after.State == keychain.EntrySignedIn && !after.Login.SamePair(before.Login) && !contradicts(after.Login.Account, current.Account) {
+		newer := e.carryOver(after, current)
+		if err := e.adopt(ctx, s, account, &j, newer); err != nil {
+			return current, err
+		}
+		if e.meets(n, newer) {
+			newer.Method = adopted
+			return newer, nil
+		}
+		current = newer
+	}
+	return current, e.notRenewed(account, j, after, current)
+}
+
+// prompt makes the client answer the smallest of prompts with the entry's login. It
+// runs in a folder of ours, so that no project's settings and hooks come into play,
+// and without the variables that would make it use another login.
+func (p claudeProgram) prompt(ctx context.Context, model string, limit time.Duration) error {
+	c := p.command("-p", ".", "--model", model)
+	c.Dir = p.engine.config.Places.State
+	overriding := p.engine.entry.Overrides()
+	c.Env = slices.DeleteFunc(c.Env, func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(overriding, name)
+	})
+	return p.run(ctx, c, limit)
+}
+
+// contradicts reports whether both say whose they are, and differ.
+func contradicts(a, b keychain.Account) bool {
+	return a.ID != "" && b.ID != "" && !sameAccount(a, b)
+}
+
+// notRenewed keeps the client from being run again and again, and says what is wrong.
+func (e *Engine) notRenewed(account string, j journal, after keychain.Entry, current keychain.Credential) error {
+	if e.validFor(current, time.Second) && after.State == keychain.EntrySignedIn {
+		return later("Claude Code keeps a token that is valid for more than five minutes, so nothing was renewed",
+			"the token is as good as before; renew directly for another one: unset KEYTENDER_REFRESH_WITH", nil)
+	}
+	chain := j.chainOf(account)
+	result := later(stillExpired, "look at the network first; the login is as good as before", nil)
+	if after.State != keychain.EntrySignedIn {
+		// The client blanks the entry only when the server called the token spent.
+		chain.bury(current.Refresh)
+		result = again(stillExpired, nil)
+		e.remember(Record{Account: account, What: "lost", Who: "Claude Code", Detail: "the server did not renew the login any more"})
+	} else {
+		pause := backOff(chain.Failures)
+		chain.Failures++
+		chain.NotBefore, chain.Why = e.wall().Add(pause), "Claude Code did not renew the login"
+	}
+	chain.Problem = &Problem{Code: result.Code, Message: result.Message, Hint: result.Hint}
+	if err := e.writeJournal(j); err != nil {
+		return errors.Join(result, err)
+	}
+	return result
+}
+
+func readObject(data []byte, v any) bool { return json.Unmarshal(data, v) == nil }
+
+// shown is another program's text for an e-mail, or nothing when it is none.
+func shown(email string) string {
+	if len(email) > 254 || !strings.Contains(email, "@") || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
+	}
+	return email
+}

@@ -1,0 +1,144 @@
+//go:build !windows
+
+package session
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/keychain"
+)
+
+// withClaude puts a shell script in the place of the official client.
+func withClaude(t *testing.T, script string) {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "claude"), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":/usr/bin:/bin")
+}
+
+func TestS2_2_ClaudeVersions(t *testing.T) {
+	limits := ClaudeLimits
+	t.Cleanup(func() { ClaudeLimits = limits })
+	ClaudeLimits.Version, ClaudeLimits.EndGrace = 500*time.Millisecond, 50*time.Millisecond
+	tests := []struct{ script, version, code string }{
+		{"echo '2.1.329 (Claude Code)'", "2.1.329", ""},
+		{"echo '2.1.88 (Claude Code)'; exit 3", "2.1.88", ""},
+		{"echo '3.0.0-beta.1 (Claude Code)'", "3.0.0", ""},
+		{"echo '2.1.87 (Claude Code)'", "2.1.87", "claude-too-old"},
+		{"echo '2.0.76 (Claude Code)'", "2.0.76", "claude-too-old"},
+		{"echo '1.0.128 (Claude Code)'", "1.0.128", "claude-too-old"},
+		{"echo 2.1.329", "", "not-claude"},
+		{"echo 'claude 9.9.9'", "", "not-claude"},
+		{"echo 'FAKE 2.1.329 (Claude Code)'", "", "not-claude"},
+		{"exit 1", "", "not-claude"},
+		{"head -c 300000 /dev/zero", "", "not-claude"},
+		{"trap '' TERM INT; exec sleep 2", "", "claude-hangs"},
+	}
+	for _, test := range tests {
+		withClaude(t, test.script)
+		e := newRig(t).start()
+		version, err := e.ClaudeVersion(t.Context())
+		code := ""
+		if known := (&Error{}); errors.As(err, &known) {
+			code = known.Code
+			if known.Exit != ExitFailed || known.Hint == "" {
+				t.Errorf("%s: exit %d, hint %q", test.script, known.Exit, known.Hint)
+			}
+		}
+		if version != test.version || code != test.code || err != nil && strings.Contains(err.Error(), "FAKE") {
+			t.Errorf("%s: %q, %q, want %q, %q", test.script, version, code, test.version, test.code)
+		}
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := newRig(t).start().ClaudeVersion(t.Context()); err == nil || !strings.Contains(err.Error(), "not installed here") {
+		t.Errorf("without a claude: %v", err)
+	}
+}
+
+// TestS2_2_ClaudeIsNeverKilled: a client that ignores every request to end is left to
+// itself, and lives on.
+func TestS2_2_ClaudeIsNeverKilled(t *testing.T) {
+	limits := ClaudeLimits
+	t.Cleanup(func() { ClaudeLimits = limits })
+	ClaudeLimits.LoginGrace, ClaudeLimits.EndGrace = 0, 50*time.Millisecond
+	proof := filepath.Join(t.TempDir(), "alive")
+	withClaude(t, `[ "$1" = --version ] && { echo '2.1.329 (Claude Code)'; exit; }
+trap '' TERM INT
+sleep 1
+echo yes >'`+proof+`'
+`)
+	e := newRig(t).start()
+	_, err := e.SignInWithClaude(t.Context(), SignInOptions{Timeout: 200 * time.Millisecond}, Terminal{Out: os.Stderr}, func(Event) {})
+	known := &Error{}
+	if !errors.As(err, &known) || known.Exit != ExitTimedOut {
+		t.Fatalf("got %v", err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if text, _ := os.ReadFile(proof); len(text) > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it was killed")
+		}
+	}
+}
+
+// TestS2_5_PromptUsesItsOwnLogin: the prompt runs in our folder, without the variables
+// that stand before the login, and with the folder that our configuration names.
+func TestS2_5_PromptUsesItsOwnLogin(t *testing.T) {
+	r := newRig(t, "KEYTENDER_REFRESH_WITH=claude", "ANTHROPIC_AUTH_TOKEN=FAKE-token")
+	t.Setenv("ANTHROPIC_AUTH_TOKEN", "FAKE-token")
+	seen := filepath.Join(t.TempDir(), "seen")
+	withClaude(t, `[ "$1" = --version ] && { echo '2.1.329 (Claude Code)'; exit; }
+{ echo "args $*"; pwd; env; wc -c; } >'`+seen+`'
+exit 1
+`)
+	r.signIn(time.Minute)
+	r.pass(2 * time.Minute)
+	_, err := r.start().Renew(t.Context(), false)
+	if err == nil || err.Error() != stillExpired {
+		t.Fatalf("S2-8: %v", err)
+	}
+	text, _ := os.ReadFile(seen)
+	got := string(text)
+	for _, want := range []string{"args -p . --model claude-haiku-4-5\n", filepath.Join(r.home, "state") + "\n", "CLAUDE_CONFIG_DIR=" + r.claude + "\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "ANTHROPIC_AUTH_TOKEN") || !strings.HasSuffix(strings.TrimSpace(got), "0") {
+		t.Errorf("it got more than it needs:\n%s", got)
+	}
+	if n := r.server.Count("renew"); n != 0 {
+		t.Errorf("keytender renewed itself, %d times", n)
+	}
+}
+
+func FuzzVersionLine(f *testing.F) {
+	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if found := versionLine.FindStringSubmatch(text); found != nil && (len(found) != 4 || !strings.Contains(text, "(Claude Code)")) {
+			t.Errorf("%q: %q", text, found)
+		}
+	})
+}
+
+func TestShownEmail(t *testing.T) {
+	for text, want := range map[string]string{"a@example.com": "a@example.com", "": "", "nobody": "", "a@b\x1b[2J": "", "a b@example.com": "", strings.Repeat("a", 255) + "@b": ""} {
+		if got := shown(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	if contradicts(keychain.Account{ID: "FAKE-1"}, keychain.Account{}) || !contradicts(keychain.Account{ID: "FAKE-1"}, keychain.Account{ID: "FAKE-2"}) {
+		t.Error("contradicts")
+	}
+}

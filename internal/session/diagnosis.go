@@ -1,0 +1,55 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Diagnosis is what Examine found, the settings and the end of the history, in a text
+// that is safe to show around: who and where somebody is, and whatever looks like a
+// token, is taken out.
+func (e *Engine) Diagnosis(ctx context.Context) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", Version, runtime.GOOS, runtime.GOARCH, e.wall().Format(time.RFC3339))
+	for _, check := range e.Examine(ctx) {
+		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
+	}
+	text.WriteString("\nSettings\n")
+	for _, name := range e.config.Names() {
+		fmt.Fprintf(&text, "%s = %q (%s)\n", name, e.config.Origin[name].Value, e.config.Origin[name].From)
+	}
+	text.WriteString("\nHistory\n")
+	records, _ := e.History()
+	for _, r := range records[max(0, len(records)-30):] {
+		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, r.Detail)
+	}
+	accounts := e.Status(ctx).Accounts
+	return withoutNames(text.String(), append(accounts, userName())...)
+}
+
+var (
+	tokenShape      = regexp.MustCompile(`sk-ant-[A-Za-z0-9_-]+`)
+	emailShape      = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
+	repositoryShape = regexp.MustCompile(`\b(to|in|--repo) [A-Za-z0-9-]+/[A-Za-z0-9._-]+`)
+)
+
+// withoutNames takes tokens, e-mails, repositories, the home folder and names out.
+func withoutNames(text string, names ...string) string {
+	text = tokenShape.ReplaceAllString(text, "[redacted]")
+	text = emailShape.ReplaceAllString(text, "EMAIL")
+	text = repositoryShape.ReplaceAllString(text, "$1 OWNER/NAME")
+	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
+		text = strings.ReplaceAll(text, home, "~")
+	}
+	for _, name := range names {
+		if len(name) > 2 && name != "default" {
+			text = regexp.MustCompile(`(^|\W)`+regexp.QuoteMeta(name)+`(\W|$)`).ReplaceAllString(text, "${1}NAME${2}")
+		}
+	}
+	return text
+}

@@ -1,0 +1,108 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+// Export is a secret that was put into a repository: where, under which name, and
+// until when it works. It holds no secret.
+type Export struct {
+	Repo    string     `json:"repo"`
+	Secret  string     `json:"secret"`
+	Account string     `json:"account"`
+	Until   *time.Time `json:"until"` // nil: it does not end by itself
+	At      time.Time  `json:"at"`
+}
+
+const exportsFile = "exports.json"
+
+type exportList struct {
+	Version int      `json:"version"`
+	Exports []Export `json:"exports"`
+}
+
+// leastForCI is how long a token must still live to be of use in a repository: there
+// nobody can renew it.
+const leastForCI = 24 * time.Hour
+
+// ExportToken returns the account's access token for use where nobody can renew it,
+// and its end.
+func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String, time.Time, error) {
+	s, err := e.settings()
+	if err != nil {
+		return secret.String{}, time.Time{}, err
+	}
+	account = s.account(account)
+	if err := keychain.CheckAccountName(account); err != nil {
+		return secret.String{}, time.Time{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "`keytender accounts` lists them", Err: err}
+	}
+	c, err := e.load(ctx, s, account)
+	if err != nil {
+		return secret.String{}, time.Time{}, storeError(e.store(s).Kind(), err)
+	}
+	const oneYear = "make one for it with `keytender login --long-lived --account ci --no-mirror`, then export with --account ci"
+	switch left := c.AccessEnds.Sub(e.wall()); {
+	case !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat"):
+		return secret.String{}, time.Time{}, failed("wrong-kind", "the stored token does not begin with sk-ant-oat, so it is no OAuth token of Claude", oneYear, nil)
+	case c.AccessEnds.IsZero() || left <= 0:
+		return secret.String{}, time.Time{}, failed("short-lived", "the access token has ended, and CI could not renew it", oneYear, nil)
+	case left < leastForCI:
+		return secret.String{}, time.Time{}, failed("short-lived", fmt.Sprintf("the access token ends in %s, and CI could not renew it", left.Round(time.Minute)), oneYear, nil)
+	}
+	return c.Access, c.AccessEnds, nil
+}
+
+// NoteExport keeps in mind what was exported where, and until when it works.
+func (e *Engine) NoteExport(ctx context.Context, x Export) error {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	s, err := e.settings()
+	if err != nil {
+		return err
+	}
+	x.Account, x.At = s.account(x.Account), e.wall().Truncate(time.Second)
+	list := exportList{Version: 1}
+	if err := e.readState(exportsFile, &list); err != nil {
+		return err
+	}
+	list.Exports = slices.DeleteFunc(list.Exports, func(old Export) bool { return old.Repo == x.Repo && old.Secret == x.Secret })
+	list.Exports = append(list.Exports, x)
+	if err := e.writeState(exportsFile, list); err != nil {
+		return err
+	}
+	e.remember(Record{Account: x.Account, What: "exported", Detail: x.Secret + " to " + x.Repo})
+	return nil
+}
+
+// exports returns what was exported, the one that ends first in front.
+func (e *Engine) exports() ([]Export, error) {
+	list := exportList{}
+	if err := e.readState(exportsFile, &list); err != nil {
+		return []Export{}, err
+	}
+	slices.SortStableFunc(list.Exports, func(a, b Export) int {
+		switch {
+		case a.Until == nil && b.Until == nil:
+			return 0
+		case a.Until == nil:
+			return 1
+		case b.Until == nil:
+			return -1
+		}
+		return a.Until.Compare(*b.Until)
+	})
+	if list.Exports == nil {
+		list.Exports = []Export{}
+	}
+	return list.Exports, nil
+}

@@ -1,0 +1,257 @@
+package session
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"keytender/internal/oauth"
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+func token(n int) secret.String { return secret.New(fmt.Sprintf("sk-ant-ort01-FAKE-%d", n)) }
+
+func TestChainOrder(t *testing.T) {
+	c := &chain{}
+	for n := range 3 {
+		c.know(token(n))
+	}
+	c.know(secret.String{})
+	if c.place(token(0)) != 0 || c.place(token(2)) != 2 || c.place(token(9)) != -1 || c.place(secret.String{}) != -1 {
+		t.Errorf("places: %v", c.Known)
+	}
+	if !c.left(token(1)) || c.left(token(2)) || c.left(token(9)) {
+		t.Error("only a token that has a successor was left behind")
+	}
+	c.know(token(0)) // a login that is taken in again
+	if c.left(token(0)) || !c.left(token(2)) || len(c.Known) != 3 {
+		t.Errorf("a token that is taken in again is the newest: %v", c.Known)
+	}
+	for n := range 3 * maxFingerprints {
+		c.know(token(100 + n))
+		c.bury(token(100 + n))
+		c.bury(token(100 + n))
+	}
+	if len(c.Known) != maxFingerprints || len(c.Dead) != maxFingerprints || !c.dead(token(99+3*maxFingerprints)) || c.dead(token(100)) {
+		t.Errorf("%d known and %d dead fingerprints are kept", len(c.Known), len(c.Dead))
+	}
+	if c.dead(secret.String{}) {
+		t.Error("no token is not a dead one")
+	}
+}
+
+func TestIntent(t *testing.T) {
+	c := &chain{}
+	c.forgetSend() // nothing to forget
+	c.know(token(1))
+	if c.kept(token(1)) || c.kept(token(2)) {
+		t.Error("without an intent nothing was cut off")
+	}
+	c.Intent = &intent{Fingerprint: token(1).Fingerprint(), Sends: 2}
+	if c.kept(token(1)) {
+		t.Error("the token that was sent is no answer to it")
+	}
+	if !c.kept(token(2)) {
+		t.Error("an unknown pair is the answer that was kept")
+	}
+	c.forgetSend()
+	if c.Intent == nil || c.Intent.Sends != 1 {
+		t.Errorf("one send of two is left: %+v", c.Intent)
+	}
+	c.forgetSend()
+	if c.Intent != nil {
+		t.Errorf("no send is left: %+v", c.Intent)
+	}
+}
+
+// A not-before time holds over restarts, and not for ever when the clock was wrong.
+func TestBlocked(t *testing.T) {
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name      string
+		notBefore time.Time
+		holds     bool
+	}{
+		{"none", time.Time{}, false},
+		{"over", now.Add(-time.Second), false},
+		{"just over", now, false},
+		{"in a second", now.Add(time.Second), true},
+		{"in an hour, the longest there is", now.Add(maxPause), true},
+		{"clock put back by two hours", now.Add(2 * time.Hour), false},
+		{"clock put back by years", now.Add(5 * 365 * 24 * time.Hour), false},
+	} {
+		got := (&chain{NotBefore: c.notBefore}).blocked(now)
+		if got.IsZero() == c.holds {
+			t.Errorf("%s: blocked until %v", c.name, got)
+		}
+	}
+}
+
+// An outage: 30 s, doubled up to an hour, a fifth of chance on top.
+func TestBackOff(t *testing.T) {
+	for failures := range 200 {
+		least := maxPause
+		if failures < 7 {
+			least = 30 * time.Second << failures
+		}
+		for range 50 {
+			got := backOff(failures)
+			if got < least || got > maxPause || float64(got) > float64(least)*1.2 {
+				t.Fatalf("after %d failures: %v", failures, got)
+			}
+		}
+	}
+	sum := time.Duration(0)
+	sends := 1
+	for failures := 0; sum < time.Hour; failures++ {
+		if sum += 30 * time.Second << failures; sum < time.Hour {
+			sends++
+		}
+	}
+	if sends > 7 {
+		t.Errorf("%d sends in the first hour of an outage: with the one resend that is more than 8", sends)
+	}
+}
+
+func TestPace(t *testing.T) {
+	e := &Engine{now: func() time.Time { return now0 }}
+	good := oauth.Grant{Access: secret.New("FAKE"), ExpiresIn: 8 * time.Hour, ExpiresInKnown: true}
+	unknown, hasty := good, good
+	unknown.ExpiresIn, unknown.ExpiresInKnown = time.Hour, false
+	hasty.ExpiresIn = time.Second
+	for _, c := range []struct {
+		name  string
+		grant oauth.Grant
+		err   error
+		hasty []time.Duration // ago
+		want  time.Duration
+	}{
+		{"a good answer", good, nil, nil, 0},
+		{"a good answer ends the haste", good, nil, []time.Duration{time.Minute}, 0},
+		{"no expires_in", unknown, nil, nil, 10 * time.Minute},
+		{"no access token", oauth.Grant{}, &oauth.Error{Kind: oauth.Malformed}, nil, 10 * time.Minute},
+		{"a second", hasty, nil, nil, time.Minute},
+		{"a second, the fourth time", hasty, nil, []time.Duration{30 * time.Minute, 20 * time.Minute, 10 * time.Minute}, time.Minute},
+		{"a second, the fifth time", hasty, nil, []time.Duration{50 * time.Minute, 40 * time.Minute, 30 * time.Minute, 20 * time.Minute}, 10 * time.Minute},
+		{"a second, those of earlier forgotten", hasty, nil, []time.Duration{3 * time.Hour, 2 * time.Hour, 90 * time.Minute, time.Hour}, time.Minute},
+		{"a second, those from a clock that was ahead forgotten", hasty, nil, []time.Duration{-time.Hour, -time.Hour, -time.Hour, -time.Hour}, time.Minute},
+	} {
+		ch := &chain{NotBefore: now0.Add(time.Hour), Why: "before"}
+		for _, ago := range c.hasty {
+			ch.Hasty = append(ch.Hasty, now0.Add(-ago))
+		}
+		e.pace(ch, c.grant, c.err)
+		got := time.Duration(0)
+		if !ch.NotBefore.IsZero() {
+			got = ch.NotBefore.Sub(now0)
+		}
+		if got != c.want || (c.want > 0) != (ch.Why != "") {
+			t.Errorf("%s: not before %v (%q), want %v", c.name, got, ch.Why, c.want)
+		}
+	}
+}
+
+var now0 = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func TestEnoughAndMeets(t *testing.T) {
+	e := &Engine{now: func() time.Time { return now0 }}
+	e.config.RefreshSkew = time.Minute
+	access := secret.New("sk-ant-oat01-FAKE-1")
+	for _, c := range []struct {
+		name           string
+		left, lifetime time.Duration
+		want           time.Duration
+		valid, enough  bool
+	}{
+		{"a fresh one", 8 * time.Hour, 8 * time.Hour, time.Minute, true, true},
+		{"at the skew", time.Minute, 8 * time.Hour, time.Minute, false, false},
+		{"just before the skew", time.Minute + time.Second, 8 * time.Hour, time.Minute, true, true},
+		{"ended", -time.Second, 8 * time.Hour, 0, false, false},
+		{"ends now", 0, 8 * time.Hour, 0, false, false},
+		{"more wanted than is granted: half is enough", 5 * time.Hour, 8 * time.Hour, 12 * time.Hour, false, true},
+		{"more wanted than is granted, and less than half left", 3 * time.Hour, 8 * time.Hour, 12 * time.Hour, false, false},
+		{"a short-lived one", 40 * time.Second, time.Minute, time.Minute, false, true},
+		{"another program's, whose lifetime is not known", 2 * time.Hour, 0, 3 * time.Hour, false, false},
+		{"clock put back: more left than was granted", 30 * time.Hour, 8 * time.Hour, time.Minute, true, false},
+		{"clock put back, lifetime not known", 30 * time.Hour, 0, time.Minute, true, true},
+	} {
+		cred := keychain.Credential{Access: access, AccessEnds: now0.Add(c.left), Lifetime: c.lifetime}
+		if got := e.validFor(cred, c.want); got != c.valid {
+			t.Errorf("%s: valid for %v: %v", c.name, c.want, got)
+		}
+		if got := e.enough(cred, c.want); got != c.enough {
+			t.Errorf("%s: enough for %v: %v", c.name, c.want, got)
+		}
+		if c.want >= time.Minute {
+			if got := e.meets(need{minValid: c.want}, cred); got != c.enough {
+				t.Errorf("%s: meets a need of %v: %v", c.name, c.want, got)
+			}
+		}
+		if e.meets(need{not: access}, cred) {
+			t.Errorf("%s: meets a need for another token", c.name)
+		}
+		if got := e.meets(need{minValid: time.Minute, not: secret.New("sk-ant-oat01-FAKE-0")}, cred); got != e.enough(cred, time.Minute) {
+			t.Errorf("%s: whether it replaces another: %v", c.name, got)
+		}
+	}
+	for name, cred := range map[string]keychain.Credential{
+		"no token": {AccessEnds: now0.Add(time.Hour)}, "no end": {Access: access},
+	} {
+		if e.validFor(cred, 0) || e.enough(cred, 0) {
+			t.Errorf("%s: counts as valid", name)
+		}
+	}
+	if !e.meets(need{}, keychain.Credential{Access: access, AccessEnds: now0.Add(2 * time.Minute)}) ||
+		e.meets(need{}, keychain.Credential{Access: access, AccessEnds: now0.Add(30 * time.Second)}) {
+		t.Error("the skew counts where less is wanted")
+	}
+}
+
+func TestMerge(t *testing.T) {
+	e := &Engine{now: func() time.Time { return now0 }}
+	ends := now0.Add(20 * 24 * time.Hour)
+	old := keychain.Credential{
+		Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1), AccessEnds: now0.Add(time.Hour), LoginEnds: ends, LoginEndsEstimated: true,
+		Scopes: []string{"user:inference"}, Account: keychain.Account{Email: "a@example.com", Plan: "max"}, Issued: now0.Add(-7 * time.Hour), Method: "browser",
+	}
+	grant := oauth.Grant{Access: secret.New("sk-ant-oat01-FAKE-2"), Refresh: token(2), ExpiresIn: 8 * time.Hour, ExpiresInKnown: true, LoginExpiresIn: 99 * 24 * time.Hour}
+
+	got := e.merge(old, grant, nil)
+	if !got.Access.Equal(grant.Access) || !got.Refresh.Equal(grant.Refresh) || !got.AccessEnds.Equal(now0.Add(8*time.Hour)) || got.Lifetime != 8*time.Hour {
+		t.Errorf("the new pair: %+v", got)
+	}
+	if !got.LoginEnds.Equal(ends) || !got.LoginEndsEstimated {
+		t.Errorf("a renewal moved the login's own end to %v", got.LoginEnds)
+	}
+	if len(got.Scopes) != 1 || got.Account != old.Account || got.Method != "browser" {
+		t.Errorf("what the answer leaves out was lost: %+v", got)
+	}
+
+	kept := grant
+	kept.Refresh, kept.Scopes = secret.String{}, []string{"user:profile"}
+	if got := e.merge(old, kept, nil); !got.Refresh.Equal(old.Refresh) || got.Scopes[0] != "user:profile" {
+		t.Errorf("no refresh token in the answer: %+v", got)
+	}
+	if got := e.merge(old, oauth.Grant{Refresh: token(2)}, &oauth.Error{Kind: oauth.Malformed}); !got.Refresh.Equal(token(2)) || !got.Access.Equal(old.Access) || !got.AccessEnds.Equal(old.AccessEnds) {
+		t.Errorf("an unusable answer with a rotated token: %+v", got)
+	}
+	unknown := old
+	unknown.LoginEnds = time.Time{}
+	if got := e.merge(unknown, grant, nil); !got.LoginEnds.Equal(now0.Add(99 * 24 * time.Hour)) {
+		t.Errorf("the login's end was not known and is %v", got.LoginEnds)
+	}
+	// A renewed pair is the newer one, whatever the clock says.
+	for _, issued := range []time.Time{now0.Add(30 * 24 * time.Hour), now0, now0.Add(-time.Microsecond), {}} {
+		old.Issued = issued
+		got := e.merge(old, grant, nil)
+		text, err := got.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := keychain.DecodeCredential(text)
+		if err != nil || !back.Issued.After(issued.Truncate(time.Millisecond)) {
+			t.Errorf("issued %v after one that was issued %v (%v)", back.Issued, issued, err)
+		}
+	}
+}

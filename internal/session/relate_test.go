@@ -1,0 +1,500 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/internal/fakeclaude"
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+func TestRelateAndNewer(t *testing.T) {
+	me := keychain.Account{ID: "uuid-a", OrganizationID: "uuid-o"}
+	colleague, otherOrganization := me, me
+	colleague.ID, otherOrganization.OrganizationID = "uuid-b", "uuid-p"
+	pair := func(n int, ends time.Duration, a keychain.Account) keychain.Credential {
+		return keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-" + string(rune('0'+n))), Refresh: token(n), AccessEnds: now0.Add(ends), Account: a}
+	}
+	nobody := keychain.Account{}
+	for _, c := range []struct {
+		name         string
+		state        keychain.EntryState
+		theirs, ours keychain.Credential
+		known        []int // tokens of the chain, oldest first
+		dead         []int
+		want         string
+		adopted      bool
+	}{
+		{"there is no entry", keychain.EntryAbsent, keychain.Credential{}, pair(1, 0, me), nil, nil, "absent", false},
+		{"a blanked entry", keychain.EntrySignedOut, pair(2, time.Hour, me), pair(1, 0, me), nil, nil, "signed-out", false},
+		{"the same pair", keychain.EntrySignedIn, pair(1, time.Hour, me), pair(1, 0, me), []int{1}, nil, "in-step", false},
+		{"the same pair without ids", keychain.EntrySignedIn, pair(1, time.Hour, nobody), pair(1, 0, nobody), nil, nil, "in-step", false},
+
+		{"same ids, lives longer", keychain.EntrySignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, nil, "newer", true},
+		{"same ids, ends sooner", keychain.EntrySignedIn, pair(2, -time.Hour, me), pair(1, 0, me), []int{1}, nil, "older", false},
+		{"same account, organization told by one side only", keychain.EntrySignedIn, pair(2, time.Hour, keychain.Account{ID: me.ID}), pair(1, 0, me), []int{1}, nil, "newer", true},
+		{"another account, lives longer", keychain.EntrySignedIn, pair(2, time.Hour, colleague), pair(1, 0, me), []int{1}, nil, "other-login", false},
+		{"another organization", keychain.EntrySignedIn, pair(2, time.Hour, otherOrganization), pair(1, 0, me), []int{1}, nil, "other-login", false},
+		{"another account that an earlier sign-in left in our chain", keychain.EntrySignedIn, pair(1, time.Hour, colleague), pair(2, 0, me), []int{1, 2}, nil, "other-login", false},
+		{"a newer pair that is known to be spent", keychain.EntrySignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, []int{2}, "newer", false},
+
+		{"no ids, a pair that we left behind", keychain.EntrySignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1, 2}, nil, "older", false},
+		{"no ids, a pair that we left behind, ours not noted yet", keychain.EntrySignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1}, nil, "older", false},
+		{"a pair that we left behind, although it lives longer", keychain.EntrySignedIn, pair(1, time.Hour, me), pair(2, 0, me), []int{1, 2}, nil, "older", false},
+		{"our store was put back: the entry holds what our last renewal brought", keychain.EntrySignedIn, pair(3, time.Hour, nobody), pair(1, 2*time.Hour, nobody), []int{1, 2, 3}, nil, "newer", true},
+		{"no ids, an unknown pair", keychain.EntrySignedIn, pair(3, time.Hour, nobody), pair(1, 0, nobody), []int{1, 2}, nil, "other-login", false},
+		{"ids on one side only, an unknown pair", keychain.EntrySignedIn, pair(3, time.Hour, nobody), pair(1, 0, me), []int{1, 2}, nil, "other-login", false},
+		{"the same refresh token, another access token that lives longer", keychain.EntrySignedIn,
+			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), Refresh: token(1), AccessEnds: now0.Add(time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "newer", true},
+		{"the same refresh token, another access token that ends sooner", keychain.EntrySignedIn,
+			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), Refresh: token(1), AccessEnds: now0.Add(-time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "older", false},
+		{"an entry without refresh token", keychain.EntrySignedIn,
+			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), AccessEnds: now0.Add(time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "other-login", false},
+	} {
+		e := &Engine{now: func() time.Time { return now0 }}
+		ch := &chain{}
+		for _, n := range c.known {
+			ch.know(token(n))
+		}
+		for _, n := range c.dead {
+			ch.bury(token(n))
+		}
+		entry := keychain.Entry{State: c.state, Login: c.theirs}
+		if got := e.relate(entry, c.ours, ch); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+		newer, ok := e.newerIn(entry, c.ours, ch)
+		if ok != c.adopted {
+			t.Errorf("%s: adopted %v, want %v", c.name, ok, c.adopted)
+		}
+		if ok && (!newer.Access.Equal(c.theirs.Access) || !newer.Refresh.Equal(c.theirs.Refresh) || newer.Account != c.ours.Account || newer.Lifetime != 0) {
+			t.Errorf("%s: adopted as %+v", c.name, newer)
+		}
+	}
+}
+
+// Only a pair that our chain has left behind is replaced by a renewal.
+func TestBehind(t *testing.T) {
+	me := keychain.Account{ID: "uuid-a"}
+	ours := keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-3"), Refresh: token(3), Account: me}
+	ch := &chain{}
+	for n := 1; n <= 3; n++ {
+		ch.know(token(n))
+	}
+	theirs := func(n int, a keychain.Account) keychain.Credential {
+		return keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-0"), Refresh: token(n), Account: a}
+	}
+	for _, c := range []struct {
+		name   string
+		entry  keychain.Entry
+		mirror bool
+		want   bool
+	}{
+		{"the pair before", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, me)}, true, true},
+		{"the pair before, without ids", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, keychain.Account{})}, true, true},
+		{"an old pair", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(1, me)}, true, true},
+		{"ours", keychain.Entry{State: keychain.EntrySignedIn, Login: ours}, true, false},
+		{"blanked", keychain.Entry{State: keychain.EntrySignedOut, Login: theirs(2, me)}, true, false},
+		{"absent", keychain.Entry{}, true, false},
+		{"an unknown pair of the same account", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(7, me)}, true, false},
+		{"another account's, known from before", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, keychain.Account{ID: "uuid-b"})}, true, false},
+		{"mirror off, the pair that we have just spent", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, me)}, false, true},
+		{"mirror off, an old pair", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(1, me)}, false, false},
+	} {
+		e := &Engine{}
+		if got := e.behind(c.entry, settings{Mirror: &c.mirror}, ch, ours); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// A renewal under Claude Code's locks finds what Claude Code got meanwhile, and takes
+// it instead of spending the token.
+func TestAdoptedNotRaced(t *testing.T) {
+	r := newRig(t)
+	ours := r.signIn(-time.Minute)
+	theirs := r.renewElsewhere(ours)
+	r.writeEntry(theirs)
+	before := r.posts()
+	got, err := r.start().Token(t.Context(), time.Minute)
+	if err != nil || !got.Equal(theirs.Access) {
+		t.Fatalf("token: %v", err)
+	}
+	if n := r.posts() - before; n != 0 || r.server.Count("renew-reused") != 0 {
+		t.Errorf("%d renewals were sent", n)
+	}
+	if stored := r.stored(); !stored.SamePair(theirs) || stored.Account.Email != "a@example.com" {
+		t.Errorf("our record after adopting: %+v", stored)
+	}
+	if st := r.start().Status(t.Context()); st.LastChange == nil || st.LastChange.Who != "Claude Code" || st.ClaudeCode.State != "in-step" || st.Problem != nil {
+		t.Errorf("status: %+v", st)
+	}
+	r.alive(r.stored())
+
+	// An adopted pair that is not due is not renewed by refresh either, and with
+	// --force it is.
+	if again, err := r.start().Renew(t.Context(), false); err != nil || again.Done {
+		t.Errorf("refresh after adopting: %+v, %v", again, err)
+	}
+	if forced, err := r.start().Renew(t.Context(), true); err != nil || !forced.Done || forced.Adopted {
+		t.Errorf("refresh --force after adopting: %+v, %v", forced, err)
+	}
+	if !r.entry().Login.SamePair(r.stored()) {
+		t.Error("the entry is not in step after the renewal")
+	}
+}
+
+// Claude Code renewed while refresh --force waited for its locks.
+func TestForcedRenewalAdopts(t *testing.T) {
+	r := newRig(t)
+	ours := r.signIn(time.Hour)
+	theirs := r.renewElsewhere(ours)
+	r.writeEntry(theirs)
+	before := r.posts()
+	got, err := r.start().Renew(t.Context(), true)
+	if err != nil || !got.Done || !got.Adopted || r.posts() != before {
+		t.Errorf("refresh --force: %+v, %v, %d sent", got, err, r.posts()-before)
+	}
+}
+
+// While our request is on its way somebody writes into the entry without a lock.
+func TestEntryChangedDuringRenewal(t *testing.T) {
+	stub := func(r *rig, c keychain.Credential) {
+		blank := c
+		blank.Access, blank.Refresh, blank.AccessEnds = secret.String{}, secret.String{}, time.UnixMilli(0)
+		r.writeEntry(blank)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(r *rig, c keychain.Credential)
+		step   bool // whether the entry ends in step
+	}{
+		{"nothing changes", func(*rig, keychain.Credential) {}, true},
+		{"blanked by the client", stub, false},
+		{"logged out: the file is gone", func(r *rig, _ keychain.Credential) { _ = os.Remove(r.entryFile()) }, false},
+		{"signed in to another account", func(r *rig, _ keychain.Credential) { r.writeEntry(r.other()) }, false},
+		{"signed in anew to the same account", func(r *rig, _ keychain.Credential) { r.writeEntry(r.issued("a@example.com", time.Hour)) }, false},
+		{"damaged", func(r *rig, _ keychain.Credential) {
+			_ = os.WriteFile(r.entryFile(), []byte(`{"claudeAiOauth":`), 0o600)
+		}, false},
+		{"an MCP login beside it", func(r *rig, c keychain.Credential) {
+			data, _ := os.ReadFile(r.entryFile())
+			data = bytes.Replace(data, []byte(`{"claudeAiOauth"`), []byte(`{"mcpOAuth":{"server":{"token":"FAKE-mcp"}},"claudeAiOauth"`), 1)
+			_ = os.WriteFile(r.entryFile(), data, 0o600)
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			ours := r.signIn(-time.Minute)
+			var changed []byte
+			r.server.Set(func(b *fakeclaude.Behaviour) {
+				b.OnToken = func(string) {
+					c.change(r, ours)
+					changed, _ = os.ReadFile(r.entryFile())
+				}
+			})
+			got, err := r.start().Token(t.Context(), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stored := r.stored(); !stored.Access.Equal(got) {
+				t.Error("our own store does not hold the new pair")
+			}
+			r.alive(r.stored())
+			after, _ := os.ReadFile(r.entryFile())
+			if !c.step {
+				if !bytes.Equal(changed, after) {
+					t.Errorf("a renewal replaced what another program had written:\n%s\n%s", changed, after)
+				}
+				return
+			}
+			if !r.entry().Login.SamePair(r.stored()) {
+				t.Error("the entry is not in step")
+			}
+			if bytes.Contains(changed, []byte("mcpOAuth")) && !bytes.Contains(after, []byte("FAKE-mcp")) {
+				t.Errorf("the MCP login was lost: %s", after)
+			}
+		})
+	}
+}
+
+// other is another person's login.
+func (r *rig) other() keychain.Credential { return r.issued("b@example.com", 8*time.Hour) }
+
+// A blanked entry stays blanked over renewals; the verb mirror fills it again.
+func TestBlankedEntryIsLeftAlone(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	blank := keychain.Credential{Scopes: []string{"user:inference"}, AccessEnds: time.UnixMilli(0)}
+	r.writeEntry(blank)
+	before, _ := os.ReadFile(r.entryFile())
+	for range 2 {
+		if _, err := r.start().Renew(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.start().Follow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after, _ := os.ReadFile(r.entryFile()); !bytes.Equal(before, after) {
+		t.Errorf("a renewal wrote into a blanked entry: %s", after)
+	}
+	if st := r.start().Status(t.Context()); st.ClaudeCode.State != "signed-out" {
+		t.Errorf("status of the entry: %s", st.ClaudeCode.State)
+	}
+	if _, err := r.start().Mirror(t.Context()); err != nil || !r.entry().Login.SamePair(r.stored()) {
+		t.Errorf("mirror: %v", err)
+	}
+}
+
+// Another login in the entry is never touched by background work, and is put aside by
+// the person's own word.
+func TestOtherLoginIsNeverReplacedByRenewal(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	theirs := r.other()
+	r.writeEntry(theirs)
+	for range 2 {
+		if _, err := r.start().Renew(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		_ = r.start().Follow(t.Context())
+		_ = r.start().tendOnce(t.Context())
+	}
+	if !r.entry().Login.SamePair(theirs) {
+		t.Fatal("background work replaced another login")
+	}
+	if st := r.start().Status(t.Context()); st.ClaudeCode.State != "other-login" {
+		t.Errorf("status of the entry: %s", st.ClaudeCode.State)
+	}
+	sentence, err := r.start().Mirror(t.Context())
+	if err != nil || !strings.Contains(sentence, "--undo") {
+		t.Errorf("mirror: %q, %v", sentence, err)
+	}
+	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(theirs) {
+		t.Errorf("undo: %v", err)
+	}
+}
+
+// The entry of the account that was signed in before, whose pairs the journal knows,
+// is another login too: it is kept aside and never replaced by a renewal.
+func TestFormerAccountIsAnotherLogin(t *testing.T) {
+	r := newRig(t)
+	former := r.signIn(time.Hour)
+	off := false
+	e := r.start()
+	if err := e.changeSettings(func(s *settings) { s.Mirror = &off }); err != nil {
+		t.Fatal(err)
+	}
+	r.keep("default", func() keychain.Credential { c := r.other(); c.AccessEnds = r.now().Add(-time.Minute); return c }())
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if !r.entry().Login.SamePair(former) {
+		t.Fatal("a renewal of another account replaced the former account's login")
+	}
+	on := true
+	if err := e.changeSettings(func(s *settings) { s.Mirror = &on }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Renew(t.Context(), true); err != nil || !r.entry().Login.SamePair(former) {
+		t.Fatalf("a renewal of another account replaced the former account's login (%v)", err)
+	}
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(former) {
+		t.Errorf("undo: %v", err)
+	}
+}
+
+// With the mirror switched off the entry may still share our chain. Left with a token
+// that we spent, Claude Code would be logged out by us.
+func TestMirrorOffStillCarriesASharedChain(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	if _, err := r.start().SetMirror(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if !r.entry().Login.SamePair(r.stored()) {
+		t.Error("the entry was left with a spent token")
+	}
+	// A chain of its own in the entry is none of our business.
+	own := r.issued("a@example.com", -time.Hour)
+	r.writeEntry(own)
+	if _, err := r.start().Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if !r.entry().Login.SamePair(own) {
+		t.Error("with the mirror off Claude Code's own login was replaced")
+	}
+}
+
+// A program that takes no locks renewed first: the server calls our token spent, and
+// the newer pair in the entry is taken over without an alarm.
+func TestSpentButRenewedElsewhere(t *testing.T) {
+	r := newRig(t)
+	ours := r.signIn(-time.Minute)
+	theirs := r.issued("a@example.com", 8*time.Hour)
+	r.server.RevokeFamily(ours.Refresh.Reveal())
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.OnToken = func(string) { r.writeEntry(theirs) } })
+	got, err := r.start().Token(t.Context(), time.Minute)
+	if err != nil || !got.Equal(theirs.Access) {
+		t.Fatalf("token: %v", err)
+	}
+	if st := r.start().Status(t.Context()); st.State != SignedIn || st.Problem != nil {
+		t.Errorf("status: %+v", st)
+	}
+	if r.posts() != 1 {
+		t.Errorf("%d renewals were sent", r.posts())
+	}
+}
+
+// The same while a lost answer is waited for: the entry is looked at before the resend.
+func TestLostAnswerButRenewedElsewhere(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	theirs := r.issued("a@example.com", 8*time.Hour)
+	r.faults(fakeclaude.Lost())
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.OnToken = func(string) { r.writeEntry(theirs) } })
+	got, err := r.start().Token(t.Context(), time.Minute)
+	if err != nil || !got.Equal(theirs.Access) || r.posts() != 1 {
+		t.Fatalf("token: %v, %d sent", err, r.posts())
+	}
+}
+
+// The profile is asked for ids where neither record has them; that is not tested here.
+// Without any way to tell it counts as another login, and ours is renewed.
+func TestUnknownPairWithoutIDsIsAnotherLogin(t *testing.T) {
+	r := newRig(t)
+	ours := r.signIn(-time.Minute)
+	theirs := r.issued("a@example.com", -time.Second) // too late to ask whose it is
+	theirs.Account = keychain.Account{}
+	r.writeEntry(theirs)
+	got, err := r.start().Token(t.Context(), time.Minute)
+	if err != nil || got.Equal(theirs.Access) || !r.server.Spent(ours.Refresh.Reveal()) {
+		t.Fatalf("token: %v", err)
+	}
+	if !r.entry().Login.SamePair(theirs) {
+		t.Error("a login that is not surely ours was replaced")
+	}
+}
+
+// The store was put back to an older state, by a backup or a roaming profile: its
+// refresh token is spent, and sending it would end the login.
+func TestStoreWasPutBack(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	backup, err := os.ReadFile(r.home + "/credentials.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	newest := r.stored()
+	putBack := func() {
+		if err := os.WriteFile(r.home+"/credentials.json", backup, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	putBack()
+	got, err := r.start().Token(t.Context(), time.Minute)
+	if err != nil || !got.Equal(newest.Access) || r.posts() != 1 {
+		t.Errorf("the entry holds the newest pair; token: %v, %d sent", err, r.posts())
+	}
+	putBack()
+	_ = os.Remove(r.entryFile())
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || r.posts() != 1 || r.server.Count("renew-reused") != 0 {
+		t.Errorf("nothing holds the newest pair; token: %v, %d sent", err, r.posts())
+	}
+	r.alive(newest)
+}
+
+// Two accounts have two chains; switching between them mixes nothing.
+func TestTwoAccounts(t *testing.T) {
+	r := newRig(t)
+	first := r.signIn(-time.Minute)
+	second := r.other()
+	second.AccessEnds = r.now().Add(-time.Minute)
+	r.keep("work", second)
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil { // work is active now
+		t.Fatal(err)
+	}
+	if r.server.Spent(first.Refresh.Reveal()) || !r.server.Spent(second.Refresh.Reveal()) {
+		t.Fatal("the wrong account's token was spent")
+	}
+	if r.entry().Login.Account.ID != first.Account.ID {
+		t.Error("renewing an account replaced the login of another one")
+	}
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Throttle("600")} })
+	if _, err := r.start().Renew(t.Context(), true); exitOf(err) != ExitTryLater {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Switch(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Errorf("the pause of one account holds up the other: %v", err)
+	}
+	if !r.entry().Login.SamePair(r.stored()) || r.stored().Account.Email != "a@example.com" {
+		t.Error("after switching the entry is not in step")
+	}
+	data, _ := os.ReadFile(r.home + "/credentials.json")
+	var file struct{ Accounts map[string]json.RawMessage }
+	if err := json.Unmarshal(data, &file); err != nil || len(file.Accounts) != 2 {
+		t.Errorf("the file store: %s", data)
+	}
+}
+
+// A renewal that is refused for want of Claude Code's locks sends nothing.
+func TestBusyClaudeCode(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	lock, err := r.start().entry.LockRenewal(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := r.start().Token(ctx, time.Minute); exitOf(err) != ExitBusy || r.posts() != 0 {
+		t.Errorf("token: %v, %d sent", err, r.posts())
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Errorf("after the release: %v", err)
+	}
+}
+
+// Another program took the locks from us, say while the machine slept: nothing is sent.
+func TestLocksLostBeforeTheSend(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	e := r.start()
+	e.crash = func(step string) {
+		if step == "prepared" {
+			_ = os.Remove(r.claude + "/.oauth_refresh.lock")
+		}
+	}
+	if _, err := e.Token(t.Context(), time.Minute); exitOf(err) != ExitBusy || r.posts() != 0 {
+		t.Errorf("token: %v, %d sent", err, r.posts())
+	}
+	if c := r.chain(); c.Intent != nil {
+		t.Errorf("the journal speaks of a send: %+v", c.Intent)
+	}
+	_ = os.Remove(r.claude + ".lock")
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Error(err)
+	}
+}
