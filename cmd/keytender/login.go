@@ -30,7 +30,7 @@ func newLogin(c *console) *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
 		Use:   "login",
-		Short: "Sign in, in the browser or by a pasted code",
+		Short: "Sign in: in the browser, by a pasted code, or through Claude Code",
 		Long:  loginHelp,
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,16 +60,6 @@ func newLogin(c *console) *cobra.Command {
 	f.BoolVar(&o.json, "json", false, "print one JSON object on stdout at the end")
 	return cmd
 }
-
-const loginHelp = `Signs in to your own Claude account and keeps the tokens in the keychain.
-
-Which way?
-  browser      opens the browser and catches the answer; the usual way
-  paste        open the link on any machine and paste the code it shows
-  claude-code  the installed Claude Code signs in; its login is taken over
-
-While it waits, the browser's answer and a pasted code both count, whichever
-comes first.`
 
 // check refuses flags that cannot be used, before anything is opened.
 func (o *loginOptions) check(cmd *cobra.Command) error {
@@ -113,16 +103,18 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 	if o.Method == "paste" && flags.Changed("port") {
 		return bad("--port and --method paste do not go together: pasting opens no port")
 	}
-	return nil
+	if o.Method == "claude-code" {
+		for _, name := range []string{"port", "long-lived", "scope", "browser-command"} {
+			if flags.Changed(name) {
+				return bad("--%s and --method claude-code do not go together: Claude Code signs in its own way", name)
+			}
+		}
+	}
+	return o.checkLongLived()
 }
 
 func (c *console) login(ctx context.Context, engine *session.Engine, o loginOptions) error {
-	lines := c.pastedLines()
-	o.Paste = lines
-	if o.Method == "browser" && !o.noBrowser {
-		o.Open = c.opener(o.browserCommand)
-	}
-	st, err := engine.SignIn(ctx, o.SignInOptions, c.tell)
+	st, err := c.signIn(ctx, engine, o)
 	if err != nil {
 		if o.json {
 			return errors.Join(c.result(failedStatus(engine.Status(context.WithoutCancel(ctx)), err)), err)
@@ -133,6 +125,23 @@ func (c *console) login(ctx context.Context, engine *session.Engine, o loginOpti
 		return c.result(st)
 	}
 	return nil
+}
+
+// signIn signs in the way that the options say. Claude Code gets the terminal to
+// itself: its own prompts read from it.
+func (c *console) signIn(ctx context.Context, engine *session.Engine, o loginOptions) (session.Status, error) {
+	if o.Method == "claude-code" {
+		if o.noBrowser {
+			c.line(plain, "Browser: Claude Code decides itself whether it opens one")
+		}
+		return engine.SignInWithClaude(ctx, o.SignInOptions, session.Terminal{In: c.in, Out: c.err}, c.tell)
+	}
+	o.Paste = c.pastedLines()
+	if o.Method == "browser" && !o.noBrowser {
+		o.Open = c.opener(o.browserCommand)
+	}
+	c.warnLongLived(o)
+	return engine.SignIn(ctx, o.SignInOptions, c.tell)
 }
 
 // failedStatus is the status as it stands, with the error as its problem.
@@ -228,7 +237,7 @@ func (c *console) tell(e session.Event) {
 	case session.EventOpenFailed:
 		c.line(danger, "Browser: it did not open (%s); open one of the links above yourself", e.Value)
 	case session.EventWaiting:
-		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", duration(e.Left.Round(time.Second)))
+		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", duration(max(time.Second, e.Left.Round(time.Second))))
 	case session.EventRefused:
 		c.line(danger, "Not taken: %s; the sign-in goes on", e.Value)
 	case session.EventFinishing:

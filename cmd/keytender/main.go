@@ -12,11 +12,13 @@ import (
 	"syscall"
 
 	"keytender/internal/config"
+	"keytender/internal/coredump"
 	"keytender/internal/session"
 	"keytender/keychain"
 )
 
 func main() {
+	coredump.Off()
 	keychain.RunChild()
 	os.Exit(run(os.Args[1:], newConsole(os.Stdin, os.Stdout, os.Stderr)))
 }

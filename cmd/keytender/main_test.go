@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,10 +24,12 @@ import (
 func TestMain(m *testing.M) {
 	keychain.RunChild()
 	testscript.Main(guarded{m}, map[string]func(){
-		"keytender":       main,
+		"keytender":       func() { shortenLimits(); main() },
 		"browser":         func() { os.Exit(browse(fakeclaude.Approve, os.Args[1:])) },
 		"decline-browser": func() { os.Exit(browse(fakeclaude.Decline, os.Args[1:])) },
 		"forger-browser":  func() { os.Exit(forgeThenApprove(os.Args[1:])) },
+		"claude":          func() { os.Exit(fakeClaude(os.Args[1:])) },
+		"gh":              func() { os.Exit(fakeGH(os.Args[1:])) },
 	})
 }
 
@@ -88,7 +91,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: false,
 		Setup: func(env *testscript.Env) error {
-			server, err := fakeclaude.Start()
+			server, err := fakeclaude.StartWith(fakeclaude.Options{Control: true})
 			if err != nil {
 				return err
 			}
@@ -106,20 +109,29 @@ func TestScripts(t *testing.T) {
 				"PAGE="+filepath.Join(env.WorkDir, "page.html"),
 				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
-				"PORT="+freePort(),
+				"PORT="+freePort(), "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"),
 			)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":    exitsWith,
-			"fault":   setFault,
-			"count":   countIs,
-			"mode":    modeIs,
-			"seed":    seed,
-			"noleaks": noLeaks,
-			"page":    pageShows,
+			"code":      exitsWith,
+			"fault":     setFault,
+			"count":     countIs,
+			"mode":      modeIs,
+			"old":       makeOld,
+			"hold":      holdPort,
+			"useragent": userAgentIs,
+			"seed":      seed,
+			"noleaks":   noLeaks,
+			"page":      pageShows,
 		},
 	})
+}
+
+// programPath is where a command of TestMain lies, for scripts that change PATH.
+func programPath(name string) string {
+	path, _ := exec.LookPath(name)
+	return path
 }
 
 // freePort is a port that was free a moment ago.
@@ -183,13 +195,40 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 	"no-access":      func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Without("access_token")} },
 	"no-profile":     func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 403} },
 	"models-refused": func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"models": 403} },
-	"well":           func(b *fakeclaude.Behaviour) { b.Faults, b.Refuse = nil, nil },
+	"models-forbidden": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{{On: "models", Status: 403, Times: 2}}
+	},
+	"models-claude-code-only": func(b *fakeclaude.Behaviour) {
+		body := `{"type":"error","error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`
+		b.Faults, b.Refuse = []fakeclaude.Fault{{On: "models", Status: 403, Body: body}}, nil
+	},
+	"models-unauthorized-once": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{{On: "models", Status: 401}}
+	},
+	"models-unauthorized": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{{On: "models", Status: 401, Times: fakeclaude.Forever}}
+	},
+	"no-refresh": func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Without("refresh_token")} },
+	"cap":        func(b *fakeclaude.Behaviour) { b.LongLifeCap = 240 * time.Hour },
+	"no-key":     func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"create_api_key": 403} },
+	"well":       func(b *fakeclaude.Behaviour) { b.Faults, b.Refuse = nil, nil },
 }
 
 // setFault turns a switch of the server: fault throttled.
 func setFault(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		change, ok := faults[name]
+		if code, allow := strings.CutPrefix(name, "allow-"); allow {
+			change, ok = func(b *fakeclaude.Behaviour) { b.AllowError = code }, true
+		}
+		if plan, kind := strings.CutPrefix(name, "plan-"); kind {
+			change, ok = func(b *fakeclaude.Behaviour) { b.Plan = plan }, true
+		}
+		if life, long := strings.CutPrefix(name, "life-"); long {
+			d, err := time.ParseDuration(life)
+			ts.Check(err)
+			change, ok = func(b *fakeclaude.Behaviour) { b.AccessLife = d }, true
+		}
 		if !ok {
 			ts.Fatalf("there is no fault %q", name)
 		}
@@ -212,6 +251,34 @@ func modeIs(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[0] {
 		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// makeOld dates a file so far from now: old FILE -10m; later with a positive length.
+func makeOld(ts *testscript.TestScript, _ bool, args []string) {
+	age, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	at := time.Now().Add(age)
+	ts.Check(os.Chtimes(ts.MkAbs(args[0]), at, at))
+}
+
+// holdPort takes a port until the script's end: hold PORT.
+func holdPort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+}
+
+// userAgentIs wants every request to have come with a User-Agent that begins so, but
+// for those of the browser that stands in: useragent 'keytender/'.
+func userAgentIs(ts *testscript.TestScript, _ bool, args []string) {
+	for _, r := range serverOf(ts).Requests() {
+		switch r.Kind {
+		case "exchange", "renew", "revoke", "profile", "models", "create_api_key":
+			if !strings.HasPrefix(r.UserAgent, args[0]) {
+				ts.Fatalf("a %s came from %q", r.Kind, r.UserAgent)
+			}
+		}
 	}
 }
 

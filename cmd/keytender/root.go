@@ -35,7 +35,8 @@ func newRoot(c *console) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		newLogin(c), newStatus(c), newToken(c), newRefresh(c), newMirror(c), newImport(c), newLogout(c),
-		newAccounts(c), newSwitch(c), newHistory(c), newDemo(c), newTray(c), newVersion(c), newCompletion(c),
+		newAccounts(c), newSwitch(c), newAPIKey(c), newExport(c), newDoctor(c), newHistory(c), newDemo(c), newTray(c), newAutostart(c),
+		newVersion(c), newCompletion(c),
 	)
 	return root
 }
@@ -79,6 +80,9 @@ func (c *console) open() (*session.Engine, error) {
 	engine.LogTo(newLog(cfg))
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its rights were tightened to 0600", path)
+	})
+	engine.NoticeUsage(func() {
+		c.line(danger, "Renewal: Claude Code renews the login with a small prompt, which spends a little of the plan's usage")
 	})
 	return engine, nil
 }

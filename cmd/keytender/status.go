@@ -86,6 +86,7 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 		}
 		c.line(plain, "Sign in again by: %s%s", when(*st.Login.ExpiresAt, now), note)
 	}
+	c.showReminders(st, now)
 	if len(st.Accounts) > 1 {
 		c.line(plain, "Account: %s (of %s)", st.Account, strings.Join(st.Accounts, ", "))
 	}

@@ -20,8 +20,7 @@ func newTray(c *console) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			program, err := trayProgram()
 			if err != nil {
-				return &session.Error{Code: "no-tray", Exit: session.ExitFailed, Message: "the menu-bar app keytender-tray does not lie beside this program",
-					Hint: "install it from the same package, or go on with `keytender login`", Err: err}
+				return noTray(err)
 			}
 			child := exec.Command(program)
 			child.Stdin, child.Stdout, child.Stderr = nil, c.out, c.err
@@ -43,6 +42,11 @@ func newTray(c *console) *cobra.Command {
 			}
 		},
 	}
+}
+
+func noTray(err error) error {
+	return &session.Error{Code: "no-tray", Exit: session.ExitFailed, Message: "the menu-bar app keytender-tray does not lie beside this program",
+		Hint: "install it from the same package, or go on with `keytender login`", Err: err}
 }
 
 func trayProgram() (string, error) {

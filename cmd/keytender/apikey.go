@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"keytender/internal/secret"
+	"keytender/internal/session"
+	"keytender/keychain"
+)
+
+func newAPIKey(c *console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "api-key",
+		Short: "Make, store, print or remove a Console API key",
+		Long: "Keeps a Console API key as carefully as a login: in the same store, and never in an argument.\n" +
+			"Calls made with it are billed to the Console account, unlike those of a subscription's login.",
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			return &usageError{"`keytender api-key` takes one of create, set, print, remove", "`keytender api-key --help` says more"}
+		},
+	}
+	cmd.AddCommand(newAPIKeyCreate(c), newAPIKeySet(c), newAPIKeyPrint(c), newAPIKeyRemove(c))
+	return cmd
+}
+
+func newAPIKeyCreate(c *console) *cobra.Command {
+	o := loginOptions{SignInOptions: session.SignInOptions{Console: true}}
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Make a key through a Console sign-in and store it",
+		Long:  "Signs in at the Console, has a key made and stores it. The sign-in itself is not kept.",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd); err != nil {
+				return err
+			}
+			if o.Method == "claude-code" {
+				return &usageError{"--method is none of browser, paste: Claude Code keeps the keys that it makes to itself", "leave --method out"}
+			}
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			o.Paste = c.pastedLines()
+			if o.Method == "browser" && !o.noBrowser {
+				o.Open = c.opener(o.browserCommand)
+			}
+			notice, err := engine.CreateAPIKey(cmd.Context(), o.SignInOptions, c.tell)
+			if err != nil {
+				if known := (&session.Error{}); errors.As(err, &known) {
+					known.Hint = strings.ReplaceAll(known.Hint, "`keytender login`", "`keytender api-key create`")
+				}
+				return err
+			}
+			c.storedKey(notice)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Method, "method", "browser", "browser or paste")
+	f.StringVar(&o.Account, "account", "", "keep the key under this name")
+	f.StringVar(&o.Expect, "expect", "", "refuse any other account than this e-mail's")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "open nothing, print the links")
+	f.StringVar(&o.browserCommand, "browser-command", "", "open the link with this command (%s stands for the link)")
+	f.IntVar(&o.Port, "port", 0, "callback port, this one or an error")
+	f.DurationVar(&o.Timeout, "timeout", 0, "time to come back from the browser (default 5m)")
+	return cmd
+}
+
+func (c *console) storedKey(n session.APIKeyNotice) {
+	c.line(tick, "API key: %s (masked here; `keytender api-key print` prints it whole)", n.Masked)
+	c.line(tick, "Saved in: %s", n.Stored)
+	if n.Former != "" {
+		c.line(danger, "Replaced: %s, which stays valid until it is deleted at the Console", n.Former)
+	}
+}
+
+func newAPIKeySet(c *console) *cobra.Command {
+	var account string
+	cmd := &cobra.Command{
+		Use:   "set",
+		Short: "Store a key that is read from stdin",
+		Long:  "Reads a key from stdin, one line that begins with sk-ant-api, and stores it. A terminal does not show\nwhat is typed.",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			key, err := c.readSecret("API key: ")
+			if err != nil {
+				return err
+			}
+			notice, err := engine.SetAPIKey(patient(cmd), account, key)
+			if err != nil {
+				return err
+			}
+			c.storedKey(notice)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&account, "account", "", "keep the key under this name")
+	return cmd
+}
+
+// readSecret reads all of stdin, or one line that a terminal does not show.
+func (c *console) readSecret(prompt string) (secret.String, error) {
+	if file, ok := c.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		fmt.Fprint(c.err, prompt)
+		text, err := term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(c.err)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return secret.String{}, fmt.Errorf("reading from the terminal: %w", err)
+		}
+		return secret.New(string(text)), nil
+	}
+	text, err := io.ReadAll(io.LimitReader(c.in, 64<<10))
+	if err != nil {
+		return secret.String{}, fmt.Errorf("reading stdin: %w", err)
+	}
+	return secret.New(string(text)), nil
+}
+
+func newAPIKeyPrint(c *console) *cobra.Command {
+	var account string
+	cmd := &cobra.Command{
+		Use:   "print",
+		Short: "Print the key and a newline on stdout",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			key, err := engine.APIKey(cmd.Context(), account)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.out, key.Reveal())
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&account, "account", "", "the name that the key is kept under")
+	return cmd
+}
+
+func newAPIKeyRemove(c *console) *cobra.Command {
+	var (
+		account string
+		yes     bool
+	)
+	cmd := &cobra.Command{
+		Use:   "remove",
+		Short: "Remove the key from this machine",
+		Long:  "Removes the key from this machine. It stays valid until it is deleted at the Console. Asks first.",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			key, err := engine.APIKey(patient(cmd), account)
+			switch {
+			case errors.Is(err, keychain.ErrNotFound):
+				c.line(tick, "There is no API key; there is nothing to remove")
+				return nil
+			case err != nil && !errors.Is(err, keychain.ErrDamaged):
+				return err
+			}
+			if !yes && !c.confirm("Remove the API key "+key.Masked()+" from this machine?") {
+				return &usageError{"nothing was removed: this needs your yes", "answer the question with y, or run `keytender api-key remove --yes`"}
+			}
+			if _, err := engine.RemoveAPIKey(patient(cmd), account); err != nil {
+				return err
+			}
+			c.line(tick, "Removed: the API key is gone from this machine")
+			c.line(plain, "hint: it stays valid until you delete it at https://platform.claude.com/settings/keys")
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&account, "account", "", "the name that the key is kept under")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}

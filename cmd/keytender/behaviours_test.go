@@ -1,0 +1,202 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"keytender/internal/config"
+)
+
+// behaviours is how many rows each system of docs/behaviours.md has.
+var behaviours = []struct {
+	system string
+	rows   int
+}{{"S0", 19}, {"S1", 23}, {"S2", 11}, {"S3", 5}, {"S4", 19}, {"C", 5}}
+
+var (
+	behaviourRow = regexp.MustCompile(`(?m)^\| ((?:S[0-4]|C)-[0-9]+) \| [^|\n]+ \| ([^|\n]+) \|$`)
+	namedTest    = regexp.MustCompile("`([A-Za-z0-9_.-]+)`")
+	goTest       = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]*)\(`)
+)
+
+// testNames are the names of all tests and test scripts of the project.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	err := filepath.WalkDir(projectRoot, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "build"):
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".txtar"):
+			names[d.Name()] = true
+		case strings.HasSuffix(path, "_test.go"):
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, found := range goTest.FindAllStringSubmatch(string(text), -1) {
+				names[found[1]] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// carries reports whether a test's name holds the row's number.
+func carries(test, row string) bool {
+	system, number, _ := strings.Cut(row, "-")
+	if strings.HasSuffix(test, ".txtar") {
+		return regexp.MustCompile(`(^|-)` + strings.ToLower(system) + "-" + number + `(-|\.)`).MatchString(test)
+	}
+	return regexp.MustCompile(`(^Test|^Fuzz|_)` + system + "_?" + number + `(_|$)`).MatchString(test)
+}
+
+// TestBehavioursAreTested holds docs/behaviours.md: every row is there, and every test
+// that it names exists and carries the row's number.
+func TestBehavioursAreTested(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(projectRoot, "docs", "behaviours.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	exist := testNames(t)
+	listed := map[string]bool{}
+	for _, found := range behaviourRow.FindAllStringSubmatch(string(text), -1) {
+		row := found[1]
+		listed[row] = true
+		tests := namedTest.FindAllStringSubmatch(found[2], -1)
+		if len(tests) == 0 {
+			t.Errorf("%s names no test", row)
+		}
+		for _, test := range tests {
+			if !exist[test[1]] {
+				t.Errorf("%s names %s, which does not exist", row, test[1])
+			} else if !carries(test[1], row) {
+				t.Errorf("%s names %s, which does not carry its number", row, test[1])
+			}
+		}
+	}
+	for _, b := range behaviours {
+		for n := 1; n <= b.rows; n++ {
+			if row := fmt.Sprintf("%s-%d", b.system, n); !listed[row] {
+				t.Errorf("%s is not in docs/behaviours.md", row)
+			}
+		}
+	}
+}
+
+// TestS0_2_S0_3_S0_4_S0_5_Defaults: client, endpoints and redirect without any setting; the
+// token endpoint of old can still be set.
+func TestS0_2_S0_3_S0_4_S0_5_Defaults(t *testing.T) {
+	env := map[string]string{"KEYTENDER_HOME": t.TempDir()}
+	load := func() config.Config {
+		c, err := config.Load(func(name string) (string, bool) { value, ok := env[name]; return value, ok }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := load()
+	for _, pair := range [][2]string{
+		{c.ClientID, "9d1c250a-e61b-44d9-88ed-5944d1962f5e"},
+		{c.AuthURL, "https://claude.com/cai/oauth/authorize"},
+		{c.ConsoleAuthURL, "https://platform.claude.com/oauth/authorize"},
+		{c.TokenURL, "https://platform.claude.com/v1/oauth/token"},
+		{c.RedirectURI, "https://platform.claude.com/oauth/code/callback"},
+		{c.APIURL, "https://api.anthropic.com"},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("got %s, want %s", pair[0], pair[1])
+		}
+	}
+	env["ANTHROPIC_TOKEN_URL"] = "https://console.anthropic.com/v1/oauth/token"
+	if c := load(); c.TokenURL != env["ANTHROPIC_TOKEN_URL"] || c.RevokeURL != c.TokenURL+"/revoke" {
+		t.Errorf("the endpoint of old cannot be set: %s", c.TokenURL)
+	}
+}
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(projectRoot, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestS1_15_S4_16_TroubleshootingPage: each heading of docs/troubleshooting.md is what
+// the program says (a … stands for what differs), and says why and what to do.
+func TestS1_15_S4_16_TroubleshootingPage(t *testing.T) {
+	var said []string
+	for path, source := range sources(t) {
+		if !strings.HasSuffix(path, "_test.go") && !strings.HasPrefix(path, "internal/fakeclaude/") {
+			said = append(said, source.literals...)
+		}
+	}
+	sections := strings.Split(document(t, "docs/troubleshooting.md"), "\n### ")[1:]
+	if len(sections) < 30 {
+		t.Errorf("only %d messages", len(sections))
+	}
+	for _, section := range sections {
+		message, body, _ := strings.Cut(section, "\n")
+		message = strings.Trim(message, "` ")
+		for _, part := range strings.Split(message, "…") {
+			part = strings.TrimSpace(part)
+			if part != "" && !slices.ContainsFunc(said, func(text string) bool { return strings.Contains(text, part) }) {
+				t.Errorf("the program nowhere says %q (%s)", part, message)
+			}
+		}
+		if !strings.Contains(body, "**Why:**") || !strings.Contains(body, "**Do:**") {
+			t.Errorf("%s: it lacks Why or Do", message)
+		}
+	}
+}
+
+// TestS3_5_SourcesAreNamed: the page about CI names what it rests on.
+func TestS3_5_SourcesAreNamed(t *testing.T) {
+	page := document(t, "docs/methods.md")
+	for _, source := range []string{"anthropics/claude-code-action", "anthropics/claude-code/issues/6536"} {
+		if !strings.Contains(page, source) {
+			t.Errorf("docs/methods.md does not name %s", source)
+		}
+	}
+}
+
+// TestC_1_C_2_PackagesAndFolders: built on the libraries and laid out in the folders
+// that were asked for.
+func TestC_1_C_2_PackagesAndFolders(t *testing.T) {
+	module := document(t, "go.mod")
+	for _, library := range []string{"github.com/pkg/browser", "github.com/zalando/go-keyring", "github.com/getlantern/systray"} {
+		if !strings.Contains(module, library+" v") {
+			t.Errorf("go.mod lacks %s", library)
+		}
+	}
+	for file, library := range map[string]string{"callback/*.go": "github.com/pkg/browser", "keychain/*.go": "github.com/zalando/go-keyring", "tray/*.go": "github.com/getlantern/systray"} {
+		paths, err := filepath.Glob(filepath.Join(projectRoot, filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(paths, func(path string) bool {
+			text, _ := os.ReadFile(path)
+			return strings.Contains(string(text), `"`+library+`"`)
+		}) {
+			t.Errorf("no file of %s imports %s", file, library)
+		}
+	}
+	for _, folder := range []string{"cmd", "callback", "keychain", "tray", "assets"} {
+		if info, err := os.Stat(filepath.Join(projectRoot, folder)); err != nil || !info.IsDir() {
+			t.Errorf("there is no folder %s", folder)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keytender/internal/session"
+	"keytender/keychain"
+)
+
+func newDoctor(c *console) *cobra.Command {
+	var (
+		fix    bool
+		report string
+	)
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what is wrong, and say what to do",
+		Long: "Checks what has been seen to go wrong, each ok, warn or FAIL with what to do, and lists the settings with\n" +
+			"where each value comes from. Sends nothing. --fix mends rights and locks that were left behind, and says\n" +
+			"how to undo it; --report writes all of it, without names and secrets, to a file that can be shown around.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("report") && report == "" {
+				return &usageError{"--report names no file", "give it one: --report keytender.txt"}
+			}
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			return c.doctor(cmd.Context(), engine, fix, report)
+		},
+	}
+	cmd.Flags().BoolVar(&fix, "fix", false, "mend what can be mended")
+	cmd.Flags().StringVar(&report, "report", "", "write what was found to this file, safe to show around")
+	return cmd
+}
+
+func (c *console) doctor(ctx context.Context, engine *session.Engine, fix bool, report string) error {
+	if fix {
+		mended, err := engine.Mend(ctx)
+		for _, m := range mended {
+			c.line(tick, "Mended: %s", m.What)
+			c.line(plain, "undo: %s", m.Undo)
+		}
+		if len(mended) == 0 && err == nil {
+			c.line(tick, "Mended: nothing needed it")
+		}
+		if err != nil {
+			c.line(danger, "Not mended: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
+	}
+	checks := append(engine.Examine(ctx), c.checkOpener())
+	failures := 0
+	for _, check := range checks {
+		m := tick
+		switch check.State {
+		case session.CheckWarn:
+			m = danger
+		case session.CheckFail:
+			m = cross
+			failures++
+		}
+		c.line(m, "%s %s: %s", check.State, check.Name, check.Detail)
+		if check.Hint != "" {
+			c.line(plain, "  hint: %s", check.Hint)
+		}
+	}
+	c.line(plain, "Settings:")
+	for _, line := range settingLines(engine) {
+		c.line(plain, "  %s", line)
+	}
+	if report != "" {
+		if err := keychain.WriteFile(report, c.report(engine, checks)); err != nil {
+			return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " + err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
+		}
+		c.line(tick, "Report: %s", report)
+	}
+	if failures > 0 {
+		return exitError(session.ExitFailed)
+	}
+	return nil
+}
+
+// settingLines lists every setting with its value and where that comes from. No
+// setting holds a secret.
+func settingLines(engine *session.Engine) []string {
+	cfg := engine.Config()
+	lines := []string{
+		"config.toml: " + cfg.Places.ConfigFile, "state: " + cfg.Places.State,
+		"file store: " + cfg.Places.Credentials, "log: " + cfg.Places.Log,
+	}
+	for _, name := range cfg.Names() {
+		o := cfg.Origin[name]
+		value := o.Value
+		if value == "" {
+			value = "(empty)"
+		}
+		lines = append(lines, fmt.Sprintf("%s = %s (%s)", name, cleanWords(value), o.From))
+	}
+	return lines
+}
+
+// checkOpener looks for what opens the browser, where there is one to open.
+func (c *console) checkOpener() session.Check {
+	const name = "browser"
+	if why := c.noBrowserHere(); why != "" {
+		return session.Check{Name: name, State: session.CheckOK, Detail: "none is opened, " + why + "; `keytender login` prints the links"}
+	}
+	if runtime.GOOS != "linux" {
+		return session.Check{Name: name, State: session.CheckOK, Detail: "opened by the system"}
+	}
+	for _, opener := range []string{"xdg-open", "x-www-browser", "www-browser"} {
+		if path, err := exec.LookPath(opener); err == nil {
+			return session.Check{Name: name, State: session.CheckOK, Detail: "opened by " + path}
+		}
+	}
+	return session.Check{Name: name, State: session.CheckWarn, Detail: "there is no xdg-open, so no browser opens by itself",
+		Hint: "install xdg-utils, use --browser-command, or open the link by hand"}
+}
+
+var emailShape = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
+
+// report is what was found, without names and secrets.
+func (c *console) report(engine *session.Engine, checks []session.Check) []byte {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", session.Version, runtime.GOOS, runtime.GOARCH, time.Now().UTC().Format(time.RFC3339))
+	for _, check := range checks {
+		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
+	}
+	fmt.Fprintln(&text, "\nSettings")
+	for _, line := range settingLines(engine) {
+		fmt.Fprintln(&text, line)
+	}
+	fmt.Fprintln(&text, "\nHistory")
+	records, _ := engine.History()
+	for _, r := range records[max(0, len(records)-30):] {
+		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, r.Detail)
+	}
+	return []byte(c.withoutNames(text.String()))
+}
+
+// withoutNames takes out who and where somebody is: e-mails, the home folder, the
+// user's name, repositories, and whatever looks like a token.
+func (c *console) withoutNames(text string) string {
+	text = secretShape.ReplaceAllString(text, "[redacted]")
+	text = emailShape.ReplaceAllStringFunc(text, func(email string) string {
+		name, host, _ := strings.Cut(email, "@")
+		return name[:1] + "…@" + host[:1] + "…"
+	})
+	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
+		text = strings.ReplaceAll(text, home, "~")
+	}
+	for _, variable := range []string{"USER", "USERNAME"} {
+		if name, _ := c.lookup(variable); len(name) > 2 {
+			text = regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+`\b`).ReplaceAllString(text, "USER")
+		}
+	}
+	return repositoryShape.ReplaceAllString(text, "$1 OWNER/NAME")
+}
+
+var repositoryShape = regexp.MustCompile(`\b(to|in|--repo) [A-Za-z0-9-]+/[A-Za-z0-9._-]+`)

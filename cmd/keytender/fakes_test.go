@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"keytender/internal/session"
+)
+
+// The stand-ins for other people's programs. Each writes what it was given into the
+// folder $RECORD (NAME.args, NAME.stdin, NAME.env), and behaves as $FAKE_NAME says.
+
+// shortenLimits is for the programs that never answer.
+func shortenLimits() {
+	session.ClaudeLimits.Version, session.ClaudeLimits.LoginGrace, session.ClaudeLimits.EndGrace = 5*time.Second, 100*time.Millisecond, 3*time.Second
+	ghLimit = 5 * time.Second
+}
+
+func record(name, what string, data []byte) {
+	if dir := os.Getenv("RECORD"); dir != "" {
+		_ = os.MkdirAll(dir, 0o700)
+		f, err := os.OpenFile(filepath.Join(dir, name+"."+what), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			panic(err)
+		}
+		defer f.Close()
+		_, _ = f.Write(append(data, '\n'))
+	}
+}
+
+func recordCall(name string, args []string) {
+	record(name, "args", []byte(strings.Join(args, " ")))
+	record(name, "env", []byte(strings.Join(os.Environ(), "\n")))
+}
+
+// fakeGH is the GitHub command line. FAKE_GH: signed-out, forbidden, unknown, offline,
+// hang, echo (an error that repeats the value).
+func fakeGH(args []string) int {
+	recordCall("gh", args)
+	value, _ := io.ReadAll(os.Stdin)
+	record("gh", "stdin", value)
+	say := func(code int, text string) int {
+		fmt.Fprintln(os.Stderr, text)
+		return code
+	}
+	switch os.Getenv("FAKE_GH") {
+	case "signed-out":
+		return say(4, "To get started with GitHub CLI, please run:  gh auth login\nAlternatively, populate the GH_TOKEN environment variable")
+	case "forbidden":
+		return say(1, "failed to fetch public key: HTTP 403: Resource not accessible by personal access token (https://api.github.com/repos/o/n/actions/secrets/public-key)")
+	case "unknown":
+		return say(1, "failed to fetch public key: HTTP 404: Not Found (https://api.github.com/repos/o/n/actions/secrets/public-key)")
+	case "offline":
+		return say(1, "error connecting to api.github.com\ncheck your internet connection or https://githubstatus.com")
+	case "echo":
+		return say(3, "\x1b[31mpanic\x1b[0m: cannot encrypt "+string(value))
+	case "hang":
+		hang()
+	}
+	fmt.Println("✓ Set Actions secret")
+	return 0
+}
+
+// hang waits for the signal that asks to end, and says which it was.
+func hang() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	select {
+	case s := <-signals:
+		record("signal", "args", []byte(s.String()))
+		os.Exit(9)
+	case <-time.After(time.Minute): // a test that fails leaves nothing behind
+		os.Exit(9)
+	}
+}
+
+// fakeClaude is the official client. FAKE_CLAUDE: old, not-claude, hang-version;
+// at a sign-in fail, lie, hang, write-and-fail, write-and-hang, ask, stranger (its
+// state file speaks of another account); at a renewal refuse, hang, blank, write-and-fail.
+func fakeClaude(args []string) int {
+	recordCall("claude", args)
+	mode := os.Getenv("FAKE_CLAUDE")
+	switch line := strings.Join(args, " "); {
+	case line == "--version":
+		return fakeVersion(mode)
+	case line == "auth login --claudeai", line == "auth login --console":
+		return fakeSignIn(mode)
+	case line == "auth status --json":
+		fmt.Printf(`{"loggedIn":true,"authMethod":"claude.ai","email":%q,"orgId":%q}`, os.Getenv("FAKE_EMAIL"), os.Getenv("FAKE_ORG"))
+		return 0
+	case len(args) == 4 && strings.HasPrefix(line, "-p . --model "):
+		input, _ := io.ReadAll(os.Stdin)
+		record("claude", "stdin", input)
+		record("prompt", "env", []byte(strings.Join(os.Environ(), "\n")))
+		return fakePrompt(mode)
+	}
+	fmt.Fprintln(os.Stderr, "fake claude: unexpected arguments")
+	return 64
+}
+
+func fakeVersion(mode string) int {
+	switch mode {
+	case "old":
+		fmt.Println("2.0.76 (Claude Code)")
+	case "not-claude":
+		fmt.Println("claude 4.2: cloud accounting")
+	case "hang-version":
+		hang()
+	default:
+		fmt.Println("2.1.329 (Claude Code)")
+	}
+	return 0
+}
+
+func fakeSignIn(mode string) int {
+	switch mode {
+	case "fail":
+		fmt.Fprintln(os.Stderr, "Login failed: access_denied")
+		return 1
+	case "lie":
+		fmt.Println("Login successful.")
+		return 0
+	case "hang":
+		hang()
+	case "ask":
+		fmt.Print("Paste code here if prompted > ")
+		line := make([]byte, 64)
+		n, _ := os.Stdin.Read(line)
+		record("claude", "stdin", line[:n])
+	}
+	var issued struct{ Access, Refresh string }
+	ask("POST", "/_control/issue", "", []byte(`{"account":"a@example.com"}`), &issued)
+	var profile struct {
+		Account      struct{ UUID, Email string }
+		Organization struct{ UUID string }
+	}
+	ask("GET", "/api/oauth/profile", issued.Access, nil, &profile)
+	writeLogin(map[string]any{
+		"accessToken": issued.Access, "refreshToken": issued.Refresh, "expiresAt": time.Now().Add(8 * time.Hour).UnixMilli(),
+		"scopes": []string{"user:profile", "user:inference"}, "subscriptionType": "max",
+		"accountUuid": profile.Account.UUID, "organizationUuid": profile.Organization.UUID,
+	})
+	id := profile.Account.UUID
+	if mode == "stranger" {
+		id = "FAKE-somebody-else"
+	}
+	state, _ := json.Marshal(map[string]any{"oauthAccount": map[string]string{"accountUuid": id, "emailAddress": profile.Account.Email}})
+	must(os.WriteFile(filepath.Join(os.Getenv("HOME"), ".claude.json"), state, 0o600))
+	fmt.Println("Login successful.")
+	switch mode {
+	case "write-and-fail":
+		return 1
+	case "write-and-hang":
+		hang()
+	}
+	return 0
+}
+
+// fakePrompt renews as the client does before it answers a prompt.
+func fakePrompt(mode string) int {
+	login := readLogin()
+	refresh, _ := login["refreshToken"].(string)
+	switch mode {
+	case "refuse":
+		return 1
+	case "hang":
+		hang()
+	case "blank":
+		login["accessToken"], login["refreshToken"], login["expiresAt"] = "", "", 0
+		writeLogin(login)
+		return 1
+	}
+	body, _ := json.Marshal(map[string]string{"grant_type": "refresh_token", "refresh_token": refresh, "client_id": "9d1c250a-e61b-44d9-88ed-5944d1962f5e"})
+	var grant struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Expires int64  `json:"expires_in"`
+	}
+	ask("POST", "/v1/oauth/token", "", body, &grant)
+	login["accessToken"], login["refreshToken"] = grant.Access, grant.Refresh
+	login["expiresAt"] = time.Now().Add(time.Duration(grant.Expires) * time.Second).UnixMilli()
+	writeLogin(login)
+	if mode == "write-and-fail" {
+		return 1
+	}
+	fmt.Println("hi")
+	return 0
+}
+
+func ask(method, path, bearer string, body []byte, into any) {
+	request, err := http.NewRequest(method, os.Getenv("KEYTENDER_API_URL")+path, bytes.NewReader(body))
+	must(err)
+	request.Header.Set("Content-Type", "application/json")
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	answer, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
+	must(err)
+	defer answer.Body.Close()
+	if answer.StatusCode != 200 {
+		panic(path + ": " + answer.Status)
+	}
+	must(json.NewDecoder(answer.Body).Decode(into))
+}
+
+func entryFile() string { return os.Getenv("ENTRY") }
+
+func readLogin() map[string]any {
+	entry := map[string]json.RawMessage{}
+	data, err := os.ReadFile(entryFile())
+	must(err)
+	must(json.Unmarshal(data, &entry))
+	login := map[string]any{}
+	must(json.Unmarshal(entry["claudeAiOauth"], &login))
+	return login
+}
+
+func writeLogin(login map[string]any) {
+	entry := map[string]json.RawMessage{}
+	if data, err := os.ReadFile(entryFile()); err == nil {
+		must(json.Unmarshal(data, &entry))
+	}
+	entry["claudeAiOauth"], _ = json.Marshal(login)
+	data, _ := json.Marshal(entry)
+	must(os.WriteFile(entryFile(), data, 0o600))
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"keytender/internal/secret"
+	"keytender/internal/session"
+)
+
+// ghLimit bounds a call of gh, which talks to GitHub; tests shorten it.
+var ghLimit = time.Minute
+
+// setRepositorySecret sets a repository secret through the GitHub command line. The
+// value goes to its stdin and stands in no argument and no variable.
+func (c *console) setRepositorySecret(ctx context.Context, repo, name string, value secret.String) error {
+	path, err := exec.LookPath("gh")
+	if err != nil {
+		return &session.Error{Code: "no-gh", Exit: session.ExitFailed, Message: "the GitHub command line is not installed here: there is no program named gh",
+			Hint: "install it (https://cli.github.com) and sign in with `gh auth login`", Err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, ghLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "secret", "set", name, "--repo", repo)
+	cmd.Env = append(os.Environ(), "GH_PROMPT_DISABLED=1", "GH_NO_UPDATE_NOTIFIER=1", "NO_COLOR=1")
+	cmd.Stdin = strings.NewReader(value.Reveal())
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 700 * time.Millisecond
+	err = cmd.Run()
+	if err == nil {
+		return nil
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return ghError(ctx, err, said.String(), repo, value)
+}
+
+// ghError tells apart what a person can do about a failed call. gh has one exit code
+// for a missing sign-in, 4, and words for the rest.
+func ghError(ctx context.Context, err error, said, repo string, value secret.String) error {
+	words := cleanWords(said, value)
+	problem := func(code, message, hint string) error {
+		if words != "" {
+			message += " (gh: " + words + ")"
+		}
+		return &session.Error{Code: code, Exit: session.ExitFailed, Message: message, Hint: hint, Err: err}
+	}
+	has := func(parts ...string) bool {
+		for _, part := range parts {
+			if strings.Contains(strings.ToLower(said), part) {
+				return true
+			}
+		}
+		return false
+	}
+	exit := &exec.ExitError{}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &session.Error{Code: "gh-hangs", Exit: session.ExitTryLater, Message: "gh did not end within " + ghLimit.String(), Hint: "look at the network and try again", Err: err}
+	case errors.As(err, &exit) && exit.ExitCode() == 4, has("gh auth login", "bad credentials", "http 401"):
+		return problem("gh-signed-out", "gh is not signed in to GitHub", "sign in with `gh auth login`")
+	case has("http 404", "could not resolve to a repository", "not found"):
+		return problem("no-repository", "GitHub shows no repository "+repo+" to this sign-in", "check --repo, and with `gh auth status` who is signed in there")
+	case has("http 403", "resource not accessible", "must have admin rights", "forbidden", "saml"):
+		return problem("no-rights", "this GitHub sign-in may not set secrets of "+repo, "that takes admin rights in the repository and the scope repo: `gh auth refresh -s repo`, or ask an admin")
+	case has("could not resolve host", "error connecting", "no such host", "connection refused", "i/o timeout", "http 5"):
+		return &session.Error{Code: "try-later", Exit: session.ExitTryLater, Message: "GitHub could not be reached (gh: " + words + ")", Hint: "look at the network and try again", Err: err}
+	case errors.As(err, &exit):
+		return problem("gh-failed", "gh did not set the secret: it ended with "+exit.ProcessState.String(), "try `gh secret list --repo "+repo+"` to see what it says")
+	}
+	return problem("no-gh", "gh could not be started: "+err.Error(), "install it anew (https://cli.github.com)")
+}
+
+// escapes are what colours a terminal.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+
+var secretShape = regexp.MustCompile(`sk-ant-[A-Za-z0-9_-]+`)
+
+// cleanWords makes another program's words fit to be shown: one line of at most 300
+// characters, without control characters and secrets.
+func cleanWords(text string, secrets ...secret.String) string {
+	for _, s := range secrets {
+		if !s.IsZero() {
+			text = strings.ReplaceAll(text, s.Reveal(), "[redacted]")
+		}
+	}
+	text = escapes.ReplaceAllString(text, "")
+	text = secretShape.ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "[redacted]")
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > 300 {
+		text = string(runes[:299]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"keytender/internal/fakeclaude"
+	"keytender/internal/secret"
+)
+
+// These tests drive the real Claude Code, offline: whatever it wants to say to its
+// servers goes to the stand-in, and everything else nowhere.
+
+// realClaude is the real client beside keytender, in a home of its own.
+type realClaude struct {
+	t      *testing.T
+	path   string // of the client
+	home   string
+	entry  string
+	server *fakeclaude.Server
+	env    []string
+}
+
+func newRealClaude(t *testing.T) *realClaude {
+	t.Helper()
+	dir := os.Getenv("KTTEST_NPM")
+	if dir == "" {
+		t.Skip("KTTEST_NPM does not name the folder with the real Claude Code; make test sets it")
+	}
+	path, err := filepath.Abs(filepath.Join(dir, "node_modules", "@anthropic-ai", "claude-code-"+platform(), "claude"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("the real Claude Code is not there: ", err)
+	}
+	server, err := fakeclaude.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	home := t.TempDir()
+	bin := filepath.Join(home, "bin")
+	config := filepath.Join(home, "claude")
+	for _, dir := range []string{bin, config} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(path, filepath.Join(bin, "claude")); err != nil {
+		t.Fatal(err)
+	}
+	r := &realClaude{t: t, path: path, home: home, entry: filepath.Join(config, ".credentials.json"), server: server}
+	proxy, certificate := startProxy(t, server)
+	r.env = append(server.Env(),
+		"HOME="+home, "USER=tester", "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
+		"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "CLAUDE_CONFIG_DIR="+config,
+		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(home, "no-bus"),
+		"HTTPS_PROXY="+proxy, "HTTP_PROXY="+proxy, "https_proxy="+proxy, "http_proxy="+proxy, "NO_PROXY=127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS="+certificate,
+		"DISABLE_AUTOUPDATER=1", "DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
+	return r
+}
+
+func platform() string {
+	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
+	if arch == "" {
+		arch = runtime.GOARCH
+	}
+	return runtime.GOOS + "-" + arch
+}
+
+// run runs a program of this home and returns what it printed on stdout.
+func (r *realClaude) run(env []string, name string, args ...string) (stdout, stderr string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, name, args...)
+	c.Env, c.Dir = append(append([]string{}, r.env...), env...), r.home
+	var out, said bytes.Buffer
+	c.Stdout, c.Stderr = &out, &said
+	c.WaitDelay = 5 * time.Second
+	err = c.Run()
+	return out.String(), said.String(), err
+}
+
+func (r *realClaude) keytender(env []string, args ...string) string {
+	r.t.Helper()
+	path, err := exec.LookPath("keytender")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	out, said, err := r.run(env, path, args...)
+	if err != nil {
+		r.t.Fatalf("keytender %s: %v\n%s", strings.Join(args, " "), err, said)
+	}
+	return strings.TrimSpace(out)
+}
+
+// signIn signs keytender in, in a browser that clicks at once.
+func (r *realClaude) signIn() {
+	r.t.Helper()
+	browser, err := exec.LookPath("browser")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.keytender(nil, "login", "--port", freePort(), "--browser-command", browser)
+}
+
+func (r *realClaude) authStatus() (status struct {
+	LoggedIn bool
+	Method   string `json:"authMethod"`
+	Email    string
+	Plan     string `json:"subscriptionType"`
+}) {
+	r.t.Helper()
+	out, said, err := r.run(nil, r.path, "auth", "status", "--json")
+	if err != nil {
+		r.t.Errorf("claude auth status: %v\n%s%s", err, out, said)
+	}
+	if err := json.Unmarshal([]byte(out), &status); err != nil {
+		r.t.Fatalf("claude auth status: %v\n%s", err, out)
+	}
+	return status
+}
+
+// bearers are the fingerprints of the tokens that came with calls of a kind.
+func (r *realClaude) bearers(kind string) (fingerprints []string) {
+	for _, request := range r.server.Requests() {
+		if request.Kind == kind {
+			fingerprints = append(fingerprints, request.Bearer)
+		}
+	}
+	return fingerprints
+}
+
+// prompt has the client answer a prompt, and wants its call to carry exactly our token.
+func (r *realClaude) prompt() {
+	r.t.Helper()
+	before := len(r.bearers("messages"))
+	out, said, err := r.run([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, r.path, "-p", "hi", "--model", "claude-haiku-4-5")
+	if err != nil || !strings.Contains(out, "hi") {
+		r.t.Fatalf("claude -p hi: %v\n%s%s", err, out, said)
+	}
+	calls := r.bearers("messages")[before:]
+	if len(calls) == 0 {
+		r.t.Fatal("claude -p hi called nobody")
+	}
+	ours := secret.New(r.keytender(nil, "token")).Fingerprint()
+	for _, bearer := range calls {
+		if bearer != ours {
+			r.t.Errorf("claude sent the token %s, ours is %s", bearer, ours)
+		}
+	}
+}
+
+// TestC_5_S1_1_RealClientTakesOurEntry: what `login` wrote is a login for the real client,
+// and its calls carry exactly our access token, after a renewal too.
+func TestC_5_S1_1_RealClientTakesOurEntry(t *testing.T) {
+	r := newRealClaude(t)
+	r.signIn()
+	if got := r.authStatus(); !got.LoggedIn || got.Method != "claude.ai" || got.Plan != "max" {
+		t.Errorf("claude auth status: %+v", got)
+	}
+	r.prompt()
+	r.keytender(nil, "refresh", "--force")
+	r.prompt()
+	if n := r.server.Count("renew-reused"); n != 0 {
+		t.Errorf("a refresh token was used %d times too often", n)
+	}
+	r.keytender(nil, "logout", "--yes")
+	out, _, err := r.run(nil, r.path, "auth", "status", "--json")
+	if err == nil || !strings.Contains(out, `"loggedIn": false`) {
+		t.Errorf("after our logout: %v\n%s", err, out)
+	}
+}
+
+// TestS2_3_RealClientRenewsAndWeAdopt: the client renews first, we take its pair over
+// without spending ours.
+func TestS2_3_RealClientRenewsAndWeAdopt(t *testing.T) {
+	r := newRealClaude(t)
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 2 * time.Minute }) // within the client's five
+	r.signIn()
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 8 * time.Hour })
+	r.authStatus() // renews
+	if n := r.server.Count("renew"); n != 1 {
+		t.Fatalf("the client renewed %d times, want 1", n)
+	}
+	r.keytender(nil, "refresh", "--force")
+	if n := r.server.Count("renew"); n != 1 {
+		t.Errorf("%d renewals: ours was spent instead of adopting the client's", n)
+	}
+	r.prompt()
+}
+
+// TestS2_5_RealClientRenewsForUs: renewal through the client's own prompt.
+func TestS2_5_RealClientRenewsForUs(t *testing.T) {
+	r := newRealClaude(t)
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 30 * time.Second })
+	r.signIn()
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 8 * time.Hour })
+	before := r.keytender(nil, "token", "--min-valid", "0s")
+	r.keytender([]string{"KEYTENDER_REFRESH_WITH=claude", "ANTHROPIC_BASE_URL=" + r.server.URL()}, "refresh", "--force")
+	after := r.keytender(nil, "token")
+	if after == before || !strings.HasPrefix(after, "sk-ant-oat01-FAKE-") {
+		t.Errorf("the token is as before")
+	}
+	if n, reused := r.server.Count("renew"), r.server.Count("renew-reused"); n != 1 || reused != 0 {
+		t.Errorf("%d renewals, %d of them with a spent token", n, reused)
+	}
+	for _, request := range r.server.Requests() {
+		if request.Kind == "renew" && strings.HasPrefix(request.UserAgent, "keytender/") {
+			t.Error("keytender renewed, not Claude Code")
+		}
+	}
+}
+
+// TestS2_1_RealClientSignsInForUs: `login --method claude-code` with the client's own
+// door for machines without a browser.
+func TestS2_1_RealClientSignsInForUs(t *testing.T) {
+	r := newRealClaude(t)
+	_, refresh := r.server.Issue("a@example.com")
+	out := r.keytender([]string{"CLAUDE_CODE_OAUTH_REFRESH_TOKEN=" + refresh, "CLAUDE_CODE_OAUTH_SCOPES=user:profile user:inference"},
+		"login", "--method", "claude-code", "--json", "--expect", "a@example.com")
+	if !strings.Contains(out, `"method":"claude-code"`) || !strings.Contains(out, `"email":"a@example.com"`) || !strings.Contains(out, `"state":"in-step"`) {
+		t.Errorf("login --method claude-code: %s", out)
+	}
+	r.prompt()
+}
+
+// startProxy serves CONNECT for the client's own hosts with certificates of a made-up
+// authority and hands their calls to the stand-in; every other host is refused.
+func startProxy(t *testing.T, server *fakeclaude.Server) (address, authorityFile string) {
+	t.Helper()
+	authority, certify := newAuthority(t)
+	authorityFile = filepath.Join(t.TempDir(), "authority.pem")
+	if err := os.WriteFile(authorityFile, authority, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target, _ := url.Parse(server.URL())
+	toServer := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }}
+	config := &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return certify(hello.ServerName) }}
+	inner := &oneConn{conns: make(chan net.Conn), closed: make(chan struct{})}
+	behind := &http.Server{Handler: toServer, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = behind.Serve(tls.NewListener(inner, config)) }()
+	front := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		host, _, _ := net.SplitHostPort(request.Host)
+		if request.Method != http.MethodConnect || host != "platform.claude.com" && host != "api.anthropic.com" {
+			http.Error(w, "not from a test", http.StatusForbidden)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection Established\r\n\r\n"); err != nil {
+			conn.Close()
+			return
+		}
+		select {
+		case inner.conns <- conn:
+		case <-inner.closed:
+			conn.Close()
+		}
+	})}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = front.Serve(listener) }()
+	t.Cleanup(func() { _ = front.Close(); _ = behind.Close() })
+	return "http://" + listener.Addr().String(), authorityFile
+}
+
+// oneConn is a listener whose connections come out of the proxy.
+type oneConn struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneConn) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// newAuthority makes a certificate authority for this test and what signs with it.
+func newAuthority(t *testing.T) (authority []byte, certify func(host string) (*tls.Certificate, error)) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "keytender test"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certify = func(host string) (*tls.Certificate, error) {
+		leaf := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+		signed, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), key)
+		return &tls.Certificate{Certificate: [][]byte{signed, der}, PrivateKey: key}, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), certify
+}
