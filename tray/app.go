@@ -3,6 +3,7 @@ package tray
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -19,6 +20,9 @@ const (
 	noticeWait   = 5 * time.Second  // for showing one notification
 	noticeRetry  = 15 * time.Minute // before a notification that failed is tried again
 	clickWait    = 5 * time.Second  // for the clipboard
+	diagnoseWait = 20 * time.Second
+	tokenLife    = time.Minute // of a copied token on the clipboard
+	clearWait    = time.Second // for taking it off again
 	quitWait     = 1500 * time.Millisecond
 	quitPatience = 30 * time.Second // for a renewal that was sent: its answer is the login
 )
@@ -32,6 +36,7 @@ type app struct {
 	notifier notifier
 	log      *slog.Logger
 	now      func() time.Time
+	words    *Words
 
 	ctx  context.Context // ends when the person quits
 	quit context.CancelFunc
@@ -51,14 +56,18 @@ type app struct {
 	lastTick     time.Time
 	activity     Activity
 	cancelSignIn context.CancelFunc
+	asides       []string // what the sign-in says beside its outcome
+	pasted       chan<- string
+	around       Around
 	memory       Memory
 	telling      bool // a notification from Decide is under way
 	quietUntil   time.Time
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
-	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, queue: newQueue(), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
+	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: wordsFor(o.Languages...), queue: newQueue(), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
+	a.around = Around{Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
 	return a
 }
 
@@ -66,8 +75,16 @@ func newApp(ctx context.Context, engine Engine, o Options) *app {
 func (a *app) start() {
 	changes, err := a.engine.Changes(a.ctx)
 	if err != nil {
-		// The status is still read once a minute.
+		// The status is still read once a minute, and the menu says so.
 		a.log.Warn("changes on disk are not seen at once", "error", err)
+		a.around.Unwatched = true
+	}
+	if a.options.AtLogin != nil {
+		a.quick.Go(func() {
+			if err := a.options.AtLogin.Mend(); err != nil {
+				a.log.Warn("start at login cannot be read", "error", err)
+			}
+		})
 	}
 	a.patient.Go(func() { a.engine.Tend(a.ctx, a.changed) })
 	a.quick.Go(func() { a.loop(changes) })
@@ -111,15 +128,14 @@ func (a *app) loop(changes <-chan struct{}) {
 				changes = nil
 				continue
 			}
-			select {
-			case a.changed <- struct{}{}:
-			default: // it has not even looked at the one before
-			}
+			a.passOn()
 			a.read()
 		case <-tick.C:
 			a.tick()
 		}
-		a.draw()
+		if a.ctx.Err() == nil { // else the toolkit is going
+			a.draw()
+		}
 	}
 }
 
@@ -132,9 +148,20 @@ func (a *app) tick() {
 	slept := now.Sub(a.lastTick) > sleepGap
 	a.lastTick = now
 	if slept || now.Sub(a.lastRead) >= readEvery || now.Before(a.lastRead) {
+		if a.around.Unwatched {
+			a.passOn()
+		}
 		a.read()
 	}
 	a.decide()
+}
+
+// passOn tells Tend that something may have changed.
+func (a *app) passOn() {
+	select {
+	case a.changed <- struct{}{}:
+	default: // it has not even looked at the one before
+	}
 }
 
 // read fetches the status, one call at a time.
@@ -146,9 +173,10 @@ func (a *app) read() {
 	a.reading, a.readAgain = true, false
 	a.lastRead = a.wall()
 	a.quick.Go(func() {
-		s := a.engine.Status(a.ctx)
+		s, starts := a.engine.Status(a.ctx), a.startsAtLogin()
 		a.queue.post(func() {
 			a.reading = false
+			a.around.Starts = starts
 			if s.State != a.status.State {
 				a.activity.Failed = nil // what failed is history
 			}
@@ -164,7 +192,7 @@ func (a *app) read() {
 func (a *app) view() ([]Item, IconState, string) {
 	now := a.wall()
 	icon := StateOf(a.status, a.activity, now)
-	return Menu(a.status, a.activity, now), icon, textTooltip(icon, a.status)
+	return Menu(a.words, a.status, a.activity, a.around, now), icon, a.words.tooltip(icon, a.status)
 }
 
 func (a *app) draw() {
@@ -215,6 +243,14 @@ func (a *app) click(id ID) {
 	switch id {
 	case ItemSignIn:
 		a.signIn()
+	case ItemWithCode:
+		a.signInBy(ByCode, "")
+	case ItemWithClaude:
+		a.signInBy(ByClaude, "")
+	case ItemAddAccount:
+		a.signInBy(ByBrowser, newAccount(a.status.Accounts))
+	case ItemPasteCode:
+		a.pasteCode()
 	case ItemCancel:
 		a.activity.SignIn = Cancelling
 		a.cancelSignIn()
@@ -230,8 +266,24 @@ func (a *app) click(id ID) {
 		a.signOut(session.SignOutOptions{KeepClaudeCode: true})
 	case ItemSignOutBoth:
 		a.signOut(session.SignOutOptions{})
+	case ItemSignOutRevoke:
+		a.signOut(session.SignOutOptions{Revoke: true})
+	case ItemCopyToken:
+		a.copyToken()
+	case ItemStartAtLogin:
+		a.startAtLogin(!a.around.Starts)
+	case ItemShowLog:
+		a.showLog()
+	case ItemCopyDiagnosis:
+		a.copyDiagnosis()
+	case ItemAbout:
+		a.tell(Notice{Title: fmt.Sprintf(a.words.AboutTitle, a.options.Version), Body: a.words.AboutBody})
 	case ItemQuit:
 		a.quit()
+	default:
+		if id >= ItemAccount && id <= itemLastAccount {
+			a.switchTo(accounts(a.status)[id-ItemAccount])
+		}
 	}
 }
 
@@ -245,60 +297,11 @@ func (a *app) offered(id ID) bool {
 	return false
 }
 
-// signIn starts a sign-in unless something is under way already.
-func (a *app) signIn() {
-	if a.activity.busy() {
-		return
-	}
-	ctx, cancel := context.WithCancel(a.ctx)
-	a.cancelSignIn = cancel
-	a.activity = Activity{SignIn: Opening}
-	a.quick.Go(func() {
-		defer cancel()
-		s, err := a.engine.SignIn(session.Patient(ctx), session.SignInOptions{Method: "browser", Open: a.options.Open},
-			func(e session.Event) { a.queue.post(func() { a.follow(e) }) })
-		a.queue.post(func() { a.endSignIn(s, err) })
-	})
-}
-
-// follow takes a step of the sign-in into the menu.
-func (a *app) follow(e session.Event) {
-	if a.activity.SignIn == NoSignIn || a.activity.SignIn == Cancelling {
-		return
-	}
-	switch e.Kind {
-	case session.EventSignInURL:
-		a.activity.Link = e.Value
-	case session.EventWaiting:
-		a.activity.SignIn, a.activity.Until = Waiting, a.wall().Add(e.Left)
-	case session.EventFinishing:
-		a.activity.SignIn = Finishing
-	case session.EventOpenFailed:
-		a.tell(Notice{Title: titleNoBrowser, Body: textNoBrowser})
-	}
-}
-
-func (a *app) endSignIn(s session.Status, err error) {
-	cancelled := a.activity.SignIn == Cancelling
-	a.activity = Activity{}
-	a.read()
-	switch {
-	case err == nil:
-		a.status = s
-		// A new login is a new story.
-		a.remember(a.memory.without(s.Account))
-		a.tell(noticeSignedIn(s))
-	case cancelled || a.ctx.Err() != nil:
-	default:
-		a.fail(titleSignInFailed, err)
-	}
-}
-
 func (a *app) renew() {
 	a.activity = Activity{Renewing: true}
 	a.patient.Go(func() {
 		_, err := a.engine.Renew(session.Patient(a.ctx), true)
-		a.queue.post(func() { a.ended(titleRenewFailed, err) })
+		a.queue.post(func() { a.ended(a.words.RenewFailed, err) })
 	})
 }
 
@@ -319,9 +322,9 @@ func (a *app) mirror() {
 }
 
 func (a *app) mirrored(said string, err error) {
-	a.ended(titleMirrorFailed, err)
+	a.ended(a.words.MirrorFailed, err)
 	if err == nil && said != "" {
-		a.tell(Notice{Title: titleMirrored, Body: sentences(said)})
+		a.tell(Notice{Title: a.words.ClaudeCode, Body: sentences(said)})
 	}
 }
 
@@ -330,9 +333,9 @@ func (a *app) signOut(o session.SignOutOptions) {
 	a.quick.Go(func() {
 		said, err := a.engine.SignOut(session.Patient(a.ctx), o)
 		a.queue.post(func() {
-			a.ended(titleSignOutFailed, err)
+			a.ended(a.words.SignOutFailed, err)
 			if err == nil {
-				a.tell(Notice{Title: titleSignedOut, Body: sentences(said...)})
+				a.tell(Notice{Title: a.words.DoneSignedOut, Body: sentences(said...)})
 			}
 		})
 	})
@@ -348,37 +351,29 @@ func (a *app) ended(title string, err error) {
 }
 
 func (a *app) fail(title string, err error) {
-	p := problemOf(err)
-	a.log.Warn(title, "code", p.Code)
+	p := a.words.problemOf(err)
+	a.log.Warn("a click could not be obeyed", "code", p.Code)
 	a.activity.Failed = &p
-	a.tell(noticeFailed(title, p))
+	a.tell(noticeFailed(title, a.words.problem(p)))
 }
 
 // problemOf puts an error in words for the person. An error that was not written
 // for people keeps its text to itself: it may hold what nobody should see.
-func problemOf(err error) session.Problem {
+func (w *Words) problemOf(err error) session.Problem {
 	var known *session.Error
 	if errors.As(err, &known) {
-		return session.Problem{Code: known.Code, Message: known.Message, Hint: known.Hint}
+		return session.Problem{Code: codeOf(known), Message: known.Message, Hint: known.Hint}
 	}
-	return session.Problem{Code: "failed", Message: textUnexpected, Hint: textUnexpectedHint}
+	return session.Problem{Code: "unexpected", Message: w.Unexpected, Hint: w.UnexpectedHint}
 }
 
-// copyLink puts the sign-in's link on the clipboard, for another browser than the
-// one that opened.
-func (a *app) copyLink(link string) {
-	a.quick.Go(func() {
-		ctx, cancel := context.WithTimeout(a.ctx, clickWait)
-		defer cancel()
-		err := a.options.copy(ctx, link)
-		a.queue.post(func() {
-			if err != nil {
-				a.tell(Notice{Title: titleNoClipboard, Body: textNoClipboard(link)})
-				return
-			}
-			a.tell(Notice{Title: titleLinkCopied, Body: textLinkCopied})
-		})
-	})
+// codeOf tells the two errors apart that have one code: a keychain that does not
+// answer, and a person who does not.
+func codeOf(e *session.Error) string {
+	if e.Code == "timed-out" && e.Exit != session.ExitTimedOut {
+		return "keychain-timed-out"
+	}
+	return e.Code
 }
 
 // tell shows a notification that answers a click; when it cannot be shown, the menu
@@ -406,7 +401,7 @@ func (a *app) decide() {
 	if a.telling || a.activity.SignIn != NoSignIn || now.Before(a.quietUntil) {
 		return
 	}
-	n, memory := Decide(a.status, a.memory, now)
+	n, memory := Decide(a.words, a.status, a.memory, now)
 	if n == nil {
 		a.remember(memory)
 		return

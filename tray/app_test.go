@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keytender/internal/session"
+	"keytender/tray/autostart"
 )
 
 // bench is an app on fakes, within a synctest bubble.
@@ -22,8 +25,74 @@ type bench struct {
 	engine   *fakeEngine
 	kit      *fakeKit
 	notifier *fakeNotifier
+	mu       sync.Mutex
 	copied   []string
+	board    string // what is on the clipboard
+	atLogin  *fakeAtLogin
+	opened   []string      // links and files
 	lived    chan struct{} // closed when the menu is gone
+}
+
+// fakeAtLogin is a start with the session in memory.
+type fakeAtLogin struct {
+	mu   sync.Mutex
+	on   bool
+	err  error
+	mend int
+}
+
+func (f *fakeAtLogin) State() (autostart.State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return autostart.State{On: f.on}, nil
+}
+
+func (f *fakeAtLogin) Set(on bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.on = on
+	}
+	return f.err
+}
+
+func (f *fakeAtLogin) Mend() error { f.mend++; return nil }
+
+// FAKE, and never shown: the app itself does not see it.
+const fakeToken = "sk-ant-oat01-FAKE-a1"
+
+// options are those of the program, with a clipboard in memory.
+func (b *bench) options(dir string) Options {
+	open := func(_ context.Context, what string) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.opened = append(b.opened, what)
+		return nil
+	}
+	put := func(text string) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.copied = append(b.copied, text)
+		b.board = text
+	}
+	get := func() string {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.board
+	}
+	return Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "1.2.3", LogPath: filepath.Join(dir, "keytender.log"),
+		Open: open, OpenLog: open, AtLogin: b.atLogin, kit: b.kit, notifier: b.notifier,
+		copy:  func(_ context.Context, text string) error { put(text); return nil },
+		paste: func(context.Context) (string, error) { return get(), nil },
+		CopyToken: func(context.Context) (func(context.Context) error, error) {
+			put(fakeToken)
+			return func(context.Context) error {
+				if get() == fakeToken {
+					put("")
+				}
+				return nil
+			}, nil
+		}}
 }
 
 // run starts an app over the status s, lets f play the person, and quits.
@@ -31,10 +100,8 @@ func run(t *testing.T, s func(now time.Time) session.Status, f func(b *bench)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, lived: make(chan struct{})}
-		b.app = newApp(t.Context(), b.engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-			kit: b.kit, notifier: b.notifier,
-			copy: func(_ context.Context, text string) error { b.copied = append(b.copied, text); return nil }})
+		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}, lived: make(chan struct{})}
+		b.app = newApp(t.Context(), b.engine, b.options(dir))
 		b.app.start()
 		go func() { defer close(b.lived); b.app.live(placeMenuBar) }()
 		synctest.Wait()
@@ -76,6 +143,9 @@ func (b *bench) wantTold(titles ...string) {
 // person is a sign-in that opens, waits, and is allowed after a while.
 func person(e *fakeEngine, after time.Duration, err error) {
 	e.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+		if e.first {
+			tell(session.Event{Kind: session.EventTerms})
+		}
 		tell(session.Event{Kind: session.EventSignInURL, Value: "https://example.com/authorize"})
 		tell(session.Event{Kind: session.EventWaiting, Left: 5 * time.Minute})
 		select {
@@ -87,6 +157,7 @@ func person(e *fakeEngine, after time.Duration, err error) {
 			return session.Status{}, err
 		}
 		tell(session.Event{Kind: session.EventFinishing})
+		tell(session.Event{Kind: session.EventClaudeCode, Value: "not written: it is damaged", Warn: true})
 		s := signedInStatus(time.Now())
 		e.set(s)
 		return s, nil
@@ -95,6 +166,7 @@ func person(e *fakeEngine, after time.Duration, err error) {
 
 func TestC3_SignInFromTheMenu(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
+		b.engine.first = true
 		person(b.engine, time.Minute, nil)
 		for range 10 {
 			b.kit.click(ItemSignIn)
@@ -116,7 +188,10 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 		if b.kit.icon != IconFine {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
-		b.wantTold("Signed in as first_last@example.com")
+		b.wantTold("Before you sign in", "Signed in as first_last@example.com")
+		if got, want := b.notifier.shown[1].Body, "Plan: Max. Your login is kept and renewed by itself. Claude Code: not written: it is damaged."; got != want {
+			b.Errorf("body %q, want %q", got, want)
+		}
 	})
 }
 
@@ -184,6 +259,10 @@ func TestClicksReachTheEngine(t *testing.T) {
 		{ItemMirror, []string{"SetMirror false"}, nil},
 		{ItemSignOutHere, []string{"SignOut {Revoke:false KeepClaudeCode:true}"}, []string{"Signed out"}},
 		{ItemSignOutBoth, []string{"SignOut {Revoke:false KeepClaudeCode:false}"}, []string{"Signed out"}},
+		{ItemSignOutRevoke, []string{"SignOut {Revoke:true KeepClaudeCode:false}"}, []string{"Signed out"}},
+		{ItemAbout, nil, []string{"Keytender 1.2.3"}},
+		{ItemAccount, nil, nil}, // the active one already
+		{ItemHelp, nil, nil},
 		{ItemMirrorNow, nil, nil}, // hidden: what is not offered is not done
 		{ItemCancel, nil, nil},
 		{ItemWho, nil, nil},
@@ -410,7 +489,7 @@ func TestAgentWithoutAMenu(t *testing.T) {
 // TestCanvasChangesOnlyWhatDiffers: each change is a message to the panel.
 func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 	kit := newFakeKit()
-	items := Menu(signedInStatus(noon), Activity{}, noon)
+	items := Menu(&english, signedInStatus(noon), Activity{}, Around{}, noon)
 	c := newCanvas(kit, items, IconFine, "")
 	before := kit.changes
 	c.draw(items, IconFine, "")
@@ -419,7 +498,7 @@ func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 	}
 	for _, s := range []session.Status{{}, {State: session.SignedOut}, changed(func(s *session.Status) { s.ClaudeCode.State = "older" }), signedInStatus(noon)} {
 		for phase := NoSignIn; phase <= Cancelling; phase++ {
-			items := Menu(s, Activity{SignIn: phase}, noon)
+			items := Menu(&english, s, Activity{SignIn: phase}, Around{}, noon)
 			c.draw(items, IconFine, "")
 			var want strings.Builder
 			for _, item := range items {
@@ -430,7 +509,7 @@ func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 			}
 		}
 	}
-	if kit.separators != 2 {
+	if kit.separators != 3 {
 		t.Errorf("%d separators", kit.separators)
 	}
 }

@@ -171,13 +171,13 @@ func TestDisplays(t *testing.T) {
 		want []address
 	}{
 		{nil, nil},
-		{map[string]string{"DISPLAY": ":1"}, []address{{"unix", "@/tmp/.X11-unix/X1"}, {"unix", "/tmp/.X11-unix/X1"}}},
-		{map[string]string{"DISPLAY": "unix:10.0"}, []address{{"unix", "@/tmp/.X11-unix/X10"}, {"unix", "/tmp/.X11-unix/X10"}}},
-		{map[string]string{"DISPLAY": "localhost:10.0"}, []address{{"tcp", "localhost:6010"}}},
-		{map[string]string{"DISPLAY": "[::1]:0"}, []address{{"tcp", "[::1]:6000"}}},
+		{map[string]string{"DISPLAY": ":1"}, []address{{"unix", "@/tmp/.X11-unix/X1", "1"}, {"unix", "/tmp/.X11-unix/X1", "1"}}},
+		{map[string]string{"DISPLAY": "unix:10.0"}, []address{{"unix", "@/tmp/.X11-unix/X10", "10"}, {"unix", "/tmp/.X11-unix/X10", "10"}}},
+		{map[string]string{"DISPLAY": "localhost:10.0"}, []address{{"tcp", "localhost:6010", "10"}}},
+		{map[string]string{"DISPLAY": "[::1]:0"}, []address{{"tcp", "[::1]:6000", "0"}}},
 		{map[string]string{"DISPLAY": "nonsense"}, nil},
 		{map[string]string{"DISPLAY": ":x"}, nil},
-		{map[string]string{"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "/run/user/1"}, []address{{"unix", "/run/user/1/wayland-0"}}},
+		{map[string]string{"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "/run/user/1"}, []address{{"unix", "/run/user/1/wayland-0", ""}}},
 	} {
 		got := displays(func(name string) string { return c.env[name] })
 		if !slices.Equal(got, c.want) {
@@ -246,7 +246,7 @@ func raceDetector() bool {
 func startChild(t *testing.T, state string, env ...string) *child {
 	t.Helper()
 	c := &child{T: t, cmd: exec.Command(pureBinary(t)), out: make(chan string, 64), said: &lockedBuffer{}, ended: make(chan error, 1)}
-	c.cmd.Env = append(os.Environ(), append(env, "KTTEST_TRAY_STATE="+state)...)
+	c.cmd.Env = append(os.Environ(), append([]string{"LC_ALL=C.UTF-8", "KTTEST_TRAY_STATE=" + state}, env...)...)
 	c.cmd.Stderr = c.said
 	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
@@ -333,7 +333,7 @@ func TestC3_WholeAppOnTheBus(t *testing.T) {
 
 	// A second one gives way.
 	second := startChild(t, state, "DBUS_SESSION_BUS_ADDRESS="+address)
-	if err := traytest.Receive(t, second.ended, "the second one's end"); err != nil || !strings.Contains(second.said.String(), textAlreadyRunning) {
+	if err := traytest.Receive(t, second.ended, "the second one's end"); err != nil || !strings.Contains(second.said.String(), english.AlreadyRunning) {
 		t.Errorf("the second one: %v, %s", err, second.said)
 	}
 
@@ -414,18 +414,40 @@ func TestAgentGetsItsIconLater(t *testing.T) {
 	}
 }
 
+// TestBusDies: the app goes on tending without one, and ends when asked to.
+func TestBusDies(t *testing.T) {
+	address, kill := traytest.StartMortalBus(t)
+	watcher := traytest.ServeWatcher(t, traytest.Connect(t, address), true)
+	c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+address)
+	traytest.Receive(t, watcher.Items, "the icon")
+	kill()
+	c.send(`{"state":"signed-in","account":"default"}`)
+	c.send(`{"state":"sign-in-again","account":"default"}`)
+	select {
+	case err := <-c.ended:
+		t.Fatalf("it ended with %v: %s", err, c.said)
+	case <-time.After(500 * time.Millisecond):
+	}
+	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
+		t.Errorf("ended with %v: %s", err, c.said)
+	}
+}
+
 func TestClipboardCommand(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
 	t.Setenv("DISPLAY", ":77")
-	if err := copyText(t.Context(), "x"); err != errNoClipboard {
+	if err := CopyText(t.Context(), "x"); err != errNoClipboard {
 		t.Errorf("without a command: %v", err)
 	}
 	script := "#!/bin/sh\n/bin/cat > " + dir + "/got\n"
 	if err := os.WriteFile(filepath.Join(dir, "xsel"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := copyText(context.Background(), "https://example.com/?a=1&b=2"); err != nil {
+	if err := CopyText(context.Background(), "https://example.com/?a=1&b=2"); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(filepath.Join(dir, "got")); string(got) != "https://example.com/?a=1&b=2" {

@@ -13,37 +13,83 @@ import (
 // errNoClipboard: the system has no command that we know for its clipboard.
 var errNoClipboard = errors.New("no clipboard command was found")
 
-// copyText puts text on the clipboard by the system's own command, the text on its
-// stdin. A library would need cgo on Linux, where the clipboard lives only as long
-// as the program that serves it.
-func copyText(ctx context.Context, text string) error {
-	for _, command := range clipboards(runtime.GOOS, os.Getenv) {
-		path, err := exec.LookPath(command[0])
+// maxClipboard is more than anything that we look for on it.
+const maxClipboard = 64 << 10
+
+// CopyText puts text on the clipboard by the system's own command, the text on its
+// stdin: an argument could be read by other users. A library would need cgo on Linux,
+// where the clipboard lives only as long as the program that serves it.
+func CopyText(ctx context.Context, text string) error {
+	cmd, err := command(ctx, func(c clipboard) []string { return c.copy })
+	if err != nil {
+		return err
+	}
+	cmd.Stdin = strings.NewReader(text)
+	return cmd.Run()
+}
+
+// ClipboardText returns what is on the clipboard; nothing, or no text, is "".
+func ClipboardText(ctx context.Context) (string, error) {
+	cmd, err := command(ctx, func(c clipboard) []string { return c.paste })
+	if err != nil {
+		return "", err
+	}
+	out := &bounded{room: maxClipboard}
+	cmd.Stdout = out
+	if err := cmd.Run(); err != nil && ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	// The commands fail when there is nothing; that is no error.
+	return out.text.String(), nil
+}
+
+// bounded keeps the beginning of what is written.
+type bounded struct {
+	text strings.Builder
+	room int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	n := min(len(p), b.room)
+	b.text.Write(p[:n])
+	b.room -= n
+	return len(p), nil
+}
+
+// command prepares the first of the commands that is installed.
+func command(ctx context.Context, words func(clipboard) []string) (*exec.Cmd, error) {
+	for _, c := range clipboards(runtime.GOOS, os.Getenv) {
+		w := words(c)
+		path, err := exec.LookPath(w[0])
 		if err != nil {
 			continue
 		}
-		cmd := exec.CommandContext(ctx, path, command[1:]...)
-		cmd.Stdin = strings.NewReader(text)
+		cmd := exec.CommandContext(ctx, path, w[1:]...)
 		cmd.WaitDelay = time.Second
-		return cmd.Run()
+		hideWindow(cmd)
+		return cmd, nil
 	}
-	return errNoClipboard
+	return nil, errNoClipboard
 }
 
+// clipboard is a pair of commands: one reads stdin, one writes stdout.
+type clipboard struct{ copy, paste []string }
+
 // clipboards lists the commands that may serve, the likeliest first.
-func clipboards(goos string, getenv func(string) string) [][]string {
+func clipboards(goos string, getenv func(string) string) (all []clipboard) {
+	words := strings.Fields
 	switch goos {
 	case "darwin":
-		return [][]string{{"pbcopy"}}
+		return []clipboard{{words("pbcopy"), words("pbpaste")}}
 	case "windows":
-		return [][]string{{"clip"}}
+		return []clipboard{{words("clip"), words("powershell -NoProfile -NonInteractive -Command Get-Clipboard")}}
 	}
-	var all [][]string
 	if getenv("WAYLAND_DISPLAY") != "" {
-		all = append(all, []string{"wl-copy"})
+		all = append(all, clipboard{words("wl-copy"), words("wl-paste --no-newline")})
 	}
 	if getenv("DISPLAY") != "" {
-		all = append(all, []string{"xclip", "-selection", "clipboard"}, []string{"xsel", "--clipboard", "--input"})
+		all = append(all, clipboard{words("xclip -selection clipboard"), words("xclip -selection clipboard -out")},
+			clipboard{words("xsel --clipboard --input"), words("xsel --clipboard --output")})
 	}
 	return all
 }

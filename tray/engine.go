@@ -13,12 +13,18 @@ import (
 type Engine interface {
 	Status(ctx context.Context) session.Status
 	SignIn(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error)
+	// SignInWithClaude lets Claude Code sign in and takes over what it wrote.
+	SignInWithClaude(ctx context.Context, o session.SignInOptions, t session.Terminal, tell func(session.Event)) (session.Status, error)
 	Renew(ctx context.Context, force bool) (session.Renewal, error)
 	// Mirror writes the login into Claude Code's entry, whatever is in there.
 	Mirror(ctx context.Context) (string, error)
 	// SetMirror turns the mirror off, or on and mirrors at once.
 	SetMirror(ctx context.Context, on bool) (string, error)
+	// Switch makes another account the active one and mirrors it.
+	Switch(ctx context.Context, account string) (string, error)
 	SignOut(ctx context.Context, o session.SignOutOptions) ([]string, error)
+	// Diagnosis says how everything stands, in a text that can be shown around.
+	Diagnosis(ctx context.Context) string
 	// Changes reports, coalesced, that something on disk may have changed.
 	Changes(ctx context.Context) (<-chan struct{}, error)
 	// Tend renews when due and looks after each change, until ctx ends.

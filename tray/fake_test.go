@@ -18,8 +18,8 @@ func signedInStatus(now time.Time) session.Status {
 	return session.Status{
 		SchemaVersion: 1, State: session.SignedIn, Account: "default", Email: "first_last@example.com", Plan: "max",
 		AccessToken: session.AccessClock{ExpiresAt: &token, Valid: true, Renewable: true},
-		Login:       session.LoginClock{ExpiresAt: &login},
-		ClaudeCode:  session.EntryStatus{Mirror: true, State: "in-step"},
+		Login:       session.LoginClock{ExpiresAt: &login}, Accounts: []string{"default"},
+		ClaudeCode: session.EntryStatus{Mirror: true, State: "in-step"},
 	}
 }
 
@@ -33,8 +33,11 @@ type fakeEngine struct {
 	allow   chan struct{}
 
 	signIn func(context.Context, session.SignInOptions, func(session.Event)) (session.Status, error)
+	claude func(context.Context, session.Terminal) (session.Status, error)
 	renew  func(context.Context) error
 	mirror func(context.Context) (string, error)
+	watch  error
+	first  bool // nobody has signed in here before
 	looks  int  // changes that reached Tend
 	hangs  bool // Status does not answer before its context ends
 }
@@ -89,6 +92,21 @@ func (f *fakeEngine) SignIn(ctx context.Context, o session.SignInOptions, tell f
 	return f.signIn(ctx, o, tell)
 }
 
+func (f *fakeEngine) SignInWithClaude(ctx context.Context, o session.SignInOptions, t session.Terminal, tell func(session.Event)) (session.Status, error) {
+	f.note("SignInWithClaude")
+	return f.claude(ctx, t)
+}
+
+func (f *fakeEngine) Switch(_ context.Context, account string) (string, error) {
+	f.note("Switch %s", account)
+	f.mu.Lock()
+	f.status.Account, f.status.Email = account, account+"@example.com"
+	f.mu.Unlock()
+	return "Claude Code now has this login", nil
+}
+
+func (f *fakeEngine) Diagnosis(context.Context) string { return "ok login: FAKE diagnosis" }
+
 func (f *fakeEngine) Renew(ctx context.Context, force bool) (session.Renewal, error) {
 	f.note("Renew force=%v", force)
 	if f.renew != nil {
@@ -122,7 +140,7 @@ func (f *fakeEngine) SignOut(ctx context.Context, o session.SignOutOptions) ([]s
 	return []string{"the login is gone from this computer"}, nil
 }
 
-func (f *fakeEngine) Changes(context.Context) (<-chan struct{}, error) { return f.changes, nil }
+func (f *fakeEngine) Changes(context.Context) (<-chan struct{}, error) { return f.changes, f.watch }
 
 func (f *fakeEngine) Tend(ctx context.Context, changed <-chan struct{}) {
 	for {
@@ -143,7 +161,6 @@ type fakeKit struct {
 	mu         sync.Mutex
 	lines      []*fakeLine
 	icon       IconState
-	faults     []string
 	quit       chan struct{}
 	quitOnce   sync.Once
 	separators int
@@ -164,10 +181,11 @@ func (k *fakeKit) SetIcon(s IconState) {
 	k.icon = s
 }
 
-func (k *fakeKit) AddLine(_ line, text string, checkable bool) line {
+func (k *fakeKit) AddLine(parent line, text string, checkable bool) line {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := &fakeLine{kit: k, text: text, enabled: true, visible: true, checkable: checkable, clicks: make(chan struct{}, 64)}
+	l.parent, _ = parent.(*fakeLine)
 	k.lines = append(k.lines, l)
 	return l
 }
@@ -178,7 +196,7 @@ func (k *fakeKit) menu() string {
 	defer k.mu.Unlock()
 	var b strings.Builder
 	for _, l := range k.lines {
-		if l.visible {
+		if l.visible && (l.parent == nil || l.parent.visible) {
 			b.WriteString(render(Item{Text: l.text, Enabled: l.enabled, Checked: l.checked}) + "\n")
 		}
 	}
@@ -196,6 +214,7 @@ func (k *fakeKit) click(id ID) {
 }
 
 type fakeLine struct {
+	parent                               *fakeLine
 	kit                                  *fakeKit
 	text                                 string
 	enabled, checked, visible, checkable bool

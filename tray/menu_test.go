@@ -1,6 +1,10 @@
 package tray
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,198 +25,108 @@ func changed(f func(*session.Status)) session.Status {
 
 func at(d time.Duration) *time.Time { t := noon.Add(d); return &t }
 
+// menuCases are the menu's states, for the golden files and for whatever must hold in
+// each of them.
+var menuCases = []struct {
+	name   string
+	status session.Status
+	doing  Activity
+	around Around
+}{
+	{"before the first reading", session.Status{}, Activity{}, Around{}},
+	{"signed out", session.Status{State: session.SignedOut}, Activity{}, Around{}},
+	{"in order", signedInStatus(noon), Activity{}, Around{}},
+	{"a team, and Claude Code renewed", changed(func(s *session.Status) {
+		s.Plan, s.Organization = "team", "Example\n Ltd"
+		s.LastChange = &session.ChainChange{At: noon.Add(-5 * time.Minute), What: "adopted", Who: "Claude Code"}
+	}), Activity{}, Around{}},
+	{"Claude Code has another login", changed(func(s *session.Status) { s.ClaudeCode.State = "other-login" }), Activity{}, Around{}},
+	{"overridden; the mirror is off", changed(func(s *session.Status) {
+		s.ClaudeCode = session.EntryStatus{State: "off", OverriddenBy: []string{"ANTHROPIC_API_KEY"}}
+	}), Activity{}, Around{}},
+	{"the network is down and the token has ended", changed(func(s *session.Status) {
+		s.State = session.TryLater
+		s.AccessToken = session.AccessClock{ExpiresAt: at(-time.Minute), Renewable: true}
+		s.Problem = &session.Problem{Code: "try-later", Message: "the server did not answer", Hint: "nothing to do; it is tried again"}
+	}), Activity{}, Around{}},
+	{"the keychain is locked", session.Status{State: session.TryLater, Account: "default", ClaudeCode: session.EntryStatus{Mirror: true},
+		Problem: &session.Problem{Code: "locked", Message: "reading from the keychain: the keychain is locked", Hint: "unlock the keychain (sign in to the desktop, or unlock the login keyring) and try again"}}, Activity{}, Around{}},
+	{"sign in again", changed(func(s *session.Status) {
+		s.State = session.SignInAgain
+		s.Problem = &session.Problem{Code: "sign-in-again", Message: "the login was revoked", Hint: "sign in again with a command"}
+	}), Activity{}, Around{}},
+	{"the login has ended, its end only estimated", changed(func(s *session.Status) {
+		s.Login = session.LoginClock{ExpiresAt: at(-time.Hour), Estimated: true}
+		s.AccessToken.ExpiresAt = at(0)
+	}), Activity{}, Around{}},
+	{"a long-lived token of an unnamed account", session.Status{
+		State: session.SignedIn, Account: "ci", ClaudeCode: session.EntryStatus{State: "absent"},
+		AccessToken: session.AccessClock{ExpiresAt: at(300 * day), Valid: true},
+	}, Activity{}, Around{}},
+	{"a sign-in opens", session.Status{State: session.SignedOut}, Activity{SignIn: Opening}, Around{}},
+	{"a sign-in waits", session.Status{State: session.SignedOut},
+		Activity{SignIn: Waiting, Link: "https://example.com", Until: noon.Add(4*time.Minute + 10*time.Second)}, Around{}},
+	{"a sign-in is being cancelled", session.Status{State: session.SignedOut}, Activity{SignIn: Cancelling, Link: "https://example.com"}, Around{}},
+	{"a sign-in failed", session.Status{State: session.SignedOut},
+		Activity{Failed: &session.Problem{Message: "the port is taken", Hint: "stop the other program"}}, Around{}},
+	{"renewing", signedInStatus(noon), Activity{Renewing: true}, Around{}},
+	{"several accounts, the token may be copied", changed(func(s *session.Status) {
+		s.Account, s.Accounts = "work", []string{"default", "home", "work"}
+	}), Activity{}, Around{CopyToken: true, CanStart: true, Starts: true}},
+	{"more accounts than there are lines", changed(func(s *session.Status) {
+		s.Account = "l"
+		s.Accounts = strings.Split("a b c d e f g h i j k l", " ")
+	}), Activity{Switching: true}, Around{CanStart: true}},
+	{"files cannot be watched", signedInStatus(noon), Activity{}, Around{Unwatched: true}},
+	{"a sign-in waits for a code", session.Status{State: session.SignedOut},
+		Activity{SignIn: Waiting, Way: ByCode, Link: "https://example.com", Until: noon.Add(5 * time.Minute)}, Around{}},
+	{"Claude Code signs in", signedInStatus(noon), Activity{SignIn: Waiting, Way: ByClaude}, Around{}},
+	{"a sign-in finishes", signedInStatus(noon), Activity{SignIn: Finishing}, Around{}},
+	{"writing, nothing read yet", session.Status{}, Activity{Mirroring: true}, Around{}},
+	{"signing out", signedInStatus(noon), Activity{Leaving: true}, Around{}},
+	{"one day left, Claude Code is newer", changed(func(s *session.Status) {
+		s.Login.ExpiresAt, s.ClaudeCode.State = at(26*time.Hour), "newer"
+	}), Activity{}, Around{}},
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestMenu holds the menu of each state, in each language, against its golden file.
 func TestMenu(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		status session.Status
-		doing  Activity
-		want   string
-	}{
-		{"before the first reading", session.Status{}, Activity{}, `
-# Reading your login…
-  Sign in…
-  Quit`},
-		{"signed out", session.Status{State: session.SignedOut}, Activity{}, `
-# Signed out
-  Sign in…
-  Mirror to Claude Code
-  Quit`},
-		{"in order", signedInStatus(noon), Activity{}, `
-# first_last@example.com · Max
-# Login ends in 24 days · token renews itself in 6 h
-# Claude Code: in step
-  Sign in again…
-  Renew now
-  [x] Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"a team, and Claude Code renewed", changed(func(s *session.Status) {
-			s.Plan, s.Organization = "team", "Example\n Ltd"
-			s.LastChange = &session.ChainChange{At: noon.Add(-5 * time.Minute), What: "adopted", Who: "Claude Code"}
-		}), Activity{}, `
-# first_last@example.com · Example Ltd (Team)
-# Login ends in 24 days · token renews itself in 6 h
-# Claude Code renewed 5 min ago
-  Sign in again…
-  Renew now
-  [x] Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"Claude Code has another login", changed(func(s *session.Status) { s.ClaudeCode.State = "other-login" }), Activity{}, `
-# first_last@example.com · Max
-# Login ends in 24 days · token renews itself in 6 h
-# Claude Code has another login
-  Sign in again…
-  Renew now
-  [x] Mirror to Claude Code
-  Put this login into Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"overridden; the mirror is off", changed(func(s *session.Status) {
-			s.ClaudeCode = session.EntryStatus{State: "off", OverriddenBy: []string{"ANTHROPIC_API_KEY"}}
-		}), Activity{}, `
-# first_last@example.com · Max
-# Login ends in 24 days · token renews itself in 6 h
-# Claude Code uses ANTHROPIC_API_KEY instead of this login
-  Sign in again…
-  Renew now
-  Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"the network is down and the token has ended", changed(func(s *session.Status) {
-			s.State = session.TryLater
-			s.AccessToken = session.AccessClock{ExpiresAt: at(-time.Minute), Renewable: true}
-			s.Problem = &session.Problem{Code: "try-later", Message: "the server did not answer", Hint: "nothing to do; it is tried again"}
-		}), Activity{}, `
-# first_last@example.com · Max
-# Login ends in 24 days · token has ended; it renews itself when it can
-# Claude Code: in step
-# ⚠ the server did not answer
-# nothing to do; it is tried again
-  Sign in again…
-  Renew now
-  [x] Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"the keychain is locked", session.Status{State: session.TryLater, Account: "default", ClaudeCode: session.EntryStatus{Mirror: true},
-			Problem: &session.Problem{Message: "the keychain is locked", Hint: "unlock it"}}, Activity{}, `
-# Your login cannot be read now
-# ⚠ the keychain is locked
-# unlock it
-  Sign in again…
-# Renew now
-  [x] Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"sign in again", changed(func(s *session.Status) {
-			s.State = session.SignInAgain
-			s.Problem = &session.Problem{Code: "sign-in-again", Message: "the login was revoked", Hint: "sign in again with a command"}
-		}), Activity{}, `
-# first_last@example.com · Max
-# Login ends in 24 days
-# Claude Code: in step
-# ⚠ the login was revoked
-  Sign in again…
-# Renew now
-  [x] Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"the login has ended, its end only estimated", changed(func(s *session.Status) {
-			s.Login = session.LoginClock{ExpiresAt: at(-time.Hour), Estimated: true}
-			s.AccessToken.ExpiresAt = at(0)
-		}), Activity{}, `
-# first_last@example.com · Max
-# Login has ended · token renews itself now
-# Claude Code: in step
-  Sign in again…
-  Renew now
-  [x] Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"a long-lived token of an unnamed account", session.Status{
-			State: session.SignedIn, Account: "ci", ClaudeCode: session.EntryStatus{State: "absent"},
-			AccessToken: session.AccessClock{ExpiresAt: at(300 * day), Valid: true},
-		}, Activity{}, `
-# Signed in as ci
-# Token ends in 300 days
-# Claude Code has no login here
-  Sign in again…
-# Renew now
-  Mirror to Claude Code
-  Sign out…
-  Here only
-  Here and in Claude Code
-  Quit`},
-		{"a sign-in opens", session.Status{State: session.SignedOut}, Activity{SignIn: Opening}, `
-# Signed out
-# Opening the browser…
-  Cancel sign-in
-# Copy link
-# Mirror to Claude Code
-  Quit`},
-		{"a sign-in waits", session.Status{State: session.SignedOut},
-			Activity{SignIn: Waiting, Link: "https://example.com", Until: noon.Add(4*time.Minute + 10*time.Second)}, `
-# Signed out
-# Waiting for the browser… 4 min left
-  Cancel sign-in
-  Copy link
-# Mirror to Claude Code
-  Quit`},
-		{"a sign-in is being cancelled", session.Status{State: session.SignedOut}, Activity{SignIn: Cancelling, Link: "https://example.com"}, `
-# Signed out
-# Cancelling…
-# Cancel sign-in
-# Mirror to Claude Code
-  Quit`},
-		{"a sign-in failed", session.Status{State: session.SignedOut},
-			Activity{Failed: &session.Problem{Message: "the port is taken", Hint: "stop the other program"}}, `
-# Signed out
-# ⚠ the port is taken
-# stop the other program
-  Sign in…
-  Mirror to Claude Code
-  Quit`},
-		{"renewing", signedInStatus(noon), Activity{Renewing: true}, `
-# first_last@example.com · Max
-# Login ends in 24 days · token renews itself in 6 h
-# Claude Code: in step
-# Sign in again…
-# Renewing…
-# [x] Mirror to Claude Code
-# Sign out…
-# Here only
-# Here and in Claude Code
-  Quit`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var got strings.Builder
-			items := Menu(c.status, c.doing, noon)
+	for language, w := range languages {
+		var got strings.Builder
+		for _, c := range menuCases {
+			fmt.Fprintf(&got, "%s:\n", c.name)
+			c.around.Version = "1.2.3"
+			items := Menu(w, c.status, c.doing, c.around, noon)
 			for i, item := range items {
-				got.WriteString("\n" + render(item))
 				if i > 0 && items[i-1].ID >= item.ID {
-					t.Errorf("line %d is out of order", item.ID)
+					t.Errorf("%s: line %d is out of order", c.name, item.ID)
 				}
+				if slots[item.ID].lineAbove || item.ID == ItemHelp && items[i-1].ID != ItemStartAtLogin {
+					got.WriteString("  ----\n")
+				}
+				indent := "  "
+				if slots[item.ID].under != item.ID {
+					indent = "      "
+				}
+				got.WriteString(indent + render(item) + "\n")
 			}
-			if diff := cmp.Diff(c.want, got.String()); diff != "" {
-				t.Error(diff)
+			got.WriteByte('\n')
+		}
+		path := filepath.Join("testdata", "menu."+language+".golden")
+		if *update {
+			if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+				t.Fatal(err)
 			}
-		})
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Errorf("%s: %s", language, diff)
+		}
 	}
 }
 
@@ -221,8 +135,8 @@ func TestMenu(t *testing.T) {
 func TestMenuNeverJoinsSeparators(t *testing.T) {
 	for _, state := range []session.State{"", session.SignedIn, session.SignedOut, session.SignInAgain, session.TryLater} {
 		for phase := NoSignIn; phase <= Cancelling; phase++ {
-			shown := looks(Menu(session.Status{State: state}, Activity{SignIn: phase}, noon))
-			for _, id := range []ID{ItemWho, ItemSignIn, ItemQuit} {
+			shown := looks(Menu(&english, session.Status{State: state}, Activity{SignIn: phase}, Around{}, noon))
+			for _, id := range []ID{ItemWho, ItemSignIn, ItemHelp, ItemQuit} {
 				if !shown[id].visible {
 					t.Errorf("%q, phase %d: line %d is missing", state, phase, id)
 				}
@@ -232,8 +146,11 @@ func TestMenuNeverJoinsSeparators(t *testing.T) {
 }
 
 func TestMenuShortensLongLines(t *testing.T) {
-	s := changed(func(s *session.Status) { s.Email = strings.Repeat("é", 500) })
-	for _, item := range Menu(s, Activity{}, noon) {
+	s := changed(func(s *session.Status) {
+		s.Email = strings.Repeat("é", 500)
+		s.Problem = &session.Problem{Message: strings.Repeat("wörd ", 200), Hint: strings.Repeat("x", 500) + " y z"}
+	})
+	for _, item := range Menu(&english, s, Activity{}, Around{}, noon) {
 		if n := len([]rune(item.Text)); n > lineLength {
 			t.Errorf("a line of %d characters: %s", n, item.Text)
 		}
@@ -255,7 +172,7 @@ func TestS4_12_Span(t *testing.T) {
 		47*time.Hour + 40*time.Minute:   "2 days",
 		7*day - time.Minute:             "7 days",
 	} {
-		if got := Span(d); got != want {
+		if got := english.span(d); got != want {
 			t.Errorf("Span(%v) = %q, want %q", d, got, want)
 		}
 	}
@@ -263,7 +180,7 @@ func TestS4_12_Span(t *testing.T) {
 
 func TestTooltipFitsWindows(t *testing.T) {
 	s := changed(func(s *session.Status) { s.Email = strings.Repeat("x", 200) })
-	if n := len([]rune(textTooltip(IconFine, s))); n != 127 {
+	if n := len([]rune(english.tooltip(IconFine, s))); n != 127 {
 		t.Errorf("the tooltip has %d characters", n)
 	}
 }

@@ -29,6 +29,11 @@ type Told struct {
 	// WasOver is when the person was last told that a login was over which then came
 	// back: one that comes and goes is told of once a day.
 	WasOver time.Time `json:"wasOver"`
+	// Trouble is the code of a problem that only the person can solve, and Since when
+	// it has been there; TroubleAt is when they were last told of one.
+	Trouble   string    `json:"trouble,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	TroubleAt time.Time `json:"troubleAt,omitzero"`
 }
 
 // Step is how near the end of a login is. Each is told once, the nearest one only.
@@ -61,11 +66,15 @@ func stepOf(left time.Duration) Step {
 }
 
 // Decide says what to tell the person now, if anything, and what to remember once
-// that is done. at is the wall clock. The access
-// token's own end never leads to a notice.
-func Decide(now session.Status, m Memory, at time.Time) (*Notice, Memory) {
+// that is done. at is the wall clock. The access token's own end never leads to a
+// notice.
+func Decide(w *Words, now session.Status, m Memory, at time.Time) (*Notice, Memory) {
 	if now.State == "" || now.State == session.SignedOut {
 		return nil, m
+	}
+	n, m := decideTrouble(w, now, m, at)
+	if n != nil {
+		return n, m
 	}
 	told := m[now.Account]
 	if !told.isAbout(now) {
@@ -90,20 +99,57 @@ func Decide(now session.Status, m Memory, at time.Time) (*Notice, Memory) {
 		return nil, m
 	}
 	told.Step, told.At = step, at.UTC().Round(0)
-	return notice(step, now, at), m.with(now.Account, told)
+	return notice(w, step, now, at), m.with(now.Account, told)
 }
 
-func notice(step Step, s session.Status, at time.Time) *Notice {
+func notice(w *Words, step Step, s session.Status, at time.Time) *Notice {
 	var n Notice
 	switch {
 	case step < Over:
-		n = noticeEnding(s.Login.ExpiresAt.Sub(at), s)
+		n = w.noticeEnding(s.Login.ExpiresAt.Sub(at), s)
 	case s.Login.ExpiresAt != nil && !at.Before(*s.Login.ExpiresAt):
-		n = noticeEnded(s)
+		n = w.noticeEnded(s)
 	default:
-		n = noticeSignInAgain(s)
+		n = w.noticeSignInAgain(s)
 	}
 	return &n
+}
+
+// troubleFor is how long a problem must stand before the person is told: a keychain
+// is locked for a while after each start of the desktop.
+const troubleFor = 10 * time.Minute
+
+// needsPerson says which problems do not pass by themselves.
+func needsPerson(s session.Status) bool {
+	if s.State != session.TryLater || s.Problem == nil || s.AccessToken.Valid {
+		return false
+	}
+	switch s.Problem.Code {
+	case "locked", "denied", "unavailable", "damaged", "refused", "too-big", "storage", "configuration":
+		return true
+	}
+	return false
+}
+
+// decideTrouble tells of a problem that stays, once a day at most.
+func decideTrouble(w *Words, s session.Status, m Memory, at time.Time) (*Notice, Memory) {
+	told := m[s.Account]
+	at = at.UTC().Round(0)
+	switch {
+	case !needsPerson(s):
+		if told.Trouble != "" {
+			told.Trouble, told.Since = "", time.Time{}
+			m = m.with(s.Account, told)
+		}
+	case told.Trouble != s.Problem.Code || at.Before(told.Since):
+		told.Trouble, told.Since = s.Problem.Code, at
+		m = m.with(s.Account, told)
+	case at.Sub(told.Since) >= troubleFor && at.Sub(told.TroubleAt).Abs() >= day && !told.TroubleAt.After(told.Since):
+		told.TroubleAt = at
+		n := w.noticeTrouble(*s.Problem)
+		return &n, m.with(s.Account, told)
+	}
+	return nil, m
 }
 
 // sameEnd is how far apart two readings of one login's end may lie: a server that

@@ -55,7 +55,7 @@ func TestDecideOverAYear(t *testing.T) {
 		if !hour.Before(wavering) {
 			s.State = session.SignInAgain
 		}
-		n, m := Decide(s, memory, hour)
+		n, m := Decide(&english, s, memory, hour)
 		memory = m
 		if n != nil {
 			got = append(got, fmt.Sprintf("login %d, day %.1f: %s", login, hour.Sub(start).Hours()/24, n.Title))
@@ -124,7 +124,7 @@ func TestDecide(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			memory := Memory{}
 			for i, s := range c.steps {
-				n, m := Decide(s.status, memory, noon.Add(s.after))
+				n, m := Decide(&english, s.status, memory, noon.Add(s.after))
 				memory = m
 				got := ""
 				if n != nil {
@@ -169,7 +169,7 @@ func FuzzLoadMemory(f *testing.F) {
 		if m == nil {
 			t.Fatal("no memory at all")
 		}
-		n, _ := Decide(changed(func(s *session.Status) { s.Login.ExpiresAt = at(2 * day) }), m, noon)
+		n, _ := Decide(&english, changed(func(s *session.Status) { s.Login.ExpiresAt = at(2 * day) }), m, noon)
 		_ = n
 	})
 }

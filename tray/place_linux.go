@@ -19,16 +19,22 @@ const (
 // lookForPlace finds out, before a tray library starts, what it would find: the
 // libraries end the process or fail in silence.
 func lookForPlace(ctx context.Context) place {
-	display := displayOpens(ctx)
+	display := openDisplay(ctx)
 	conn, err := dialBus(ctx)
 	if err != nil {
-		if !display {
+		switch {
+		case display == displayRefuses && needsDisplay:
+			return placeRefused
+		case display == displayAbsent:
 			return placeNoSession
 		}
 		return placeNone
 	}
 	defer conn.Close()
-	if needsDisplay && !display || !hostIsThere(ctx, conn) {
+	switch {
+	case needsDisplay && display == displayRefuses:
+		return placeRefused
+	case needsDisplay && display == displayAbsent, !hostIsThere(ctx, conn):
 		return placeNone
 	}
 	return placeMenuBar
@@ -50,7 +56,7 @@ func hostIsThere(ctx context.Context, conn *dbus.Conn) bool {
 // icon, which may be long after us: panels start late, and restart.
 func placeAppears(ctx context.Context) <-chan struct{} {
 	appeared := make(chan struct{})
-	if needsDisplay && !displayOpens(ctx) {
+	if needsDisplay && openDisplay(ctx) != displayOpens {
 		return appeared // never: a display does not come to a running program
 	}
 	conn, err := dialBus(ctx)
@@ -86,22 +92,44 @@ func placeAppears(ctx context.Context) <-chan struct{} {
 	return appeared
 }
 
-// displayOpens reports whether a Wayland or X server answers where the environment
-// says.
-func displayOpens(ctx context.Context) bool {
+// display is what became of knocking at the session's display server.
+type display int
+
+const (
+	displayAbsent display = iota
+	displayRefuses
+	displayOpens
+)
+
+// openDisplay knocks at the Wayland or X servers that the environment names.
+func openDisplay(ctx context.Context) display {
 	ctx, cancel := context.WithTimeout(ctx, busWait)
 	defer cancel()
+	found := displayAbsent
 	for _, at := range displays(os.Getenv) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, at.network, at.address)
-		if err == nil {
+		// The last greeting goes without a cookie: most servers let their own user in.
+		for _, cookie := range append(authorisation(os.Getenv, at.number), nil) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, at.network, at.address)
+			if err != nil {
+				break
+			}
+			deadline, _ := ctx.Deadline()
+			_ = conn.SetDeadline(deadline)
+			// Wayland: who may use the socket may use the display.
+			opens := at.number == "" || greetX(conn, cookie)
 			conn.Close()
-			return true
+			if opens {
+				return displayOpens
+			}
+			found = displayRefuses
 		}
 	}
-	return false
+	return found
 }
 
-type address struct{ network, address string }
+// address is where a display server listens; number is X's display number, "" for
+// Wayland.
+type address struct{ network, address, number string }
 
 // displays lists where the display servers of this session listen. DISPLAY is
 // [HOST]:NUMBER[.SCREEN]; without a host it is a local socket.
@@ -110,7 +138,7 @@ func displays(getenv func(string) string) (all []address) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(getenv("XDG_RUNTIME_DIR"), name)
 		}
-		all = append(all, address{"unix", name})
+		all = append(all, address{"unix", name, ""})
 	}
 	display := getenv("DISPLAY")
 	colon := strings.LastIndexByte(display, ':')
@@ -125,7 +153,7 @@ func displays(getenv func(string) string) (all []address) {
 	}
 	if host == "" || host == "unix" {
 		path := "/tmp/.X11-unix/X" + digits
-		return append(all, address{"unix", "@" + path}, address{"unix", path})
+		return append(all, address{"unix", "@" + path, digits}, address{"unix", path, digits})
 	}
-	return append(all, address{"tcp", net.JoinHostPort(host, strconv.FormatUint(6000+number, 10))})
+	return append(all, address{"tcp", net.JoinHostPort(host, strconv.FormatUint(6000+number, 10)), digits})
 }

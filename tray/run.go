@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"keytender/internal/session"
+	"keytender/tray/autostart"
 )
 
 // Options is what the program gives the app.
@@ -27,15 +29,35 @@ type Options struct {
 	Stderr io.Writer
 	Now    func() time.Time
 
+	Version string
+	// Languages are the person's, the first choice first; nil: those of the session.
+	Languages []string
+	LogPath   string
+	// OpenLog shows the log to the person.
+	OpenLog func(ctx context.Context, path string) error
+	// CopyToken puts the access token on the clipboard; clear takes it off again if it
+	// is still there. nil: the menu does not offer it.
+	CopyToken func(ctx context.Context) (clear func(context.Context) error, err error)
+	// AtLogin starts the app with the session; nil: the system's own way.
+	AtLogin AtLogin
+
 	// Seams for tests; nil means the real thing.
 	kit      toolkit
 	notifier notifier
 	copy     func(ctx context.Context, text string) error
+	paste    func(ctx context.Context) (string, error)
 	look     func(context.Context) place
 	appears  func(context.Context) <-chan struct{}
 }
 
-func (o Options) withDefaults() Options {
+// AtLogin is the start with the person's session; *autostart.Entry is one.
+type AtLogin interface {
+	State() (autostart.State, error)
+	Set(on bool) error
+	Mend() error
+}
+
+func (o Options) withDefaults(ctx context.Context) Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -49,7 +71,16 @@ func (o Options) withDefaults() Options {
 		o.kit = newToolkit()
 	}
 	if o.copy == nil {
-		o.copy = copyText
+		o.copy = CopyText
+	}
+	if o.paste == nil {
+		o.paste = ClipboardText
+	}
+	if o.Languages == nil {
+		o.Languages = sessionLanguages(ctx)
+	}
+	if o.AtLogin == nil {
+		o.AtLogin = atLogin()
 	}
 	if o.look == nil {
 		o.look = lookForPlace
@@ -60,37 +91,52 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// atLogin is the system's own way; nil where there is none that we know.
+func atLogin() AtLogin {
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	entry, err := autostart.New(self)
+	if err != nil {
+		return nil
+	}
+	return entry
+}
+
 // place says where the app can show itself.
 type place int
 
 const (
 	placeMenuBar   place = iota // an icon can be shown
 	placeNone                   // a desktop session, but nothing that shows icons
+	placeRefused                // there is a display, and it does not let us in
 	placeNoSession              // no desktop at all
 )
 
 // Run is the whole program. It blocks until the person quits or ctx ends, must be
 // called on the main goroutine, and returns the exit code.
 func Run(ctx context.Context, engine Engine, o Options) int {
-	o = o.withDefaults()
-	if os.Geteuid() == 0 && os.Getenv("SUDO_USER") != "" {
-		fmt.Fprintln(o.Stderr, textNotAsRoot)
+	o = o.withDefaults(ctx)
+	w := wordsFor(o.Languages...)
+	if asRoot(os.Geteuid(), os.Getenv) {
+		fmt.Fprintln(o.Stderr, w.NotAsRoot)
 		return 1
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	found := o.look(ctx)
 	if found == placeNoSession {
-		fmt.Fprintln(o.Stderr, textNoSession)
+		fmt.Fprintln(o.Stderr, w.NoSession)
 		return 1
 	}
 	release, err := holdAlone(o.StateDir)
 	if err != nil {
-		fmt.Fprintln(o.Stderr, textNoStateDir(err))
+		fmt.Fprintf(o.Stderr, w.NoStateDir+"\n", plainly(err))
 		return 1
 	}
 	if release == nil {
-		fmt.Fprintln(o.Stderr, textAlreadyRunning)
+		fmt.Fprintln(o.Stderr, w.AlreadyRunning)
 		return 0
 	}
 	defer release()
@@ -109,16 +155,42 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	return 0
 }
 
+// asRoot reports whether somebody became root for this: root's login would be kept,
+// under root's home or, worse, as root's files under the person's own.
+func asRoot(uid int, getenv func(string) string) bool {
+	if uid != 0 {
+		return false
+	}
+	for _, name := range []string{"SUDO_USER", "DOAS_USER", "PKEXEC_UID"} {
+		if getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// plainly is what the system said, without the call.
+func plainly(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return fmt.Errorf("%s: %w", path.Path, path.Err)
+	}
+	return err
+}
+
 // live shows the menu while there is a place for it, until the end.
 func (a *app) live(found place) {
 	kit := a.options.kit
 	if kit == nil {
-		fmt.Fprintln(a.options.Stderr, textNoMenu)
+		fmt.Fprintln(a.options.Stderr, a.words.NoMenu)
 		<-a.ctx.Done()
 		return
 	}
-	if found == placeNone {
-		fmt.Fprintln(a.options.Stderr, textNoPlace)
+	if found != placeMenuBar {
+		said := a.words.NoPlace
+		if found == placeRefused {
+			said = a.words.Refused
+		}
+		fmt.Fprintln(a.options.Stderr, said)
 		// The panel may start after us.
 		select {
 		case <-a.ctx.Done():

@@ -11,7 +11,6 @@ type nativeItem = systray.MenuItem
 
 var (
 	nativeQuit             = systray.Quit
-	nativeSetIcon          = systray.SetIcon
 	nativeSetTemplateIcon  = systray.SetTemplateIcon
 	nativeSetTitle         = systray.SetTitle
 	nativeSetTooltip       = systray.SetTooltip
@@ -19,6 +18,12 @@ var (
 	nativeAddItem          = systray.AddMenuItem
 	nativeAddCheckableItem = systray.AddMenuItemCheckbox
 )
+
+// nativeSetIcon outlives a bus that went away: the library panics then.
+func nativeSetIcon(icon []byte) {
+	defer func() { _ = recover() }()
+	systray.SetIcon(icon)
+}
 
 // nativeRun outlives a session bus that went away between our look at it and the
 // library's: its end then closes a connection that never was.

@@ -53,6 +53,8 @@ const clicksHeld = 64
 func (systrayKit) AddLine(parent line, text string, checkable bool) line {
 	var item *nativeItem
 	switch {
+	case parent != nil && checkable:
+		item = parent.(systrayLine).AddSubMenuItemCheckbox(asLabel(text), "", false)
 	case parent != nil:
 		item = parent.(systrayLine).AddSubMenuItem(asLabel(text), "")
 	case checkable:

@@ -9,17 +9,21 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/pkg/browser"
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"keytender/callback"
 	"keytender/internal/config"
+	"keytender/internal/coredump"
 	"keytender/internal/session"
 	"keytender/keychain"
 	"keytender/tray"
 )
 
 func main() {
+	coredump.Off()
 	keychain.RunChild()
 	os.Exit(run(os.Args[1:]))
 }
@@ -42,7 +46,49 @@ func run(args []string) int {
 	}
 	log := newLog(settings)
 	engine.LogTo(log)
-	return tray.Run(context.Background(), engine, tray.Options{StateDir: settings.Places.State, Open: callback.Open, Log: log})
+	o := tray.Options{StateDir: settings.Places.State, Open: callback.Open, Log: log,
+		Version: session.Version, LogPath: settings.Places.Log, OpenLog: openFile}
+	if settings.CopyToken {
+		o.CopyToken = func(ctx context.Context) (func(context.Context) error, error) { return copyToken(ctx, engine) }
+	}
+	return tray.Run(context.Background(), engine, o)
+}
+
+// openWait is how long the system's opener may take to say that it cannot; some end
+// only with the window that they open.
+const openWait = 2 * time.Second
+
+func openFile(ctx context.Context, path string) error {
+	ended := make(chan error, 1)
+	go func() { ended <- browser.OpenFile(path) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(openWait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// copyToken is here and not in package tray, which never holds a token.
+func copyToken(ctx context.Context, engine *session.Engine) (clear func(context.Context) error, err error) {
+	token, err := engine.Token(ctx, time.Minute)
+	if token.IsZero() {
+		return nil, err
+	}
+	copying, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := tray.CopyText(copying, token.Reveal()); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		now, err := tray.ClipboardText(ctx)
+		if err != nil || strings.TrimSpace(now) != token.Reveal() {
+			return err
+		}
+		return tray.CopyText(ctx, "")
+	}, nil
 }
 
 // newLog writes to the same file as the command line does.

@@ -5,8 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +24,13 @@ const (
 // StartBus starts a session bus of the test's own, on which nothing can be activated,
 // and returns its address.
 func StartBus(t *testing.T) string {
+	t.Helper()
+	address, _ := StartMortalBus(t)
+	return address
+}
+
+// StartMortalBus is StartBus with a way to end it early.
+func StartMortalBus(t *testing.T) (address string, kill func()) {
 	t.Helper()
 	daemon, err := exec.LookPath("dbus-daemon")
 	if err != nil {
@@ -44,12 +51,13 @@ func StartBus(t *testing.T) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	kill = sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	t.Cleanup(kill)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("reading the bus's address: %v", err)
 	}
-	return strings.TrimSpace(line)
+	return strings.TrimSpace(line), kill
 }
 
 // ShortDir is a folder whose path leaves room for a socket's name.
@@ -219,8 +227,9 @@ func (p *Panel) Rows() (text string, ids map[string]int32) {
 // Want waits for a row and returns its number.
 func (p *Panel) Want(row string) int32 {
 	p.Helper()
-	text, ids := "", map[string]int32{}
+	var text string
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		var ids map[string]int32
 		text, ids = p.Rows()
 		if id, ok := ids[row]; ok {
 			return id
@@ -262,7 +271,7 @@ func OpenPanel(t *testing.T, conn *dbus.Conn, item string) *Panel {
 func Build(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(dir, "program")
-	cmd := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), append(args, "-o", path, ".")...)
+	cmd := exec.Command("go", append(args, "-o", path, ".")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v: %s", err, out)

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"keytender/internal/fakeclaude"
+	"keytender/tray/traytest"
+)
+
+// listen writes down everything that goes over the desktop's bus.
+func (d *desktop) listen() (heard *bytes.Buffer, stop func()) {
+	d.Helper()
+	monitor, err := exec.LookPath("dbus-monitor")
+	if err != nil {
+		d.Skip("dbus-monitor is not installed, so the bus cannot be listened to")
+	}
+	cmd := exec.Command(monitor, "--address", d.variable("DBUS_SESSION_BUS_ADDRESS"))
+	heard = &bytes.Buffer{}
+	cmd.Stdout = heard
+	if err := cmd.Start(); err != nil {
+		d.Fatal(err)
+	}
+	ended := false
+	stop = func() {
+		if !ended {
+			ended = true
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	}
+	d.Cleanup(stop)
+	return heard, stop
+}
+
+// variable is the value that the program was started with.
+func (d *desktop) variable(name string) (value string) {
+	for _, pair := range d.env {
+		if n, v, _ := strings.Cut(pair, "="); n == name {
+			value = v
+		}
+	}
+	return value
+}
+
+// pid finds the running program.
+func (d *desktop) pid() int {
+	d.Helper()
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if exe, _ := os.Readlink(link); filepath.Dir(exe) == d.home {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+			return pid
+		}
+	}
+	d.Fatal("the program does not run")
+	return 0
+}
+
+func (d *desktop) signIn() {
+	d.Helper()
+	d.panel.Click("  Sign in…")
+	location, err := d.server.Approve(d.Context(), d.browsed())
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.come(location)
+}
+
+// wait waits until the server got so many requests of a kind.
+func (d *desktop) wait(kind string, count int) {
+	d.Helper()
+	for deadline := time.Now().Add(20 * time.Second); d.server.Count(kind) < count; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			d.Fatalf("%d requests of kind %s, want %d", d.server.Count(kind), kind, count)
+		}
+	}
+}
+
+// After a journey with faults on its way nothing that was heard on the bus, written to
+// a file, printed, or shown of the process holds a code, a verifier or a token.
+func TestSweepDesktop(t *testing.T) {
+	t.Setenv("KEYTENDER_LOG", "debug")
+	d := start(t)
+	heard, stop := d.listen()
+	d.panel.Want("# Signed out")
+
+	d.server.Set(func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "bad code sk-ant-oat01-FAKE-planted")}
+	})
+	d.signIn()
+	d.wait("exchange", 1)
+	d.panel.Want("  Sign in…")
+	d.signIn()
+	d.panel.Want("# Claude Code: in step")
+	d.panel.Click("  Renew now")
+	d.wait("renew", 1)
+	d.server.Set(func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "dead token sk-ant-ort01-FAKE-planted")}
+	})
+	d.panel.Click("  Renew now")
+	d.wait("renew", 2)
+
+	pid := d.pid()
+	places := map[string]string{}
+	for _, name := range []string{"cmdline", "environ"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		places["the process's "+name] = string(text)
+	}
+	time.Sleep(300 * time.Millisecond) // the menu and a notification about it
+	if program, err := os.FindProcess(pid); err != nil || program.Signal(syscall.SIGTERM) != nil {
+		t.Error("the program is gone already")
+	}
+	traytest.Receive(t, d.ended, "the end")
+	stop()
+	places["the bus"], places["stderr"] = heard.String(), d.stderr.String()
+	if !strings.Contains(heard.String(), "Signed in as") {
+		t.Fatalf("the bus was not heard: %d bytes", heard.Len())
+	}
+	err := filepath.WalkDir(d.home, func(path string, f fs.DirEntry, err error) error {
+		if err != nil || f.IsDir() || filepath.Base(path) == "program" ||
+			path == filepath.Join(d.home, "kt", "credentials.json") || path == filepath.Join(d.home, ".claude", ".credentials.json") {
+			return err
+		}
+		if info, err := f.Info(); err == nil && strings.HasPrefix(path, filepath.Join(d.home, "kt")) && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has the rights %v", path, info.Mode())
+		}
+		text, err := os.ReadFile(path)
+		places[path] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, logged := places[filepath.Join(d.home, "kt", "keytender.log")]; !logged {
+		t.Error("there is no log to search")
+	}
+	for _, secret := range append(d.server.Secrets(), "FAKE-planted") {
+		tail := secret[max(0, len(secret)-8):]
+		for place, text := range places {
+			if i := strings.Index(text, tail); i >= 0 {
+				t.Errorf("%s holds %s:\n…%s…", place, secret, text[max(0, i-200):min(len(text), i+100)])
+			}
+		}
+	}
+}
+
+// The idle menu-bar app of a login that is valid opens no connection to anybody.
+func TestIdleOpensNoConnection(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("strace is not installed, so there is no trace of the connections to look at")
+	}
+	d := start(t)
+	d.signIn()
+	d.panel.Want("# Claude Code: in step")
+	time.Sleep(2500 * time.Millisecond) // until the callback port is closed for certain
+	before := d.server.Counts()
+
+	trace := filepath.Join(t.TempDir(), "trace")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	pid := d.pid()
+	cmd := exec.CommandContext(ctx, strace, "-f", "-qq", "-e", "trace=socket,connect,sendto,read,futex", "-o", trace, "-p", strconv.Itoa(pid))
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	out, _ := cmd.CombinedOutput()
+	text, err := os.ReadFile(trace)
+	if err != nil || len(text) == 0 {
+		t.Skipf("strace may not look at a running program here: %s", out)
+	}
+	if found := regexp.MustCompile(`.*(?:AF_INET6?|sin6?_port).*`).Find(text); found != nil {
+		t.Errorf("the idle app: %s", found)
+	}
+	if after := d.server.Counts(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("the idle app asked the server: %v, before %v", after, before)
+	}
+	var held []string
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, link := range links {
+		to, _ := os.Readlink(link)
+		held = append(held, to)
+	}
+	for _, table := range []string{"tcp", "tcp6", "udp", "udp6"} {
+		for _, inode := range inodes(t, table) {
+			if slices.Contains(held, "socket:["+inode+"]") {
+				t.Errorf("the idle app holds a %s socket", table)
+			}
+		}
+	}
+}
+
+// inodes are those of a table of sockets of this machine.
+func inodes(t *testing.T, table string) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/net/" + table)
+	if err != nil {
+		t.Skip(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) > 9 {
+			all = append(all, fields[9])
+		}
+	}
+	return all
+}

@@ -1,0 +1,177 @@
+package autostart
+
+import (
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"keytender/internal/testguard"
+)
+
+func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
+
+// paths that have to survive every way of quoting.
+var paths = []string{"/opt/keytender/keytender-tray", "/home/a b/100% $HOME/`x`/\"q\"/back\\slash/tray", "/home/ä/日本/<&>'/tray"}
+
+// entries are both kinds of files, on whatever system the test runs.
+func entries(dir string) map[string]file {
+	return map[string]file{"desktop file": desktopFile(dir), "LaunchAgent": launchAgent(dir)}
+}
+
+func TestOnAndOff(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "keytender-tray")
+	if err := os.WriteFile(program, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range entries(dir) {
+		e := &Entry{program, f}
+		want := func(what string, want State) {
+			t.Helper()
+			want.Place = f.path
+			if got, err := e.State(); err != nil || got != want {
+				t.Errorf("%s, %s: %+v (%v), want %+v", name, what, got, err, want)
+			}
+		}
+		want("at first", State{})
+		for range 2 {
+			if err := e.Set(true); err != nil {
+				t.Fatal(err)
+			}
+			want("on", State{On: true, Program: program})
+		}
+		if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: %v (%v)", name, info.Mode(), err)
+		}
+		left, _ := filepath.Glob(filepath.Join(filepath.Dir(f.path), "*"))
+		hidden, _ := filepath.Glob(filepath.Join(filepath.Dir(f.path), ".*"))
+		if len(left) != 1 || len(hidden) != 0 {
+			t.Errorf("%s: left behind %v %v", name, left, hidden)
+		}
+		for range 2 {
+			if err := e.Set(false); err != nil {
+				t.Fatal(err)
+			}
+			want("off", State{})
+		}
+	}
+}
+
+func TestPathsSurvive(t *testing.T) {
+	for name, f := range entries("/x") {
+		for _, path := range paths {
+			text := f.render(path)
+			if got, on := f.parse(text); got != path || !on {
+				t.Errorf("%s: %q reads as %q, %v:\n%s", name, path, got, on, text)
+			}
+		}
+	}
+	if got, want := quoteExec("/a$b\\c%d"), `"/a\\$b\\\\c%%d"`; got != want {
+		t.Errorf("Exec is %s, want %s", got, want)
+	}
+	if err := xml.Unmarshal([]byte(renderAgent(paths[2])), new(struct{})); err != nil {
+		t.Error(err)
+	}
+	for _, path := range []string{`C:\Program Files\Keytender\keytender-tray.exe`, `C:\k.exe`} {
+		if got := runProgram(runCommand(path)); got != path {
+			t.Errorf("the Run key's %q reads as %q", path, got)
+		}
+	}
+	if got := runProgram(`C:\k.exe --quiet`); got != `C:\k.exe` {
+		t.Errorf("without quotes: %q", got)
+	}
+}
+
+// TestTurnedOffElsewhere: the systems' own settings turn an entry off in their own
+// ways, and it stays off.
+func TestTurnedOffElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		parse func(string) (string, bool)
+		on    bool
+	}{
+		{"[Desktop Entry]\nExec=/x\n", parseDesktop, true},
+		{"[Desktop Entry]\nExec=/x\nHidden=true\n", parseDesktop, false},
+		{"[Desktop Entry]\nX-GNOME-Autostart-enabled=false\nExec=/x\n", parseDesktop, false},
+		{"[Desktop Entry]\nExec=/x\n[Desktop Action a]\nHidden=true\n", parseDesktop, true},
+		{"[Other]\nExec=/x\n", parseDesktop, false},
+		{"", parseDesktop, false},
+		{strings.Replace(renderAgent("/x"), "<true/>", "<false/>", 1), parseAgent, false},
+		{strings.Replace(renderAgent("/x"), "<dict>", "<dict><key>Disabled</key><true/>", 1), parseAgent, false},
+		{"no plist", parseAgent, false},
+	} {
+		if _, on := c.parse(c.text); on != c.on {
+			t.Errorf("on is %v for %s", on, c.text)
+		}
+	}
+	if !approved(nil) || !approved([]byte{2, 0}) || approved([]byte{3, 0, 0}) {
+		t.Error("the task manager's note is misread")
+	}
+}
+
+func TestMend(t *testing.T) {
+	dir := t.TempDir()
+	old, now := filepath.Join(dir, "old"), filepath.Join(dir, "new")
+	for _, path := range []string{old, now} {
+		if err := os.WriteFile(path, nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := desktopFile(dir)
+	mend := func(what, want string) {
+		t.Helper()
+		if err := (&Entry{now, f}).Mend(); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, _ := f.read(); got != want {
+			t.Errorf("%s: it starts %q, want %q", what, got, want)
+		}
+	}
+	mend("off", "")
+	if err := (&Entry{old, f}).Set(true); err != nil {
+		t.Fatal(err)
+	}
+	mend("another one that is there", old)
+	if err := os.Remove(old); err != nil {
+		t.Fatal(err)
+	}
+	mend("one that is gone", now)
+}
+
+func TestCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "autostart"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Entry{"/x", desktopFile(dir)}).Set(true); err == nil {
+		t.Error("a file in the folder's place was no error")
+	}
+	dir = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "autostart", "keytender.desktop"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&Entry{"/x", desktopFile(dir)}).State(); err == nil {
+		t.Error("a folder in the file's place was no error")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(renderDesktop(paths[1]))
+	f.Add(renderAgent(paths[2]))
+	f.Add("[Desktop Entry]\nExec=\"\\\\")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, parse := range []func(string) (string, bool){parseDesktop, parseAgent} {
+			if program, on := parse(text); on && program == "" {
+				t.Error("on, and starts nothing")
+			}
+		}
+		if strings.ContainsRune(text, 0) {
+			return
+		}
+		if got, _ := parseDesktop(renderDesktop("/" + text)); got != "/"+text && !strings.ContainsAny(text, "\r") {
+			t.Errorf("%q reads as %q", "/"+text, got)
+		}
+	})
+}

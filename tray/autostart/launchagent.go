@@ -1,0 +1,74 @@
+package autostart
+
+import (
+	"encoding/xml"
+	"path/filepath"
+	"strings"
+)
+
+// Label names the LaunchAgent.
+const Label = "keytender"
+
+// launchAgent is the entry of macOS: launchd reads the folder when the person logs in.
+func launchAgent(home string) file {
+	return file{filepath.Join(home, "Library", "LaunchAgents", Label+".plist"), renderAgent, parseAgent}
+}
+
+func renderAgent(program string) string {
+	var path strings.Builder
+	_ = xml.EscapeText(&path, []byte(program))
+	return `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+	<key>Label</key>
+	<string>` + Label + `</string>
+	<key>ProgramArguments</key>
+	<array>
+		<string>` + path.String() + `</string>
+	</array>
+	<key>RunAtLoad</key>
+	<true/>
+	<key>ProcessType</key>
+	<string>Interactive</string>
+	<key>LimitLoadToSessionType</key>
+	<string>Aqua</string>
+</dict>
+</plist>
+`
+}
+
+// parseAgent reads the program and whether it is run at load.
+func parseAgent(text string) (program string, on bool) {
+	var document struct {
+		Dict struct {
+			Items []struct {
+				XMLName xml.Name
+				Text    string   `xml:",chardata"`
+				Strings []string `xml:"string"`
+			} `xml:",any"`
+		} `xml:"dict"`
+	}
+	if xml.Unmarshal([]byte(text), &document) != nil {
+		return "", false
+	}
+	disabled := false
+	items := document.Dict.Items
+	for i := 0; i+1 < len(items); i++ {
+		if items[i].XMLName.Local != "key" {
+			continue
+		}
+		value := items[i+1]
+		switch items[i].Text {
+		case "ProgramArguments":
+			if len(value.Strings) > 0 {
+				program = value.Strings[0]
+			}
+		case "RunAtLoad":
+			on = value.XMLName.Local == "true"
+		case "Disabled":
+			disabled = value.XMLName.Local == "true"
+		}
+	}
+	return program, on && !disabled && program != ""
+}

@@ -1,0 +1,136 @@
+package tray
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"keytender/internal/session"
+)
+
+// What the lines below the login's own do.
+
+// copyText puts a text on the clipboard and says so, or what else to do.
+func (a *app) copyText(text string, done, failed Notice) {
+	a.quick.Go(func() {
+		ctx, cancel := context.WithTimeout(a.ctx, clickWait)
+		defer cancel()
+		err := a.options.copy(ctx, text)
+		a.queue.post(func() {
+			if err != nil {
+				done = failed
+			}
+			a.tell(done)
+		})
+	})
+}
+
+// copyLink is for another browser than the one that opened.
+func (a *app) copyLink(link string) {
+	w := a.words
+	a.copyText(link, Notice{Title: w.DoneLinkCopied, Body: w.DoneLinkBody}, Notice{Title: w.NoClipboard, Body: fmt.Sprintf(w.NoClipboardBody, link)})
+}
+
+func (a *app) copyDiagnosis() {
+	w := a.words
+	a.quick.Go(func() {
+		ctx, cancel := context.WithTimeout(a.ctx, diagnoseWait)
+		defer cancel()
+		text := a.engine.Diagnosis(ctx)
+		a.queue.post(func() {
+			a.copyText(text, Notice{Title: w.DoneDiagnosis, Body: w.DoneDiagnosisBody}, Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
+		})
+	})
+}
+
+// copyToken puts the token on the clipboard, and takes it off again after a while or
+// when the app ends, if nothing else has been copied since.
+func (a *app) copyToken() {
+	w := a.words
+	a.patient.Go(func() {
+		clearIt, err := a.options.CopyToken(session.Patient(a.ctx))
+		a.queue.post(func() {
+			known := &session.Error{}
+			switch {
+			case errors.As(err, &known):
+				a.fail(w.CopyFailed, err)
+			case err != nil:
+				a.tell(Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
+			default:
+				a.tell(Notice{Title: w.DoneToken, Body: w.DoneTokenBody})
+			}
+		})
+		if clearIt == nil {
+			return
+		}
+		a.quick.Go(func() {
+			timer := time.NewTimer(tokenLife)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-a.ctx.Done():
+			}
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), clearWait)
+			defer cancel()
+			if err := clearIt(ctx); err != nil {
+				a.log.Warn("the clipboard could not be cleared", "error", err)
+			}
+		})
+	})
+}
+
+func (a *app) switchTo(account string) {
+	if account == a.status.Account {
+		return
+	}
+	a.activity = Activity{Switching: true}
+	a.quick.Go(func() {
+		said, err := a.engine.Switch(session.Patient(a.ctx), account)
+		a.queue.post(func() {
+			a.ended(a.words.SwitchFailed, err)
+			if err == nil {
+				a.tell(Notice{Title: fmt.Sprintf(a.words.DoneSwitched, account), Body: sentences(said)})
+			}
+		})
+	})
+}
+
+func (a *app) startsAtLogin() bool {
+	if a.options.AtLogin == nil {
+		return false
+	}
+	state, err := a.options.AtLogin.State()
+	return err == nil && state.On
+}
+
+func (a *app) startAtLogin(on bool) {
+	a.quick.Go(func() {
+		err := a.options.AtLogin.Set(on)
+		starts := a.startsAtLogin()
+		a.queue.post(func() {
+			a.around.Starts = starts
+			if err != nil {
+				a.log.Warn("start at login could not be changed", "error", err)
+				a.tell(Notice{Title: a.words.AtLoginFailed, Body: sentences(plainly(err).Error())})
+			}
+		})
+	})
+}
+
+func (a *app) showLog() {
+	w, path := a.words, a.options.LogPath
+	a.quick.Go(func() {
+		said := Notice{}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			said = Notice{Title: w.NoLog, Body: fmt.Sprintf(w.NoLogBody, path)}
+		} else if err := a.options.OpenLog(a.ctx, path); err != nil {
+			said = Notice{Title: w.LogNotOpened, Body: fmt.Sprintf(w.LogNotOpenedBody, path)}
+		}
+		if said.Title != "" {
+			a.queue.post(func() { a.tell(said) })
+		}
+	})
+}

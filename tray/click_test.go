@@ -1,0 +1,252 @@
+package tray
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keytender/internal/session"
+)
+
+func TestSignInWithACode(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		var got session.SignInOptions
+		b.engine.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+			got = o
+			tell(session.Event{Kind: session.EventPasteURL, Value: "https://example.com/paste"})
+			tell(session.Event{Kind: session.EventWaiting, Left: 5 * time.Minute})
+			for {
+				select {
+				case <-ctx.Done():
+					return session.Status{}, ctx.Err()
+				case line := <-o.Paste:
+					if line != "CODE#STATE" {
+						tell(session.Event{Kind: session.EventRefused, Value: "wrong"})
+						continue
+					}
+					s := signedInStatus(time.Now())
+					b.engine.set(s)
+					return s, nil
+				}
+			}
+		}
+		b.click(ItemWithCode)
+		b.wantMenu("# Waiting for the code… 5 min left", "  Use the code on the clipboard", "  Cancel sign-in", "  Copy link")
+		if got.Method != "paste" || !slices.Equal(b.opened, []string{"https://example.com/paste"}) {
+			b.Errorf("method %q, opened %q", got.Method, b.opened)
+		}
+		b.click(ItemPasteCode) // an empty clipboard
+		b.board = "something else"
+		b.click(ItemPasteCode)
+		b.board = "  CODE#STATE\n"
+		b.click(ItemPasteCode)
+		b.wantMenu("# first_last@example.com · Max")
+		b.wantTold("The page shows a code at the end", "That is not the code", "That is not the code", "Signed in as first_last@example.com")
+		b.click(ItemPasteCode) // nobody waits any more: nothing happens
+	})
+}
+
+func TestSignInThroughClaudeCode(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		go1, typed := make(chan struct{}), ""
+		b.engine.claude = func(ctx context.Context, terminal session.Terminal) (session.Status, error) {
+			select {
+			case <-go1:
+			case <-ctx.Done():
+				return session.Status{}, ctx.Err()
+			}
+			if _, isFile := terminal.In.(*os.File); !isFile {
+				b.Error("its stdin is no file, so its end would be waited for")
+			}
+			typed, _ = bufio.NewReader(terminal.In).ReadString('\n')
+			return signedInStatus(time.Now()), nil
+		}
+		b.click(ItemWithClaude)
+		b.wantMenu("# Claude Code signs in…", "  Use the code on the clipboard", "  Cancel sign-in")
+		if menu := b.kit.menu(); strings.Contains(menu, "Copy link") {
+			b.Error("there is no link to copy")
+		}
+		b.board = "CODE#STATE"
+		b.click(ItemPasteCode)
+		close(go1)
+		synctest.Wait()
+		if typed != "CODE#STATE\n" {
+			b.Errorf("Claude Code was given %q", typed)
+		}
+		b.wantTold("Claude Code signs in", "Signed in as first_last@example.com")
+		if slices.Contains(b.engine.calls, "SignIn") {
+			b.Error("we signed in ourselves")
+		}
+	})
+}
+
+func TestSwitchAndAddAccounts(t *testing.T) {
+	run(t, func(now time.Time) session.Status {
+		s := signedInStatus(now)
+		s.Accounts = []string{"account-2", "default"}
+		return s
+	}, func(b *bench) {
+		b.wantMenu("  [x] default · first_last@example.com", "  account-2", "  Add an account…")
+		b.click(ItemAccount + 1)
+		b.wantTold("Account: account-2")
+		b.wantMenu("  [x] account-2 · account-2@example.com", "  default")
+		var account string
+		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status, error) {
+			account = o.Account
+			return session.Status{}, &session.Error{Code: "declined", Message: "no"}
+		}
+		b.click(ItemAddAccount)
+		if account != "account-3" {
+			b.Errorf("added as %q", account)
+		}
+		if !slices.Contains(b.engine.calls, "Switch account-2") {
+			b.Errorf("the engine heard %q", b.engine.calls)
+		}
+	})
+}
+
+func TestStartAtLogin(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		if b.atLogin.mend != 1 {
+			b.Error("a stale entry is not mended")
+		}
+		b.wantMenu("  Start at login")
+		b.click(ItemStartAtLogin)
+		b.wantMenu("  [x] Start at login")
+		b.wantTold()
+		// What the command line turned off shows at the next reading.
+		b.atLogin.mu.Lock()
+		b.atLogin.on = false
+		b.atLogin.mu.Unlock()
+		time.Sleep(readEvery + tickEvery)
+		synctest.Wait()
+		b.wantMenu("  Start at login")
+		b.atLogin.mu.Lock()
+		b.atLogin.err = &os.PathError{Op: "open", Path: "/x", Err: errors.New("permission denied")}
+		b.atLogin.mu.Unlock()
+		b.click(ItemStartAtLogin)
+		b.wantMenu("  Start at login")
+		b.wantTold("Start at login could not be changed")
+	})
+}
+
+func TestDiagnosisAndLog(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		b.click(ItemCopyDiagnosis)
+		if b.board != "ok login: FAKE diagnosis" {
+			b.Errorf("copied %q", b.board)
+		}
+		b.click(ItemShowLog)
+		b.wantTold("Diagnosis copied", "Nothing was logged yet")
+		if err := os.WriteFile(b.app.options.LogPath, nil, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		b.click(ItemShowLog)
+		if !slices.Equal(b.opened, []string{b.app.options.LogPath}) {
+			b.Errorf("opened %q", b.opened)
+		}
+	})
+}
+
+// TestTokenLeavesTheClipboard: after a minute, or when the app ends, and only when it
+// is still what was copied.
+func TestTokenLeavesTheClipboard(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(b *bench)
+		want string
+	}{
+		{"before the minute", func(*bench) { time.Sleep(59 * time.Second) }, fakeToken},
+		{"after a minute", func(*bench) { time.Sleep(61 * time.Second) }, ""},
+		{"something else was copied", func(b *bench) {
+			b.mu.Lock()
+			b.board = "mine"
+			b.mu.Unlock()
+			time.Sleep(61 * time.Second)
+		}, "mine"},
+		{"the app ends", func(b *bench) { b.click(ItemQuit) }, ""},
+	} {
+		run(t, signedInStatus, func(b *bench) {
+			b.click(ItemCopyToken)
+			if b.board != fakeToken {
+				b.Fatal("it was not copied")
+			}
+			c.do(b)
+			synctest.Wait()
+			b.mu.Lock()
+			if b.board != c.want {
+				b.Errorf("%s: the clipboard holds %q", c.name, b.board)
+			}
+			b.mu.Unlock()
+			for _, n := range b.notifier.shown {
+				if strings.Contains(n.Title+n.Body, fakeToken) {
+					b.Errorf("shown: %+v", n)
+				}
+			}
+		})
+	}
+}
+
+// TestTokenIsNotOffered without the person's setting.
+func TestTokenIsNotOffered(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		b.app.queue.post(func() { b.app.around.CopyToken = false })
+		synctest.Wait()
+		b.click(ItemCopyToken)
+		if b.board != "" || strings.Contains(b.kit.menu(), "Copy token") {
+			b.Error("it was offered, or copied")
+		}
+	})
+}
+
+// TestWithoutWatching: the menu says that it looks once a minute, and does.
+func TestWithoutWatching(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, engine: newFakeEngine(signedInStatus(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
+		b.engine.watch = errors.New("too many open files")
+		b.app = newApp(t.Context(), b.engine, b.options(dir))
+		b.app.start()
+		go b.app.live(placeMenuBar)
+		synctest.Wait()
+		b.wantMenu("# Changes show within a minute: files cannot be watched here")
+		b.engine.mu.Lock()
+		b.engine.status = signedOutStatus(time.Now())
+		b.engine.mu.Unlock()
+		time.Sleep(readEvery + tickEvery)
+		synctest.Wait()
+		b.wantMenu("# Signed out")
+		if b.engine.looks == 0 {
+			t.Error("what Claude Code may have renewed was not looked at")
+		}
+		b.app.wait()
+	})
+}
+
+// TestOtherLanguage: the whole app speaks it, the engine's errors too.
+func TestOtherLanguage(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, engine: newFakeEngine(signedOutStatus(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
+		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser", Hint: "click Allow next time"})
+		o := b.options(dir)
+		o.Languages = []string{"ja_JP.UTF-8"}
+		b.app = newApp(t.Context(), b.engine, o)
+		b.app.start()
+		go b.app.live(placeMenuBar)
+		synctest.Wait()
+		b.wantMenu("# ログアウト中", "  ログイン…", "  終了")
+		b.click(ItemSignIn)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		b.wantMenu("# ⚠ ブラウザーでログインが拒否されました", "# もう一度ログインし、許可してください")
+		b.wantTold("ログインできませんでした")
+		b.app.wait()
+	})
+}

@@ -1,0 +1,171 @@
+package tray
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"keytender/internal/session"
+)
+
+// signIn starts the usual sign-in unless something is under way already.
+func (a *app) signIn() { a.signInBy(ByBrowser, "") }
+
+// signInBy starts a sign-in, for the active account or the one that is named. What the
+// person copies counts in every way: it is delivered when they say so.
+func (a *app) signInBy(way Way, account string) {
+	if a.activity.busy() {
+		return
+	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	pasted := make(chan string, 1)
+	a.cancelSignIn, a.pasted, a.asides = cancel, pasted, nil
+	a.activity = Activity{SignIn: Opening, Way: way}
+	if way == ByClaude {
+		a.activity.SignIn = Waiting
+		a.tell(Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
+	}
+	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted}
+	if way == ByCode {
+		o.Method = "paste"
+	}
+	tell := func(e session.Event) { a.queue.post(func() { a.follow(e) }) }
+	a.quick.Go(func() {
+		defer cancel()
+		var s session.Status
+		var err error
+		if way == ByClaude {
+			s, err = a.throughClaude(session.Patient(ctx), o, pasted, tell)
+		} else {
+			s, err = a.engine.SignIn(session.Patient(ctx), o, tell)
+		}
+		a.queue.post(func() { a.endSignIn(s, err) })
+	})
+}
+
+// throughClaude runs Claude Code's sign-in without a terminal: it opens its own page,
+// and what the person copies from there is what they would have typed.
+func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted <-chan string, tell func(session.Event)) (session.Status, error) {
+	in, out, err := os.Pipe() // a file, so that nothing has to copy when it ends
+	if err != nil {
+		return session.Status{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.quick.Go(func() {
+		defer out.Close()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case line := <-pasted:
+				if _, err := io.WriteString(out, strings.TrimSpace(line)+"\n"); err != nil {
+					return
+				}
+			}
+		}
+	})
+	defer in.Close()
+	return a.engine.SignInWithClaude(ctx, o, session.Terminal{In: in, Out: io.Discard}, tell)
+}
+
+// openPage opens the page that shows a code, and says what to do with it.
+func (a *app) openPage(url string) {
+	a.tell(Notice{Title: a.words.ShowsCode, Body: a.words.ShowsCodeBody})
+	if a.options.Open == nil {
+		return
+	}
+	a.quick.Go(func() {
+		if err := a.options.Open(a.ctx, url); err != nil {
+			a.queue.post(func() { a.follow(session.Event{Kind: session.EventOpenFailed}) })
+		}
+	})
+}
+
+// pasteCode hands what is on the clipboard to the sign-in that waits.
+func (a *app) pasteCode() {
+	pasted := a.pasted
+	a.quick.Go(func() {
+		ctx, cancel := context.WithTimeout(a.ctx, clickWait)
+		defer cancel()
+		text, err := a.options.paste(ctx)
+		a.queue.post(func() {
+			switch {
+			case a.pasted != pasted || pasted == nil: // it has ended meanwhile
+			case err != nil:
+				a.tell(Notice{Title: a.words.CopyFailed, Body: a.words.NoClipboardCommand})
+			case strings.TrimSpace(text) == "":
+				a.tell(Notice{Title: a.words.CodeRefused, Body: a.words.CodeRefusedBody})
+			default:
+				select {
+				case pasted <- oneLine(text):
+				default: // the one before has not been looked at
+				}
+			}
+		})
+	})
+}
+
+// newAccount is a name that no account has yet. On the command line the person can
+// choose one.
+func newAccount(names []string) string {
+	for n := 2; ; n++ {
+		if name := fmt.Sprintf("account-%d", n); !slices.Contains(names, name) {
+			return name
+		}
+	}
+}
+
+// follow takes a step of the sign-in into the menu.
+func (a *app) follow(e session.Event) {
+	if a.activity.SignIn == NoSignIn || a.activity.SignIn == Cancelling {
+		return
+	}
+	switch e.Kind {
+	case session.EventSignInURL:
+		a.activity.Link = e.Value
+	case session.EventPasteURL:
+		// Without a link for the redirect there is no other way.
+		if a.activity.Way == ByCode || a.activity.Link == "" {
+			a.activity.Way, a.activity.Link = ByCode, e.Value
+			a.openPage(e.Value)
+		}
+	case session.EventRefused:
+		a.tell(Notice{Title: a.words.CodeRefused, Body: a.words.CodeRefusedBody})
+	case session.EventWaiting:
+		a.activity.SignIn, a.activity.Until = Waiting, a.wall().Add(e.Left)
+	case session.EventFinishing:
+		a.activity.SignIn = Finishing
+	case session.EventOpenFailed:
+		a.tell(Notice{Title: a.words.NoBrowser, Body: a.words.NoBrowserBody})
+	case session.EventTerms:
+		a.tell(Notice{Title: a.words.BeforeSignIn, Body: a.words.BeforeSignInBody})
+	case session.EventClaudeCode:
+		if e.Warn {
+			a.asides = append(a.asides, a.words.ClaudeCode+": "+e.Value)
+		}
+	case session.EventNote:
+		if e.Warn || a.activity.Way != ByClaude { // which says how to go on, and that is past
+			a.asides = append(a.asides, e.Value)
+		}
+	}
+}
+
+func (a *app) endSignIn(s session.Status, err error) {
+	cancelled := a.activity.SignIn == Cancelling
+	a.activity, a.pasted = Activity{}, nil
+	a.read()
+	switch {
+	case err == nil:
+		a.status = s
+		// A new login is a new story.
+		a.remember(a.memory.without(s.Account))
+		a.tell(a.words.noticeSignedIn(s, a.asides))
+	case cancelled || a.ctx.Err() != nil:
+	default:
+		a.fail(a.words.SignInFailed, err)
+	}
+}
