@@ -20,11 +20,17 @@ BUILD = $(GO) build -trimpath -ldflags '-s -w -X keytender/internal/session.Vers
 # The race detector needs cgo, and cgo without GTK headers needs the pure-Go tray.
 RACE  = $(if $(filter 1,$(HAS_CC)),-race) $(if $(filter 1,$(HAS_GTK)),,-tags fynetray)
 
-# What tests may read. KTTEST_RUN differs each time, so the results of tests on the desktop,
-# which look at it, never come from the cache.
-TESTENV = KTTEST_NPM='$(CURDIR)/build/npm' KTTEST_ARTEFACTS='$(CURDIR)/artefacts' KTTEST_RUN="$$(date +%s)"
+# What tests may read: directories with node_modules, the real Claude Code, where screenshots
+# go. KTTEST_RUN differs each time, so the results of tests on the desktop, which look at it,
+# never come from the cache. A machine that lacks parts of the desktop skips those tests; CI
+# must have them all.
+TESTENV = export KTTEST_ARTEFACTS='$(CURDIR)/artefacts' KTTEST_RUN="$$(date +%s)"; \
+	[ ! -f build/npm/installed ] || export KTTEST_NODE='$(CURDIR)/build/npm' KTTEST_OIDC_DIR='$(CURDIR)/build/npm' \
+	  KTTEST_CLAUDE='$(CURDIR)/build/npm/node_modules/.bin/claude'; \
+	[ -s build/missing.txt ] && [ -z "$$CI" ] || export KTTEST_DESKTOP=required
 
-SHARED = applications icons/hicolor/48x48/apps icons/hicolor/256x256/apps
+SHARED = applications icons/hicolor/48x48/apps icons/hicolor/256x256/apps man/man1 \
+	bash-completion/completions zsh/site-functions fish/vendor_completions.d
 
 .PHONY: help build run demo test check fuzz soak bench install clean setup-run setup-test
 
@@ -48,14 +54,14 @@ demo: setup-run ## build, then show the whole journey offline, with nothing real
 
 test: setup-test ## everything that must pass: format, vet on three systems, all tests with -race
 	@! gofmt -l assets callback cmd internal keychain tray | grep . || { echo "gofmt would change these files"; exit 1; }
+	@# all modules now: the tests run go too, and are kept from the network
+	$(GO) mod download
 	CGO_ENABLED=$(HAS_CC) $(GO) vet $(filter-out -race,$(RACE)) ./...
 	CGO_ENABLED=0 $(GO) build ./...
 	CGO_ENABLED=0 $(GO) vet ./...
 	CGO_ENABLED=0 GOOS=windows $(GO) vet ./...
 	CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
-	@# a machine that lacks parts of the desktop skips its tests; CI must have them all
-	@[ -s build/missing.txt ] && [ -z "$$CI" ] || export KTTEST_DESKTOP=required; \
-	set -x; $(TESTENV) CGO_ENABLED=$(HAS_CC) $(GO) test $(RACE) -timeout 8m ./...
+	@$(TESTENV); set -x; CGO_ENABLED=$(HAS_CC) $(GO) test $(RACE) -timeout 8m ./...
 	@[ ! -s build/missing.txt ] || { echo; echo "PASSED, BUT NOT EVERYTHING RAN. Missing here:"; sed 's/^/  /' build/missing.txt; }
 
 check: ## staticcheck and, where its database can be reached, govulncheck
@@ -76,13 +82,17 @@ soak: ## run the soak tests for SOAK (10m)
 bench: ## run all benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-install: ## install what was built, icons and desktop entry under PREFIX (/usr/local)
+install: ## install what was built, icons, desktop entry, man pages and completions under PREFIX (/usr/local)
 	@[ -x bin/keytender ] && [ -x bin/keytender-tray ] || $(MAKE) --no-print-directory build
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin $(SHARED:%=share/%))
 	install -m 755 bin/keytender bin/keytender-tray $(DESTDIR)$(PREFIX)/bin
 	install -m 644 packaging/keytender.desktop $(DESTDIR)$(PREFIX)/share/applications
 	install -m 644 assets/icons/keytender-48.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/48x48/apps/keytender.png
 	install -m 644 assets/icons/keytender-256.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/256x256/apps/keytender.png
+	install -m 644 packaging/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	bin/keytender completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/keytender
+	bin/keytender completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keytender
+	bin/keytender completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/keytender.fish
 
 clean: ## remove what was built
 	rm -rf bin build artefacts

@@ -13,7 +13,7 @@ run) lists=packaging/packages-run.txt ;;
 test) lists="packaging/packages-run.txt packaging/packages-test.txt" ;;
 *) echo "usage: packaging/setup.sh run|test" >&2 && exit 2 ;;
 esac
-npm_packages="@anthropic-ai/claude-code@2.1.329 oidc-provider@9.13.3"
+npm_packages="@anthropic-ai/claude-code@2.1.329 oidc-provider@9.13.3 proper-lockfile@4.1.2"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -22,7 +22,7 @@ check_go() {
 	# asked outside the module, or an older Go would fetch a newer one by itself
 	have=$(cd / && GOTOOLCHAIN=local "${GO:-go}" env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//') || true
 	[ "$(printf '%s\n' "$want" "${have:-0}" | sort -V | head -n 1)" = "$want" ] && return
-	say "Go $want or newer is needed; ${have:+only }${have:-none}${have:+ is here}${have:- was found}."
+	say "Go $want or newer is needed; here is ${have:-none}."
 	say "The packages of most distributions are older. Take it from https://go.dev/dl/, then:"
 	say "    tar -C /usr/local -xzf go*.tar.gz && export PATH=/usr/local/go/bin:\$PATH"
 	exit 1

@@ -6,13 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp/remote"
 )
 
@@ -47,7 +48,6 @@ func (d *Desktop) installBrowser() {
 		"home", ".local", "share", "applications", "kt-browser.desktop")
 	d.write("[Default Applications]\ntext/html=kt-browser.desktop\nx-scheme-handler/http=kt-browser.desktop\n"+
 		"x-scheme-handler/https=kt-browser.desktop\n", "home", ".config", "mimeapps.list")
-	d.browser = &browser{portFile: d.profile() + "/DevToolsActivePort"}
 }
 
 // refuseBrowser is a machine where xdg-open finds nothing to open pages with.
@@ -65,88 +65,88 @@ func (d *Desktop) BrowserURLs() []string {
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
-// browser is the debugging connection to Chromium, made when first needed. It reads
-// pages and says where things are; clicking is the pointer's.
-type browser struct {
-	portFile string
-	ctx      context.Context
-	cancels  []context.CancelFunc
-}
-
-func (b *browser) close() {
-	if b != nil {
-		for _, cancel := range b.cancels {
-			cancel()
-		}
-	}
-}
-
-// targets lists the open pages; an error while the browser is still starting.
-func (b *browser) targets() ([]*target.Info, error) {
-	if b.ctx == nil {
-		text, err := os.ReadFile(b.portFile)
-		if err != nil {
-			return nil, err
-		}
-		port, path, found := strings.Cut(strings.TrimSpace(string(text)), "\n")
-		if !found {
-			return nil, fmt.Errorf("no address yet in %s", b.portFile)
-		}
-		silent := func(string, ...any) {} // events newer than the library
-		allocator, stop := remote.NewAllocator(context.Background(), "ws://127.0.0.1:"+port+path)
-		ctx, cancel := chromedp.NewContext(allocator, chromedp.WithLogf(silent), chromedp.WithErrorf(silent))
-		b.ctx, b.cancels = ctx, []context.CancelFunc{cancel, stop}
-	}
-	return chromedp.Targets(b.ctx)
-}
-
-// Page is a tab of the visible browser.
+// Page is a tab of the visible browser. What it holds is read through Chromium's
+// debugging port; clicking in it is the pointer's.
 type Page struct {
 	d  *Desktop
-	id target.ID
+	ws string // where its debugger answers
+}
+
+// tab is an entry of what the debugging port lists.
+type tab struct {
+	Type, URL            string
+	WebSocketDebuggerURL string
+}
+
+// tabs lists the open pages; an error while the browser is still starting.
+func (d *Desktop) tabs() (open []tab, err error) {
+	text, err := os.ReadFile(filepath.Join(d.profile(), "DevToolsActivePort"))
+	if err != nil {
+		return nil, err
+	}
+	port, _, _ := strings.Cut(string(text), "\n")
+	client := http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
+	response, err := client.Get("http://127.0.0.1:" + port + "/json/list")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return open, json.NewDecoder(response.Body).Decode(&open)
 }
 
 // WaitPage waits for a tab whose address starts with prefix. A first page may take
 // seconds: the browser starts for it.
 func (d *Desktop) WaitPage(prefix string, limit time.Duration) *Page {
 	d.t.Helper()
-	var open []string
 	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
-		targets, err := d.browser.targets()
-		open = open[:0]
-		for _, tab := range targets {
+		open, err := d.tabs()
+		for _, tab := range open {
 			if tab.Type == "page" && strings.HasPrefix(tab.URL, prefix) {
-				return &Page{d, tab.TargetID}
+				return &Page{d, tab.WebSocketDebuggerURL}
 			}
-			open = append(open, tab.URL)
 		}
 		if time.Now().After(end) {
-			d.fail("no page at %s within %s; open: %v (%v)", prefix, limit, open, err)
+			d.fail("no page at %s within %s; open: %+v (%v)", prefix, limit, open, err)
 		}
 	}
 }
 
-// evaluate runs a JavaScript expression in the page and stores its result.
-func evaluate[T any](p *Page, expression string) (T, error) {
-	tab, cancel := chromedp.NewContext(p.d.browser.ctx, chromedp.WithTargetID(p.id), chromedp.WithDetachOnCancel())
+// evaluate runs a JavaScript expression in the page. One command on a connection of
+// its own changes nothing else in the page, which whole automation libraries do.
+func evaluate[T any](p *Page, expression string) (value T, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	// a limit on the tab's own context would cut the first run's connection
-	var zero T
-	type answer struct {
-		value T
-		err   error
+	conn, err := remote.DialContext(ctx, p.ws)
+	if err != nil {
+		return value, fmt.Errorf("reaching the page: %w", err)
 	}
-	got := make(chan answer, 1)
-	go func() {
-		value, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
-		got <- answer{value, err}
-	}()
-	select {
-	case a := <-got:
-		return a.value, a.err
-	case <-time.After(10 * time.Second):
-		return zero, fmt.Errorf("the page did not answer within 10 s")
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	command, err := json.Marshal(map[string]any{"expression": expression, "returnByValue": true})
+	if err != nil {
+		return value, err
 	}
+	if err := conn.Write(ctx, &cdproto.Message{ID: 1, Method: "Runtime.evaluate", Params: command}); err != nil {
+		return value, fmt.Errorf("asking the page: %w", err)
+	}
+	var answer cdproto.Message
+	for answer.ID != 1 {
+		if err := conn.Read(ctx, &answer); err != nil {
+			return value, fmt.Errorf("asking the page: %w", err)
+		}
+	}
+	var got struct {
+		Result           struct{ Value T }
+		ExceptionDetails *struct{ Text string }
+	}
+	if err := json.Unmarshal(answer.Result, &got); err != nil {
+		return value, fmt.Errorf("asking the page: %w", err)
+	}
+	if got.ExceptionDetails != nil {
+		return value, fmt.Errorf("in the page: %s", got.ExceptionDetails.Text)
+	}
+	return got.Result.Value, nil
 }
 
 // URL is the page's address.

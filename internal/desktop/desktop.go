@@ -67,10 +67,10 @@ type Desktop struct {
 
 	children []<-chan struct{} // closed when one has ended
 	bus      *dbus.Conn
-	browser  *browser
 
 	mu       sync.Mutex
 	notified []Notification
+	clicked  []int32 // ids of menu items
 }
 
 // Start brings the desktop up and takes it down when the test ends. Where programs
@@ -108,7 +108,7 @@ func Start(t testing.TB, o Options) *Desktop {
 	}
 	if o.has(Bus) {
 		d.startBus()
-		d.watchNotifications()
+		d.watch()
 	}
 	if o.has(Browser) {
 		d.installBrowser()

@@ -229,7 +229,9 @@ func clickTray(t *testing.T, d *Desktop) {
 	waitFor(t, out, "clicked Some__thing else")
 	d.ClickMenu("Sign in")
 	waitFor(t, out, "clicked Sign in")
-	d.ClickMenu("More/About")
+	// Not with the pointer: the first layout that this toolkit sends is cut short, and the
+	// panel at times keeps the submenu empty for it.
+	d.ClickMenuDBus("More/About")
 	waitFor(t, out, "clicked About")
 }
 

@@ -93,7 +93,7 @@ func (d *Desktop) layout(icon Icon) ([]MenuItem, error) {
 	var revision uint32
 	var root node
 	for range 2 {
-		call := d.call(icon.dest, icon.menu, "com.canonical.dbusmenu.GetLayout", int32(0), int32(-1), []string{})
+		call := d.call(icon.dest, icon.menu, dbusmenu+".GetLayout", int32(0), int32(-1), []string{})
 		if err := call.Store(&revision, &root); err != nil {
 			return nil, fmt.Errorf("reading the menu: %w", err)
 		}
@@ -199,7 +199,7 @@ func (d *Desktop) ClickMenuDBus(label string) {
 	if err != nil {
 		d.fail("%v", err)
 	}
-	call := d.call(icon.dest, icon.menu, "com.canonical.dbusmenu.Event", item.ID, "clicked", dbus.MakeVariant(int32(0)), uint32(0))
+	call := d.call(icon.dest, icon.menu, dbusmenu+".Event", item.ID, "clicked", dbus.MakeVariant(int32(0)), uint32(0))
 	if call.Err != nil {
 		d.fail("clicking %q: %v", label, call.Err)
 	}
@@ -207,31 +207,53 @@ func (d *Desktop) ClickMenuDBus(label string) {
 
 // ClickMenu clicks the icon on the panel and then the item, with the pointer. The
 // label is whole, or ends in * for any ending; "Submenu/Item" goes through a submenu.
+//
+// A menu that changes while it is open may swallow a click, as it does a person's,
+// who then clicks again: so does this, until the panel reports the click.
 func (d *Desktop) ClickMenu(label string) {
 	d.t.Helper()
-	levels, picks := d.waitMenu(label, 10*time.Second)
-	popup := d.OpenMenu()
-	for i, items := range levels {
-		at := d.row(popup, items, picks[i])
-		before := d.popups()
-		d.click(at.centre())
-		if i < len(levels)-1 {
-			var shown bool
-			if popup, shown = d.newPopup(before, 10*time.Second); !shown {
-				d.fail("the submenu %q did not show", items[picks[i]].Label)
+	for range 4 {
+		levels, picks := d.waitMenu(label, 10*time.Second)
+		last := len(levels) - 1
+		target, before := levels[last][picks[last]].ID, d.clicks()
+		if at, shown := d.pointTo(levels, picks); shown {
+			d.click(at.centre())
+			for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+				if d.clickedSince(before, target) {
+					return
+				}
 			}
 		}
 	}
+	d.fail("the panel reported no click on %q", label)
 }
 
-// OpenMenu opens the icon's menu with the pointer and leaves it open. The panel may
-// lose a click while it is busy with a menu that changes, so it gets three.
+// pointTo opens the menus that lead to an item and says where it shows.
+func (d *Desktop) pointTo(levels [][]MenuItem, picks []int) (at box, shown bool) {
+	d.t.Helper()
+	popup := d.OpenMenu()
+	for i, items := range levels {
+		if i > 0 {
+			before := d.popups()
+			d.click(at.centre())
+			if popup, shown = d.newPopup(before); !shown {
+				return box{}, false
+			}
+		}
+		if at, shown = row(popup, items, picks[i]); !shown {
+			return box{}, false
+		}
+	}
+	return at, true
+}
+
+// OpenMenu opens the icon's menu with the pointer and leaves it open.
 func (d *Desktop) OpenMenu() (popup box) {
 	d.t.Helper()
 	for range 3 {
 		d.CloseMenu()
 		d.click(d.trayIconBox().centre())
-		if popup, shown := d.newPopup(nil, 3*time.Second); shown {
+		if popup, shown := d.newPopup(nil); shown {
 			return popup
 		}
 	}
@@ -284,15 +306,21 @@ func (d *Desktop) popups() map[string]box {
 	return found
 }
 
-// newPopup waits for a menu that was not there before.
-func (d *Desktop) newPopup(before map[string]box, limit time.Duration) (popup box, shown bool) {
+// newPopup waits for a menu that was not there before and keeps still.
+func (d *Desktop) newPopup(before map[string]box) (popup box, shown bool) {
 	d.t.Helper()
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		for id := range d.popups() {
+	var last box
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		now := box{}
+		for id, w := range d.popups() {
 			if _, old := before[id]; !old {
-				return d.settle(plugin, id), true
+				now = w
 			}
 		}
+		if now == last && now.w > 0 {
+			return now, true
+		}
+		last = now
 	}
 	return box{}, false
 }
@@ -300,8 +328,7 @@ func (d *Desktop) newPopup(before map[string]box, limit time.Duration) (popup bo
 // row is where an item shows in a popup. Menus are not in the accessibility tree, so
 // it is computed from Adwaita's measures: 4 pixels around, a separator of 1, and the
 // items share the rest. A popup that they do not fit is refused, not guessed at.
-func (d *Desktop) row(popup box, items []MenuItem, pick int) box {
-	d.t.Helper()
+func row(popup box, items []MenuItem, pick int) (at box, fits bool) {
 	const around, line = 4, 1
 	rows, lines := 0, 0
 	for _, item := range items {
@@ -316,7 +343,7 @@ func (d *Desktop) row(popup box, items []MenuItem, pick int) box {
 	space := popup.h - 2*around - lines*line
 	height := space / max(rows, 1)
 	if rows == 0 || space%rows != 0 || height < 18 || height > 48 {
-		d.fail("a menu of %d pixels does not fit %d items and %d separators: %v", popup.h, rows, lines, labels(items))
+		return box{}, false
 	}
 	top := popup.y + around
 	for _, item := range items[:pick] {
@@ -328,5 +355,5 @@ func (d *Desktop) row(popup box, items []MenuItem, pick int) box {
 			top += height
 		}
 	}
-	return box{popup.x, top, min(120, popup.w), height}
+	return box{popup.x, top, min(120, popup.w), height}, true
 }

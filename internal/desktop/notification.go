@@ -33,38 +33,10 @@ func (d *Desktop) startNotifications() {
 	d.waitName("org.freedesktop.Notifications")
 }
 
-// watchNotifications records every Notify call on the bus. A connection that became
-// a monitor can do nothing else, hence its own.
-func (d *Desktop) watchNotifications() {
-	d.t.Helper()
-	bus, err := dbus.Connect(d.busAddress())
-	if err != nil {
-		d.fail("connecting the monitor: %v", err)
-	}
-	rules := []string{"type='method_call',interface='org.freedesktop.Notifications',member='Notify'"}
-	if err := bus.BusObject().Call("org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, rules, uint32(0)).Err; err != nil {
-		d.fail("watching the bus: %v", err)
-	}
-	messages := make(chan *dbus.Message, 100)
-	bus.Eavesdrop(messages)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for m := range messages { // closed with the connection
-			if n, ok := parseNotify(m); ok {
-				d.mu.Lock()
-				d.notified = append(d.notified, n)
-				d.mu.Unlock()
-			}
-		}
-	}()
-	d.t.Cleanup(func() { bus.Close(); <-done })
-}
-
 // parseNotify reads the call's arguments: app, replaced id, icon, summary, body,
 // actions as key and label in turn, hints, time to live.
 func parseNotify(m *dbus.Message) (n Notification, ok bool) {
-	if m.Type != dbus.TypeMethodCall || len(m.Body) < 7 {
+	if len(m.Body) < 7 {
 		return n, false
 	}
 	n.App, _ = m.Body[0].(string)

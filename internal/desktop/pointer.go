@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // box is a rectangle on the screen, in pixels.
@@ -76,18 +75,4 @@ func artefacts(t testing.TB) string {
 		}
 	}
 	return t.TempDir()
-}
-
-// settle waits until a window has kept its place and size for a moment.
-func (d *Desktop) settle(name, id string) box {
-	d.t.Helper()
-	var last box
-	d.wait("a window that keeps still", 5*time.Second, func() bool {
-		time.Sleep(100 * time.Millisecond)
-		now := d.windows(name)[id]
-		same := now == last && now.w > 0
-		last = now
-		return same
-	})
-	return last
 }

@@ -72,7 +72,6 @@ func (d *Desktop) stop() {
 	if d.t.Failed() {
 		d.t.Log(d.logs())
 	}
-	d.browser.close()
 	if d.bus != nil {
 		d.bus.Close()
 	}
