@@ -3,6 +3,7 @@ package assets
 import (
 	"embed"
 	"fmt"
+	"sync"
 )
 
 //go:generate go run icons/generate.go
@@ -14,14 +15,16 @@ var iconFiles embed.FS
 // It is the same slice for as long as the program runs: a tray library may hand it
 // to C and go on reading it. A name that does not exist is a programming error.
 func Icon(name string) []byte {
-	data, ok := icons[name]
+	data, ok := icons()[name]
 	if !ok {
 		panic(fmt.Sprintf("assets: there is no icon %q", name))
 	}
 	return data
 }
 
-var icons = func() map[string][]byte {
+// icons are read when the first is asked for, so that a program without a menu does not
+// even link them.
+var icons = sync.OnceValue(func() map[string][]byte {
 	files, err := iconFiles.ReadDir("icons")
 	if err != nil {
 		panic(err)
@@ -34,4 +37,4 @@ var icons = func() map[string][]byte {
 		}
 	}
 	return all
-}()
+})

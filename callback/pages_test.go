@@ -49,8 +49,8 @@ func TestPagesHoldOnlyWhatThePolicyAllows(t *testing.T) {
 			t.Fatalf("%s: %d style elements, want 1", name, len(styles))
 		}
 		sum := sha256.Sum256([]byte(styles[0][1]))
-		if hash := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(contentPolicy, hash) {
-			t.Errorf("%s: the policy %q does not hold the style's hash %s", name, contentPolicy, hash)
+		if hash := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(pages().policy, hash) {
+			t.Errorf("%s: the policy %q does not hold the style's hash %s", name, pages().policy, hash)
 		}
 		if found := foreign.FindString(text); found != "" {
 			t.Errorf("%s: holds %q", name, found)

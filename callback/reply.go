@@ -36,7 +36,7 @@ func (a reply) bytes(withBody bool) []byte {
 		field("Location", a.location)
 	}
 	field("Cache-Control", "no-store")
-	field("Content-Security-Policy", contentPolicy)
+	field("Content-Security-Policy", pages().policy)
 	field("Cross-Origin-Opener-Policy", "same-origin")
 	field("Cross-Origin-Resource-Policy", "same-origin")
 	field("Referrer-Policy", "no-referrer")

@@ -90,14 +90,14 @@ func checkHeader(t testing.TB, r *http.Response) {
 		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff",
 		"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Frame-Options": "DENY",
 		"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
-		"Content-Security-Policy": contentPolicy,
+		"Content-Security-Policy": pages().policy,
 	} {
 		if got := strings.Join(r.Header.Values(name), "|"); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if !strings.HasPrefix(contentPolicy, "default-src 'none';") {
-		t.Errorf("policy %q", contentPolicy)
+	if !strings.HasPrefix(pages().policy, "default-src 'none';") {
+		t.Errorf("policy %q", pages().policy)
 	}
 	if !r.Close {
 		t.Error("the connection is kept open")

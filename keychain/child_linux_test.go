@@ -15,12 +15,15 @@ import (
 	"keytender/internal/testbus"
 )
 
-func osKeychain() *OSKeychain { return &OSKeychain{Service: "keytender-test"} }
+func osKeychain(t *testing.T) *OSKeychain {
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // or each child sleeps for a second at its end
+	return &OSKeychain{Service: "keytender-test"}
+}
 
 func TestKeychainRoundTrip(t *testing.T) {
 	address := testbus.Start(t)
 	testbus.Keyring(t, address)
-	k := osKeychain()
+	k := osKeychain(t)
 	if k.Kind() != "keychain" {
 		t.Error(k.Kind())
 	}
@@ -59,7 +62,7 @@ func TestKeychainRoundTrip(t *testing.T) {
 func TestSecretServiceFaults(t *testing.T) {
 	address := testbus.Start(t)
 	record := secret.New(`{"FAKE":2}`)
-	k := osKeychain()
+	k := osKeychain(t)
 	k.Limit = time.Second
 	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a bus without a Secret Service: %v", err)
@@ -126,7 +129,7 @@ func TestSecretServiceFaults(t *testing.T) {
 }
 
 func TestNoBus(t *testing.T) {
-	k := osKeychain()
+	k := osKeychain(t)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(t.TempDir(), "none"))
 	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("an address that nobody serves: %v", err)

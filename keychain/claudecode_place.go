@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
-
 	"keytender/internal/pattern"
 )
 
@@ -70,7 +68,7 @@ func (env environment) keychainService() string {
 	if dir == "" {
 		return serviceName
 	}
-	sum := sha256.Sum256([]byte(norm.NFC.String(dir)))
+	sum := sha256.Sum256([]byte(composed(dir)))
 	return serviceName + "-" + hex.EncodeToString(sum[:])[:8]
 }
 

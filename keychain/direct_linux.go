@@ -15,8 +15,28 @@ import (
 // its context ends: no process has to be started for the everyday case, an item in an
 // unlocked collection. done is false for every other case; those are the child's.
 //
-// The calls are those of the Secret Service API of freedesktop.org, draft 0.2.
+// The bus library can wait for ever when its connection ends between greeting and
+// first answer, so it is left behind when the time is over.
 func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret.String, done bool) {
+	type item struct {
+		record secret.String
+		done   bool
+	}
+	read := make(chan item, 1)
+	go func() {
+		record, done := k.readItem(ctx, name)
+		read <- item{record, done}
+	}()
+	select {
+	case i := <-read:
+		return i.record, i.done
+	case <-ctx.Done():
+		return secret.String{}, false
+	}
+}
+
+// readItem makes the calls of the Secret Service API of freedesktop.org, draft 0.2.
+func (k *OSKeychain) readItem(ctx context.Context, name string) (record secret.String, done bool) {
 	bus, err := dbus.Connect(busAddress(), dbus.WithContext(ctx))
 	if err != nil {
 		return secret.String{}, false

@@ -28,7 +28,8 @@ type listed struct {
 // packages lists the whole project, as it is built for one system.
 func packages(t *testing.T, goos string) map[string]listed {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json", "keytender/...")
+	cmd := exec.Command("go", "list", "-json", "./...")
+	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos)
 	out, err := cmd.Output()
 	if err != nil {
@@ -67,7 +68,7 @@ func TestImportRules(t *testing.T) {
 	// Only these may start programs.
 	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, "keytender/tray": true,
 		"keytender/cmd/keytender": true, "keytender/internal/session": true,
-		"keytender/internal/desktop": true, "keytender/internal/bench": true, "keytender/internal/fakeclaude/oidctest": true, "keytender/tray/traytest": true}
+		"keytender/internal/desktop": true, "keytender/internal/bench": true, "keytender/internal/fakeclaude/oidctest": true, "keytender/internal/fakeclaude/officialtest": true, "keytender/internal/testbus": true, "keytender/tray/traytest": true}
 	for _, goos := range []string{"linux", "windows", "darwin"} {
 		all := packages(t, goos)
 		for path, forbidden := range far {
@@ -92,7 +93,7 @@ func TestImportRules(t *testing.T) {
 			if slices.Contains(p.Imports, "os/exec") && !starters[path] {
 				t.Errorf("%s: %s starts programs", goos, path)
 			}
-			for _, other := range []string{"keytender/internal/desktop", "keytender/tray/traytest", "keytender/internal/fakeclaude/oidctest", "keytender/internal/testguard"} {
+			for _, other := range []string{"keytender/internal/desktop", "keytender/tray/traytest", "keytender/internal/fakeclaude/oidctest", "keytender/internal/fakeclaude/officialtest", "keytender/internal/testbus", "keytender/internal/testguard"} {
 				if strings.HasPrefix(path, "keytender/cmd/") && slices.Contains(p.Deps, other) {
 					t.Errorf("%s: %s ships %s, which is for tests", goos, path, other)
 				}
