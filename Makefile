@@ -38,7 +38,8 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 build: ## build bin/keytender and bin/keytender-tray
-	CGO_ENABLED=0 $(BUILD) -o bin/keytender ./cmd/keytender
+	@# no HTTP/2: each request has a connection of its own, and half a megabyte less is loaded
+	CGO_ENABLED=0 $(BUILD) -tags nethttpomithttp2 -o bin/keytender ./cmd/keytender
 ifneq ($(shell uname),Darwin)
 	@[ $(HAS_GTK) = 1 ] || echo "no gcc or no libayatana-appindicator3-dev: building the pure-Go tray instead of the GTK one"
 endif
@@ -76,10 +77,11 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	    echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 	  done; done
 
-soak: ## run the soak tests for SOAK (10m)
-	KTTEST_SOAK=$(SOAK) $(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak' ./...
+soak: setup-test ## run the soak tests for SOAK (10m)
+	@$(TESTENV); set -x; KTTEST_SOAK=$(SOAK) $(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak' ./...
 
-bench: ## run all benchmarks
+bench: setup-test ## measure whole commands beside their peers into docs/performance.md, then the Go benchmarks
+	$(GO) run ./internal/bench
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 install: ## install what was built, icons, desktop entry, man pages and completions under PREFIX (/usr/local)

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"regexp"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +76,7 @@ func (c *console) doctor(ctx context.Context, engine *session.Engine, fix bool, 
 		c.line(plain, "  %s", line)
 	}
 	if report != "" {
-		if err := keychain.WriteFile(report, c.report(engine, checks)); err != nil {
+		if err := keychain.WriteFile(report, []byte(engine.DiagnosisOf(ctx, checks))); err != nil {
 			return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " + err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
 		}
 		c.line(tick, "Report: %s", report)
@@ -127,45 +123,3 @@ func (c *console) checkOpener() session.Check {
 	return session.Check{Name: name, State: session.CheckWarn, Detail: "there is no xdg-open, so no browser opens by itself",
 		Hint: "install xdg-utils, use --browser-command, or open the link by hand"}
 }
-
-var emailShape = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
-
-// report is what was found, without names and secrets.
-func (c *console) report(engine *session.Engine, checks []session.Check) []byte {
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", session.Version, runtime.GOOS, runtime.GOARCH, time.Now().UTC().Format(time.RFC3339))
-	for _, check := range checks {
-		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
-	}
-	fmt.Fprintln(&text, "\nSettings")
-	for _, line := range settingLines(engine) {
-		fmt.Fprintln(&text, line)
-	}
-	fmt.Fprintln(&text, "\nHistory")
-	records, _ := engine.History()
-	for _, r := range records[max(0, len(records)-30):] {
-		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, r.Detail)
-	}
-	return []byte(c.withoutNames(text.String()))
-}
-
-// withoutNames takes out who and where somebody is: e-mails, the home folder, the
-// user's name, repositories, and whatever looks like a token.
-func (c *console) withoutNames(text string) string {
-	text = secretShape.ReplaceAllString(text, "[redacted]")
-	text = emailShape.ReplaceAllStringFunc(text, func(email string) string {
-		name, host, _ := strings.Cut(email, "@")
-		return name[:1] + "…@" + host[:1] + "…"
-	})
-	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
-		text = strings.ReplaceAll(text, home, "~")
-	}
-	for _, variable := range []string{"USER", "USERNAME"} {
-		if name, _ := c.lookup(variable); len(name) > 2 {
-			text = regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+`\b`).ReplaceAllString(text, "USER")
-		}
-	}
-	return repositoryShape.ReplaceAllString(text, "$1 OWNER/NAME")
-}
-
-var repositoryShape = regexp.MustCompile(`\b(to|in|--repo) [A-Za-z0-9-]+/[A-Za-z0-9._-]+`)

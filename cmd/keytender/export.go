@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"keytender/internal/pattern"
 	"keytender/internal/secret"
 	"keytender/internal/session"
 )
@@ -35,7 +35,7 @@ type exportOptions struct {
 }
 
 // repository is what GitHub allows as OWNER/NAME.
-var repository = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9._-]{1,100}$`)
+var repository = pattern.New(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9._-]{1,100}$`)
 
 func newExportGitHub(c *console) *cobra.Command {
 	o := exportOptions{set: c.setRepositorySecret}
@@ -52,7 +52,7 @@ func newExportGitHub(c *console) *cobra.Command {
 			switch {
 			case o.repo == "":
 				return &usageError{"--repo is missing", "name the repository: --repo OWNER/NAME"}
-			case !repository.MatchString(o.repo) || strings.Trim(name, ".") == "":
+			case !repository().MatchString(o.repo) || strings.Trim(name, ".") == "":
 				return &usageError{"--repo is not of the form OWNER/NAME", "say it as GitHub shows it, without https:// and .git"}
 			}
 			engine, err := c.open()

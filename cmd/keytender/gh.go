@@ -6,11 +6,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
 
+	"keytender/internal/pattern"
 	"keytender/internal/secret"
 	"keytender/internal/session"
 )
@@ -82,9 +82,9 @@ func ghError(ctx context.Context, err error, said, repo string, value secret.Str
 }
 
 // escapes are what colours a terminal.
-var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+var escapes = pattern.New(`\x1b\[[0-9;?]*[A-Za-z]`)
 
-var secretShape = regexp.MustCompile(`sk-ant-[A-Za-z0-9_-]+`)
+var secretShape = pattern.New(`sk-ant-[A-Za-z0-9_-]+`)
 
 // cleanWords makes another program's words fit to be shown: one line of at most 300
 // characters, without control characters and secrets.
@@ -94,8 +94,8 @@ func cleanWords(text string, secrets ...secret.String) string {
 			text = strings.ReplaceAll(text, s.Reveal(), "[redacted]")
 		}
 	}
-	text = escapes.ReplaceAllString(text, "")
-	text = secretShape.ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "[redacted]")
+	text = escapes().ReplaceAllString(text, "")
+	text = secretShape().ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "[redacted]")
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

@@ -23,6 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	keychain.RunChild()
+	_ = os.Setenv("GORACE", raceOptions)
 	testscript.Main(guarded{m}, map[string]func(){
 		"keytender":       func() { shortenLimits(); main() },
 		"browser":         func() { os.Exit(browse(fakeclaude.Approve, os.Args[1:])) },
@@ -32,6 +33,10 @@ func TestMain(m *testing.M) {
 		"gh":              func() { os.Exit(fakeGH(os.Args[1:])) },
 	})
 }
+
+// raceOptions keep programs that the race detector watches from sleeping for a second
+// at their end.
+const raceOptions = "atexit_sleep_ms=0"
 
 type guarded struct{ m *testing.M }
 
@@ -109,7 +114,7 @@ func TestScripts(t *testing.T) {
 				"PAGE="+filepath.Join(env.WorkDir, "page.html"),
 				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
-				"PORT="+freePort(), "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"),
+				"PORT="+freePort(), "GORACE="+raceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"),
 			)
 			return nil
 		},

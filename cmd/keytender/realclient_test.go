@@ -45,9 +45,9 @@ type realClaude struct {
 
 func newRealClaude(t *testing.T) *realClaude {
 	t.Helper()
-	dir := os.Getenv("KTTEST_NPM")
+	dir := os.Getenv("KTTEST_NODE")
 	if dir == "" {
-		t.Skip("KTTEST_NPM does not name the folder with the real Claude Code; make test sets it")
+		t.Skip("KTTEST_NODE does not name the folder with the real Claude Code; make test sets it")
 	}
 	path, err := filepath.Abs(filepath.Join(dir, "node_modules", "@anthropic-ai", "claude-code-"+platform(), "claude"))
 	if err != nil {
@@ -75,7 +75,7 @@ func newRealClaude(t *testing.T) *realClaude {
 	r := &realClaude{t: t, path: path, home: home, entry: filepath.Join(config, ".credentials.json"), server: server}
 	proxy, certificate := startProxy(t, server)
 	r.env = append(server.Env(),
-		"HOME="+home, "USER=tester", "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
+		"HOME="+home, "USER=tester", "GORACE="+raceOptions, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
 		"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "CLAUDE_CONFIG_DIR="+config,
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(home, "no-bus"),
 		"HTTPS_PROXY="+proxy, "HTTP_PROXY="+proxy, "https_proxy="+proxy, "http_proxy="+proxy, "NO_PROXY=127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS="+certificate,

@@ -88,11 +88,11 @@ func (c *console) open() (*session.Engine, error) {
 }
 
 // newLog writes to keytender.log, which is opened at the first line: at most two
-// files of 2 MiB, 0600.
+// files of 1 MiB, 0600.
 func newLog(cfg config.Config) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(strings.ToUpper(cfg.LogLevel)))
-	file := &lumberjack.Logger{Filename: cfg.Places.Log, MaxSize: 2, MaxBackups: 1}
+	file := &lumberjack.Logger{Filename: cfg.Places.Log, MaxSize: 1, MaxBackups: 1}
 	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
 }
 

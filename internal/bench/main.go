@@ -84,7 +84,7 @@ func (b *bench) build() error {
 		return err
 	}
 	for output, pkg := range map[string]string{b.keytender: "./cmd/keytender", b.bare: source} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", output, pkg)
+		cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", output, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w: %s", pkg, err, out)

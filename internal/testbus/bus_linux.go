@@ -2,6 +2,7 @@ package testbus
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,8 +40,8 @@ func Start(t testing.TB) (address string) {
 	}
 	run(t, exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+file))
 	wait(t, "the bus", func() bool {
-		_, err := os.Stat(path)
-		return err == nil
+		conn, err := net.Dial("unix", path)
+		return err == nil && conn.Close() == nil
 	})
 	setenv(t, "DBUS_SESSION_BUS_ADDRESS", address)
 	return address
