@@ -16,6 +16,7 @@ import (
 const (
 	tickEvery    = 15 * time.Second // how often the menu's times are brought up to date
 	readEvery    = time.Minute      // how often the status is read although nothing changed
+	readAnyway   = 2 * readEvery    // the same where changes are reported: they tell of each minute too
 	sleepGap     = 2 * tickEvery    // a longer gap between two ticks: the computer slept
 	noticeWait   = 5 * time.Second  // for showing one notification
 	noticeRetry  = 15 * time.Minute // before a notification that failed is tried again
@@ -80,6 +81,13 @@ func (a *app) start() {
 		a.around.Unwatched = true
 	}
 	if a.options.AtLogin != nil {
+		if changed := a.options.AtLogin.Changes(a.ctx); changed != nil {
+			a.quick.Go(func() {
+				for range changed {
+					a.queue.post(a.read)
+				}
+			})
+		}
 		a.quick.Go(func() {
 			if err := a.options.AtLogin.Mend(); err != nil {
 				a.log.Warn("start at login cannot be read", "error", err)
@@ -147,7 +155,11 @@ func (a *app) tick() {
 	now := a.wall()
 	slept := now.Sub(a.lastTick) > sleepGap
 	a.lastTick = now
-	if slept || now.Sub(a.lastRead) >= readEvery || now.Before(a.lastRead) {
+	every := readAnyway
+	if a.around.Unwatched {
+		every = readEvery
+	}
+	if slept || now.Sub(a.lastRead) >= every || now.Before(a.lastRead) {
 		if a.around.Unwatched {
 			a.passOn()
 		}

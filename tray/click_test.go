@@ -38,13 +38,13 @@ func TestSignInWithACode(t *testing.T) {
 		}
 		b.click(ItemWithCode)
 		b.wantMenu("# Waiting for the code… 5 min left", "  Use the code on the clipboard", "  Cancel sign-in", "  Copy link")
-		if got.Method != "paste" || !slices.Equal(b.opened, []string{"https://example.com/paste"}) {
-			b.Errorf("method %q, opened %q", got.Method, b.opened)
+		if got.Method != "paste" || !slices.Equal(b.hasOpened(), []string{"https://example.com/paste"}) {
+			b.Errorf("method %q, opened %q", got.Method, b.hasOpened())
 		}
 		b.click(ItemPasteCode) // an empty clipboard
-		b.board = "something else"
+		b.put("something else")
 		b.click(ItemPasteCode)
-		b.board = "  CODE#STATE\n"
+		b.put("  CODE#STATE\n")
 		b.click(ItemPasteCode)
 		b.wantMenu("# first_last@example.com · Max")
 		b.wantTold("The page shows a code at the end", "That is not the code", "That is not the code", "Signed in as first_last@example.com")
@@ -72,7 +72,7 @@ func TestSignInThroughClaudeCode(t *testing.T) {
 		if menu := b.kit.menu(); strings.Contains(menu, "Copy link") {
 			b.Error("there is no link to copy")
 		}
-		b.board = "CODE#STATE"
+		b.put("CODE#STATE")
 		b.click(ItemPasteCode)
 		close(go1)
 		synctest.Wait()
@@ -124,7 +124,7 @@ func TestStartAtLogin(t *testing.T) {
 		b.atLogin.mu.Lock()
 		b.atLogin.on = false
 		b.atLogin.mu.Unlock()
-		time.Sleep(readEvery + tickEvery)
+		time.Sleep(readAnyway + tickEvery)
 		synctest.Wait()
 		b.wantMenu("  Start at login")
 		b.atLogin.mu.Lock()
@@ -139,8 +139,8 @@ func TestStartAtLogin(t *testing.T) {
 func TestDiagnosisAndLog(t *testing.T) {
 	run(t, signedInStatus, func(b *bench) {
 		b.click(ItemCopyDiagnosis)
-		if b.board != "ok login: FAKE diagnosis" {
-			b.Errorf("copied %q", b.board)
+		if got := b.onBoard(); got != "ok login: FAKE diagnosis" {
+			b.Errorf("copied %q", got)
 		}
 		b.click(ItemShowLog)
 		b.wantTold("Diagnosis copied", "Nothing was logged yet")
@@ -148,8 +148,8 @@ func TestDiagnosisAndLog(t *testing.T) {
 			b.Fatal(err)
 		}
 		b.click(ItemShowLog)
-		if !slices.Equal(b.opened, []string{b.app.options.LogPath}) {
-			b.Errorf("opened %q", b.opened)
+		if !slices.Equal(b.hasOpened(), []string{b.app.options.LogPath}) {
+			b.Errorf("opened %q", b.hasOpened())
 		}
 	})
 }
@@ -165,25 +165,21 @@ func TestTokenLeavesTheClipboard(t *testing.T) {
 		{"before the minute", func(*bench) { time.Sleep(59 * time.Second) }, fakeToken},
 		{"after a minute", func(*bench) { time.Sleep(61 * time.Second) }, ""},
 		{"something else was copied", func(b *bench) {
-			b.mu.Lock()
-			b.board = "mine"
-			b.mu.Unlock()
+			b.put("mine")
 			time.Sleep(61 * time.Second)
 		}, "mine"},
 		{"the app ends", func(b *bench) { b.click(ItemQuit) }, ""},
 	} {
 		run(t, signedInStatus, func(b *bench) {
 			b.click(ItemCopyToken)
-			if b.board != fakeToken {
+			if b.onBoard() != fakeToken {
 				b.Fatal("it was not copied")
 			}
 			c.do(b)
 			synctest.Wait()
-			b.mu.Lock()
-			if b.board != c.want {
-				b.Errorf("%s: the clipboard holds %q", c.name, b.board)
+			if got := b.onBoard(); got != c.want {
+				b.Errorf("%s: the clipboard holds %q", c.name, got)
 			}
-			b.mu.Unlock()
 			for _, n := range b.notifier.shown {
 				if strings.Contains(n.Title+n.Body, fakeToken) {
 					b.Errorf("shown: %+v", n)
@@ -199,7 +195,7 @@ func TestTokenIsNotOffered(t *testing.T) {
 		b.app.queue.post(func() { b.app.around.CopyToken = false })
 		synctest.Wait()
 		b.click(ItemCopyToken)
-		if b.board != "" || strings.Contains(b.kit.menu(), "Copy token") {
+		if b.onBoard() != "" || strings.Contains(b.kit.menu(), "Copy token") {
 			b.Error("it was offered, or copied")
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,17 @@ func TestDecideOverAYear(t *testing.T) {
 		if !hour.Before(wavering) {
 			s.State = session.SignInAgain
 		}
+		switch at := hour.Sub(begin); {
+		case at > 100*day && at < 102*day+12*time.Hour:
+			// The keychain stays locked; nothing of the login can be read.
+			s = session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
+		case at > 150*day && at < 151*day:
+			// The network is away, which passes by itself.
+			s.State, s.Problem, s.AccessToken.Valid = session.TryLater, &session.Problem{Code: "try-later", Message: "no network"}, false
+		case at > 160*day && at < 160*day+time.Hour && hour.Minute() == 30:
+			// Locked for a moment, now and then.
+			s = session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
+		}
 		n, m := Decide(&english, s, memory, hour)
 		memory = m
 		if n != nil {
@@ -67,7 +79,8 @@ func TestDecideOverAYear(t *testing.T) {
 		"login 0, day 29.0: Login ends in 1 day",
 		"login 0, day 30.0: Your login has ended",
 		"login 2, day 23.0: Login ends in 7 days",
-		"login 3, day 23.0: Login ends in 7 days",
+		"login 3, day 22.1: Your login needs you", // locked until day 24.6
+		"login 3, day 24.9: Login ends in 5 days",
 		"login 3, day 27.0: Login ends in 3 days",
 		"login 3, day 29.0: Login ends in 1 day",
 	}
@@ -172,4 +185,50 @@ func FuzzLoadMemory(f *testing.F) {
 		n, _ := Decide(&english, changed(func(s *session.Status) { s.Login.ExpiresAt = at(2 * day) }), m, noon)
 		_ = n
 	})
+}
+
+// TestTroubleThatNeedsThePerson is told once it has stood for a while, once each time,
+// and once a day at most.
+func TestTroubleThatNeedsThePerson(t *testing.T) {
+	trouble := func(code string) session.Status {
+		return session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: code, Message: "the keychain is " + code, Hint: "unlock it"}}
+	}
+	fine := signedInStatus(noon)
+	type step struct {
+		after  time.Duration
+		status session.Status
+		told   bool
+	}
+	for name, steps := range map[string][]step{
+		"stays": {{0, trouble("locked"), false}, {9 * time.Minute, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true},
+			{12 * time.Minute, trouble("locked"), false}, {3 * day, trouble("locked"), false}},
+		"passes": {{0, trouble("locked"), false}, {5 * time.Minute, fine, false}, {8 * time.Minute, trouble("locked"), false},
+			{17 * time.Minute, trouble("locked"), false}},
+		"comes again the same day": {{0, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true}, {time.Hour, fine, false},
+			{2 * time.Hour, trouble("locked"), false}, {3 * time.Hour, trouble("locked"), false}, {26 * time.Hour, trouble("locked"), true}},
+		"another kind":         {{0, trouble("locked"), false}, {5 * time.Minute, trouble("denied"), false}, {11 * time.Minute, trouble("denied"), false}, {16 * time.Minute, trouble("denied"), true}},
+		"the network":          {{0, trouble("try-later"), false}, {day, trouble("try-later"), false}},
+		"another holds a lock": {{0, trouble("busy"), false}, {day, trouble("busy"), false}},
+		"a token that is still valid": {{0, changed(func(s *session.Status) {
+			s.State, s.Problem = session.TryLater, &session.Problem{Code: "storage"}
+		}), false}, {time.Hour, changed(func(s *session.Status) {
+			s.State, s.Problem = session.TryLater, &session.Problem{Code: "storage"}
+		}), false}},
+		"the clock goes back": {{time.Hour, trouble("locked"), false}, {0, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true}},
+	} {
+		memory := Memory{"default": {Email: "first_last@example.com", Step: SevenDays, LoginEnds: *fine.Login.ExpiresAt}}
+		for i, s := range steps {
+			n, m := Decide(&english, s.status, memory, noon.Add(s.after))
+			memory = m
+			if (n != nil) != s.told {
+				t.Errorf("%s, step %d: told %+v", name, i, n)
+			}
+			if n != nil && (n.Title != "Your login needs you" || !strings.Contains(n.Body, "Unlock it")) && s.status.Problem.Code == "locked" {
+				t.Errorf("%s, step %d: told %+v", name, i, n)
+			}
+		}
+		if memory["default"].Step != SevenDays {
+			t.Errorf("%s: what was told about the login's end is forgotten", name)
+		}
+	}
 }

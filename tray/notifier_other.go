@@ -22,7 +22,11 @@ type plainNotifier struct {
 
 func newNotifier(func()) notifier {
 	beeep.AppName = AppName
-	return &plainNotifier{one: make(chan struct{}, 1), icon: sync.OnceValue(iconFile)}
+	return &plainNotifier{one: make(chan struct{}, 1), icon: sync.OnceValue(func() string {
+		path := iconFile()
+		introduce(path)
+		return path
+	})}
 }
 
 // iconFile puts the program's picture where the system can read it; without one the

@@ -55,6 +55,8 @@ type AtLogin interface {
 	State() (autostart.State, error)
 	Set(on bool) error
 	Mend() error
+	// Changes reports that it may have changed; nil where that cannot be known.
+	Changes(ctx context.Context) <-chan struct{}
 }
 
 func (o Options) withDefaults(ctx context.Context) Options {

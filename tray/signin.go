@@ -49,7 +49,8 @@ func (a *app) signInBy(way Way, account string) {
 // throughClaude runs Claude Code's sign-in without a terminal: it opens its own page,
 // and what the person copies from there is what they would have typed.
 func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted <-chan string, tell func(session.Event)) (session.Status, error) {
-	in, out, err := os.Pipe() // a file, so that nothing has to copy when it ends
+	// Files, so that its end is not put off by whatever it started and left behind.
+	in, out, err := os.Pipe()
 	if err != nil {
 		return session.Status{}, err
 	}
@@ -69,7 +70,12 @@ func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted
 		}
 	})
 	defer in.Close()
-	return a.engine.SignInWithClaude(ctx, o, session.Terminal{In: in, Out: io.Discard}, tell)
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return session.Status{}, err
+	}
+	defer nowhere.Close()
+	return a.engine.SignInWithClaude(ctx, o, session.Terminal{In: in, Out: nowhere}, tell)
 }
 
 // openPage opens the page that shows a code, and says what to do with it.

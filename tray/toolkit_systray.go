@@ -23,6 +23,7 @@ func (systrayKit) Run(ready func()) {
 			// Panels show it as the tooltip and read it to people who do not see the icon.
 			// Set once: getlantern calls GTK from this goroutine.
 			nativeSetTitle(AppName)
+			stayWithoutBus()
 		}
 		ready()
 	}, nil)

@@ -23,7 +23,7 @@ func launch(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, pro
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(d.Env(), server.Env()...)
-	cmd.Env = append(cmd.Env, "GORACE=halt_on_error=1")
+	cmd.Env = append(cmd.Env, "GORACE=halt_on_error=1", "LC_ALL=C.UTF-8")
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

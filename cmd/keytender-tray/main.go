@@ -95,7 +95,7 @@ func copyToken(ctx context.Context, engine *session.Engine) (clear func(context.
 func newLog(c config.Config) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(strings.ToUpper(c.LogLevel)))
-	file := &lumberjack.Logger{Filename: c.Places.Log, MaxSize: 2, MaxBackups: 1}
+	file := &lumberjack.Logger{Filename: c.Places.Log, MaxSize: 1, MaxBackups: 1}
 	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
 }
 

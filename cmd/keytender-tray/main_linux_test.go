@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"keytender/internal/fakeclaude"
 	"keytender/internal/testguard"
 	"keytender/tray/traytest"
@@ -29,9 +31,13 @@ type desktop struct {
 	panel   *traytest.Panel
 	ended   chan error
 	stderr  bytes.Buffer
+	conn    *dbus.Conn
+	program string
+	process *os.Process
 }
 
-func start(t *testing.T) *desktop {
+// start starts the program with more variables, NAME=VALUE.
+func start(t *testing.T, env ...string) *desktop {
 	t.Helper()
 	server, err := fakeclaude.Start()
 	if err != nil {
@@ -50,16 +56,31 @@ func start(t *testing.T) *desktop {
 	}
 	d.env = append(os.Environ(), server.Env()...)
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+address, "KEYTENDER_HOME="+filepath.Join(dir, "kt"), "HOME="+dir,
-		"KEYTENDER_PORT=1"+time.Now().Format("0405"), "PATH="+dir+":"+os.Getenv("PATH"))
-	cmd := exec.Command(traytest.Build(t, dir, "build"))
+		"KEYTENDER_PORT=1"+time.Now().Format("0405"), "LC_ALL=C.UTF-8", "PATH="+dir+":"+os.Getenv("PATH"))
+	d.env = append(d.env, env...)
+	d.conn, d.program = conn, traytest.Build(t, dir, "build")
+	d.launch()
+	return d
+}
+
+// launch starts the program, for a second time too.
+func (d *desktop) launch() {
+	d.Helper()
+	cmd := exec.Command(d.program)
 	cmd.Env, cmd.Stderr = d.env, &d.stderr
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		d.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	d.process = cmd.Process
+	d.Cleanup(func() { _ = cmd.Process.Kill() })
 	go func() { d.ended <- cmd.Wait() }()
-	d.panel = traytest.OpenPanel(t, conn, traytest.Receive(t, d.watcher.Items, "the icon"))
-	return d
+	d.openPanel()
+}
+
+// openPanel finds the icon that registers next.
+func (d *desktop) openPanel() {
+	d.Helper()
+	d.panel = traytest.OpenPanel(d.T, d.conn, traytest.Receive(d.T, d.watcher.Items, "the icon"))
 }
 
 // browsed is where the browser was sent.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"keytender/callback"
 	"keytender/internal/oauth"
+	"keytender/internal/pattern"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -127,7 +127,7 @@ func apiKeyError(ctx context.Context, err error) error {
 }
 
 var (
-	apiKeyShape = regexp.MustCompile(`^sk-ant-api[0-9]{2,4}-[A-Za-z0-9_-]{4,400}$`)
+	apiKeyShape = pattern.New(`^sk-ant-api[0-9]{2,4}-[A-Za-z0-9_-]{4,400}$`)
 	pasteMarks  = strings.NewReplacer("\x1b[200~", "", "\x1b[201~", "")
 )
 
@@ -147,7 +147,7 @@ func (e *Engine) SetAPIKey(ctx context.Context, account string, text secret.Stri
 		return unusable("this is a token of a login and not an API key", "take such a login over with `keytender import -`; "+shape)
 	case strings.HasPrefix(key, "sk-ant-admin"):
 		return unusable("this is an admin key, which makes no API calls", shape)
-	case !apiKeyShape.MatchString(key):
+	case !apiKeyShape().MatchString(key):
 		return unusable("this is not a Console API key", shape)
 	}
 	return e.keepAPIKey(ctx, account, secret.New(key))

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"keytender/keychain"
+
+	"keytender/internal/pattern"
 )
 
 // claudeProgram is the official client as it is installed here. It is asked to end
@@ -46,7 +47,7 @@ const cancelGrace = 800 * time.Millisecond
 
 const installClaude = "install Claude Code (https://code.claude.com/docs/en/setup), or sign in with `keytender login`"
 
-var versionLine = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,6})\b.*\(Claude Code\)`)
+var versionLine = pattern.New(`^(\d{1,4})\.(\d{1,4})\.(\d{1,6})\b.*\(Claude Code\)`)
 
 // findClaude finds the official client and asks its version, the one question that
 // every version answers.
@@ -66,7 +67,7 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 	case errors.Is(err, errClaudeStart):
 		return p, failed("no-claude", path+" cannot be started: "+plain(err), installClaude, err)
 	}
-	number := versionLine.FindStringSubmatch(strings.TrimSpace(string(out)))
+	number := versionLine().FindStringSubmatch(strings.TrimSpace(string(out)))
 	if number == nil {
 		return p, failed("not-claude", path+" does not say that it is Claude Code", "look at what `claude --version` prints; "+installClaude, err)
 	}

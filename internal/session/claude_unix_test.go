@@ -126,7 +126,7 @@ func FuzzVersionLine(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if found := versionLine.FindStringSubmatch(text); found != nil && (len(found) != 4 || !strings.Contains(text, "(Claude Code)")) {
+		if found := versionLine().FindStringSubmatch(text); found != nil && (len(found) != 4 || !strings.Contains(text, "(Claude Code)")) {
 			t.Errorf("%q: %q", text, found)
 		}
 	})

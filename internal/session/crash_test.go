@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,7 +157,8 @@ type aftermath struct {
 	rotated  bool // the server had rotated
 	found    bool // a new start finds the new pair without asking anybody
 	lost     bool // the answer was lost in the window that cannot be closed
-	waited   bool // a lock without a known owner was left, good for a minute
+	unsigned bool // a renewal lock without a known owner was left, good for a minute
+	writing  bool // the lock for writing the entry was left, good for 15 s
 	recovery time.Duration
 }
 
@@ -185,11 +187,8 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	if exitOf(err) == ExitBusy {
 		// Killed between taking Claude Code's locks and signing them: nobody can know
 		// that the owner is dead, and the locks hold for their own limit of a minute.
-		a.waited = true
-		old := time.Now().Add(-61 * time.Second)
-		for _, path := range []string{filepath.Join(r.claude, ".oauth_refresh.lock"), r.claude + ".lock", filepath.Join(r.claude, ".storage-write.lock")} {
-			_ = os.Chtimes(path, old, old)
-		}
+		a.unsigned = true
+		r.ageLocks(61 * time.Second)
 		token, err = r.start().Token(t.Context(), time.Minute)
 	}
 	a.recovery = time.Since(start)
@@ -224,12 +223,23 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	default:
 		t.Errorf("%s: the next start: %v", how, err)
 	}
+	if _, err := os.Stat(r.locks()[2]); err == nil && !a.lost && !r.entry().Login.SamePair(r.stored()) {
+		// Killed while it wrote the entry: that lock holds for 15 s.
+		a.writing = true
+		r.ageLocks(16 * time.Second)
+		if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+			t.Errorf("%s: after the write lock's limit: %v", how, err)
+		}
+	}
 	if st := r.start().Status(t.Context()); !a.lost && (st.State != SignedIn || st.Problem != nil || st.ClaudeCode.State != "in-step") {
 		t.Errorf("%s: status afterwards: %s, entry %s, %+v", how, st.State, st.ClaudeCode.State, st.Problem)
 	}
-	for _, lock := range []string{filepath.Join(r.claude, ".oauth_refresh.lock"), r.claude + ".lock", filepath.Join(r.claude, ".storage-write.lock")} {
+	if c := r.chain(); !a.lost && (c.Intent != nil || !c.knows(r.stored().Refresh) || c.left(r.stored().Refresh)) {
+		t.Errorf("%s: the journal has not learned of the pair: %+v", how, c)
+	}
+	for _, lock := range r.locks() {
 		info, err := os.Stat(lock)
-		if err == nil && !(a.lost || a.found || a.waited) {
+		if err == nil && !(a.lost || a.found || a.unsigned || a.writing) {
 			t.Errorf("%s: %s is left, %v old", how, filepath.Base(lock), time.Since(info.ModTime()))
 		}
 	}
@@ -239,6 +249,18 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 		t.Errorf("%s: left behind: %v", how, names)
 	}
 	return a
+}
+
+// locks are Claude Code's, in the order in which they are taken.
+func (r *rig) locks() []string {
+	return []string{filepath.Join(r.claude, ".oauth_refresh.lock"), r.claude + ".lock", filepath.Join(r.claude, ".storage-write.lock")}
+}
+
+func (r *rig) ageLocks(d time.Duration) {
+	old := time.Now().Add(-d)
+	for _, path := range r.locks() {
+		_ = os.Chtimes(path, old, old)
+	}
 }
 
 func crashes(t *testing.T, usual int) int {
@@ -267,6 +289,12 @@ func TestCrash(t *testing.T) {
 }
 
 func crashOften(t *testing.T, times int, variables ...string) {
+	var accounts atomic.Int64
+	newRig := func(t *testing.T) *rig {
+		r := newRig(t, variables...)
+		r.account = fmt.Sprintf("account-%d", accounts.Add(1)) // one keyring serves all
+		return r
+	}
 	var (
 		mu    sync.Mutex
 		all   []aftermath
@@ -276,7 +304,7 @@ func crashOften(t *testing.T, times int, variables ...string) {
 		defer close(turns)
 		for _, step := range steps {
 			turns <- func(t *testing.T) aftermath {
-				r := newRig(t, variables...)
+				r := newRig(t)
 				before := r.signIn(-time.Minute)
 				last := r.child(step).end()
 				if want := "step " + step; last != want && step != "spilled" {
@@ -290,7 +318,7 @@ func crashOften(t *testing.T, times int, variables ...string) {
 			}
 		}
 		for n := range times {
-			turns <- func(t *testing.T) aftermath { return crashOnce(t, n, variables...) }
+			turns <- func(t *testing.T) aftermath { return newRig(t).crashOnce(n) }
 		}
 	}()
 	workers := sync.WaitGroup{}
@@ -313,8 +341,8 @@ func crashOften(t *testing.T, times int, variables ...string) {
 
 // crashOnce kills a renewal at a random moment: anywhere in it, or close to where the
 // token is spent.
-func crashOnce(t *testing.T, n int, variables ...string) aftermath {
-	r := newRig(t, variables...)
+func (r *rig) crashOnce(n int) aftermath {
+	t := r.t
 	before := r.signIn(-time.Minute)
 	moment := rand.N(40 * time.Millisecond)
 	var (
@@ -351,19 +379,20 @@ func crashOnce(t *testing.T, n int, variables ...string) aftermath {
 // report tells how often which end was met, and holds that the window is small.
 func report(t *testing.T, all []aftermath) {
 	t.Helper()
-	var rotated, found, lost, waited int
+	var rotated, found, lost, unsigned, writing int
 	var slowest time.Duration
 	for _, a := range all {
 		rotated += count(a.rotated)
 		found += count(a.found)
 		lost += count(a.lost && a.how != "at answered")
-		waited += count(a.waited)
-		if !a.waited {
+		unsigned += count(a.unsigned)
+		writing += count(a.writing)
+		if !a.unsigned {
 			slowest = max(slowest, a.recovery)
 		}
 	}
-	t.Logf("%d renewals killed: %d after the server's rotation, in %d of which the new pair was on the disk and in %d of which the kill fell into the window between the rotation and our first write; %d left locks without a known owner; slowest recovery %v",
-		len(all), rotated, found, lost, waited, slowest.Round(time.Millisecond))
+	t.Logf("%d renewals killed: %d after the server's rotation, in %d of which the new pair was on the disk and in %d of which the kill fell into the window between the rotation and our first write; %d left renewal locks without a known owner, %d the lock for writing the entry; slowest recovery %v",
+		len(all), rotated, found, lost, unsigned, writing, slowest.Round(time.Millisecond))
 	if rotated == 0 || found == 0 {
 		t.Error("no kill fell behind the rotation: the test tests nothing")
 	}

@@ -8,20 +8,27 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"keytender/internal/pattern"
 )
 
 // Diagnosis is what Examine found, the settings and the end of the history, in a text
 // that is safe to show around: who and where somebody is, and whatever looks like a
 // token, is taken out.
 func (e *Engine) Diagnosis(ctx context.Context) string {
+	return e.DiagnosisOf(ctx, e.Examine(ctx))
+}
+
+// DiagnosisOf is Diagnosis with checks that were made already.
+func (e *Engine) DiagnosisOf(ctx context.Context, checks []Check) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", Version, runtime.GOOS, runtime.GOARCH, e.wall().Format(time.RFC3339))
-	for _, check := range e.Examine(ctx) {
+	for _, check := range checks {
 		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
 	}
 	text.WriteString("\nSettings\n")
 	for _, name := range e.config.Names() {
-		fmt.Fprintf(&text, "%s = %q (%s)\n", name, e.config.Origin[name].Value, e.config.Origin[name].From)
+		fmt.Fprintf(&text, "%s = %s (%s)\n", name, e.config.Origin[name].Value, e.config.Origin[name].From)
 	}
 	text.WriteString("\nHistory\n")
 	records, _ := e.History()
@@ -33,16 +40,16 @@ func (e *Engine) Diagnosis(ctx context.Context) string {
 }
 
 var (
-	tokenShape      = regexp.MustCompile(`sk-ant-[A-Za-z0-9_-]+`)
-	emailShape      = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
-	repositoryShape = regexp.MustCompile(`\b(to|in|--repo) [A-Za-z0-9-]+/[A-Za-z0-9._-]+`)
+	tokenShape      = pattern.New(`sk-ant-[A-Za-z0-9_-]+`)
+	emailShape      = pattern.New(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
+	repositoryShape = pattern.New(`\b(to|in|--repo) [A-Za-z0-9-]+/[A-Za-z0-9._-]+`)
 )
 
 // withoutNames takes tokens, e-mails, repositories, the home folder and names out.
 func withoutNames(text string, names ...string) string {
-	text = tokenShape.ReplaceAllString(text, "[redacted]")
-	text = emailShape.ReplaceAllString(text, "EMAIL")
-	text = repositoryShape.ReplaceAllString(text, "$1 OWNER/NAME")
+	text = tokenShape().ReplaceAllString(text, "[redacted]")
+	text = emailShape().ReplaceAllString(text, "EMAIL")
+	text = repositoryShape().ReplaceAllString(text, "$1 OWNER/NAME")
 	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
 		text = strings.ReplaceAll(text, home, "~")
 	}

@@ -150,10 +150,10 @@ func (e *Engine) carryOver(entry keychain.Entry, ours keychain.Credential) keych
 // it must be the one that was just spent: left there it would log Claude Code out. It
 // never writes into an entry that Claude Code blanked, logged out of, or signed in to
 // anew. The caller holds the locks. A failure is told by status, which finds the
-// entry older, and mended by catchUp.
-func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewed keychain.Credential) {
+// entry older, and mended by catchUp; only then the result is false.
+func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewed keychain.Credential) bool {
 	if e.entryErr != nil || !e.entry.Installed() {
-		return
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, entryWait)
 	defer cancel()
@@ -166,6 +166,7 @@ func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewe
 	if err != nil {
 		e.log.Warn("Claude Code's entry was not renewed", "reason", err.Error())
 	}
+	return err == nil
 }
 
 // behind reports whether the entry holds a pair of our chain that ours has replaced.

@@ -27,6 +27,7 @@ type rig struct {
 	home    string // KEYTENDER_HOME
 	claude  string // CLAUDE_CONFIG_DIR
 	shift   *atomic.Int64
+	account string
 }
 
 // newRig makes an installation of its own beside Claude Code's empty folder. Further
@@ -34,7 +35,7 @@ type rig struct {
 func newRig(t *testing.T, variables ...string) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	r := &rig{t: t, home: filepath.Join(dir, "keytender"), claude: filepath.Join(dir, "claude"), shift: new(atomic.Int64)}
+	r := &rig{t: t, home: filepath.Join(dir, "keytender"), claude: filepath.Join(dir, "claude"), shift: new(atomic.Int64), account: "default"}
 	if err := os.Mkdir(r.claude, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func (r *rig) issued(email string, life time.Duration) keychain.Credential {
 func (r *rig) signIn(life time.Duration) keychain.Credential {
 	r.t.Helper()
 	c := r.issued("a@example.com", life)
-	r.keep("default", c)
+	r.keep(r.account, c)
 	if _, err := r.start().Mirror(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func (r *rig) chain() *chain {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return j.chainOf("default")
+	return j.chainOf(r.account)
 }
 
 // faults makes the next calls go wrong in turn.

@@ -41,10 +41,14 @@ func (e *Engine) readState(name string, v any) error {
 		return e.storageTrouble(e.statePath(name)+" cannot be read", err)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return failed("damaged", e.statePath(name)+" is damaged",
-			"nothing was overwritten; move the file away and sign in again with `keytender login`", keychain.ErrDamaged)
+		return damagedState(e.statePath(name))
 	}
 	return nil
+}
+
+func damagedState(path string) *Error {
+	return failed("damaged", path+" is damaged",
+		"nothing was overwritten; move the file away and sign in again with `keytender login`", keychain.ErrDamaged)
 }
 
 func (e *Engine) writeState(name string, v any) error {
@@ -63,7 +67,20 @@ func (e *Engine) settings() (settings, error) {
 	if err := e.readState("settings.json", &s); err != nil {
 		return settings{}, err
 	}
+	if !s.usable() {
+		return settings{}, damagedState(e.statePath("settings.json"))
+	}
 	return s, nil
+}
+
+// usable refuses what would lead to another store or out of our folder.
+func (s settings) usable() bool {
+	names := slices.Clone(s.Accounts)
+	if s.Active != "" {
+		names = append(names, s.Active)
+	}
+	bad := func(name string) bool { return keychain.CheckAccountName(name) != nil }
+	return slices.Contains([]string{"", "keychain", "file"}, s.Store) && !slices.ContainsFunc(names, bad)
 }
 
 func (e *Engine) changeSettings(change func(*settings)) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,16 +86,16 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, failed("watch", "changes on the disk cannot be watched: "+plain(err), "raise the limit of watches (fs.inotify.max_user_instances)", err)
 	}
-	dirs := []string{e.config.Places.State, filepath.Dir(e.config.Places.Credentials)}
-	if e.entryErr == nil {
-		dirs = append(dirs, e.entry.WatchPaths()...)
-	}
 	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
 		return nil, errors.Join(e.storageTrouble("the state folder cannot be made", err), watcher.Close())
 	}
-	for _, dir := range dirs {
-		_ = watcher.Add(dir) // a folder that does not exist yet shows at the next look
+	watch := func() {
+		for _, dir := range e.watched() {
+			_ = watcher.Add(dir) // one that went away meanwhile shows at the next look
+		}
 	}
+	watch()
+	stamp := e.stamp(ctx)
 	changed := make(chan struct{}, 1)
 	go func() {
 		defer close(changed)
@@ -111,17 +112,24 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 				if !ok {
 					return
 				}
+				if event.Has(fsnotify.Create) && slices.Contains(e.watched(), event.Name) {
+					watch() // Claude Code's folder appeared; what is in it was not watched
+					settle.Reset(100 * time.Millisecond)
+				}
 				if matters(event) {
 					settle.Reset(100 * time.Millisecond)
 				}
 			case <-watcher.Errors:
 				settle.Reset(100 * time.Millisecond) // events may have been lost
 			case <-again.C:
-				for _, dir := range dirs {
-					_ = watcher.Add(dir)
+				// A keychain tells nobody of its changes, and a folder may have been replaced.
+				watch()
+				if now := e.stamp(ctx); now != stamp {
+					stamp = now
+					settle.Reset(0)
 				}
-				settle.Reset(0)
 			case <-settle.C:
+				stamp = e.stamp(ctx)
 				select {
 				case changed <- struct{}{}:
 				default:
@@ -130,6 +138,29 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 		}
 	}()
 	return changed, nil
+}
+
+// watched are the folders in which a change may matter now.
+func (e *Engine) watched() []string {
+	dirs := []string{e.config.Places.State, filepath.Dir(e.config.Places.Credentials)}
+	if e.entryErr == nil {
+		dirs = append(dirs, e.entry.WatchPaths()...)
+	}
+	return dirs
+}
+
+// stamp differs when Claude Code's entry does; it opens no secret.
+func (e *Engine) stamp(ctx context.Context) string {
+	if e.entryErr != nil {
+		return ""
+	}
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	stamp, err := e.entry.Stamp(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	return stamp
 }
 
 // matters leaves out what changes all the time and means nothing: locks, their

@@ -27,8 +27,7 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 	}
 	if e.validFor(current, minValid) && e.plausible(current) {
 		if j, err := e.journal(); err == nil && j.chainOf(account).kept(current.Refresh) {
-			// Nobody waits for this: whoever holds a lock now does it as well.
-			_ = e.catchUp(ctx, s, account, atOnce)
+			_ = e.catchUp(ctx, s, account, briefly) // or the next call does it
 		}
 		return current.Access, nil
 	}
@@ -293,8 +292,8 @@ func (e *Engine) Follow(ctx context.Context) error {
 	return nil
 }
 
-// atOnce is a wait that is none: one look whether the lock is free.
-const atOnce = time.Millisecond
+// briefly is how long a caller who has all that was asked for is kept waiting.
+const briefly = 250 * time.Millisecond
 
 // catchUp finishes a renewal that was left half done: by a process that was killed, or
 // because the entry could not be written. Until then Claude Code would spend its pair's
@@ -335,7 +334,11 @@ func (e *Engine) finish(ctx context.Context, s settings, account string, j *jour
 			return
 		}
 		defer e.unlockEntry(l)
-		e.mirrorRenewed(ctx, s, chain, current)
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		if !e.mirrorRenewed(ctx, s, chain, current) {
+			return
+		}
 	}
 	if !kept {
 		return

@@ -236,8 +236,7 @@ func (d *deposit) keep(ctx context.Context, c keychain.Credential) (where string
 	roomErr := d.write(record)
 	d.engine.crash("written")
 
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel() // a write that comes true later could replace a newer pair
+	ctx = context.WithoutCancel(ctx)
 	saved := make(chan error, 1)
 	go func() { saved <- save(ctx, d.store, d.account, record) }()
 	spilled := false

@@ -1,11 +1,13 @@
 package autostart
 
 import (
+	"context"
 	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"keytender/internal/testguard"
 )
@@ -138,6 +140,39 @@ func TestMend(t *testing.T) {
 		t.Fatal(err)
 	}
 	mend("one that is gone", now)
+}
+
+func TestChangesAreReported(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	e := &Entry{"/x", desktopFile(dir)} // its folder is not there yet
+	changed := e.Changes(ctx)
+	for _, on := range []bool{true, false, true} {
+		if err := e.Set(on); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-changed:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("turning it to %v was not reported", on)
+		}
+		time.Sleep(50 * time.Millisecond) // the rest of its events
+		select {
+		case <-changed:
+		default:
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "autostart", "other.desktop"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-changed:
+		t.Error("another program's entry was reported")
+	case <-time.After(50 * time.Millisecond):
+	}
+	cancel()
+	for range changed { // closes
+	}
 }
 
 func TestCannotBeWritten(t *testing.T) {

@@ -175,6 +175,14 @@ func ServeNotifications(t *testing.T, conn *dbus.Conn, capabilities ...string) *
 type Panel struct {
 	*testing.T
 	Menu dbus.BusObject
+	conn *dbus.Conn
+}
+
+// Alive reports whether the icon's program is still on the bus.
+func (p *Panel) Alive() bool {
+	var owned bool
+	err := p.conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, p.Menu.Destination()).Store(&owned)
+	return err == nil && owned
 }
 
 type layout struct {
@@ -260,7 +268,7 @@ func OpenPanel(t *testing.T, conn *dbus.Conn, item string) *Panel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Panel{t, conn.Object(name, menu)}
+	p := &Panel{t, conn.Object(name, menu), conn}
 	p.Rows() // the library answers the first question with the top level alone
 	return p
 }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	realdesktop "keytender/internal/desktop"
+	"keytender/internal/fakeclaude"
+)
+
+// commandLine runs keytender on the desktop, beside the app.
+func commandLine(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, programs string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(programs, "keytender"), args...)
+	cmd.Env = append(d.Env(), server.Env()...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("keytender %s: %v\n%s", args[0], err, out)
+	}
+}
+
+// TestEveryStateOnTheDesktop goes through the states of the icon and the menu with
+// the program as it is shipped: pictures of each, the keyboard, what a screen reader
+// is told, and a panel and a bus that go away.
+func TestEveryStateOnTheDesktop(t *testing.T) {
+	d := realdesktop.Start(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}})
+	server, err := fakeclaude.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	programs := buildBoth(t)
+	login := func() {
+		t.Helper()
+		commandLine(t, d, server, programs, "login", "--browser-command", approver(t))
+	}
+	app := launch(t, d, server, filepath.Join(programs, "keytender-tray"))
+
+	picture := func(state, row string) {
+		t.Helper()
+		d.WaitMenu("Quit", 10*time.Second)
+		for end := time.Now().Add(10 * time.Second); !strings.Contains(labels(t, d), row); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: the menu lacks %q: %s", state, row, labels(t, d))
+			}
+		}
+		d.OpenMenu()
+		d.Screenshot("state-" + state)
+		d.CloseMenu()
+	}
+	icon := func() string {
+		t.Helper()
+		i, err := d.TrayIcon()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.IconName + string(i.Pixels)
+	}
+	var icons []string
+	seen := func(state, row string) {
+		t.Helper()
+		picture(state, row)
+		now := icon()
+		if slices.Contains(icons, now) {
+			t.Errorf("%s has the icon of another state", state)
+		}
+		icons = append(icons, now)
+	}
+
+	seen("signed-out", "Signed out")
+	d.ClickMenuDBus("Sign in…")
+	seen("working", "Waiting for the browser…")
+	d.WaitNotification("Copy link", 10*time.Second) // no browser opens here
+	d.ClickMenuDBus("Cancel sign-in")
+	login()
+	begin := time.Now()
+	seen("fine", "a@example.com · Max")
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("the command line's sign-in came into the menu after %v", took)
+	}
+
+	// By keyboard alone: from the first line down to Help, into it, and to its end.
+	d.OpenMenu()
+	d.Keys("Up", "Up", "Right", "Up", "Return") // from the end: Quit, Help, its last line
+	d.WaitNotification("not made by Anthropic", 5*time.Second)
+	for _, item := range items(t, d) {
+		if item.Visible && !item.Separator && strings.TrimSpace(item.Label) == "" {
+			t.Errorf("item %d has no name", item.ID)
+		}
+	}
+	if i, err := d.TrayIcon(); err != nil || i.Title != "Keytender" {
+		t.Errorf("the icon is called %q (%v)", i.Title, err)
+	}
+
+	// A panel that crashes takes the icon with it, and brings it back.
+	d.RestartPanel()
+	d.WaitMenu("Renew now", 15*time.Second)
+	picture("after-restart", "a@example.com · Max")
+
+	server.Set(func(b *fakeclaude.Behaviour) { b.LoginLife = 5*24*time.Hour + time.Hour })
+	commandLine(t, d, server, programs, "logout", "--yes")
+	login()
+	seen("soon", "Login ends in 5 days")
+	d.WaitNotification("Login ends in 5 days", 10*time.Second)
+
+	server.Set(func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "FAKE revoked").Repeat(fakeclaude.Forever)}
+	})
+	d.ClickMenuDBus("Renew now")
+	d.WaitNotification("You need to sign in again", 10*time.Second)
+	seen("trouble", "⚠")
+	// Its button starts the sign-in.
+	d.ClickNotificationAction("Sign in again…")
+	d.WaitMenu("Cancel sign-in", 5*time.Second)
+	d.ClickMenuDBus("Cancel sign-in")
+
+	time.Sleep(2 * time.Second) // what the cancelling left to do
+	idle(t, app.Process.Pid, 3*time.Second)
+
+	// Without the bus it goes on, and ends when asked to.
+	d.EndBus()
+	time.Sleep(time.Second)
+	if err := app.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("it ended with the bus: %v", err)
+	}
+}
+
+// plugin is the panel's process that shows the tray.
+const plugin = "wrapper-2.0"
+
+func items(t *testing.T, d *realdesktop.Desktop) []realdesktop.MenuItem {
+	t.Helper()
+	all, err := d.TrayMenu()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range slices.Clone(all) {
+		all = append(all, item.Items...)
+	}
+	return all
+}

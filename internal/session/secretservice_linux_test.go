@@ -1,0 +1,257 @@
+package session
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/internal/testbus"
+	"keytender/keychain"
+)
+
+// keychainRig is an installation whose store is a Secret Service that does as it is
+// told.
+func keychainRig(t *testing.T) (*rig, *testbus.Service) {
+	t.Helper()
+	service := testbus.Serve(t, testbus.Start(t))
+	return newRig(t, "KEYTENDER_STORE=keychain"), service
+}
+
+// at makes the service misbehave at one method.
+func at(method string, step testbus.Step) func(string) testbus.Step {
+	return func(called string) testbus.Step {
+		if called != method {
+			return testbus.Step{}
+		}
+		return step
+	}
+}
+
+// The keychain fails at the moment at which the new pair comes: token is served within
+// the time that a keychain may take, the pair is durable, and it gets where it belongs
+// once the keychain works again.
+func TestKeychainFailsAfterRenewal(t *testing.T) {
+	const (
+		prompt = 2 * time.Second
+		slow   = 7500 * time.Millisecond // the limit of 5 s, and what is around it
+	)
+	for _, c := range []struct {
+		name   string
+		behave func(s *testbus.Service)
+		limit  time.Duration
+		spills bool // the pair ends in the spill file
+	}{
+		{"works", func(*testbus.Service) {}, prompt, false},
+		{"answers after 300 ms", func(s *testbus.Service) {
+			s.Behave(at("CreateItem", testbus.Step{Delay: 300 * time.Millisecond}))
+		}, prompt, false},
+		{"answers after 3 s", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Delay: 3 * time.Second})) }, slow, false},
+		{"asks, and nobody answers", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Ask: true})) }, slow, true},
+		{"asks, and the person dismisses", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Dismiss: true})) }, prompt, true},
+		{"is locked meanwhile", func(s *testbus.Service) {
+			s.Behave(at("CreateItem", testbus.Step{Err: "org.freedesktop.Secret.Error.IsLocked"}))
+		}, prompt, true},
+		{"dies", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Die: true})) }, prompt, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, service := keychainRig(t)
+			before := r.signIn(-time.Minute)
+			c.behave(service)
+			restore(t, &disk, disk)
+			var synced time.Time
+			disk.sync = func(f *os.File) error { synced = time.Now(); return f.Sync() }
+			start := time.Now()
+			token, err := r.start().Token(t.Context(), time.Minute)
+			if err != nil {
+				t.Fatalf("token: %v", err)
+			}
+			// A pair that the keychain takes at once never reaches the disk beside it; any
+			// other is there for good before the keychain is waited for.
+			if (c.name == "works") != synced.IsZero() || synced.Sub(start) > 1500*time.Millisecond {
+				t.Errorf("durable in the spill file after %v", synced.Sub(start))
+			}
+			if took := time.Since(start); took > c.limit {
+				t.Errorf("it took %v", took)
+			}
+			_, spillErr := os.Stat(r.state("spill-default.json"))
+			if (spillErr == nil) != c.spills {
+				t.Errorf("the spill file: %v", spillErr)
+			}
+			if !r.entry().Login.Access.Equal(token) {
+				t.Error("Claude Code's entry has not got the new pair")
+			}
+			if c.name != "dies" {
+				service.Behave(nil)
+				if _, err := r.start().Renew(t.Context(), false); err != nil {
+					t.Fatal(err)
+				}
+				e := r.start()
+				s, _ := e.settings()
+				if err := e.catchUp(t.Context(), s, "default", time.Second); err != nil {
+					t.Fatal(err)
+				}
+				if c := storedBy(t, r.start()); !c.Access.Equal(token) {
+					t.Error("the pair is not in the keychain")
+				}
+			} else if c := r.stored(); !c.Access.Equal(token) {
+				t.Error("a new start does not find the pair")
+			}
+			if r.posts() != 1 || r.server.Spent(r.stored().Refresh.Reveal()) || !r.server.Spent(before.Refresh.Reveal()) {
+				t.Errorf("%d renewals were sent", r.posts())
+			}
+			if names := leftovers(t, r.home+"/state", "lock", "journal.json", "settings.json", "history.jsonl"); len(names) > 0 && c.name != "dies" {
+				t.Errorf("left behind: %v", names)
+			}
+		})
+	}
+}
+
+// The keychain is in trouble before anything was sent: nothing is sent, and the one who
+// waits waits once.
+func TestKeychainFailsBeforeRenewal(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		behave func(s *testbus.Service)
+		code   string
+		state  string
+		limit  time.Duration
+	}{
+		{"hangs", func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Hang: true})) }, "timed-out", "locked", 6500 * time.Millisecond},
+		{"is locked", func(s *testbus.Service) { s.Lock(true) }, "locked", "locked", 2 * time.Second},
+		{"asks, and the person dismisses", func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Dismiss: true})) }, "locked", "locked", 2 * time.Second},
+		{"fails", func(s *testbus.Service) {
+			s.Behave(at("SearchItems", testbus.Step{Err: "org.freedesktop.DBus.Error.Failed"}))
+		}, "storage", "unavailable", 2 * time.Second},
+		{"dies", func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Die: true})) }, "storage", "unavailable", 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, service := keychainRig(t)
+			r.signIn(-time.Minute)
+			c.behave(service)
+			start := time.Now()
+			_, err := r.start().Token(t.Context(), time.Minute)
+			known := &Error{}
+			if !errors.As(err, &known) || known.Code != c.code || known.Exit != ExitTryLater {
+				t.Errorf("token: %+v", err)
+			}
+			if took := time.Since(start); took > c.limit {
+				t.Errorf("token took %v", took)
+			}
+			if r.posts() != 0 {
+				t.Errorf("%d renewals were sent", r.posts())
+			}
+			if c.name == "dies" {
+				return
+			}
+			start = time.Now()
+			st := r.start().Status(t.Context())
+			if st.State != TryLater || st.Stores[0].State != c.state || st.Problem == nil || st.Problem.Code != c.code {
+				t.Errorf("status: %+v", st)
+			}
+			if took := time.Since(start); took > c.limit {
+				t.Errorf("status took %v", took)
+			}
+			// Never downgraded in silence.
+			if _, err := os.Stat(r.home + "/credentials.json"); err == nil {
+				t.Error("a file store was made")
+			}
+			service.Behave(nil)
+			service.Lock(false)
+			if _, err := r.start().Token(t.Context(), time.Minute); err != nil || r.posts() != 1 {
+				t.Errorf("when it works again: %v, %d sent", err, r.posts())
+			}
+		})
+	}
+}
+
+// A spilled pair is there, its token has ended, and the keychain hangs: the renewal
+// goes on from the spill file, and all that is waited for is waited for once.
+func TestHungKeychainIsWaitedForOnce(t *testing.T) {
+	r, service := keychainRig(t)
+	before := r.signIn(-time.Minute)
+	r.put(r.state("spill-default.json"), func() keychain.Credential {
+		c := r.renewElsewhere(before)
+		c.Issued, c.AccessEnds = c.Issued.Add(time.Second), r.now().Add(-time.Minute)
+		return c
+	}())
+	service.Behave(at("Unlock", testbus.Step{Hang: true}))
+	start := time.Now()
+	token, err := r.start().Token(t.Context(), time.Minute)
+	if err != nil {
+		t.Fatalf("token: %v", err)
+	}
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	service.Behave(nil)
+	if c := r.stored(); !c.Access.Equal(token) || r.server.Count("renew-reused") != 0 {
+		t.Error("the new pair is not found, or a spent token was sent")
+	}
+}
+
+// A first sign-in chooses the file only where there certainly is no keychain.
+func TestStoreIsChosenOnce(t *testing.T) {
+	address := testbus.Start(t)
+	try := func(t *testing.T) (*rig, error) {
+		r := newRig(t, "KEYTENDER_STORE=auto")
+		e := r.start()
+		release, err := e.lock(t.Context(), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		_, err = e.takeIn(t.Context(), "default", r.issued("a@example.com", time.Hour), "signed-in")
+		return r, err
+	}
+	t.Run("no Secret Service", func(t *testing.T) {
+		r, err := try(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, _ := r.start().settings(); s.Store != "file" {
+			t.Errorf("chosen: %q", s.Store)
+		}
+	})
+	for name, behave := range map[string]func(*testbus.Service){
+		"it fails": func(s *testbus.Service) {
+			s.Behave(at("CreateItem", testbus.Step{Err: "org.freedesktop.DBus.Error.Failed"}))
+		},
+		"it dies":   func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Die: true})) },
+		"locked":    func(s *testbus.Service) { s.Lock(true) },
+		"dismissed": func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Dismiss: true})) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			behave(testbus.Serve(t, address))
+			r, err := try(t)
+			if exitOf(err) <= 0 || exitOf(err) == ExitSignedOut {
+				t.Errorf("signing in: %v (exit %d)", err, exitOf(err))
+			}
+			if err != nil && strings.Contains(err.Error(), "FAKE") {
+				t.Errorf("what is said shows a token: %v", err)
+			}
+			if _, err := os.Stat(r.home + "/credentials.json"); err == nil {
+				t.Error("a file store was made")
+			}
+		})
+	}
+	t.Run("a keychain, and then none", func(t *testing.T) {
+		service := testbus.Serve(t, address)
+		r, err := try(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, _ := r.start().settings(); s.Store != "keychain" {
+			t.Fatalf("chosen: %q", s.Store)
+		}
+		service.Remove()
+		service.Lock(true)
+		if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitTryLater {
+			t.Errorf("token: %v", err)
+		}
+		if _, err := os.Stat(r.home + "/credentials.json"); err == nil {
+			t.Error("a file store was made")
+		}
+	})
+}

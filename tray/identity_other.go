@@ -1,0 +1,5 @@
+//go:build !linux && !windows
+
+package tray
+
+func introduce(string) {}
