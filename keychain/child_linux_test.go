@@ -21,17 +21,22 @@ func osKeychain(t *testing.T) *OSKeychain {
 }
 
 func TestKeychainRoundTrip(t *testing.T) {
-	address := testbus.Start(t)
-	testbus.Keyring(t, address)
+	keyring := testbus.StartKeyring(t, testbus.Start(t))
 	k := osKeychain(t)
+	keyring.Try(t, func(t testing.TB) { roundTrip(t, k) })
+}
+
+func roundTrip(t testing.TB, k *OSKeychain) {
+	for _, name := range []string{"default", "work", "big..part"} {
+		if err := k.Delete(t.Context(), name); err != nil {
+			t.Fatalf("deleting nothing: %v", err)
+		}
+	}
 	if k.Kind() != "keychain" {
 		t.Error(k.Kind())
 	}
 	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("nothing there: %v", err)
-	}
-	if err := k.Delete(t.Context(), "default"); err != nil {
-		t.Fatalf("deleting nothing: %v", err)
 	}
 	for name, text := range map[string]string{
 		"default": `{"type":"oauth","access":"sk-ant-oat01-FAKE"}`, "work": "ä\n\"quoted\" \\ and 'single'", "big..part": strings.Repeat("x", MaxRecord),

@@ -13,7 +13,7 @@ run) lists=packaging/packages-run.txt ;;
 test) lists="packaging/packages-run.txt packaging/packages-test.txt" ;;
 *) echo "usage: packaging/setup.sh run|test" >&2 && exit 2 ;;
 esac
-npm_packages="@anthropic-ai/claude-code@2.1.329 oidc-provider@9.13.3 proper-lockfile@4.1.2"
+npm_packages="@anthropic-ai/claude-code@2.1.329 oidc-provider@8.8.1 proper-lockfile@4.1.2"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 

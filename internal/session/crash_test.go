@@ -281,16 +281,15 @@ func crashes(t *testing.T, usual int) int {
 // starts anew each time.
 func TestCrash(t *testing.T) {
 	restore(t, &entryWait, 500*time.Millisecond)
-	t.Run("file", func(t *testing.T) { crashOften(t, crashes(t, 240)) })
-	t.Run("keychain", func(t *testing.T) {
-		startKeyring(t)
-		crashOften(t, crashes(t, 60), "KEYTENDER_STORE=keychain")
-	})
+	t.Run("file", func(t *testing.T) { crashOften(t, crashes(t, 240), directly) })
+	t.Run("keychain", func(t *testing.T) { crashOften(t, crashes(t, 60), withKeyring(t), "KEYTENDER_STORE=keychain") })
 }
 
-func crashOften(t *testing.T, times int, variables ...string) {
+func directly(t testing.TB, test func(t testing.TB)) { test(t) }
+
+func crashOften(t *testing.T, times int, run func(testing.TB, func(testing.TB)), variables ...string) {
 	var accounts atomic.Int64
-	newRig := func(t *testing.T) *rig {
+	newRig := func(t testing.TB) *rig {
 		r := newRig(t, variables...)
 		r.account = fmt.Sprintf("account-%d", accounts.Add(1)) // one keyring serves all
 		return r
@@ -298,12 +297,12 @@ func crashOften(t *testing.T, times int, variables ...string) {
 	var (
 		mu    sync.Mutex
 		all   []aftermath
-		turns = make(chan func(*testing.T) aftermath)
+		turns = make(chan func(testing.TB) aftermath)
 	)
 	go func() {
 		defer close(turns)
 		for _, step := range steps {
-			turns <- func(t *testing.T) aftermath {
+			turns <- func(t testing.TB) aftermath {
 				r := newRig(t)
 				before := r.signIn(-time.Minute)
 				last := r.child(step).end()
@@ -318,7 +317,7 @@ func crashOften(t *testing.T, times int, variables ...string) {
 			}
 		}
 		for n := range times {
-			turns <- func(t *testing.T) aftermath { return newRig(t).crashOnce(n) }
+			turns <- func(t testing.TB) aftermath { return newRig(t).crashOnce(n) }
 		}
 	}()
 	workers := sync.WaitGroup{}
@@ -327,7 +326,8 @@ func crashOften(t *testing.T, times int, variables ...string) {
 			for turn := range turns {
 				// A test of its own, so that its folder goes when it is done.
 				t.Run("", func(t *testing.T) {
-					a := turn(t)
+					var a aftermath
+					run(t, func(t testing.TB) { a = turn(t) })
 					mu.Lock()
 					defer mu.Unlock()
 					all = append(all, a)
@@ -416,47 +416,53 @@ func TestRenewalSteps(t *testing.T) {
 	}
 	for _, store := range []string{"file", "keychain"} {
 		t.Run(store, func(t *testing.T) {
+			run := directly
 			if store == "keychain" {
-				startKeyring(t)
+				run = withKeyring(t)
 			}
-			r := newRig(t, "KEYTENDER_STORE="+store)
-			r.signIn(-time.Minute)
-			const rounds = 20
-			sum := map[string]time.Duration{}
-			var names []string
-			for range rounds {
-				e := r.start()
-				last, previous := time.Now(), "start"
-				mark := func(step string) {
-					now := time.Now()
-					name := previous + " → " + step
-					if _, ok := sum[name]; !ok {
-						names = append(names, name)
-					}
-					sum[name] += now.Sub(last)
-					last, previous = now, step
-				}
-				rotated := make(chan time.Time, 1)
-				r.server.Set(func(b *fakeclaude.Behaviour) { b.OnToken = func(string) { rotated <- time.Now() } })
-				e.crash = func(step string) {
-					if step == "answered" {
-						last = <-rotated
-						previous = "rotated"
-					}
-					mark(step)
-				}
-				if _, err := e.Renew(t.Context(), true); err != nil {
-					t.Fatal(err)
-				}
-				mark("done")
-			}
-			for _, name := range names {
-				t.Logf("%-34s %8v", name, (sum[name] / rounds).Round(10*time.Microsecond))
-			}
-			if window := sum["rotated → answered"] + sum["answered → written"]; window/rounds > 50*time.Millisecond {
-				t.Errorf("from the rotation to our first write %v pass", window/rounds)
-			}
+			run(t, func(t testing.TB) { timeSteps(t, store) })
 		})
+	}
+}
+
+func timeSteps(t testing.TB, store string) {
+	r := newRig(t, "KEYTENDER_STORE="+store)
+	r.account = fmt.Sprintf("account-%d", time.Now().UnixNano())
+	r.signIn(-time.Minute)
+	const rounds = 20
+	sum := map[string]time.Duration{}
+	var names []string
+	for range rounds {
+		e := r.start()
+		last, previous := time.Now(), "start"
+		mark := func(step string) {
+			now := time.Now()
+			name := previous + " → " + step
+			if _, ok := sum[name]; !ok {
+				names = append(names, name)
+			}
+			sum[name] += now.Sub(last)
+			last, previous = now, step
+		}
+		rotated := make(chan time.Time, 1)
+		r.server.Set(func(b *fakeclaude.Behaviour) { b.OnToken = func(string) { rotated <- time.Now() } })
+		e.crash = func(step string) {
+			if step == "answered" {
+				last = <-rotated
+				previous = "rotated"
+			}
+			mark(step)
+		}
+		if _, err := e.Renew(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		mark("done")
+	}
+	for _, name := range names {
+		t.Logf("%-34s %8v", name, (sum[name] / rounds).Round(10*time.Microsecond))
+	}
+	if window := sum["rotated → answered"] + sum["answered → written"]; window/rounds > 50*time.Millisecond {
+		t.Errorf("from the rotation to our first write %v pass", window/rounds)
 	}
 }
 

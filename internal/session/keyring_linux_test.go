@@ -6,5 +6,7 @@ import (
 	"keytender/internal/testbus"
 )
 
-// startKeyring gives the test a keyring of its own.
-func startKeyring(t *testing.T) { testbus.Keyring(t, testbus.Start(t)) }
+// withKeyring gives tests a keyring of their own; run calls one.
+func withKeyring(t *testing.T) (run func(t testing.TB, test func(t testing.TB))) {
+	return testbus.StartKeyring(t, testbus.Start(t)).Try
+}

@@ -68,6 +68,9 @@ func (e *Engine) describe(st *Status, c keychain.Credential, chain *chain) {
 	case chain.dead(c.Refresh):
 		st.State = SignInAgain
 		st.Problem = &Problem{"sign-in-again", "the login has ended: the server does not renew it any more", "sign in again with `keytender login`"}
+		if chain.Problem != nil && chain.Problem.Code == "sign-in-again" {
+			st.Problem = chain.Problem // it knows why
+		}
 	case !st.AccessToken.Valid && c.Refresh.IsZero():
 		st.State = SignInAgain
 		st.Problem = &Problem{"sign-in-again", "the login has ended and holds no refresh token", "sign in again with `keytender login`"}

@@ -21,7 +21,7 @@ import (
 
 // rig is one installation with a server to talk to and a clock that can be set.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	server  *fakeclaude.Server
 	environ map[string]string
 	home    string // KEYTENDER_HOME
@@ -32,7 +32,7 @@ type rig struct {
 
 // newRig makes an installation of its own beside Claude Code's empty folder. Further
 // variables are given as NAME=value.
-func newRig(t *testing.T, variables ...string) *rig {
+func newRig(t testing.TB, variables ...string) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	r := &rig{t: t, home: filepath.Join(dir, "keytender"), claude: filepath.Join(dir, "claude"), shift: new(atomic.Int64), account: "default"}
@@ -222,7 +222,7 @@ func exitOf(err error) int {
 }
 
 // leftovers lists what is in a folder besides what is allowed to stay.
-func leftovers(t *testing.T, dir string, allowed ...string) []string {
+func leftovers(t testing.TB, dir string, allowed ...string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -90,6 +90,7 @@ func Open(c config.Config) (*Engine, error) {
 		TokenURL: c.TokenURL, RevokeURL: c.RevokeURL, APIURL: strings.TrimSuffix(c.APIURL, "/"),
 		ClientID: c.ClientID, UserAgent: "keytender/" + Version, Form: c.TokenForm,
 	}
+	e.client.Now = e.wall
 	e.entry, e.entryErr = keychain.NewClaudeCode(keychain.ClaudeCodeConfig{
 		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: userName(), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
 	})
@@ -134,8 +135,8 @@ func (e *Engine) Config() config.Config { return e.config }
 // while a laptop sleeps.
 func (e *Engine) wall() time.Time { return e.now().Round(0).UTC() }
 
-// lockWait bounds the wait for our own lock: somebody else's whole renewal, with
-// its one resend, fits.
+// lockWait bounds the wait for our own lock. A renewal that is answered fits many
+// times; one whose server is silent takes longer, and whoever waits is told.
 const lockWait = 45 * time.Second
 
 // lock takes the installation's lock. Whoever writes a record, the journal or the

@@ -232,7 +232,7 @@ func (d *deposit) keep(ctx context.Context, c keychain.Credential) (where string
 	}
 	defer d.room.Close()
 	// Not synced yet: from here on the pair outlives a kill, and when the store
-	// confirms at once nothing of it ever reaches the disk outside the store.
+	// confirms at once it is gone again before the system writes any of it to the disk.
 	roomErr := d.write(record)
 	d.engine.crash("written")
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,23 +44,6 @@ func Start(t testing.TB) (address string) {
 	})
 	setenv(t, "DBUS_SESSION_BUS_ADDRESS", address)
 	return address
-}
-
-// Keyring runs gnome-keyring, with an unlocked login keyring, on the bus.
-func Keyring(t testing.TB, address string) {
-	t.Helper()
-	need(t, "gnome-keyring-daemon")
-	dir := shortDir(t)
-	cmd := exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets", "--control-directory="+dir, "--unlock")
-	cmd.Stdin = strings.NewReader("desktop")
-	cmd.Env = []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PATH=" + os.Getenv("PATH"), "DBUS_SESSION_BUS_ADDRESS=" + address}
-	run(t, cmd)
-	conn := connect(t, address)
-	wait(t, "the login keyring", func() bool {
-		login := conn.Object(serviceName, collectionPath)
-		locked, err := login.GetProperty(collectionInterface + ".Locked")
-		return err == nil && locked.Value() == false
-	})
 }
 
 func connect(t testing.TB, address string) *dbus.Conn {

@@ -1,0 +1,139 @@
+package testbus
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Keyring is gnome-keyring with an unlocked login keyring. About once in a thousand
+// calls gnome-keyring 42 ends itself with a GLib error while it opens a session,
+// whoever calls. It is started anew then, with the same keyring, and what was under
+// test meanwhile counts for nothing: see Try.
+type Keyring struct {
+	dir, address string
+	conn         *dbus.Conn
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	deaths int
+	closed bool
+	gone   chan struct{} // closed when the last daemon has ended
+}
+
+// StartKeyring runs gnome-keyring on the bus until the test ends.
+func StartKeyring(t testing.TB, address string) *Keyring {
+	t.Helper()
+	need(t, "gnome-keyring-daemon")
+	k := &Keyring{dir: shortDir(t), address: address, conn: connect(t, address), gone: make(chan struct{})}
+	if err := k.start(); err != nil {
+		t.Fatal(err)
+	}
+	go k.supervise()
+	t.Cleanup(func() {
+		k.mu.Lock()
+		k.closed = true
+		_ = k.cmd.Process.Kill()
+		k.mu.Unlock()
+		<-k.gone
+	})
+	wait(t, "the login keyring", k.unlocked)
+	return k
+}
+
+func (k *Keyring) start() error {
+	k.cmd = exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets", "--control-directory="+k.dir, "--unlock")
+	k.cmd.Stdin = strings.NewReader("desktop")
+	k.cmd.Env = []string{"HOME=" + k.dir, "XDG_DATA_HOME=" + k.dir, "XDG_RUNTIME_DIR=" + k.dir, "PATH=" + os.Getenv("PATH"), "DBUS_SESSION_BUS_ADDRESS=" + k.address}
+	return k.cmd.Start()
+}
+
+func (k *Keyring) supervise() {
+	defer close(k.gone)
+	for {
+		_ = k.cmd.Wait()
+		k.mu.Lock()
+		k.deaths++
+		if k.closed || k.start() != nil {
+			k.mu.Unlock()
+			return
+		}
+		k.mu.Unlock()
+	}
+}
+
+func (k *Keyring) died() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.deaths
+}
+
+func (k *Keyring) unlocked() bool {
+	locked, err := k.conn.Object(serviceName, collectionPath).GetProperty(collectionInterface + ".Locked")
+	return err == nil && locked.Value() == false
+}
+
+// Try runs a test, and runs it again when the daemon died in it.
+func (k *Keyring) Try(t testing.TB, test func(t testing.TB)) {
+	t.Helper()
+	for {
+		wait(t, "the login keyring", k.unlocked)
+		before := k.died()
+		trial := &trial{TB: t}
+		trial.run(test)
+		if len(trial.problems) > 0 {
+			time.Sleep(50 * time.Millisecond) // its death may not be known yet
+		}
+		if k.died() == before {
+			for _, problem := range trial.problems {
+				t.Error(problem)
+			}
+			return
+		}
+		t.Log("gnome-keyring ended in the middle of it; once more")
+	}
+}
+
+// trial keeps what a test complains of until it is known whether it counts.
+type trial struct {
+	testing.TB
+
+	mu       sync.Mutex
+	problems []string
+}
+
+type abandoned struct{}
+
+func (t *trial) run(test func(t testing.TB)) {
+	defer func() {
+		if reason := recover(); reason != nil && reason != (abandoned{}) {
+			panic(reason)
+		}
+	}()
+	test(t)
+}
+
+func (t *trial) add(problem string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problems = append(t.problems, strings.TrimSuffix(problem, "\n"))
+}
+
+func (t *trial) Error(args ...any)                 { t.add(fmt.Sprintln(args...)) }
+func (t *trial) Errorf(format string, args ...any) { t.add(fmt.Sprintf(format, args...)) }
+func (t *trial) Fatal(args ...any)                 { t.Error(args...); panic(abandoned{}) }
+func (t *trial) Fatalf(format string, args ...any) { t.Errorf(format, args...); panic(abandoned{}) }
+func (t *trial) FailNow()                          { panic(abandoned{}) }
+func (t *trial) Fail()                             { t.add("it failed") }
+
+func (t *trial) Failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.problems) > 0
+}
