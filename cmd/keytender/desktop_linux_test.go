@@ -159,6 +159,7 @@ func bareEnv(t *testing.T, server *fakeclaude.Server, more ...string) []string {
 	home := t.TempDir()
 	env := []string{"HOME=" + home, "PATH=" + home, "USER=tester", "XDG_RUNTIME_DIR=" + home,
 		"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9"}
+	env = append(env, "KEYTENDER_PORT="+freePort()) // 8765 is for the desktop's tests
 	return append(append(env, server.Env()...), more...)
 }
 

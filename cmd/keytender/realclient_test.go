@@ -3,30 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
-	"io"
-	"math/big"
-	"net"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/officialtest"
 	"keytender/internal/secret"
 )
 
@@ -73,7 +60,7 @@ func newRealClaude(t *testing.T) *realClaude {
 		t.Fatal(err)
 	}
 	r := &realClaude{t: t, path: path, home: home, entry: filepath.Join(config, ".credentials.json"), server: server}
-	proxy, certificate := startProxy(t, server)
+	proxy, certificate := officialtest.Proxy(t, server.URL())
 	r.env = append(server.Env(),
 		"HOME="+home, "USER=tester", "GORACE="+raceOptions, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
 		"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "CLAUDE_CONFIG_DIR="+config,
@@ -246,89 +233,4 @@ func TestS2_1_RealClientSignsInForUs(t *testing.T) {
 		t.Errorf("login --method claude-code: %s", out)
 	}
 	r.prompt()
-}
-
-// startProxy serves CONNECT for the client's own hosts with certificates of a made-up
-// authority and hands their calls to the stand-in; every other host is refused.
-func startProxy(t *testing.T, server *fakeclaude.Server) (address, authorityFile string) {
-	t.Helper()
-	authority, certify := newAuthority(t)
-	authorityFile = filepath.Join(t.TempDir(), "authority.pem")
-	if err := os.WriteFile(authorityFile, authority, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	target, _ := url.Parse(server.URL())
-	toServer := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }}
-	config := &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return certify(hello.ServerName) }}
-	inner := &oneConn{conns: make(chan net.Conn), closed: make(chan struct{})}
-	behind := &http.Server{Handler: toServer, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = behind.Serve(tls.NewListener(inner, config)) }()
-	front := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		host, _, _ := net.SplitHostPort(request.Host)
-		if request.Method != http.MethodConnect || host != "platform.claude.com" && host != "api.anthropic.com" {
-			http.Error(w, "not from a test", http.StatusForbidden)
-			return
-		}
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection Established\r\n\r\n"); err != nil {
-			conn.Close()
-			return
-		}
-		select {
-		case inner.conns <- conn:
-		case <-inner.closed:
-			conn.Close()
-		}
-	})}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = front.Serve(listener) }()
-	t.Cleanup(func() { _ = front.Close(); _ = behind.Close() })
-	return "http://" + listener.Addr().String(), authorityFile
-}
-
-// oneConn is a listener whose connections come out of the proxy.
-type oneConn struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *oneConn) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *oneConn) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
-
-// newAuthority makes a certificate authority for this test and what signs with it.
-func newAuthority(t *testing.T) (authority []byte, certify func(host string) (*tls.Certificate, error)) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "keytender test"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certify = func(host string) (*tls.Certificate, error) {
-		leaf := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
-		signed, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), key)
-		return &tls.Certificate{Certificate: [][]byte{signed, der}, PrivateKey: key}, err
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), certify
 }

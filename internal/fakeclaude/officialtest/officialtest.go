@@ -49,18 +49,25 @@ func New(t testing.TB, home, upstream string) *Client {
 	if program == "" {
 		t.Skip(Variable + " names no Claude Code: `make test` installs it")
 	}
-	authority := newAuthority(t)
-	file := filepath.Join(t.TempDir(), "authority.pem")
-	if err := os.WriteFile(file, authority.pem, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	proxy := listen(t, authority, upstream)
+	proxy, file := Proxy(t, upstream)
 	return &Client{Home: home, program: program, env: []string{
 		"HOME=" + home, "USER=tester", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(),
 		"HTTPS_PROXY=" + proxy, "HTTP_PROXY=" + proxy, "NODE_EXTRA_CA_CERTS=" + file, "SSL_CERT_FILE=" + file,
 		"DISABLE_AUTOUPDATER=1", "DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1",
 		"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "NO_COLOR=1", "CI=1",
 	}}
+}
+
+// Proxy serves CONNECT for every host in upstream's name. It returns its URL and the
+// file with the authority that its certificates are signed by.
+func Proxy(t testing.TB, upstream string) (address, authorityFile string) {
+	t.Helper()
+	authority := newAuthority(t)
+	file := filepath.Join(t.TempDir(), "authority.pem")
+	if err := os.WriteFile(file, authority.pem, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return listen(t, authority, upstream), file
 }
 
 // Env is the client's environment.
