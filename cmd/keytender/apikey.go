@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -94,7 +95,7 @@ func newAPIKeySet(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			key, err := c.readSecret("API key: ")
+			key, err := c.readSecret(cmd.Context(), "API key: ")
 			if err != nil {
 				return err
 			}
@@ -111,17 +112,21 @@ func newAPIKeySet(c *console) *cobra.Command {
 }
 
 // readSecret reads all of stdin, or one line that a terminal does not show.
-func (c *console) readSecret(prompt string) (secret.String, error) {
+func (c *console) readSecret(ctx context.Context, prompt string) (secret.String, error) {
 	if file, ok := c.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		fmt.Fprint(c.err, prompt)
-		text, err := term.ReadPassword(int(file.Fd()))
+		before, stateErr := term.GetState(int(file.Fd()))
+		text, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(int(file.Fd())) })
+		if ctx.Err() != nil && stateErr == nil {
+			_ = term.Restore(int(file.Fd()), before) // a broken-off read leaves the terminal mute
+		}
 		fmt.Fprintln(c.err)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return secret.String{}, fmt.Errorf("reading from the terminal: %w", err)
 		}
 		return secret.New(string(text)), nil
 	}
-	text, err := io.ReadAll(io.LimitReader(c.in, 64<<10))
+	text, err := c.readAll(ctx, 64<<10)
 	if err != nil {
 		return secret.String{}, fmt.Errorf("reading stdin: %w", err)
 	}
@@ -174,7 +179,7 @@ func newAPIKeyRemove(c *console) *cobra.Command {
 			case err != nil && !errors.Is(err, keychain.ErrDamaged):
 				return err
 			}
-			if !yes && !c.confirm("Remove the API key "+key.Masked()+" from this machine?") {
+			if !yes && !c.confirm(cmd.Context(), "Remove the API key "+key.Masked()+" from this machine?") {
 				return &usageError{"nothing was removed: this needs your yes", "answer the question with y, or run `keytender api-key remove --yes`"}
 			}
 			if _, err := engine.RemoveAPIKey(patient(cmd), account); err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -95,17 +97,47 @@ func when(t time.Time, now time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05") + " (" + duration(t.Sub(now)) + ")"
 }
 
-// confirm asks a yes-or-no question on the terminal; no terminal means no.
-func (c *console) confirm(question string) bool {
+// confirm asks a yes-or-no question on the terminal; no terminal means no, and so
+// does a signal.
+func (c *console) confirm(ctx context.Context, question string) bool {
 	file, ok := c.in.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return false
 	}
 	fmt.Fprint(c.err, question+" [y/N] ")
-	var answer string
-	if _, err := fmt.Fscanln(file, &answer); err != nil {
+	answer, err := await(ctx, func() (answer string, err error) {
+		_, err = fmt.Fscanln(file, &answer)
+		return answer, err
+	})
+	if err != nil {
 		return false
 	}
 	answer = strings.ToLower(answer)
 	return answer == "y" || answer == "yes"
+}
+
+// readAll reads all of stdin up to limit bytes, or ends with ctx.
+func (c *console) readAll(ctx context.Context, limit int64) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(c.in, limit)) })
+}
+
+// await returns what read brings, or ctx's error as soon as that ends: a read of a
+// terminal or a pipe cannot be broken off, so it is left behind.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, errors.Join(r.err, ctx.Err())
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }

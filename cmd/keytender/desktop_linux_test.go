@@ -34,6 +34,11 @@ type signIn struct {
 
 func beginSignIn(t *testing.T, env []string, args ...string) *signIn {
 	t.Helper()
+	return beginProgram(t, env, append([]string{"login"}, args...)...)
+}
+
+func beginProgram(t *testing.T, env []string, args ...string) *signIn {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +48,7 @@ func beginSignIn(t *testing.T, env []string, args ...string) *signIn {
 	if err := os.Symlink(self, program); err != nil {
 		t.Fatal(err)
 	}
-	s := &signIn{T: t, cmd: exec.Command(program, append([]string{"login"}, args...)...), ended: make(chan error, 1)}
+	s := &signIn{T: t, cmd: exec.Command(program, args...), ended: make(chan error, 1)}
 	s.cmd.Env = env
 	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -336,5 +341,24 @@ func TestReadOnlyDisk(t *testing.T) {
 	s.exits(5)
 	if all := s.all(); strings.Contains(all, "Signed in as") || !strings.Contains(all, "hint: ") {
 		t.Errorf("it says:\n%s", all)
+	}
+}
+
+// TestSignalsWhileReading: a signal ends a command that waits for its input, and what
+// comes later is not acted on.
+func TestSignalsWhileReading(t *testing.T) {
+	server := fakeServer(t)
+	env := bareEnv(t, server)
+	for _, args := range [][]string{{"import", "-"}, {"api-key", "set"}} {
+		s := beginProgram(t, env, args...)
+		time.Sleep(300 * time.Millisecond) // until it reads
+		begin := time.Now()
+		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		s.exits(143)
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("%v took %v", args, took)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 
@@ -35,7 +34,7 @@ func newImport(c *console) *cobra.Command {
 				st, warning, err = engine.ImportOpenCode(patient(cmd), account, c.openCodePath())
 			case "-":
 				var text []byte
-				if text, err = io.ReadAll(io.LimitReader(c.in, 1<<20)); err == nil {
+				if text, err = c.readAll(cmd.Context(), 1<<20); err == nil {
 					st, warning, err = engine.ImportJSON(patient(cmd), account, secret.New(string(text)))
 				}
 			default:

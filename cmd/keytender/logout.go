@@ -24,7 +24,7 @@ func newLogout(c *console) *cobra.Command {
 				return err
 			}
 			if st := engine.Status(patient(cmd)); st.State != session.SignedOut && !yes &&
-				!c.confirm(fmt.Sprintf("Remove the login of %s from this machine?", who(st))) {
+				!c.confirm(cmd.Context(), fmt.Sprintf("Remove the login of %s from this machine?", who(st))) {
 				return &usageError{"nothing was removed: this needs your yes", "answer the question with y, or run `keytender logout --yes`"}
 			}
 			sentences, err := engine.SignOut(patient(cmd), o)

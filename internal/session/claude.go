@@ -304,8 +304,11 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before ke
 	sentence := "in step: it signed in itself (" + e.entry.Place() + ")"
 	if before.State == keychain.EntrySignedIn && !ours {
 		// As with every sign-in, the login that had to make room can be put back.
-		if s, err := e.settings(); err == nil && e.setAside(ctx, s, before, "other-login") == nil &&
-			e.changeSettings(func(s *settings) { s.Displaced = true }) == nil {
+		s, err := e.settings()
+		if err == nil {
+			_, err = e.setAside(ctx, s, before, "other-login")
+		}
+		if err == nil && e.changeSettings(func(s *settings) { s.Displaced = true }) == nil {
 			sentence += "; `keytender mirror --undo` puts the former login back"
 		}
 	}

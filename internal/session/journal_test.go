@@ -188,10 +188,16 @@ func TestEnoughAndMeets(t *testing.T) {
 				t.Errorf("%s: meets a need of %v: %v", c.name, c.want, got)
 			}
 		}
-		if e.meets(need{not: access}, cred) {
+		if e.meets(need{seen: access, force: true}, cred) {
 			t.Errorf("%s: meets a need for another token", c.name)
 		}
-		if got := e.meets(need{minValid: time.Minute, not: secret.New("sk-ant-oat01-FAKE-0")}, cred); got != e.enough(cred, time.Minute) {
+		if c.want >= time.Minute {
+			// The pair that the caller has seen must be valid for as long as it was asked for.
+			if got := e.meets(need{minValid: c.want, seen: access}, cred); got != (c.valid && e.plausible(cred)) {
+				t.Errorf("%s: the seen pair meets a need of %v: %v", c.name, c.want, got)
+			}
+		}
+		if got := e.meets(need{minValid: time.Minute, force: true, seen: secret.New("sk-ant-oat01-FAKE-0")}, cred); got != e.enough(cred, time.Minute) {
 			t.Errorf("%s: whether it replaces another: %v", c.name, got)
 		}
 	}

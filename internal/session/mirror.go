@@ -243,9 +243,10 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 		return "already in step: the newer tokens that Claude Code got were taken over (" + e.entry.Place() + ")", e.adopt(ctx, s, account, &j, newer)
 	}
 	aside := seen.State != keychain.EntrySignedIn || relation == "other-login" || !chain.knows(seen.Login.Refresh)
+	putBack := func() {}
 	if aside {
 		// Before the write lock, which is held for milliseconds only.
-		if err := e.setAside(ctx, s, seen, relation); err != nil {
+		if putBack, err = e.setAside(ctx, s, seen, relation); err != nil {
 			return "", err
 		}
 	}
@@ -257,6 +258,7 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 		return keychain.Change{SignIn: &current, NewLogin: fresh || relation == "other-login"}, nil
 	})
 	if err != nil {
+		putBack()
 		return "", entryError(err)
 	}
 	sentence := "in step (" + e.entry.Place() + ")"
@@ -290,18 +292,35 @@ func firstOf(text string, n int) string {
 	return text
 }
 
-// setAside keeps what a mirror displaces in the same store as our records.
-func (e *Engine) setAside(ctx context.Context, s settings, now keychain.Entry, relation string) error {
+// setAside keeps what a mirror displaces in the same store as our records. putBack
+// undoes it when the mirror failed: what an earlier one displaced is kept then.
+func (e *Engine) setAside(ctx context.Context, s settings, now keychain.Entry, relation string) (putBack func(), err error) {
 	record, err := json.Marshal(displaced{Type: "displaced", State: relation, Whose: whose(now.Login.Account), Inner: now.Inner(), Organization: now.TopOrganization()})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := storeContext(ctx)
+	store := e.store(s)
+	limited, cancel := storeContext(ctx)
 	defer cancel()
-	if err := e.store(s).Save(ctx, displacedRecord, secret.New(string(record))); err != nil {
-		return storeError(e.store(s).Kind(), err)
+	former, formerErr := store.Load(limited, displacedRecord)
+	if formerErr != nil && !errors.Is(formerErr, keychain.ErrNotFound) {
+		return nil, storeError(store.Kind(), formerErr)
 	}
-	return nil
+	if err := store.Save(limited, displacedRecord, secret.New(string(record))); err != nil {
+		return nil, storeError(store.Kind(), err)
+	}
+	return func() {
+		limited, cancel := storeContext(context.WithoutCancel(ctx))
+		defer cancel()
+		if formerErr == nil {
+			err = store.Save(limited, displacedRecord, former)
+		} else {
+			err = store.Delete(limited, displacedRecord)
+		}
+		if err != nil {
+			e.log.Warn("what a mirror displaced earlier could not be put back", "reason", plain(err))
+		}
+	}, nil
 }
 
 // Undo puts back what the last mirror displaced. It replaces nothing but a pair of

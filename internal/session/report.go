@@ -74,6 +74,9 @@ func (e *Engine) describe(st *Status, c keychain.Credential, chain *chain) {
 	case !st.AccessToken.Valid && c.Refresh.IsZero():
 		st.State = SignInAgain
 		st.Problem = &Problem{"sign-in-again", "the login has ended and holds no refresh token", "sign in again with `keytender login`"}
+	case chain.Problem == nil && !st.AccessToken.Valid && !chain.blocked(e.wall()).IsZero():
+		st.State = TryLater
+		st.Problem = &Problem{"try-later", chain.Why, "try again after " + chain.NotBefore.Local().Format("15:04:05") + "; the login is as good as before"}
 	case chain.Problem != nil:
 		st.Problem = chain.Problem
 		if !st.AccessToken.Valid {

@@ -58,7 +58,9 @@ func (e *Engine) spend(ctx context.Context, s settings, account string, j journa
 	chain.Intent, chain.Failures, chain.Problem = nil, 0, nil
 	e.pace(chain, grant, callErr)
 	chain.Last = &ChainChange{At: e.wall(), What: "renewed", Who: "keytender"}
-	e.mirrorRenewed(context.WithoutCancel(ctx), s, chain, renewed)
+	mirroring, cancel := briefAfter(ctx)
+	e.mirrorRenewed(mirroring, s, chain, renewed)
+	cancel()
 	e.crash("mirrored")
 	record := Record{Account: account, What: "renewed"}
 	switch {
@@ -318,4 +320,13 @@ func backOff(failures int) time.Duration {
 		pause = 30 * time.Second << failures
 	}
 	return min(pause+rand.N(pause/5), maxPause)
+}
+
+// briefAfter outlives ctx by half a second: what was received is stored already, and
+// whoever is asked to end must not wait long for Claude Code's lock. The next start
+// catches up.
+func briefAfter(ctx context.Context) (context.Context, context.CancelFunc) {
+	brief, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(500*time.Millisecond, cancel) })
+	return brief, func() { stop(); cancel() }
 }

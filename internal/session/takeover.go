@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"keytender/internal/secret"
 	"keytender/keychain"
@@ -64,6 +65,11 @@ func (e *Engine) ImportOpenCode(ctx context.Context, account, path string) (Stat
 }
 
 func (e *Engine) takeOver(ctx context.Context, account string, c keychain.Credential, from string) (Status, string, error) {
+	for _, token := range []secret.String{c.Access, c.Refresh} {
+		if strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return Status{}, "", failed("unusable", "a token in "+from+" holds a blank or a character that no token has", "nothing was changed", nil)
+		}
+	}
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
 		return Status{}, "", err

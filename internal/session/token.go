@@ -31,10 +31,7 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 		}
 		return current.Access, nil
 	}
-	renewed := current
-	if !e.enough(current, minValid) {
-		renewed, err = e.renew(ctx, need{minValid: minValid})
-	}
+	renewed, err := e.renew(ctx, need{minValid: minValid, seen: current.Access})
 	switch {
 	case err == nil && e.validFor(renewed, minValid):
 		return renewed.Access, nil
@@ -91,14 +88,14 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	if err != nil {
 		return Renewal{}, storeError(e.store(s).Kind(), err)
 	}
-	if !force && e.enough(before, e.config.RefreshSkew) {
+	if !force && e.validFor(before, e.config.RefreshSkew) && e.plausible(before) {
+		// What Claude Code renewed is taken over, and what it still lacks is written.
+		if err := e.Follow(ctx); err != nil {
+			e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
+		}
 		return Renewal{DueAt: before.AccessEnds.Add(-e.config.RefreshSkew), Ends: before.AccessEnds}, nil
 	}
-	n := need{minValid: e.config.RefreshSkew}
-	if force {
-		n.not = before.Access
-	}
-	after, err := e.renew(ctx, n)
+	after, err := e.renew(ctx, need{minValid: e.config.RefreshSkew, seen: before.Access, force: force})
 	if err != nil {
 		return Renewal{Ends: after.AccessEnds}, err
 	}
@@ -111,15 +108,18 @@ const adopted = "adopted"
 // need is what a caller wants a pair for.
 type need struct {
 	minValid time.Duration
-	// not is the access token that must be replaced although it is valid: a forced
-	// renewal.
-	not secret.String
+	// seen is the access token that the caller found wanting; force replaces it
+	// although it is valid.
+	seen  secret.String
+	force bool
 }
 
+// meets is strict with the pair that the caller has seen. One that came meanwhile is
+// what a renewal brings, however short its life: fifty callers share it.
 func (e *Engine) meets(n need, c keychain.Credential) bool {
 	minValid := max(n.minValid, e.config.RefreshSkew)
-	if !n.not.IsZero() {
-		return !c.Access.Equal(n.not) && e.enough(c, minValid)
+	if c.Access.Equal(n.seen) {
+		return !n.force && e.validFor(c, minValid) && e.plausible(c)
 	}
 	return e.enough(c, minValid)
 }
@@ -171,6 +171,10 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 	}
 	l, err := e.lockEntry(ctx, s, chain, current, entryWait)
 	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, keychain.ErrBusy) {
+			err = later("Claude Code's locks cannot be taken, so nothing was renewed: "+err.Error(),
+				"look at the rights of Claude Code's folder; the login is as good as before", err)
+		}
 		return current, err
 	}
 	defer e.unlockEntry(l)
