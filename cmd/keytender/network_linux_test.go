@@ -254,9 +254,15 @@ func TestProxy(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
+		// By hand: what a handler wrote before taking the connection over may still be
+		// in its buffer.
 		here, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
+			there.Close()
+			return
+		}
+		if _, err := io.WriteString(here, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+			here.Close()
 			there.Close()
 			return
 		}
