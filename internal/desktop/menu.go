@@ -250,7 +250,8 @@ func (d *Desktop) pointTo(levels [][]MenuItem, picks []int) (at box, shown bool)
 // OpenMenu opens the icon's menu with the pointer and leaves it open.
 func (d *Desktop) OpenMenu() (popup box) {
 	d.t.Helper()
-	for range 3 {
+	// A panel that has just come back may not have put the icon in its place yet.
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		d.CloseMenu()
 		d.click(d.trayIconBox().centre())
 		if popup, shown := d.newPopup(nil); shown {
