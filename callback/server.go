@@ -281,8 +281,9 @@ func (s *Server) take(a Answer) bool {
 func (s *Server) progress() reply {
 	select {
 	case <-s.settled:
-		// A bare path of ours: the code leaves the address bar and the history.
-		return reply{status: http.StatusSeeOther, location: s.done, body: waitPage(s.done)}
+		// A bare path of ours: the code leaves the address bar and the history. The page
+		// itself comes along for who follows no redirect.
+		return reply{status: http.StatusSeeOther, location: s.done, body: s.end().body}
 	default:
 		return reply{status: http.StatusOK, body: waitPage(s.finishing)}
 	}

@@ -379,7 +379,10 @@ func TestRightRequestsAreAccepted(t *testing.T) {
 // expectOutcome follows a 303 to the outcome's page.
 func (s *Server) expectOutcome(t testing.TB, raw, want string) {
 	t.Helper()
-	response, _ := parse(t, raw, "GET")
+	response, along := parse(t, raw, "GET")
+	if !strings.Contains(along, want) { // for who follows no redirect
+		t.Errorf("no %q in what comes with the redirect:\n%s", want, along)
+	}
 	location := response.Header.Get("Location")
 	if response.StatusCode != http.StatusSeeOther || !regexp.MustCompile(`^/done/[0-9a-f]{32}$`).MatchString(location) {
 		t.Fatalf("status %d, location %q, want 303 to /done/…", response.StatusCode, location)
