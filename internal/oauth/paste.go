@@ -43,10 +43,7 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 	}
 	typed := text
 	text = unwrap(text)
-	plain := text
-	if decoded, err := url.PathUnescape(text); err == nil {
-		plain = unwrap(decoded)
-	}
+	plain := unwrap(decoded(text))
 	if tokenShape().MatchString(text) || tokenShape().MatchString(plain) {
 		return Pasted{}, ErrPastedToken
 	}
@@ -69,11 +66,16 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 		}
 	}
 
-	code, state, withState := strings.Cut(plain, "#")
+	code, state, withState := strings.Cut(text, "#")
+	if !withState { // decoded only where its state then proves that it was encoded
+		if c, s, found := strings.Cut(plain, "#"); found && a.isState(s) {
+			code, state, withState = c, s, true
+		}
+	}
 	if withState && !a.isState(state) {
 		return Pasted{}, ErrWrongState
 	}
-	if !isCode(code) || a.isState(code) || (!withState && isTalk(typed)) {
+	if !isCode(code) || !isCode(decoded(code)) || a.isState(code) || (!withState && isTalk(typed)) {
 		return Pasted{}, ErrNotACode
 	}
 	return Pasted{Code: secret.New(code), RedirectURI: a.config.PasteRedirect}, nil
@@ -159,6 +161,14 @@ func unwrap(text string) string {
 	return strings.Trim(text, "\"'`<>“”‘’«»")
 }
 
+// decoded takes percent-encoding off a text that is encoded rightly, and leaves any other.
+func decoded(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
 func isURL(text string) bool {
 	scheme, _, found := strings.Cut(text, "://")
 	return found && scheme != "" && !strings.ContainsAny(scheme, "#?%/&=")
@@ -170,8 +180,14 @@ func leadsTo(u *url.URL, redirect string) bool {
 	r, err := url.Parse(redirect)
 	return err == nil && u.User == nil && u.Opaque == "" &&
 		strings.EqualFold(u.Scheme, r.Scheme) &&
-		strings.EqualFold(u.Hostname(), r.Hostname()) && port(u) == port(r) &&
+		sameHost(u.Hostname(), r.Hostname()) && port(u) == port(r) &&
 		u.EscapedPath() == r.EscapedPath()
+}
+
+// sameHost takes the names of this machine for one another: some browsers show
+// localhost as a number.
+func sameHost(a, b string) bool {
+	return strings.EqualFold(a, b) || isLoopback(a) && isLoopback(b)
 }
 
 func port(u *url.URL) string {

@@ -42,6 +42,9 @@ func TestS1_4_ParsePaste(t *testing.T) {
 
 		{"loopback URL", fakeLoopback + query, "FAKE-code", fakeLoopback, nil},
 		{"paste page's URL", paste + query, "FAKE-code", paste, nil},
+		{"loopback URL by number", "http://127.0.0.1:8765/callback" + query, "FAKE-code", fakeLoopback, nil},
+		{"loopback URL by IPv6 number", "http://[::1]:8765/callback" + query, "FAKE-code", fakeLoopback, nil},
+		{"code with a percent sign", "FAKE%41code#" + state, "FAKE%41code", paste, nil},
 		{"URL in capitals", "HTTP://LOCALHOST:8765/callback" + query, "FAKE-code", fakeLoopback, nil},
 		{"URL with the usual port", "https://platform.example:443/oauth/code/callback" + query, "FAKE-code", paste, nil},
 		{"URL without scheme", "localhost:8765/callback" + query, "FAKE-code", fakeLoopback, nil},
