@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/pkg/browser"
+
+	"keytender/internal/testguard"
 )
 
 const signInURL = "https://claude.example/authorize?code=true&state=FAKE&redirect_uri=http%3A%2F%2Flocalhost%3A8765%2Fcallback"
@@ -132,10 +134,7 @@ func script(t *testing.T, tail string) (command string, arguments func() []strin
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "my browser")
-	text := "#!/bin/sh\nfor a; do echo \"$a\"; done > '" + dir + "/new' && mv '" + dir + "/new' '" + dir + "/args'\n" + tail + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, path, "for a; do echo \"$a\"; done > '"+dir+"/new' && mv '"+dir+"/new' '"+dir+"/args'\n"+tail)
 	return "'" + path + "'", func() []string {
 		text, err := os.ReadFile(filepath.Join(dir, "args"))
 		if err != nil {

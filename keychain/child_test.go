@@ -14,6 +14,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"keytender/internal/secret"
+	"keytender/internal/testguard"
 )
 
 // exitError is what a program that ended with code leaves behind.
@@ -84,9 +85,7 @@ func program(t *testing.T, script string) *OSKeychain {
 		t.Skip("needs sh")
 	}
 	path := filepath.Join(t.TempDir(), "child")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, path, script)
 	return &OSKeychain{Service: "keytender-test", program: path}
 }
 

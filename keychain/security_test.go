@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"keytender/internal/testguard"
 )
 
 func fakeItem(f *fakeSecurity) *item {
@@ -229,11 +230,8 @@ func TestRunSecurity(t *testing.T) {
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "security")
-	script := "#!/bin/sh\ncat > " + dir + "/stdin\nenv > " + dir + "/env\necho \"$@\" > " + dir + "/args\n" +
-		"case $1 in hang) exec sleep 600;; signal) kill -9 $$;; esac\necho said; echo noise >&2; exit 36\n"
-	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, program, "cat > "+dir+"/stdin\nenv > "+dir+"/env\necho \"$@\" > "+dir+"/args\n"+
+		"case $1 in hang) exec sleep 600;; signal) kill -9 $$;; esac\necho said; echo noise >&2; exit 36")
 	old := securityProgram
 	securityProgram = program
 	defer func() { securityProgram = old }()

@@ -20,6 +20,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"keytender/internal/session"
+	"keytender/internal/testguard"
 	"keytender/tray/traytest"
 )
 
@@ -443,10 +444,7 @@ func TestClipboardCommand(t *testing.T) {
 	if err := CopyText(t.Context(), "x"); err != errNoClipboard {
 		t.Errorf("without a command: %v", err)
 	}
-	script := "#!/bin/sh\n/bin/cat > " + dir + "/got\n"
-	if err := os.WriteFile(filepath.Join(dir, "xsel"), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, filepath.Join(dir, "xsel"), "/bin/cat > "+dir+"/got")
 	if err := CopyText(context.Background(), "https://example.com/?a=1&b=2"); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 	"keytender/tray/traytest"
 )
 
@@ -236,10 +237,8 @@ func TestStartAtLoginFromTheMenu(t *testing.T) {
 func (d *desktop) clipboard() (path string) {
 	d.Helper()
 	path = filepath.Join(d.home, "clipboard")
-	script := "#!/bin/sh\ncase \"$*\" in *-out*) cat " + path + ";; *) cat >" + path + ".part; mv " + path + ".part " + path + ";; esac\n"
-	if err := os.WriteFile(filepath.Join(d.home, "xclip"), []byte(script), 0o700); err != nil {
-		d.Fatal(err)
-	}
+	testguard.Script(d, filepath.Join(d.home, "xclip"),
+		"case \"$*\" in *-out*) cat "+path+";; *) cat >"+path+".part; mv "+path+".part "+path+";; esac")
 	return path
 }
 

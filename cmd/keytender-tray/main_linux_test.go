@@ -50,10 +50,7 @@ func start(t *testing.T, env ...string) *desktop {
 	d := &desktop{T: t, home: dir, server: server, ended: make(chan error, 1),
 		watcher: traytest.ServeWatcher(t, conn, true),
 		notes:   traytest.ServeNotifications(t, conn, "body", "body-markup", "actions")}
-	browser := "#!/bin/sh\necho \"$1\" > " + dir + "/url.part\nmv " + dir + "/url.part " + dir + "/url\n"
-	if err := os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(browser), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, filepath.Join(dir, "xdg-open"), "echo \"$1\" > "+dir+"/url.part\nmv "+dir+"/url.part "+dir+"/url")
 	d.env = append(os.Environ(), server.Env()...)
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+address, "KEYTENDER_HOME="+filepath.Join(dir, "kt"), "HOME="+dir,
 		"KEYTENDER_PORT=1"+time.Now().Format("0405"), "LC_ALL=C.UTF-8", "PATH="+dir+":"+os.Getenv("PATH"))

@@ -17,6 +17,7 @@ import (
 
 	"keytender/internal/fakeclaude"
 	"keytender/internal/fakeclaude/officialtest"
+	"keytender/internal/testguard"
 	"keytender/tray/traytest"
 )
 
@@ -159,9 +160,7 @@ func approver(t *testing.T) string {
 		t.Fatal(err)
 	}
 	script := filepath.Join(t.TempDir(), "approver")
-	if err := os.WriteFile(script, []byte(fmt.Sprintf("#!/bin/sh\nKTTEST_APPROVE=\"$1\" exec %q\n", self)), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, script, fmt.Sprintf("KTTEST_APPROVE=\"$1\" exec %q", self))
 	return script
 }
 
