@@ -107,8 +107,11 @@ func (s *FileStore) read() (map[string]json.RawMessage, map[string]map[string]js
 	if errors.Is(err, fs.ErrNotExist) {
 		return document, sections, nil
 	}
-	if err != nil {
+	if refused := (&RefusedError{}); errors.As(err, &refused) {
 		return nil, nil, err
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	if err := decodeOne(data, &document); err != nil || document == nil {
 		return nil, nil, fmt.Errorf("%w: %s is not a JSON object", ErrDamaged, s.Path)
@@ -139,7 +142,7 @@ func (s *FileStore) readFile() ([]byte, error) {
 		return data, err
 	}
 	if err := os.Chmod(s.Path, 0o600); err != nil {
-		return nil, fmt.Errorf("%w: %s can be read by others and its rights cannot be changed", ErrDenied, s.Path)
+		return nil, fmt.Errorf("%s can be read by others and its rights cannot be changed: %w", s.Path, err)
 	}
 	if s.Tightened != nil {
 		s.Tightened(s.Path)

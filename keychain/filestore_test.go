@@ -146,6 +146,21 @@ func TestFileStoreDamaged(t *testing.T) {
 	}
 }
 
+// What the system does not let us read is neither damaged nor absent.
+func TestFileStoreUnreadable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &FileStore{Path: filepath.Join(file, "credentials.json")}
+	if _, err := s.Load(t.Context(), "default"); runtime.GOOS != "windows" && !errors.Is(err, ErrUnreadable) {
+		t.Errorf("load: %v", err)
+	}
+	if err := s.Save(t.Context(), "default", record1("FAKE")); err == nil {
+		t.Error("it was saved")
+	}
+}
+
 func TestFileStoreRefusesForeignFiles(t *testing.T) {
 	for name, make := range map[string]func(path string) error{
 		"a link": func(path string) error {

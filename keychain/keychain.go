@@ -69,5 +69,6 @@ var (
 	ErrTimedOut    = errors.New("the keychain did not answer in time")
 	ErrTooBig      = errors.New("the record is too big for the keychain")
 	ErrDamaged     = errors.New("the stored data is damaged")
+	ErrUnreadable  = errors.New("the file store cannot be read")
 	ErrBusy        = errors.New("another program holds the lock")
 )

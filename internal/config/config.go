@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -230,6 +231,10 @@ func findPlaces(lookup func(string) (string, bool)) (Places, error) {
 		abs, err := filepath.Abs(home)
 		if err != nil || strings.ContainsRune(home, 0) {
 			return Places{}, &Error{Name: "KEYTENDER_HOME", Reason: "this is no usable folder name", Hint: "give an absolute path"}
+		}
+		// Stat also fails below a file, where no folder can ever be.
+		if info, err := os.Stat(abs); err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return Places{}, &Error{Name: "KEYTENDER_HOME", Reason: abs + " is not a folder", Hint: "name a folder; it is made when it does not exist"}
 		}
 		return Places{
 			ConfigFile:  filepath.Join(abs, "config.toml"),

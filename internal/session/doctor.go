@@ -142,6 +142,9 @@ func (e *Engine) looseRights() (loose []looseFile) {
 	}
 	p := e.config.Places
 	look(p.State, 0o700)
+	if home := filepath.Dir(p.Credentials); e.oursAlone(home) {
+		look(home, 0o700)
+	}
 	for _, path := range []string{p.Credentials, p.ConfigFile, p.Log} {
 		look(path, 0o600)
 	}
@@ -264,6 +267,9 @@ func (e *Engine) checkSpills() Check {
 func (e *Engine) checkClaude(ctx context.Context) Check {
 	const name = "Claude Code"
 	version, err := e.ClaudeVersion(ctx)
+	if version == "" {
+		version = "a version that it does not tell"
+	}
 	if known := (&Error{}); errors.As(err, &known) {
 		if known.Code == "no-claude" && e.config.RefreshWith != "claude" {
 			return fine(name, "not installed here; nothing needs it")

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -113,7 +114,7 @@ func (e *Engine) storeStates(s settings, loadErr error) []StoreState {
 		used.State = "absent"
 	case errors.Is(loadErr, keychain.ErrLocked), errors.Is(loadErr, keychain.ErrTimedOut):
 		used.State = "locked"
-	case errors.Is(loadErr, keychain.ErrDenied):
+	case errors.Is(loadErr, keychain.ErrDenied), errors.Is(loadErr, fs.ErrPermission):
 		used.State = "denied"
 	case errors.Is(loadErr, keychain.ErrDamaged):
 		used.State = "damaged"
@@ -174,7 +175,7 @@ func (st Status) Exit() int {
 	case SignInAgain:
 		return ExitSignInAgain
 	case TryLater:
-		if st.Problem != nil && st.Problem.Code == "damaged" {
+		if st.Problem != nil && slices.Contains([]string{"damaged", "unreadable", "refused"}, st.Problem.Code) {
 			return ExitFailed
 		}
 		return ExitTryLater

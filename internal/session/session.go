@@ -151,6 +151,7 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
 		return nil, e.storageTrouble("the state folder cannot be made", err)
 	}
+	e.keepPrivate()
 	path := filepath.Join(e.config.Places.State, "lock")
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, wait)
@@ -220,6 +221,8 @@ func storeError(kind string, err error) *Error {
 		return say("unavailable", ExitTryLater, "the login lies in the OS keychain, which this session does not reach; start it, or sign in here with KEYTENDER_STORE=file")
 	case errors.Is(err, keychain.ErrDamaged):
 		return say("damaged", ExitFailed, "nothing was overwritten; move the damaged "+kind+" record away and sign in again with `keytender login`")
+	case errors.Is(err, keychain.ErrUnreadable):
+		return say("unreadable", ExitFailed, "give yourself back the right to read it; nothing was changed")
 	case errors.Is(err, keychain.ErrTooBig):
 		return say("too-big", ExitFailed, "sign in with KEYTENDER_STORE=file, which has no such limit")
 	}

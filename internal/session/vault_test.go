@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -422,5 +423,24 @@ func TestReadersDuringAMove(t *testing.T) {
 	}
 	if _, err := os.Stat(mover.spillPath("default")); err == nil {
 		t.Error("the spill file is still there")
+	}
+}
+
+// TestUnusableStoreIsAFailure: no later try mends it by itself.
+func TestUnusableStoreIsAFailure(t *testing.T) {
+	for _, err := range []error{
+		fmt.Errorf("%w: %w", keychain.ErrUnreadable, fs.ErrPermission),
+		&keychain.RefusedError{Path: "credentials.json", Reason: "it is a directory"},
+		keychain.ErrDamaged,
+	} {
+		problem := storeError("file", err)
+		if problem.Exit != ExitFailed || problem.Hint == "" {
+			t.Errorf("%v: exit %d, hint %q", err, problem.Exit, problem.Hint)
+		}
+		st := Status{}
+		newRig(t).start().blame(&st, problem)
+		if st.Exit() != ExitFailed {
+			t.Errorf("%v: status ends with %d", err, st.Exit())
+		}
 	}
 }

@@ -1,0 +1,47 @@
+package session
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// keepPrivate takes from others the rights to our folders. One that also holds what is
+// not ours, as when KEYTENDER_HOME names a folder in use, is left as it is: the files
+// in it are 0600 all the same.
+func (e *Engine) keepPrivate() {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	p := e.config.Places
+	for _, dir := range []string{p.State, filepath.Dir(p.Credentials)} {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || info.Mode().Perm()&0o077 == 0 || !(dir == p.State || e.oursAlone(dir)) {
+			continue
+		}
+		if err := os.Chmod(dir, 0o700); err != nil {
+			e.log.Warn("the rights of a folder of ours could not be tightened", "folder", dir, "reason", plain(err))
+		}
+	}
+}
+
+func (e *Engine) oursAlone(dir string) bool {
+	p := e.config.Places
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, entry := range entries {
+		ours := false
+		for _, path := range []string{p.ConfigFile, p.Credentials, p.State, p.Log} {
+			// The log's older files and files about to be written have longer names.
+			name := strings.TrimSuffix(filepath.Base(path), ".log")
+			ours = ours || dir == filepath.Dir(path) && strings.HasPrefix(entry.Name(), name)
+		}
+		if !ours {
+			return false
+		}
+	}
+	return true
+}
