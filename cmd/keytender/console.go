@@ -97,23 +97,32 @@ func when(t time.Time, now time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05") + " (" + duration(t.Sub(now)) + ")"
 }
 
-// confirm asks a yes-or-no question on the terminal; no terminal means no, and so
-// does a signal.
+// pipedAnswer is how long a pipe may take to answer a question; a person may take
+// any time.
+const pipedAnswer = 5 * time.Second
+
+// confirm asks a yes-or-no question, which a terminal or a pipe may answer; silence
+// means no, and so does a signal.
 func (c *console) confirm(ctx context.Context, question string) bool {
-	file, ok := c.in.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return false
-	}
 	fmt.Fprint(c.err, question+" [y/N] ")
-	answer, err := await(ctx, func() (answer string, err error) {
-		_, err = fmt.Fscanln(file, &answer)
+	asked := ctx
+	if !isTerminal(c.in) {
+		defer fmt.Fprintln(c.err) // nobody's Enter ends the line
+		var cancel context.CancelFunc
+		asked, cancel = context.WithTimeout(ctx, pipedAnswer)
+		defer cancel()
+	}
+	answer, _ := await(asked, func() (answer string, err error) {
+		_, err = fmt.Fscanln(io.LimitReader(c.in, 64), &answer)
 		return answer, err
 	})
-	if err != nil {
-		return false
-	}
 	answer = strings.ToLower(answer)
-	return answer == "y" || answer == "yes"
+	return ctx.Err() == nil && (answer == "y" || answer == "yes")
+}
+
+func isTerminal(in io.Reader) bool {
+	file, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // readAll reads all of stdin up to limit bytes, or ends with ctx.

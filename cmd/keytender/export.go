@@ -44,8 +44,8 @@ func newExportGitHub(c *console) *cobra.Command {
 		Short: "Set a secret of a GitHub repository through gh",
 		Long: "Sets the repository secret CLAUDE_CODE_OAUTH_TOKEN to the account's access token, or ANTHROPIC_API_KEY\n" +
 			"to its API key with --api-key, through `gh secret set` with the value on stdin. In a repository nobody\n" +
-			"renews a token, so only one that was signed in with --long-lived will do. For most workflows an API key\n" +
-			"is the better choice: it is billed by itself and can be deleted by itself.",
+			"renews a token, so sign in with --long-lived for it. For most workflows an API key is the better choice:\n" +
+			"it is billed by itself and can be deleted by itself.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, name, _ := strings.Cut(o.repo, "/")
@@ -92,10 +92,13 @@ func (c *console) export(ctx context.Context, engine *session.Engine, o exportOp
 		return err
 	}
 	c.line(tick, "Exported: %s to %s", x.Secret, x.Repo)
-	if x.Until != nil {
-		c.line(plain, "Ends: %s; `keytender status` reminds you", when(*x.Until, time.Now()))
-	} else {
+	switch {
+	case x.Until == nil:
 		c.line(plain, "Ends: never by itself; it works until the key is deleted at the Console")
+	case time.Until(*x.Until) < leastForCI:
+		c.line(danger, "Ends: %s, and nobody renews it there; for one that lasts a year: `keytender login --long-lived --account ci --no-mirror`, then export with --account ci", when(*x.Until, time.Now()))
+	default:
+		c.line(plain, "Ends: %s; `keytender status` reminds you", when(*x.Until, time.Now()))
 	}
 	c.line(plain, "Use: with: %s: ${{ secrets.%s }}", input, x.Secret)
 	if err := engine.NoteExport(context.WithoutCancel(ctx), x); err != nil {
@@ -107,6 +110,9 @@ func (c *console) export(ctx context.Context, engine *session.Engine, o exportOp
 	}
 	return nil
 }
+
+// leastForCI is how long a token should live where nobody can renew it.
+const leastForCI = 24 * time.Hour
 
 // Reminders begin this long before an end that nothing moves.
 const remindBefore = 21 * 24 * time.Hour

@@ -21,7 +21,7 @@ import (
 
 // shortenLimits is for the programs that never answer.
 func shortenLimits() {
-	session.ClaudeLimits.Version, session.ClaudeLimits.LoginGrace, session.ClaudeLimits.EndGrace = 5*time.Second, 100*time.Millisecond, 3*time.Second
+	session.ClaudeLimits.Version, session.ClaudeLimits.EndGrace = 5*time.Second, 3*time.Second
 	ghLimit = 5 * time.Second
 }
 

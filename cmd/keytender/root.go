@@ -33,6 +33,7 @@ func newRoot(c *console) *cobra.Command {
 		return &usageError{err.Error(), "`" + cmd.CommandPath() + " --help` lists the flags"}
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newLogin(c), newStatus(c), newToken(c), newRefresh(c), newMirror(c), newImport(c), newLogout(c),
 		newAccounts(c), newSwitch(c), newAPIKey(c), newExport(c), newDoctor(c), newHistory(c), newDemo(c), newTray(c), newAutostart(c),
@@ -104,6 +105,21 @@ func newVersion(c *console) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(c.out, "keytender "+session.Version)
 			return err
+		},
+	}
+}
+
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Say what a verb does and takes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			verb, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return &usageError{"there is no such verb", "`keytender help` lists the verbs"}
+			}
+			verb.InitDefaultHelpFlag()
+			return verb.Help()
 		},
 	}
 }

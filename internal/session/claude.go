@@ -36,21 +36,20 @@ var oldestClaude = [3]int{2, 1, 88}
 
 // ClaudeLimits bound the calls to the official client. Tests shorten them.
 var ClaudeLimits = struct {
-	Version    time.Duration
-	Who        time.Duration // of `claude auth status`, which may renew over the network
-	LoginGrace time.Duration // on top of the login time-out: its own is longer than ours
-	EndGrace   time.Duration // from SIGTERM until we go on without it
-}{20 * time.Second, time.Minute, time.Minute, 10 * time.Second}
+	Version  time.Duration
+	Who      time.Duration // of `claude auth status`, which may renew over the network
+	EndGrace time.Duration // from SIGTERM until we go on without it
+}{20 * time.Second, time.Minute, 10 * time.Second}
 
 // cancelGrace keeps within the second in which a cancelled command must end.
 const cancelGrace = 800 * time.Millisecond
 
 const installClaude = "install Claude Code (https://code.claude.com/docs/en/setup), or sign in with `keytender login`"
 
-var versionLine = pattern.New(`^(\d{1,4})\.(\d{1,4})\.(\d{1,6})\b.*\(Claude Code\)`)
+var versionLine = pattern.New(`^(\d{1,4})\.(\d{1,4})\.(\d{1,6})\b`)
 
-// findClaude finds the official client and asks its version, the one question that
-// every version answers.
+// findClaude finds the official client and asks its version. One that says nothing is
+// taken as it is, without a version; one that says something else is another program.
 func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 	path, err := exec.LookPath("claude")
 	if err != nil {
@@ -67,7 +66,11 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 	case errors.Is(err, errClaudeStart):
 		return p, failed("no-claude", path+" cannot be started: "+plain(err), installClaude, err)
 	}
-	number := versionLine().FindStringSubmatch(strings.TrimSpace(string(out)))
+	said := strings.TrimSpace(string(out))
+	if said == "" { // a wrapper, say, that knows only what it passes on
+		return p, nil
+	}
+	number := versionLine().FindStringSubmatch(said)
 	if number == nil {
 		return p, failed("not-claude", path+" does not say that it is Claude Code", "look at what `claude --version` prints; "+installClaude, err)
 	}
@@ -83,11 +86,14 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 	return p, nil
 }
 
-// ClaudeVersion returns the installed Claude Code's version, or an error for people.
+// ClaudeVersion returns the installed Claude Code's version, which is empty when it
+// does not tell, or an error for people.
 func (e *Engine) ClaudeVersion(ctx context.Context) (string, error) {
 	p, err := e.findClaude(ctx)
 	return p.version, err
 }
+
+func (p claudeProgram) name() string { return strings.TrimSpace("Claude Code " + p.version) }
 
 func (p claudeProgram) command(args ...string) *exec.Cmd {
 	c := exec.Command(p.path, args...)
@@ -228,10 +234,10 @@ func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInO
 	if o.Console {
 		kind = "--console"
 	}
-	tell(Event{Kind: EventNote, Value: "Claude Code " + p.version + " signs in now, with its own page and prompts: claude auth login " + kind})
+	tell(Event{Kind: EventNote, Value: p.name() + " signs in now, with its own page and prompts: claude auth login " + kind})
 	c := p.command("auth", "login", kind)
 	c.Stdin, c.Stdout, c.Stderr = t.In, t.Out, t.Out
-	limit := e.loginTimeout(o) + ClaudeLimits.LoginGrace
+	limit := e.loginTimeout(o)
 	runErr := p.run(ctx, c, limit)
 	if ctx.Err() != nil {
 		return keychain.Entry{}, ctx.Err()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/testguard"
 	"keytender/keychain"
 )
 
@@ -17,9 +18,7 @@ import (
 func withClaude(t *testing.T, script string) {
 	t.Helper()
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "claude"), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, filepath.Join(bin, "claude"), script)
 	t.Setenv("PATH", bin+":/usr/bin:/bin")
 }
 
@@ -34,10 +33,11 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 		{"echo '2.1.87 (Claude Code)'", "2.1.87", "claude-too-old"},
 		{"echo '2.0.76 (Claude Code)'", "2.0.76", "claude-too-old"},
 		{"echo '1.0.128 (Claude Code)'", "1.0.128", "claude-too-old"},
-		{"echo 2.1.329", "", "not-claude"},
+		{"echo 2.1.329", "2.1.329", ""},
+		{"exit 1", "", ""},
+		{"true", "", ""},
 		{"echo 'claude 9.9.9'", "", "not-claude"},
 		{"echo 'FAKE 2.1.329 (Claude Code)'", "", "not-claude"},
-		{"exit 1", "", "not-claude"},
 		{"head -c 300000 /dev/zero", "", "not-claude"},
 		{"trap '' TERM INT; exec sleep 2", "", "claude-hangs"},
 	}
@@ -67,7 +67,7 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 func TestS2_2_ClaudeIsNeverKilled(t *testing.T) {
 	limits := ClaudeLimits
 	t.Cleanup(func() { ClaudeLimits = limits })
-	ClaudeLimits.LoginGrace, ClaudeLimits.EndGrace = 0, 50*time.Millisecond
+	ClaudeLimits.EndGrace = 50 * time.Millisecond
 	proof := filepath.Join(t.TempDir(), "alive")
 	withClaude(t, `[ "$1" = --version ] && { echo '2.1.329 (Claude Code)'; exit; }
 trap '' TERM INT

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,10 +27,6 @@ type exportList struct {
 	Exports []Export `json:"exports"`
 }
 
-// leastForCI is how long a token must still live to be of use in a repository: there
-// nobody can renew it.
-const leastForCI = 24 * time.Hour
-
 // ExportToken returns the account's access token for use where nobody can renew it,
 // and its end.
 func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String, time.Time, error) {
@@ -48,13 +43,11 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 		return secret.String{}, time.Time{}, storeError(e.store(s).Kind(), err)
 	}
 	const oneYear = "make one for it with `keytender login --long-lived --account ci --no-mirror`, then export with --account ci"
-	switch left := c.AccessEnds.Sub(e.wall()); {
+	switch {
 	case !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat"):
 		return secret.String{}, time.Time{}, failed("wrong-kind", "the stored token does not begin with sk-ant-oat, so it is no OAuth token of Claude", oneYear, nil)
-	case c.AccessEnds.IsZero() || left <= 0:
+	case !e.validFor(c, 0):
 		return secret.String{}, time.Time{}, failed("short-lived", "the access token has ended, and CI could not renew it", oneYear, nil)
-	case left < leastForCI:
-		return secret.String{}, time.Time{}, failed("short-lived", fmt.Sprintf("the access token ends in %s, and CI could not renew it", left.Round(time.Minute)), oneYear, nil)
 	}
 	return c.Access, c.AccessEnds, nil
 }

@@ -31,6 +31,8 @@ type chain struct {
 	Failures int `json:"failures,omitempty"`
 	// Hasty are renewals of the last hour whose answer lived a second or less.
 	Hasty []time.Time `json:"hasty,omitempty"`
+	// InVain is when a forced renewal did not help the test call.
+	InVain time.Time `json:"inVain,omitzero"`
 	// Problem is what stands in the way until the next success.
 	Problem *Problem     `json:"problem,omitempty"`
 	Last    *ChainChange `json:"last,omitempty"`

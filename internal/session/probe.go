@@ -3,21 +3,22 @@ package session
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"keytender/internal/oauth"
 )
 
 // Probe makes the one test call with the access token, renewed first if it has
 // ended. A token that the server does not accept although it should is renewed by
-// force, once. ok is false for an answer that is a warning; the sentence explains it.
+// force, once: where that did not help, not again for a day. ok is false for an answer
+// that is a warning; the sentence explains it.
 func (e *Engine) Probe(ctx context.Context) (sentence string, ok bool, err error) {
 	token, err := e.Token(ctx, 0)
 	if err != nil {
 		return "", false, err
 	}
 	result, err := e.client.Probe(ctx, token)
-	// A 403 that names Claude Code is about the use, and no other token would help.
-	if err == nil && (result.Outcome == oauth.ProbeUnauthorized || result.Status == http.StatusForbidden && !result.ClaudeCodeOnly) {
+	if err == nil && renewalMayHelp(result) && !e.renewedInVain() {
 		if _, err := e.Renew(ctx, true); err != nil {
 			if result.Outcome == oauth.ProbeRestricted {
 				err = nil // the first answer explains itself
@@ -28,9 +29,55 @@ func (e *Engine) Probe(ctx context.Context) (sentence string, ok bool, err error
 			return "", false, err
 		}
 		result, err = e.client.Probe(ctx, token)
+		if err == nil {
+			if err := e.noteProbe(ctx, renewalMayHelp(result)); err != nil {
+				e.log.Warn("the test call's outcome could not be noted", "reason", plain(err))
+			}
+		}
 	}
 	if err != nil {
 		return "", false, later("the test call got no answer: "+err.Error(), "look at the network and try again; the login is as good as before", err)
 	}
 	return result.Sentence, result.Outcome == oauth.ProbeOK, nil
+}
+
+// renewalMayHelp: a 403 that names Claude Code is about the use, and no other token
+// would change it.
+func renewalMayHelp(r oauth.ProbeResult) bool {
+	return r.Outcome == oauth.ProbeUnauthorized || r.Status == http.StatusForbidden && !r.ClaudeCodeOnly
+}
+
+// vainPause is how long a renewal that did not help the test call is not tried again.
+const vainPause = 24 * time.Hour
+
+func (e *Engine) renewedInVain() bool {
+	s, err := e.settings()
+	if err != nil {
+		return true
+	}
+	j, err := e.journal()
+	if err != nil {
+		return true
+	}
+	since := e.wall().Sub(j.chainOf(s.account("")).InVain)
+	return since >= 0 && since < vainPause
+}
+
+// noteProbe keeps in mind whether the renewal was in vain.
+func (e *Engine) noteProbe(ctx context.Context, inVain bool) error {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	s, err := e.settings()
+	if err != nil {
+		return err
+	}
+	return e.note(s.account(""), func(c *chain) {
+		c.InVain = time.Time{}
+		if inVain {
+			c.InVain = e.wall()
+		}
+	})
 }

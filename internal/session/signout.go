@@ -57,6 +57,9 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) (sentences []str
 			e.changeSettings(func(s *settings) { s.remove(account) }),
 			e.note(account, func(c *chain) { *c = chain{Known: c.Known, Dead: c.Dead} }))
 	}
+	if left, err := e.settings(); err == nil && left.Active != "" && left.Active != account {
+		sentences = append(sentences, "the active account is now "+left.Active)
+	}
 	if aside, err := e.displaced(ctx, s); err == nil {
 		if len(aside.Inner) > 0 {
 			sentences = append(sentences, "the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back")

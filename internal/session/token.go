@@ -99,7 +99,8 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	if err != nil {
 		return Renewal{Ends: after.AccessEnds}, err
 	}
-	return Renewal{Done: !after.SamePair(before), Adopted: after.Method == adopted, Ends: after.AccessEnds}, nil
+	// A server may answer with the pair that we had.
+	return Renewal{Done: !after.SamePair(before) || after.Issued.After(before.Issued), Adopted: after.Method == adopted, Ends: after.AccessEnds}, nil
 }
 
 // adopted marks a pair, in memory alone, that another program got.
