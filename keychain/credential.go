@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"keytender/internal/pattern"
 	"keytender/internal/secret"
 )
 
@@ -18,14 +17,28 @@ import (
 // stops at 2,560, security(1) at about 3,000.
 const MaxRecord = 2500
 
-// accountName is what may name an account; the dots of a record's second part
-// (see RecordName) cannot occur in it.
-var accountName = pattern.New(`^[A-Za-z0-9_-]([A-Za-z0-9_-]|\.[A-Za-z0-9_-]){0,62}$`)
+// maxAccountName counts a name's signs without its dots.
+const maxAccountName = 63
 
-// CheckAccountName returns an error that says what a name may be made of.
+var errAccountName = errors.New("an account name is made of letters, digits, '_', '-' and single dots, at most 63 of them, and begins with a letter or digit")
+
+// CheckAccountName returns an error that says what a name may be made of. The dots of a
+// record's second part (see RecordName) cannot occur in it. Every command asks this, and
+// compiling a regular expression for it took a tenth of a command's time.
 func CheckAccountName(name string) error {
-	if !accountName().MatchString(name) || name[0] == '-' {
-		return errors.New("an account name is made of letters, digits, '_', '-' and single dots, at most 63 of them, and begins with a letter or digit")
+	signs, joined := 0, true // joined: a dot may not stand here
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.' && !joined:
+			joined = true
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-' && i > 0:
+			signs, joined = signs+1, false
+		default:
+			return errAccountName
+		}
+	}
+	if joined || signs > maxAccountName {
+		return errAccountName
 	}
 	return nil
 }

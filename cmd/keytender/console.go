@@ -27,10 +27,11 @@ type console struct {
 	terminal bool // a person reads stderr
 	lookup   func(string) (string, bool)
 	environ  func() []string
+	listen   func() // for signals, from now on
 }
 
 func newConsole(in io.Reader, out, err *os.File) *console {
-	c := &console{in: in, out: out, err: err, lookup: os.LookupEnv, environ: os.Environ}
+	c := &console{in: in, out: out, err: err, lookup: os.LookupEnv, environ: os.Environ, listen: func() {}}
 	c.terminal = term.IsTerminal(int(err.Fd()))
 	noColour, set := os.LookupEnv("NO_COLOR")
 	c.colour = c.terminal && (!set || noColour == "") && os.Getenv("TERM") != "dumb"

@@ -94,7 +94,7 @@ const howToUpdate = "run: go test ./cmd/keytender -run TestManPages -update"
 // commandTree is the verbs as the program has them, their long texts made fit for
 // markdown.
 func commandTree() *cobra.Command {
-	root := newRoot(newConsole(nil, os.Stdout, os.Stderr))
+	root := newRoot(newConsole(nil, os.Stdout, os.Stderr), nil)
 	root.DisableAutoGenTag = true
 	root.InitDefaultHelpCmd()
 	each(root, func(cmd *cobra.Command) {

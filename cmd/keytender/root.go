@@ -13,7 +13,20 @@ import (
 	"keytender/internal/session"
 )
 
-func newRoot(c *console) *cobra.Command {
+// verbs in the order of the help.
+var verbs = []struct {
+	name string
+	make func(*console) *cobra.Command
+}{
+	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"refresh", newRefresh}, {"mirror", newMirror},
+	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"switch", newSwitch}, {"api-key", newAPIKey},
+	{"export", newExport}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray},
+	{"autostart", newAutostart}, {"version", newVersion}, {"completion", newCompletion},
+}
+
+// newRoot makes the root with the verb that args begin with, or with all of them when
+// that is none: for help, completion and typing errors.
+func newRoot(c *console, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "keytender",
 		Short:         "Tends the key to your own Claude account",
@@ -34,11 +47,18 @@ func newRoot(c *console) *cobra.Command {
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(
-		newLogin(c), newStatus(c), newToken(c), newRefresh(c), newMirror(c), newImport(c), newLogout(c),
-		newAccounts(c), newSwitch(c), newAPIKey(c), newExport(c), newDoctor(c), newHistory(c), newDemo(c), newTray(c), newAutostart(c),
-		newVersion(c), newCompletion(c),
-	)
+	if len(args) > 0 {
+		for _, v := range verbs {
+			// Completion scripts are made from the whole tree.
+			if v.name == args[0] && v.name != "completion" {
+				root.AddCommand(v.make(c))
+				return root
+			}
+		}
+	}
+	for _, v := range verbs {
+		root.AddCommand(v.make(c))
+	}
 	return root
 }
 
@@ -79,6 +99,7 @@ func (c *console) open() (*session.Engine, error) {
 		return nil, err
 	}
 	engine.LogTo(newLog(cfg))
+	engine.BeforeWriting(c.listen)
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its rights were tightened to 0600", path)
 	})

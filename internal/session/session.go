@@ -67,6 +67,8 @@ type Engine struct {
 	now      func() time.Time
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
+	// beforeWriting is called each time before our lock is taken.
+	beforeWriting func()
 	// crash is called with the name of each step of a renewal; tests end the process
 	// in it.
 	crash func(step string)
@@ -85,6 +87,8 @@ func Open(c config.Config) (*Engine, error) {
 		log:     slog.New(slog.DiscardHandler),
 		now:     time.Now,
 		crash:   func(string) {},
+
+		beforeWriting: func() {},
 	}
 	e.client = &oauth.Client{
 		TokenURL: c.TokenURL, RevokeURL: c.RevokeURL, APIURL: strings.TrimSuffix(c.APIURL, "/"),
@@ -106,6 +110,10 @@ func userName() string {
 	}
 	return ""
 }
+
+// BeforeWriting calls announce each time before anything is written or sent: until then
+// the process may end at any point.
+func (e *Engine) BeforeWriting(announce func()) { e.beforeWriting = announce }
 
 // LogTo sends the engine's log to l.
 func (e *Engine) LogTo(l *slog.Logger) { e.log = l }
@@ -148,6 +156,7 @@ func (e *Engine) lock(ctx context.Context, wait time.Duration) (release func(), 
 // lockUnless waits for the lock, or until done, in which case release is nil. A crowd
 // that waits for one renewal then goes home with it instead of queueing for the lock.
 func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func() bool) (release func(), err error) {
+	e.beforeWriting()
 	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
 		return nil, e.storageTrouble("the state folder cannot be made", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keytender/internal/testguard"
+	"keytender/tray/autostart/launchagent"
 )
 
 func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
@@ -19,7 +20,7 @@ var paths = []string{"/opt/keytender/keytender-tray", "/home/a b/100% $HOME/`x`/
 
 // entries are both kinds of files, on whatever system the test runs.
 func entries(dir string) map[string]file {
-	return map[string]file{"desktop file": desktopFile(dir), "LaunchAgent": launchAgent(dir)}
+	return map[string]file{"desktop file": desktopFile(dir), "LaunchAgent": {filepath.Join(dir, "LaunchAgents", "agent.plist"), launchagent.Render, launchagent.Parse}}
 }
 
 func TestOnAndOff(t *testing.T) {
@@ -73,7 +74,7 @@ func TestPathsSurvive(t *testing.T) {
 	if got, want := quoteExec("/a$b\\c%d"), `"/a\\$b\\\\c%%d"`; got != want {
 		t.Errorf("Exec is %s, want %s", got, want)
 	}
-	if err := xml.Unmarshal([]byte(renderAgent(paths[2])), new(struct{})); err != nil {
+	if err := xml.Unmarshal([]byte(launchagent.Render(paths[2])), new(struct{})); err != nil {
 		t.Error(err)
 	}
 	for _, path := range []string{`C:\Program Files\Keytender\keytender-tray.exe`, `C:\k.exe`} {
@@ -100,9 +101,9 @@ func TestTurnedOffElsewhere(t *testing.T) {
 		{"[Desktop Entry]\nExec=/x\n[Desktop Action a]\nHidden=true\n", parseDesktop, true},
 		{"[Other]\nExec=/x\n", parseDesktop, false},
 		{"", parseDesktop, false},
-		{strings.Replace(renderAgent("/x"), "<true/>", "<false/>", 1), parseAgent, false},
-		{strings.Replace(renderAgent("/x"), "<dict>", "<dict><key>Disabled</key><true/>", 1), parseAgent, false},
-		{"no plist", parseAgent, false},
+		{strings.Replace(launchagent.Render("/x"), "<true/>", "<false/>", 1), launchagent.Parse, false},
+		{strings.Replace(launchagent.Render("/x"), "<dict>", "<dict><key>Disabled</key><true/>", 1), launchagent.Parse, false},
+		{"no plist", launchagent.Parse, false},
 	} {
 		if _, on := c.parse(c.text); on != c.on {
 			t.Errorf("on is %v for %s", on, c.text)
@@ -194,10 +195,10 @@ func TestCannotBeWritten(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(renderDesktop(paths[1]))
-	f.Add(renderAgent(paths[2]))
+	f.Add(launchagent.Render(paths[2]))
 	f.Add("[Desktop Entry]\nExec=\"\\\\")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, parse := range []func(string) (string, bool){parseDesktop, parseAgent} {
+		for _, parse := range []func(string) (string, bool){parseDesktop, launchagent.Parse} {
 			if program, on := parse(text); on && program == "" {
 				t.Error("on, and starts nothing")
 			}

@@ -1,11 +1,16 @@
 package autostart
 
-import "os"
+import (
+	"os"
+	"path/filepath"
+
+	"keytender/tray/autostart/launchagent"
+)
 
 func systemPlace(func(string) string) (place, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return nil, err
 	}
-	return launchAgent(home), nil
+	return file{filepath.Join(home, "Library", "LaunchAgents", launchagent.Label+".plist"), launchagent.Render, launchagent.Parse}, nil
 }

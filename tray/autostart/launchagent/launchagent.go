@@ -1,20 +1,18 @@
-package autostart
+// Package launchagent writes and reads the property list by which launchd starts the
+// app when the person logs in. It stands apart so that macOS alone links a reader of
+// XML; it opens no file.
+package launchagent
 
 import (
 	"encoding/xml"
-	"path/filepath"
 	"strings"
 )
 
 // Label names the LaunchAgent.
 const Label = "keytender"
 
-// launchAgent is the entry of macOS: launchd reads the folder when the person logs in.
-func launchAgent(home string) file {
-	return file{filepath.Join(home, "Library", "LaunchAgents", Label+".plist"), renderAgent, parseAgent}
-}
-
-func renderAgent(program string) string {
+// Render returns the property list that starts program.
+func Render(program string) string {
 	var path strings.Builder
 	_ = xml.EscapeText(&path, []byte(program))
 	return `<?xml version="1.0" encoding="UTF-8"?>
@@ -38,8 +36,8 @@ func renderAgent(program string) string {
 `
 }
 
-// parseAgent reads the program and whether it is run at load.
-func parseAgent(text string) (program string, on bool) {
+// Parse reads the program and whether it is run at load.
+func Parse(text string) (program string, on bool) {
 	var document struct {
 		Dict struct {
 			Items []struct {
