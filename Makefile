@@ -17,6 +17,10 @@ HAS_GTK = $(shell case "$$(uname)" in (Darwin) xcode-select -p ;; (*) command -v
 
 BUILD = $(GO) build -trimpath -ldflags '-s -w -X keytender/internal/session.Version=$(VERSION)'
 
+# What keeps the command line small and quick to load: no HTTP/2, since each request has a
+# connection of its own, and no inlining outside the standard library.
+SMALL = -tags nethttpomithttp2 $(patsubst %,-gcflags=%/...=-l,keytender github.com gopkg.in golang.org)
+
 # The race detector needs cgo, and cgo without GTK headers needs the pure-Go tray.
 RACE  = $(if $(filter 1,$(HAS_CC)),-race) $(if $(filter 1,$(HAS_GTK)),,-tags fynetray)
 
@@ -38,8 +42,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 build: ## build bin/keytender and bin/keytender-tray
-	@# no HTTP/2: each request has a connection of its own, and half a megabyte less is loaded
-	CGO_ENABLED=0 $(BUILD) -tags nethttpomithttp2 -o bin/keytender ./cmd/keytender
+	CGO_ENABLED=0 $(BUILD) $(SMALL) -o bin/keytender ./cmd/keytender
 ifneq ($(shell uname),Darwin)
 	@[ $(HAS_GTK) = 1 ] || echo "no gcc or no libayatana-appindicator3-dev: building the pure-Go tray instead of the GTK one"
 endif

@@ -107,7 +107,9 @@ func (s *Server) serveDecision(w http.ResponseWriter, r *http.Request) {
 		showProblem(w, http.StatusForbidden, "Only the buttons of the sign-in page lead here.")
 		return
 	}
-	name, decision := r.PostFormValue("ticket"), r.PostFormValue("decision")
+	// Not PostFormValue: it brings a reader of uploads into the command line.
+	_ = r.ParseForm() // a form that cannot be read has no ticket
+	name, decision := r.PostForm.Get("ticket"), r.PostForm.Get("decision")
 	s.mu.Lock()
 	t, ok := s.tickets[name]
 	delete(s.tickets, name)
