@@ -54,8 +54,8 @@ func members(text []byte) object {
 	for i := 1; text[i] != '}'; {
 		end := valueEnd(text, i)
 		m := member{rawKey: text[i:end:end]}
-		_ = json.Unmarshal(m.rawKey, &m.key) // it is a valid string
-		i = end + 1                          // the colon
+		m.key = unquoted(m.rawKey)
+		i = end + 1 // the colon
 		end = valueEnd(text, i)
 		m.value = text[i:end:end]
 		o = append(o, m)
@@ -64,6 +64,16 @@ func members(text []byte) object {
 		}
 	}
 	return o
+}
+
+// unquoted returns the text of a valid JSON string in printable ASCII.
+func unquoted(raw []byte) string {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]) // most keys: a tenth of what Unmarshal costs
+	}
+	var text string
+	_ = json.Unmarshal(raw, &text)
+	return text
 }
 
 // valueEnd returns where the value that begins at i ends, in valid compact JSON.
@@ -107,17 +117,26 @@ func printable(compact []byte) []byte {
 		r, size := utf8.DecodeRune(compact[i:])
 		i += size
 		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+			out = appendEscape(appendEscape(out, high), low)
 		} else {
-			out = fmt.Appendf(out, `\u%04x`, r)
+			out = appendEscape(out, r)
 		}
 	}
 	return out
 }
 
+func appendEscape(out []byte, unit rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(out, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
+}
+
 // text returns the object as compact printable ASCII.
 func (o object) text() []byte {
-	out := []byte{'{'}
+	size := 2
+	for _, m := range o {
+		size += len(m.rawKey) + len(m.value) + 2
+	}
+	out := append(make([]byte, 0, size), '{')
 	for i, m := range o {
 		if i > 0 {
 			out = append(out, ',')
@@ -159,7 +178,7 @@ func (o object) repeats(key string) bool {
 
 // with returns a copy in which key has this value: in its old place, or at the end.
 func (o object) with(key string, value json.RawMessage) object {
-	out := append(object(nil), o...)
+	out := append(make(object, 0, len(o)+1), o...) // another copy for one more would be the dearer half
 	for i := range out {
 		if out[i].key == key {
 			out[i].value = value
@@ -171,7 +190,7 @@ func (o object) with(key string, value json.RawMessage) object {
 
 // without returns a copy that lacks key.
 func (o object) without(key string) object {
-	out := object{}
+	out := make(object, 0, len(o))
 	for _, m := range o {
 		if m.key != key {
 			out = append(out, m)
