@@ -129,9 +129,6 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	}
 }
 
-// plugin is the panel's process that shows the tray.
-const plugin = "wrapper-2.0"
-
 func items(t *testing.T, d *realdesktop.Desktop) []realdesktop.MenuItem {
 	t.Helper()
 	all, err := d.TrayMenu()

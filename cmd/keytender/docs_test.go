@@ -198,7 +198,7 @@ func anchors(text string) (names []string) {
 // beginning of a line of a code block.
 func commands(text string) (lines []string) {
 	for _, block := range fence.FindAllString(text, -1) {
-		for _, found := range regexp.MustCompile("(?m)^ *(?:\\$ )?(keytender .+)$").FindAllStringSubmatch(block, -1) {
+		for _, found := range regexp.MustCompile(`(?m)^ *(?:\$ )?(keytender .+)$`).FindAllStringSubmatch(block, -1) {
 			lines = append(lines, found[1])
 		}
 	}

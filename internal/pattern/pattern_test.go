@@ -11,7 +11,8 @@ func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 
 func TestNew(t *testing.T) {
 	word := New(`^[a-z]+$`)
-	if !word().MatchString("keytender") || word().MatchString("no word") || word() != word() {
+	first, again := word(), word()
+	if !first.MatchString("keytender") || first.MatchString("no word") || first != again {
 		t.Error("the expression does not match as it should, or is compiled twice")
 	}
 }

@@ -136,8 +136,8 @@ func (w *firstBytes) Write(p []byte) (int, error) {
 }
 
 var (
-	errClaudeStart = errors.New("Claude Code could not be started")
-	errClaudeTime  = errors.New("Claude Code did not end in time")
+	errClaudeStart = errors.New("the claude program could not be started")
+	errClaudeTime  = errors.New("the claude program did not end in time")
 )
 
 // run starts the program and waits for its end. When ctx ends it is interrupted, at
