@@ -4,122 +4,101 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
-// What `doctor --fix` may do here. Nothing is thrown away: what is in the way is given
-// another name, and giving it the old one back undoes the repair.
+// What `doctor` sees of the client's locks, and what `doctor --fix` may do with them.
+
+// LockTrouble is one of the client's locks as it should not stand there.
+type LockTrouble struct {
+	Path string
+	What string // in plain words
+
+	stuck bool // no waiting helps
+}
+
+// aliveWithin is longer than the pause between two signs of life of a holder.
+const aliveWithin = heartbeat + 2*time.Second
 
 // locks returns the client's three locks in its order.
-func (c *ClaudeCode) locks() ([]lockRequest, error) {
-	second, err := c.secondLock()
-	if err != nil {
-		return nil, err
+func (c *ClaudeCode) locks() []lockRequest {
+	locks := []lockRequest{{path: c.firstLock(), stale: renewalStale, now: c.now}}
+	if second, err := c.secondLock(); err == nil {
+		locks = append(locks, lockRequest{path: second, stale: renewalStale, now: c.now})
 	}
-	return []lockRequest{
-		{path: c.firstLock(), stale: renewalStale, now: c.now},
-		{path: second, stale: renewalStale, now: c.now},
-		{path: c.writeLock(), stale: writeStale, now: c.now},
-	}, nil
+	return append(locks, lockRequest{path: c.writeLock(), stale: writeStale, now: c.now})
 }
 
-// StuckLocks lists the locks that block Claude Code and us and that no program gives
-// back by itself. It changes nothing.
-func (c *ClaudeCode) StuckLocks() []*BusyError {
-	locks, err := c.locks()
-	if err != nil {
-		return nil // no directory, no locks
-	}
-	var stuck []*BusyError
-	for _, r := range locks {
-		if busy := r.stuck(); busy != nil {
-			stuck = append(stuck, busy)
+// LockTroubles lists the locks that are neither free nor held in due form. It changes
+// nothing.
+func (c *ClaudeCode) LockTroubles() []LockTrouble {
+	var all []LockTrouble
+	for _, r := range c.locks() {
+		if what, stuck := r.trouble(); what != "" {
+			all = append(all, LockTrouble{r.path, what, stuck})
 		}
 	}
-	return stuck
+	return all
 }
 
-// stuck judges without clearing anything.
-func (r lockRequest) stuck() *BusyError {
+func (r lockRequest) trouble() (what string, stuck bool) {
 	info, err := os.Lstat(r.path)
 	if err != nil {
-		return nil
+		return "", false
 	}
 	age := r.now().Round(0).Sub(info.ModTime())
 	switch {
 	case !info.IsDir():
-		return r.notADirectory()
+		return "it is no directory, so nobody can take the lock: Claude Code then says that a login succeeded and saves nothing", true
 	case age < -futureLimit:
-		return r.dated(-age)
+		return "it is dated " + (-age).Round(time.Second).String() + " ahead, and holds everybody up until then", true
 	case age > r.stale:
 		if entries, err := os.ReadDir(r.path); err == nil && len(entries) > 0 {
-			return r.notEmpty()
+			return "it was left behind, and there is something in it, so nobody can clear it", true
 		}
+		return "it was left behind " + age.Round(time.Second).String() + " ago; the next one to need it clears it", false
 	}
-	return nil
+	return "", false
 }
 
-// MendLocks moves stuck locks aside and returns old and new names. A lock that is dated
-// ahead is first watched for longer than a living holder is silent.
-func (c *ClaudeCode) MendLocks(ctx context.Context) (moved map[string]string, err error) {
-	moved = map[string]string{}
-	before := map[string]os.FileInfo{}
-	for _, stuck := range c.StuckLocks() {
-		if before[stuck.Path], err = os.Lstat(stuck.Path); err != nil {
-			return moved, fmt.Errorf("looking at the lock: %w", err)
+// MendLock puts right what LockTroubles named. A lock that is empty and past its time is
+// removed, as every other side would do; whatever else stands there gets another name,
+// which is returned, and the old one back undoes that. A lock that may have a living
+// holder is watched first, and is a *BusyError when there is one.
+func (c *ClaudeCode) MendLock(ctx context.Context, t LockTrouble) (aside string, err error) {
+	before, err := os.Lstat(t.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil // gone by itself
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking at the lock: %w", err)
+	}
+	if !t.stuck {
+		if err := removeDir(t.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("removing the lock: %w", err)
 		}
-	}
-	if len(before) == 0 {
-		return moved, nil
-	}
-	watch := time.NewTimer(heartbeat + 3*time.Second)
-	defer watch.Stop()
-	select {
-	case <-watch.C:
-	case <-ctx.Done():
-		return moved, ctx.Err()
-	}
-	for _, stuck := range c.StuckLocks() {
-		now, err := os.Lstat(stuck.Path)
-		was, seen := before[stuck.Path]
-		if err != nil || !seen || !os.SameFile(was, now) || !was.ModTime().Equal(now.ModTime()) {
-			continue // somebody is at work there after all
-		}
-		if moved[stuck.Path], err = c.moveAside(stuck.Path, "stuck"); err != nil {
-			delete(moved, stuck.Path)
-			return moved, err
-		}
-	}
-	return moved, nil
-}
-
-// SetAsideDamaged moves the entry's file aside when it is damaged, so that a new one can
-// be written, and returns its new name; "" when there was nothing to do. A damaged
-// keychain item is left to the person: it cannot be moved.
-func (c *ClaudeCode) SetAsideDamaged(ctx context.Context) (string, error) {
-	if _, err := c.loadFile(); !errors.Is(err, ErrDamaged) {
 		return "", nil
 	}
-	lock, err := c.lockWrite(ctx)
-	if err != nil {
-		return "", fmt.Errorf("setting the damaged entry aside: %w", err)
+	if before.IsDir() {
+		watch := time.NewTimer(aliveWithin)
+		defer watch.Stop()
+		select {
+		case <-watch.C:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+		if after, err := os.Lstat(t.Path); err != nil || !sameLock(before, after) {
+			return "", &BusyError{Path: t.Path, Reason: "it is held by a living program", Hint: "close Claude Code and try again"}
+		}
 	}
-	var name string
-	if _, damaged := c.loadFile(); errors.Is(damaged, ErrDamaged) {
-		name, err = c.moveAside(c.file, "damaged")
+	aside = t.Path + ".aside-" + c.now().Format("20060102-150405")
+	if _, err := os.Lstat(aside); err == nil {
+		return "", fmt.Errorf("moving the lock aside: %s is there already", aside)
 	}
-	if released := lock.release(); err == nil && !errors.Is(released, ErrCompromised) {
-		err = released
+	if err := disk.rename(t.Path, aside); err != nil {
+		return "", fmt.Errorf("moving the lock aside: %w", err)
 	}
-	return name, err
-}
-
-func (c *ClaudeCode) moveAside(path, why string) (string, error) {
-	name := path + "." + why + "-" + c.now().UTC().Format("20060102T150405.000")
-	if err := disk.rename(path, name); err != nil {
-		return "", fmt.Errorf("moving %s aside: %w", path, err)
-	}
-	return name, disk.syncDir(filepath.Dir(path))
+	return aside, nil
 }

@@ -1,6 +1,7 @@
 package keychain
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 func TestMendLocks(t *testing.T) {
 	c, home := homeEntry(t)
-	if got := c.StuckLocks(); got != nil {
+	if got := c.LockTroubles(); got != nil {
 		t.Errorf("without a directory: %v", got)
 	}
 	_ = os.Mkdir(home+"/.claude", 0o700)
@@ -21,18 +22,27 @@ func TestMendLocks(t *testing.T) {
 	mustWrite(t, file, "kept")
 	makeLock(t, ahead, -time.Hour)
 	makeLock(t, live, 0)
-	if got := c.StuckLocks(); len(got) != 2 || got[0].Path != file || got[1].Path != ahead {
-		t.Fatalf("stuck: %v", got)
+	found := c.LockTroubles()
+	if len(found) != 2 || found[0].Path != file || !strings.Contains(found[0].What, "no directory") || found[1].Path != ahead || !strings.Contains(found[1].What, "1h0m0s ahead") {
+		t.Fatalf("found: %v", found)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		moved, err := c.MendLocks(t.Context())
-		if err != nil || len(moved) != 2 || exists(file) || exists(ahead) || !exists(live) {
-			t.Fatalf("moved %v, %v", moved, err)
-		}
-		if got := mustRead(t, moved[file]); got != "kept" {
-			t.Errorf("what stood there is %q now", got)
+		for _, trouble := range found {
+			aside, err := c.MendLock(t.Context(), trouble)
+			if err != nil || exists(trouble.Path) || !strings.HasPrefix(aside, trouble.Path+".aside-") || !exists(aside) {
+				t.Fatalf("moved to %q, %v", aside, err)
+			}
+			if trouble.Path == file && mustRead(t, aside) != "kept" {
+				t.Errorf("what stood there is %q now", mustRead(t, aside))
+			}
+			if again, err := c.MendLock(t.Context(), trouble); again != "" || err != nil {
+				t.Errorf("once more: %q, %v", again, err)
+			}
 		}
 	})
+	if !exists(live) {
+		t.Error("a lock that is held was mended away")
+	}
 	lock, err := c.LockRenewal(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -51,43 +61,38 @@ func TestMendLeavesAHolderWithAFastClock(t *testing.T) {
 	makeLock(t, path, -time.Hour)
 	synctest.Test(t, func(t *testing.T) {
 		time.AfterFunc(heartbeat, func() { _ = os.Chtimes(path, real.Add(2*time.Hour), real.Add(2*time.Hour)) })
-		if moved, err := c.MendLocks(t.Context()); err != nil || len(moved) != 0 || !exists(path) {
-			t.Errorf("moved %v, %v", moved, err)
+		if aside, err := c.MendLock(t.Context(), c.LockTroubles()[0]); !errors.Is(err, ErrBusy) || aside != "" || !exists(path) {
+			t.Errorf("moved to %q, %v", aside, err)
 		}
 	})
 }
 
-func TestStaleLockThatIsNotEmptyIsStuck(t *testing.T) {
+func TestLockThatWasLeftBehind(t *testing.T) {
 	c, home := homeEntry(t)
 	_ = os.Mkdir(home+"/.claude", 0o700)
 	path := home + "/.claude/.storage-write.lock"
 	makeLock(t, path, 0)
 	mustWrite(t, filepath.Join(path, "x"), "")
-	if got := c.StuckLocks(); len(got) != 0 {
+	if got := c.LockTroubles(); len(got) != 0 {
 		t.Errorf("while it is fresh: %v", got)
 	}
 	old := time.Now().Add(-time.Minute)
 	_ = os.Chtimes(path, old, old)
-	if got := c.StuckLocks(); len(got) != 1 {
-		t.Errorf("stuck: %v", got)
+	if got := c.LockTroubles(); len(got) != 1 || !strings.Contains(got[0].What, "something in it") {
+		t.Errorf("with something in it: %v", got)
 	}
-}
-
-func TestSetAsideDamaged(t *testing.T) {
-	c, home := homeEntry(t)
-	_ = os.Mkdir(home+"/.claude", 0o700)
-	path := home + "/.claude/.credentials.json"
-	for text, damaged := range map[string]bool{login(""): false, "\xef\xbb\xbf{}": true} {
-		mustWrite(t, path, text)
-		name, err := c.SetAsideDamaged(t.Context())
-		if err != nil || (name != "") != damaged || exists(path) == damaged {
-			t.Errorf("%q: %q %v", text, name, err)
-		}
-		if damaged && (mustRead(t, name) != text || !strings.HasPrefix(name, path+".damaged-")) {
-			t.Errorf("the bytes were not kept in %s", name)
-		}
+	_ = os.Remove(filepath.Join(path, "x"))
+	_ = os.Chtimes(path, old, old)
+	got := c.LockTroubles()
+	if len(got) != 1 || !strings.Contains(got[0].What, "1m0s ago") {
+		t.Fatalf("empty: %v", got)
 	}
-	if got := names(t, home+"/.claude"); len(got) > 2 {
-		t.Errorf("left behind: %v", got)
+	mustWrite(t, filepath.Join(path, "x"), "") // since it was looked at
+	if _, err := c.MendLock(t.Context(), got[0]); err == nil || !exists(path) {
+		t.Errorf("a lock with something in it was removed: %v", err)
+	}
+	_ = os.Remove(filepath.Join(path, "x"))
+	if aside, err := c.MendLock(t.Context(), got[0]); err != nil || aside != "" || exists(path) {
+		t.Errorf("not removed: %q, %v", aside, err)
 	}
 }
