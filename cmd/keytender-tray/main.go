@@ -6,17 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/pkg/browser"
-	"gopkg.in/natefinch/lumberjack.v2"
 
 	"keytender/callback"
 	"keytender/internal/config"
 	"keytender/internal/coredump"
+	"keytender/internal/logfile"
 	"keytender/internal/session"
 	"keytender/keychain"
 	"keytender/tray"
@@ -44,7 +43,7 @@ func run(args []string) int {
 	if err != nil {
 		return fail(err)
 	}
-	log := newLog(settings)
+	log := logfile.New(settings.Places.Log, settings.LogLevel)
 	engine.LogTo(log)
 	o := tray.Options{StateDir: settings.Places.State, Open: callback.Open, Log: log,
 		Version: session.Version, LogPath: settings.Places.Log, OpenLog: openFile}
@@ -89,14 +88,6 @@ func copyToken(ctx context.Context, engine *session.Engine) (clear func(context.
 		}
 		return tray.CopyText(ctx, "")
 	}, nil
-}
-
-// newLog writes to the same file as the command line does.
-func newLog(c config.Config) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(strings.ToUpper(c.LogLevel)))
-	file := &lumberjack.Logger{Filename: c.Places.Log, MaxSize: 1, MaxBackups: 1}
-	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
 }
 
 // fail says what is wrong before there is a menu, and returns the exit code.

@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/natefinch/lumberjack.v2"
 
 	"keytender/internal/config"
+	"keytender/internal/logfile"
 	"keytender/internal/session"
 )
 
@@ -98,7 +97,7 @@ func (c *console) open() (*session.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.LogTo(newLog(cfg))
+	engine.LogTo(logfile.New(cfg.Places.Log, cfg.LogLevel))
 	engine.BeforeWriting(c.listen)
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its rights were tightened to 0600", path)
@@ -107,15 +106,6 @@ func (c *console) open() (*session.Engine, error) {
 		c.line(danger, "Renewal: Claude Code renews the login with a small prompt, which spends a little of the plan's usage")
 	})
 	return engine, nil
-}
-
-// newLog writes to keytender.log, which is opened at the first line: at most two
-// files of 1 MiB, 0600.
-func newLog(cfg config.Config) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(strings.ToUpper(cfg.LogLevel)))
-	file := &lumberjack.Logger{Filename: cfg.Places.Log, MaxSize: 1, MaxBackups: 1}
-	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
 }
 
 func newVersion(c *console) *cobra.Command {

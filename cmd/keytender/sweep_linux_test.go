@@ -557,8 +557,8 @@ func TestSweepEnded(t *testing.T) {
 	}
 }
 
-// logFileSize is that of newLog.
-const logFileSize = 2 << 20
+// logFileSize is at which a part of the log ends.
+const logFileSize = 1 << 20
 
 // The log never takes more than 5 MiB, however often it is opened, and every part of
 // it is 0600.

@@ -114,8 +114,8 @@ func TestOnlySessionRenews(t *testing.T) {
 	}
 }
 
-// TestOneFileKnowsTheEntry: the name of Claude Code's keychain entry stands in the
-// files of that entry alone.
+// TestOneFileKnowsTheEntry: the names of Claude Code's keychain entry and of its locks
+// stand in the files of that entry alone.
 func TestOneFileKnowsTheEntry(t *testing.T) {
 	for path, p := range packages(t, "linux") {
 		for _, name := range p.GoFiles {
@@ -124,8 +124,10 @@ func TestOneFileKnowsTheEntry(t *testing.T) {
 				t.Fatal(err)
 			}
 			ours := path == "keytender/keychain" && (strings.HasPrefix(name, "claudecode") || strings.HasPrefix(name, "entry"))
-			if strings.Contains(string(data), `"Claude Code-`) && !ours {
-				t.Errorf("%s/%s knows the entry's name", path, name)
+			for _, known := range []string{`"Claude Code-`, "oauth_refresh", "storage-write"} {
+				if strings.Contains(string(data), known) && !ours {
+					t.Errorf("%s/%s knows %s", path, name, known)
+				}
 			}
 		}
 	}

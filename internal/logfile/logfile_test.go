@@ -1,0 +1,113 @@
+package logfile
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/internal/testguard"
+)
+
+func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
+
+// tempDir outlives the test: the logger keeps its file open, and Windows would not let it
+// be removed.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(home, "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestLevels(t *testing.T) {
+	for level, want := range map[string]string{"debug": "debug info warn error", "info": "info warn error", "warn": "warn error", "error": "error"} {
+		path := filepath.Join(tempDir(t), "x.log")
+		log := New(path, level)
+		log.Debug("debug")
+		log.Info("info")
+		log.Warn("warn")
+		log.Error("error")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(string(text)) {
+			_, message, _ := strings.Cut(strings.TrimSpace(line), "msg=")
+			got = append(got, message)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v", level, got)
+		}
+	}
+}
+
+// Nothing is opened before there is something to write, and then nobody else may read it.
+func TestIsPrivate(t *testing.T) {
+	dir := filepath.Join(tempDir(t), "new")
+	path := filepath.Join(dir, "x.log")
+	log := New(path, "info")
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the folder is made before there is a line")
+	}
+	log.Info("a")
+	rights := func(path string, want os.FileMode) {
+		t.Helper()
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want && runtime.GOOS != "windows" {
+			t.Errorf("%s: %v (%v), want %v", path, info.Mode(), err, want)
+		}
+	}
+	rights(dir, 0o700)
+	rights(path, 0o600)
+
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	New(path, "info").Info("b")
+	rights(path, 0o600)
+	if text, _ := os.ReadFile(path); strings.Count(string(text), "\n") != 2 {
+		t.Errorf("the log is %q", text)
+	}
+}
+
+// However much is written, there are two files at most, of 1 MiB each.
+func TestIsBounded(t *testing.T) {
+	dir := tempDir(t)
+	log := New(filepath.Join(dir, "x.log"), "info")
+	for range 60 {
+		log.Info(strings.Repeat("x", 100<<10))
+	}
+	for range 500 { // old parts are removed beside the writing
+		if files, _ := os.ReadDir(dir); len(files) <= 2 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	var all int64
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		info, err := file.Info()
+		if err != nil {
+			continue
+		}
+		all += info.Size()
+		if info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
+			t.Errorf("%s has the rights %v", file.Name(), info.Mode())
+		}
+	}
+	if len(files) != 2 || all > 2<<20 || all < 1<<20 {
+		t.Errorf("%d files with %d bytes", len(files), all)
+	}
+}
