@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"keytender/internal/secret"
 )
 
 // maxHead bounds a request's head. A redirect with the longest code is 4 KiB; a
@@ -17,6 +19,7 @@ var (
 
 // request is the head of an HTTP request. Bodies are never read.
 type request struct {
+	secret.Hidden
 	method, path, query string
 	absolute            bool // the target named scheme and host (RFC 9112 §3.2.2)
 	fields              map[string][]string

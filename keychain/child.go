@@ -28,6 +28,7 @@ const childArgument = "internal-keychain-child"
 
 // request is what the child reads from its stdin.
 type request struct {
+	secret.Hidden
 	Op      string `json:"op"` // load, save, delete
 	Service string `json:"service"`
 	Name    string `json:"name"`
@@ -39,6 +40,7 @@ type request struct {
 
 // answer is what the child writes to its stdout.
 type answer struct {
+	secret.Hidden
 	Error  string `json:"error,omitempty"` // a key of childErrors
 	Detail string `json:"detail,omitempty"`
 	Record string `json:"record,omitempty"`

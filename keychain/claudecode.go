@@ -219,7 +219,7 @@ func (c *ClaudeCode) Update(ctx context.Context, decide func(now Entry) (Change,
 			return Entry{}, err
 		}
 		ch, err := decide(before)
-		if err != nil || ch.IsZero() || (ch.SignOut && before.Inner() == nil) {
+		if err != nil || ch.IsZero() || (ch.SignOut && before.Inner().IsZero()) {
 			return before, err
 		}
 	}

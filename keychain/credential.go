@@ -50,6 +50,7 @@ func RecordName(owner, part string) string { return owner + ".." + part }
 // record is the stored form of a Credential. Times are milliseconds since 1970, as
 // in the records of other tools of this field.
 type record struct {
+	secret.Hidden
 	Type             string   `json:"type"`
 	Access           string   `json:"access"`
 	Refresh          string   `json:"refresh,omitempty"`
@@ -84,7 +85,7 @@ func (c Credential) Encode() (secret.String, error) {
 	if len(c.Unknown) > 0 {
 		merged := map[string]json.RawMessage{}
 		for key, value := range c.Unknown {
-			merged[key] = value
+			merged[key] = json.RawMessage(value.Reveal())
 		}
 		if err := json.Unmarshal(known, &merged); err != nil {
 			return secret.String{}, fmt.Errorf("encoding the record: %w", err)
@@ -114,8 +115,12 @@ func DecodeCredential(stored secret.String) (Credential, error) {
 	for _, key := range recordKeys {
 		delete(all, key)
 	}
-	if len(all) == 0 {
-		all = nil
+	var unknown map[string]secret.String
+	if len(all) > 0 {
+		unknown = make(map[string]secret.String, len(all))
+	}
+	for key, value := range all {
+		unknown[key] = secret.New(string(value))
 	}
 	return Credential{
 		Access: secret.New(r.Access), Refresh: secret.New(r.Refresh),
@@ -124,7 +129,7 @@ func DecodeCredential(stored secret.String) (Credential, error) {
 		Account: Account{Email: r.Email, ID: r.AccountID, OrganizationID: r.OrganizationID,
 			Organization: r.OrganizationName, Plan: r.Plan, RateLimitTier: r.RateLimitTier},
 		Issued: Millis(r.Issued), Lifetime: time.Duration(max(0, min(r.Lifetime, math.MaxInt64/int64(time.Millisecond)))) * time.Millisecond,
-		Method: r.Method, Unknown: all,
+		Method: r.Method, Unknown: unknown,
 	}, nil
 }
 

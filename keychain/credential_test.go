@@ -1,7 +1,6 @@
 package keychain
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -18,7 +17,7 @@ func sample() Credential {
 		Scopes:  []string{"user:profile", "user:inference"},
 		Account: Account{Email: "a@example.com", ID: "uuid-a", OrganizationID: "uuid-o", Organization: `Größe "&<>" ` + "\u2028", Plan: "max", RateLimitTier: "default_claude_max_5x"},
 		Issued:  time.UnixMilli(1795220248058).UTC(), Lifetime: 8 * time.Hour, Method: "browser",
-		Unknown: map[string]json.RawMessage{"later": json.RawMessage(`{"a":[1,2.50,null]}`)},
+		Unknown: map[string]secret.String{"later": secret.New(`{"a":[1,2.50,null]}`)},
 	}
 }
 
@@ -64,7 +63,7 @@ func TestCredentialRoundTrip(t *testing.T) {
 
 func TestUnknownNeverReplacesKnown(t *testing.T) {
 	c := sample()
-	c.Unknown["access"] = json.RawMessage(`"sk-ant-oat01-FAKE-other"`)
+	c.Unknown["access"] = secret.New(`"sk-ant-oat01-FAKE-other"`)
 	text, err := c.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +72,7 @@ func TestUnknownNeverReplacesKnown(t *testing.T) {
 	if err != nil || !back.Access.Equal(c.Access) {
 		t.Errorf("%v", err)
 	}
-	c.Unknown = map[string]json.RawMessage{"bad": json.RawMessage(`{`)}
+	c.Unknown = map[string]secret.String{"bad": secret.New(`{`)}
 	if _, err := c.Encode(); err == nil {
 		t.Error("rubbish was encoded")
 	}

@@ -110,9 +110,9 @@ func (e *Entry) decode(inner object) {
 	for _, m := range inner {
 		if !slices.Contains(innerKeys, m.key) {
 			if l.Unknown == nil {
-				l.Unknown = map[string]json.RawMessage{}
+				l.Unknown = map[string]secret.String{}
 			}
-			l.Unknown[m.key] = m.value
+			l.Unknown[m.key] = secret.New(string(m.value))
 		}
 	}
 
@@ -142,13 +142,15 @@ func (e Entry) AcceptedByClient() (bool, string) {
 	return e.rejected == "", e.rejected
 }
 
-// Inner returns the login object as it stands in the entry, for Change.Restore; nil
-// when there is none. It holds tokens.
-func (e Entry) Inner() json.RawMessage { return e.document().get(loginKey) }
+// Inner returns the login object as it stands in the entry, for Change.Restore; empty
+// when there is none.
+func (e Entry) Inner() secret.String { return secret.New(string(e.document().get(loginKey))) }
 
 // TopOrganization returns the organization id beside the login object, which old
-// clients wrote and a new login displaces, for Change.RestoreOrganization; or nil.
-func (e Entry) TopOrganization() json.RawMessage { return e.document().get(organizationKey) }
+// clients wrote and a new login displaces, for Change.RestoreOrganization; or nothing.
+func (e Entry) TopOrganization() secret.String {
+	return secret.New(string(e.document().get(organizationKey)))
+}
 
 func (e Entry) document() object {
 	if e.whole.IsZero() {
@@ -158,7 +160,7 @@ func (e Entry) document() object {
 }
 
 func (e Entry) innerObject() object {
-	if raw := e.Inner(); raw != nil {
+	if raw := e.document().get(loginKey); raw != nil {
 		return members(raw)
 	}
 	return nil

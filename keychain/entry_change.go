@@ -24,12 +24,12 @@ type Change struct {
 	SignOut bool
 	// Restore puts back an object that Entry.Inner returned, and RestoreOrganization
 	// what Entry.TopOrganization returned beside it.
-	Restore             json.RawMessage
-	RestoreOrganization json.RawMessage
+	Restore             secret.String
+	RestoreOrganization secret.String
 }
 
 // IsZero reports whether nothing is to be done.
-func (ch Change) IsZero() bool { return ch.SignIn == nil && !ch.SignOut && ch.Restore == nil }
+func (ch Change) IsZero() bool { return ch.SignIn == nil && !ch.SignOut && ch.Restore.IsZero() }
 
 // KeyChange is one line of a dry run. An empty text means that the key is not there;
 // tokens are masked, and of unknown keys no value is shown.
@@ -55,18 +55,18 @@ func (e Entry) merge(ch Change) (object, bool, error) {
 		}
 		after = after.with(loginKey, login.text())
 	case ch.SignOut:
-		if e.Inner() == nil {
+		if e.Inner().IsZero() {
 			return before, false, nil
 		}
 		after = after.without(loginKey)
 	default:
-		login, err := parseObject(ch.Restore)
+		login, err := parseObject([]byte(ch.Restore.Reveal()))
 		if err != nil {
 			return nil, false, fmt.Errorf("the login to put back cannot be used: %w", err)
 		}
 		after = after.with(loginKey, login.text())
-		if len(ch.RestoreOrganization) > 0 {
-			after = after.with(organizationKey, quoted(text(ch.RestoreOrganization)))
+		if raw := json.RawMessage(ch.RestoreOrganization.Reveal()); len(raw) > 0 {
+			after = after.with(organizationKey, quoted(text(raw)))
 		}
 	}
 	// An absent entry becomes one even when nothing is in it.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"keytender/internal/secret"
 )
 
 // The entry belongs to others too, so it is never decoded into a struct and built
@@ -17,6 +19,7 @@ import (
 type object []member
 
 type member struct {
+	secret.Hidden
 	rawKey []byte // with quotes and escapes, as it came
 	key    string
 	value  json.RawMessage
@@ -185,7 +188,7 @@ func (o object) with(key string, value json.RawMessage) object {
 			return out
 		}
 	}
-	return append(out, member{quoted(key), key, value})
+	return append(out, member{rawKey: quoted(key), key: key, value: value})
 }
 
 // without returns a copy that lacks key.

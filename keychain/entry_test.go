@@ -144,7 +144,7 @@ func TestEntryDecodesTheLogin(t *testing.T) {
 		l.Account != (Account{ID: "acc", OrganizationID: "org", Plan: "max", RateLimitTier: "default_claude_max_5x"}) {
 		t.Errorf("login = %+v", l)
 	}
-	if len(l.Unknown) != 2 || string(l.Unknown["clientId"]) != `"c"` {
+	if len(l.Unknown) != 2 || l.Unknown["clientId"].Reveal() != `"c"` {
 		t.Errorf("unknown = %v", l.Unknown)
 	}
 	if e, _ = parseEntry([]byte(inner(`"accessToken":"FAKE-a","scopes":"user:profile  user:inference"`)), "file"); len(e.Login.Scopes) != 2 {
@@ -200,7 +200,7 @@ func TestMerge(t *testing.T) {
 	other := full
 	other.Account = Account{ID: "other", OrganizationID: "org2"}
 	withUnknown := full
-	withUnknown.Unknown = map[string]json.RawMessage{"ours": json.RawMessage(`1`)}
+	withUnknown.Unknown = map[string]secret.String{"ours": secret.New(`1`)}
 	longLived := full
 	longLived.Refresh, longLived.LoginEnds, longLived.Account = secret.String{}, time.Time{}, Account{ID: "acc"}
 	estimated := full
@@ -237,7 +237,7 @@ func TestMerge(t *testing.T) {
 		"sign out":                        {old, Change{SignOut: true}, `{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"organizationUuid":"org","z":"\u00e9"}`},
 		"sign out of the last":            {fullLogin, Change{SignOut: true}, `{}`},
 		"nothing":                         {`{ "a" : 1 }`, Change{}, `{"a":1}`},
-		"put back": {`{"z":1,"claudeAiOauth":{"accessToken":"FAKE-x"}}`, Change{Restore: json.RawMessage(`{"accessToken":"FAKE-o","x":[1, 2.50]}`), RestoreOrganization: json.RawMessage(`"org"`)},
+		"put back": {`{"z":1,"claudeAiOauth":{"accessToken":"FAKE-x"}}`, Change{Restore: secret.New(`{"accessToken":"FAKE-o","x":[1, 2.50]}`), RestoreOrganization: secret.New(`"org"`)},
 			`{"z":1,"claudeAiOauth":{"accessToken":"FAKE-o","x":[1,2.50]},"organizationUuid":"org"}`},
 		"astral and control characters": {"{\"k\u007f😀\":\"\U0001F600\\ud800 é\"}", Change{SignIn: &full, NewLogin: true},
 			`{"k\u007f\ud83d\ude00":"\ud83d\ude00\ud800 \u00e9",` + fullLogin[1:]},
@@ -259,8 +259,8 @@ func TestMergeRefuses(t *testing.T) {
 	for name, ch := range map[string]Change{
 		"a new login that the client would not take": {SignIn: &noScope, NewLogin: true},
 		"no access token":        {SignIn: &noToken},
-		"put back what is none":  {Restore: json.RawMessage(`[]`)},
-		"put back a broken text": {Restore: json.RawMessage(`{"a":`)},
+		"put back what is none":  {Restore: secret.New(`[]`)},
+		"put back a broken text": {Restore: secret.New(`{"a":`)},
 	} {
 		if _, _, err := (Entry{}).merge(ch); err == nil {
 			t.Errorf("%s: no error", name)

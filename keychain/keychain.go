@@ -6,7 +6,6 @@ package keychain
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -31,9 +30,9 @@ type Credential struct {
 	Lifetime time.Duration
 	Method   string // how the person signed in: browser, paste, claude-code, import
 
-	// Unknown holds keys of the stored object that this version does not know.
-	// They are written back as they came.
-	Unknown map[string]json.RawMessage
+	// Unknown holds keys of the stored object that this version does not know, their
+	// values as JSON. They are written back as they came.
+	Unknown map[string]secret.String
 }
 
 // Account says whose login it is. Every field may be empty.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"keytender/internal/secret"
 )
 
 // Claude Code's item in the macOS keychain is read and written by the system's own
@@ -67,6 +69,7 @@ func runSecurity(ctx context.Context, stdin []byte, args ...string) ([]byte, int
 
 // cappedBuffer refuses more than any item may hold.
 type cappedBuffer struct {
+	secret.Hidden
 	bytes.Buffer
 	left int
 }

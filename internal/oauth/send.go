@@ -25,6 +25,7 @@ const (
 
 // request is one call before it is sent.
 type request struct {
+	secret.Hidden
 	method, url string
 	header      http.Header
 	body        []byte          // nil: none
@@ -35,6 +36,7 @@ type request struct {
 
 // answer is what came back, read as far as it goes.
 type answer struct {
+	secret.Hidden
 	status int
 	header http.Header
 	body   []byte
@@ -143,6 +145,7 @@ func (c *Client) transport(timeout time.Duration) *http.Transport {
 // may still be writing when the answer is already here; after seal nothing more
 // leaves, so that what seal returned stays true.
 type outgoing struct {
+	secret.Hidden
 	mu     sync.Mutex
 	rest   io.Reader
 	left   bool

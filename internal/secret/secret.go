@@ -87,3 +87,17 @@ func (s String) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText keeps the text out of every encoder; what must store a secret
 // reveals it by name.
 func (s String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Hidden is embedded in a type that has to hold a secret as plain text, on its way to
+// the wire or to the disk. Whatever prints or logs a value of it gets "[redacted]";
+// encoders see all of it, since that is what such a type is for.
+type Hidden struct{}
+
+// Format prints "[redacted]" for every verb and flag.
+func (Hidden) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// String returns "[redacted]".
+func (Hidden) String() string { return redacted }
+
+// LogValue keeps the text out of log/slog handlers.
+func (Hidden) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -38,7 +38,12 @@ func holders(t *testing.T) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login := keychain.Credential{Access: hidden, Refresh: hidden}
+	raw := secret.New(`{"accessToken":"` + text + `"}`)
+	login := keychain.Credential{Access: hidden, Refresh: hidden, Unknown: map[string]secret.String{"k": raw}}
+	entry, err := keychain.DecodeEntry([]byte(`{"mcpOAuth":{"t":"` + text + `"},"claudeAiOauth":{"accessToken":"` + text + `","other":"` + text + `"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return map[string]any{
 		"secret.String":         hidden,
 		"callback.Answer":       callback.Answer{Code: hidden},
@@ -47,8 +52,8 @@ func holders(t *testing.T) map[string]any {
 		"oauth.ExchangeRequest": oauth.ExchangeRequest{Code: hidden, Verifier: hidden},
 		"oauth.Attempt":         attempt,
 		"keychain.Credential":   login,
-		"keychain.Entry":        keychain.Entry{Login: login},
-		"keychain.Change":       keychain.Change{SignIn: &login},
+		"keychain.Entry":        entry,
+		"keychain.Change":       keychain.Change{SignIn: &login, Restore: entry.Inner(), RestoreOrganization: raw},
 	}
 }
 
@@ -126,7 +131,8 @@ func TestHoldersAreComplete(t *testing.T) {
 				if !ok || !spec.Name.IsExported() {
 					return true
 				}
-				if fields, ok := spec.Type.(*ast.StructType); ok && slices.ContainsFunc(fields.Fields.List, isSecret) {
+				fields, ok := spec.Type.(*ast.StructType)
+				if ok && slices.ContainsFunc(fields.Fields.List, func(f *ast.Field) bool { return isSecret(f) && len(f.Names) > 0 }) {
 					if _, listed := known[pkg+"."+spec.Name.Name]; !listed {
 						t.Errorf("%s.%s holds a secret and is not among the holders", pkg, spec.Name.Name)
 					}
@@ -134,6 +140,134 @@ func TestHoldersAreComplete(t *testing.T) {
 				return true
 			})
 		}
+	}
+}
+
+// TestPlainTextIsHidden reads the sources of all that touches tokens for types, ours
+// alone too, that hold raw bytes or a text by a telling name: each must embed Hidden, or
+// hold a secret.String instead.
+func TestPlainTextIsHidden(t *testing.T) {
+	// What is neither a secret nor made of one.
+	known := map[string]string{
+		"callback.Config":       "the state stands in URLs",
+		"callback.gate":         "a hash of the state",
+		"callback.reply":        "a page, which repeats nothing of a request",
+		"callback.book":         "pages",
+		"keychain.KeyChange":    "a key's name",
+		"oauth.Attempt":         "the state stands in URLs",
+		"oauth.Error":           "the code of an error",
+		"oauth.ExchangeRequest": "the state stands in URLs",
+		"session.Error":         "the code of an error",
+		"session.Problem":       "the code of an error",
+		"session.Terminal":      "where to read from",
+		"session.StoreState":    "how a store stands",
+		"session.EntryStatus":   "how the entry stands",
+	}
+	seen := map[string]bool{}
+	for pkg, dir := range map[string]string{"callback": "../../callback", "keychain": "../../keychain", "oauth": "../oauth", "session": "../session"} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			if !isSource(entry) {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), dir+"/"+entry.Name(), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				spec, ok := n.(*ast.TypeSpec)
+				if !ok {
+					return true
+				}
+				fields, ok := spec.Type.(*ast.StructType)
+				if !ok || !slices.ContainsFunc(fields.Fields.List, isPlain) {
+					return true
+				}
+				name := pkg + "." + spec.Name.Name
+				seen[name] = true
+				if known[name] == "" && !slices.ContainsFunc(fields.Fields.List, isHidden) {
+					t.Errorf("%s can hold a secret and would print it", name)
+				}
+				return true
+			})
+		}
+	}
+	for name := range known {
+		if !seen[name] {
+			t.Errorf("%s is excused for nothing", name)
+		}
+	}
+	for _, name := range []string{"keychain.record", "keychain.request", "keychain.answer", "keychain.member", "oauth.request", "session.displaced", "session.apiKeyRecord"} {
+		if !seen[name] {
+			t.Errorf("%s was not looked at", name)
+		}
+	}
+}
+
+// isPlain finds bytes, readers and headers, and texts whose name says what is in them.
+func isPlain(field *ast.Field) bool {
+	telling := slices.ContainsFunc(field.Names, func(name *ast.Ident) bool {
+		return slices.Contains([]string{"access", "refresh", "token", "code", "verifier", "state", "record", "key", "body", "query", "pieces", "whole"}, strings.ToLower(name.Name))
+	})
+	found := false
+	ast.Inspect(field.Type, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncType:
+			return false
+		case *ast.SelectorExpr:
+			pkg, _ := n.X.(*ast.Ident)
+			switch name := fmt.Sprint(pkg) + "." + n.Sel.Name; name {
+			case "json.RawMessage", "http.Header", "bytes.Buffer", "io.Reader":
+				found = true
+			}
+			return false
+		case *ast.ArrayType:
+			element, ok := n.Elt.(*ast.Ident)
+			found = found || ok && element.Name == "byte"
+		case *ast.Ident:
+			found = found || telling && n.Name == "string"
+		}
+		return true
+	})
+	return found
+}
+
+func isHidden(field *ast.Field) bool {
+	selector, ok := field.Type.(*ast.SelectorExpr)
+	if !ok || len(field.Names) > 0 {
+		return false
+	}
+	pkg, ok := selector.X.(*ast.Ident)
+	return ok && pkg.Name == "secret" && selector.Sel.Name == "Hidden"
+}
+
+// TestHidden: whatever embeds it is printed and logged as nothing, and encoded whole.
+func TestHidden(t *testing.T) {
+	type wire struct {
+		secret.Hidden
+		Text string `json:"text"`
+		raw  []byte
+	}
+	w := wire{Text: text, raw: []byte(text)}
+	for _, v := range []any{w, &w, []any{w}, []wire{w}, map[string]wire{"k": w}, struct{ X wire }{w}, fmt.Errorf("e: %v", w)} {
+		for way, shown := range everyWay(v) {
+			if slices.Contains([]string{"json", "xml", "gob", "%w"}, way) || way == "slog" && fmt.Sprintf("%T", v) != "secret_test.wire" {
+				// What encodes it is meant to, and slog's JSON encodes what it does not know. A
+				// %w that is none asks no method; vet refuses it.
+				continue
+			}
+			for _, form := range []string{text, hex.EncodeToString([]byte(text)), fmt.Sprint([]byte(text))[1:40]} {
+				if strings.Contains(strings.ToLower(shown), strings.ToLower(form)) {
+					t.Errorf("%T by %s shows %s", v, way, shown)
+				}
+			}
+		}
+	}
+	if encoded, err := json.Marshal(w); err != nil || string(encoded) != `{"text":"`+text+`"}` {
+		t.Errorf("encoded as %s (%v)", encoded, err)
 	}
 }
 

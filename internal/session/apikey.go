@@ -20,6 +20,7 @@ const apiKeyPart = "api-key"
 
 // apiKeyRecord is the stored form of an API key.
 type apiKeyRecord struct {
+	secret.Hidden
 	Type    string    `json:"type"` // api-key
 	Key     string    `json:"key"`
 	Created time.Time `json:"created"`

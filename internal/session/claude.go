@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"keytender/internal/secret"
 	"keytender/keychain"
 
 	"keytender/internal/pattern"
@@ -124,6 +125,7 @@ func (p claudeProgram) ask(ctx context.Context, limit time.Duration, args ...str
 
 // firstBytes keeps the first of what is written and lets the rest go.
 type firstBytes struct {
+	secret.Hidden
 	kept bytes.Buffer
 	left int
 }

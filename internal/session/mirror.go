@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -179,6 +178,7 @@ func (e *Engine) behind(entry keychain.Entry, s settings, c *chain, ours keychai
 // displaced is what a mirror put aside: the state of the entry before, and the login
 // in it.
 type displaced struct {
+	secret.Hidden
 	Type  string          `json:"type"`
 	State string          `json:"state"`
 	Whose string          `json:"whose,omitempty"`
@@ -251,7 +251,7 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 		}
 	}
 	_, err = e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
-		if !bytes.Equal(now.Inner(), seen.Inner()) {
+		if !now.Inner().Equal(seen.Inner()) {
 			return keychain.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",
 				Hint: "try again; nothing was changed", Err: keychain.ErrBusy}
 		}
@@ -295,7 +295,8 @@ func firstOf(text string, n int) string {
 // setAside keeps what a mirror displaces in the same store as our records. putBack
 // undoes it when the mirror failed: what an earlier one displaced is kept then.
 func (e *Engine) setAside(ctx context.Context, s settings, now keychain.Entry, relation string) (putBack func(), err error) {
-	record, err := json.Marshal(displaced{Type: "displaced", State: relation, Whose: whose(now.Login.Account), Inner: now.Inner(), Organization: now.TopOrganization()})
+	record, err := json.Marshal(displaced{Type: "displaced", State: relation, Whose: whose(now.Login.Account),
+		Inner: json.RawMessage(now.Inner().Reveal()), Organization: json.RawMessage(now.TopOrganization().Reveal())})
 	if err != nil {
 		return nil, err
 	}
@@ -365,7 +366,7 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 		if len(aside.Inner) == 0 {
 			return keychain.Change{SignOut: true}, nil
 		}
-		return keychain.Change{Restore: aside.Inner, RestoreOrganization: aside.Organization}, nil
+		return keychain.Change{Restore: secret.New(string(aside.Inner)), RestoreOrganization: secret.New(string(aside.Organization))}, nil
 	})
 	if err != nil {
 		return "", entryError(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keytender/internal/oauth"
+	"keytender/internal/secret"
 )
 
 // joinWait is how long a code without its state waits for the rest: a terminal cuts a
@@ -18,6 +19,7 @@ const maxPieces = 64 << 10
 // pasting reads what a person pastes, a line at a time, and joins the lines that a
 // code was cut into.
 type pasting struct {
+	secret.Hidden
 	attempt  *oauth.Attempt
 	loopback string
 	deadline time.Time    // of the sign-in
