@@ -1,11 +1,15 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +146,25 @@ func overTLS(t *testing.T, server http.Handler, settings *tls.Config) (s *httpte
 	return s, trust
 }
 
+// otherRoot is a file with a certificate that vouches for none of our servers.
+func otherRoot(t *testing.T) string {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "other.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestTLSFailsClosed(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -164,7 +187,7 @@ func TestTLSFailsClosed(t *testing.T) {
 			if tc.trusted {
 				r.env = append(r.env, "SSL_CERT_FILE="+trust)
 			} else {
-				r.env = append(r.env, "SSL_CERT_FILE=/dev/null", "SSL_CERT_DIR="+t.TempDir())
+				r.env = append(r.env, "SSL_CERT_FILE="+otherRoot(t), "SSL_CERT_DIR="+t.TempDir())
 			}
 			exit := r.login("browser")
 			_, err := os.Stat(filepath.Join(r.home, "kt", "credentials.json"))
@@ -287,7 +310,7 @@ func TestProxy(t *testing.T) {
 		t.Errorf("asked the proxy for %v, want example.com:443 for the exchange and the profile", came)
 	}
 	// A proxy that puts itself in the server's place is not believed.
-	r.env = append(r.env, "SSL_CERT_FILE=/dev/null", "SSL_CERT_DIR="+t.TempDir())
+	r.env = append(r.env, "SSL_CERT_FILE="+otherRoot(t), "SSL_CERT_DIR="+t.TempDir())
 	exchanges := r.server.Count("exchange")
 	if exit := r.login("browser"); exit != 5 || r.server.Count("exchange") != exchanges {
 		t.Errorf("login over a proxy that nobody vouches for: exit %d, %d exchanges", exit, r.server.Count("exchange")-exchanges)

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 )
@@ -141,6 +142,9 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 		return Config{}, err
 	}
 	if err := checkVariables(environ); err != nil {
+		return Config{}, err
+	}
+	if err := checkNetwork(lookup, runtime.GOOS); err != nil {
 		return Config{}, err
 	}
 	for _, s := range settings {
@@ -372,16 +376,20 @@ func digits(text string) bool {
 
 // clean makes a foreign name safe to show.
 func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
+	if text = visible(text); utf8.RuneCountInString(text) > 60 {
+		text = string([]rune(text)[:60]) + "…"
+	}
+	return text
+}
+
+// visible shows control characters as question marks.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
 			return '?'
 		}
 		return r
 	}, text)
-	if len(text) > 60 {
-		text = text[:60] + "…"
-	}
-	return text
 }
 
 func oneOf(field func(*Config) *string, allowed ...string) func(*Config, string) error {
