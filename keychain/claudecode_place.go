@@ -95,6 +95,25 @@ func (c *ClaudeCode) stateFile() string {
 	return filepath.Join(c.home, ".claude.json")
 }
 
+// AccountEmail returns the e-mail that the client remembers for this account; known is
+// false when it remembers another account or none.
+func (c *ClaudeCode) AccountEmail(accountID string) (email string, known bool) {
+	data, err := readSettings(c.stateFile())
+	if err != nil || accountID == "" {
+		return "", false
+	}
+	var state struct {
+		Account struct {
+			ID    string `json:"accountUuid"`
+			Email string `json:"emailAddress"`
+		} `json:"oauthAccount"`
+	}
+	if json.Unmarshal(data, &state) != nil || state.Account.ID != accountID {
+		return "", false
+	}
+	return state.Account.Email, true
+}
+
 // usable declines on a Windows machine whose Claude Code was switched over to the
 // Credential Manager: what it keeps there is in a format of its own, and the file that
 // we know would be looked at by nobody.

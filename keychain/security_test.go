@@ -68,23 +68,6 @@ func TestSecurityOutput(t *testing.T) {
 	}
 }
 
-func FuzzSecurityOutput(f *testing.F) {
-	for _, seed := range []string{login("") + "\n", "7b7d\n", "7b2\n", "\n", "{\n", "0x7b"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, out []byte) {
-		data, unclean := decodeSecret(out)
-		if !unclean && len(data) > len(out) {
-			t.Errorf("%q grew", out)
-		}
-		if e, err := parseEntry(data, "keychain"); err == nil {
-			checkWritten(t, e.document().text())
-		} else if !errors.Is(err, ErrDamaged) {
-			t.Error(err)
-		}
-	})
-}
-
 // At every length the item is stored whole or refused, and never stands in argv.
 func TestSecurityWriteNeverCuts(t *testing.T) {
 	ways := map[string]int{}

@@ -8,7 +8,7 @@ GO=${GO:-go} TIME=${1:-30s}
 if [ $# -eq 3 ]; then # one target
 	output=build/fuzz/$(echo "$2" | tr / -)-$3.txt
 	for try in 1 2; do
-		"$GO" test -run '^$' -fuzz "^$3\$" -fuzztime "$TIME" -parallel 1 "$2" >"$output" 2>&1
+		"$GO" test -run '^$' -fuzz "^$3\$" -fuzztime "$TIME" -fuzzminimizetime 1s -parallel 1 "$2" >"$output" 2>&1
 		status=$?
 		[ $status -eq 0 ] && echo "ok    $2 $3: $(grep '^fuzz: elapsed' "$output" | tail -n 1 | sed 's/^fuzz: //')" && exit 0
 		# Go before 1.27 may take its own time limit for a failure (go.dev/issue/75804). An

@@ -89,13 +89,7 @@ var secretShape = pattern.New(`sk-ant-[A-Za-z0-9_-]+`)
 // cleanWords makes another program's words fit to be shown: one line of at most 300
 // characters, without control characters and secrets.
 func cleanWords(text string, secrets ...secret.String) string {
-	for _, s := range secrets {
-		if !s.IsZero() {
-			text = strings.ReplaceAll(text, s.Reveal(), "[redacted]")
-		}
-	}
-	text = escapes().ReplaceAllString(text, "")
-	text = secretShape().ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "[redacted]")
+	text = escapes().ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "")
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -106,6 +100,13 @@ func cleanWords(text string, secrets ...secret.String) string {
 		return r
 	}, text)
 	text = strings.Join(strings.Fields(text), " ")
+	// Last, since what was taken out may have stood within a secret.
+	for _, s := range secrets {
+		if !s.IsZero() {
+			text = strings.ReplaceAll(text, s.Reveal(), "[redacted]")
+		}
+	}
+	text = secretShape().ReplaceAllString(text, "[redacted]")
 	if runes := []rune(text); len(runes) > 300 {
 		text = string(runes[:299]) + "…"
 	}

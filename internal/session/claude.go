@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -339,41 +338,29 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before ke
 // client's own state file when that speaks of the same account, else from the client.
 // It is empty when neither surely tells.
 func (p claudeProgram) email(ctx context.Context, a keychain.Account) string {
-	var state struct {
-		Account struct {
-			ID    string `json:"accountUuid"`
-			Email string `json:"emailAddress"`
-		} `json:"oauthAccount"`
-	}
-	if data, err := os.ReadFile(p.engine.claudeStateFile()); err == nil && readObject(data, &state) &&
-		a.ID != "" && state.Account.ID == a.ID {
-		return shown(state.Account.Email)
+	if email, known := p.engine.entry.AccountEmail(a.ID); known {
+		return shown(email)
 	}
 	out, err := p.ask(ctx, ClaudeLimits.Who, "auth", "status", "--json")
 	if err != nil {
 		return ""
 	}
+	return saidEmail(out, a.OrganizationID)
+}
+
+// saidEmail reads what `claude auth status --json` prints. Offline the client still tells
+// the former account's e-mail; the organization then differs.
+func saidEmail(out []byte, organization string) string {
 	var said struct {
 		LoggedIn     bool   `json:"loggedIn"`
 		Method       string `json:"authMethod"`
 		Email        string `json:"email"`
 		Organization string `json:"orgId"`
 	}
-	// Offline the client still tells the former account's e-mail; the organization
-	// then differs.
-	if !readObject(out, &said) || !said.LoggedIn || said.Method != "claude.ai" || a.OrganizationID == "" || said.Organization != a.OrganizationID {
+	if json.Unmarshal(out, &said) != nil || !said.LoggedIn || said.Method != "claude.ai" || organization == "" || said.Organization != organization {
 		return ""
 	}
 	return shown(said.Email)
-}
-
-// claudeStateFile is where Claude Code keeps what it knows beside the login.
-func (e *Engine) claudeStateFile() string {
-	if dir, _ := e.config.Lookup("CLAUDE_CONFIG_DIR"); dir != "" {
-		return filepath.Join(dir, ".claude.json")
-	}
-	home, _ := os.UserHomeDir()
-	return filepath.Join(home, ".claude.json")
 }
 
 // stillExpired is what people know from the tools that renew this way, word for word.
@@ -489,8 +476,6 @@ func (e *Engine) notRenewed(account string, j journal, after keychain.Entry, cur
 	}
 	return result
 }
-
-func readObject(data []byte, v any) bool { return json.Unmarshal(data, v) == nil }
 
 // shown is another program's text for an e-mail, or nothing when it is none.
 func shown(email string) string {

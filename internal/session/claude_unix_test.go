@@ -3,9 +3,11 @@
 package session
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,15 +123,39 @@ exit 1
 	}
 }
 
-func FuzzVersionLine(f *testing.F) {
-	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)"} {
+// What the client prints about itself: a version, and whose login it uses.
+func FuzzClaudeSays(f *testing.F) {
+	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)",
+		`{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com","orgId":"org"}`, `{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com\u001b[2J","orgId":"org"}`,
+		`{"loggedIn":true,"authMethod":"api_key","email":"a@example.com","orgId":"org"}`, `{"loggedIn":"true"}`, `{"loggedIn":true,"authMethod":"claude.ai","email":["@"],"orgId":"org"}`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if found := versionLine().FindStringSubmatch(text); found != nil && (len(found) != 4 || !strings.Contains(text, "(Claude Code)")) {
 			t.Errorf("%q: %q", text, found)
 		}
+		email := saidEmail([]byte(text), "org")
+		if saidEmail([]byte(text), "") != "" {
+			t.Error("an e-mail of no organization")
+		}
+		var plain map[string]any
+		if json.Unmarshal([]byte(text), &plain) == nil && email != "" && (email != plain["email"] || plain["loggedIn"] != true || plain["orgId"] != "org") && !hasOtherCase(plain) {
+			t.Errorf("%q out of %q", email, text)
+		}
+		if strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r > '~' }) || len(email) > 254 {
+			t.Errorf("shown: %q", email)
+		}
 	})
+}
+
+// hasOtherCase: encoding/json takes a key in another case for the field too.
+func hasOtherCase(object map[string]any) bool {
+	for key := range object {
+		if !slices.Contains([]string{"loggedIn", "authMethod", "email", "orgId"}, key) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestShownEmail(t *testing.T) {
