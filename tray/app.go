@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"keytender/internal/session"
@@ -42,6 +43,8 @@ type app struct {
 	ctx  context.Context // ends when the person quits
 	quit context.CancelFunc
 
+	again atomic.Bool // the end is to make room for a new start
+
 	queue   *queue
 	changed chan struct{} // passes changes on to Tend
 	// quick are calls that end soon after ctx; patient ones may have a renewal under
@@ -63,6 +66,7 @@ type app struct {
 	memory       Memory
 	telling      bool // a notification from Decide is under way
 	quietUntil   time.Time
+	returning    bool // a new start is needed for the icon, once nothing is under way
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
@@ -141,7 +145,12 @@ func (a *app) loop(changes <-chan struct{}) {
 		case <-tick.C:
 			a.tick()
 		}
-		if a.ctx.Err() == nil { // else the toolkit is going
+		switch {
+		case a.ctx.Err() != nil: // the toolkit is going
+		case a.returning && !a.activity.busy():
+			a.again.Store(true)
+			a.quit()
+		default:
 			a.draw()
 		}
 	}

@@ -31,6 +31,7 @@ type bench struct {
 	atLogin  *fakeAtLogin
 	opened   []string      // links and files
 	lived    chan struct{} // closed when the menu is gone
+	returned chan struct{} // the bus is back
 }
 
 // fakeAtLogin is a start with the session in memory.
@@ -92,6 +93,12 @@ func (b *bench) options(dir string) Options {
 	}
 	return Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "1.2.3", LogPath: filepath.Join(dir, "keytender.log"),
 		Open: open, OpenLog: open, AtLogin: b.atLogin, kit: b.kit, notifier: b.notifier,
+		returns: func(ctx context.Context) <-chan struct{} {
+			if b.returned != nil {
+				context.AfterFunc(ctx, func() { close(b.returned) })
+			}
+			return b.returned
+		},
 		copy:  func(_ context.Context, text string) error { b.put(text); return nil },
 		paste: func(context.Context) (string, error) { return b.onBoard(), nil },
 		CopyToken: func(context.Context) (func(context.Context) error, error) {
@@ -110,7 +117,7 @@ func run(t *testing.T, s func(now time.Time) session.Status, f func(b *bench)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}, lived: make(chan struct{})}
+		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}, lived: make(chan struct{}), returned: make(chan struct{})}
 		b.app = newApp(t.Context(), b.engine, b.options(dir))
 		b.app.start()
 		go func() { defer close(b.lived); b.app.live(placeMenuBar) }()
@@ -353,7 +360,8 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 			return session.Status{}, context.Canceled
 		}
 		kit := newFakeKit()
-		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, kit: kit, notifier: &fakeNotifier{block: true}})
+		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, kit: kit, notifier: &fakeNotifier{block: true},
+			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
 		go a.live(placeMenuBar)
 		synctest.Wait()
@@ -469,7 +477,8 @@ func TestAgentWithoutAMenu(t *testing.T) {
 		notifier, kit, appears := &fakeNotifier{}, newFakeKit(), make(chan struct{})
 		person(engine, time.Second, nil)
 		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Stderr: said, notifier: notifier, kit: kit,
-			appears: func(context.Context) <-chan struct{} { return appears }})
+			appears: func(context.Context) <-chan struct{} { return appears },
+			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
 		go a.live(placeNone)
 		synctest.Wait()
@@ -497,6 +506,52 @@ func TestAgentWithoutAMenu(t *testing.T) {
 }
 
 // TestCanvasChangesOnlyWhatDiffers: each change is a message to the panel.
+// TestBusComesBack: a library that can shows the icon again; for one that cannot the
+// program starts again, but never in the middle of what the person does.
+func TestBusComesBack(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		b.kit.rejoins = true
+		b.returned <- struct{}{}
+		synctest.Wait()
+		if b.kit.rejoined != 1 || b.app.ctx.Err() != nil {
+			t.Errorf("rejoined %d times, ended: %v", b.kit.rejoined, b.app.ctx.Err())
+		}
+		b.kit.rejoins = false
+		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+			tell(session.Event{Kind: session.EventWaiting, Left: 5 * time.Minute})
+			<-ctx.Done()
+			return session.Status{}, ctx.Err()
+		}
+		b.click(ItemSignIn)
+		b.returned <- struct{}{}
+		synctest.Wait()
+		if b.app.ctx.Err() != nil {
+			t.Error("it cut the sign-in off")
+		}
+		b.click(ItemCancel)
+		if b.app.ctx.Err() == nil || !b.app.again.Load() {
+			t.Error("it goes on without an icon")
+		}
+	})
+}
+
+// TestQuitIsTheLastWord: whoever quits while a new start is due gets none.
+func TestQuitIsTheLastWord(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+			<-ctx.Done()
+			return session.Status{}, ctx.Err()
+		}
+		b.click(ItemSignIn)
+		b.returned <- struct{}{}
+		synctest.Wait()
+		b.click(ItemQuit)
+		if b.app.again.Load() {
+			t.Error("it starts again")
+		}
+	})
+}
+
 func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 	kit := newFakeKit()
 	items := Menu(&english, signedInStatus(noon), Activity{}, Around{}, noon)

@@ -417,17 +417,56 @@ func TestAgentGetsItsIconLater(t *testing.T) {
 
 // TestBusDies: the app goes on tending without one, and ends when asked to.
 func TestBusDies(t *testing.T) {
-	address, kill := traytest.StartMortalBus(t)
-	watcher := traytest.ServeWatcher(t, traytest.Connect(t, address), true)
-	c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+address)
+	bus := traytest.StartMortalBus(t)
+	watcher := traytest.ServeWatcher(t, traytest.Connect(t, bus.Address), true)
+	c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
 	traytest.Receive(t, watcher.Items, "the icon")
-	kill()
+	bus.Kill()
 	c.send(`{"state":"signed-in","account":"default"}`)
 	c.send(`{"state":"sign-in-again","account":"default"}`)
 	select {
 	case err := <-c.ended:
 		t.Fatalf("it ended with %v: %s", err, c.said)
 	case <-time.After(500 * time.Millisecond):
+	}
+	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
+		t.Errorf("ended with %v: %s", err, c.said)
+	}
+}
+
+// TestBusComesBackToTheIcon: a new bus at the old address gets the icon, with the menu
+// as it is by then, and its clicks arrive. Twice.
+func TestBusComesBackToTheIcon(t *testing.T) {
+	bus := traytest.StartMortalBus(t)
+	watcher := traytest.ServeWatcher(t, traytest.Connect(t, bus.Address), true)
+	c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	traytest.Receive(t, watcher.Items, "the icon")
+	for round, account := range []string{"a@example.com", "b@example.com"} {
+		bus.Kill()
+		c.send(`{"state":"signed-in","account":"default","email":"` + account + `"}`)
+		time.Sleep(200 * time.Millisecond) // it draws without a bus
+		bus.Start()
+		conn := traytest.Connect(t, bus.Address)
+		watcher := traytest.ServeWatcher(t, conn, round > 0)
+		if round == 0 { // the panel comes later than the bus
+			time.Sleep(1500 * time.Millisecond)
+			if _, err := conn.ReleaseName(watcherName); err != nil {
+				t.Fatal(err)
+			}
+			conn = traytest.Connect(t, bus.Address)
+			watcher = traytest.ServeWatcher(t, conn, true)
+		}
+		p := traytest.OpenPanel(t, conn, traytest.Receive(t, watcher.Items, "the icon"))
+		p.Want("# " + account)
+		p.Click("  Sign in again…")
+		if got := traytest.Receive(t, c.out, "the sign-in"); got != "SignIn" {
+			t.Fatalf("the engine heard %q", got)
+		}
+		p.Click("  Cancel sign-in")
+		p.Want("  Sign in again…")
 	}
 	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

@@ -165,6 +165,8 @@ type fakeKit struct {
 	quitOnce   sync.Once
 	separators int
 	changes    int
+	rejoins    bool // it can
+	rejoined   int
 }
 
 func newFakeKit() *fakeKit { return &fakeKit{quit: make(chan struct{})} }
@@ -172,6 +174,7 @@ func newFakeKit() *fakeKit { return &fakeKit{quit: make(chan struct{})} }
 func (k *fakeKit) Run(ready func()) { go ready(); <-k.quit }
 func (k *fakeKit) Quit()            { k.quitOnce.Do(func() { close(k.quit) }) }
 func (k *fakeKit) AddSeparator()    { k.separators++ }
+func (k *fakeKit) Rejoin() bool     { k.rejoined++; return k.rejoins }
 func (k *fakeKit) SetTooltip(string) {
 }
 

@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -59,37 +61,92 @@ func placeAppears(ctx context.Context) <-chan struct{} {
 	if needsDisplay && openDisplay(ctx) != displayOpens {
 		return appeared // never: a display does not come to a running program
 	}
+	go func() {
+		if awaitPlace(ctx) {
+			close(appeared)
+		}
+	}()
+	return appeared
+}
+
+// placeReturns reports each time that the session bus went away, and the icon with it,
+// and there is a place for the icon again.
+func placeReturns(ctx context.Context) <-chan struct{} {
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		for awaitLoss(ctx) && awaitPlace(ctx) {
+			select {
+			case returned <- struct{}{}:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return returned
+}
+
+// awaitLoss blocks until the session bus goes away. On a connection on which nothing
+// is asked for, nothing arrives, so it costs no wake-up.
+func awaitLoss(ctx context.Context) bool {
 	conn, err := dialBus(ctx)
 	if err != nil {
-		return appeared
+		return ctx.Err() == nil
 	}
+	defer conn.Close()
+	select {
+	case <-conn.Context().Done():
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// awaitPlace blocks until something draws icons, however often the bus goes away
+// meanwhile, which is asked for less and less often, down to once a minute. False: ctx
+// ended before.
+func awaitPlace(ctx context.Context) bool {
+	pause := &backoff.ExponentialBackOff{InitialInterval: time.Second, Multiplier: 2, MaxInterval: time.Minute}
+	for ctx.Err() == nil {
+		if conn, err := dialBus(ctx); err == nil {
+			begin := time.Now()
+			found := watchForHost(ctx, conn)
+			_ = conn.Close()
+			if found {
+				return true
+			}
+			if time.Since(begin) > pause.MaxInterval {
+				pause.Reset()
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
+	return false
+}
+
+// watchForHost blocks until something draws icons; false: the bus went away, or ctx
+// ended.
+func watchForHost(ctx context.Context, conn *dbus.Conn) bool {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
-	err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender("org.freedesktop.DBus"),
+	err := conn.AddMatchSignalContext(ctx, dbus.WithMatchSender("org.freedesktop.DBus"),
 		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, watcherName))
 	if err == nil {
 		err = conn.AddMatchSignalContext(ctx, dbus.WithMatchInterface(watcherName),
 			dbus.WithMatchMember("StatusNotifierHostRegistered"))
 	}
-	if err != nil {
-		_ = conn.Close()
-		return appeared
-	}
-	go func() {
-		defer conn.Close()
-		for !hostIsThere(ctx, conn) {
-			select {
-			case <-ctx.Done():
-				return
-			case _, ok := <-signals:
-				if !ok {
-					return // the bus is gone
-				}
+	for err == nil && !hostIsThere(ctx, conn) {
+		select {
+		case <-ctx.Done():
+			return false
+		case _, ok := <-signals:
+			if !ok {
+				return false
 			}
 		}
-		close(appeared)
-	}()
-	return appeared
+	}
+	return err == nil
 }
 
 // display is what became of knocking at the session's display server.

@@ -8,3 +8,5 @@ import "context"
 func lookForPlace(context.Context) place { return placeMenuBar }
 
 func placeAppears(context.Context) <-chan struct{} { return nil }
+
+func placeReturns(context.Context) <-chan struct{} { return nil }

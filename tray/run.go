@@ -48,6 +48,8 @@ type Options struct {
 	paste    func(ctx context.Context) (string, error)
 	look     func(context.Context) place
 	appears  func(context.Context) <-chan struct{}
+	returns  func(context.Context) <-chan struct{}
+	again    func() error
 }
 
 // AtLogin is the start with the person's session; *autostart.Entry is one.
@@ -89,6 +91,12 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	}
 	if o.appears == nil {
 		o.appears = placeAppears
+	}
+	if o.returns == nil {
+		o.returns = placeReturns
+	}
+	if o.again == nil {
+		o.again = startAgain
 	}
 	return o
 }
@@ -154,6 +162,12 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	if !a.wait() {
 		o.Log.Warn("ended while something was still under way")
 	}
+	if a.again.Load() && ctx.Err() == nil {
+		release()
+		err := o.again()
+		o.Log.Error("could not start again", "error", err)
+		return 1
+	}
 	return 0
 }
 
@@ -200,10 +214,28 @@ func (a *app) live(found place) {
 		case <-a.options.appears(a.ctx):
 		}
 	}
+	if returned := a.options.returns(a.ctx); returned != nil {
+		a.quick.Go(func() {
+			for range returned {
+				a.queue.post(func() { a.rejoin(kit) })
+			}
+		})
+	}
 	defer context.AfterFunc(a.ctx, kit.Quit)()
 	kit.Run(func() { a.showMenu(kit) })
 	// The library may end by itself, with its display; without it we would be unseen.
 	a.quit()
+}
+
+// rejoin brings the icon back with the session bus that carries it, by a new start of
+// the program where the library knows no other way.
+func (a *app) rejoin(kit toolkit) {
+	if kit.Rejoin() {
+		a.log.Info("the session bus is back")
+		return
+	}
+	a.log.Info("the session bus is back: starting again for the icon")
+	a.returning = true
 }
 
 // lockWait is longer than anybody holds the lock who only looks.

@@ -10,6 +10,9 @@ type toolkit interface {
 	Run(ready func())
 	// Quit may be called from any goroutine, before Run and more than once.
 	Quit()
+	// Rejoin shows the icon again on a session bus that went away and came back. False:
+	// this library never can, only a new process.
+	Rejoin() bool
 	// AddLine adds a line at the end of the menu, or of parent's submenu.
 	AddLine(parent line, text string, checkable bool) line
 	AddSeparator()

@@ -10,7 +10,6 @@ const Library = "fyne.io/systray"
 type nativeItem = systray.MenuItem
 
 var (
-	nativeQuit             = systray.Quit
 	nativeSetTemplateIcon  = systray.SetTemplateIcon
 	nativeSetTitle         = systray.SetTitle
 	nativeSetTooltip       = systray.SetTooltip
@@ -23,11 +22,4 @@ var (
 func nativeSetIcon(icon []byte) {
 	defer func() { _ = recover() }()
 	systray.SetIcon(icon)
-}
-
-// nativeRun outlives a session bus that went away between our look at it and the
-// library's: its end then closes a connection that never was.
-func nativeRun(ready, exit func()) {
-	defer func() { _ = recover() }()
-	systray.Run(ready, exit)
 }

@@ -31,6 +31,8 @@ func (systrayKit) Run(ready func()) {
 
 func (systrayKit) Quit() { nativeQuit() }
 
+func (systrayKit) Rejoin() bool { return nativeRejoin() }
+
 func (systrayKit) SetIcon(state IconState) {
 	name := string(state)
 	switch runtime.GOOS {

@@ -121,12 +121,16 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	time.Sleep(2 * time.Second) // what the cancelling left to do
 	idle(t, app.Process.Pid, 3*time.Second)
 
-	// Without the bus it goes on, and ends when asked to.
+	// Without the bus it goes on, and with a new one it has its icon again.
 	d.EndBus()
 	time.Sleep(time.Second)
 	if err := app.Process.Signal(syscall.Signal(0)); err != nil {
 		t.Errorf("it ended with the bus: %v", err)
 	}
+	d.RestartBus()
+	picture("after-bus", "⚠")
+	d.ClickMenuDBus("Sign in again…")
+	d.WaitMenu("Cancel sign-in", 5*time.Second)
 }
 
 func items(t *testing.T, d *realdesktop.Desktop) []realdesktop.MenuItem {

@@ -20,10 +20,28 @@ func (d *Desktop) RestartPanel() {
 	d.startPanel()
 }
 
-// EndBus ends the session bus. Nothing of the desktop that needs it works after that.
+// EndBus ends the session bus. Nothing of the desktop that needs it works until
+// RestartBus.
 func (d *Desktop) EndBus() {
 	d.t.Helper()
 	d.endPrograms("dbus-daemon")
+}
+
+// RestartBus starts the bus that ended anew, at the same address, and what needs it.
+func (d *Desktop) RestartBus() {
+	d.t.Helper()
+	d.endPrograms("xfce4-panel", plugin, "xfconfd", "gnome-keyring-daemon", "xfce4-notifyd")
+	d.startBus()
+	d.watch()
+	if d.o.has(Keyring) {
+		d.startKeyring()
+	}
+	if d.o.has(Panel) {
+		d.startPanel()
+	}
+	if d.o.has(Notify) {
+		d.startNotifications()
+	}
 }
 
 // endPrograms ends this desktop's processes of these programs.

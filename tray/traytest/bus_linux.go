@@ -25,40 +25,56 @@ const (
 // and returns its address.
 func StartBus(t *testing.T) string {
 	t.Helper()
-	address, _ := StartMortalBus(t)
-	return address
+	return StartMortalBus(t).Address
 }
 
-// StartMortalBus is StartBus with a way to end it early.
-func StartMortalBus(t *testing.T) (address string, kill func()) {
+// MortalBus is a bus that can be ended early, and started anew at the same address.
+type MortalBus struct {
+	Address string
+	t       *testing.T
+	config  string
+	kill    func()
+}
+
+// StartMortalBus is StartBus for one that is to die.
+func StartMortalBus(t *testing.T) *MortalBus {
 	t.Helper()
-	daemon, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		t.Skip("dbus-daemon is not installed")
-	}
 	dir := ShortDir(t)
 	config := filepath.Join(dir, "bus.conf")
 	if err := os.WriteFile(config, []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:dir=`+dir+`</listen><auth>EXTERNAL</auth>
+<busconfig><type>session</type><listen>unix:path=`+dir+`/bus</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(daemon, "--config-file="+config, "--nofork", "--print-address=1")
+	b := &MortalBus{Address: "unix:path=" + filepath.Join(dir, "bus"), t: t, config: config}
+	b.Start()
+	return b
+}
+
+// Start starts it, after a Kill anew.
+func (b *MortalBus) Start() {
+	b.t.Helper()
+	daemon, err := exec.LookPath("dbus-daemon")
+	if err != nil {
+		b.t.Skip("dbus-daemon is not installed")
+	}
+	cmd := exec.Command(daemon, "--config-file="+b.config, "--nofork", "--print-address=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	kill = sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	t.Cleanup(kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("reading the bus's address: %v", err)
+	b.kill = sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	b.t.Cleanup(b.kill)
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		b.t.Fatalf("the bus did not start: %v", err)
 	}
-	return strings.TrimSpace(line), kill
 }
+
+// Kill ends it at once, as a crash does.
+func (b *MortalBus) Kill() { b.kill() }
 
 // ShortDir is a folder whose path leaves room for a socket's name.
 func ShortDir(t *testing.T) string {

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package tray
+
+import "errors"
+
+// startAgain is for a lost session bus, which only Linux has.
+func startAgain() error { return errors.ErrUnsupported }
