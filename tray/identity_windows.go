@@ -3,7 +3,7 @@ package tray
 import (
 	"unsafe"
 
-	"git.sr.ht/~jackmordaunt/go-toast"
+	"git.sr.ht/~jackmordaunt/go-toast/wintoast"
 	"golang.org/x/sys/windows"
 )
 
@@ -21,5 +21,5 @@ func introduce(picture string) {
 	if id, err := windows.UTF16PtrFromString(identity); err == nil && setID.Find() == nil {
 		_, _, _ = setID.Call(uintptr(unsafe.Pointer(id)))
 	}
-	_ = toast.SetAppData(toast.AppData{AppID: identity, GUID: notificationClass, IconPath: picture})
+	_ = wintoast.SetAppData(wintoast.AppData{AppID: identity, GUID: notificationClass, IconPath: picture})
 }

@@ -6,28 +6,41 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"sync"
-
-	"github.com/gen2brain/beeep"
 
 	"keytender/assets"
 )
 
-// plainNotifier has no buttons: what a person can do stands in the menu. The
-// library's calls know no limit, so each runs beside us and at most one at a time.
-type plainNotifier struct {
+// besideNotifier shows notifications by calls that know no limit: each runs beside us,
+// and at most one at a time.
+type besideNotifier struct {
 	one  chan struct{}
-	icon func() string
+	show func(Notice) error
 }
 
-func newNotifier(func()) notifier {
-	beeep.AppName = AppName
-	return &plainNotifier{one: make(chan struct{}, 1), icon: sync.OnceValue(func() string {
-		path := iconFile()
-		introduce(path)
-		return path
-	})}
+func newNotifier(onAction func()) notifier {
+	return &besideNotifier{one: make(chan struct{}, 1), show: systemNotices(onAction)}
 }
+
+func (b *besideNotifier) Notify(ctx context.Context, n Notice) error {
+	select {
+	case b.one <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer func() { <-b.one }()
+		done <- b.show(n)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *besideNotifier) Close() error { return nil }
 
 // iconFile puts the program's picture where the system can read it; without one the
 // notification goes without a picture.
@@ -42,24 +55,3 @@ func iconFile() string {
 	}
 	return path
 }
-
-func (p *plainNotifier) Notify(ctx context.Context, n Notice) error {
-	select {
-	case p.one <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	done := make(chan error, 1)
-	go func() {
-		defer func() { <-p.one }()
-		done <- beeep.Notify(n.Title, n.Body, p.icon())
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p *plainNotifier) Close() error { return nil }

@@ -1,5 +1,0 @@
-//go:build !linux && !windows
-
-package tray
-
-func introduce(string) {}

@@ -1,0 +1,3 @@
+package tray
+
+func systemNotices(func()) func(Notice) error { return byBeeep() }
