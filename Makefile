@@ -36,7 +36,7 @@ TESTENV = export KTTEST_ARTEFACTS='$(CURDIR)/artefacts' KTTEST_RUN="$$(date +%s)
 SHARED = applications icons/hicolor/48x48/apps icons/hicolor/256x256/apps man/man1 \
 	bash-completion/completions zsh/site-functions fish/vendor_completions.d
 
-.PHONY: help build run demo test vet check fuzz soak bench install clean setup-run setup-test
+.PHONY: help build run demo test vet check fuzz soak bench install app clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -109,8 +109,13 @@ install: ## install what was built, icons, desktop entry, man pages and completi
 	bin/keytender completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keytender
 	bin/keytender completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/keytender.fish
 
+app: ## on a Mac: build dist/Keytender.app, the programs as macOS wants them, signed ad hoc
+	@[ "$$(uname)" = Darwin ] || { echo "make app needs a Mac: the menu is built with its own headers"; exit 1; }
+	@$(MAKE) --no-print-directory build
+	packaging/macos/bundle.sh '$(VERSION)' bin dist
+
 clean: ## remove what was built
-	rm -rf bin build artefacts
+	rm -rf bin build dist artefacts
 
 setup-run setup-test: setup-%:
 	@packaging/setup.sh $*

@@ -19,7 +19,6 @@ import (
 const (
 	notifyName = "org.freedesktop.Notifications"
 	notifyPath = "/org/freedesktop/Notifications"
-	actionKey  = "sign-in"
 )
 
 // busNotifier shows notifications through the desktop's service, on a connection of

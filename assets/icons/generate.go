@@ -1,6 +1,7 @@
 //go:build ignore
 
-// Generate draws the menu-bar icons and writes them beside itself. A key lies from
+// Generate draws the menu-bar icons and writes them beside itself, or, with a file's
+// name, the program's icon for macOS there. A key lies from
 // the lower left (its bow) to the upper right (its teeth); what the state adds
 // stands in the lower right corner. Each state has a shape of its own, so that it
 // is told without colour and in the one-coloured form that macOS wants.
@@ -158,18 +159,20 @@ var icons = map[string]struct{ colour, template []layer }{
 	},
 }
 
-const samples = 8 // per pixel and direction
-
 // draw renders layers with premultiplied averaging over the samples of each pixel.
 func draw(layers []layer, px int) *image.NRGBA {
+	samples := 8 // per pixel and direction
+	if px > 256 {
+		samples = 3
+	}
 	out := image.NewNRGBA(image.Rect(0, 0, px, px))
 	scale := 22 / float64(px)
 	for py := range px {
 		for pxx := range px {
 			var r, g, b, a float64
 			for i := range samples * samples {
-				x := (float64(pxx) + (float64(i%samples)+.5)/samples) * scale
-				y := (float64(py) + (float64(i/samples)+.5)/samples) * scale
+				x := (float64(pxx) + (float64(i%samples)+.5)/float64(samples)) * scale
+				y := (float64(py) + (float64(i/samples)+.5)/float64(samples)) * scale
 				var c color.NRGBA
 				for _, l := range layers {
 					if l.figure(x, y) <= 0 {
@@ -182,7 +185,7 @@ func draw(layers []layer, px int) *image.NRGBA {
 			if a > 0 {
 				out.SetNRGBA(pxx, py, color.NRGBA{
 					uint8(math.Round(r / a)), uint8(math.Round(g / a)), uint8(math.Round(b / a)),
-					uint8(math.Round(a / (samples * samples) * 255)),
+					uint8(math.Round(a / float64(samples*samples) * 255)),
 				})
 			}
 		}
@@ -225,6 +228,32 @@ func ico(images ...*image.NRGBA) []byte {
 	return append(head.Bytes(), body.Bytes()...)
 }
 
+// icns packs pictures for Finder, by Apple's name for each size in pixels.
+func icns(picture func(px int) []byte) []byte {
+	var body bytes.Buffer
+	for _, size := range []struct {
+		name string
+		px   int
+	}{{"ic11", 32}, {"ic12", 64}, {"ic07", 128}, {"ic08", 256}, {"ic09", 512}} {
+		data := picture(size.px)
+		body.WriteString(size.name)
+		binary.Write(&body, binary.BigEndian, uint32(8+len(data)))
+		body.Write(data)
+	}
+	head := binary.BigEndian.AppendUint32([]byte("icns"), uint32(8+body.Len()))
+	return append(head, body.Bytes()...)
+}
+
+// inset leaves room around the key, as an application's icon has it.
+func inset(layers []layer) (smaller []layer) {
+	for _, l := range layers {
+		smaller = append(smaller, layer{func(x, y float64) float64 {
+			return l.figure(11+(x-11)*1.2, 11+(y-11)*1.2) / 1.2
+		}, l.colour})
+	}
+	return smaller
+}
+
 func main() {
 	_, self, _, _ := runtime.Caller(0)
 	dir := filepath.Dir(self)
@@ -239,6 +268,12 @@ func main() {
 			log.Fatal(err)
 		}
 		return b.Bytes()
+	}
+	if len(os.Args) > 1 {
+		dir = filepath.Dir(os.Args[1])
+		app := inset(icons["fine"].colour)
+		write(filepath.Base(os.Args[1]), icns(func(px int) []byte { return encode(draw(app, px)) }))
+		return
 	}
 	for state, icon := range icons {
 		for suffix, px := range map[string]int{"-22": 22, "-24": 24, "-44": 44} {

@@ -77,6 +77,12 @@ func TestPathsSurvive(t *testing.T) {
 	if err := xml.Unmarshal([]byte(launchagent.Render(paths[2])), new(struct{})); err != nil {
 		t.Error(err)
 	}
+	const app = "/Applications/Keytender.app/Contents/MacOS/keytender-tray"
+	if text := launchagent.Render(app); !strings.Contains(text, "<string>"+launchagent.BundleID+"</string>") || strings.Contains(launchagent.Render(paths[0]), launchagent.BundleID) {
+		t.Errorf("the LaunchAgent of the bundle's program:\n%s", text)
+	} else if got, on := launchagent.Parse(text); got != app || !on {
+		t.Errorf("it reads as %q, %v", got, on)
+	}
 	for _, path := range []string{`C:\Program Files\Keytender\keytender-tray.exe`, `C:\k.exe`} {
 		if got := runProgram(runCommand(path)); got != path {
 			t.Errorf("the Run key's %q reads as %q", path, got)

@@ -5,16 +5,25 @@ package launchagent
 
 import (
 	"encoding/xml"
+	"path/filepath"
 	"strings"
 )
 
 // Label names the LaunchAgent.
 const Label = "keytender"
 
+// BundleID is what packaging/macos/Info.plist calls the app.
+const BundleID = "keytender.tray"
+
 // Render returns the property list that starts program.
 func Render(program string) string {
 	var path strings.Builder
 	_ = xml.EscapeText(&path, []byte(program))
+	bundle := ""
+	if strings.HasSuffix(filepath.ToSlash(filepath.Dir(program)), ".app/Contents/MacOS") {
+		// System Settings then names the app, and not the file.
+		bundle = "	<key>AssociatedBundleIdentifiers</key>\n	<string>" + BundleID + "</string>\n"
+	}
 	return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
@@ -27,7 +36,7 @@ func Render(program string) string {
 	</array>
 	<key>RunAtLoad</key>
 	<true/>
-	<key>ProcessType</key>
+` + bundle + `	<key>ProcessType</key>
 	<string>Interactive</string>
 	<key>LimitLoadToSessionType</key>
 	<string>Aqua</string>
