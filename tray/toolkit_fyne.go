@@ -11,7 +11,6 @@ type nativeItem = systray.MenuItem
 
 var (
 	nativeSetTemplateIcon  = systray.SetTemplateIcon
-	nativeSetTitle         = systray.SetTitle
 	nativeSetTooltip       = systray.SetTooltip
 	nativeAddSeparator     = systray.AddSeparator
 	nativeAddItem          = systray.AddMenuItem

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"fyne.io/systray"
+
+	"keytender/assets"
 )
 
 // The library's loop is ours: it only waits for the end, and ours can start the icon
@@ -18,11 +20,16 @@ var (
 )
 
 func nativeRun(ready, exit func()) {
-	start, end := systray.RunWithExternalLoop(ready, exit)
+	// The library loses what is set while it puts its first properties on the bus.
+	systray.SetTitle(AppName)
+	systray.SetIcon(assets.Icon(string(IconWorking) + "-44.png"))
+	started := make(chan struct{})
+	start, end := systray.RunWithExternalLoop(func() { <-started; ready() }, exit)
 	// The library closes the connection that it may never have had.
 	defer func() { _ = recover() }()
 	defer end()
 	start()
+	close(started)
 	for {
 		select {
 		case <-ended:
@@ -34,6 +41,8 @@ func nativeRun(ready, exit func()) {
 		}
 	}
 }
+
+func nativeReady() {}
 
 func nativeRejoin() bool {
 	select {

@@ -9,4 +9,6 @@ var (
 	nativeQuit = systray.Quit
 )
 
+func nativeReady() {}
+
 func nativeRejoin() bool { return false } // there is no bus to come back

@@ -10,12 +10,9 @@ const Library = "getlantern/systray"
 type nativeItem = systray.MenuItem
 
 var (
-	nativeRun              = systray.Run
 	nativeQuit             = systray.Quit
 	nativeSetIcon          = systray.SetIcon
 	nativeSetTemplateIcon  = systray.SetTemplateIcon
-	nativeSetTitle         = systray.SetTitle
-	nativeSetTooltip       = systray.SetTooltip
 	nativeAddSeparator     = systray.AddSeparator
 	nativeAddItem          = systray.AddMenuItem
 	nativeAddCheckableItem = systray.AddMenuItemCheckbox

@@ -1,6 +1,12 @@
-//go:build !notray && !(linux && cgo && !fynetray)
+//go:build !notray && !fynetray && (windows || (darwin && cgo))
 
 package tray
 
-// stayWithoutBus is for GTK alone.
-func stayWithoutBus() {}
+import "github.com/getlantern/systray"
+
+var (
+	nativeRun        = systray.Run
+	nativeSetTooltip = systray.SetTooltip
+)
+
+func nativeReady() {}

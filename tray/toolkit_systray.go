@@ -19,12 +19,7 @@ type systrayKit struct{}
 
 func (systrayKit) Run(ready func()) {
 	nativeRun(func() {
-		if runtime.GOOS == "linux" {
-			// Panels show it as the tooltip and read it to people who do not see the icon.
-			// Set once: getlantern calls GTK from this goroutine.
-			nativeSetTitle(AppName)
-			stayWithoutBus()
-		}
+		nativeReady()
 		ready()
 	}, nil)
 }

@@ -25,6 +25,7 @@ type MenuItem struct {
 // Icon is what the panel is told of a tray icon.
 type Icon struct {
 	Title, Status, Tooltip string
+	Label                  string // text beside the icon
 	IconName               string // a theme's name or a file's path; "" when there are pixels
 	Pixels                 []byte // ARGB of the first size
 	dest, path, menu       string
@@ -48,7 +49,7 @@ func (d *Desktop) TrayIcon() (Icon, error) {
 		return Icon{}, fmt.Errorf("asking the icon: %w", err)
 	}
 	text := func(name string) string { s, _ := props[name].Value().(string); return s }
-	icon.Title, icon.Status, icon.IconName = text("Title"), text("Status"), text("IconName")
+	icon.Title, icon.Status, icon.IconName, icon.Label = text("Title"), text("Status"), text("IconName"), text("XAyatanaLabel")
 	var tip struct {
 		Name  string
 		Sizes []struct {

@@ -24,16 +24,30 @@ func (d *Desktop) watch() {
 	}
 	messages := make(chan *dbus.Message, 100)
 	bus.Eavesdrop(messages)
-	done := make(chan struct{})
+	enough, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for m := range messages { // closed with the connection
-			if m.Type == dbus.TypeMethodCall {
-				d.record(m)
+		for {
+			select {
+			case m, ok := <-messages:
+				if !ok { // the connection broke
+					return
+				}
+				if m.Type == dbus.TypeMethodCall {
+					d.record(m)
+				}
+			case <-enough:
+				return
 			}
 		}
 	}()
-	d.t.Cleanup(func() { bus.Close(); <-done })
+	d.t.Cleanup(func() {
+		// Close alone closes the channel, to which the library may be just sending.
+		bus.Eavesdrop(nil)
+		close(enough)
+		<-done
+		bus.Close()
+	})
 }
 
 func (d *Desktop) record(m *dbus.Message) {
