@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +106,13 @@ func TestFaultAnswers(t *testing.T) {
 	}
 }
 
+// Winsock's numbers, which package syscall does not take for the POSIX errors.
+const wsaeConnReset, wsaeConnRefused = syscall.Errno(10054), syscall.Errno(10061)
+
+func is(err error, posix, winsock syscall.Errno) bool {
+	return errors.Is(err, posix) || runtime.GOOS == "windows" && errors.Is(err, winsock)
+}
+
 func TestFaultResets(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -121,7 +129,7 @@ func TestFaultResets(t *testing.T) {
 			_, refresh := s.Issue("a@example.com")
 			s.Set(func(b *Behaviour) { b.Faults = []Fault{tc.fault} })
 			text, err := raw(t, s, refresh)
-			if text != "" || !errors.Is(err, syscall.ECONNRESET) {
+			if text != "" || !is(err, syscall.ECONNRESET, wsaeConnReset) {
 				t.Errorf("got %q, %v", text, err)
 			}
 			if s.Spent(refresh) != tc.spent || s.Count(tc.kind) != 1 || s.Requests()[0].Status != 0 {
@@ -290,7 +298,7 @@ func TestOfflineKeepsWhatWasIssued(t *testing.T) {
 	w := newWalker(t, s)
 	_, refresh := s.Issue("a@example.com")
 	s.Offline()
-	if _, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://")); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://")); !is(err, syscall.ECONNREFUSED, wsaeConnRefused) {
 		t.Errorf("dialling: %v", err)
 	}
 	if err := s.Online(); err != nil {
