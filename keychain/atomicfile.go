@@ -188,7 +188,7 @@ func readFileOwned(path string, limit int64) ([]byte, error) {
 }
 
 // checkOwned answers why a file is none that we touch. The open file f, when there
-// is one, lets Windows count hard links.
+// is one, spares Windows to open it to count its hard links.
 func checkOwned(path string, info fs.FileInfo, f *os.File) error {
 	reason := ""
 	switch mode := info.Mode(); {
@@ -201,7 +201,7 @@ func checkOwned(path string, info fs.FileInfo, f *os.File) error {
 	case !mode.IsRegular():
 		reason = "it is not a regular file"
 	default:
-		reason = foreign(info, f)
+		reason = foreign(path, info, f)
 	}
 	if reason == "" {
 		return nil

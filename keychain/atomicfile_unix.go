@@ -19,7 +19,7 @@ func openNoFollow(path string) (*os.File, error) {
 }
 
 // foreign says why a regular file belongs to somebody else too, or "".
-func foreign(info fs.FileInfo, _ *os.File) string {
+func foreign(_ string, info fs.FileInfo, _ *os.File) string {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:

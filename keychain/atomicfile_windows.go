@@ -14,9 +14,14 @@ func openNoFollow(path string) (*os.File, error) { return os.Open(path) }
 
 // foreign says why a regular file belongs to something else too, or "". Owners are
 // the profile directory's business on Windows.
-func foreign(_ fs.FileInfo, f *os.File) string {
+func foreign(path string, _ fs.FileInfo, f *os.File) string {
 	if f == nil {
-		return ""
+		opened, err := openNoFollow(path)
+		if err != nil {
+			return "" // whoever reads or replaces it meets the same error
+		}
+		defer opened.Close()
+		f = opened
 	}
 	var info syscall.ByHandleFileInformation
 	if err := syscall.GetFileInformationByHandle(syscall.Handle(f.Fd()), &info); err == nil && info.NumberOfLinks > 1 {

@@ -3,10 +3,13 @@ package keychain
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +23,7 @@ import (
 // exitError is what a program that ended with code leaves behind.
 func exitError(t *testing.T, code string) error {
 	t.Helper()
-	err := exec.Command("sh", "-c", "exit "+code).Run()
+	err := exec.Command(script(t, "exit "+code)).Run()
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -28,9 +31,6 @@ func exitError(t *testing.T, code string) error {
 }
 
 func TestRefusal(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("needs sh")
-	}
 	for _, c := range []struct {
 		err  error
 		want string
@@ -78,15 +78,86 @@ func TestReadAnswer(t *testing.T) {
 	}
 }
 
-// program is a keychain whose child is a shell script.
-func program(t *testing.T, script string) *OSKeychain {
+// script is a program that runs a shell script. Windows has no shell for it: there it
+// is the test binary under another name, with the script beside it.
+func script(t *testing.T, text string) string {
 	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("needs sh")
-	}
 	path := filepath.Join(t.TempDir(), "child")
-	testguard.Script(t, path, script)
-	return &OSKeychain{Service: "keytender-test", program: path}
+	if runtime.GOOS != "windows" {
+		testguard.Script(t, path, text)
+		return path
+	}
+	path += ".exe"
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(self) // a second name of it could not be removed while we run
+	if err := errors.Join(err, os.WriteFile(path, program, 0o700), os.WriteFile(path+".script", []byte(text), 0o600), os.WriteFile(path+".whole", []byte(self), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// runScript is the shell of script: the few commands that its callers use.
+func runScript() {
+	if os.Getenv("KTTEST_SLEEP") != "" {
+		time.Sleep(5 * time.Second)
+		os.Exit(0)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return
+	}
+	text, err := os.ReadFile(self + ".script")
+	if err != nil {
+		return
+	}
+	for _, line := range strings.Split(string(text), "; ") {
+		command, to, redirected := strings.Cut(line, ">")
+		out := io.Writer(os.Stdout)
+		if to == "/dev/null" {
+			out = io.Discard
+		} else if redirected {
+			if out, err = os.Create(strings.Trim(to, `"`)); err != nil {
+				os.Exit(99)
+			}
+		}
+		words := strings.Fields(command)
+		switch words[0] {
+		case "exit":
+			code, _ := strconv.Atoi(words[1])
+			os.Exit(code)
+		case "kill":
+			p, _ := os.FindProcess(os.Getpid())
+			_ = p.Kill()
+			select {}
+		case "exec":
+			time.Sleep(time.Minute)
+		case "sleep": // in a child that holds our pipe; not from here, so that this folder can go
+			whole, _ := os.ReadFile(self + ".whole")
+			child := exec.Command(string(whole))
+			child.Env, child.Stdout = append(os.Environ(), "KTTEST_SLEEP=1"), os.Stdout
+			_ = child.Run()
+		case "cat":
+			_, _ = io.Copy(out, os.Stdin)
+		case "echo":
+			fmt.Fprintln(out, strings.Trim(strings.TrimPrefix(command, "echo "), "'"))
+		case "env":
+			fmt.Fprintln(out, strings.Join(os.Environ(), "\n"))
+		case "printf":
+			fmt.Fprintln(out, strings.Join(os.Args[1:], "\n"))
+		default:
+			os.Exit(98)
+		}
+	}
+	os.Exit(0)
+}
+
+// program is a keychain whose child is a shell script.
+func program(t *testing.T, text string) *OSKeychain {
+	t.Helper()
+	return &OSKeychain{Service: "keytender-test", program: script(t, text)}
 }
 
 func TestChildTrouble(t *testing.T) {

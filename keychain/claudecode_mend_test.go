@@ -18,7 +18,7 @@ func TestMendLocks(t *testing.T) {
 	_ = os.Mkdir(home+"/.claude", 0o700)
 	real := time.Now()
 	c.now = func() time.Time { return real }
-	file, ahead, live := home+"/.claude/.oauth_refresh.lock", home+"/.claude.lock", home+"/.claude/.storage-write.lock"
+	file, ahead, live := filepath.Join(home, ".claude", ".oauth_refresh.lock"), filepath.Join(home, ".claude.lock"), filepath.Join(home, ".claude", ".storage-write.lock")
 	mustWrite(t, file, "kept")
 	makeLock(t, ahead, -time.Hour)
 	makeLock(t, live, 0)
@@ -57,7 +57,7 @@ func TestMendLeavesAHolderWithAFastClock(t *testing.T) {
 	_ = os.Mkdir(home+"/.claude", 0o700)
 	real := time.Now()
 	c.now = func() time.Time { return real }
-	path := home + "/.claude.lock"
+	path := filepath.Join(home, ".claude.lock")
 	makeLock(t, path, -time.Hour)
 	synctest.Test(t, func(t *testing.T) {
 		time.AfterFunc(heartbeat, func() { _ = os.Chtimes(path, real.Add(2*time.Hour), real.Add(2*time.Hour)) })
@@ -70,7 +70,7 @@ func TestMendLeavesAHolderWithAFastClock(t *testing.T) {
 func TestLockThatWasLeftBehind(t *testing.T) {
 	c, home := homeEntry(t)
 	_ = os.Mkdir(home+"/.claude", 0o700)
-	path := home + "/.claude/.storage-write.lock"
+	path := filepath.Join(home, ".claude", ".storage-write.lock")
 	makeLock(t, path, 0)
 	mustWrite(t, filepath.Join(path, "x"), "")
 	if got := c.LockTroubles(); len(got) != 0 {

@@ -167,7 +167,7 @@ func TestFileStoreRefusesForeignFiles(t *testing.T) {
 			if err := os.WriteFile(path+".real", []byte(`{}`), 0o600); err != nil {
 				return err
 			}
-			return os.Symlink(path+".real", path)
+			return symlink(path+".real", path)
 		},
 		"a folder": func(path string) error { return os.Mkdir(path, 0o700) },
 		"another name of a file": func(path string) error {
@@ -185,7 +185,8 @@ func TestFileStoreRefusesForeignFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := make(s.Path); err != nil {
-			t.Skipf("%s cannot be made here: %v", name, err)
+			t.Logf("%s cannot be made here: %v", name, err)
+			continue
 		}
 		var refused *RefusedError
 		if _, err := s.Load(t.Context(), "default"); !errors.As(err, &refused) {

@@ -256,6 +256,9 @@ func TestRealClientKilledWhileRenewing(t *testing.T) {
 }
 
 func TestRealClientRespectsUsAndKnowsOurDead(t *testing.T) {
+	if os.Getenv("KTTEST_CLAUDE") == "" {
+		t.Skip("KTTEST_CLAUDE names no Claude Code")
+	}
 	crowd(t)
 	c, home := homeEntry(t)
 	addr, renewals := holeProxy(t)
