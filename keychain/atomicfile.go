@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -55,6 +56,9 @@ func writeFileAtomic(path string, data []byte) error {
 	case err == nil:
 		if err := checkOwned(path, info, nil); err != nil {
 			return err
+		}
+		if runtime.GOOS == "windows" && info.Mode().Perm()&0o200 == 0 {
+			return &RefusedError{path, "it is marked read-only"} // Windows refuses too, and does not say why
 		}
 		before = info.ModTime()
 	case !errors.Is(err, fs.ErrNotExist):

@@ -34,7 +34,7 @@ func newConsole(in io.Reader, out, err *os.File) *console {
 	c := &console{in: in, out: out, err: err, lookup: os.LookupEnv, environ: os.Environ, listen: func() {}}
 	c.terminal = term.IsTerminal(int(err.Fd()))
 	noColour, set := os.LookupEnv("NO_COLOR")
-	c.colour = c.terminal && (!set || noColour == "") && os.Getenv("TERM") != "dumb"
+	c.colour = c.terminal && (!set || noColour == "") && os.Getenv("TERM") != "dumb" && colourful(err)
 	return c
 }
 

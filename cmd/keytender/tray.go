@@ -36,8 +36,11 @@ func newTray(c *console) *cobra.Command {
 				}
 				return err
 			case <-cmd.Context().Done():
-				_ = child.Process.Signal(os.Interrupt)
-				<-ended
+				// Windows knows no such signal. A Ctrl-C in the console has reached the app as
+				// well if that has one; if not, it stays, as an app that was clicked on does.
+				if child.Process.Signal(os.Interrupt) == nil {
+					<-ended
+				}
 				return cmd.Context().Err()
 			}
 		},

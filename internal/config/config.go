@@ -248,6 +248,9 @@ func findPlaces(lookup func(string) (string, bool)) (Places, error) {
 		}, nil
 	}
 	configDir, err := os.UserConfigDir()
+	if err != nil && runtime.GOOS == "windows" {
+		return Places{}, &Error{Name: "APPDATA", Reason: "it is not set, so there is no place to keep anything", Hint: "set APPDATA, or KEYTENDER_HOME to a folder of yours"}
+	}
 	if err != nil {
 		return Places{}, &Error{Name: "HOME", Reason: "it is not set, so there is no place to keep anything", Hint: "set HOME, or KEYTENDER_HOME to a folder of yours"}
 	}
@@ -284,16 +287,23 @@ func readFile(path string) (map[string]string, error) {
 	}
 	bad := func(reason, hint string) error { return &Error{Name: path, Reason: reason, Hint: hint} }
 	if err != nil {
-		return nil, bad("it cannot be read", "make it readable for you: chmod 600 "+path)
+		return nil, bad("it cannot be read", readableHint(path))
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxConfigFile {
 		return nil, bad("it is no configuration file", "put a small text file in its place, or remove it")
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, bad("it cannot be read", "make it readable for you: chmod 600 "+path)
+		return nil, bad("it cannot be read", readableHint(path))
 	}
 	return parse(path, string(data))
+}
+
+func readableHint(path string) string {
+	if runtime.GOOS == "windows" {
+		return "give yourself the right to read it"
+	}
+	return "make it readable for you: chmod 600 " + path
 }
 
 func parse(path, text string) (map[string]string, error) {

@@ -103,10 +103,16 @@ func (e *Engine) checkScopes(st Status) Check {
 	return fine(name, "all that are asked for")
 }
 
-// checkRights wants our files closed to others. Windows guards them by the profile's
-// own rights.
+// checkRights wants our files closed to others. Windows guards what lies in the
+// profile by the profile's own rights.
 func (e *Engine) checkRights() []Check {
 	const name = "rights"
+	if runtime.GOOS == "windows" {
+		if path := e.outsideProfile(); path != "" {
+			return []Check{warn(name, path+" lies outside of your profile: the rights of its folder say who may read it", "set KEYTENDER_HOME to a folder below your profile, or look at who has rights there")}
+		}
+		return []Check{fine(name, "our files lie in your profile, which is closed to others")}
+	}
 	loose := e.looseRights()
 	if len(loose) == 0 {
 		return []Check{fine(name, "our files are closed to others")}
@@ -126,6 +132,20 @@ type looseFile struct {
 func (l looseFile) repair() string { return fmt.Sprintf("chmod %04o '%s'", l.want, l.path) }
 
 func (l looseFile) undo() string { return fmt.Sprintf("chmod %04o '%s'", l.mode, l.path) }
+
+// outsideProfile names a place of ours that does not lie in the person's profile.
+func (e *Engine) outsideProfile() string {
+	profile, err := os.UserHomeDir()
+	if err != nil {
+		return e.config.Places.State
+	}
+	for _, path := range []string{e.config.Places.State, e.config.Places.Credentials} {
+		if below, err := filepath.Rel(profile, path); err != nil || !filepath.IsLocal(below) {
+			return path
+		}
+	}
+	return ""
+}
 
 func (e *Engine) looseRights() (loose []looseFile) {
 	if runtime.GOOS == "windows" {
@@ -223,7 +243,7 @@ func (e *Engine) checkPort(ctx context.Context) Check {
 func (e *Engine) checkClock(ctx context.Context) Check {
 	const name = "clock"
 	now := e.wall()
-	hint := "set the clock (`timedatectl`, date & time settings); tokens are judged by it"
+	hint := "set the clock in the system's date and time settings (on Linux `timedatectl`); tokens are judged by it"
 	if now.Year() < 2025 {
 		return fail(name, "it says "+now.Format(time.DateOnly), hint)
 	}

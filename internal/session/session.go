@@ -78,7 +78,7 @@ type Engine struct {
 func Open(c config.Config) (*Engine, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return nil, &Error{Code: "no-home", Exit: ExitUsage, Message: "this session has no home directory", Hint: "set HOME", Err: err}
+		return nil, &Error{Code: "no-home", Exit: ExitUsage, Message: "this session has no home directory", Hint: "set HOME (USERPROFILE on Windows)", Err: err}
 	}
 	e := &Engine{
 		config:  c,
