@@ -305,7 +305,13 @@ func TestSettingsAreDocumented(t *testing.T) {
 		if err := os.WriteFile(file, []byte(key+" = "+strconv.Quote(value)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, err := config.Load(func(name string) (string, bool) { return home, name == "KEYTENDER_HOME" }, nil)
+		lookup := func(name string) (string, bool) {
+			if name == "KEYTENDER_HOME" {
+				return home, true
+			}
+			return "", false
+		}
+		c, err := config.Load(lookup, nil)
 		if err != nil {
 			t.Errorf("%s: its key %s cannot be used: %v", variable, key, err)
 		} else if c.Origin[variable].From != file {
