@@ -1,3 +1,7 @@
+// The tag leaves the child to do all of it, so that `make bench` can compare.
+
+//go:build !childonly
+
 package keychain
 
 import (

@@ -1,0 +1,5 @@
+//go:build notray || (darwin && !cgo) || (!fynetray && !windows && !linux && !darwin)
+
+package main
+
+func run([]byte) {}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// rounds is how often each of two commands is run.
+const rounds = 60
+
+// build makes a program of this project as `make build` does, but for the version.
+func build(output, pkg string, cgo bool, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", output}, flags...)
+	cmd := exec.Command("go", append(args, pkg)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if cgo {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w: %s", pkg, err, out)
+	}
+	return nil
+}
+
+func (b *bench) size() error {
+	info, err := os.Stat(b.keytender)
+	if err != nil {
+		return err
+	}
+	b.add("stripped command line", "under 9 MB", fmt.Sprintf("%.2f MB", float64(info.Size())/1e6), info.Size() < 9e6)
+	return nil
+}
+
+const login = `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-bench","refreshToken":"sk-ant-ort01-FAKE-bench","expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`
+
+// imported is an environment in which keytender holds a login that does not end.
+func (b *bench) imported(name, store string) ([]string, error) {
+	env := append(slices.Clone(b.env), "KEYTENDER_HOME="+filepath.Join(b.dir, name), "KEYTENDER_STORE="+store)
+	cmd := exec.Command(b.keytender, "import", "-")
+	cmd.Env, cmd.Stdin = env, strings.NewReader(login)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("preparing the %s store: %w: %s", store, err, out)
+	}
+	return env, nil
+}
+
+func (b *bench) keychain() error {
+	stop, err := b.session()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	env, err := b.imported("keychain", "keychain")
+	if err != nil {
+		return err
+	}
+	// The same program, but with go-keyring in a child of it for every read.
+	child := filepath.Join(b.dir, "childonly")
+	if err := build(child, "./cmd/keytender", false, "-tags", "nethttpomithttp2,childonly",
+		"-gcflags=keytender/...=-l", "-gcflags=github.com/...=-l", "-gcflags=gopkg.in/...=-l", "-gcflags=golang.org/...=-l"); err != nil {
+		return err
+	}
+	token := []string{b.keytender, "token"}
+	return errors.Join(
+		b.compare("`keytender token`, OS keychain", 0.5, env, token, []string{"secret-tool", "lookup", "service", "keytender", "username", "default"}, "`secret-tool lookup`"),
+		b.compare("`keytender token`, OS keychain, read directly", 1, env, token, []string{child, "token"}, "the same read by go-keyring in a child"),
+		b.compare("`keytender status`, OS keychain", 1.5, env, []string{b.keytender, "status"}, token, "`keytender token`"))
+}
+
+func (b *bench) file() error {
+	env, err := b.imported("file", "file")
+	if err != nil {
+		return err
+	}
+	if err := build(b.bare, "./internal/bench/bareread", false); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(b.dir, "gh"), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(b.dir, "gh", "hosts.yml"), []byte("github.com:\n    oauth_token: FAKE\n    user: tester\n"), 0o600); err != nil {
+		return err
+	}
+	token := []string{b.keytender, "token"}
+	return errors.Join(
+		b.compare("`keytender token`, file store", 0.1, env, token, []string{"gh", "auth", "token"}, "`gh auth token`"),
+		b.compare("`keytender token`, file store", 2, env, token, []string{b.bare, filepath.Join(b.dir, "file", "credentials.json")}, "a bare Go program that reads the file"),
+		b.compare("`keytender status`, file store", 1.5, env, []string{b.keytender, "status"}, token, "`keytender token`"))
+}
+
+// compare runs ours and its peer in turn and adds the row.
+func (b *bench) compare(what string, limit float64, env []string, ours, peer []string, peerName string) error {
+	goal := fmt.Sprintf("at most %.1f × %s", limit, peerName)
+	if _, err := exec.LookPath(peer[0]); err != nil {
+		b.rows = append(b.rows, row{what, goal, "not measured: " + peer[0] + " is not installed", ""})
+		return nil
+	}
+	var a, c []time.Duration
+	var ratios []float64
+	const warmUp = 3
+	for i := range rounds + warmUp {
+		ta, err := once(env, ours)
+		if err != nil {
+			return err
+		}
+		tc, err := once(env, peer)
+		if err != nil {
+			return err
+		}
+		if i >= warmUp {
+			a, c, ratios = append(a, ta), append(c, tc), append(ratios, float64(ta)/float64(tc))
+		}
+	}
+	r := median(ratios)
+	b.add(what, goal, fmt.Sprintf("%.3f × (%.1f ms against %.1f ms)", r, milliseconds(median(a)), milliseconds(median(c))), r <= limit)
+	return nil
+}
+
+// once runs a command and returns its wall time.
+func once(env []string, command []string) (time.Duration, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = env
+	begin := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, out)
+	}
+	return time.Since(begin), nil
+}
+
+func median[T float64 | time.Duration | int](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
