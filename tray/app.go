@@ -15,7 +15,7 @@ import (
 
 // Times of the app's own life.
 const (
-	tickEvery    = 15 * time.Second // how often the menu's times are brought up to date
+	tickEvery    = 30 * time.Second // how often the menu's times are brought up to date
 	readEvery    = time.Minute      // how often the status is read although nothing changed
 	readAnyway   = 2 * readEvery    // the same where changes are reported: they tell of each minute too
 	sleepGap     = 2 * tickEvery    // a longer gap between two ticks: the computer slept

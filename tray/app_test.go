@@ -184,7 +184,7 @@ func person(e *fakeEngine, after time.Duration, err error) {
 func TestC3_SignInFromTheMenu(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		b.engine.first = true
-		person(b.engine, time.Minute, nil)
+		person(b.engine, 90*time.Second, nil)
 		for range 10 {
 			b.kit.click(ItemSignIn)
 		}
@@ -193,7 +193,7 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 		if b.kit.icon != IconWorking {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
-		time.Sleep(46 * time.Second)
+		time.Sleep(2*tickEvery + time.Second)
 		synctest.Wait()
 		b.wantMenu("# Waiting for the browser… 4 min left")
 		time.Sleep(time.Minute)

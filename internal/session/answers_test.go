@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -608,6 +609,54 @@ func TestTendLooksEveryMinute(t *testing.T) {
 			t.Errorf("something was sent: %+v", j.chainOf("default").Problem)
 		}
 	})
+}
+
+// TestTendReadsWhenTold: while nothing on the disk changes, the clock alone is looked
+// at; a change is, and so is a clock that went back.
+func TestTendReadsWhenTold(t *testing.T) {
+	for what, tell := range map[string]func(changed chan<- struct{}, shift *atomic.Int64){
+		"a change":               func(changed chan<- struct{}, _ *atomic.Int64) { changed <- struct{}{} },
+		"a clock that went back": func(_ chan<- struct{}, shift *atomic.Int64) { shift.Store(int64(-time.Hour)) },
+	} {
+		r := newRig(t)
+		r.signIn(8 * time.Hour)
+		e := r.start()
+		synctest.Test(t, func(t *testing.T) {
+			var shift atomic.Int64
+			e.now = func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
+			e.client.TokenURL = "http://127.0.0.1:9/token" // sending fails, and is seen
+			s, _ := e.settings()
+			keep := func(left time.Duration) {
+				t.Helper()
+				c := storedBy(t, e)
+				c.AccessEnds, c.Lifetime = e.wall().Add(left), 0
+				if err := e.saveStored(t.Context(), s, "default", c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tried := func() bool {
+				time.Sleep(3 * time.Minute)
+				j, err := e.journal()
+				return err != nil || j.chainOf("default").Failures > 0 || j.chainOf("default").Problem != nil
+			}
+			keep(8 * time.Hour)
+			changed := make(chan struct{})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); e.Tend(ctx, changed) }()
+			time.Sleep(90 * time.Second)
+			keep(-2 * time.Hour)
+			if tried() {
+				t.Errorf("before %s, which nobody told, the record was read", what)
+			}
+			tell(changed, &shift)
+			if !tried() {
+				t.Errorf("%s was not looked at", what)
+			}
+			cancel()
+			<-done
+		})
+	}
 }
 
 // storedBy is what is in the store, whatever the rig's clock says.

@@ -23,6 +23,7 @@ const look = time.Minute
 func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var last, due time.Time // the last look at the record, and when it said to act
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,13 +37,26 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 				e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 			}
 		case <-timer.C:
+			// Who changes the record changes the journal too, and that is told. So the
+			// clock alone is looked at, and no keychain is asked once a minute.
+			if now := e.wall(); changed != nil && now.After(last) && now.Before(due) {
+				timer.Reset(min(look, due.Sub(now)))
+				continue
+			}
 		}
-		timer.Reset(e.tendOnce(ctx))
+		wait := e.tendNow(ctx)
+		last = e.wall()
+		due = last.Add(wait)
+		timer.Reset(min(look, wait))
 	}
 }
 
 // tendOnce renews if that is due, and returns when to look again.
-func (e *Engine) tendOnce(ctx context.Context) time.Duration {
+func (e *Engine) tendOnce(ctx context.Context) time.Duration { return min(look, e.tendNow(ctx)) }
+
+// tendNow renews if that is due, and returns how long nothing will be, as far as the
+// record tells; look where it does not.
+func (e *Engine) tendNow(ctx context.Context) time.Duration {
 	ctx = oneWait(ctx)
 	s, err := e.settings()
 	if err != nil {
@@ -62,14 +76,14 @@ func (e *Engine) tendOnce(ctx context.Context) time.Duration {
 		return look
 	}
 	if until := chain.blocked(e.wall()); !until.IsZero() {
-		return min(look, until.Sub(e.wall())+time.Second)
+		return until.Sub(e.wall()) + time.Second
 	}
 	if e.enough(current, e.config.RefreshSkew) {
 		due := current.AccessEnds.Sub(e.wall()) - e.config.RefreshSkew
 		if current.Lifetime > 0 {
 			due = max(due, current.AccessEnds.Sub(e.wall())-current.Lifetime/2)
 		}
-		return min(look, max(due, time.Second))
+		return max(due, time.Second)
 	}
 	if _, err := e.Renew(ctx, false); err != nil && ctx.Err() == nil {
 		e.log.Warn("renewing failed", "reason", plain(err))
