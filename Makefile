@@ -3,6 +3,7 @@ GO      ?= $(or $(shell command -v go 2>/dev/null),/usr/local/go/bin/go)
 PREFIX  ?= /usr/local
 FUZZTIME ?= 30s
 SOAK    ?= 10m
+IDLE    ?= 1m
 VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -93,9 +94,9 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 soak: setup-test ## run the soak tests for SOAK (10m)
 	@$(TESTENV); set -x; KTTEST_SOAK=$(SOAK) $(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak' ./...
 
-bench: setup-test ## measure whole commands beside their peers into docs/performance.md, then the Go benchmarks
-	$(GO) run ./internal/bench
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: setup-test ## measure commands and the menu-bar app (idle for IDLE, 1m) beside their peers into docs/performance.md
+	@$(MAKE) --no-print-directory build
+	$(GO) run ./internal/bench -idle $(IDLE)
 
 install: ## install what was built, icons, desktop entry, man pages and completions under PREFIX (/usr/local)
 	@[ -x bin/keytender ] && [ -x bin/keytender-tray ] || $(MAKE) --no-print-directory build
