@@ -2,6 +2,7 @@ package callback
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -30,5 +31,11 @@ func TestNobodyHoldsAFreePort(t *testing.T) {
 
 func FuzzListeningInodes(f *testing.F) {
 	f.Add(procNetTCP)
-	f.Fuzz(func(t *testing.T, table string) { listeningInodes(table, 8765) })
+	f.Fuzz(func(t *testing.T, table string) {
+		for _, inode := range listeningInodes(table, 8765) {
+			if !slices.Contains(strings.Fields(table), inode) {
+				t.Fatalf("%q stands nowhere", inode)
+			}
+		}
+	})
 }

@@ -123,6 +123,21 @@ func FuzzSplit(f *testing.F) {
 		if err == nil && (len(words) == 0 || words[0] == "") {
 			t.Fatal("no program")
 		}
+		// Quoted, the words that were found are found again.
+		quoted := ""
+		for _, word := range words {
+			quote := "'"
+			if strings.Contains(word, quote) {
+				quote = `"`
+			}
+			if strings.Contains(word, quote) {
+				return
+			}
+			quoted += quote + word + quote + " "
+		}
+		if again, err := split(quoted); len(words) > 0 && (err != nil || !slices.Equal(again, words)) {
+			t.Fatalf("%q became %q, %v", words, again, err)
+		}
 	})
 }
 

@@ -10,7 +10,7 @@ if [ $# -eq 3 ]; then # one target
 	for try in 1 2; do
 		"$GO" test -run '^$' -fuzz "^$3\$" -fuzztime "$TIME" -fuzzminimizetime 1s -parallel 1 "$2" >"$output" 2>&1
 		status=$?
-		[ $status -eq 0 ] && echo "ok    $2 $3: $(grep '^fuzz: elapsed' "$output" | tail -n 1 | sed 's/^fuzz: //')" && exit 0
+		[ $status -eq 0 ] && echo "done  $2 $3: $(grep '^fuzz: elapsed' "$output" | tail -n 1 | sed 's/^fuzz: //')" && exit 0
 		# Go before 1.27 may take its own time limit for a failure (go.dev/issue/75804). An
 		# input that hangs looks the same, but does so again.
 		grep -q 'context deadline exceeded' "$output" && ! grep -q -e 'Failing input' -e 'panic:' "$output" || break

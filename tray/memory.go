@@ -2,6 +2,7 @@ package tray
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -20,6 +21,7 @@ func loadMemory(dir string) Memory {
 	if json.Unmarshal(data, &m) != nil || m == nil {
 		return Memory{}
 	}
+	maps.DeleteFunc(m, func(_ string, t Told) bool { return t.Step < Far || t.Step > Over })
 	return m
 }
 

@@ -95,7 +95,7 @@ func Decide(w *Words, now session.Status, m Memory, at time.Time) (*Notice, Memo
 		told.Step, told.WasOver = step, told.At
 		return nil, m.with(now.Account, told)
 	}
-	if step <= told.Step || step == Over && at.Sub(told.WasOver) < day {
+	if step <= told.Step || step == Over && at.Sub(told.WasOver).Abs() < day {
 		return nil, m
 	}
 	told.Step, told.At = step, at.UTC().Round(0)

@@ -119,6 +119,8 @@ func TestDecide(t *testing.T) {
 		{"comes and goes", []step{
 			{0, revoked, "You need to sign in again"}, {time.Hour, signedInStatus(noon), ""}, {2 * time.Hour, revoked, ""},
 			{3 * time.Hour, signedInStatus(noon), ""}, {30 * time.Hour, revoked, "You need to sign in again"}}},
+		{"comes and goes, and the clock was ahead", []step{
+			{10 * day, revoked, "You need to sign in again"}, {10*day + time.Hour, signedInStatus(noon), ""}, {time.Hour, revoked, "You need to sign in again"}}},
 		{"came back, then nears its end", []step{
 			{0, revoked, "You need to sign in again"}, {time.Hour, signedInStatus(noon), ""},
 			{17 * day, signedInStatus(noon), "Login ends in 7 days"}}},
@@ -173,6 +175,7 @@ func FuzzLoadMemory(f *testing.F) {
 	f.Add([]byte(`{"default":{"email":"a@example.com","step":2}}`))
 	f.Add([]byte(`null`))
 	f.Add([]byte(`{"default":`))
+	f.Add([]byte(`{"default":{"email":"a@example.com","step":99,"wasOver":"9999-01-01T00:00:00Z"},"work":{"step":-1}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, memoryName), data, 0o600); err != nil {
@@ -182,8 +185,22 @@ func FuzzLoadMemory(f *testing.F) {
 		if m == nil {
 			t.Fatal("no memory at all")
 		}
-		n, _ := Decide(&english, changed(func(s *session.Status) { s.Login.ExpiresAt = at(2 * day) }), m, noon)
-		_ = n
+		now := changed(func(s *session.Status) { s.Login.ExpiresAt = at(2 * day) })
+		n, after := Decide(&english, now, m, noon)
+		if told := m[now.Account]; n == nil && (told.Email != now.Email || told.Step < ThreeDays) {
+			t.Fatalf("silent, although only %+v was told", told)
+		}
+		if again, _ := Decide(&english, now, after, noon.Add(time.Minute)); again != nil && n != nil {
+			t.Fatalf("told twice: %+v", again)
+		}
+		for _, memory := range []Memory{m, after} {
+			if err := saveMemory(dir, memory); err != nil {
+				return // a year that JSON does not know
+			}
+			if diff := cmp.Diff(memory, loadMemory(dir)); diff != "" {
+				t.Fatal(diff)
+			}
+		}
 	})
 }
 

@@ -40,7 +40,18 @@ func TestFindCookies(t *testing.T) {
 func FuzzFindCookies(f *testing.F) {
 	f.Add(record("7", cookieName, []byte("FAKE")))
 	f.Add([]byte{1, 0, 255, 255})
-	f.Fuzz(func(t *testing.T, data []byte) { findCookies(data, "7") })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		found := findCookies(data, "7")
+		for _, cookie := range found {
+			if !bytes.Contains(data, cookie) {
+				t.Errorf("cookie %q stands nowhere", cookie)
+			}
+		}
+		behind := findCookies(append(record("7", cookieName, []byte("FAKE")), data...), "7")
+		if len(found) > maxCookies || len(behind) != min(len(found)+1, maxCookies) || string(behind[0]) != "FAKE" {
+			t.Errorf("%q, behind another %q", found, behind)
+		}
+	})
 }
 
 // xServer answers greetings on a port: granted to who has the cookie.

@@ -213,6 +213,9 @@ func FuzzParse(f *testing.F) {
 		if strings.ContainsRune(text, 0) {
 			return
 		}
+		if !strings.ContainsRune(text, '"') && runProgram(runCommand(text)) != text {
+			t.Errorf("%q becomes %q", text, runProgram(runCommand(text)))
+		}
 		if got, _ := parseDesktop(renderDesktop("/" + text)); got != "/"+text && !strings.ContainsAny(text, "\r") {
 			t.Errorf("%q reads as %q", "/"+text, got)
 		}
