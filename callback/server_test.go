@@ -265,6 +265,7 @@ func TestS4_4_S4_5_WrongRequestsChangeNothing(t *testing.T) {
 		{"iframe", s.get(right, "Sec-Fetch-Dest: iframe"), 403, "person opens"},
 		{"image", s.get(right, "Sec-Fetch-Dest: image"), 403, "person opens"},
 		{"fetch()", s.get(right, "Sec-Fetch-Dest: empty"), 403, "person opens"},
+		{"page in upper case", s.get(right, "Sec-Fetch-Dest: Document"), 403, "person opens"},
 		{"empty destination", s.get(right, "Sec-Fetch-Dest:"), 403, "person opens"},
 		{"two destinations", s.get(right, "Sec-Fetch-Dest: document", "Sec-Fetch-Dest: image"), 403, "person opens"},
 		{"foreign origin", s.get(right, "Origin: https://evil.example"), 403, "person opens"},
@@ -286,6 +287,11 @@ func TestS4_4_S4_5_WrongRequestsChangeNothing(t *testing.T) {
 		"X-Moz: prefetch", "X-Purpose: preview", "Sec-Purpose: prefetch;anonymous-client-ip",
 	} {
 		rows = append(rows, row{field, s.get(right, field), 403, "person opens"})
+	}
+
+	for _, dest := range []string{"audio", "audioworklet", "embed", "fencedframe", "font", "frame", "json", "manifest", "object", "paintworklet", "report",
+		"script", "serviceworker", "sharedworker", "style", "track", "video", "webidentity", "worker", "xslt"} {
+		rows = append(rows, row{"destination " + dest, s.get(right, "Sec-Fetch-Dest: "+dest), 403, "person opens"})
 	}
 
 	for i, r := range rows {
@@ -650,7 +656,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapInuse + m.StackInuse
 	}
-	before := heap()
+	before, goroutines := heap(), runtime.NumGoroutine()
 	almost := []byte(s.get(right, "X: "+strings.Repeat("x", maxHead)))[:maxHead-1]
 	for i := range 4 * roomSize {
 		conn, err := net.Dial("tcp", s.address(i))
@@ -661,7 +667,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		_, _ = conn.Write(almost)
 	}
 	grown := int64(heap()) - int64(before)
-	if limit := int64(len(s.rooms)*roomSize*2*maxHead + 8<<20); grown > limit {
+	if more, limit := runtime.NumGoroutine()-goroutines, len(s.rooms)*roomSize*5/4; more > limit {
+		t.Errorf("%d more goroutines, limit %d", more, limit) // those of who was sent away end in a moment
+	}
+	if limit := int64(len(s.rooms) * roomSize * (maxHead + 14<<10)); grown > limit {
 		t.Errorf("%d connections took %d KiB, limit %d KiB", 4*roomSize, grown>>10, limit>>10)
 	} else {
 		t.Logf("%d KiB", grown>>10)

@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 GO=${GO:-go} TIME=${1:-30s}
+export CGO_ENABLED=0 # nothing here needs a C compiler, nor the tray's headers
 
 if [ $# -eq 3 ]; then # one target
 	output=build/fuzz/$(echo "$2" | tr / -)-$3.txt
@@ -22,9 +23,8 @@ if [ $# -eq 3 ]; then # one target
 fi
 
 mkdir -p build/fuzz
-targets=$("$GO" list ./...) || exit 1
-# Built first: a package that does not compile would count as one without targets.
-list=$(for package in $targets; do
+# A package that does not compile is a failure, not one without targets.
+list=$(grep -rl --include='*_test.go' '^func Fuzz' . | sed 's|/[^/]*$||' | sort -u | while read -r package; do
 	found=$("$GO" test -list '^Fuzz' "$package") || { echo "$found" >&2; exit 1; }
 	echo "$found" | sed -n "s|^Fuzz.*|$package &|p"
 done) || exit 1
