@@ -405,6 +405,7 @@ func (a *app) show(n Notice, done func(error)) {
 	a.quick.Go(func() {
 		ctx, cancel := context.WithTimeout(a.ctx, noticeWait)
 		defer cancel()
+		n.Title, n.Body = valid(n.Title), valid(n.Body)
 		err := a.notifier.Notify(ctx, n)
 		a.queue.post(func() {
 			if err != nil {

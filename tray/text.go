@@ -64,7 +64,7 @@ type piece struct{ before, text string }
 // pieces takes text apart where a line may end: at blanks, and where a line of signs
 // without blanks grows too wide. A sign that closes never begins a line.
 func pieces(text string, width int) (all []piece) {
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.Fields(valid(text)) {
 		before := " "
 		for columns(word) > width {
 			cut, room := 0, width
@@ -88,7 +88,11 @@ func pieces(text string, width int) (all []piece) {
 }
 
 // oneLine keeps a line a line, whatever stands in a name or message.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneLine(text string) string { return strings.Join(strings.Fields(valid(text)), " ") }
+
+// valid is text as every desktop takes it: the name of a file need not be UTF-8, and a bus
+// refuses what is not.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // sentences joins texts into one line of sentences.
 func sentences(texts ...string) string {

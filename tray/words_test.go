@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"keytender/internal/session"
 )
@@ -205,6 +206,7 @@ func TestWrapAndShorten(t *testing.T) {
 		{"one two three four five six", 7, []string{"one two", "three", "four …"}},
 		{"日本語の文です。次の文。", 8, []string{"日本語の", "文です。", "次の文。"}},
 		{"日本 語のabc文", 6, []string{"日本", "語の", "abc文"}},
+		{"/tmp/\x95日\xff本語 の", 8, []string{"/tmp/\uFFFD日", "\uFFFD本語 の"}},
 		{"Waaaaaaaaaaaay too long", 6, []string{"Waaaaaaaaaaaay", "too", "long"}},
 	} {
 		if got := wrap(c.text, c.width, 3); !slices.Equal(got, c.want) {
@@ -221,10 +223,18 @@ func TestWrapAndShorten(t *testing.T) {
 
 func FuzzWrap(f *testing.F) {
 	f.Add("one two 日本語の文です。")
+	f.Add(strings.Repeat("0", 59) + "\x950")
 	f.Fuzz(func(t *testing.T, text string) {
 		lines := wrap(text, 60, 3)
 		if len(lines) > 3 {
 			t.Errorf("%d lines", len(lines))
+		}
+		// Nothing is lost on the way but what is cut, visibly.
+		whole := strings.Join(strings.Fields(valid(text)), "")
+		shown, isCut := strings.CutSuffix(strings.Join(lines, ""), " …")
+		shown = strings.Join(strings.Fields(shown), "")
+		if !utf8.ValidString(shown) || shown != whole && !(isCut && strings.HasPrefix(whole, shown)) {
+			t.Errorf("%q is shown as %q", text, lines)
 		}
 		if n := columns(shorten(text, 80)); n > 80 {
 			t.Errorf("%d columns", n)
