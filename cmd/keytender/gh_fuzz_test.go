@@ -22,7 +22,9 @@ func FuzzCleanWords(f *testing.F) {
 		if utf8.RuneCountInString(got) > 300 || !utf8.ValidString(got) {
 			t.Fatalf("%d characters: %q", utf8.RuneCountInString(got), got)
 		}
-		if strings.ContainsFunc(got, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r != ' ' && unicode.IsSpace(r) }) {
+		if strings.ContainsFunc(got, func(r rune) bool {
+			return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r != ' ' && unicode.IsSpace(r)
+		}) {
 			t.Fatalf("unclean: %q", got)
 		}
 		for _, hidden := range []string{"FAKE-value", other.Reveal(), value[:14]} {

@@ -101,7 +101,12 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			env.Defer(func() { _ = server.Close() })
+			env.Defer(func() {
+				_ = server.Close()
+				if found := leaks(server, filepath.Join(env.WorkDir, "kt")); found != "" {
+					env.T().Fatal(found)
+				}
+			})
 			env.Values["server"] = server
 			home := filepath.Join(env.WorkDir, "home")
 			if err := os.MkdirAll(filepath.Join(home, ".claude"), 0o700); err != nil {
@@ -289,6 +294,28 @@ func userAgentIs(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		}
 	}
+}
+
+// leaks searches what a script's programs left behind for every code, verifier, token and
+// key that the server ever saw, in files other than the stores.
+func leaks(server *fakeclaude.Server, root string) (found string) {
+	_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		name := filepath.Base(path)
+		if err != nil || !d.Type().IsRegular() || name == "credentials.json" || strings.HasPrefix(name, "spill-") || strings.HasPrefix(name, "reserve-") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil // a script may have made it unreadable
+		}
+		for _, secret := range server.Secrets() {
+			if strings.Contains(string(text), secret[max(0, len(secret)-12):]) {
+				found = fmt.Sprintf("%s holds %s", path, secret)
+			}
+		}
+		return nil
+	})
+	return found
 }
 
 // seed writes a pair that the server knows in the shape of Claude Code's entry:

@@ -256,6 +256,7 @@ func TestRedirectsAreRefused(t *testing.T) {
 			if left := r.server.Behaviour().Faults; len(left) > 0 {
 				t.Errorf("not every redirect was met: %v", left)
 			}
+			r.sweep()
 		})
 	}
 }
