@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -89,27 +91,75 @@ func (d *desktop) wait(kind string, count int) {
 	}
 }
 
-// After a journey with faults on its way nothing that was heard on the bus, written to
-// a file, printed, or shown of the process holds a code, a verifier or a token.
+// executions writes down every program that the app starts, with its arguments and its
+// whole environment, until it ends.
+func (d *desktop) executions() (read func() string) {
+	d.Helper()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		d.Skip("strace is not installed, so there is no trace of the executions to look at")
+	}
+	trace := filepath.Join(d.TempDir(), "trace")
+	cmd := exec.Command(strace, "-f", "-v", "-s", "1000000", "-e", "trace=execve,execveat", "-o", trace, "-p", strconv.Itoa(d.pid()))
+	said, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() { _ = cmd.Process.Kill() })
+	if line, _ := bufio.NewReader(said).ReadString('\n'); !strings.Contains(line, "attached") {
+		d.Skipf("strace may not look at a running program here: %s", line)
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }()
+	return func() string {
+		_ = cmd.Wait() // it ends with the app
+		text, err := os.ReadFile(trace)
+		if err != nil {
+			d.Fatal(err)
+		}
+		return string(text)
+	}
+}
+
+// After a journey with a fault at the exchange and another at the renewal nothing that was
+// heard on the bus, written to a file, printed, or shown of a process holds a code, a
+// verifier or a token.
 func TestSweepDesktop(t *testing.T) {
+	page := fakeclaude.Fault{Status: 502, Header: map[string]string{"Content-Type": "text/html"}, Body: "<h1>sk-ant-ort01-FAKE-planted</h1>"}
+	for name, fault := range map[string]fakeclaude.Fault{
+		"refused":         fakeclaude.Refusal(400, "invalid_grant", "bad token sk-ant-oat01-FAKE-planted"),
+		"token as a code": fakeclaude.Refusal(400, "sk-ant-ort01-FAKE-planted", "no"),
+		"token in a page": page,
+		"cut":             {CutAfter: 120},
+		"odd account":     fakeclaude.With("account", `{"email_address":"sk-ant-ort01-FAKE-planted"}`),
+	} {
+		t.Run(name, func(t *testing.T) { sweepDesktop(t, fault) })
+	}
+}
+
+func sweepDesktop(t *testing.T, fault fakeclaude.Fault) {
 	t.Setenv("KEYTENDER_LOG", "debug")
 	d := start(t)
 	heard, stop := d.listen()
+	executions := d.executions()
 	d.panel.Want("# Signed out")
+	faults := func(kind string) {
+		d.server.Set(func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fault.For(kind)} })
+	}
 
-	d.server.Set(func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "bad code sk-ant-oat01-FAKE-planted")}
-	})
+	faults("exchange")
 	d.signIn()
 	d.wait("exchange", 1)
-	d.panel.Want("  Sign in…")
-	d.signIn()
+	if fault.Status != 0 || fault.CutAfter != 0 { // it ends the attempt
+		d.panel.Want("  Sign in…")
+		d.signIn()
+	}
 	d.panel.Want("# Claude Code: in step")
 	d.panel.Click("  Renew now")
 	d.wait("renew", 1)
-	d.server.Set(func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "dead token sk-ant-ort01-FAKE-planted")}
-	})
+	faults("renew")
 	d.panel.Click("  Renew now")
 	d.wait("renew", 2)
 
@@ -122,17 +172,24 @@ func TestSweepDesktop(t *testing.T) {
 		}
 		places["the process's "+name] = string(text)
 	}
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil || !regexp.MustCompile(`(?m)^Max core file size +0 `).Match(limits) {
+		t.Errorf("cores can be written: %v\n%s", err, limits)
+	}
 	time.Sleep(300 * time.Millisecond) // the menu and a notification about it
 	if program, err := os.FindProcess(pid); err != nil || program.Signal(syscall.SIGTERM) != nil {
 		t.Error("the program is gone already")
 	}
 	traytest.Receive(t, d.ended, "the end")
 	stop()
-	places["the bus"], places["stderr"] = heard.String(), d.stderr.String()
+	places["the bus"], places["stderr"], places["an execution"] = heard.String(), d.stderr.String(), executions()
+	if !strings.Contains(places["an execution"], "xdg-open") {
+		t.Errorf("no execution was seen:\n%s", places["an execution"])
+	}
 	if !strings.Contains(heard.String(), "Signed in as") {
 		t.Fatalf("the bus was not heard: %d bytes", heard.Len())
 	}
-	err := filepath.WalkDir(d.home, func(path string, f fs.DirEntry, err error) error {
+	err = filepath.WalkDir(d.home, func(path string, f fs.DirEntry, err error) error {
 		if err != nil || f.IsDir() || filepath.Base(path) == "program" ||
 			path == filepath.Join(d.home, "kt", "credentials.json") || path == filepath.Join(d.home, ".claude", ".credentials.json") {
 			return err
