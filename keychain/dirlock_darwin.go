@@ -11,13 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func removeDir(path string) error {
-	if err := syscall.Rmdir(path); err != nil {
-		return &fs.PathError{Op: "rmdir", Path: path, Err: err}
-	}
-	return nil
-}
-
 // birthTime tells when path was made.
 func birthTime(_ string, info fs.FileInfo) time.Time {
 	stat, ok := info.Sys().(*syscall.Stat_t)

@@ -13,13 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func removeDir(path string) error {
-	if err := syscall.Rmdir(path); err != nil {
-		return &fs.PathError{Op: "rmdir", Path: path, Err: err}
-	}
-	return nil
-}
-
 // birthTime tells when path was made; the zero time where the file system does not.
 func birthTime(path string, _ fs.FileInfo) time.Time {
 	var st unix.Statx_t

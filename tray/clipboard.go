@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"keytender/internal/bounded"
 )
 
 // errNoClipboard: the system has no command that we know for its clipboard.
@@ -34,26 +36,13 @@ func ClipboardText(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := &bounded{room: maxClipboard}
+	out := bounded.Keep(maxClipboard)
 	cmd.Stdout = out
 	if err := cmd.Run(); err != nil && ctx.Err() != nil {
 		return "", ctx.Err()
 	}
 	// The commands fail when there is nothing; that is no error.
-	return out.text.String(), nil
-}
-
-// bounded keeps the beginning of what is written.
-type bounded struct {
-	text strings.Builder
-	room int
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	n := min(len(p), b.room)
-	b.text.Write(p[:n])
-	b.room -= n
-	return len(p), nil
+	return string(out.Bytes()), nil
 }
 
 // command prepares the first of the commands that is installed.

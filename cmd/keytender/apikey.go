@@ -67,11 +67,7 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.Method, "method", "browser", "browser or paste")
 	f.StringVar(&o.Account, "account", "", "keep the key under this name")
-	f.StringVar(&o.Expect, "expect", "", "refuse any other account than this e-mail's")
-	f.BoolVar(&o.noBrowser, "no-browser", false, "open nothing, print the links")
-	f.StringVar(&o.browserCommand, "browser-command", "", "open the link with this command (%s stands for the link)")
-	f.IntVar(&o.Port, "port", 0, "callback port, this one or an error")
-	f.DurationVar(&o.Timeout, "timeout", 0, "time to come back from the browser (default 5m)")
+	o.commonFlags(cmd)
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"keytender/internal/bounded"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
 	"keytender/internal/session"
@@ -31,8 +31,8 @@ func (c *console) setRepositorySecret(ctx context.Context, repo, name string, va
 	cmd := exec.CommandContext(ctx, path, "secret", "set", name, "--repo", repo)
 	cmd.Env = append(os.Environ(), "GH_PROMPT_DISABLED=1", "GH_NO_UPDATE_NOTIFIER=1", "NO_COLOR=1")
 	cmd.Stdin = strings.NewReader(value.Reveal())
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
+	said := bounded.Keep(64 << 10)
+	cmd.Stdout, cmd.Stderr = said, said
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 700 * time.Millisecond
 	err = cmd.Run()
@@ -42,7 +42,7 @@ func (c *console) setRepositorySecret(ctx context.Context, repo, name string, va
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	return ghError(ctx, err, said.String(), repo, value)
+	return ghError(ctx, err, string(said.Bytes()), repo, value)
 }
 
 // ghError tells apart what a person can do about a failed call. gh has one exit code

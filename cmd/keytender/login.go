@@ -51,14 +51,20 @@ func newLogin(c *console) *cobra.Command {
 	f.Lookup("long-lived").NoOptDefVal = "8760h"
 	f.StringVar(&o.scope, "scope", "", "scopes to ask for, separated by blanks")
 	f.StringVar(&o.Account, "account", "", "keep the login under this name")
+	o.commonFlags(cmd)
+	f.BoolVar(&o.NoMirror, "no-mirror", false, "leave Claude Code's entry as it is")
+	f.BoolVar(&o.json, "json", false, "print one JSON object on stdout at the end")
+	return cmd
+}
+
+// commonFlags are those of every sign-in in the browser.
+func (o *loginOptions) commonFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.StringVar(&o.Expect, "expect", "", "refuse any other account than this e-mail's")
 	f.BoolVar(&o.noBrowser, "no-browser", false, "open nothing, print the links")
 	f.StringVar(&o.browserCommand, "browser-command", "", "open the link with this command (%s stands for the link)")
 	f.IntVar(&o.Port, "port", 0, "callback port, this one or an error")
 	f.DurationVar(&o.Timeout, "timeout", 0, "time to come back from the browser (default 5m)")
-	f.BoolVar(&o.NoMirror, "no-mirror", false, "leave Claude Code's entry as it is")
-	f.BoolVar(&o.json, "json", false, "print one JSON object on stdout at the end")
-	return cmd
 }
 
 // check refuses flags that cannot be used, before anything is opened.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,10 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"keytender/internal/secret"
-	"keytender/keychain"
-
+	"keytender/internal/bounded"
 	"keytender/internal/pattern"
+	"keytender/keychain"
 )
 
 // claudeProgram is the official client as it is installed here. It is asked to end
@@ -110,30 +108,16 @@ func (p claudeProgram) command(args ...string) *exec.Cmd {
 // ask runs a call without input and returns what it printed.
 func (p claudeProgram) ask(ctx context.Context, limit time.Duration, args ...string) ([]byte, error) {
 	c := p.command(args...)
-	out := &firstBytes{left: 64 << 10}
+	out := bounded.Keep(64 << 10)
 	c.Stdout = out
 	c.WaitDelay = 2 * time.Second // a child of its own may keep the pipe open
 	if err := p.run(ctx, c, limit); err != nil {
 		if errors.Is(err, errClaudeTime) || ctx.Err() != nil {
 			return nil, err // it may still be writing
 		}
-		return out.kept.Bytes(), err
+		return out.Bytes(), err
 	}
-	return out.kept.Bytes(), nil
-}
-
-// firstBytes keeps the first of what is written and lets the rest go.
-type firstBytes struct {
-	secret.Hidden
-	kept bytes.Buffer
-	left int
-}
-
-func (w *firstBytes) Write(p []byte) (int, error) {
-	n := min(len(p), w.left)
-	w.kept.Write(p[:n])
-	w.left -= n
-	return len(p), nil
+	return out.Bytes(), nil
 }
 
 var (
