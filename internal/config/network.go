@@ -18,8 +18,8 @@ import (
 
 func checkNetwork(lookup func(string) (string, bool), goos string) error {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // the first that is set counts
-		value, _ := lookup(name)
-		if value == "" {
+		value, set := lookup(name)
+		if !set || value == "" {
 			continue
 		}
 		if err := checkProxy(value); err != nil {
@@ -28,7 +28,7 @@ func checkNetwork(lookup func(string) (string, bool), goos string) error {
 		break
 	}
 	// Windows and macOS trust what their own settings say, whatever this variable names.
-	if file, _ := lookup("SSL_CERT_FILE"); file != "" && goos != "windows" && goos != "darwin" {
+	if file, set := lookup("SSL_CERT_FILE"); set && file != "" && goos != "windows" && goos != "darwin" {
 		if err := checkCertificates(file); err != nil {
 			return &Error{Name: "SSL_CERT_FILE", Reason: err.Error(), Hint: "name a file of PEM certificates in the environment, or unset it to trust what the system trusts"}
 		}
