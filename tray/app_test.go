@@ -238,7 +238,7 @@ func TestFailedSignInSaysWhatToDo(t *testing.T) {
 		b.click(ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		b.wantMenu("# ⚠ you said no in the browser", "# click Allow next time", "  Sign in…")
+		b.wantMenu("# ⚠ You said no in the browser", "# Click Allow next time", "  Sign in…")
 		b.wantTold("Sign-in did not work")
 		if got, want := b.notifier.shown[0].Body, "You said no in the browser. Click Allow next time."; got != want {
 			b.Errorf("body %q, want %q", got, want)

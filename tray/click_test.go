@@ -237,7 +237,7 @@ func TestOtherLanguage(t *testing.T) {
 		b.app.start()
 		go b.app.live(placeMenuBar)
 		synctest.Wait()
-		b.wantMenu("# ログアウト中", "  ログイン…", "  終了")
+		b.wantMenu("# 未ログイン", "  ログイン…", "  終了")
 		b.click(ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()

@@ -194,11 +194,11 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		add(ItemUnwatched, w.Unwatched, false)
 	}
 	if p, hint := problem(w, s, a); p.Message != "" {
-		for i, text := range wrap("⚠ "+p.Message, wrapAt, int(ItemHint-ItemProblem)) {
+		for i, text := range wrap("⚠ "+capital(p.Message), wrapAt, int(ItemHint-ItemProblem)) {
 			add(ItemProblem+ID(i), text, false)
 		}
 		if hint {
-			for i, text := range wrap(p.Hint, wrapAt, int(ItemSignIn-ItemHint)) {
+			for i, text := range wrap(capital(p.Hint), wrapAt, int(ItemSignIn-ItemHint)) {
 				add(ItemHint+ID(i), text, false)
 			}
 		}
@@ -319,16 +319,22 @@ func needsMirror(state string) bool {
 // the access token's, which looks after itself.
 func clocks(w *Words, s session.Status, now time.Time) string {
 	var parts []string
+	over := s.State == session.SignInAgain // before its time, too: a login can be revoked
 	if end := s.Login.ExpiresAt; end != nil {
-		if left := end.Sub(now); left > 0 {
-			parts = append(parts, w.loginEnds(left, s.Login.Estimated))
-		} else {
+		switch left := end.Sub(now); {
+		case left <= 0:
 			parts = append(parts, w.LoginEnded)
+		case !over:
+			parts = append(parts, w.loginEnds(left, s.Login.Estimated))
 		}
 	}
-	if end := s.AccessToken.ExpiresAt; end != nil && s.State != session.SignInAgain {
+	if end := s.AccessToken.ExpiresAt; end != nil {
 		left := end.Sub(now)
 		switch {
+		case over:
+			if left > 0 && s.AccessToken.Valid {
+				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.span(left)))
+			}
 		case !s.AccessToken.Renewable && left > 0:
 			// A long-lived token is the login; its end is said once.
 			if s.Login.ExpiresAt == nil {

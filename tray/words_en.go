@@ -54,7 +54,7 @@ var english = Words{
 	Switching:     "Switching…",
 	AddAccount:    "Add an account…",
 	MoreAccounts:  "%d more: `keytender accounts`",
-	SignOut:       "Sign out…",
+	SignOut:       "Sign out",
 	SigningOut:    "Signing out…",
 	SignOutHere:   "Here only",
 	SignOutBoth:   "Here and in Claude Code",
