@@ -110,7 +110,8 @@ var (
 var (
 	gold  = color.NRGBA{0xF0, 0xB4, 0x2C, 0xFF}
 	rim   = color.NRGBA{0x4A, 0x35, 0x08, 0xFF}
-	grey  = color.NRGBA{0x8E, 0x92, 0x98, 0xFF}
+	grey  = color.NRGBA{0xD8, 0xDB, 0xE0, 0xFF}
+	slate = color.NRGBA{0x3C, 0x40, 0x46, 0xFF}
 	white = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
 	ink   = color.NRGBA{0x2B, 0x2B, 0x2B, 0xFF}
 	red   = color.NRGBA{0xE0, 0x3E, 0x2D, 0xFF}
@@ -129,7 +130,7 @@ const rimWidth, gap = 1.0, 1.1
 // icons holds, for each state, the coloured layers and the one-coloured ones.
 var icons = map[string]struct{ colour, template []layer }{
 	"signed-out": {
-		[]layer{{hollow, grey}},
+		[]layer{{grow(hollow, .6), slate}, {grow(hollow, -.3), grey}},
 		[]layer{{hollow, black}},
 	},
 	"fine": {
@@ -145,7 +146,7 @@ var icons = map[string]struct{ colour, template []layer }{
 	},
 	"trouble": {
 		[]layer{
-			{hollow, grey}, {grow(warn, gap), clear},
+			{grow(hollow, .6), slate}, {grow(hollow, -.3), grey}, {grow(warn, gap), clear},
 			{warn, red}, {exclam, white},
 		},
 		[]layer{{hollow, black}, {grow(warn, gap), clear}, {warn, black}, {exclam, clear}},
