@@ -293,6 +293,8 @@ func (a *app) click(id ID) {
 		a.copyToken()
 	case ItemStartAtLogin:
 		a.startAtLogin(!a.around.Starts)
+	case ItemShowStatus:
+		a.showStatus()
 	case ItemShowLog:
 		a.showLog()
 	case ItemCopyDiagnosis:

@@ -120,6 +120,17 @@ func (a *app) startAtLogin(on bool) {
 	})
 }
 
+// showStatus says in a notification what the first lines say: the arrow keys go past
+// lines that cannot be clicked, so not everybody gets to read those.
+func (a *app) showStatus() {
+	who, ends, there := heading(a.words, a.status, a.wall())
+	p, hint := problem(a.words, a.status, a.activity)
+	if !hint {
+		p.Hint = ""
+	}
+	a.tell(Notice{Title: who, Body: sentences(ends, there, p.Message, p.Hint)})
+}
+
 func (a *app) showLog() {
 	w, path := a.words, a.options.LogPath
 	a.quick.Go(func() {

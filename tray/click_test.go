@@ -52,6 +52,26 @@ func TestSignInWithACode(t *testing.T) {
 	})
 }
 
+// TestShowStatus says all that the lines say which nobody can click.
+func TestShowStatus(t *testing.T) {
+	run(t, signedInStatus, func(b *bench) {
+		b.click(ItemShowStatus)
+		locked := signedInStatus(time.Now())
+		locked.State = session.TryLater
+		locked.Problem = &session.Problem{Code: "locked", Message: "the keychain is locked", Hint: "unlock it"}
+		b.engine.set(locked)
+		synctest.Wait()
+		b.click(ItemShowStatus)
+		want := []Notice{
+			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step."},
+			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. The keychain is locked. Unlock it."},
+		}
+		if !slices.Equal(b.notifier.shown, want) {
+			b.Errorf("told %+v", b.notifier.shown)
+		}
+	})
+}
+
 func TestSignInThroughClaudeCode(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		go1, typed := make(chan struct{}), ""

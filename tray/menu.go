@@ -53,6 +53,7 @@ const (
 
 	ItemStartAtLogin
 	ItemHelp
+	ItemShowStatus
 	ItemShowLog
 	ItemCopyDiagnosis
 	ItemAbout
@@ -82,7 +83,7 @@ var slots = func() (all [itemCount]slot) {
 	all[ItemMirror].checkable = true
 	for under, from := range map[ID][2]ID{
 		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemAddAccount},
-		ItemSignOut: {ItemSignOutHere, ItemSignOutRevoke}, ItemHelp: {ItemShowLog, ItemAbout},
+		ItemSignOut: {ItemSignOutHere, ItemSignOutRevoke}, ItemHelp: {ItemShowStatus, ItemAbout},
 	} {
 		for id := from[0]; id <= from[1]; id++ {
 			all[id].under = under
@@ -180,16 +181,10 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	login := known && s.State != session.SignedOut
 	renews := s.State == session.SignedIn || s.State == session.TryLater
 
-	switch {
-	case !known:
-		add(ItemWho, w.Reading, false)
-	case !login:
-		add(ItemWho, w.SignedOut, false)
-	default:
-		add(ItemWho, w.who(s), false)
-		add(ItemClocks, clocks(w, s, now), false)
-		add(ItemEntry, entry(w, s, now), false)
-	}
+	who, ends, there := heading(w, s, now)
+	add(ItemWho, who, false)
+	add(ItemClocks, ends, false)
+	add(ItemEntry, there, false)
 	if r.Unwatched {
 		add(ItemUnwatched, w.Unwatched, false)
 	}
@@ -270,11 +265,23 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		check(ItemStartAtLogin, w.StartAtLogin, true, r.Starts)
 	}
 	add(ItemHelp, w.Help, true)
+	add(ItemShowStatus, w.ShowStatus, known)
 	add(ItemShowLog, w.ShowLog, true)
 	add(ItemCopyDiagnosis, w.CopyDiagnosis, true)
 	add(ItemAbout, fmt.Sprintf(w.About, r.Version), true)
 	add(ItemQuit, w.Quit, true)
 	return items
+}
+
+// heading is who is signed in, and how that login and Claude Code's entry stand.
+func heading(w *Words, s session.Status, now time.Time) (who, ends, there string) {
+	switch s.State {
+	case "":
+		return w.Reading, "", ""
+	case session.SignedOut:
+		return w.SignedOut, "", ""
+	}
+	return w.who(s), clocks(w, s, now), entry(w, s, now)
 }
 
 func either(first bool, one, other string) string {

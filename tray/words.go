@@ -84,6 +84,7 @@ type Words struct {
 	SignOutRevoke string
 	StartAtLogin  string
 	Help          string
+	ShowStatus    string
 	ShowLog       string
 	CopyDiagnosis string
 	About         string // version

@@ -61,6 +61,7 @@ var german = Words{
 	SignOutRevoke: "Hier, in Claude Code und auf dem Server",
 	StartAtLogin:  "Beim Anmelden am Computer starten",
 	Help:          "Hilfe",
+	ShowStatus:    "Status anzeigen",
 	ShowLog:       "Protokoll anzeigen",
 	CopyDiagnosis: "Diagnose kopieren",
 	About:         "Über Keytender %s",

@@ -61,6 +61,7 @@ var english = Words{
 	SignOutRevoke: "Here, in Claude Code and on the server",
 	StartAtLogin:  "Start at login",
 	Help:          "Help",
+	ShowStatus:    "Show status",
 	ShowLog:       "Show log",
 	CopyDiagnosis: "Copy diagnosis",
 	About:         "About Keytender %s",

@@ -61,6 +61,7 @@ var spanish = Words{
 	SignOutRevoke: "Aquí, en Claude Code y en el servidor",
 	StartAtLogin:  "Abrir al iniciar el equipo",
 	Help:          "Ayuda",
+	ShowStatus:    "Mostrar el estado",
 	ShowLog:       "Mostrar el registro",
 	CopyDiagnosis: "Copiar el diagnóstico",
 	About:         "Acerca de Keytender %s",

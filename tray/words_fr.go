@@ -61,6 +61,7 @@ var french = Words{
 	SignOutRevoke: "Ici, dans Claude Code et sur le serveur",
 	StartAtLogin:  "Lancer à l'ouverture de session",
 	Help:          "Aide",
+	ShowStatus:    "Afficher l'état",
 	ShowLog:       "Afficher le journal",
 	CopyDiagnosis: "Copier le diagnostic",
 	About:         "À propos de Keytender %s",

@@ -61,6 +61,7 @@ var japanese = Words{
 	SignOutRevoke: "Keytender、Claude Code、サーバー",
 	StartAtLogin:  "コンピューターへのログイン時に起動",
 	Help:          "ヘルプ",
+	ShowStatus:    "状態を表示",
 	ShowLog:       "ログを表示",
 	CopyDiagnosis: "診断情報をコピー",
 	About:         "Keytender %s について",

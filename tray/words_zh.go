@@ -61,6 +61,7 @@ var chinese = Words{
 	SignOutRevoke: "Keytender、Claude Code 和服务器",
 	StartAtLogin:  "开机时自动启动",
 	Help:          "帮助",
+	ShowStatus:    "显示状态",
 	ShowLog:       "显示日志",
 	CopyDiagnosis: "复制诊断信息",
 	About:         "关于 Keytender %s",
