@@ -21,7 +21,8 @@ type look struct {
 }
 
 // newCanvas builds every line in the order of the IDs. A line that is not in items
-// is made with a blank text and hidden.
+// is made with a blank text and hidden, but only when all are there: on Windows
+// getlantern cannot put a line under one that is hidden.
 func newCanvas(kit toolkit, items []Item, icon IconState, tip string) *canvas {
 	c := &canvas{kit: kit, icon: icon, tip: tip}
 	kit.SetIcon(icon)
@@ -39,7 +40,6 @@ func newCanvas(kit toolkit, items []Item, icon IconState, tip string) *canvas {
 		l := kit.AddLine(parent, w.text, s.checkable)
 		c.lines[id] = l
 		if !w.visible {
-			l.Hide()
 			continue
 		}
 		if !w.enabled {
@@ -49,6 +49,11 @@ func newCanvas(kit toolkit, items []Item, icon IconState, tip string) *canvas {
 			l.Check()
 		}
 		c.shown[id] = w
+	}
+	for id, l := range c.lines {
+		if !want[id].visible {
+			l.Hide()
+		}
 	}
 	return c
 }

@@ -189,6 +189,9 @@ func (k *fakeKit) AddLine(parent line, text string, checkable bool) line {
 	defer k.mu.Unlock()
 	l := &fakeLine{kit: k, text: text, enabled: true, visible: true, checkable: checkable, clicks: make(chan struct{}, 64)}
 	l.parent, _ = parent.(*fakeLine)
+	if l.parent != nil && !l.parent.visible {
+		panic("a line under a hidden one: getlantern on Windows does not make it")
+	}
 	k.lines = append(k.lines, l)
 	return l
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func run(args []string) int {
 	log := logfile.New(settings.Places.Log, settings.LogLevel)
 	engine.LogTo(log)
 	o := tray.Options{StateDir: settings.Places.State, Open: callback.Open, Log: log,
-		Version: session.Version, LogPath: settings.Places.Log, OpenLog: openFile}
+		Version: session.Version, LogPath: settings.Places.Log, OpenLog: openFile, Stderr: stderr()}
 	if settings.CopyToken {
 		o.CopyToken = func(ctx context.Context) (func(context.Context) error, error) { return copyToken(ctx, engine) }
 	}
@@ -101,9 +102,10 @@ func fail(err error) int {
 	case errors.As(err, &known):
 		hint, code = known.Hint, known.Exit
 	}
-	fmt.Fprintln(os.Stderr, "keytender-tray: "+message)
+	text := "keytender-tray: " + message + "\n"
 	if hint != "" {
-		fmt.Fprintln(os.Stderr, "hint: "+hint)
+		text += "hint: " + hint + "\n"
 	}
+	_, _ = io.WriteString(stderr(), text)
 	return code
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,10 @@ func newTray(c *console) *cobra.Command {
 				return noTray(err)
 			}
 			child := exec.Command(program)
-			child.Stdin, child.Stdout, child.Stderr = nil, c.out, c.err
+			child.Stdout, child.Stderr = c.out, c.err
+			if runtime.GOOS == "windows" { // a program without a console cannot write to ours, but into pipes
+				child.Stdout, child.Stderr = struct{ io.Writer }{c.out}, struct{ io.Writer }{c.err}
+			}
 			if err := child.Start(); err != nil {
 				return &session.Error{Code: "no-tray", Exit: session.ExitFailed, Message: "the menu-bar app did not start", Hint: "run " + program + " to see why", Err: err}
 			}
