@@ -37,7 +37,7 @@ TESTENV = export KTTEST_ARTEFACTS='$(CURDIR)/artefacts' KTTEST_RUN="$$(date +%s)
 SHARED = applications icons/hicolor/48x48/apps icons/hicolor/256x256/apps man/man1 \
 	bash-completion/completions zsh/site-functions fish/vendor_completions.d
 
-.PHONY: help build run demo test vet check fuzz soak bench install app clean setup-run setup-test
+.PHONY: help build run demo test vet check wine fuzz soak bench install app clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -87,6 +87,9 @@ check: vet ## vet, staticcheck on three systems and, where its database can be r
 	@mkdir -p build
 	$(GO) run $(GOVULNCHECK) ./... >build/govulncheck.txt 2>&1 && cat build/govulncheck.txt || { cat build/govulncheck.txt; \
 	  grep -q '^govulncheck: fetching vulnerabilities' build/govulncheck.txt && echo "the vulnerability database cannot be reached from here: not checked"; }
+
+wine: ## run the Windows programs and their tests under Wine
+	@packaging/wine.sh $(PACKAGES)
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@packaging/fuzz.sh $(FUZZTIME)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# setup.sh run|test: gets what building and running (run) or all tests (test) need.
+# setup.sh run|test|wine: gets what building and running (run), all tests (test) or the
+# tests for Windows (wine) need.
 #
 # On Debian and Ubuntu it installs packages with apt-get, as root or through a sudo that
 # asks no password; elsewhere it lists what is missing. It never asks and never fetches Go.
@@ -11,7 +12,8 @@ cd "$(dirname "$0")/.."
 case ${1-} in
 run) lists=packaging/packages-run.txt ;;
 test) lists="packaging/packages-run.txt packaging/packages-test.txt" ;;
-*) echo "usage: packaging/setup.sh run|test" >&2 && exit 2 ;;
+wine) lists=packaging/packages-wine.txt ;;
+*) echo "usage: packaging/setup.sh run|test|wine" >&2 && exit 2 ;;
 esac
 npm_packages="@anthropic-ai/claude-code@2.1.329 oidc-provider@8.8.1 proper-lockfile@4.1.2"
 
@@ -102,4 +104,4 @@ if [ -s build/missing.txt ]; then
 	say "to install them there: sudo apt-get install --no-install-recommends" $(cat build/missing.txt)
 	say "going on with what works without"
 fi
-[ "$1" = run ] || install_npm
+[ "$1" != test ] || install_npm
