@@ -103,6 +103,15 @@ func TestPortErrorText(t *testing.T) {
 	}
 }
 
+// What listening says in POSIX's numbers or, on Windows, in Winsock's.
+var notHere, noFamily, inUse = syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.EADDRINUSE
+
+func init() {
+	if runtime.GOOS == "windows" {
+		notHere, noFamily, inUse = 10049, 10047, 10048
+	}
+}
+
 // machine is a listenFunc of a machine on which some stacks fail.
 func machine(fail map[string]error) listenFunc {
 	return func(ctx context.Context, network, address string) (net.Listener, error) {
@@ -114,21 +123,18 @@ func machine(fail map[string]error) listenFunc {
 }
 
 func TestMissingStacks(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("other error numbers")
-	}
 	for _, tc := range []struct {
 		name string
 		fail map[string]error
 		want string
 		err  error
 	}{
-		{"no ::1", map[string]error{"tcp6": syscall.EADDRNOTAVAIL}, "127.0.0.1", nil},
-		{"no IPv6 at all", map[string]error{"tcp6": syscall.EAFNOSUPPORT}, "127.0.0.1", nil},
-		{"no 127.0.0.1", map[string]error{"tcp4": syscall.EADDRNOTAVAIL}, "::1", nil},
-		{"no IPv4 at all", map[string]error{"tcp4": syscall.EAFNOSUPPORT}, "::1", nil},
-		{"neither", map[string]error{"tcp4": syscall.EADDRNOTAVAIL, "tcp6": syscall.EADDRNOTAVAIL}, "", errors.New("this machine has no loopback address")},
-		{"::1 always taken", map[string]error{"tcp6": syscall.EADDRINUSE}, "", syscall.EADDRINUSE},
+		{"no ::1", map[string]error{"tcp6": notHere}, "127.0.0.1", nil},
+		{"no IPv6 at all", map[string]error{"tcp6": noFamily}, "127.0.0.1", nil},
+		{"no 127.0.0.1", map[string]error{"tcp4": notHere}, "::1", nil},
+		{"no IPv4 at all", map[string]error{"tcp4": noFamily}, "::1", nil},
+		{"neither", map[string]error{"tcp4": notHere, "tcp6": notHere}, "", errors.New("this machine has no loopback address")},
+		{"::1 always taken", map[string]error{"tcp6": inUse}, "", inUse},
 		{"not allowed", map[string]error{"tcp4": syscall.EACCES, "tcp6": syscall.EACCES}, "", fs.ErrPermission},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -142,7 +148,7 @@ func TestMissingStacks(t *testing.T) {
 						s.Close()
 						t.Fatal("no error")
 					}
-					if exact && errors.Is(tc.err, syscall.EADDRINUSE) {
+					if exact && errors.Is(tc.err, inUse) {
 						tc.err = ErrPortTaken
 					}
 					if !errors.Is(err, tc.err) && !strings.Contains(err.Error(), tc.err.Error()) {
@@ -164,14 +170,11 @@ func TestMissingStacks(t *testing.T) {
 
 // The port that the system picked on one stack may be taken on the other.
 func TestBadLuckWithAFreePort(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("other error numbers")
-	}
 	tries := 0
 	unlucky := func(ctx context.Context, network, address string) (net.Listener, error) {
 		if network == "tcp6" {
 			if tries++; tries <= 3 {
-				return nil, os.NewSyscallError("bind", syscall.EADDRINUSE)
+				return nil, os.NewSyscallError("bind", inUse)
 			}
 		}
 		return listenLoopback(ctx, network, address)
