@@ -3,8 +3,10 @@
 package keychain
 
 import (
+	"errors"
 	"os"
-	"strings"
+	"runtime"
+	"syscall"
 )
 
 func thisProgram() (string, error) { return os.Executable() }
@@ -12,13 +14,16 @@ func thisProgram() (string, error) { return os.Executable() }
 func platformReady() error { return nil }
 
 func platformRefusal(err error) answer {
-	// Windows reports these two by number: no logon session (over SSH or WinRM), and
-	// a blob that the service's stub refuses for its size.
-	text := err.Error()
+	// By number: Windows's texts are in the person's language.
+	const (
+		errorNoSuchLogonSession = syscall.Errno(1312) // over SSH or WinRM
+		rpcBadStubData          = syscall.Errno(1783) // a blob that is refused for its size
+	)
 	switch {
-	case strings.Contains(text, "logon session"):
+	case runtime.GOOS != "windows":
+	case errors.Is(err, errorNoSuchLogonSession):
 		return answer{Error: "unavailable", Detail: "this kind of session has no Credential Manager (SSH and remote sessions have none)"}
-	case strings.Contains(text, "stub received bad data"):
+	case errors.Is(err, rpcBadStubData):
 		return answer{Error: "too-big"}
 	}
 	return answer{Error: "failed", Detail: "the system refused the call"}

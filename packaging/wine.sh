@@ -41,8 +41,8 @@ system="$WINEPREFIX/drive_c/windows/system32"
 # Go deletes whole folders by a call that Wine 8 answers with STATUS_NOT_IMPLEMENTED, which Go
 # does not know from any Windows. The tests are built so that they go the way of an old Windows.
 at="$("$GO" env GOROOT)/src/internal/syscall/windows/at_windows.go"
-sed 's/case STATUS_INVALID_INFO_CLASS,/case NTStatus(0xC0000002), STATUS_INVALID_INFO_CLASS,/' "$at" >"$dir/at_windows.go"
-printf '{"Replace":{"%s":"%s"}}\n' "$at" "$dir/at_windows.go" >"$dir/overlay.json"
+sed 's/case STATUS_INVALID_INFO_CLASS,/case NTStatus(0xC0000002), STATUS_INVALID_INFO_CLASS,/' "$at" >"$dir/at_windows.txt"
+printf '{"Replace":{"%s":"%s"}}\n' "$at" "$dir/at_windows.txt" >"$dir/overlay.json"
 
 echo "programs"
 "$GO" build -trimpath -o "$dir/keytender.exe" ./cmd/keytender
@@ -69,6 +69,7 @@ list() {
 
 # testguard reads the source tree with the go program, which is the same on every system.
 [ $# -gt 0 ] || set -- $("$GO" list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | grep -v -e /testguard$ -e /officialtest$)
+[ $# -gt 0 ] || exit 1
 for package; do
 	folder=$("$GO" list -f '{{.Dir}}' "$package")
 	name=$("$GO" list -f '{{.ImportPath}}' "$package" | tr / -)

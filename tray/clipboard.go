@@ -1,3 +1,5 @@
+//go:build !windows
+
 package tray
 
 import (
@@ -55,7 +57,6 @@ func command(ctx context.Context, words func(clipboard) []string) (*exec.Cmd, er
 		}
 		cmd := exec.CommandContext(ctx, path, w[1:]...)
 		cmd.WaitDelay = time.Second
-		hideWindow(cmd)
 		return cmd, nil
 	}
 	return nil, errNoClipboard
@@ -67,11 +68,8 @@ type clipboard struct{ copy, paste []string }
 // clipboards lists the commands that may serve, the likeliest first.
 func clipboards(goos string, getenv func(string) string) (all []clipboard) {
 	words := strings.Fields
-	switch goos {
-	case "darwin":
+	if goos == "darwin" {
 		return []clipboard{{words("pbcopy"), words("pbpaste")}}
-	case "windows":
-		return []clipboard{{words("clip"), words("powershell -NoProfile -NonInteractive -Command Get-Clipboard")}}
 	}
 	if getenv("WAYLAND_DISPLAY") != "" {
 		all = append(all, clipboard{words("wl-copy"), words("wl-paste --no-newline")})

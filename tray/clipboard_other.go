@@ -1,7 +1,0 @@
-//go:build !windows
-
-package tray
-
-import "os/exec"
-
-func hideWindow(*exec.Cmd) {}
