@@ -95,6 +95,7 @@ func (p claudeProgram) name() string { return strings.TrimSpace("Claude Code " +
 
 func (p claudeProgram) command(args ...string) *exec.Cmd {
 	c := exec.Command(p.path, args...)
+	c.SysProcAttr = sameWindow()
 	c.Env = os.Environ()
 	// It must look where we look, also when only our configuration file says so.
 	for _, name := range []string{"CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR"} {
