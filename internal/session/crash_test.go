@@ -167,6 +167,12 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	t := r.t
 	t.Helper()
 	a := aftermath{how: how}
+	if runtime.GOOS == "windows" && r.chain().Intent != nil {
+		// What a dead process had sent may still be on its way, under Wine through another one.
+		for deadline := time.Now().Add(time.Second); r.posts() == 0 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+	}
 	// What the server had begun it finishes, whether somebody listens or not.
 	for deadline := time.Now().Add(5 * time.Second); r.posts() == 1 && !r.server.Spent(before.Refresh.Reveal()) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
