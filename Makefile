@@ -73,7 +73,7 @@ vet: ## format, and go vet on three systems
 
 # The builds that staticcheck looks at together: what one of them uses is not unused.
 define BUILDS
-linux: GOOS=linux CGO_ENABLED=$(HAS_GTK)
+here: CGO_ENABLED=$(HAS_GTK)
 pure: GOOS=linux CGO_ENABLED=0
 fyne: GOOS=linux CGO_ENABLED=0 -tags=fynetray
 bare: GOOS=linux CGO_ENABLED=0 -tags=notray
