@@ -95,9 +95,3 @@ func (b *bench) add(what, goal, measured string, reached bool) {
 	b.rows = append(b.rows, row{what, goal, measured, verdict})
 	fmt.Fprintf(os.Stderr, "%-60s %-40s %s (%s)\n", what, measured, verdict, goal)
 }
-
-// note adds a figure that no goal was set for.
-func (b *bench) note(what, measured string) {
-	b.rows = append(b.rows, row{what: what, measured: measured})
-	fmt.Fprintf(os.Stderr, "%-60s %s\n", what, measured)
-}
