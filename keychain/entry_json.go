@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -61,6 +62,9 @@ func members(text []byte) object {
 		i = end + 1 // the colon
 		end = valueEnd(text, i)
 		m.value = text[i:end:end]
+		if len(o) == cap(o) {
+			o = slices.Grow(o, len(o)+8) // doubling: append alone grows a long list in small steps
+		}
 		o = append(o, m)
 		if i = end; text[i] == ',' {
 			i++
