@@ -184,8 +184,9 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 	}
 }
 
-// maxLockPause keeps a thousand that wait from keeping the one that works from it.
-const maxLockPause = 200 * time.Millisecond
+// maxLockPause keeps a thousand that wait from keeping the one that works from it. It is
+// come to after seconds: a pause is about a third of what was waited before it.
+const maxLockPause = time.Second
 
 func (e *Engine) storageTrouble(what string, err error) *Error {
 	return &Error{Code: "storage", Exit: ExitTryLater, Message: what + ": " + plain(err),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"time"
 
 	"keytender/internal/secret"
@@ -130,7 +131,13 @@ func (e *Engine) meets(n need, c keychain.Credential) bool {
 // spending the refresh token. With an error the credential is the newest at hand.
 func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error) {
 	var fresh keychain.Credential
+	seen := ""
 	release, err := e.lockUnless(ctx, lockWait, func() bool {
+		now := e.written()
+		if now == seen {
+			return false
+		}
+		seen = now
 		s, err := e.settings()
 		if err == nil {
 			fresh, err = e.load(ctx, s, s.account(""))
@@ -198,6 +205,19 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		current = moved.to
 	}
 	return current, later("another program renews the login again and again without asking for the lock", "close it and try again", nil)
+}
+
+// written differs when settings, journal, spill file or file store were written: they
+// are replaced as a whole, so their folder changes. A thousand that wait then look at
+// two dates instead of reading, and what a coarse date hides they find under the lock.
+func (e *Engine) written() string {
+	var dates [2]string
+	for i, path := range []string{e.config.Places.State, e.config.Places.Credentials} {
+		if info, err := os.Lstat(path); err == nil {
+			dates[i] = info.ModTime().Format(time.RFC3339Nano)
+		}
+	}
+	return dates[0] + " " + dates[1]
 }
 
 // reread looks into Claude Code's entry, takes over a newer pair of our chain, and
