@@ -21,9 +21,14 @@ import (
 // shipped, or the command line.
 func launch(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, program string, args ...string) *exec.Cmd {
 	t.Helper()
+	return launchIn("C.UTF-8", t, d, server, program, args...)
+}
+
+func launchIn(locale string, t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, program string, args ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(d.Env(), server.Env()...)
-	cmd.Env = append(cmd.Env, "GORACE=halt_on_error=1", "LC_ALL=C.UTF-8")
+	cmd.Env = append(cmd.Env, "GORACE=halt_on_error=1", "LC_ALL="+locale)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

@@ -82,11 +82,7 @@ func Start(t testing.TB, o Options) *Desktop {
 	t.Helper()
 	os.Getenv("KTTEST_RUN") // see the Makefile: keeps go test from reusing the result
 	if missing := missing(o); len(missing) > 0 {
-		text := "the desktop needs what is not installed: " + strings.Join(missing, ", ")
-		if os.Getenv("KTTEST_DESKTOP") == "required" {
-			t.Fatal(text)
-		}
-		t.Skip(text)
+		skipOrFail(t, "the desktop needs what is not installed: "+strings.Join(missing, ", "))
 	}
 	takeTurn(t)
 	sweep()
@@ -128,6 +124,14 @@ func Start(t testing.TB, o Options) *Desktop {
 		d.startNotifications()
 	}
 	return d
+}
+
+func skipOrFail(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("KTTEST_DESKTOP") == "required" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
 }
 
 // Env is the environment of a program on this desktop, for exec.Cmd. It holds no

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/godbus/dbus/v5"
 )
 
 // RestartPanel ends the panel, as a crash or an upgrade does, and starts it anew.
@@ -72,40 +70,4 @@ func (d *Desktop) Keys(names ...string) {
 			d.fail("%v", err)
 		}
 	}
-}
-
-// AccessibleTree lists what assistive technology is told of, "role: name" each, in the
-// programs whose names start with one of these.
-func (d *Desktop) AccessibleTree(apps ...string) (all []string) {
-	d.t.Helper()
-	var address string
-	if d.call("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus.GetAddress").Store(&address) != nil {
-		return nil
-	}
-	bus, err := dbus.Connect(address)
-	if err != nil {
-		return nil
-	}
-	defer bus.Close()
-	var walk func(a accessible, depth int)
-	walk = func(a accessible, depth int) {
-		var role string
-		_ = callOn(bus, a.Name, string(a.Path), accessibleIface+".GetRoleName").Store(&role)
-		name, _ := property(bus, a.Name, string(a.Path), accessibleIface, "Name").(string)
-		all = append(all, role+": "+name)
-		for _, child := range childrenOf(bus, a) {
-			if depth > 0 {
-				walk(child, depth-1)
-			}
-		}
-	}
-	for _, program := range childrenOf(bus, accessible{"org.a11y.atspi.Registry", "/org/a11y/atspi/accessible/root"}) {
-		name, _ := property(bus, program.Name, string(program.Path), accessibleIface, "Name").(string)
-		for _, app := range apps {
-			if strings.HasPrefix(name, app) {
-				walk(program, 20)
-			}
-		}
-	}
-	return all
 }
