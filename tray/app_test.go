@@ -494,6 +494,18 @@ func TestAgentWithoutAMenu(t *testing.T) {
 		if kit.menu() != "" {
 			t.Error("there is a menu")
 		}
+		// Whoever does not see stderr is told as well, but not before a panel had its time.
+		time.Sleep(panelWait)
+		synctest.Wait()
+		if last := notifier.titles(); last[len(last)-1] != "Keytender runs without an icon" || len(last) != 3 {
+			t.Errorf("told %q", last)
+		}
+		again := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, notifier: notifier})
+		again.tellNoIcon()
+		synctest.Wait()
+		if n := len(notifier.titles()); n != 3 {
+			t.Error("it is said at each start")
+		}
 		close(appears) // a panel starts
 		synctest.Wait()
 		if !strings.Contains(kit.menu(), "first_last@example.com") {

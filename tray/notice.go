@@ -20,6 +20,10 @@ type Notice struct {
 // program, so that nothing is told twice.
 type Memory map[string]Told
 
+// noIcon stands in the Memory for the desktop without a place for the icon; no account
+// can be called that.
+const noIcon = "(icon)"
+
 // Told is what was said about one login.
 type Told struct {
 	Email     string    `json:"email"`

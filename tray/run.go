@@ -202,16 +202,19 @@ func (a *app) live(found place) {
 		return
 	}
 	if found != placeMenuBar {
-		said := a.words.NoPlace
+		said, patience := a.words.NoPlace, time.AfterFunc(panelWait, func() { a.queue.post(a.tellNoIcon) })
 		if found == placeRefused {
 			said = a.words.Refused
+			patience.Stop()
 		}
 		fmt.Fprintln(a.options.Stderr, said)
 		// The panel may start after us.
 		select {
 		case <-a.ctx.Done():
+			patience.Stop()
 			return
 		case <-a.options.appears(a.ctx):
+			patience.Stop()
 		}
 	}
 	if returned := a.options.returns(a.ctx); returned != nil {
@@ -225,6 +228,24 @@ func (a *app) live(found place) {
 	kit.Run(func() { a.showMenu(kit) })
 	// The library may end by itself, with its display; without it we would be unseen.
 	a.quit()
+}
+
+// panelWait is longer than a panel takes that starts with the session, as we do.
+const panelWait = time.Minute
+
+// tellNoIcon says so where those see it who did not start the app by hand: once, not
+// at each start.
+func (a *app) tellNoIcon() {
+	told := a.memory[noIcon]
+	if a.canvas != nil || !told.At.IsZero() {
+		return
+	}
+	told.At = a.wall().UTC()
+	a.show(Notice{Title: a.words.WithoutIcon, Body: a.words.WithoutIconBody}, func(err error) {
+		if err == nil {
+			a.remember(a.memory.with(noIcon, told))
+		}
+	})
 }
 
 // rejoin brings the icon back with the session bus that carries it, by a new start of

@@ -137,6 +137,8 @@ type Words struct {
 	Again              string
 	Trouble            string
 	WhoseAccount       string // e-mail
+	WithoutIcon        string
+	WithoutIconBody    string
 	NoBrowser          string
 	NoBrowserBody      string
 	NoClipboard        string

@@ -111,6 +111,8 @@ var german = Words{
 	Again:              "Sie müssen sich erneut anmelden",
 	Trouble:            "Ihre Anmeldung braucht Ihre Aufmerksamkeit",
 	WhoseAccount:       "Konto: %s",
+	WithoutIcon:        "Keytender läuft ohne Symbol",
+	WithoutIconBody:    "Dieser Desktop zeigt keines. Unter GNOME: die Erweiterung „AppIndicator and KStatusNotifierItem Support“ installieren und einschalten. Oder auf der Kommandozeile: `keytender status`, `keytender login`.",
 	NoBrowser:          "Es hat sich kein Browser geöffnet",
 	NoBrowserBody:      "Wählen Sie im Menü von Keytender „Link kopieren“ und öffnen Sie den Link selbst.",
 	NoClipboard:        "Der Link konnte nicht kopiert werden",

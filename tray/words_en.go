@@ -111,6 +111,8 @@ var english = Words{
 	Again:              "You need to sign in again",
 	Trouble:            "Your login needs you",
 	WhoseAccount:       "Account: %s",
+	WithoutIcon:        "Keytender runs without an icon",
+	WithoutIconBody:    "This desktop shows none. On GNOME, install and enable the extension \"AppIndicator and KStatusNotifierItem Support\". Or use the command line: `keytender status`, `keytender login`.",
 	NoBrowser:          "No browser opened",
 	NoBrowserBody:      "Choose \"Copy link\" in Keytender's menu and open the link yourself.",
 	NoClipboard:        "The link could not be copied",

@@ -111,6 +111,8 @@ var spanish = Words{
 	Again:              "Debe volver a iniciar sesión",
 	Trouble:            "Su sesión requiere su atención",
 	WhoseAccount:       "Cuenta: %s",
+	WithoutIcon:        "Keytender funciona sin icono",
+	WithoutIconBody:    "Este escritorio no muestra ninguno. En GNOME, instale y active la extensión «AppIndicator and KStatusNotifierItem Support». O use la línea de comandos: `keytender status`, `keytender login`.",
 	NoBrowser:          "No se abrió ningún navegador",
 	NoBrowserBody:      "Elija «Copiar el enlace» en el menú de Keytender y abra el enlace usted mismo.",
 	NoClipboard:        "No se pudo copiar el enlace",

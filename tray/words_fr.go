@@ -111,6 +111,8 @@ var french = Words{
 	Again:              "Vous devez vous reconnecter",
 	Trouble:            "Votre connexion requiert votre attention",
 	WhoseAccount:       "Compte : %s",
+	WithoutIcon:        "Keytender fonctionne sans icône",
+	WithoutIconBody:    "Ce bureau n'en affiche pas. Sous GNOME, installez et activez l'extension « AppIndicator and KStatusNotifierItem Support ». Ou en ligne de commande : `keytender status`, `keytender login`.",
 	NoBrowser:          "Aucun navigateur ne s'est ouvert",
 	NoBrowserBody:      "Choisissez « Copier le lien » dans le menu de Keytender et ouvrez le lien vous-même.",
 	NoClipboard:        "Le lien n'a pas pu être copié",

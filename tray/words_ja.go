@@ -111,6 +111,8 @@ var japanese = Words{
 	Again:              "もう一度ログインしてください",
 	Trouble:            "ログインについて対応が必要です",
 	WhoseAccount:       "アカウント：%s",
+	WithoutIcon:        "Keytender はアイコンなしで動作中です",
+	WithoutIconBody:    "このデスクトップにはアイコンが表示されません。GNOME では拡張機能「AppIndicator and KStatusNotifierItem Support」をインストールして有効にしてください。またはコマンドライン：`keytender status`、`keytender login`。",
 	NoBrowser:          "ブラウザーが開きませんでした",
 	NoBrowserBody:      "Keytender のメニューで「リンクをコピー」を選び、ご自身でリンクを開いてください。",
 	NoClipboard:        "リンクをコピーできませんでした",

@@ -130,7 +130,7 @@ func TestNothingOverflows(t *testing.T) {
 		}
 		texts := w.texts()
 		for _, name := range []string{"DoneSignedIn", "DoneSignedOut", "DoneLinkCopied", "DoneDiagnosis", "DoneToken", "BeforeSignIn",
-			"ClaudeSignsIn", "ShowsCode", "CodeRefused", "Ended", "Again", "Trouble", "NoBrowser", "NoClipboard", "NoLog", "LogNotOpened",
+			"ClaudeSignsIn", "ShowsCode", "CodeRefused", "Ended", "Again", "Trouble", "WithoutIcon", "NoBrowser", "NoClipboard", "NoLog", "LogNotOpened",
 			"SignInFailed", "RenewFailed", "MirrorFailed", "SignOutFailed", "SwitchFailed", "AtLoginFailed", "CopyFailed"} {
 			if columns(texts[name]) > title {
 				t.Errorf("%s: the title %s has %d columns: %s", language, name, columns(texts[name]), texts[name])

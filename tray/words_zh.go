@@ -111,6 +111,8 @@ var chinese = Words{
 	Again:              "您需要重新登录",
 	Trouble:            "您的登录需要处理",
 	WhoseAccount:       "账户：%s",
+	WithoutIcon:        "Keytender 正在无图标运行",
+	WithoutIconBody:    "此桌面不显示图标。在 GNOME 上，请安装并启用扩展“AppIndicator and KStatusNotifierItem Support”。或使用命令行：`keytender status`、`keytender login`。",
 	NoBrowser:          "没有打开浏览器",
 	NoBrowserBody:      "请在 Keytender 的菜单中选择“复制链接”，然后自行打开链接。",
 	NoClipboard:        "无法复制链接",
