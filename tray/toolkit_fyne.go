@@ -11,14 +11,7 @@ type nativeItem = systray.MenuItem
 
 var (
 	nativeSetTemplateIcon  = systray.SetTemplateIcon
-	nativeSetTooltip       = systray.SetTooltip
 	nativeAddSeparator     = systray.AddSeparator
 	nativeAddItem          = systray.AddMenuItem
 	nativeAddCheckableItem = systray.AddMenuItemCheckbox
 )
-
-// nativeSetIcon outlives a bus that went away: the library panics then.
-func nativeSetIcon(icon []byte) {
-	defer func() { _ = recover() }()
-	systray.SetIcon(icon)
-}

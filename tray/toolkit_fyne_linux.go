@@ -6,8 +6,6 @@ import (
 	"sync"
 
 	"fyne.io/systray"
-
-	"keytender/assets"
 )
 
 // The library's loop is ours: it only waits for the end, and ours can start the icon
@@ -20,16 +18,13 @@ var (
 )
 
 func nativeRun(ready, exit func()) {
-	// The library loses what is set while it puts its first properties on the bus.
 	systray.SetTitle(AppName)
-	systray.SetIcon(assets.Icon(string(IconWorking) + "-44.png"))
-	started := make(chan struct{})
-	start, end := systray.RunWithExternalLoop(func() { <-started; ready() }, exit)
+	start, end := systray.RunWithExternalLoop(ready, exit)
 	// The library closes the connection that it may never have had.
 	defer func() { _ = recover() }()
 	defer end()
 	start()
-	close(started)
+	show()
 	for {
 		select {
 		case <-ended:
@@ -38,6 +33,7 @@ func nativeRun(ready, exit func()) {
 			// It keeps the menu, and puts all of it on the bus that is there now.
 			again, _ := systray.RunWithExternalLoop(nil, nil)
 			again()
+			show()
 		}
 	}
 }
@@ -50,4 +46,42 @@ func nativeRejoin() bool {
 	default: // one is due already
 	}
 	return true
+}
+
+// shown is what the icon is to look like. The library loses what is set while it puts
+// its properties on the bus.
+var shown struct {
+	sync.Mutex
+	icon []byte
+	tip  string
+}
+
+func nativeSetIcon(icon []byte) {
+	shown.Lock()
+	defer shown.Unlock()
+	shown.icon = icon
+	setIcon(icon)
+}
+
+func nativeSetTooltip(text string) {
+	shown.Lock()
+	defer shown.Unlock()
+	shown.tip = text
+	systray.SetTooltip(text)
+}
+
+// show sets both again.
+func show() {
+	shown.Lock()
+	defer shown.Unlock()
+	if shown.icon != nil {
+		setIcon(shown.icon)
+	}
+	systray.SetTooltip(shown.tip)
+}
+
+// setIcon outlives a bus that went away: the library panics then.
+func setIcon(icon []byte) {
+	defer func() { _ = recover() }()
+	systray.SetIcon(icon)
 }

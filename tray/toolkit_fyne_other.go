@@ -5,8 +5,10 @@ package tray
 import "fyne.io/systray"
 
 var (
-	nativeRun  = systray.Run
-	nativeQuit = systray.Quit
+	nativeRun        = systray.Run
+	nativeQuit       = systray.Quit
+	nativeSetIcon    = systray.SetIcon
+	nativeSetTooltip = systray.SetTooltip
 )
 
 func nativeReady() {}
