@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,6 +61,10 @@ func newRefresh(c *console) *cobra.Command {
 				c.line(tick, "Renewed: the login has new tokens")
 			default:
 				c.line(tick, "Not due: it will be renewed from %s on", when(r.DueAt, time.Now()))
+			}
+			// The tokens are safe either way; that Claude Code lacks them is worth a line.
+			if entry := engine.Status(cmd.Context()).ClaudeCode; slices.Contains([]string{"older", "damaged", "busy"}, entry.State) {
+				c.line(danger, "Claude Code: %s", entryWords(entry))
 			}
 			c.line(plain, "Expires: %s", when(r.Ends, time.Now()))
 			return nil
