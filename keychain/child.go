@@ -142,9 +142,11 @@ func refusal(err error) answer {
 
 // OSKeychain keeps records in the keychain of the operating system through
 // go-keyring: Secret Service, macOS keychain or Credential Manager. Item names are
-// the service and the record's name.
+// the service and the record's name with the suffix.
 type OSKeychain struct {
 	Service string
+	// Suffix tells the items of one installation from those of another.
+	Suffix string
 	// Limit bounds a call whose context has no earlier deadline.
 	Limit time.Duration
 	// program is who serves the call; empty means this program itself.
@@ -165,13 +167,13 @@ func (k *OSKeychain) Kind() string { return "keychain" }
 func (k *OSKeychain) Load(ctx context.Context, name string) (secret.String, error) {
 	limited, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
-	if record, done := k.loadDirect(limited, name); done {
+	if record, done := k.loadDirect(limited, name+k.Suffix); done {
 		return record, nil
 	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) {
 		return secret.String{}, fmt.Errorf("reading from the keychain: %w", ErrTimedOut)
 	}
-	a, err := k.call(limited, request{Op: "load", Name: name})
+	a, err := k.call(limited, request{Op: "load", Name: name + k.Suffix})
 	if err != nil {
 		return secret.String{}, fmt.Errorf("reading from the keychain: %w", err)
 	}
@@ -184,7 +186,7 @@ func (k *OSKeychain) Save(ctx context.Context, name string, record secret.String
 	if len(record.Reveal()) > MaxRecord {
 		return fmt.Errorf("writing to the keychain: %w", ErrTooBig)
 	}
-	if _, err := k.call(ctx, request{Op: "save", Name: name, Record: record.Reveal()}); err != nil {
+	if _, err := k.call(ctx, request{Op: "save", Name: name + k.Suffix, Record: record.Reveal()}); err != nil {
 		return fmt.Errorf("writing to the keychain: %w", err)
 	}
 	return nil
@@ -192,7 +194,7 @@ func (k *OSKeychain) Save(ctx context.Context, name string, record secret.String
 
 // Delete implements Store.
 func (k *OSKeychain) Delete(ctx context.Context, name string) error {
-	if _, err := k.call(ctx, request{Op: "delete", Name: name}); err != nil {
+	if _, err := k.call(ctx, request{Op: "delete", Name: name + k.Suffix}); err != nil {
 		return fmt.Errorf("deleting from the keychain: %w", err)
 	}
 	return nil

@@ -26,6 +26,29 @@ func TestKeychainRoundTrip(t *testing.T) {
 	keyring.Try(t, func(t testing.TB) { roundTrip(t, k) })
 }
 
+// TestInstallationsDoNotShareItems: what one writes or deletes is nothing to another.
+func TestInstallationsDoNotShareItems(t *testing.T) {
+	keyring := testbus.StartKeyring(t, testbus.Start(t))
+	keyring.Try(t, func(t testing.TB) {
+		t.Setenv("GORACE", "atexit_sleep_ms=0")
+		ours, theirs := &OSKeychain{Service: "keytender-test"}, &OSKeychain{Service: "keytender-test", Suffix: "..home-01234567"}
+		for i, k := range []*OSKeychain{ours, theirs} {
+			if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrNotFound) {
+				t.Fatalf("before installation %d wrote: %v", i, err)
+			}
+			if err := k.Save(t.Context(), "default", secret.New("FAKE-"+k.Suffix)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := ours.Load(t.Context(), "default"); err != nil || got.Reveal() != "FAKE-" {
+			t.Errorf("the first installation's item: %v", err)
+		}
+		if err := errors.Join(theirs.Delete(t.Context(), "default"), ours.Delete(t.Context(), "default")); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func roundTrip(t testing.TB, k *OSKeychain) {
 	for _, name := range []string{"default", "work", "big..part"} {
 		if err := k.Delete(t.Context(), name); err != nil {

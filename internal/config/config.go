@@ -4,6 +4,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,6 +68,9 @@ type Places struct {
 	Credentials string // the file store
 	State       string // folder
 	Log         string
+	// ItemSuffix ends the names of keychain items: a folder of its own must not replace
+	// the login of another. It is empty for the platform's own places.
+	ItemSuffix string
 }
 
 // Error is an unusable setting. It ends the program with exit code 2.
@@ -230,6 +235,16 @@ func checkVariables(environ []string) error {
 	return nil
 }
 
+// ItemSuffix ends the names of the keychain items of the installation at home, an absolute
+// path.
+func ItemSuffix(home string) string {
+	if runtime.GOOS == "windows" {
+		home = strings.ToLower(home)
+	}
+	sum := sha256.Sum256([]byte(home))
+	return "..home-" + hex.EncodeToString(sum[:4])
+}
+
 func findPlaces(lookup func(string) (string, bool)) (Places, error) {
 	if home, _ := lookup("KEYTENDER_HOME"); home != "" {
 		abs, err := filepath.Abs(home)
@@ -245,6 +260,7 @@ func findPlaces(lookup func(string) (string, bool)) (Places, error) {
 			Credentials: filepath.Join(abs, "credentials.json"),
 			State:       filepath.Join(abs, "state"),
 			Log:         filepath.Join(abs, "keytender.log"),
+			ItemSuffix:  ItemSuffix(abs),
 		}, nil
 	}
 	configDir, err := os.UserConfigDir()

@@ -313,8 +313,11 @@ func TestPlaces(t *testing.T) {
 		}
 		return p
 	}
-	if got, want := places("KEYTENDER_HOME="+dir), (Places{filepath.Join(dir, "config.toml"), filepath.Join(dir, "credentials.json"), filepath.Join(dir, "state"), filepath.Join(dir, "keytender.log")}); got != want {
+	if got, want := places("KEYTENDER_HOME="+dir), (Places{filepath.Join(dir, "config.toml"), filepath.Join(dir, "credentials.json"), filepath.Join(dir, "state"), filepath.Join(dir, "keytender.log"), ItemSuffix(dir)}); got != want {
 		t.Errorf("KEYTENDER_HOME: %+v", got)
+	}
+	if here, there := ItemSuffix(dir), places("KEYTENDER_HOME="+dir+"2").ItemSuffix; here == "" || here == there {
+		t.Errorf("two folders share the items with %q", here)
 	}
 	t.Chdir(dir)
 	if got := places("KEYTENDER_HOME=here"); !filepath.IsAbs(got.State) || filepath.Base(filepath.Dir(got.State)) != "here" {

@@ -82,7 +82,7 @@ func Open(c config.Config) (*Engine, error) {
 	}
 	e := &Engine{
 		config:  c,
-		osStore: &keychain.OSKeychain{Service: "keytender", Limit: time.Minute},
+		osStore: &keychain.OSKeychain{Service: "keytender", Suffix: c.Places.ItemSuffix, Limit: time.Minute},
 		file:    &keychain.FileStore{Path: c.Places.Credentials},
 		log:     slog.New(slog.DiscardHandler),
 		now:     time.Now,
