@@ -295,6 +295,7 @@ func crashes(t *testing.T, usual int) int {
 // starts anew each time.
 func TestCrash(t *testing.T) {
 	restore(t, &entryWait, 500*time.Millisecond)
+	restore(t, &briefly, 5*time.Second)
 	t.Run("file", func(t *testing.T) { crashOften(t, crashes(t, 240), directly) })
 	t.Run("keychain", func(t *testing.T) { crashOften(t, crashes(t, 60), withKeyring(t), "KEYTENDER_STORE=keychain") })
 }

@@ -317,8 +317,9 @@ func (e *Engine) Follow(ctx context.Context) error {
 	return nil
 }
 
-// briefly is how long a caller who has all that was asked for is kept waiting.
-const briefly = 250 * time.Millisecond
+// briefly is how long a caller who has all that was asked for is kept waiting. Tests
+// lengthen it where they look at the one call after a crash.
+var briefly = 250 * time.Millisecond
 
 // catchUp finishes a renewal that was left half done: by a process that was killed, or
 // because the entry could not be written. Until then Claude Code would spend its pair's
