@@ -103,6 +103,8 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	d.RestartPanel()
 	d.WaitMenu("Renew now", 15*time.Second)
 	picture("after-restart", "a@example.com · Max")
+	d.ClickMenu("Help/Show status") // submenus are there again too
+	d.WaitNotification("Login ends in 30 days", 5*time.Second)
 
 	server.Set(func(b *fakeclaude.Behaviour) { b.LoginLife = 5*24*time.Hour + time.Hour })
 	commandLine(t, d, server, programs, "logout", "--yes")
@@ -132,6 +134,8 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	}
 	d.RestartBus()
 	picture("after-bus", "⚠")
+	d.ClickMenu("Help/Show status")
+	d.WaitNotification("The login has ended", 5*time.Second)
 	d.ClickMenuDBus("Sign in again…")
 	d.WaitMenu("Cancel sign-in", 5*time.Second)
 }
