@@ -12,6 +12,7 @@ import (
 func Script(t testing.TB, path, text string) {
 	t.Helper()
 	write := exec.Command("/bin/sh", "-c", `cat >"$1" && chmod 700 "$1"`, "sh", path)
+	write.Env = []string{"PATH=/usr/bin:/bin"} // the test may have set another
 	write.Stdin = strings.NewReader("#!/bin/sh\n" + text + "\n")
 	if out, err := write.CombinedOutput(); err != nil {
 		t.Fatalf("writing a script: %v: %s", err, out)
