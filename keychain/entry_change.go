@@ -186,8 +186,10 @@ func shown(key string, raw json.RawMessage) string {
 		if t, known := clientTime(raw); known {
 			return t.Format(time.RFC3339)
 		}
-	case scopesKey, planKey, tierKey, accountKey, organizationKey:
+	case scopesKey, planKey, tierKey:
 		return string(raw)
+	case accountKey, organizationKey:
+		return secret.New(text(raw)).Masked()
 	}
 	return "…"
 }

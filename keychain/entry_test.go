@@ -281,7 +281,7 @@ func TestDiffMasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprintf("%q", changes)
-	want := `[{"claudeAiOauth.accessToken" "sk-ant-oat01-…" "sk-ant-oat01-…"} {"claudeAiOauth.expiresAt" "2026-11-21T08:17:28Z" "2027-01-15T08:00:00Z"} {"claudeAiOauth.x" "…" ""} {"claudeAiOauth.scopes" "[\"user:inference\"]" "[\"user:profile\",\"user:inference\"]"} {"claudeAiOauth.refreshToken" "" "sk-ant-ort01-…"} {"claudeAiOauth.refreshTokenExpiresAt" "" "2027-02-07T11:33:20Z"} {"claudeAiOauth.subscriptionType" "" "\"max\""} {"claudeAiOauth.rateLimitTier" "" "\"tier\""} {"claudeAiOauth.accountUuid" "" "\"acc\""} {"claudeAiOauth.organizationUuid" "" "\"org\""} {"organizationUuid" "\"o\"" ""}]`
+	want := `[{"claudeAiOauth.accessToken" "sk-ant-oat01-…" "sk-ant-oat01-…"} {"claudeAiOauth.expiresAt" "2026-11-21T08:17:28Z" "2027-01-15T08:00:00Z"} {"claudeAiOauth.x" "…" ""} {"claudeAiOauth.scopes" "[\"user:inference\"]" "[\"user:profile\",\"user:inference\"]"} {"claudeAiOauth.refreshToken" "" "sk-ant-ort01-…"} {"claudeAiOauth.refreshTokenExpiresAt" "" "2027-02-07T11:33:20Z"} {"claudeAiOauth.subscriptionType" "" "\"max\""} {"claudeAiOauth.rateLimitTier" "" "\"tier\""} {"claudeAiOauth.accountUuid" "" "…"} {"claudeAiOauth.organizationUuid" "" "…"} {"organizationUuid" "…" ""}]`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

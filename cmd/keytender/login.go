@@ -153,6 +153,9 @@ func (c *console) signIn(ctx context.Context, engine *session.Engine, o loginOpt
 // failedStatus is the status as it stands, with the error as its problem.
 func failedStatus(st session.Status, err error) session.Status {
 	st.Problem = &session.Problem{Code: "failed", Message: err.Error()}
+	if setting := (&config.Error{}); errors.As(err, &setting) {
+		st.Problem = &session.Problem{Code: "usage", Message: setting.Error(), Hint: setting.Hint}
+	}
 	if known := (&session.Error{}); errors.As(err, &known) {
 		st.Problem = &session.Problem{Code: known.Code, Message: known.Message, Hint: known.Hint}
 	}

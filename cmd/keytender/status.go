@@ -20,10 +20,28 @@ func newStatus(c *console) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			engine, err := c.open()
 			if err != nil {
+				if asJSON { // the object comes in every case
+					return errors.Join(c.result(failedStatus(session.NoStatus(), err)), err)
+				}
 				return err
 			}
+			var (
+				sentence string
+				ok       bool
+				probeErr error
+			)
+			if check { // first: it may renew
+				sentence, ok, probeErr = engine.Probe(cmd.Context())
+			}
 			st := engine.Status(cmd.Context())
+			code := st.Exit()
+			if known := (&session.Error{}); code == 0 && errors.As(probeErr, &known) {
+				code = known.Exit
+			}
 			if asJSON {
+				if st.Problem == nil && probeErr != nil {
+					st = failedStatus(st, probeErr)
+				}
 				if err := c.result(st); err != nil {
 					return err
 				}
@@ -31,9 +49,9 @@ func newStatus(c *console) *cobra.Command {
 				c.showStatus(st, time.Now())
 			}
 			if check {
-				c.showProbe(engine.Probe(cmd.Context()))
+				c.showProbe(sentence, ok, probeErr)
 			}
-			if code := st.Exit(); code != 0 {
+			if code != 0 {
 				return exitError(code)
 			}
 			return nil

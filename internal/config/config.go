@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
@@ -153,20 +154,24 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 		return Config{}, err
 	}
 	for _, s := range settings {
-		text, name, from := s.standard, s.variable, "default"
+		// The last one counts; each is looked at, since a bad value that is overridden
+		// today counts tomorrow.
+		values := []named{{s.variable, Origin{s.standard, "default"}}}
 		if value, ok := file[s.key()]; ok {
-			text, name, from = value, s.key(), places.ConfigFile
+			values = append(values, named{s.key(), Origin{value, places.ConfigFile}})
 		}
 		for _, variable := range append(s.aliases, s.variable) {
 			// An empty variable counts as unset, as in most programs.
 			if value, ok := lookup(variable); ok && value != "" {
-				text, name, from = value, variable, "environment"
+				values = append(values, named{variable, Origin{value, "environment"}})
 			}
 		}
-		if err := s.take(&c, millisecondsOf(name, text)); err != nil {
-			return Config{}, &Error{Name: name, Reason: err.Error(), Hint: "correct it in " + origin(from) + ", or remove it to use the default (" + defaultOf(s) + ")"}
+		for _, v := range values {
+			if err := s.take(&c, millisecondsOf(v.name, v.Value)); err != nil {
+				return Config{}, &Error{Name: v.name, Reason: err.Error(), Hint: "correct it in " + origin(v.From) + ", or remove it to use the default (" + defaultOf(s) + ")"}
+			}
+			c.Origin[s.variable] = v.Origin
 		}
-		c.Origin[s.variable] = Origin{Value: text, From: from}
 	}
 	c.RevokeURL = strings.TrimSuffix(c.TokenURL, "/") + "/revoke"
 	c.Lookup = func(name string) (string, bool) {
@@ -177,6 +182,9 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 		return value, ok && isForeign(name)
 	}
 	for _, name := range foreign {
+		if value, _ := c.Lookup(name); strings.ContainsFunc(value, unicode.IsControl) {
+			return Config{}, &Error{Name: name, Reason: "it holds a line break or another control character", Hint: "correct it, or unset it"}
+		}
 		if value, ok := lookup(name); ok {
 			c.Origin[name] = Origin{Value: value, From: "environment"}
 		} else if value, ok := file[keyOf(name)]; ok {
@@ -184,6 +192,12 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 		}
 	}
 	return c, nil
+}
+
+// named is a value under the name that it was given by.
+type named struct {
+	name string
+	Origin
 }
 
 // Names returns all settings' variables in order.

@@ -744,3 +744,40 @@ func TestSignedOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestShortRetryAfters: a server in trouble that asks for a second each time is not asked
+// each second.
+func TestShortRetryAfters(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		r := newRig(t)
+		r.signIn(-time.Minute)
+		r.server.Set(func(b *fakeclaude.Behaviour) {
+			b.Faults = one(fakeclaude.Fault{On: "renew", Times: fakeclaude.Forever, Status: status, Header: map[string]string{"Retry-After": "1"}})
+		})
+		for range 3600 {
+			if _, err := r.start().Token(t.Context(), time.Minute); err == nil {
+				t.Fatal("a token came")
+			}
+			r.pass(time.Second)
+		}
+		if n := r.posts(); n < 4 || n > 8 {
+			t.Errorf("%d: %d sends in the first hour", status, n)
+		}
+	}
+}
+
+// TestHastySignIn: the sign-in's own answer counts too.
+func TestHastySignIn(t *testing.T) {
+	r := newRig(t)
+	c := r.issued("a@example.com", 0)
+	c.AccessEnds = c.Issued
+	r.keep(r.account, c)
+	r.pass(50 * time.Second)
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitTryLater || r.posts() != 0 {
+		t.Errorf("within the minute: %v, %d sent", err, r.posts())
+	}
+	r.pass(11 * time.Second)
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil || r.posts() != 1 {
+		t.Errorf("after it: %v, %d sent", err, r.posts())
+	}
+}

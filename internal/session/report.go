@@ -15,23 +15,29 @@ import (
 // TrayLock is the file in the state folder that the running menu-bar app holds.
 const TrayLock = "tray.lock"
 
+// NoStatus is the status of what could not be looked at.
+func NoStatus() Status {
+	return Status{SchemaVersion: 1, State: TryLater, Account: "default", Scopes: []string{}, MissingScopes: []string{}, Accounts: []string{}, Exports: []Export{},
+		Stores:     []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
+		ClaudeCode: EntryStatus{State: "off", OverriddenBy: []string{}}}
+}
+
 // Status tells how the active login stands. It makes no connection, takes no lock
 // and never fails: what cannot be read is told as a state.
 func (e *Engine) Status(ctx context.Context) Status {
-	st := Status{SchemaVersion: 1, State: SignedOut, Scopes: []string{}, MissingScopes: []string{}, Accounts: []string{}}
-	st.ClaudeCode = EntryStatus{State: "off", OverriddenBy: []string{}}
+	st := NoStatus()
+	st.State = SignedOut
 	st.Tray.Running = e.trayRuns()
 	st.Exports, _ = e.exports() // a damaged list is doctor's business
 	s, err := e.settings()
 	if err != nil {
-		st.Stores = []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
 		e.blame(&st, err)
 		return st
 	}
 	st.Account = s.account("")
 	st.Accounts = append(st.Accounts, s.Accounts...)
-	current, loadErr := e.load(ctx, s, st.Account)
-	st.Stores = e.storeStates(s, loadErr)
+	current, storeErr, loadErr := e.loadBoth(ctx, s, st.Account)
+	st.Stores = e.storeStates(s, storeErr)
 	j, journalErr := e.journal()
 	if journalErr != nil {
 		j = journal{Chains: map[string]*chain{}}
@@ -42,7 +48,15 @@ func (e *Engine) Status(ctx context.Context) Status {
 	switch {
 	case loadErr == nil:
 		e.describe(&st, current, chain)
+		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil { // a spilled pair keeps the login alive
+			p := storeError(e.store(s).Kind(), storeErr)
+			st.Problem = &Problem{Code: p.Code, Message: "the renewed login waits outside its store: " + p.Message, Hint: p.Hint}
+		}
 	case errors.Is(loadErr, keychain.ErrNotFound):
+		if e.config.Store == "keychain" && errors.Is(storeErr, keychain.ErrUnavailable) {
+			p := storeError("keychain", storeErr)
+			st.Problem = &Problem{Code: p.Code, Message: p.Message, Hint: p.Hint}
+		}
 	default:
 		e.blame(&st, storeError(e.store(s).Kind(), loadErr))
 	}

@@ -228,7 +228,7 @@ func storeError(kind string, err error) *Error {
 	case errors.Is(err, keychain.ErrTimedOut):
 		return say("timed-out", ExitTryLater, "answer the keychain's dialog if one is open, and try again")
 	case errors.Is(err, keychain.ErrUnavailable):
-		return say("unavailable", ExitTryLater, "the login lies in the OS keychain, which this session does not reach; start it, or sign in here with KEYTENDER_STORE=file")
+		return say("unavailable", ExitTryLater, "logins lie in the OS keychain here, which this session does not reach; start it, or sign in with KEYTENDER_STORE=file")
 	case errors.Is(err, keychain.ErrDamaged):
 		return say("damaged", ExitFailed, "nothing was overwritten; move the damaged "+kind+" record away and sign in again with `keytender login`")
 	case errors.Is(err, keychain.ErrUnreadable):

@@ -32,7 +32,12 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 	if err := keychain.CheckAccountName(account); err != nil {
 		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
 	}
-	if already, err := e.load(ctx, s, account); err == nil {
+	already, storeErr, err := e.loadBoth(ctx, s, account)
+	mustBeKeychain := e.config.Store == "keychain" || e.config.Store == "auto" && s.Store == "keychain"
+	if mustBeKeychain && errors.Is(storeErr, keychain.ErrUnavailable) {
+		return Status{}, storeError("keychain", storeErr) // before a code is spent on what cannot be kept
+	}
+	if err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
 	}
 	if !s.TermsShown {
@@ -377,8 +382,12 @@ func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credenti
 	}); err != nil {
 		return "", err
 	}
-	fresh := &chain{Known: j.chainOf(account).Known, Last: &ChainChange{At: e.wall(), What: what, Who: "keytender"}}
+	former := j.chainOf(account)
+	fresh := &chain{Known: former.Known, Dead: former.Dead, Last: &ChainChange{At: e.wall(), What: what, Who: "keytender"}}
 	fresh.know(c.Refresh)
+	if granted := c.AccessEnds.Sub(c.Issued); granted >= 0 && granted <= time.Second && (c.Method == "browser" || c.Method == "paste") {
+		e.pace(fresh, oauth.Grant{ExpiresIn: granted, ExpiresInKnown: true}, nil)
+	}
 	j.Chains[account] = fresh
 	if err := e.writeJournal(j); err != nil {
 		return "", err
@@ -437,6 +446,10 @@ func (e *Engine) moveRecords(ctx context.Context, s settings, want, signingIn st
 			err = to.Save(ctx, name, record)
 		}
 		cancel()
+		if errors.Is(err, keychain.ErrUnavailable) { // what lies there stays there
+			e.log.Warn("the former store is not reached; its other records stay in it", "store", s.Store)
+			return nil
+		}
 		if err != nil && !errors.Is(err, keychain.ErrNotFound) {
 			return storeError(s.Store, err)
 		}

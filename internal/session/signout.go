@@ -39,7 +39,8 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) (sentences []str
 		sentences = append(sentences, e.revoke(ctx, current))
 	}
 	var problems []error
-	if !o.KeepClaudeCode && loadErr == nil {
+	if !o.KeepClaudeCode {
+		// A record that cannot be read still has its fingerprints in the journal.
 		sentence, err := e.takeOut(ctx, account, current)
 		if sentence != "" {
 			sentences = append(sentences, sentence)

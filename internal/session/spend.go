@@ -293,10 +293,16 @@ func (e *Engine) refused(ctx context.Context, s settings, account string, j jour
 		result = later("the server's answer could not be used: "+answer.Error(), "try again later; the login is as good as before", callErr)
 	case answer.Kind == oauth.Throttled && answer.RetryAfter > 0, answer.Kind == oauth.Unavailable && answer.RetryAfter > 0:
 		pause = answer.RetryAfter
+		if chain.Failures >= patience { // a server that goes on asking for a second is not asked each second
+			pause = max(pause, backOff(chain.Failures))
+		}
 		chain.Failures++
 		result = later(answer.Error(), "the server asked to wait "+pause.Round(time.Second).String()+"; the login is as good as before", callErr)
 	default:
 		pause = backOff(chain.Failures)
+		if answer.Answered && answer.Status/100 == 2 && chain.Failures > 0 {
+			pause = max(pause, 10*time.Minute) // a web page, twice: no network that asks to sign in first
+		}
 		chain.Failures++
 		result = later(answer.Error(), "keytender tries again by itself; the login is as good as before", callErr)
 	}
@@ -311,6 +317,9 @@ func (e *Engine) refused(ctx context.Context, s settings, account string, j jour
 	e.log.Warn("a renewal failed", "account", account, "kind", answer.Kind.String(), "status", answer.Status, "sent", answer.Sent)
 	return result
 }
+
+// patience is how many Retry-Afters in a row are taken at their word when they are short.
+const patience = 3
 
 // backOff doubles from 30 s to an hour, with up to a fifth of chance on top: seven
 // sends in the first hour of an outage.

@@ -70,6 +70,10 @@ func (e *Engine) takeOver(ctx context.Context, account string, c keychain.Creden
 			return Status{}, "", failed("unusable", "a token in "+from+" holds a blank or a character that no token has", "nothing was changed", nil)
 		}
 	}
+	if c.Refresh.IsZero() && !e.validFor(c, 0) {
+		return Status{}, "", failed("unusable", "the login in "+from+" has ended or does not say until when it lives, and holds no refresh token",
+			"sign in with `keytender login`; nothing was changed", nil)
+	}
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
 		return Status{}, "", err

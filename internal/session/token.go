@@ -27,7 +27,7 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 		return secret.String{}, storeError(e.store(s).Kind(), err)
 	}
 	if e.validFor(current, minValid) && e.plausible(current) {
-		if j, err := e.journal(); err == nil && j.chainOf(account).kept(current.Refresh) {
+		if j, err := e.journal(); err == nil && (j.chainOf(account).kept(current.Refresh) || e.spilled(account)) {
 			_ = e.catchUp(ctx, s, account, briefly) // or the next call does it
 		}
 		return current.Access, nil
@@ -292,7 +292,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 		return nil // status says what is wrong with it
 	}
 	if _, ok := e.newerIn(entry, current, j.chainOf(account)); !ok {
-		if c := j.chainOf(account); c.kept(current.Refresh) || e.behind(entry, s, c, current) {
+		if c := j.chainOf(account); c.kept(current.Refresh) || e.spilled(account) || e.behind(entry, s, c, current) {
 			return e.catchUp(ctx, s, account, entryWait)
 		}
 		return nil

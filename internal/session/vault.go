@@ -67,19 +67,26 @@ func noteHung(ctx context.Context, err error) {
 // not get there. The spilled one is read first: if it is moved into the store
 // meanwhile it is found there.
 func (e *Engine) load(ctx context.Context, s settings, account string) (keychain.Credential, error) {
+	c, _, err := e.loadBoth(ctx, s, account)
+	return c, err
+}
+
+// loadBoth also tells how the store itself answered, which a spilled pair hides.
+func (e *Engine) loadBoth(ctx context.Context, s settings, account string) (newest keychain.Credential, storeErr, err error) {
 	spilled, spillErr := e.loadSpill(account)
 	if spillErr != nil && !errors.Is(spillErr, keychain.ErrNotFound) {
 		e.log.Warn("the spill file cannot be used", "reason", plain(spillErr))
 	}
 	stored, err := e.loadStored(ctx, s, account)
+	storeErr = err
 	if spillErr == nil && (err != nil || spilled.Issued.After(stored.Issued)) {
-		return spilled, nil
+		return spilled, storeErr, nil
 	}
 	if s.Store == "" && errors.Is(err, keychain.ErrUnavailable) {
 		// Nobody ever signed in here, so a machine without a keychain is no trouble yet.
 		err = keychain.ErrNotFound
 	}
-	return stored, err
+	return stored, storeErr, err
 }
 
 func (e *Engine) loadStored(ctx context.Context, s settings, account string) (keychain.Credential, error) {
@@ -99,6 +106,12 @@ func (e *Engine) spillPath(account string) string { return e.statePath("spill-" 
 
 func (e *Engine) reservePath(account string) string {
 	return e.statePath("reserve-" + account + ".json")
+}
+
+// spilled reports whether something waits outside the store.
+func (e *Engine) spilled(account string) bool {
+	_, err := os.Lstat(e.spillPath(account))
+	return err == nil
 }
 
 // loadSpill returns the newest pair outside the store, or ErrNotFound.
