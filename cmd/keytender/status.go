@@ -15,9 +15,9 @@ func newStatus(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show who is signed in, until when, and how Claude Code's entry stands",
-		Long:  "Shows who is signed in, the end of the access token and of the login itself, where both are stored,\nand how Claude Code's entry stands. Makes no connection without --check, which makes one test call, after a\n" +
+		Long: "Shows who is signed in, the end of the access token and of the login itself, where both are stored,\nand how Claude Code's entry stands. Makes no connection without --check, which makes one test call, after a\n" +
 			"renewal when the token has ended. A refusal of that call is a warning; no answer to it is exit 5.",
-		Args:  noArguments,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			engine, err := c.open()
 			if err != nil {
