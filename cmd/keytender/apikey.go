@@ -22,7 +22,7 @@ func newAPIKey(c *console) *cobra.Command {
 		Short: "Make, store, print or remove a Console API key",
 		Long: "Keeps a Console API key as carefully as a login: in the same store, and never in an argument.\n" +
 			"Calls made with it are billed to the Console account, unlike those of a subscription's login.",
-		Args: noArguments,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return &usageError{"`keytender api-key` takes one of create, set, print, remove", "`keytender api-key --help` says more"}
 		},

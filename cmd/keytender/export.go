@@ -17,7 +17,7 @@ func newExport(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Put a token or an API key where a workflow can use it",
-		Args:  noArguments,
+		Args:  cobra.ArbitraryArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return &usageError{"`keytender export` takes the place to export to: github", "`keytender export github --help` says more"}
 		},
