@@ -102,13 +102,36 @@ func cleanWords(text string, secrets ...secret.String) string {
 	text = strings.Join(strings.Fields(text), " ")
 	// Last, since what was taken out may have stood within a secret.
 	for _, s := range secrets {
-		if !s.IsZero() {
-			text = strings.ReplaceAll(text, s.Reveal(), "[redacted]")
-		}
+		text = hidePieces(text, s)
 	}
 	text = secretShape().ReplaceAllString(text, "[redacted]")
 	if runes := []rune(text); len(runes) > 300 {
 		text = string(runes[:299]) + "…"
 	}
 	return text
+}
+
+// hidePieces takes out the secret and every piece of it of eight bytes or more: an escape
+// sequence, when it goes, takes letters along that follow it.
+func hidePieces(text string, hidden secret.String) string {
+	whole := hidden.Reveal()
+	least := min(8, len(whole))
+	if least == 0 {
+		return text
+	}
+	clean := &strings.Builder{}
+	for at := 0; at < len(text); {
+		end := at + least
+		if end > len(text) || !strings.Contains(whole, text[at:end]) {
+			clean.WriteByte(text[at])
+			at++
+			continue
+		}
+		for end < len(text) && strings.Contains(whole, text[at:end+1]) {
+			end++
+		}
+		clean.WriteString("[redacted]")
+		at = end
+	}
+	return clean.String()
 }
