@@ -40,6 +40,9 @@ func run(args []string) int {
 	if err != nil {
 		return fail(err)
 	}
+	if err := settings.Export(); err != nil {
+		return fail(err)
+	}
 	engine, err := session.Open(settings)
 	if err != nil {
 		return fail(err)

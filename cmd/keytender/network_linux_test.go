@@ -310,7 +310,24 @@ func TestProxy(t *testing.T) {
 	if came := proxy.requests(); !slices.Equal(came, []string{"CONNECT example.com:443", "CONNECT example.com:443"}) {
 		t.Errorf("asked the proxy for %v, want example.com:443 for the exchange and the profile", came)
 	}
+	// Where the variables are not set, the keys of config.toml say the same.
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE"} {
+		r.env = append(r.env, name+"=")
+	}
+	keys := fmt.Sprintf("https_proxy = %q\nssl_cert_file = %q\n", proxy.URL, trust)
+	file := filepath.Join(r.home, "kt", "config.toml")
+	if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := len(proxy.requests())
+	if exit := r.login("browser"); exit != 0 || len(proxy.requests()) != before+2 {
+		t.Errorf("login with the proxy in config.toml: exit %d, asked it for %v", exit, proxy.requests()[before:])
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
 	// A proxy that puts itself in the server's place is not believed.
+	r.env = append(r.env, "HTTPS_PROXY="+proxy.URL)
 	r.env = append(r.env, "SSL_CERT_FILE="+otherRoot(t), "SSL_CERT_DIR="+t.TempDir())
 	exchanges := r.server.Count("exchange")
 	if exit := r.login("browser"); exit != 5 || r.server.Count("exchange") != exchanges {

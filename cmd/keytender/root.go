@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -93,6 +94,10 @@ func (c *console) open() (*session.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Export(); err != nil {
+		return nil, err
+	}
+	c.colour = c.colour && os.Getenv("NO_COLOR") == ""
 	engine, err := session.Open(cfg)
 	if err != nil {
 		return nil, err

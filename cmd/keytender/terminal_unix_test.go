@@ -169,14 +169,22 @@ func TestS4_18_MarksAndColours(t *testing.T) {
 	server := startServer(t)
 	tests := []struct {
 		env    []string
+		file   string
 		colour bool
 	}{
-		{nil, true},
-		{[]string{"NO_COLOR=1"}, false},
-		{[]string{"TERM=dumb"}, false},
+		{nil, "", true},
+		{[]string{"NO_COLOR=1"}, "", false},
+		{[]string{"TERM=dumb"}, "", false},
+		{nil, "no_color = true", false},
+		{nil, "no_color = false", true},
+		{[]string{"NO_COLOR=1"}, "no_color = false", false},
 	}
 	for _, test := range tests {
-		s := inTerminal(t, server, t.TempDir(), test.env, "status")
+		home, ours := t.TempDir(), t.TempDir()
+		if err := os.WriteFile(filepath.Join(ours, "config.toml"), []byte(test.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := inTerminal(t, server, home, append(test.env, "KEYTENDER_HOME="+ours), "status")
 		if code := s.end(); code != 3 {
 			t.Errorf("%v: exit %d", test.env, code)
 		}

@@ -57,6 +57,8 @@ type Config struct {
 
 	// Origin tells for each setting where its value comes from.
 	Origin map[string]Origin
+
+	environ map[string]string // see Export
 }
 
 // Origin is where a value comes from: "default", "environment" or the path of
@@ -137,7 +139,7 @@ var foreign = []string{"CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR",
 
 // Load reads the environment and config.toml. Every error is an *Error.
 func Load(lookup func(string) (string, bool), environ []string) (Config, error) {
-	c := Config{Origin: map[string]Origin{}}
+	c := Config{Origin: map[string]Origin{}, environ: map[string]string{}}
 	places, err := findPlaces(lookup)
 	if err != nil {
 		return Config{}, err
@@ -150,7 +152,7 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 	if err := checkVariables(environ); err != nil {
 		return Config{}, err
 	}
-	if err := checkNetwork(lookup, runtime.GOOS); err != nil {
+	if err := c.takeEverywhere(lookup, file, runtime.GOOS); err != nil {
 		return Config{}, err
 	}
 	for _, s := range settings {
@@ -355,6 +357,9 @@ func parse(path, text string) (map[string]string, error) {
 	}
 	for _, name := range foreign {
 		known[keyOf(name)] = true
+	}
+	for _, v := range everywhere {
+		known[keyOf(v.names[0])] = true
 	}
 	values := map[string]string{}
 	for name, value := range document {

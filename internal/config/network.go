@@ -12,28 +12,90 @@ import (
 	"strings"
 )
 
-// Of these variables Go's own library is the reader, and one that it cannot use it
-// leaves out in silence: the connection would go without the proxy that the person set,
-// or trust more than the file that they named.
+// everywhere are variables that every program knows. Go's own library is their reader, and
+// so are the programs that we start; what it cannot use it leaves out in silence: the
+// connection would go without the proxy that the person set, or trust more than the file
+// that they named. So they are checked here, and where one is not set a key of config.toml
+// stands in: an app that begins with the desktop has no shell's variables.
+var everywhere = []struct {
+	names []string // the first that is set counts
+	check func(text string) error
+}{
+	{[]string{"HTTPS_PROXY", "https_proxy"}, checkProxy},
+	{[]string{"NO_PROXY", "no_proxy"}, func(string) error { return nil }},
+	{[]string{"SSL_CERT_FILE"}, checkCertificates},
+	{[]string{"NO_COLOR"}, func(string) error { return nil }},
+}
 
-func checkNetwork(lookup func(string) (string, bool), goos string) error {
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // the first that is set counts
-		value, set := lookup(name)
-		if !set || value == "" {
-			continue
+// takeEverywhere takes them over from the environment and, with their keys, from the file.
+func (c *Config) takeEverywhere(lookup func(string) (string, bool), file map[string]string, goos string) error {
+	for _, v := range everywhere {
+		name := v.names[0]
+		// Windows and macOS trust what their own settings say, whatever this variable names.
+		unread := name == "SSL_CERT_FILE" && (goos == "windows" || goos == "darwin")
+		take := func(name, value, from string) error {
+			if err := v.check(value); value != "" && !unread && err != nil {
+				return &Error{Name: name, Reason: err.Error(), Hint: "correct it in " + origin(from) + ", or remove it"}
+			}
+			c.Origin[v.names[0]] = Origin{value, from}
+			if v.names[0] == "HTTPS_PROXY" {
+				c.Origin[v.names[0]] = Origin{withoutUser(value), from}
+			}
+			return nil
 		}
-		if err := checkProxy(value); err != nil {
-			return &Error{Name: name, Reason: err.Error(), Hint: "correct it in the environment (say http://proxy.example:3128), or unset it to connect directly"}
+		if value, ok := file[keyOf(name)]; ok {
+			if name == "NO_PROXY" { // it may be a list there
+				value = strings.Join(strings.Fields(value), ",")
+			}
+			if name == "NO_COLOR" && value != "" { // any text switches it on; a key of ours reads as it says
+				var on bool
+				if err := boolean(func(*Config) *bool { return &on })(c, value); err != nil {
+					return &Error{Name: keyOf(name), Reason: err.Error(), Hint: "correct it in " + c.Places.ConfigFile + ", or remove it"}
+				}
+				if value = ""; on {
+					value = "1"
+				}
+			}
+			if err := take(keyOf(name), value, c.Places.ConfigFile); err != nil {
+				return err
+			}
+			c.environ[name] = value
 		}
-		break
-	}
-	// Windows and macOS trust what their own settings say, whatever this variable names.
-	if file, set := lookup("SSL_CERT_FILE"); set && file != "" && goos != "windows" && goos != "darwin" {
-		if err := checkCertificates(file); err != nil {
-			return &Error{Name: "SSL_CERT_FILE", Reason: err.Error(), Hint: "name a file of PEM certificates in the environment, or unset it to trust what the system trusts"}
+		for _, variable := range v.names {
+			value, ok := lookup(variable)
+			if !ok || value == "" {
+				continue
+			}
+			if err := take(variable, value, "environment"); err != nil {
+				return err
+			}
+			delete(c.environ, name)
+			break
 		}
 	}
 	return nil
+}
+
+// Export sets the variables for which config.toml stands in. Go's library reads them once,
+// at the first connection, so a program calls this before anything else.
+func (c Config) Export() error {
+	for name, value := range c.environ {
+		if err := os.Setenv(name, value); err != nil {
+			return &Error{Name: keyOf(name), Reason: "it cannot be used as a variable", Hint: "correct it in " + c.Places.ConfigFile}
+		}
+	}
+	return nil
+}
+
+// withoutUser takes name and password out of a proxy's address.
+func withoutUser(text string) string {
+	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+		scheme, _, found := strings.Cut(text[:at], "://")
+		if text = text[at+1:]; found {
+			text = scheme + "://" + text
+		}
+	}
+	return text
 }
 
 // checkProxy reads a proxy's address as net/http does: without a scheme it is http. Its

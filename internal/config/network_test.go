@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -11,10 +12,11 @@ import (
 	"testing"
 )
 
-// refusal is what checkNetwork says, with these variables on Linux.
+// refusal is what is said about these variables on that system.
 func refusal(t *testing.T, goos string, variables ...string) *Error {
 	t.Helper()
-	err := checkNetwork(lookup(variables), goos)
+	c := Config{Origin: map[string]Origin{}, environ: map[string]string{}}
+	err := c.takeEverywhere(lookup(variables), nil, goos)
 	if err == nil {
 		return nil
 	}
@@ -52,6 +54,52 @@ func TestProxyIsChecked(t *testing.T) {
 	}
 	if err := refusal(t, "linux", "HTTPS_PROXY=", "https_proxy=::bad"); err == nil {
 		t.Error("an empty variable hides the one that counts")
+	}
+}
+
+// A key of config.toml stands in for a variable that is not set, and is checked like it; a
+// proxy's password is in none of what is shown.
+func TestKeysStandIn(t *testing.T) {
+	tests := []struct {
+		file, variable string
+		want           map[string]string // what Export sets
+		shown, from    string            // of HTTPS_PROXY
+	}{
+		{"", "", nil, "", ""},
+		{"https_proxy = 'http://me:FAKE@proxy.example:3128'", "", map[string]string{"HTTPS_PROXY": "http://me:FAKE@proxy.example:3128"}, "http://proxy.example:3128", "file"},
+		{"https_proxy = 'me:FAKE@proxy.example'", "", map[string]string{"HTTPS_PROXY": "me:FAKE@proxy.example"}, "proxy.example", "file"},
+		{"https_proxy = 'proxy.example'", "HTTPS_PROXY=http://me:FAKE@other.example", nil, "http://other.example", "environment"},
+		{"https_proxy = 'proxy.example'", "https_proxy=other.example", nil, "other.example", "environment"},
+		{"https_proxy = 'proxy.example'", "HTTPS_PROXY=", map[string]string{"HTTPS_PROXY": "proxy.example"}, "proxy.example", "file"},
+		{"no_proxy = ['a.example', 'b.example']", "", map[string]string{"NO_PROXY": "a.example,b.example"}, "", ""},
+		{"no_color = true", "", map[string]string{"NO_COLOR": "1"}, "", ""},
+		{"no_color = false", "", map[string]string{"NO_COLOR": ""}, "", ""},
+		{"no_color = true", "NO_COLOR=x", nil, "", ""},
+	}
+	for _, test := range tests {
+		home := t.TempDir()
+		file := filepath.Join(home, "config.toml")
+		if err := os.WriteFile(file, []byte(test.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(lookup([]string{"KEYTENDER_HOME=" + home, test.variable}), nil)
+		if err != nil || !maps.Equal(c.environ, test.want) {
+			t.Errorf("%s, %s: %v, %v", test.file, test.variable, c.environ, err)
+		}
+		if from := map[string]string{"": "", "environment": "environment", "file": file}[test.from]; c.Origin["HTTPS_PROXY"] != (Origin{test.shown, from}) {
+			t.Errorf("%s, %s: shown as %v", test.file, test.variable, c.Origin["HTTPS_PROXY"])
+		}
+	}
+	for _, bad := range []string{"https_proxy = '::bad'", "https_proxy = 'http://me:FAKE@'", "ssl_cert_file = '/missing/roots.pem'", "no_color = 'maybe'"} {
+		home := t.TempDir()
+		if err := os.WriteFile(filepath.Join(home, "config.toml"), []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(lookup([]string{"KEYTENDER_HOME=" + home}), nil)
+		known := &Error{}
+		if !errors.As(err, &known) || !strings.Contains(bad, known.Name) || !strings.Contains(known.Hint, home) || strings.Contains(known.Error(), "FAKE") {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }
 
