@@ -354,7 +354,11 @@ func (a *app) mirrored(said string, err error) {
 func (a *app) signOut(o session.SignOutOptions) {
 	a.activity = Activity{Leaving: true}
 	a.quick.Go(func() {
-		said, err := a.engine.SignOut(session.Patient(a.ctx), o)
+		steps, err := a.engine.SignOut(session.Patient(a.ctx), o)
+		var said []string
+		for _, step := range steps {
+			said = append(said, step.Text)
+		}
 		a.queue.post(func() {
 			a.ended(a.words.SignOutFailed, err)
 			if err == nil {

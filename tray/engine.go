@@ -22,7 +22,7 @@ type Engine interface {
 	SetMirror(ctx context.Context, on bool) (string, error)
 	// Switch makes another account the active one and mirrors it.
 	Switch(ctx context.Context, account string) (string, error)
-	SignOut(ctx context.Context, o session.SignOutOptions) ([]string, error)
+	SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error)
 	// Diagnosis says how everything stands, in a text that can be shown around.
 	Diagnosis(ctx context.Context) string
 	// Changes reports, coalesced, that something on disk may have changed.

@@ -134,10 +134,10 @@ func (f *fakeEngine) SetMirror(ctx context.Context, on bool) (string, error) {
 	return f.Mirror(ctx)
 }
 
-func (f *fakeEngine) SignOut(ctx context.Context, o session.SignOutOptions) ([]string, error) {
+func (f *fakeEngine) SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error) {
 	f.note("SignOut %+v", o)
 	f.set(session.Status{State: session.SignedOut, Account: "default"})
-	return []string{"the login is gone from this computer"}, nil
+	return []session.Step{{Text: "the login is gone from this computer"}}, nil
 }
 
 func (f *fakeEngine) Changes(context.Context) (<-chan struct{}, error) { return f.changes, f.watch }

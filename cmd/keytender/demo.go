@@ -105,10 +105,8 @@ func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 		return fmt.Errorf("a refresh token was used %d times too often", reused)
 	}
 	begin("Sign out: our record and our part of Claude Code's entry go, the rest stays")
-	sentences, err := engine.SignOut(ctx, session.SignOutOptions{Revoke: true})
-	for _, sentence := range sentences {
-		c.line(tick, "%s", sentence)
-	}
+	steps, err := engine.SignOut(ctx, session.SignOutOptions{Revoke: true})
+	c.steps(steps)
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,8 @@ func newLogout(c *console) *cobra.Command {
 				!c.confirm(cmd.Context(), fmt.Sprintf("Remove the login of %s from this machine?", who(st))) {
 				return &usageError{"nothing was removed: this needs your yes", "answer the question with y, or run `keytender logout --yes`"}
 			}
-			sentences, err := engine.SignOut(patient(cmd), o)
-			for _, sentence := range sentences {
-				c.line(tick, "%s", sentence)
-			}
+			steps, err := engine.SignOut(patient(cmd), o)
+			c.steps(steps)
 			return err
 		},
 	}
@@ -38,4 +36,15 @@ func newLogout(c *console) *cobra.Command {
 	cmd.Flags().BoolVar(&o.Revoke, "revoke", false, "tell the server too (best effort)")
 	cmd.Flags().BoolVar(&o.KeepClaudeCode, "keep-claude-code", false, "leave Claude Code's entry as it is")
 	return cmd
+}
+
+// steps prints what became of each part of a sign-out.
+func (c *console) steps(steps []session.Step) {
+	for _, step := range steps {
+		sign := tick
+		if step.Undone {
+			sign = danger
+		}
+		c.line(sign, "%s", step.Text)
+	}
 }

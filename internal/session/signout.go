@@ -17,10 +17,17 @@ type SignOutOptions struct {
 	KeepClaudeCode bool // leave our part of Claude Code's entry
 }
 
+// Step says what became of one part of a sign-out.
+type Step struct {
+	Text   string
+	Undone bool // a wish, like telling the server, that the sign-out does not hang on
+}
+
 // SignOut removes the active account's record and our part of Claude Code's entry,
-// and nothing else in it. The sentences say what became of each. What could not be
+// and nothing else in it. The steps say what became of each. What could not be
 // removed is in the error; the rest is removed all the same.
-func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) (sentences []string, err error) {
+func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) (steps []Step, err error) {
+	done := func(text string) { steps = append(steps, Step{Text: text}) }
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
 		return nil, err
@@ -33,17 +40,17 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) (sentences []str
 	account := s.account("")
 	current, loadErr := e.load(ctx, s, account)
 	if errors.Is(loadErr, keychain.ErrNotFound) {
-		return []string{"nobody is signed in; there is nothing to remove"}, nil
+		return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
 	}
-	if o.Revoke && loadErr == nil {
-		sentences = append(sentences, e.revoke(ctx, current))
+	if o.Revoke {
+		steps = append(steps, e.revoke(ctx, current, loadErr))
 	}
 	var problems []error
 	if !o.KeepClaudeCode {
 		// A record that cannot be read still has its fingerprints in the journal.
 		sentence, err := e.takeOut(ctx, account, current)
 		if sentence != "" {
-			sentences = append(sentences, sentence)
+			done(sentence)
 		}
 		problems = append(problems, err)
 	}
@@ -53,23 +60,23 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) (sentences []str
 	if err := e.store(s).Delete(storeCtx, account); err != nil {
 		problems = append(problems, storeError(e.store(s).Kind(), err))
 	} else {
-		sentences = append(sentences, "the login was removed from the "+e.storeName(e.store(s).Kind()))
+		done("the login was removed from the " + e.storeName(e.store(s).Kind()))
 		problems = append(problems,
 			e.changeSettings(func(s *settings) { s.remove(account) }),
 			e.note(account, func(c *chain) { *c = chain{Known: c.Known, Dead: c.Dead} }))
 	}
 	if left, err := e.settings(); err == nil && left.Active != "" && left.Active != account {
-		sentences = append(sentences, "the active account is now "+left.Active)
+		done("the active account is now " + left.Active)
 	}
 	if aside, err := e.displaced(ctx, s); err == nil {
 		if len(aside.Inner) > 0 {
-			sentences = append(sentences, "the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back")
+			done("the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back")
 		} else {
 			problems = append(problems, e.forgetDisplaced(ctx, s))
 		}
 	}
 	e.remember(Record{Account: account, What: "signed-out"})
-	return sentences, notRemoved(problems)
+	return steps, notRemoved(problems)
 }
 
 // notRemoved joins what went wrong into one error for people, or nil.
@@ -89,7 +96,10 @@ func notRemoved(problems []error) error {
 	return failed("not-removed", "not everything was removed: "+strings.Join(messages, "; "), hint, errors.Join(problems...))
 }
 
-func (e *Engine) revoke(ctx context.Context, c keychain.Credential) string {
+func (e *Engine) revoke(ctx context.Context, c keychain.Credential, loadErr error) Step {
+	if loadErr != nil {
+		return Step{Text: "the server was not told: the login cannot be read (the token ends by itself)", Undone: true}
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	token := c.Refresh
@@ -97,9 +107,9 @@ func (e *Engine) revoke(ctx context.Context, c keychain.Credential) string {
 		token = c.Access
 	}
 	if err := e.client.Revoke(ctx, token); err != nil {
-		return "the server could not be told: " + err.Error() + " (the token ends by itself)"
+		return Step{Text: "the server could not be told: " + err.Error() + " (the token ends by itself)", Undone: true}
 	}
-	return "the server was told to end the login"
+	return Step{Text: "the server was told to end the login"}
 }
 
 // takeOut removes our login from Claude Code's entry, when it is ours.
