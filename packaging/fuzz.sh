@@ -19,6 +19,8 @@ if [ $# -eq 3 ]; then # one target
 	done
 	echo "FAIL  $2 $3"
 	sed 's/^/      /' "$output"
+	input=$(sed -n 's/^ *Failing input written to //p' "$output")
+	[ -z "$input" ] || { echo "FAIL  $2 $3 with this input:"; sed 's/^/      /' "$2/$input"; }
 	exit 1
 fi
 
