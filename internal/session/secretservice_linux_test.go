@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -254,4 +255,81 @@ func TestStoreIsChosenOnce(t *testing.T) {
 			t.Error("a file store was made")
 		}
 	})
+}
+
+// A person who asks for another store gets all records there at the next sign-in; one
+// that fails leaves each where it was, still working.
+func TestAnotherStoreIsAskedFor(t *testing.T) {
+	for _, others := range [][]string{nil, {"second"}} {
+		t.Run(fmt.Sprint(others), func(t *testing.T) { askForAnotherStore(t, others) })
+	}
+}
+
+func askForAnotherStore(t *testing.T, others []string) {
+	address := testbus.Start(t)
+	r := newRig(t)
+	logins := map[string]keychain.Credential{}
+	for _, name := range append(others, "default") {
+		logins[name] = r.issued(name+"@example.com", time.Hour)
+		r.keep(name, logins[name])
+	}
+	here := func(store string) {
+		t.Helper()
+		e := r.start()
+		s, err := e.settings()
+		if err != nil || s.Store != store {
+			t.Fatalf("the store is %q, want %q (%v)", s.Store, store, err)
+		}
+		for name, login := range logins {
+			if c, err := e.load(t.Context(), s, name); err != nil || !c.Refresh.Equal(login.Refresh) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	fails := func(how string) {
+		t.Helper()
+		e := r.start()
+		release, err := e.lock(t.Context(), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = e.takeIn(t.Context(), "default", r.issued("default@example.com", time.Hour), "signed-in"); exitOf(err) != ExitTryLater {
+			t.Errorf("%s: %v", how, err)
+		}
+		release()
+		here("file")
+	}
+	r.environ["KEYTENDER_STORE"] = "keychain"
+	fails("without a keychain")
+	service := testbus.Serve(t, address)
+	for n := range len(logins) {
+		service.Behave(atCall("CreateItem", n+1, testbus.Step{Err: "org.freedesktop.Secret.Error.IsLocked"}))
+		fails(fmt.Sprintf("locked at record %d", n+1))
+	}
+	service.Behave(nil)
+	for _, store := range []string{"keychain", "file"} {
+		r.environ["KEYTENDER_STORE"] = store
+		logins["default"] = r.issued("default@example.com", time.Hour)
+		r.keep("default", logins["default"])
+		here(store)
+		for name := range logins {
+			if _, found := service.Record(name + r.start().config.Places.ItemSuffix); found != (store == "keychain") {
+				t.Errorf("with the %s as the store, the keychain holds %s: %v", store, name, found)
+			}
+		}
+	}
+}
+
+// atCall makes the service misbehave at the nth call of a method.
+func atCall(method string, n int, step testbus.Step) func(string) testbus.Step {
+	calls := 0
+	return func(called string) testbus.Step {
+		if called != method {
+			return testbus.Step{}
+		}
+		if calls++; calls != n {
+			return testbus.Step{}
+		}
+		return step
+	}
 }

@@ -33,6 +33,9 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
 	}
 	already, storeErr, err := e.loadBoth(ctx, s, account)
+	if e.config.Store == "keychain" && s.Store == "file" { // this sign-in moves there
+		_, storeErr = e.loadStored(ctx, settings{Store: "keychain"}, account)
+	}
 	mustBeKeychain := e.config.Store == "keychain" || e.config.Store == "auto" && s.Store == "keychain"
 	if mustBeKeychain && errors.Is(storeErr, keychain.ErrUnavailable) {
 		return Status{}, storeError("keychain", storeErr) // before a code is spent on what cannot be kept
@@ -367,6 +370,13 @@ func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credenti
 	if err != nil {
 		return "", err
 	}
+	var moved []string
+	if moves := s.Store != "" && e.config.Store != "auto" && e.config.Store != s.Store; moves {
+		if moved, err = e.copyRecords(ctx, s, account); err != nil {
+			return "", err
+		}
+		moved = append(moved, account)
+	}
 	chosen, err := e.saveChoosing(ctx, s, account, c)
 	if err != nil {
 		return "", err
@@ -374,7 +384,6 @@ func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credenti
 	if chosen == "file" && s.Store == "" && e.config.Store == "auto" {
 		e.log.Info("there is no keychain here; the file store is used", "path", e.config.Places.Credentials)
 	}
-	e.dropSpilled(account)
 	if err := e.changeSettings(func(s *settings) {
 		s.Store, s.Active = chosen, account
 		s.TermsShown = s.TermsShown || c.Method == "browser" || c.Method == "paste"
@@ -382,6 +391,8 @@ func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credenti
 	}); err != nil {
 		return "", err
 	}
+	e.dropSpilled(account)
+	e.leave(ctx, s, moved)
 	former := j.chainOf(account)
 	fresh := &chain{Known: former.Known, Dead: former.Dead, Last: &ChainChange{At: e.wall(), What: what, Who: "keytender"}}
 	fresh.know(c.Refresh)
@@ -400,13 +411,8 @@ func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credenti
 // the keychain, and the file only where there certainly is no keychain. A keychain
 // that is locked or refuses is an error, never a reason to write a plain file.
 func (e *Engine) saveChoosing(ctx context.Context, s settings, account string, c keychain.Credential) (chosen string, err error) {
-	if want := e.config.Store; want != "auto" && want != s.Store {
-		if s.Store != "" {
-			if err := e.moveRecords(ctx, s, want, account); err != nil {
-				return "", err
-			}
-		}
-		s.Store = want
+	if e.config.Store != "auto" {
+		s.Store = e.config.Store
 	}
 	if s.Store == "" {
 		s.Store = "keychain"
@@ -426,10 +432,11 @@ func (e *Engine) saveChoosing(ctx context.Context, s settings, account string, c
 	return s.Store, nil
 }
 
-// moveRecords carries the other accounts over to the store that the person now asks
-// for. The old records go only after the new ones were read back.
-func (e *Engine) moveRecords(ctx context.Context, s settings, want, signingIn string) error {
-	from, to := e.store(s), e.store(settings{Store: want})
+// copyRecords carries the records beside that of the one who signs in over to the store
+// that the person now asks for, and returns their names. Where it fails nothing has
+// changed: the former store still has them all.
+func (e *Engine) copyRecords(ctx context.Context, s settings, signingIn string) (copied []string, err error) {
+	from, want := e.store(s), settings{Store: e.config.Store}
 	names := []string{displacedRecord}
 	for _, name := range s.APIKeys {
 		names = append(names, keychain.RecordName(name, apiKeyPart))
@@ -440,29 +447,38 @@ func (e *Engine) moveRecords(ctx context.Context, s settings, want, signingIn st
 		}
 	}
 	for _, name := range names {
+		limited, cancel := storeContext(ctx)
+		record, err := from.Load(limited, name)
+		cancel()
+		switch {
+		case errors.Is(err, keychain.ErrNotFound):
+			continue
+		case errors.Is(err, keychain.ErrUnavailable):
+			e.log.Warn("the former store is not reached; records stay in it", "store", s.Store)
+			return copied, nil
+		case err != nil:
+			return nil, storeError(s.Store, err)
+		}
+		if err := save(ctx, e.store(want), name, record); err != nil {
+			return nil, storeError(want.Store, err)
+		}
+		copied = append(copied, name)
+	}
+	return copied, nil
+}
+
+// leave takes out of the former store what a sign-in moved to another one.
+func (e *Engine) leave(ctx context.Context, former settings, moved []string) {
+	for _, name := range moved {
 		ctx, cancel := storeContext(ctx)
-		record, err := from.Load(ctx, name)
-		if err == nil {
-			err = to.Save(ctx, name, record)
+		if err := e.store(former).Delete(ctx, name); err != nil {
+			e.log.Warn("a record could not be taken out of the former store", "store", former.Store, "reason", plain(err))
 		}
 		cancel()
-		if errors.Is(err, keychain.ErrUnavailable) { // what lies there stays there
-			e.log.Warn("the former store is not reached; its other records stay in it", "store", s.Store)
-			return nil
-		}
-		if err != nil && !errors.Is(err, keychain.ErrNotFound) {
-			return storeError(s.Store, err)
-		}
 	}
-	for _, name := range append(names, signingIn) {
-		ctx, cancel := storeContext(ctx)
-		if err := from.Delete(ctx, name); err != nil {
-			e.log.Warn("a record could not be taken out of the former store", "store", s.Store, "reason", plain(err))
-		}
-		cancel()
+	if len(moved) > 0 {
+		e.log.Info("the store changed", "from", former.Store)
 	}
-	e.log.Info("the store changed at a sign-in", "from", s.Store, "to", want)
-	return nil
 }
 
 // storeName is the store in words, with its place where that is a file.
