@@ -50,6 +50,7 @@ type app struct {
 	// quick are calls that end soon after ctx; patient ones may have a renewal under
 	// way that must be stored first.
 	quick, patient sync.WaitGroup
+	wait           func() bool // letEnd, once
 
 	// Owned by the loop.
 	canvas       *canvas // nil: no menu (yet)
@@ -72,6 +73,7 @@ type app struct {
 func newApp(ctx context.Context, engine Engine, o Options) *app {
 	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: wordsFor(o.Languages...), queue: newQueue(), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
+	a.wait = sync.OnceValue(a.letEnd)
 	a.around = Around{Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
 	return a
 }
@@ -102,11 +104,15 @@ func (a *app) start() {
 	a.quick.Go(func() { a.loop(changes) })
 }
 
-// wait lets everything end, and reports whether it did.
-func (a *app) wait() bool {
+// letEnd quits, lets everything end that is under way, and reports whether it did.
+func (a *app) letEnd() bool {
 	a.quit()
 	quick := endsWithin(&a.quick, quitWait)
-	return endsWithin(&a.patient, quitPatience) && quick
+	ended := endsWithin(&a.patient, quitPatience) && quick
+	if !ended {
+		a.log.Warn("ended while something was still under way")
+	}
+	return ended
 }
 
 func endsWithin(g *sync.WaitGroup, limit time.Duration) bool {

@@ -124,10 +124,10 @@ func run(t *testing.T, s func(now time.Time) session.Status, f func(b *bench)) {
 		synctest.Wait()
 		f(b)
 		b.app.quit()
+		<-b.lived
 		if !b.app.wait() {
 			t.Error("something went on after the end")
 		}
-		<-b.lived
 	})
 }
 
@@ -363,13 +363,14 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, kit: kit, notifier: &fakeNotifier{block: true},
 			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
-		go a.live(placeMenuBar)
+		lived := make(chan struct{})
+		go func() { defer close(lived); a.live(placeMenuBar) }()
 		synctest.Wait()
 		kit.click(ItemSignIn)
 		synctest.Wait()
 		kit.click(ItemQuit)
 		begin := time.Now()
-		<-kit.quit
+		<-lived
 		if a.wait() {
 			t.Error("nothing was said about what did not end")
 		}
@@ -380,10 +381,16 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 	})
 }
 
-// TestQuitWaitsForASentRenewal: the answer to a renewal is the login itself.
+// TestQuitWaitsForASentRenewal: the answer to a renewal is the login itself, also where
+// the library ends the process.
 func TestQuitWaitsForASentRenewal(t *testing.T) {
 	run(t, signedInStatus, func(b *bench) {
 		stored := false
+		b.kit.exited = func() {
+			if !stored {
+				b.Error("the process may end before the new tokens are stored")
+			}
+		}
 		b.engine.renew = func(context.Context) error {
 			time.Sleep(8 * time.Second)
 			stored = true
@@ -391,6 +398,7 @@ func TestQuitWaitsForASentRenewal(t *testing.T) {
 		}
 		b.click(ItemRenew)
 		b.click(ItemQuit)
+		<-b.lived
 		if !b.app.wait() || !stored {
 			b.Error("the renewal was left behind")
 		}

@@ -66,19 +66,17 @@ func (a *app) copyToken() {
 		if clearIt == nil {
 			return
 		}
-		a.quick.Go(func() {
-			timer := time.NewTimer(tokenLife)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-a.ctx.Done():
-			}
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), clearWait)
-			defer cancel()
-			if err := clearIt(ctx); err != nil {
-				a.log.Warn("the clipboard could not be cleared", "error", err)
-			}
-		})
+		timer := time.NewTimer(tokenLife)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-a.ctx.Done():
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), clearWait)
+		defer cancel()
+		if err := clearIt(ctx); err != nil {
+			a.log.Warn("the clipboard could not be cleared", "error", err)
+		}
 	})
 }
 

@@ -167,14 +167,22 @@ type fakeKit struct {
 	changes    int
 	rejoins    bool // it can
 	rejoined   int
+	exited     func() // called where a Mac's library ends the process
 }
 
 func newFakeKit() *fakeKit { return &fakeKit{quit: make(chan struct{})} }
 
-func (k *fakeKit) Run(ready func()) { go ready(); <-k.quit }
-func (k *fakeKit) Quit()            { k.quitOnce.Do(func() { close(k.quit) }) }
-func (k *fakeKit) AddSeparator()    { k.separators++ }
-func (k *fakeKit) Rejoin() bool     { k.rejoined++; return k.rejoins }
+func (k *fakeKit) Run(ready, exit func()) {
+	go ready()
+	<-k.quit
+	exit()
+	if k.exited != nil {
+		k.exited()
+	}
+}
+func (k *fakeKit) Quit()         { k.quitOnce.Do(func() { close(k.quit) }) }
+func (k *fakeKit) AddSeparator() { k.separators++ }
+func (k *fakeKit) Rejoin() bool  { k.rejoined++; return k.rejoins }
 func (k *fakeKit) SetTooltip(string) {
 }
 

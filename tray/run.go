@@ -159,9 +159,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	a = newApp(ctx, engine, o)
 	a.start()
 	a.live(found)
-	if !a.wait() {
-		o.Log.Warn("ended while something was still under way")
-	}
+	a.wait()
 	if a.again.Load() && ctx.Err() == nil {
 		release()
 		err := o.again()
@@ -224,10 +222,11 @@ func (a *app) live(found place) {
 			}
 		})
 	}
-	defer context.AfterFunc(a.ctx, kit.Quit)()
-	kit.Run(func() { a.showMenu(kit) })
-	// The library may end by itself, with its display; without it we would be unseen.
-	a.quit()
+	kit.Run(func() {
+		a.showMenu(kit)
+		// Not sooner: what is asked of a library that is still starting is lost.
+		context.AfterFunc(a.ctx, kit.Quit)
+	}, func() { a.wait() }) // the library may end by itself, with its display; without it we would be unseen
 }
 
 // panelWait is longer than a panel takes that starts with the session, as we do.

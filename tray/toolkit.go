@@ -6,9 +6,11 @@ type toolkit interface {
 	// Run shows the icon and serves the menu until Quit. It must be called on the
 	// main goroutine. ready is called once, on another goroutine, when lines may be
 	// added, and has to return soon: one library answers no request for the menu
-	// before it did.
-	Run(ready func())
-	// Quit may be called from any goroutine, before Run and more than once.
+	// before it did. exit is called before Run returns, and ends what is under way: on a
+	// Mac the library ends the process and never returns, and so does Windows itself when
+	// the session ends.
+	Run(ready, exit func())
+	// Quit may be called from any goroutine once ready was called, and more than once.
 	Quit()
 	// Rejoin shows the icon again on a session bus that went away and came back. False:
 	// this library never can, only a new process.

@@ -17,11 +17,11 @@ func newToolkit() toolkit { return systrayKit{} }
 // systrayKit works on either systray library: their functions are the same.
 type systrayKit struct{}
 
-func (systrayKit) Run(ready func()) {
+func (systrayKit) Run(ready, exit func()) {
 	nativeRun(func() {
 		nativeReady()
 		ready()
-	}, nil)
+	}, exit)
 }
 
 func (systrayKit) Quit() { nativeQuit() }
