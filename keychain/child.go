@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -33,8 +34,8 @@ type request struct {
 	Service string `json:"service"`
 	Name    string `json:"name"`
 	Record  string `json:"record,omitempty"`
-	// Limit in milliseconds ends the child although its parent is dead: a write that
-	// waits for a dialog must not come true after a newer one.
+	// Limit in milliseconds ends the child, and what it started, although its parent is
+	// dead: a write that waits for a dialog must not come true after a newer one.
 	Limit int64 `json:"limit"`
 }
 
@@ -70,7 +71,10 @@ func RunChild() {
 	if err != nil || json.Unmarshal(in, &r) != nil {
 		os.Exit(2) // the parent died before it said what to do
 	}
-	time.AfterFunc(time.Duration(r.Limit)*time.Millisecond, func() { os.Exit(exitTimedOut) })
+	time.AfterFunc(time.Duration(r.Limit)*time.Millisecond, func() {
+		endOthers()
+		os.Exit(exitTimedOut)
+	})
 	if err := json.NewEncoder(os.Stdout).Encode(serve(r)); err != nil {
 		os.Exit(1)
 	}
@@ -151,6 +155,10 @@ type OSKeychain struct {
 	Limit time.Duration
 	// program is who serves the call; empty means this program itself.
 	program string
+
+	mu        sync.Mutex
+	refused   error // what the last read met, when that was a dialog or a lock
+	refusedAt time.Time
 }
 
 func (k *OSKeychain) limit() time.Duration {
@@ -168,16 +176,42 @@ func (k *OSKeychain) Load(ctx context.Context, name string) (secret.String, erro
 	limited, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
 	if record, done := k.loadDirect(limited, name+k.Suffix); done {
+		k.remember(nil)
 		return record, nil
 	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) {
 		return secret.String{}, fmt.Errorf("reading from the keychain: %w", ErrTimedOut)
 	}
+	if err := k.heldBack(limited); err != nil {
+		return secret.String{}, fmt.Errorf("reading from the keychain: %w", err)
+	}
 	a, err := k.call(limited, request{Op: "load", Name: name + k.Suffix})
+	k.remember(err)
 	if err != nil {
 		return secret.String{}, fmt.Errorf("reading from the keychain: %w", err)
 	}
 	return secret.New(a.Record), nil
+}
+
+// heldBack returns what the last read met when another one would only put its dialog
+// before the person again: background work looks each minute.
+func (k *OSKeychain) heldBack(ctx context.Context) error {
+	k.mu.Lock()
+	refused, at := k.refused, k.refusedAt
+	k.mu.Unlock()
+	if refused == nil || ctx.Value(interactiveKey{}) != nil || !wouldAskAgain(ctx, at) {
+		return nil
+	}
+	return refused
+}
+
+func (k *OSKeychain) remember(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refused = nil
+	if errors.Is(err, ErrLocked) || errors.Is(err, ErrDenied) || errors.Is(err, ErrTimedOut) {
+		k.refused, k.refusedAt = err, time.Now().Round(0)
+	}
 }
 
 // Save implements Store. A record over MaxRecord bytes is ErrTooBig on every
@@ -205,8 +239,8 @@ var childEnvironment = []string{"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPD
 	"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
 	"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERNAME", "GOCOVERDIR", "GORACE", "WINEPREFIX", "WINEDEBUG"}
 
-// call runs the child and waits for its answer. When ctx ends the child is killed,
-// and the dialog that it may have opened goes with it.
+// call runs the child and waits for its answer. When ctx ends the child is killed with
+// what it started, and the dialog that it may have opened goes with it.
 func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
 	program := k.program
 	if program == "" {
@@ -227,6 +261,7 @@ func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
 	cmd.WaitDelay = time.Second
 	cmd.Stdin = bytes.NewReader(text)
 	cmd.SysProcAttr = detached()
+	cmd.Cancel = func() error { return endWithOthers(cmd.Process) }
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); slices.Contains(childEnvironment, strings.ToUpper(name)) {
 			cmd.Env = append(cmd.Env, entry)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"keytender/internal/secret"
 	"keytender/internal/testbus"
 )
@@ -219,4 +221,55 @@ func TestOrphanWithoutARequest(t *testing.T) {
 			t.Errorf("%q: %v, %q", text, err, out)
 		}
 	}
+}
+
+// A locked keychain asks the person once; background work then looks without asking,
+// until somebody clicks or the keychain was unlocked elsewhere.
+func TestLockedKeychainIsNotAskedEachMinute(t *testing.T) {
+	s := testbus.Serve(t, testbus.Start(t))
+	s.Put("default", "FAKE-old")
+	s.Lock(true)
+	k := osKeychain(t)
+	load := func(ctx context.Context, asked int) {
+		t.Helper()
+		if _, err := k.Load(ctx, "default"); !errors.Is(err, ErrLocked) {
+			t.Errorf("load: %v", err)
+		}
+		if got := s.Calls("Unlock"); got != asked {
+			t.Errorf("the person was asked %d times, want %d", got, asked)
+		}
+	}
+	load(t.Context(), 1)
+	load(t.Context(), 1)
+	load(Interactive(t.Context()), 2)
+	load(t.Context(), 2)
+	s.Lock(false)
+	if _, err := k.Load(t.Context(), "default"); err != nil {
+		t.Errorf("unlocked elsewhere: %v", err)
+	}
+}
+
+// The real service tells without asking whether its keyring is locked.
+func TestKeyringTellsThatItIsLocked(t *testing.T) {
+	address := testbus.Start(t)
+	keyring := testbus.StartKeyring(t, address)
+	keyring.Try(t, func(t testing.TB) {
+		if wouldAskAgain(t.Context(), time.Now()) {
+			t.Error("an open keyring counts as locked")
+		}
+		bus, err := dbus.Connect(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bus.Close()
+		var locked []dbus.ObjectPath
+		var prompt dbus.ObjectPath
+		if err := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").Call("org.freedesktop.Secret.Service.Lock", 0,
+			[]dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}).Store(&locked, &prompt); err != nil || len(locked) != 1 {
+			t.Fatalf("%v, %v", locked, err)
+		}
+		if !wouldAskAgain(t.Context(), time.Now()) {
+			t.Error("a locked keyring counts as open")
+		}
+	})
 }

@@ -225,6 +225,23 @@ func TestChildCancelled(t *testing.T) {
 	}
 }
 
+// What a child has started ends with it: on macOS that is the program that writes.
+func TestChildEndsWithWhatItStarted(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there the child starts nothing")
+	}
+	late := filepath.Join(t.TempDir(), "late")
+	k := program(t, `(sleep 1; echo >"`+late+`") & wait`)
+	k.Limit = 300 * time.Millisecond
+	if err := k.Save(t.Context(), "default", secret.New("FAKE")); !errors.Is(err, ErrTimedOut) {
+		t.Error(err)
+	}
+	time.Sleep(1200 * time.Millisecond)
+	if _, err := os.Stat(late); err == nil {
+		t.Error("the write came true after its child was killed")
+	}
+}
+
 // The child sees neither our environment nor the record in its arguments.
 func TestChildEnvironment(t *testing.T) {
 	dir := t.TempDir()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -76,6 +77,35 @@ func (k *OSKeychain) readItem(ctx context.Context, name string) (record secret.S
 		return secret.String{}, false
 	}
 	return secret.New(string(item.Value)), true
+}
+
+// wouldAskAgain looks whether the collection that go-keyring uses is still locked, which
+// asks nobody. A service that does not say counts as locked when it is silent.
+func wouldAskAgain(ctx context.Context, _ time.Time) bool {
+	locked := make(chan bool, 1)
+	go func() {
+		bus, err := dbus.Connect(busAddress(), dbus.WithContext(ctx))
+		if err != nil {
+			locked <- false // no bus any more, so no dialog either
+			return
+		}
+		defer bus.Close()
+		var property dbus.Variant
+		for _, path := range []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login", "/org/freedesktop/secrets/aliases/default"} {
+			if bus.Object("org.freedesktop.secrets", path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart,
+				"org.freedesktop.Secret.Collection", "Locked").Store(&property) == nil {
+				break
+			}
+		}
+		is, _ := property.Value().(bool)
+		locked <- is
+	}()
+	select {
+	case is := <-locked:
+		return is
+	case <-ctx.Done():
+		return true
+	}
 }
 
 // busAddress is where the session bus listens. It is never asked to be started.

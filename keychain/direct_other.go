@@ -4,10 +4,20 @@ package keychain
 
 import (
 	"context"
+	"time"
 
 	"keytender/internal/secret"
 )
 
 func (k *OSKeychain) loadDirect(context.Context, string) (secret.String, bool) {
 	return secret.String{}, false
+}
+
+// refusalPause is how long a refused read is not repeated in the background.
+const refusalPause = 15 * time.Minute
+
+// wouldAskAgain goes by the time since a read was refused: nothing here tells without
+// asking whether the keychain is still locked.
+func wouldAskAgain(_ context.Context, refusedAt time.Time) bool {
+	return time.Now().Round(0).Sub(refusedAt) < refusalPause
 }

@@ -185,6 +185,8 @@ func (o properties) Get(iface, name string) (dbus.Variant, *dbus.Error) {
 		return dbus.MakeVariant([]dbus.ObjectPath{}), nil
 	case name == "Label" && o.s.collection:
 		return dbus.MakeVariant("Login"), nil
+	case name == "Locked" && o.s.collection:
+		return dbus.MakeVariant(o.s.locked), nil
 	}
 	return dbus.MakeVariant(""), dbus.NewError("org.freedesktop.DBus.Error.UnknownProperty", nil)
 }
