@@ -169,8 +169,16 @@ func (e *Engine) settle(ctx context.Context, s settings, account string) {
 func (e *Engine) settleReserve(account string) {
 	reserve := e.reservePath(account)
 	reserved, err := loadSpilled(reserve)
-	if err != nil {
-		_ = os.Remove(reserve) // empty, or cut off in the middle of its one write
+	switch {
+	case errors.Is(err, keychain.ErrNotFound): // nothing was written into it
+		_ = os.Remove(reserve)
+		return
+	case errors.Is(err, keychain.ErrDamaged):
+		// Cut off in the middle of its one write. The bytes stay for a person to look at.
+		_ = os.Rename(reserve, reserve+".damaged")
+		return
+	case err != nil: // it may hold the only copy of a pair; the next one may be able to read it
+		e.log.Warn("the room for new tokens cannot be read", "reason", plain(err))
 		return
 	}
 	if spilled, err := loadSpilled(e.spillPath(account)); err == nil && !reserved.Issued.After(spilled.Issued) {

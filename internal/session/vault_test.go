@@ -448,3 +448,27 @@ func TestUnusableStoreIsAFailure(t *testing.T) {
 		}
 	}
 }
+
+// A room that cannot be read now may hold the only copy of a pair: it stays.
+func TestUnreadableRoomStays(t *testing.T) {
+	r := newRig(t)
+	before := r.signIn(time.Hour)
+	after := r.renewElsewhere(before)
+	after.Issued = after.Issued.Add(time.Second)
+	e := r.start()
+	room := e.reservePath("default")
+	r.put(room, after)
+	second := room + ".backup" // as a backup with hard links has it
+	if err := os.Link(room, second); err != nil {
+		t.Skip("this file system has no hard links")
+	}
+	s, _ := e.settings()
+	e.settle(t.Context(), s, "default")
+	if err := os.Remove(second); err != nil {
+		t.Fatal(err)
+	}
+	e.settle(t.Context(), s, "default")
+	if c := r.stored(); !c.SamePair(after) {
+		t.Error("the pair in the room is lost")
+	}
+}
