@@ -205,8 +205,8 @@ func (e *Engine) checkEntry(ctx context.Context, st Status) []Check {
 	accepted, why := entry.AcceptedByClient()
 	place := st.ClaudeCode.Place
 	switch {
-	case errors.Is(err, keychain.ErrBusy):
-		checks = append(checks, warn(name, "locked: "+err.Error(), "close Claude Code and look again"))
+	case closed(err):
+		checks = append(checks, warn(name, "it cannot be read: "+err.Error(), storeError("keychain", err).Hint))
 	case err != nil:
 		hint := "nothing of it was changed; repair or move it away, then sign in again in Claude Code or run `keytender mirror`"
 		if unusable := (&keychain.UnusableError{}); errors.As(err, &unusable) {

@@ -72,8 +72,18 @@ func entryError(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
+	if closed(err) {
+		return storeError("keychain", err)
+	}
 	return failed("claude-code-entry", "Claude Code's entry cannot be used: "+err.Error(),
 		"nothing was changed; `keytender status` and `keytender doctor` say more", err)
+}
+
+// closed reports whether the keychain that holds the entry does not let us in now: that
+// says nothing about the entry itself.
+func closed(err error) bool {
+	return slices.ContainsFunc([]error{keychain.ErrLocked, keychain.ErrDenied, keychain.ErrTimedOut, keychain.ErrUnavailable},
+		func(kind error) bool { return errors.Is(err, kind) })
 }
 
 // relate says how Claude Code's entry stands beside our pair: in-step, newer, older,
@@ -236,7 +246,8 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 		return "", entryError(err)
 	}
 	relation := e.relate(seen, current, chain)
-	if relation == "in-step" {
+	accepted, _ := seen.AcceptedByClient()
+	if relation == "in-step" && accepted {
 		return "already in step (" + e.entry.Place() + ")", nil
 	}
 	if newer, ok := e.newerIn(seen, current, chain); ok && !fresh {
@@ -436,6 +447,9 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 		return "", "", nil, entryError(err)
 	}
 	relation = e.relate(entry, current, j.chainOf(account))
+	if accepted, why := entry.AcceptedByClient(); relation == "in-step" && !accepted {
+		relation = "not accepted: " + why
+	}
 	if relation != "in-step" {
 		changes, err = e.entry.Diff(entry, keychain.Change{SignIn: &current, NewLogin: relation == "other-login"})
 	}

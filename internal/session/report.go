@@ -151,8 +151,12 @@ func (e *Engine) describeEntry(ctx context.Context, st *Status, s settings, ours
 	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, e.entry.Overrides()...)
 	entry, err := e.readEntry(ctx)
 	switch {
-	case errors.Is(err, keychain.ErrBusy):
+	case closed(err):
 		st.ClaudeCode.State = "busy"
+		if st.Problem == nil && st.ClaudeCode.Mirror {
+			why := storeError("keychain", err)
+			st.Problem = &Problem{"claude-code-entry", "Claude Code's entry cannot be read: " + why.Message, why.Hint}
+		}
 	case err != nil:
 		st.ClaudeCode.State = "damaged"
 		if st.Problem == nil && st.ClaudeCode.Mirror {
@@ -163,6 +167,12 @@ func (e *Engine) describeEntry(ctx context.Context, st *Status, s settings, ours
 		st.ClaudeCode.State = "off"
 	default:
 		st.ClaudeCode.State = e.relate(entry, ours, c)
+		if accepted, why := entry.AcceptedByClient(); st.ClaudeCode.State == "in-step" && !accepted {
+			st.ClaudeCode.State = "damaged"
+			if st.Problem == nil {
+				st.Problem = &Problem{"claude-code-entry", "Claude Code does not accept its entry: " + why, "`keytender mirror` writes it anew"}
+			}
+		}
 	}
 }
 
