@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,6 +29,7 @@ type Client struct {
 	RootCAs *x509.CertPool // nil: the system's
 
 	Now func() time.Time // nil: time.Now; for Retry-After dates
+	Log *slog.Logger     // nil: nothing is logged. Each call is a line of level debug
 }
 
 // ExchangeRequest is what turns a code into tokens.

@@ -44,11 +44,25 @@ type answer struct {
 	cut    error // why the body ended early; nil: it is whole
 }
 
-// send sends the request once. A 307 would make a client repeat the body at
+// send sends the request once and logs that it did, without anything that went with it.
+func (c *Client) send(ctx context.Context, r request) (answer, error) {
+	began := time.Now()
+	a, err := c.sendOnce(ctx, r)
+	if target, bad := url.Parse(r.url); c.Log != nil && bad == nil {
+		outcome := http.StatusText(a.status)
+		if err != nil {
+			outcome = err.Error()
+		}
+		c.Log.Debug("called", "method", r.method, "host", target.Host, "path", target.Path, "status", a.status, "outcome", outcome, "took", time.Since(began).Round(time.Millisecond))
+	}
+	return a, err
+}
+
+// sendOnce: a 307 would make a client repeat the body at
 // another origin, a kept connection or HTTP/2 would make a transport repeat it
 // after a reset: so the transport is used without a client, is new for each call,
 // speaks HTTP/1.1, and gets a body that can be read once.
-func (c *Client) send(ctx context.Context, r request) (answer, error) {
+func (c *Client) sendOnce(ctx context.Context, r request) (answer, error) {
 	failed := func(kind Kind, sent bool, err error) (answer, error) {
 		return answer{}, &Error{Kind: kind, Sent: sent, Err: err, subject: r.subject}
 	}

@@ -173,6 +173,7 @@ func (e *Engine) remember(r Record) {
 	if r.Who == "" {
 		r.Who = "keytender"
 	}
+	e.log.Info(r.What, "account", r.Account, "by", r.Who)
 	path := e.statePath(historyFile)
 	line, err := json.Marshal(r)
 	if err == nil {

@@ -116,7 +116,7 @@ func userName() string {
 func (e *Engine) BeforeWriting(announce func()) { e.beforeWriting = announce }
 
 // LogTo sends the engine's log to l.
-func (e *Engine) LogTo(l *slog.Logger) { e.log = l }
+func (e *Engine) LogTo(l *slog.Logger) { e.log, e.client.Log = l, l }
 
 // A keychain call may take 5 s where nobody waits for a dialog, and 60 s where a
 // person may be typing a password.

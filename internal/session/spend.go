@@ -82,7 +82,6 @@ func (e *Engine) spend(ctx context.Context, s settings, account string, j journa
 	}
 	e.crash("noted")
 	e.remember(record)
-	e.log.Info("renewed", "account", account, "kept", where)
 	if result != nil {
 		return renewed, result
 	}
