@@ -59,8 +59,6 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 	if err != nil {
 		return APIKeyNotice{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
-	defer cancel()
 	server, err := e.listen(ctx, o, attempt, tell)
 	if err != nil {
 		return APIKeyNotice{}, err
@@ -86,13 +84,9 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 		return fail(err)
 	}
 	tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
-	if !login.HasScope("org:create_api_key") {
-		return fail(failed("scope", "this Console sign-in may not make API keys: the scope org:create_api_key was not granted",
-			"ask an admin of the organization, or make the key at the Console and store it with `keytender api-key set`", nil))
-	}
 	key, err := e.client.CreateAPIKey(ctx, login.Access)
 	if err != nil {
-		return fail(apiKeyError(ctx, err))
+		return fail(apiKeyError(ctx, err, login.HasScope("org:create_api_key")))
 	}
 	// The key is there: from here on nothing is cut short.
 	notice, err := e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
@@ -110,7 +104,7 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 	return notice, nil
 }
 
-func apiKeyError(ctx context.Context, err error) error {
+func apiKeyError(ctx context.Context, err error, mayMake bool) error {
 	answer := &oauth.Error{}
 	if ctx.Err() != nil || !errors.As(err, &answer) {
 		return later("the key could not be asked for in time", "look at the Console whether one was made, and try again", err)
@@ -121,6 +115,9 @@ func apiKeyError(ctx context.Context, err error) error {
 		return later("no answer came to the request for a key: one may have been made that nobody knows", "look at the Console, delete it if it is there, and try again", err)
 	case answer.Kind == oauth.Throttled, answer.Kind == oauth.Unavailable:
 		return later("the server made no key: "+answer.Error(), "try again in a few minutes", err)
+	case (answer.Status == 403 || answer.Status == 401) && !mayMake:
+		return failed("scope", "this Console sign-in may not make API keys: the scope org:create_api_key was not granted",
+			"ask an admin of the organization, or "+byHand, err)
 	case answer.Status == 403 || answer.Status == 401:
 		return failed("not-allowed", "the server made no key: "+answer.Error(), "this account may not make keys; "+byHand, err)
 	}
