@@ -176,8 +176,10 @@ func newAPIKeyRemove(c *console) *cobra.Command {
 				return err
 			}
 			// Nobody is there to ask: whoever wrote the command meant it, and the key itself lives on.
-			if !yes && isTerminal(c.in) && !c.confirm(cmd.Context(), "Remove the API key "+key.Masked()+" from this machine?") {
-				return &usageError{"nothing was removed: this needs your yes", "answer the question with y, or run `keytender api-key remove --yes`"}
+			if !yes && isTerminal(c.in) {
+				if err := c.confirm(cmd, "Remove the API key "+key.Masked()+" from this machine?"); err != nil {
+					return err
+				}
 			}
 			if _, err := engine.RemoveAPIKey(patient(cmd), account); err != nil {
 				return err

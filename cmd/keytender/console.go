@@ -10,7 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"keytender/internal/session"
 )
 
 // The rules of every message, here once: results go to stdout and everything for
@@ -28,6 +31,7 @@ type console struct {
 	lookup   func(string) (string, bool)
 	environ  func() []string
 	listen   func() // for signals, from now on
+	complete bool   // what was asked for is done, so that a signal changes nothing any more
 }
 
 func newConsole(in io.Reader, out, err *os.File) *console {
@@ -103,8 +107,9 @@ func when(t time.Time, now time.Time) string {
 const pipedAnswer = 5 * time.Second
 
 // confirm asks a yes-or-no question, which a terminal or a pipe may answer; silence
-// means no, and so does a signal.
-func (c *console) confirm(ctx context.Context, question string) bool {
+// means no, and so does a signal. The error is nil after a yes.
+func (c *console) confirm(cmd *cobra.Command, question string) error {
+	ctx := cmd.Context()
 	fmt.Fprint(c.err, question+" [y/N] ")
 	asked := ctx
 	if !isTerminal(c.in) {
@@ -118,7 +123,16 @@ func (c *console) confirm(ctx context.Context, question string) bool {
 		return answer, err
 	})
 	answer = strings.ToLower(answer)
-	return ctx.Err() == nil && (answer == "y" || answer == "yes")
+	hint := "answer the question with y, or run `" + cmd.CommandPath() + " --yes`"
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case answer == "y", answer == "yes":
+		return nil
+	case answer == "" && !isTerminal(c.in): // nobody was there to ask
+		return &usageError{"nothing was removed: this needs your yes", hint}
+	}
+	return &session.Error{Code: "not-confirmed", Exit: session.ExitFailed, Message: "nothing was removed: you did not say yes", Hint: hint}
 }
 
 func isTerminal(in io.Reader) bool {

@@ -34,14 +34,14 @@ func newLogin(c *console) *cobra.Command {
 		Long:  loginHelp,
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd); err != nil {
+			st, err := c.login(cmd, o)
+			if !o.json {
 				return err
 			}
-			engine, err := c.open()
 			if err != nil {
-				return err
+				st = failedStatus(st, err)
 			}
-			return c.login(cmd.Context(), engine, o)
+			return errors.Join(c.result(st), err)
 		},
 	}
 	f := cmd.Flags()
@@ -119,18 +119,21 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 	return o.checkLongLived()
 }
 
-func (c *console) login(ctx context.Context, engine *session.Engine, o loginOptions) error {
-	st, err := c.signIn(ctx, engine, o)
+// login returns the status also with an error: as it stands then.
+func (c *console) login(cmd *cobra.Command, o loginOptions) (session.Status, error) {
+	if err := o.check(cmd); err != nil {
+		return session.NoStatus(), err
+	}
+	engine, err := c.open()
 	if err != nil {
-		if o.json {
-			return errors.Join(c.result(failedStatus(engine.Status(context.WithoutCancel(ctx)), err)), err)
-		}
-		return err
+		return session.NoStatus(), err
 	}
-	if o.json {
-		return c.result(st)
+	st, err := c.signIn(cmd.Context(), engine, o)
+	if err != nil {
+		return engine.Status(context.WithoutCancel(cmd.Context())), err
 	}
-	return nil
+	c.complete = true
+	return st, nil
 }
 
 // signIn signs in the way that the options say. Claude Code gets the terminal to
@@ -155,6 +158,9 @@ func failedStatus(st session.Status, err error) session.Status {
 	st.Problem = &session.Problem{Code: "failed", Message: err.Error()}
 	if setting := (&config.Error{}); errors.As(err, &setting) {
 		st.Problem = &session.Problem{Code: "usage", Message: setting.Error(), Hint: setting.Hint}
+	}
+	if usage := (&usageError{}); errors.As(err, &usage) {
+		st.Problem = &session.Problem{Code: "usage", Message: usage.message, Hint: usage.hint}
 	}
 	if known := (&session.Error{}); errors.As(err, &known) {
 		st.Problem = &session.Problem{Code: known.Code, Message: known.Message, Hint: known.Hint}

@@ -23,9 +23,10 @@ func newLogout(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if st := engine.Status(patient(cmd)); st.State != session.SignedOut && !yes &&
-				!c.confirm(cmd.Context(), fmt.Sprintf("Remove the login of %s from this machine?", who(st))) {
-				return &usageError{"nothing was removed: this needs your yes", "answer the question with y, or run `keytender logout --yes`"}
+			if st := engine.Status(patient(cmd)); st.State != session.SignedOut && !yes {
+				if err := c.confirm(cmd, fmt.Sprintf("Remove the login of %s from this machine?", who(st))); err != nil {
+					return err
+				}
 			}
 			steps, err := engine.SignOut(patient(cmd), o)
 			c.steps(steps)

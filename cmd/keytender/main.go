@@ -53,7 +53,7 @@ func run(args []string, c *console) int {
 	root := newRoot(c, args)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if code := caught(); code != 0 && (err == nil || ctx.Err() != nil) {
+	if code := caught(); code != 0 && !c.complete && (err == nil || ctx.Err() != nil) {
 		if err != nil {
 			c.line(cross, "interrupted; nothing more was changed")
 		}

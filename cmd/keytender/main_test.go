@@ -213,6 +213,9 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 		body := `{"type":"error","error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`
 		b.Faults, b.Refuse = []fakeclaude.Fault{{On: "models", Status: 403, Body: body}}, nil
 	},
+	"models-down": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{{On: "models", Status: 500, Times: fakeclaude.Forever}}
+	},
 	"models-unauthorized-once": func(b *fakeclaude.Behaviour) {
 		b.Faults = []fakeclaude.Fault{{On: "models", Status: 401}}
 	},

@@ -27,6 +27,7 @@ var verbs = []struct {
 // newRoot makes the root with the verb that args begin with, or with all of them when
 // that is none: for help, completion and typing errors.
 func newRoot(c *console, args []string) *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:           "keytender",
 		Short:         "Tends the key to your own Claude account",
@@ -35,10 +36,14 @@ func newRoot(c *console, args []string) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return c.printVersion()
+			}
 			cmd.SetOut(c.err)
 			return cmd.Help()
 		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
@@ -118,11 +123,13 @@ func newVersion(c *console) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(c.out, "keytender "+session.Version)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return c.printVersion() },
 	}
+}
+
+func (c *console) printVersion() error {
+	_, err := fmt.Fprintln(c.out, "keytender "+session.Version)
+	return err
 }
 
 func newHelp() *cobra.Command {

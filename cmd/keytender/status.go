@@ -39,6 +39,9 @@ func newStatus(c *console) *cobra.Command {
 			if known := (&session.Error{}); code == 0 && errors.As(probeErr, &known) {
 				code = known.Exit
 			}
+			if st.State == session.SignedIn && code == session.ExitTryLater {
+				st.State = session.TryLater
+			}
 			if asJSON {
 				if st.Problem == nil && probeErr != nil {
 					st = failedStatus(st, probeErr)

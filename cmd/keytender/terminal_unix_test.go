@@ -213,7 +213,7 @@ func TestS1_12_ConfirmInATerminal(t *testing.T) {
 	for _, answer := range []struct {
 		text string
 		code int
-	}{{"n", 2}, {"", 2}, {"y", 0}} {
+	}{{"n", 1}, {"", 1}, {"y", 0}} {
 		s := inTerminal(t, server, home, nil, "logout")
 		s.wait(`\[y/N\] `)
 		s.write(answer.text + "\n")

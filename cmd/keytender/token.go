@@ -13,7 +13,7 @@ func newToken(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Print an access token that is still valid, renewing it first when needed",
-		Long:  "Prints the access token and a newline on stdout. A token that is valid for long enough is printed\nwithout any connection; otherwise the login is renewed first.",
+		Long:  "Prints the access token and a newline on stdout. A token that is valid for long enough is printed\nwithout any connection; otherwise the login is renewed first. Unless --min-valid is given,\nKEYTENDER_REFRESH_SKEW counts where it is more.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if minValid < 0 {
@@ -22,6 +22,9 @@ func newToken(c *console) *cobra.Command {
 			engine, err := c.open()
 			if err != nil {
 				return err
+			}
+			if !cmd.Flags().Changed("min-valid") {
+				minValid = max(minValid, engine.Config().RefreshSkew)
 			}
 			token, err := engine.Token(cmd.Context(), minValid)
 			if token.IsZero() {
@@ -59,6 +62,8 @@ func newRefresh(c *console) *cobra.Command {
 				c.line(tick, "Renewed: Claude Code had renewed the login; its tokens were taken over")
 			case r.Done:
 				c.line(tick, "Renewed: the login has new tokens")
+			case r.DueAt.IsZero():
+				c.line(tick, "Not due: this login cannot be renewed, and works until it ends")
 			default:
 				c.line(tick, "Not due: it will be renewed from %s on", when(r.DueAt, time.Now()))
 			}

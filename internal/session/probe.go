@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -36,7 +37,11 @@ func (e *Engine) Probe(ctx context.Context) (sentence string, ok bool, err error
 		}
 	}
 	if err != nil {
-		return "", false, later("the test call got no answer: "+err.Error(), "look at the network and try again; the login is as good as before", err)
+		message, hint := "the test call got no answer: "+err.Error(), "look at the network and try again; the login is as good as before"
+		if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Answered {
+			message, hint = "the test call failed: "+err.Error(), "try again in a few minutes; the login is as good as before"
+		}
+		return "", false, later(message, hint, err)
 	}
 	return result.Sentence, result.Outcome == oauth.ProbeOK, nil
 }

@@ -218,7 +218,7 @@ func redirectError(p oauth.Pasted) error {
 	case "":
 		return nil
 	case "access_denied":
-		return &Error{Code: "declined", Exit: ExitDeclined, Message: "the sign-in was declined in the browser (access_denied)",
+		return &Error{Code: "declined", Exit: ExitDeclined, Message: "the sign-in was declined in the browser (" + said + ")",
 			Hint: "run `keytender login` again and choose Allow"}
 	case "server_error", "temporarily_unavailable":
 		return later("the sign-in server is in trouble ("+said+")", "try again in a few minutes; nothing was changed", nil)

@@ -74,7 +74,7 @@ func (e *Engine) plausible(c keychain.Credential) bool {
 type Renewal struct {
 	Done    bool      // a new pair is there
 	Adopted bool      // it is one that another program got
-	DueAt   time.Time // when not done: from when on it will be
+	DueAt   time.Time // when not done: from when on it will be; zero: it has no refresh token
 	Ends    time.Time // end of the access token now at hand
 }
 
@@ -94,7 +94,11 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		if err := e.Follow(ctx); err != nil {
 			e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 		}
-		return Renewal{DueAt: before.AccessEnds.Add(-e.config.RefreshSkew), Ends: before.AccessEnds}, nil
+		r := Renewal{Ends: before.AccessEnds}
+		if !before.Refresh.IsZero() {
+			r.DueAt = before.AccessEnds.Add(-e.config.RefreshSkew)
+		}
+		return r, nil
 	}
 	after, err := e.renew(ctx, need{minValid: e.config.RefreshSkew, seen: before.Access, force: force})
 	if err != nil {
