@@ -130,7 +130,6 @@ type Words struct {
 	CodeRefused        string
 	CodeRefusedBody    string
 	ClaudeCode         string
-	ClaudeCodeDone     string
 	EndingBody         string
 	Ended              string
 	EndedBody          string

@@ -104,7 +104,6 @@ var german = Words{
 	CodeRefused:        "Das ist nicht der Code",
 	CodeRefusedBody:    "Was in der Zwischenablage steht, gehört nicht zu dieser Anmeldung. Kopieren Sie den ganzen Code und versuchen Sie es noch einmal.",
 	ClaudeCode:         "Claude Code",
-	ClaudeCodeDone:     "Diese Anmeldung ist jetzt in Claude Code",
 	EndingBody:         "Melden Sie sich vorher erneut an, dann wird nichts unterbrochen.",
 	Ended:              "Ihre Anmeldung ist abgelaufen",
 	EndedBody:          "Melden Sie sich erneut an, um weiterzuarbeiten.",

@@ -104,7 +104,6 @@ var english = Words{
 	CodeRefused:        "That is not the code",
 	CodeRefusedBody:    "What the clipboard holds does not belong to this sign-in. Copy the whole code and try again.",
 	ClaudeCode:         "Claude Code",
-	ClaudeCodeDone:     "This login is in Claude Code now",
 	EndingBody:         "Sign in again before then, and nothing is interrupted.",
 	Ended:              "Your login has ended",
 	EndedBody:          "Sign in again to go on.",

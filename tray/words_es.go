@@ -104,7 +104,6 @@ var spanish = Words{
 	CodeRefused:        "Ese no es el código",
 	CodeRefusedBody:    "Lo que hay en el portapapeles no es de este inicio de sesión. Copie el código entero y vuelva a intentarlo.",
 	ClaudeCode:         "Claude Code",
-	ClaudeCodeDone:     "Esta sesión está ahora en Claude Code",
 	EndingBody:         "Vuelva a iniciar sesión antes y no se interrumpirá nada.",
 	Ended:              "Su sesión ha caducado",
 	EndedBody:          "Vuelva a iniciar sesión para continuar.",

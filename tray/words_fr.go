@@ -104,7 +104,6 @@ var french = Words{
 	CodeRefused:        "Ce n'est pas le code",
 	CodeRefusedBody:    "Le contenu du presse-papiers n'appartient pas à cette connexion. Copiez le code entier et réessayez.",
 	ClaudeCode:         "Claude Code",
-	ClaudeCodeDone:     "Cette connexion est maintenant dans Claude Code",
 	EndingBody:         "Reconnectez-vous avant, et rien ne sera interrompu.",
 	Ended:              "Votre connexion a expiré",
 	EndedBody:          "Reconnectez-vous pour continuer.",

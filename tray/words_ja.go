@@ -104,7 +104,6 @@ var japanese = Words{
 	CodeRefused:        "コードが違います",
 	CodeRefusedBody:    "クリップボードの内容はこのログインのものではありません。コード全体をコピーして、やり直してください。",
 	ClaudeCode:         "Claude Code",
-	ClaudeCodeDone:     "このログインを Claude Code に設定しました",
 	EndingBody:         "それまでにもう一度ログインすれば、作業は中断しません。",
 	Ended:              "ログインの有効期限が切れました",
 	EndedBody:          "続けるには、もう一度ログインしてください。",

@@ -104,7 +104,6 @@ var chinese = Words{
 	CodeRefused:        "授权码不对",
 	CodeRefusedBody:    "剪贴板中的内容不属于这次登录。请复制完整的授权码再试。",
 	ClaudeCode:         "Claude Code",
-	ClaudeCodeDone:     "此登录已写入 Claude Code",
 	EndingBody:         "请在此之前重新登录，以免中断。",
 	Ended:              "您的登录已到期",
 	EndedBody:          "请重新登录以继续。",
