@@ -31,10 +31,9 @@ func (s EntryState) String() string {
 type Entry struct {
 	State EntryState
 	// Login is the login in it. A signed-out entry may still tell whose it was.
+	// AccessEnds is zero where expiresAt is missing or no number: the client takes the
+	// access token as one that does not end.
 	Login Credential
-	// NeverExpires: the client takes the access token as one that does not end,
-	// since expiresAt is missing or no number. Login.AccessEnds is zero then.
-	NeverExpires bool
 	// Source is "file" or "keychain"; empty when the entry is absent.
 	Source string
 
@@ -100,9 +99,7 @@ func (e *Entry) decode(inner object) {
 		ID: text(inner.get(accountKey)), OrganizationID: text(inner.get(organizationKey)),
 		Plan: text(inner.get(planKey)), RateLimitTier: text(inner.get(tierKey)),
 	}
-	var known bool
-	l.AccessEnds, known = clientTime(inner.get(endsKey))
-	e.NeverExpires = !known
+	l.AccessEnds, _ = clientTime(inner.get(endsKey))
 	l.LoginEnds, _ = clientTime(inner.get(loginEndsKey))
 
 	scopes, isArray := scopesOf(inner.get(scopesKey))
