@@ -298,7 +298,7 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before ke
 		// As with every sign-in, the login that had to make room can be put back.
 		s, err := e.settings()
 		if err == nil {
-			_, err = e.setAside(ctx, s, before, "other-login")
+			_, err = e.setAside(ctx, s, before)
 		}
 		if err == nil && e.changeSettings(func(s *settings) { s.Displaced = true }) == nil {
 			sentence += "; `keytender mirror --undo` puts the former login back"

@@ -185,12 +185,10 @@ func (e *Engine) behind(entry keychain.Entry, s settings, c *chain, ours keychai
 		!contradicts(entry.Login.Account, ours.Account) && (e.mirrors(s) || place >= c.place(ours.Refresh)-1)
 }
 
-// displaced is what a mirror put aside: the state of the entry before, and the login
-// in it.
+// displaced is what a mirror put aside: the login that the entry held before, if any.
 type displaced struct {
 	secret.Hidden
 	Type  string          `json:"type"`
-	State string          `json:"state"`
 	Whose string          `json:"whose,omitempty"`
 	Inner json.RawMessage `json:"login,omitempty"`
 	// Organization is what old clients wrote beside the login.
@@ -257,7 +255,7 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 	putBack := func() {}
 	if aside {
 		// Before the write lock, which is held for milliseconds only.
-		if putBack, err = e.setAside(ctx, s, seen, relation); err != nil {
+		if putBack, err = e.setAside(ctx, s, seen); err != nil {
 			return "", err
 		}
 	}
@@ -305,8 +303,8 @@ func firstOf(text string, n int) string {
 
 // setAside keeps what a mirror displaces in the same store as our records. putBack
 // undoes it when the mirror failed: what an earlier one displaced is kept then.
-func (e *Engine) setAside(ctx context.Context, s settings, now keychain.Entry, relation string) (putBack func(), err error) {
-	record, err := json.Marshal(displaced{Type: "displaced", State: relation, Whose: whose(now.Login.Account),
+func (e *Engine) setAside(ctx context.Context, s settings, now keychain.Entry) (putBack func(), err error) {
+	record, err := json.Marshal(displaced{Type: "displaced", Whose: whose(now.Login.Account),
 		Inner: json.RawMessage(now.Inner().Reveal()), Organization: json.RawMessage(now.TopOrganization().Reveal())})
 	if err != nil {
 		return nil, err
