@@ -181,7 +181,7 @@ func newAPIKeyRemove(c *console) *cobra.Command {
 					return err
 				}
 			}
-			if _, err := engine.RemoveAPIKey(patient(cmd), account); err != nil {
+			if err := engine.RemoveAPIKey(patient(cmd), account); err != nil {
 				return err
 			}
 			c.line(tick, "Removed: the API key is gone from this machine")

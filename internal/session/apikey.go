@@ -254,28 +254,28 @@ func noAPIKey() *Error {
 
 // RemoveAPIKey removes the account's API key from the store. The key itself stays
 // valid until it is deleted at the Console.
-func (e *Engine) RemoveAPIKey(ctx context.Context, account string) (removed bool, err error) {
+func (e *Engine) RemoveAPIKey(ctx context.Context, account string) error {
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer release()
 	s, account, err := e.apiKeyAccount(account)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if _, err := e.apiKey(ctx, s, account); errors.Is(err, keychain.ErrNotFound) {
-		return false, nil
+		return nil
 	} else if err != nil && !errors.Is(err, keychain.ErrDamaged) {
-		return false, err
+		return err
 	}
 	storeCtx, cancel := storeContext(ctx)
 	defer cancel()
 	if err := e.store(s).Delete(storeCtx, keychain.RecordName(account, apiKeyPart)); err != nil {
-		return false, storeError(e.store(s).Kind(), err)
+		return storeError(e.store(s).Kind(), err)
 	}
 	e.remember(Record{Account: account, What: "api-key", Detail: "removed"})
-	return true, e.changeSettings(func(s *settings) {
+	return e.changeSettings(func(s *settings) {
 		s.APIKeys = slices.DeleteFunc(s.APIKeys, func(name string) bool { return name == account })
 	})
 }
