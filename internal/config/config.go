@@ -9,12 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -181,7 +182,7 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 			return value, true
 		}
 		value, ok := file[keyOf(name)]
-		return value, ok && isForeign(name)
+		return value, ok && slices.Contains(foreign, name)
 	}
 	for _, name := range foreign {
 		if value, _ := c.Lookup(name); strings.ContainsFunc(value, unicode.IsControl) {
@@ -203,14 +204,7 @@ type named struct {
 }
 
 // Names returns all settings' variables in order.
-func (c Config) Names() []string {
-	names := make([]string, 0, len(c.Origin))
-	for name := range c.Origin {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
+func (c Config) Names() []string { return slices.Sorted(maps.Keys(c.Origin)) }
 
 func origin(from string) string {
 	if from == "environment" {
@@ -224,15 +218,6 @@ func defaultOf(s setting) string {
 		return "none"
 	}
 	return s.standard
-}
-
-func isForeign(name string) bool {
-	for _, known := range foreign {
-		if name == known {
-			return true
-		}
-	}
-	return false
 }
 
 // checkVariables names a KEYTENDER_ variable that does not exist: it is a typing
@@ -439,13 +424,11 @@ func visible(text string) string {
 
 func oneOf(field func(*Config) *string, allowed ...string) func(*Config, string) error {
 	return func(c *Config, text string) error {
-		for _, value := range allowed {
-			if text == value {
-				*field(c) = text
-				return nil
-			}
+		if !slices.Contains(allowed, text) {
+			return fmt.Errorf("%q is not one of %s", clean(text), strings.Join(allowed, ", "))
 		}
-		return fmt.Errorf("%q is not one of %s", clean(text), strings.Join(allowed, ", "))
+		*field(c) = text
+		return nil
 	}
 }
 
