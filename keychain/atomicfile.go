@@ -44,6 +44,10 @@ type diskSteps struct {
 	syncDir func(dir string) error
 }
 
+// WriteFile replaces a 0600 file of ours durably: at every moment, also of a crash,
+// the old or the new content stands there whole.
+func WriteFile(path string, data []byte) error { return writeFileAtomic(path, data) }
+
 // writeFileAtomic puts data in the place of path, mode 0600, so that at every
 // moment, also of a crash, either the old or the new content stands there whole.
 // When it fails the old content is untouched and the temporary file is gone; only
@@ -156,6 +160,10 @@ func sweepTemps(path string, now time.Time) {
 		_ = os.Remove(name)
 	}
 }
+
+// ReadFile reads a regular file of ours of at most limit bytes. It follows no link
+// and opens no pipe; its errors are fs.ErrNotExist, *RefusedError or the system's.
+func ReadFile(path string, limit int64) ([]byte, error) { return readFileOwned(path, limit) }
 
 // readFileOwned reads a regular file of ours of at most limit bytes. It follows no
 // link, opens no pipe, and answers fs.ErrNotExist, *RefusedError or the system's

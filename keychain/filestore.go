@@ -169,11 +169,3 @@ func (s *FileStore) change(edit func(records map[string]json.RawMessage), name s
 	}
 	return writeFileAtomic(s.Path, append(data, '\n'))
 }
-
-// WriteFile replaces a 0600 file of ours durably: at every moment, also of a crash,
-// the old or the new content stands there whole.
-func WriteFile(path string, data []byte) error { return writeFileAtomic(path, data) }
-
-// ReadFile reads a regular file of ours of at most limit bytes. It follows no link
-// and opens no pipe; its errors are fs.ErrNotExist, *RefusedError or the system's.
-func ReadFile(path string, limit int64) ([]byte, error) { return readFileOwned(path, limit) }
