@@ -87,7 +87,7 @@ func (e Entry) loginAfter(c Credential, newLogin bool) (login object, displaced 
 		}
 		login = object{}
 		if same := c.Account.ID != "" && c.Account.ID == e.Login.Account.ID && !other; same {
-			c.Account = completed(c.Account, e.Login.Account)
+			c.Account = c.Account.Or(e.Login.Account)
 		}
 		displaced = true
 	} else if !c.Access.Equal(e.Login.Access) && c.AccessEnds.IsZero() {
@@ -114,20 +114,6 @@ func (e Entry) loginAfter(c Credential, newLogin bool) (login object, displaced 
 
 // differs reports whether both are known and are not the same.
 func differs(a, b string) bool { return a != "" && b != "" && a != b }
-
-// completed fills what a does not know from stored, the same account.
-func completed(a, stored Account) Account {
-	if a.Plan == "" {
-		a.Plan = stored.Plan
-	}
-	if a.RateLimitTier == "" {
-		a.RateLimitTier = stored.RateLimitTier
-	}
-	if a.OrganizationID == "" {
-		a.OrganizationID = stored.OrganizationID
-	}
-	return a
-}
 
 // setText and setTime never write an empty value over a known one, and leave a value
 // alone that says the same in another spelling.

@@ -5,6 +5,7 @@
 package keychain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -43,6 +44,15 @@ type Account struct {
 	Organization   string // its name
 	Plan           string // pro, max, team, enterprise
 	RateLimitTier  string
+}
+
+// Or fills what a does not know from known, which was said of the same account.
+func (a Account) Or(known Account) Account {
+	return Account{
+		Email: cmp.Or(a.Email, known.Email), ID: cmp.Or(a.ID, known.ID),
+		OrganizationID: cmp.Or(a.OrganizationID, known.OrganizationID), Organization: cmp.Or(a.Organization, known.Organization),
+		Plan: cmp.Or(a.Plan, known.Plan), RateLimitTier: cmp.Or(a.RateLimitTier, known.RateLimitTier),
+	}
 }
 
 // Store keeps named records. Names are made of [A-Za-z0-9._-]. Every call obeys its

@@ -17,34 +17,25 @@ func (e *Engine) readKnown(ctx context.Context, ours *keychain.Credential, c *ch
 	if err != nil || entry.State != keychain.EntrySignedIn || entry.Login.SamePair(*ours) || c.knows(entry.Login.Refresh) {
 		return entry, err
 	}
-	if ours.Account.ID == "" {
-		e.askWhose(ctx, ours)
-	}
-	if entry.Login.Account.ID == "" {
-		e.askWhose(ctx, &entry.Login)
+	for _, login := range []*keychain.Credential{ours, &entry.Login} {
+		if login.Account.ID != "" || !e.validFor(*login, 0) {
+			continue
+		}
+		if err := e.askWhose(ctx, login, 5*time.Second); err != nil {
+			e.log.Info("whose login it is could not be asked", "reason", err.Error())
+		}
 	}
 	return entry, nil
 }
 
-// askWhose completes the account of a login by its profile, while its access token is
-// valid.
-func (e *Engine) askWhose(ctx context.Context, c *keychain.Credential) {
-	if !e.validFor(*c, 0) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// askWhose completes the account of a login by its profile. What the profile leaves out
+// stays as it was.
+func (e *Engine) askWhose(ctx context.Context, c *keychain.Credential, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	p, err := e.client.Profile(ctx, c.Access)
-	if err != nil {
-		e.log.Info("whose login it is could not be asked", "reason", err.Error())
-		return
+	if err == nil {
+		c.Account = account(p).Or(c.Account)
 	}
-	a := account(p)
-	if a.Plan == "" {
-		a.Plan = c.Account.Plan
-	}
-	if a.RateLimitTier == "" {
-		a.RateLimitTier = c.Account.RateLimitTier
-	}
-	c.Account = a
+	return err
 }

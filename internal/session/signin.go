@@ -264,7 +264,12 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 	if o.LongLived > 0 {
 		tell(Event{Kind: EventNote, Value: fmt.Sprintf("Requested validity: %d s, granted: %d s", int64(o.LongLived.Seconds()), int64(grant.ExpiresIn.Seconds()))})
 	}
-	c.Account = account(e.whoIs(ctx, c, grant.Account, tell))
+	c.Account = account(grant.Account)
+	if slices.Contains(c.Scopes, "user:profile") {
+		if err := e.askWhose(ctx, &c, 10*time.Second); err != nil {
+			tell(Event{Kind: EventNote, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
+		}
+	}
 	if o.Expect != "" && !strings.EqualFold(o.Expect, c.Account.Email) {
 		found := c.Account.Email
 		if found == "" {
@@ -274,32 +279,6 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 			"sign out of "+found+" in the browser, or use another browser profile, and try again", nil)
 	}
 	return c, nil
-}
-
-// whoIs completes what the token answer said of the account by the profile.
-func (e *Engine) whoIs(ctx context.Context, c keychain.Credential, known oauth.Profile, tell func(Event)) oauth.Profile {
-	if !slices.Contains(c.Scopes, "user:profile") {
-		return known
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	p, err := e.client.Profile(ctx, c.Access)
-	if err != nil {
-		tell(Event{Kind: EventNote, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
-		return known
-	}
-	fill := func(field *string, value string) {
-		if *field == "" {
-			*field = value
-		}
-	}
-	fill(&p.Email, known.Email)
-	fill(&p.AccountID, known.AccountID)
-	fill(&p.OrganizationID, known.OrganizationID)
-	fill(&p.Organization, known.Organization)
-	fill(&p.Plan, known.Plan)
-	fill(&p.RateLimitTier, known.RateLimitTier)
-	return p
 }
 
 func account(p oauth.Profile) keychain.Account {
