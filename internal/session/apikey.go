@@ -212,8 +212,8 @@ func (e *Engine) apiKeyAccount(account string) (settings, string, error) {
 		return settings{}, "", err
 	}
 	account = s.account(account)
-	if err := keychain.CheckAccountName(account); err != nil {
-		return settings{}, "", &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	if err := checkAccount(account); err != nil {
+		return settings{}, "", err
 	}
 	return s, account, nil
 }

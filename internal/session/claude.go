@@ -175,8 +175,8 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 		return Status{}, err
 	}
 	account := s.account(o.Account)
-	if err := keychain.CheckAccountName(account); err != nil {
-		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	if err := checkAccount(account); err != nil {
+		return Status{}, err
 	}
 	// An entry that cannot be read is an entry that the client would overwrite, MCP
 	// logins and all.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"keytender/internal/secret"
-	"keytender/keychain"
 )
 
 // Export is a secret that was put into a repository: where, under which name, and
@@ -35,8 +34,8 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 		return secret.String{}, time.Time{}, err
 	}
 	account = s.account(account)
-	if err := keychain.CheckAccountName(account); err != nil {
-		return secret.String{}, time.Time{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "`keytender accounts` lists them", Err: err}
+	if err := checkAccount(account); err != nil {
+		return secret.String{}, time.Time{}, err
 	}
 	c, err := e.load(ctx, s, account)
 	if err != nil {

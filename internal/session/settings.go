@@ -108,6 +108,14 @@ func (s settings) account(name string) string {
 	return "default"
 }
 
+// checkAccount refuses a name that no account can have.
+func checkAccount(name string) error {
+	if err := keychain.CheckAccountName(name); err != nil {
+		return &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	}
+	return nil
+}
+
 func (s *settings) add(account string) {
 	if !slices.Contains(s.Accounts, account) {
 		s.Accounts = append(s.Accounts, account)

@@ -29,8 +29,8 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 		return Status{}, err
 	}
 	account := s.account(o.Account)
-	if err := keychain.CheckAccountName(account); err != nil {
-		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	if err := checkAccount(account); err != nil {
+		return Status{}, err
 	}
 	already, storeErr, err := e.loadBoth(ctx, s, account)
 	if e.config.Store == "keychain" && s.Store == "file" { // this sign-in moves there

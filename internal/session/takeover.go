@@ -82,8 +82,8 @@ func (e *Engine) takeOver(ctx context.Context, account string, c keychain.Creden
 	if account == "" {
 		account = "default"
 	}
-	if err := keychain.CheckAccountName(account); err != nil {
-		return Status{}, "", &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+	if err := checkAccount(account); err != nil {
+		return Status{}, "", err
 	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = e.wall(), "import", nil, 0
 	s, err := e.settings()
