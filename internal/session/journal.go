@@ -156,7 +156,7 @@ func (e *Engine) note(account string, change func(*chain)) error {
 type Record struct {
 	At      time.Time `json:"at"`
 	Account string    `json:"account"`
-	What    string    `json:"what"` // signed-in, renewed, adopted, mirrored, imported, signed-out, refused, lost, undone
+	What    string    `json:"what"` // signed-in, imported, renewed, adopted, refused, lost, mirrored, undone, signed-out, api-key, exported, mended
 	Who     string    `json:"who"`
 	Detail  string    `json:"detail,omitempty"`
 }

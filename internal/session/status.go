@@ -86,6 +86,6 @@ type Problem struct {
 // ChainChange is one step in the token chain's story.
 type ChainChange struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what"` // signed-in, renewed, adopted, mirrored, imported, lost
+	What string    `json:"what"` // signed-in, imported, renewed, adopted
 	Who  string    `json:"who"`  // keytender, Claude Code
 }
