@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"keytender/callback"
 	"keytender/internal/oauth"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
@@ -52,54 +51,22 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 	if err != nil {
 		return APIKeyNotice{}, err
 	}
-	if !s.TermsShown {
-		tell(Event{Kind: EventTerms})
-	}
-	attempt, err := oauth.NewAttempt(e.attemptConfig(o))
-	if err != nil {
-		return APIKeyNotice{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
-	}
-	server, err := e.listen(ctx, o, attempt, tell)
-	if err != nil {
-		return APIKeyNotice{}, err
-	}
-	outcome := callback.Outcome{Kind: callback.Cancelled}
-	if server != nil {
-		defer func() {
-			server.Finish(outcome)
-			_ = server.Close()
-		}()
-	}
-	fail := func(err error) (APIKeyNotice, error) {
-		outcome = outcomeOf(err)
-		return APIKeyNotice{}, err
-	}
-	answer, err := e.awaitAnswer(ctx, o, attempt, server, tell)
-	if err != nil {
-		return fail(err)
-	}
-	tell(Event{Kind: EventFinishing})
-	login, err := e.exchange(ctx, o, attempt, answer, tell)
-	if err != nil {
-		return fail(err)
-	}
-	tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
-	key, err := e.client.CreateAPIKey(ctx, login.Access)
-	if err != nil {
-		return fail(apiKeyError(ctx, err, login.HasScope("org:create_api_key")))
-	}
-	// The key is there: from here on nothing is cut short.
-	notice, err := e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
-	if err != nil {
-		known := &Error{}
-		if errors.As(err, &known) {
+	var notice APIKeyNotice
+	err = e.obtain(ctx, s, o, tell, func(login keychain.Credential) error {
+		tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
+		key, err := e.client.CreateAPIKey(ctx, login.Access)
+		if err != nil {
+			return apiKeyError(ctx, err, login.HasScope("org:create_api_key"))
+		}
+		// The key is there: from here on nothing is cut short.
+		notice, err = e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
+		if known := (&Error{}); errors.As(err, &known) {
 			known.Hint += "; the new key (" + key.Masked() + ") is lost, so delete it at the Console"
 		}
-		return fail(err)
-	}
-	outcome = callback.Outcome{Kind: callback.SignedIn, Email: login.Account.Email, Plan: login.Account.Plan}
-	if answer.pasted {
-		outcome.Kind = callback.ElsewhereDone
+		return err
+	})
+	if err != nil {
+		return APIKeyNotice{}, err
 	}
 	return notice, nil
 }

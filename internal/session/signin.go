@@ -43,44 +43,54 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 	if err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
 	}
+	err = e.obtain(ctx, s, o, tell, func(c keychain.Credential) error { return e.keepSignIn(ctx, o, account, c, tell) })
+	if err != nil {
+		return Status{}, err
+	}
+	return e.Status(context.WithoutCancel(ctx)), nil
+}
+
+// obtain does what every sign-in in the browser has in common, up to the credential. keep
+// does the rest, whose outcome the browser's page tells.
+func (e *Engine) obtain(ctx context.Context, s settings, o SignInOptions, tell func(Event), keep func(keychain.Credential) error) (err error) {
 	if !s.TermsShown {
 		tell(Event{Kind: EventTerms})
 	}
 	attempt, err := oauth.NewAttempt(e.attemptConfig(o))
 	if err != nil {
-		return Status{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
+		return &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
 	}
 	server, err := e.listen(ctx, o, attempt, tell)
 	if err != nil {
-		return Status{}, err
+		return err
 	}
 	outcome := callback.Outcome{Kind: callback.Cancelled}
 	if server != nil {
 		defer func() {
+			if err != nil {
+				outcome = outcomeOf(err)
+			}
 			server.Finish(outcome)
 			_ = server.Close()
 		}()
 	}
 	answer, err := e.awaitAnswer(ctx, o, attempt, server, tell)
 	if err != nil {
-		outcome = outcomeOf(err)
-		return Status{}, err
+		return err
 	}
 	tell(Event{Kind: EventFinishing})
-	credential, err := e.exchange(ctx, o, attempt, answer, tell)
+	c, err := e.exchange(ctx, o, attempt, answer, tell)
 	if err != nil {
-		outcome = outcomeOf(err)
-		return Status{}, err
+		return err
 	}
-	if err := e.keepSignIn(ctx, o, account, credential, tell); err != nil {
-		outcome = outcomeOf(err)
-		return Status{}, err
+	if err := keep(c); err != nil {
+		return err
 	}
-	outcome = callback.Outcome{Kind: callback.SignedIn, Email: credential.Account.Email, Plan: credential.Account.Plan}
+	outcome = callback.Outcome{Kind: callback.SignedIn, Email: c.Account.Email, Plan: c.Account.Plan}
 	if answer.pasted {
 		outcome.Kind = callback.ElsewhereDone
 	}
-	return e.Status(context.WithoutCancel(ctx)), nil
+	return nil
 }
 
 // codeLife is how long a code surely lives while a throttled server makes us wait;
