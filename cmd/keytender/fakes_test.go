@@ -19,8 +19,10 @@ import (
 // The stand-ins for other people's programs. Each writes what it was given into the
 // folder $RECORD (NAME.args, NAME.stdin, NAME.env), and behaves as $FAKE_NAME says.
 
-// shortenLimits is for the programs that never answer.
+// shortenLimits is for the programs that never answer. What is really installed is out
+// of sight.
 func shortenLimits() {
+	session.ClaudePlaces = nil
 	session.ClaudeLimits.Version, session.ClaudeLimits.EndGrace = 5*time.Second, 3*time.Second
 	ghLimit = 5 * time.Second
 }
@@ -83,7 +85,7 @@ func hang() {
 	}
 }
 
-// fakeClaude is the official client. FAKE_CLAUDE: old, not-claude, hang-version;
+// fakeClaude is the official client. FAKE_CLAUDE: old, other-old, hang-version;
 // at a sign-in fail, lie, hang, write-and-fail, write-and-hang, ask, stranger (its
 // state file speaks of another account); at a renewal refuse, hang, blank, write-and-fail.
 func fakeClaude(args []string) int {
@@ -111,8 +113,8 @@ func fakeVersion(mode string) int {
 	switch mode {
 	case "old":
 		fmt.Println("2.0.76 (Claude Code)")
-	case "not-claude":
-		fmt.Println("claude 4.2: cloud accounting")
+	case "other-old":
+		fmt.Println("cloud accounting, claude v1.4.2")
 	case "hang-version":
 		hang()
 	default:

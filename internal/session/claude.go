@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,12 +46,44 @@ const cancelGrace = 800 * time.Millisecond
 
 const installClaude = "install Claude Code (https://code.claude.com/docs/en/setup), or sign in with `keytender login`"
 
-var versionLine = pattern.New(`^(\d{1,4})\.(\d{1,4})\.(\d{1,6})\b`)
+// ClaudePlaces are where the client's installers put it; ~ is the home folder. What a
+// desktop or launchd starts has a PATH that lacks them. Tests empty it.
+var ClaudePlaces = claudePlaces(runtime.GOOS)
 
-// findClaude finds the official client and asks its version. One that says nothing is
-// taken as it is, without a version; one that says something else is another program.
-func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
+func claudePlaces(goos string) []string {
+	if goos == "windows" {
+		return []string{"~/.local/bin/claude.exe"}
+	}
+	return []string{"~/.local/bin/claude", "~/.claude/local/claude", "/opt/homebrew/bin/claude", "/usr/local/bin/claude"}
+}
+
+// lookForClaude returns where the client is: what the PATH finds counts first.
+func lookForClaude() (string, error) {
 	path, err := exec.LookPath("claude")
+	if err == nil {
+		return path, nil
+	}
+	home, _ := os.UserHomeDir()
+	for _, place := range ClaudePlaces {
+		if below, ok := strings.CutPrefix(place, "~/"); ok {
+			place = filepath.Join(home, filepath.FromSlash(below))
+		}
+		if info, err := os.Stat(place); err != nil || !info.Mode().IsRegular() || !filepath.IsAbs(place) {
+			continue
+		}
+		if path, err := exec.LookPath(place); err == nil { // it can be executed
+			return path, nil
+		}
+	}
+	return "", err
+}
+
+var versionNumber = pattern.New(`(?:^|[^0-9.])(\d{1,4})\.(\d{1,4})\.(\d{1,6})(?:[^0-9]|$)`)
+
+// findClaude finds the official client and asks its version. One that names none, a
+// wrapper, say, that knows only what it passes on, is taken as it is.
+func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
+	path, err := lookForClaude()
 	if err != nil {
 		return claudeProgram{}, failed("no-claude", "Claude Code is not installed here: there is no program named claude", installClaude, err)
 	}
@@ -64,17 +98,13 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 	case errors.Is(err, errClaudeStart):
 		return p, failed("no-claude", path+" cannot be started: "+plain(err), installClaude, err)
 	}
-	said := strings.TrimSpace(string(out))
-	if said == "" { // a wrapper, say, that knows only what it passes on
-		return p, nil
-	}
-	number := versionLine().FindStringSubmatch(said)
+	number := versionNumber().FindSubmatch(out)
 	if number == nil {
-		return p, failed("not-claude", path+" does not say that it is Claude Code", "look at what `claude --version` prints; "+installClaude, err)
+		return p, nil
 	}
 	var have [3]int
 	for i := range have {
-		have[i], _ = strconv.Atoi(number[i+1])
+		have[i], _ = strconv.Atoi(string(number[i+1]))
 	}
 	p.version = fmt.Sprintf("%d.%d.%d", have[0], have[1], have[2])
 	if slices.Compare(have[:], oldestClaude[:]) < 0 {
@@ -97,6 +127,13 @@ func (p claudeProgram) command(args ...string) *exec.Cmd {
 	c := exec.Command(p.path, args...)
 	c.SysProcAttr = sameWindow()
 	c.Env = os.Environ()
+	// Found outside of the PATH, what it is started by (node, say) often lies beside it.
+	if dir, path := filepath.Dir(p.path), os.Getenv("PATH"); !slices.Contains(filepath.SplitList(path), dir) {
+		if path != "" {
+			dir = path + string(filepath.ListSeparator) + dir
+		}
+		c.Env = append(c.Env, "PATH="+dir)
+	}
 	// It must look where we look, also when only our configuration file says so.
 	for _, name := range []string{"CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR"} {
 		if value, ok := p.engine.config.Lookup(name); ok {

@@ -38,9 +38,11 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 		{"echo 2.1.329", "2.1.329", ""},
 		{"exit 1", "", ""},
 		{"true", "", ""},
-		{"echo 'claude 9.9.9'", "", "not-claude"},
-		{"echo 'FAKE 2.1.329 (Claude Code)'", "", "not-claude"},
-		{"head -c 300000 /dev/zero", "", "not-claude"},
+		{"echo 'claude v9.9.9'", "9.9.9", ""},
+		{"echo 'FAKE notice: an update is there'; echo; echo '2.1.329 (Claude Code)'; echo 1.0.0", "2.1.329", ""},
+		{"echo 'FAKE 2.1.87'", "2.1.87", "claude-too-old"},
+		{"echo 'FAKE 2.1'; echo 99999.1.1", "", ""},
+		{"head -c 300000 /dev/zero", "", ""},
 		{"trap '' TERM INT; exec sleep 2", "", "claude-hangs"},
 	}
 	for _, test := range tests {
@@ -61,6 +63,49 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := newRig(t).start().ClaudeVersion(t.Context()); err == nil || !strings.Contains(err.Error(), "not installed here") {
 		t.Errorf("without a claude: %v", err)
+	}
+}
+
+// TestS2_2_ClaudeOutsideOfThePath: what a desktop starts has a short PATH, and the
+// client is found where its installers put it.
+func TestS2_2_ClaudeOutsideOfThePath(t *testing.T) {
+	home, elsewhere := t.TempDir(), t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("PATH", "/usr/bin:/bin")
+	ClaudePlaces = []string{"~/folder/claude", "~/text/claude", "~/link/claude", filepath.Join(elsewhere, "claude")}
+	t.Cleanup(func() { ClaudePlaces = nil })
+	found := func(want string) {
+		t.Helper()
+		version, err := newRig(t).start().ClaudeVersion(t.Context())
+		if version != want || err == nil == (want == "") {
+			t.Errorf("found %q (%v), want %q", version, err, want)
+		}
+	}
+	for _, dir := range []string{"folder/claude", "text", "link", "program"} {
+		if err := os.MkdirAll(filepath.Join(home, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(home, "text", "claude"), []byte("#!/bin/sh\necho 2.2.1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found("")
+	// What starts it lies beside it, as node does.
+	testguard.Script(t, filepath.Join(elsewhere, "its-node"), "echo 2.2.2")
+	testguard.Script(t, filepath.Join(elsewhere, "claude"), "exec its-node")
+	found("2.2.2")
+	testguard.Script(t, filepath.Join(home, "program", "2.2.3"), "echo 2.2.3")
+	if err := os.Symlink(filepath.Join(home, "program", "2.2.3"), filepath.Join(home, "link", "claude")); err != nil {
+		t.Fatal(err)
+	}
+	found("2.2.3")
+	withClaude(t, "echo 2.2.4")
+	found("2.2.4")
+
+	for goos, want := range map[string]string{"darwin": "/opt/homebrew/bin/claude", "linux": "~/.local/bin/claude", "windows": "~/.local/bin/claude.exe"} {
+		if !slices.Contains(claudePlaces(goos), want) {
+			t.Errorf("%s: %v", goos, claudePlaces(goos))
+		}
 	}
 }
 
@@ -125,13 +170,13 @@ exit 1
 
 // What the client prints about itself: a version, and whose login it uses.
 func FuzzClaudeSays(f *testing.F) {
-	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)",
+	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)", "claude v2.1.329",
 		`{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com","orgId":"org"}`, `{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com\u001b[2J","orgId":"org"}`,
 		`{"loggedIn":true,"authMethod":"api_key","email":"a@example.com","orgId":"org"}`, `{"loggedIn":"true"}`, `{"loggedIn":true,"authMethod":"claude.ai","email":["@"],"orgId":"org"}`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if found := versionLine().FindStringSubmatch(text); found != nil && (len(found) != 4 || !strings.HasPrefix(text, strings.Join(found[1:], "."))) {
+		if found := versionNumber().FindStringSubmatch(text); found != nil && (len(found) != 4 || !strings.Contains(text, strings.Join(found[1:], "."))) {
 			t.Errorf("%q: %q", text, found)
 		}
 		email := saidEmail([]byte(text), "org")

@@ -13,6 +13,7 @@ import (
 func TestMain(m *testing.M) {
 	keychain.RunChild()
 	runRenewingChild()
+	ClaudePlaces = nil
 	resendAfter = 0 // what it is for is tested by itself
 	// The race detector's programs sleep for a second at their end.
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
