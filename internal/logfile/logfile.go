@@ -3,7 +3,6 @@
 package logfile
 
 import (
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,9 +23,12 @@ func New(path, level string) *slog.Logger {
 
 // private sees to it before the first line that nobody else can read the file:
 // lumberjack would make its folder 0755, and keeps the rights that a file has.
+//
+// It closes the file after each line. Another process may rotate the file meanwhile, and
+// would be written behind its back; and Windows renames no file that somebody has open.
 type private struct {
 	path string
-	to   io.Writer
+	to   *lumberjack.Logger
 	once sync.Once
 }
 
@@ -37,5 +39,9 @@ func (p *private) Write(line []byte) (int, error) {
 			_ = os.Chmod(p.path, 0o600)
 		}
 	})
-	return p.to.Write(line)
+	n, err := p.to.Write(line)
+	if closed := p.to.Close(); err == nil {
+		err = closed
+	}
+	return n, err
 }

@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 
-// tempDir outlives the test: the logger keeps its file open, and Windows would not let it
-// be removed.
+// tempDir outlives the test: the logger looks through it for old parts beside the writing,
+// and Windows would not let it be removed.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	home, err := os.UserHomeDir()
@@ -109,5 +109,25 @@ func TestIsBounded(t *testing.T) {
 	}
 	if len(files) != 2 || all > 2<<20 || all < 1<<20 {
 		t.Errorf("%d files with %d bytes", len(files), all)
+	}
+}
+
+// The menu-bar app and the command line write one log: when one of them rotates it, the
+// other goes on in the new file.
+func TestTwoPrograms(t *testing.T) {
+	path := filepath.Join(tempDir(t), "x.log")
+	tray, command := New(path, "info"), New(path, "info")
+	command.Info("first")
+	for range 11 {
+		tray.Info(strings.Repeat("x", 100<<10))
+	}
+	command.Info("last")
+	tray.Info("after it")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(text); strings.Contains(got, "first") || !strings.Contains(got, "last") || !strings.HasSuffix(strings.TrimSpace(got), `msg="after it"`) {
+		t.Errorf("the new log ends with %q", got[max(0, len(got)-200):])
 	}
 }
