@@ -130,7 +130,7 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 					watch() // Claude Code's folder appeared; what is in it was not watched
 					settle.Reset(100 * time.Millisecond)
 				}
-				if matters(event) {
+				if e.matters(event) {
 					settle.Reset(100 * time.Millisecond)
 				}
 			case <-watcher.Errors:
@@ -179,15 +179,17 @@ func (e *Engine) stamp(ctx context.Context) string {
 
 // matters leaves out what changes all the time and means nothing: locks, their
 // heartbeats, temporary files, logs.
-func matters(event fsnotify.Event) bool {
+func (e *Engine) matters(event fsnotify.Event) bool {
 	if event.Op == fsnotify.Chmod {
 		return false
 	}
 	switch name := filepath.Base(event.Name); {
+	case e.entryErr == nil && name == filepath.Base(e.entry.File()):
+		return true // whatever it was called
 	case strings.Contains(name, ".tmp."), strings.Contains(name, ".lock"), name == "lock", strings.HasPrefix(name, "locks-held"):
 		return name == TrayLock
 	default:
-		return name == ".credentials.json" || name == "credentials.json" || strings.HasSuffix(name, ".json") || name == "history.jsonl"
+		return strings.HasSuffix(name, ".json") || name == "history.jsonl"
 	}
 }
 
