@@ -57,26 +57,28 @@ func command(ctx context.Context, words func(clipboard) []string) (*exec.Cmd, er
 		}
 		cmd := exec.CommandContext(ctx, path, w[1:]...)
 		cmd.WaitDelay = time.Second
+		cmd.Env = append(os.Environ(), c.env...)
 		return cmd, nil
 	}
 	return nil, errNoClipboard
 }
 
 // clipboard is a pair of commands: one reads stdin, one writes stdout.
-type clipboard struct{ copy, paste []string }
+type clipboard struct{ copy, paste, env []string }
 
 // clipboards lists the commands that may serve, the likeliest first.
 func clipboards(goos string, getenv func(string) string) (all []clipboard) {
 	words := strings.Fields
 	if goos == "darwin" {
-		return []clipboard{{words("pbcopy"), words("pbpaste")}}
+		// What launchd starts has no language, and they take text for Mac Roman then.
+		return []clipboard{{copy: words("pbcopy"), paste: words("pbpaste"), env: []string{"LC_CTYPE=UTF-8"}}}
 	}
 	if getenv("WAYLAND_DISPLAY") != "" {
-		all = append(all, clipboard{words("wl-copy"), words("wl-paste --no-newline")})
+		all = append(all, clipboard{copy: words("wl-copy"), paste: words("wl-paste --no-newline")})
 	}
 	if getenv("DISPLAY") != "" {
-		all = append(all, clipboard{words("xclip -selection clipboard"), words("xclip -selection clipboard -out")},
-			clipboard{words("xsel --clipboard --input"), words("xsel --clipboard --output")})
+		all = append(all, clipboard{copy: words("xclip -selection clipboard"), paste: words("xclip -selection clipboard -out")},
+			clipboard{copy: words("xsel --clipboard --input"), paste: words("xsel --clipboard --output")})
 	}
 	return all
 }
