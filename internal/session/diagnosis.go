@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/user"
 	"regexp"
 	"runtime"
 	"strings"
@@ -54,9 +55,26 @@ func withoutNames(text string, names ...string) string {
 		text = strings.ReplaceAll(text, home, "~")
 	}
 	for _, name := range names {
-		if len(name) > 2 && name != "default" {
-			text = regexp.MustCompile(`(^|\W)`+regexp.QuoteMeta(name)+`(\W|$)`).ReplaceAllString(text, "${1}NAME${2}")
+		for _, part := range []string{name, name[strings.LastIndexByte(name, '\\')+1:]} { // DOMAIN\user on Windows
+			if len(part) <= 2 || part == "default" {
+				continue
+			}
+			alone := regexp.MustCompile(`(^|\W)` + regexp.QuoteMeta(part) + `(\W|$)`)
+			for range 2 { // a match takes the separator that the next one begins with
+				text = alone.ReplaceAllString(text, "${1}NAME${2}")
+			}
 		}
 	}
 	return text
+}
+
+// userName asks Windows, which may ask a server: only a diagnosis does.
+func userName() string {
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
 }

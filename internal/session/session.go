@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -96,19 +95,9 @@ func Open(c config.Config) (*Engine, error) {
 	}
 	e.client.Now = e.wall
 	e.entry, e.entryErr = keychain.NewClaudeCode(keychain.ClaudeCodeConfig{
-		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: userName(), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
+		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
 	})
 	return e, nil
-}
-
-func userName() string {
-	if name := os.Getenv("USER"); name != "" {
-		return name
-	}
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return ""
 }
 
 // BeforeWriting calls announce each time before anything is written or sent: until then
