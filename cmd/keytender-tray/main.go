@@ -61,9 +61,11 @@ func run(args []string) int {
 // only with the window that they open.
 const openWait = 2 * time.Second
 
+// openFile hands over the plain path, which the openers of all systems take: the
+// library's OpenFile makes an address of it without escaping anything.
 func openFile(ctx context.Context, path string) error {
 	ended := make(chan error, 1)
-	go func() { ended <- browser.OpenFile(path) }()
+	go func() { ended <- browser.OpenURL(path) }()
 	select {
 	case err := <-ended:
 		return err

@@ -210,3 +210,17 @@ func TestCommandLine(t *testing.T) {
 		}
 	}
 }
+
+// TestLogIsOpened: whatever characters its path holds, as macOS's holds a space.
+func TestLogIsOpened(t *testing.T) {
+	dir := t.TempDir()
+	testguard.Script(t, filepath.Join(dir, "xdg-open"), "printf '%s' \"$1\" >"+dir+"/opened")
+	t.Setenv("PATH", dir)
+	path := filepath.Join(dir, "Application Support", "50%25 #1.log")
+	if err := openFile(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, "opened")); string(got) != path {
+		t.Errorf("opened %q, want %q", got, path)
+	}
+}
