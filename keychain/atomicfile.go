@@ -1,6 +1,7 @@
 package keychain
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -55,6 +56,12 @@ func WriteFile(path string, data []byte) error { return writeFileAtomic(path, da
 //
 // The modification time always moves forward: Claude Code notices a change by it.
 func writeFileAtomic(path string, data []byte) error {
+	return writeFileWithin(context.Background(), path, data)
+}
+
+// writeFileWithin is writeFileAtomic that leaves the old content there when ctx ended
+// meanwhile, however long the disk took: whoever gave up may have gone on with another one.
+func writeFileWithin(ctx context.Context, path string, data []byte) error {
 	var before time.Time
 	switch info, err := os.Lstat(path); {
 	case err == nil:
@@ -74,6 +81,10 @@ func writeFileAtomic(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
+	if err := inTime(ctx); err != nil {
+		_ = os.Remove(temp)
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
 	if err := disk.rename(temp, path); err != nil {
 		_ = os.Remove(temp)
 		return fmt.Errorf("putting the new %s in its place: %w", path, err)
@@ -82,6 +93,20 @@ func writeFileAtomic(path string, data []byte) error {
 		return fmt.Errorf("%s is written but may not survive a power cut: %w", path, err)
 	}
 	return nil
+}
+
+// slowDiskError is the ErrTimedOut of a file.
+type slowDiskError struct{}
+
+func (slowDiskError) Error() string { return "the disk did not take it in time" }
+
+func (slowDiskError) Is(target error) bool { return target == ErrTimedOut }
+
+func inTime(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return slowDiskError{}
+	}
+	return ctx.Err()
 }
 
 // writeTemp writes data durably into a new file beside path and returns its name.

@@ -63,7 +63,7 @@ func (s *FileStore) Save(ctx context.Context, name string, record secret.String)
 	if !json.Valid(value) {
 		return fmt.Errorf("saving to %s: %w: the record is not JSON", s.Path, ErrDamaged)
 	}
-	if err := s.change(func(records map[string]json.RawMessage) { records[name] = value }, name); err != nil {
+	if err := s.change(ctx, func(records map[string]json.RawMessage) { records[name] = value }, name); err != nil {
 		return fmt.Errorf("saving to %s: %w", s.Path, err)
 	}
 	back, err := s.Load(ctx, name)
@@ -83,7 +83,7 @@ func (s *FileStore) Delete(ctx context.Context, name string) error {
 	} else if err != nil {
 		return err
 	}
-	if err := s.change(func(records map[string]json.RawMessage) { delete(records, name) }, name); err != nil {
+	if err := s.change(ctx, func(records map[string]json.RawMessage) { delete(records, name) }, name); err != nil {
 		return fmt.Errorf("deleting from %s: %w", s.Path, err)
 	}
 	if _, err := s.Load(ctx, name); !errors.Is(err, ErrNotFound) {
@@ -150,7 +150,7 @@ func (s *FileStore) readFile() ([]byte, error) {
 	return data, nil
 }
 
-func (s *FileStore) change(edit func(records map[string]json.RawMessage), name string) error {
+func (s *FileStore) change(ctx context.Context, edit func(records map[string]json.RawMessage), name string) error {
 	document, sections, err := s.read()
 	if err != nil {
 		return err
@@ -167,5 +167,5 @@ func (s *FileStore) change(edit func(records map[string]json.RawMessage), name s
 	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
 		return err
 	}
-	return writeFileAtomic(s.Path, append(data, '\n'))
+	return writeFileWithin(ctx, s.Path, append(data, '\n'))
 }

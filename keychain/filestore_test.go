@@ -1,6 +1,7 @@
 package keychain
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"keytender/internal/secret"
 )
@@ -279,5 +281,42 @@ func TestFileStoreReadsBack(t *testing.T) {
 	}
 	if err := s.Delete(t.Context(), "default"); err == nil {
 		t.Error("delete: no error, and the record is there")
+	}
+}
+
+// A disk that takes longer than the caller waits changes nothing afterwards.
+func TestFileStoreObeysItsContext(t *testing.T) {
+	s := newStore(t)
+	mustSave(t, s, "default", "FAKE-1")
+	whole := disk
+	defer func() { disk = whole }()
+	for name, test := range map[string]struct {
+		limit time.Duration
+		want  error
+	}{"time is up": {10 * time.Millisecond, ErrTimedOut}, "cancelled": {time.Hour, context.Canceled}} {
+		for call, do := range map[string]func(context.Context) error{
+			"save":   func(ctx context.Context) error { return s.Save(ctx, "default", record1("FAKE-2")) },
+			"delete": func(ctx context.Context) error { return s.Delete(ctx, "default") },
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), test.limit)
+			disk.sync = func(f *os.File) error {
+				if test.want == context.Canceled {
+					cancel()
+				}
+				<-ctx.Done()
+				return whole.sync(f)
+			}
+			err := do(ctx)
+			cancel()
+			if !errors.Is(err, test.want) || errors.Is(err, ErrTimedOut) != (test.want == ErrTimedOut) {
+				t.Errorf("%s, %s: %v", call, name, err)
+			}
+			if got, err := s.Load(t.Context(), "default"); err != nil || !got.Equal(record1("FAKE-1")) {
+				t.Errorf("%s, %s: it was changed (%v)", call, name, err)
+			}
+			if left := names(t, filepath.Dir(s.Path)); len(left) != 1 {
+				t.Errorf("%s, %s: left behind: %v", call, name, left)
+			}
+		}
 	}
 }
