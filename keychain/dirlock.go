@@ -30,6 +30,8 @@ type BusyError struct {
 	Hint   string // what to do
 	// Stuck: waiting longer will not help; somebody has to mend it.
 	Stuck bool
+	// denied is what Windows answered in a place where nothing stands.
+	denied error
 }
 
 func (e *BusyError) Error() string { return e.Path + ": " + e.Reason }
@@ -42,7 +44,16 @@ const (
 	// futureLimit is how far ahead a live lock may be dated: proper-lockfile rounds the
 	// first time up to the next second, and clocks of a network file system differ.
 	futureLimit = 5 * time.Second
+	// deniedLimit is how long Windows may deny us a lock that is not there: one that is
+	// being removed shows so for a moment, a folder that we may not write in for ever.
+	deniedLimit = 2 * time.Second
 )
+
+// beingRemoved reports whether Windows may have answered so for a lock whose holder is
+// just removing it. Tests replace it.
+var beingRemoved = func(err error) bool {
+	return runtime.GOOS == "windows" && robustio.IsEphemeralError(err)
+}
 
 // dirLock is one held lock.
 type dirLock struct {
@@ -75,6 +86,7 @@ func (r lockRequest) take(ctx context.Context) (*dirLock, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	var deniedSince time.Time
 	for {
 		l, err := r.try()
 		if err == nil {
@@ -82,7 +94,18 @@ func (r lockRequest) take(ctx context.Context) (*dirLock, error) {
 			return l, nil
 		}
 		var busy *BusyError
-		if !errors.As(err, &busy) || busy.Stuck || !time.Now().Before(deadline) {
+		if !errors.As(err, &busy) || busy.Stuck {
+			return nil, err
+		}
+		switch {
+		case busy.denied == nil:
+			deniedSince = time.Time{}
+		case deniedSince.IsZero():
+			deniedSince = time.Now()
+		case time.Since(deniedSince) >= deniedLimit:
+			return nil, fmt.Errorf("taking the lock: %w", busy.denied)
+		}
+		if !time.Now().Before(deadline) {
 			return nil, err
 		}
 		// Uneven steps keep two waiting programs from meeting for ever.
@@ -106,8 +129,12 @@ func (r lockRequest) try() (*dirLock, error) {
 		if err == nil {
 			return r.taken()
 		}
-		if runtime.GOOS == "windows" && robustio.IsEphemeralError(err) {
-			return nil, &BusyError{Path: r.path, Reason: "Windows is still removing the lock of another program", Hint: "try again in a minute"}
+		if beingRemoved(err) {
+			busy := &BusyError{Path: r.path, Reason: "Windows is still removing the lock of another program", Hint: "try again in a minute"}
+			if _, there := os.Lstat(r.path); errors.Is(there, fs.ErrNotExist) {
+				busy.denied = err
+			}
+			return nil, busy
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("taking the lock: %w", err)

@@ -436,3 +436,34 @@ func FuzzOwner(f *testing.F) {
 		}
 	})
 }
+
+// Windows answers "access denied" for a lock that is just being removed, and for a folder
+// in which we may make none: the first passes.
+func TestLockIsDenied(t *testing.T) {
+	whole := beingRemoved
+	defer func() { beingRemoved = whole }()
+	denied := &os.PathError{} // a folder that is missing stands for one that is closed to us
+	beingRemoved = func(err error) bool { return errors.As(err, &denied) && errors.Is(err, os.ErrNotExist) }
+	dir := filepath.Join(t.TempDir(), "closed")
+	synctest.Test(t, func(t *testing.T) {
+		r := lockAt(filepath.Join(dir, "a.lock"))
+		r.wait = 20 * time.Second
+		start := time.Now()
+		_, err := r.take(context.Background())
+		if errors.Is(err, ErrBusy) || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("for ever: %v", err)
+		}
+		if waited := time.Since(start); waited < deniedLimit || waited > deniedLimit+time.Second {
+			t.Errorf("gave up after %v", waited)
+		}
+		r.wait = time.Second
+		if _, err := r.take(context.Background()); !errors.Is(err, ErrBusy) {
+			t.Errorf("for as long as was waited: %v", err)
+		}
+		r.wait = 20 * time.Second
+		time.AfterFunc(time.Second, func() { _ = os.Mkdir(dir, 0o700) })
+		if err := take(t, r).release(); err != nil {
+			t.Errorf("for a moment: %v", err)
+		}
+	})
+}
