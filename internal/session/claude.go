@@ -212,7 +212,7 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 		return Status{}, err
 	}
 	account := s.account(o.Account)
-	if err := checkAccount(account); err != nil {
+	if err := s.checkName(account); err != nil {
 		return Status{}, err
 	}
 	// An entry that cannot be read is an entry that the client would overwrite, MCP

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"keytender/keychain"
 )
@@ -111,7 +112,29 @@ func (s settings) account(name string) string {
 // checkAccount refuses a name that no account can have.
 func checkAccount(name string) error {
 	if err := keychain.CheckAccountName(name); err != nil {
-		return &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "choose another --account", Err: err}
+		return unusableName(err.Error(), err)
+	}
+	return nil
+}
+
+func unusableName(message string, err error) error {
+	return &Error{Code: "usage", Exit: ExitUsage, Message: message, Hint: "choose another --account", Err: err}
+}
+
+// checkName refuses a name that no login can be kept under. Two that differ in case alone
+// would share their files on macOS and Windows, and Windows' keychain tells them apart
+// nowhere.
+func (s settings) checkName(account string) error {
+	if err := checkAccount(account); err != nil {
+		return err
+	}
+	if slices.Contains(s.Accounts, account) {
+		return nil
+	}
+	for _, name := range s.Accounts {
+		if strings.EqualFold(name, account) {
+			return unusableName("there is an account "+name+" already, and "+account+" differs from it in upper and lower case alone", nil)
+		}
 	}
 	return nil
 }

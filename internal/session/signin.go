@@ -29,7 +29,7 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 		return Status{}, err
 	}
 	account := s.account(o.Account)
-	if err := checkAccount(account); err != nil {
+	if err := s.checkName(account); err != nil {
 		return Status{}, err
 	}
 	already, storeErr, err := e.loadBoth(ctx, s, account)
@@ -353,6 +353,9 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, account string
 func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credential, what string) (storeKind string, err error) {
 	s, err := e.settings()
 	if err != nil {
+		return "", err
+	}
+	if err := s.checkName(account); err != nil { // another program may have added its twin
 		return "", err
 	}
 	j, err := e.journal()

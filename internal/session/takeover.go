@@ -82,12 +82,12 @@ func (e *Engine) takeOver(ctx context.Context, account string, c keychain.Creden
 	if account == "" {
 		account = "default"
 	}
-	if err := checkAccount(account); err != nil {
-		return Status{}, "", err
-	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = e.wall(), "import", nil, 0
 	s, err := e.settings()
 	if err != nil {
+		return Status{}, "", err
+	}
+	if err := s.checkName(account); err != nil {
 		return Status{}, "", err
 	}
 	if _, err := e.load(ctx, s, account); err != nil && errors.Is(err, keychain.ErrDamaged) {
