@@ -25,19 +25,17 @@ func systemNotices(onAction func()) func(Notice) error {
 
 // Apple's UserNotifications framework, whose numbers these are.
 const (
-	frameworks     = "/System/Library/Frameworks/"
-	optionAlert    = uint(1 << 2)    // UNAuthorizationOptionAlert
-	presentInList  = uintptr(1 << 3) // UNNotificationPresentationOptionList
-	presentBanner  = uintptr(1 << 4) // UNNotificationPresentationOptionBanner
-	noOptions      = uint(0)         // UNNotificationActionOptionNone, UNNotificationCategoryOptionNone
-	permissionWait = time.Minute     // the person is being asked
-	deliveryWait   = 10 * time.Second
+	frameworks    = "/System/Library/Frameworks/"
+	optionAlert   = uint(1 << 2)    // UNAuthorizationOptionAlert
+	presentInList = uintptr(1 << 3) // UNNotificationPresentationOptionList
+	presentBanner = uintptr(1 << 4) // UNNotificationPresentationOptionBanner
+	noOptions     = uint(0)         // UNNotificationActionOptionNone, UNNotificationCategoryOptionNone
+	deliveryWait  = 10 * time.Second
 )
 
 var (
-	errForbidden = errors.New("notifications are turned off for Keytender in the system's settings")
-	errNoAnswer  = errors.New("the system did not answer")
-	errFuse      = errors.New("the system's notifications could not be tried safely")
+	errNoAnswer = errors.New("the system did not answer")
+	errFuse     = errors.New("the system's notifications could not be tried safely")
 )
 
 // center is UNUserNotificationCenter. What it calls, it calls on threads of its own;
@@ -81,6 +79,7 @@ func openCenter(onAction func()) (c *center) {
 				return
 			}
 			send(id, "setDelegate:", delegate) // it does not keep it; new did
+			opened.ask()
 			c = opened
 		})
 	})
@@ -116,9 +115,6 @@ func (c *center) delegate(onAction func()) objc.ID {
 }
 
 func (c *center) show(n Notice) error {
-	if err := c.permission(); err != nil {
-		return err
-	}
 	ended := make(chan error, 1)
 	done := objc.NewBlock(func(_ objc.Block, problem objc.ID) {
 		if problem != 0 {
@@ -139,23 +135,13 @@ func (c *center) show(n Notice) error {
 	}
 }
 
-// permission asks the person once; from then on the system answers for them.
-func (c *center) permission() error {
-	answer := make(chan bool, 1)
-	done := objc.NewBlock(func(_ objc.Block, granted bool, _ objc.ID) { answer <- granted })
-	defer done.Release()
-	if !c.trying(func() { send(c.id, "requestAuthorizationWithOptions:completionHandler:", optionAlert, done) }) {
-		return errFuse
-	}
-	select {
-	case granted := <-answer:
-		if !granted {
-			return errForbidden
-		}
-		return nil
-	case <-time.After(permissionWait):
-		return errNoAnswer
-	}
+// ask asks the person once whether we may show any; from then on the system answers for
+// them. Nothing waits for it: a notification whose sender had given up meanwhile would be
+// seen and be sent again. Until the person allows it the system refuses each.
+func (c *center) ask() {
+	// It is never released: the person may take their time.
+	done := objc.NewBlock(func(objc.Block, bool, objc.ID) {})
+	send(c.id, "requestAuthorizationWithOptions:completionHandler:", optionAlert, done)
 }
 
 func (c *center) request(n Notice) objc.ID {
