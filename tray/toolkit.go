@@ -6,9 +6,9 @@ type toolkit interface {
 	// Run shows the icon and serves the menu until Quit. It must be called on the
 	// main goroutine. ready is called once, on another goroutine, when lines may be
 	// added, and has to return soon: one library answers no request for the menu
-	// before it did. exit is called before Run returns, and ends what is under way: on a
-	// Mac the library ends the process and never returns, and so does Windows itself when
-	// the session ends.
+	// before it did. exit ends what is under way, and is called where Run may never return:
+	// on a Mac the library ends the process, and so does Windows itself when the session
+	// ends.
 	Run(ready, exit func())
 	// Quit may be called from any goroutine once ready was called, and more than once.
 	Quit()

@@ -18,6 +18,9 @@ func newToolkit() toolkit { return systrayKit{} }
 type systrayKit struct{}
 
 func (systrayKit) Run(ready, exit func()) {
+	if runtime.GOOS == "linux" { // there Run returns, and a library takes the icon away only after exit
+		exit = nil
+	}
 	nativeRun(func() {
 		nativeReady()
 		ready()
