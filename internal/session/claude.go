@@ -300,17 +300,6 @@ func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duratio
 		"a lock that was left behind does this: see `keytender doctor`, then try again; nothing was changed", nil)
 }
 
-// expected compares the account of a sign-in with the one that the person wants.
-func expected(want, found string) *Error {
-	if want == "" || strings.EqualFold(want, found) {
-		return nil
-	}
-	if found == "" {
-		found = "an account whose e-mail could not be found out"
-	}
-	return failed("other-account", "signed in as "+found+", but "+want+" was expected; nothing was stored", "sign out of it in the browser and try again", nil)
-}
-
 func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before keychain.Entry, c keychain.Credential, tell func(Event)) error {
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
@@ -347,12 +336,7 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before ke
 	if over := e.entry.Overrides(); len(over) > 0 {
 		tell(Event{Kind: EventNote, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
 	}
-	tell(Event{Kind: EventExpires, At: c.AccessEnds, Left: c.AccessEnds.Sub(e.wall())})
-	ends := Event{Kind: EventLoginEnds, At: c.LoginEnds, Left: c.LoginEnds.Sub(e.wall())}
-	if c.LoginEndsEstimated {
-		ends.Detail = "estimated"
-	}
-	tell(ends)
+	e.tellEnds(c, tell)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -80,10 +81,11 @@ func entryError(err error) error {
 }
 
 // closed reports whether the keychain that holds the entry does not let us in now: that
-// says nothing about the entry itself.
+// says nothing about the entry itself. A file's rights do not pass by themselves.
 func closed(err error) bool {
-	return slices.ContainsFunc([]error{keychain.ErrLocked, keychain.ErrDenied, keychain.ErrTimedOut, keychain.ErrUnavailable},
-		func(kind error) bool { return errors.Is(err, kind) })
+	return !errors.Is(err, fs.ErrPermission) &&
+		slices.ContainsFunc([]error{keychain.ErrLocked, keychain.ErrDenied, keychain.ErrTimedOut, keychain.ErrUnavailable},
+			func(kind error) bool { return errors.Is(err, kind) })
 }
 
 // relate says how Claude Code's entry stands beside our pair: in-step, newer, older,
@@ -148,7 +150,8 @@ func (e *Engine) carryOver(entry keychain.Entry, ours keychain.Credential) keych
 	if len(entry.Login.Scopes) > 0 {
 		newer.Scopes = entry.Login.Scopes
 	}
-	if !entry.Login.LoginEnds.IsZero() {
+	// Our own guess, mirrored there, is still one.
+	if told := entry.Login.LoginEnds; !told.IsZero() && !(ours.LoginEndsEstimated && told.Equal(ours.LoginEnds.Truncate(time.Millisecond))) {
 		newer.LoginEnds, newer.LoginEndsEstimated = entry.Login.LoginEnds, false
 	}
 	return newer

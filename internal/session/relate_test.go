@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -496,5 +497,43 @@ func TestLocksLostBeforeTheSend(t *testing.T) {
 	_ = os.Remove(r.claude + ".lock")
 	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
 		t.Error(err)
+	}
+}
+
+// A guess of ours stays one when it comes back from Claude Code's entry; what the client
+// was told replaces it.
+func TestGuessedLoginEndComesBack(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		r := newRig(t)
+		c := r.issued("a@example.com", time.Hour)
+		c.LoginEndsEstimated = true
+		r.keep("default", c)
+		if _, err := r.start().Mirror(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		newer := r.renewElsewhere(c)
+		newer.AccessEnds = newer.AccessEnds.Add(time.Minute)
+		data, err := os.ReadFile(r.entryFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry := string(data)
+		for _, pair := range [][2]string{{c.Access.Reveal(), newer.Access.Reveal()}, {c.Refresh.Reveal(), newer.Refresh.Reveal()},
+			{strconv.FormatInt(c.AccessEnds.UnixMilli(), 10), strconv.FormatInt(newer.AccessEnds.UnixMilli(), 10)}} {
+			entry = strings.Replace(entry, pair[0], pair[1], 1)
+		}
+		if told {
+			ends := c.LoginEnds.UnixMilli()
+			entry = strings.Replace(entry, strconv.FormatInt(ends, 10), strconv.FormatInt(ends+time.Hour.Milliseconds(), 10), 1)
+		}
+		if err := keychain.WriteFile(r.entryFile(), []byte(entry)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.start().Follow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.stored(); !got.SamePair(newer) || got.LoginEndsEstimated == told {
+			t.Errorf("told %v: adopted %v, estimated %v", told, got.SamePair(newer), got.LoginEndsEstimated)
+		}
 	}
 }

@@ -280,15 +280,22 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 			tell(Event{Kind: EventNote, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
 		}
 	}
-	if o.Expect != "" && !strings.EqualFold(o.Expect, c.Account.Email) {
-		found := c.Account.Email
-		if found == "" {
-			found = "an account whose e-mail the server did not tell"
-		}
-		return keychain.Credential{}, failed("other-account", "signed in as "+found+", but "+o.Expect+" was expected; nothing was stored",
-			"sign out of "+found+" in the browser, or use another browser profile, and try again", nil)
+	if err := expected(o.Expect, c.Account.Email); err != nil {
+		return keychain.Credential{}, err
 	}
 	return c, nil
+}
+
+// expected compares the account of a sign-in with the one that the person wants.
+func expected(want, found string) *Error {
+	if want == "" || strings.EqualFold(want, found) {
+		return nil
+	}
+	if found == "" {
+		found = "an account whose e-mail could not be found out"
+	}
+	return failed("other-account", "signed in as "+found+", but "+want+" was expected; nothing was stored",
+		"sign out of "+found+" in the browser, or use another browser profile, and try again", nil)
 }
 
 func account(p oauth.Profile) keychain.Account {
@@ -339,13 +346,17 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, account string
 	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
 	tell(Event{Kind: EventSaved, Value: kind})
 	e.tellMirror(ctx, o, account, c, tell)
+	e.tellEnds(c, tell)
+	return nil
+}
+
+func (e *Engine) tellEnds(c keychain.Credential, tell func(Event)) {
 	tell(Event{Kind: EventExpires, At: c.AccessEnds, Left: c.AccessEnds.Sub(e.wall())})
 	ends := Event{Kind: EventLoginEnds, At: c.LoginEnds, Left: c.LoginEnds.Sub(e.wall())}
 	if c.LoginEndsEstimated {
 		ends.Detail = "estimated"
 	}
 	tell(ends)
-	return nil
 }
 
 // takeIn stores a login that begins a chain: chooses the store if none is chosen,

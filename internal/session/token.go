@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"time"
 
@@ -246,13 +245,11 @@ func (e *Engine) reread(ctx context.Context, s settings, account string, j *jour
 // our chain: a keychain that is locked or does not answer. What is damaged or refused
 // hides nothing, since the client cannot use it either.
 func hiding(err error) error {
-	for _, passing := range []error{keychain.ErrLocked, keychain.ErrTimedOut, keychain.ErrUnavailable, keychain.ErrDenied} {
-		if errors.Is(err, passing) && !errors.Is(err, fs.ErrPermission) {
-			return later("Claude Code's entry cannot be read, and it may hold newer tokens: "+err.Error(),
-				"unlock the keychain and try again; nothing was sent", err)
-		}
+	if !closed(err) {
+		return nil
 	}
-	return nil
+	return later("Claude Code's entry cannot be read, and it may hold newer tokens: "+err.Error(),
+		"unlock the keychain and try again; nothing was sent", err)
 }
 
 // adopt takes over a pair of our chain that another program got. The caller holds
