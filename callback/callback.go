@@ -8,9 +8,7 @@ package callback
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"keytender/internal/secret"
 )
@@ -80,22 +78,3 @@ func (e *PortError) Error() string {
 }
 
 func (e *PortError) Unwrap() error { return ErrPortTaken }
-
-// clean makes text from outside fit to be shown: one line, no control or
-// direction-changing characters, at most limit characters.
-func clean(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r), unicode.IsControl(r):
-			return ' '
-		case r == unicode.ReplacementChar, !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > limit {
-		text = string(runes[:limit-1]) + "…"
-	}
-	return text
-}

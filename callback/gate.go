@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"keytender/internal/secret"
+	"keytender/internal/shown"
 )
 
 // A place is a path of ours.
@@ -158,7 +159,7 @@ func (g *gate) read(query string) (Answer, *refusal) {
 	case code != "" && failure != "":
 		return Answer{}, refuseBoth
 	case failure != "":
-		a := Answer{Err: clean(failure, 64), ErrDescription: clean(values.Get("error_description"), 300)}
+		a := Answer{Err: shown.Cut(shown.Line(failure), 64), ErrDescription: shown.Cut(shown.Line(values.Get("error_description")), 300)}
 		if a.Err == "" {
 			return Answer{}, refuseMalformed
 		}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"keytender/internal/shown"
 )
 
 // listenFunc is net.ListenConfig.Listen; tests put other machines in its place.
@@ -26,7 +28,7 @@ func claim(ctx context.Context, listen listenFunc, c Config) ([]net.Listener, er
 	listeners, err := bind(ctx, listen, c.Port)
 	if err != nil && c.Exact {
 		if taken(err) {
-			return nil, &PortError{Port: c.Port, Holder: clean(holder(c.Port, time.Second), 100)}
+			return nil, &PortError{Port: c.Port, Holder: shown.Cut(shown.Line(holder(c.Port, time.Second)), 100)}
 		}
 		return nil, fmt.Errorf("listening on port %d: %w", c.Port, err)
 	}

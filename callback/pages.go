@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"keytender/assets"
+	"keytender/internal/shown"
 )
 
 // book is all pages, read from the embedded files.
@@ -97,7 +98,7 @@ func outcomePage(o Outcome) []byte {
 		p = pages().outcomes[Failed]
 	}
 	for _, text := range []*string{&o.Email, &o.Plan, &o.Title, &o.Message, &o.Hint} {
-		*text = clean(*text, 400)
+		*text = shown.Cut(shown.Line(*text), 400)
 	}
 	switch {
 	case (o.Kind == SignedIn || o.Kind == ElsewhereDone) && o.Email != "":

@@ -107,23 +107,6 @@ func TestOutcomeTextIsEscapedAndCleaned(t *testing.T) {
 	}
 }
 
-func TestClean(t *testing.T) {
-	for _, tc := range []struct{ in, want string }{
-		{"", ""},
-		{"  a \t\r\n b  ", "a b"},
-		{"a\x00b\x1b[31mc\u0085d", "a b [31mc d"},
-		{"a\u2028b\u202ec\ufeffd\u200be", "a bcde"},
-		{"grün 日本 ✓", "grün 日本 ✓"},
-		{"bad\xff\xfeutf8", "badutf8"},
-		{strings.Repeat("ä", 300), strings.Repeat("ä", 300)},
-		{strings.Repeat("ä", 301), strings.Repeat("ä", 299) + "…"},
-	} {
-		if got := clean(tc.in, 300); got != tc.want {
-			t.Errorf("clean(%q) = %q, want %q", tc.in, got, tc.want)
-		}
-	}
-}
-
 // TestWritePages leaves the pages in $KTTEST_PAGES, for a person to look at.
 func TestWritePages(t *testing.T) {
 	dir := os.Getenv("KTTEST_PAGES")

@@ -477,7 +477,7 @@ func TestS4_5_ErrorEndsTheAttempt(t *testing.T) {
 		{"error=access_denied&error_description=The+user+said+no", Answer{Err: "access_denied", ErrDescription: "The user said no"}, "The user said no"},
 		{"error=server_error", Answer{Err: "server_error"}, "is in trouble"},
 		{"error=temporarily_unavailable", Answer{Err: "temporarily_unavailable"}, "Wait a few minutes"},
-		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd", Answer{Err: "invalid_scope", ErrDescription: "a b cd"}, "a b cd (invalid_scope)"},
+		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd", Answer{Err: "invalid_scope", ErrDescription: "a bcd"}, "a bcd (invalid_scope)"},
 		{"error=x%3Cscript%3E&error_description=%3Cb%3E%22%27%26", Answer{Err: "x<script>", ErrDescription: `<b>"'&`}, "&lt;b&gt;&#34;&#39;&amp; (x&lt;script&gt;)"},
 		{"error=" + strings.Repeat("e", 100), Answer{Err: strings.Repeat("e", 63) + "…"}, "was refused"},
 		{"error=x&error_description=" + strings.Repeat("d", 5000), Answer{Err: "x", ErrDescription: strings.Repeat("d", 299) + "…"}, "was refused"},

@@ -7,12 +7,12 @@ import (
 	"os/exec"
 	"strings"
 	"time"
-	"unicode"
 
 	"keytender/internal/bounded"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
 	"keytender/internal/session"
+	"keytender/internal/shown"
 )
 
 // ghLimit bounds a call of gh, which talks to GitHub; tests shorten it.
@@ -84,31 +84,15 @@ func ghError(ctx context.Context, err error, said, repo string, value secret.Str
 // escapes are what colours a terminal.
 var escapes = pattern.New(`\x1b\[[0-9;?]*[A-Za-z]`)
 
-var secretShape = pattern.New(`sk-ant-[A-Za-z0-9_-]+`)
-
 // cleanWords makes another program's words fit to be shown: one line of at most 300
 // characters, without control characters and secrets.
 func cleanWords(text string, secrets ...secret.String) string {
-	text = escapes().ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "")
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
+	text = shown.Line(escapes().ReplaceAllString(text, ""))
 	// Last, since what was taken out may have stood within a secret.
 	for _, s := range secrets {
 		text = hidePieces(text, s)
 	}
-	text = secretShape().ReplaceAllString(text, "[redacted]")
-	if runes := []rune(text); len(runes) > 300 {
-		text = string(runes[:299]) + "…"
-	}
-	return text
+	return shown.Cut(secret.Tokens().ReplaceAllString(text, "[redacted]"), 300)
 }
 
 // hidePieces takes out the secret and every piece of it of eight bytes or more: an escape

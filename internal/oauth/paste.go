@@ -44,7 +44,7 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 	typed := text
 	text = unwrap(text)
 	plain := unwrap(decoded(text))
-	if tokenShape().MatchString(text) || tokenShape().MatchString(plain) {
+	if secret.Tokens().MatchString(text) || secret.Tokens().MatchString(plain) {
 		return Pasted{}, ErrPastedToken
 	}
 

@@ -11,9 +11,14 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"keytender/internal/pattern"
 )
 
 const redacted = "[redacted]"
+
+// Tokens finds what looks like a token or an API key of Anthropic's in a text.
+var Tokens = pattern.New(`(?i)sk-ant-[a-z0-9_-]*`)
 
 // String is a secret text. The zero value is the empty secret.
 //

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keytender/internal/pattern"
+	"keytender/internal/secret"
 )
 
 // Diagnosis is what Examine found, the settings and the end of the history, in a text
@@ -41,14 +42,13 @@ func (e *Engine) DiagnosisOf(ctx context.Context, checks []Check) string {
 }
 
 var (
-	tokenShape      = pattern.New(`sk-ant-[A-Za-z0-9_-]+`)
 	emailShape      = pattern.New(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
 	repositoryShape = pattern.New(`\b(to|in|--repo) [A-Za-z0-9-]+/[A-Za-z0-9._-]+`)
 )
 
 // withoutNames takes tokens, e-mails, repositories, the home folder and names out.
 func withoutNames(text string, names ...string) string {
-	text = tokenShape().ReplaceAllString(text, "[redacted]")
+	text = secret.Tokens().ReplaceAllString(text, "[redacted]")
 	text = emailShape().ReplaceAllString(text, "EMAIL")
 	text = repositoryShape().ReplaceAllString(text, "$1 OWNER/NAME")
 	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
