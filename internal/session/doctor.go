@@ -72,11 +72,15 @@ func (e *Engine) checkLogin(st Status) Check {
 
 func (e *Engine) checkStore(st Status) Check {
 	const name = "store"
+	s, err := e.settings()
+	open := err == nil && s.Store == "" && e.config.Store == "auto" // the first sign-in chooses
 	for _, store := range st.Stores {
-		switch store.State {
-		case "not-used":
-		case "ok", "absent":
+		switch {
+		case store.State == "not-used":
+		case store.State == "ok", store.State == "absent":
 			return fine(name, "%s: %s", store.Name, store.State)
+		case store.State == "unavailable" && open:
+			return fine(name, "there is no keychain here: a sign-in keeps the login in %s", e.storeName("file"))
 		default:
 			hint := "`keytender status` says more"
 			if st.Problem != nil {
