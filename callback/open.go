@@ -99,6 +99,12 @@ func checkURL(text string) error {
 	return nil
 }
 
+// CheckCommand says why a browser command cannot be used; nil: it can be tried.
+func CheckCommand(command string) error {
+	_, err := split(command)
+	return err
+}
+
 // split takes a command apart at spaces; 'single' and "double" quotes keep theirs.
 func split(command string) ([]string, error) {
 	var words []string

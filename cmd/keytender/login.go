@@ -103,8 +103,10 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 	if flags.Changed("expect") && !strings.Contains(o.Expect, "@") {
 		return bad("--expect is no e-mail address")
 	}
-	if flags.Changed("browser-command") && strings.TrimSpace(o.browserCommand) == "" {
-		return bad("--browser-command is empty")
+	if flags.Changed("browser-command") {
+		if err := callback.CheckCommand(o.browserCommand); err != nil {
+			return bad("--browser-command: %v", err)
+		}
 	}
 	if o.Method == "paste" && flags.Changed("port") {
 		return bad("--port and --method paste do not go together: pasting opens no port")

@@ -502,16 +502,19 @@ func takeScopes(c *Config, text string) error {
 }
 
 // ParseScopes splits a list of scopes, checked by the characters that RFC 6749
-// §3.3 allows.
+// §3.3 allows; one that stands there twice counts once.
 func ParseScopes(text string) ([]string, error) {
-	scopes := strings.Fields(text)
-	if len(scopes) == 0 {
-		return nil, errors.New("there is no scope in it")
-	}
-	for _, scope := range scopes {
+	var scopes []string
+	for scope := range strings.FieldsSeq(text) {
 		if !printable(scope) || strings.ContainsAny(scope, `"\`) {
 			return nil, fmt.Errorf("%q is no scope", clean(scope))
 		}
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	if len(scopes) == 0 {
+		return nil, errors.New("there is no scope in it")
 	}
 	return scopes, nil
 }

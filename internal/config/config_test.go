@@ -96,7 +96,7 @@ var every = []struct {
 	{"ANTHROPIC_TOKEN_URL", "token_url", "http://localhost:9/t", `"http://localhost:9/t"`, func(c Config) any { return c.TokenURL }, "http://localhost:9/t", badURLs},
 	{"KEYTENDER_ISSUER", "issuer", "https://i.example", `"https://i.example"`, func(c Config) any { return c.Issuer }, "https://i.example", badURLs},
 	{"ANTHROPIC_REDIRECT_URI", "redirect_uri", "https://p.example/cb", `"https://p.example/cb"`, func(c Config) any { return c.RedirectURI }, "https://p.example/cb", badURLs},
-	{"ANTHROPIC_SCOPE", "scope", " user:inference  user:profile ", `["user:inference", "user:profile"]`, func(c Config) any { return strings.Join(c.Scopes, "|") }, "user:inference|user:profile",
+	{"ANTHROPIC_SCOPE", "scope", " user:inference  user:profile user:inference ", `["user:inference", "user:profile"]`, func(c Config) any { return strings.Join(c.Scopes, "|") }, "user:inference|user:profile",
 		[]string{" ", `a"b`, `a\b`, "ä", "a\x01"}},
 	{"KEYTENDER_API_URL", "api_url", "https://api.example", `"https://api.example"`, func(c Config) any { return c.APIURL }, "https://api.example", badURLs},
 	{"CLAUDE_CODE_AUTH_REFRESH_MODEL", "refresh_model", "claude-x", `"claude-x"`, func(c Config) any { return c.RefreshModel }, "claude-x", []string{"-p", "--dangerously", "a b", "\x1b[2J"}},
