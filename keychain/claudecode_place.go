@@ -96,22 +96,20 @@ func (c *ClaudeCode) stateFile() string {
 }
 
 // AccountEmail returns the e-mail that the client remembers for this account; known is
-// false when it remembers another account or none.
+// false when it remembers another account, none, or no e-mail.
 func (c *ClaudeCode) AccountEmail(accountID string) (email string, known bool) {
 	data, err := readSettings(c.stateFile())
 	if err != nil || accountID == "" {
 		return "", false
 	}
-	var state struct {
-		Account struct {
-			ID    string `json:"accountUuid"`
-			Email string `json:"emailAddress"`
-		} `json:"oauthAccount"`
-	}
-	if json.Unmarshal(data, &state) != nil || state.Account.ID != accountID {
+	// Maps, since their keys are taken to the letter, as the client does.
+	var state map[string]json.RawMessage
+	var account map[string]any
+	if json.Unmarshal(data, &state) != nil || json.Unmarshal(state["oauthAccount"], &account) != nil || account["accountUuid"] != accountID {
 		return "", false
 	}
-	return state.Account.Email, true
+	email, known = account["emailAddress"].(string)
+	return email, known
 }
 
 // usable declines on a Windows machine whose Claude Code was switched over to the
@@ -195,16 +193,16 @@ func (c *ClaudeCode) Overrides() []string {
 	if err != nil {
 		return names
 	}
-	var settings struct {
-		APIKeyHelper any            `json:"apiKeyHelper"`
-		Env          map[string]any `json:"env"`
+	var settings map[string]any
+	if json.Unmarshal(data, &settings) != nil {
+		return names
 	}
-	_ = json.Unmarshal(data, &settings) // a part that can be read still counts
-	if helper, ok := settings.APIKeyHelper.(string); ok && strings.TrimSpace(helper) != "" {
+	if helper, _ := settings["apiKeyHelper"].(string); strings.TrimSpace(helper) != "" {
 		names = append(names, "apiKeyHelper (settings.json)")
 	}
+	env, _ := settings["env"].(map[string]any)
 	for _, name := range overriding {
-		if value := settings.Env[name]; value != nil && value != "" {
+		if value := env[name]; value != nil && value != "" {
 			names = append(names, "env."+name+" (settings.json)")
 		}
 	}

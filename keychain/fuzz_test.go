@@ -19,6 +19,7 @@ func FuzzClientSettings(f *testing.F) {
 		"", "{}", "null", "[]", `{"apiKeyHelper":"/bin/FAKE-key"}`, `{"apiKeyHelper":{"a":1},"env":{"ANTHROPIC_API_KEY":"FAKE-key"}}`,
 		`{"env":{"ANTHROPIC_API_KEY":7,"CLAUDE_CODE_USE_BEDROCK":null,"FAKE-other":"x"}}`, `{"env":["ANTHROPIC_API_KEY"]}`,
 		`{"oauthAccount":{"accountUuid":"acc","emailAddress":"a@example.com"}}`, `{"oauthAccount":{"accountUuid":"acc","emailAddress":7}}`,
+		`{"oauthAccount":{"accountUuid":"acc","EmailAddress":"a@example.com"}}`,
 		`{"tengu_windows_credman":true}`, `{"cached":{"tengu_windows_credman": true }}`, `{"cached":{"tengu_windows_credman":"true"}}`, "\xef\xbb\xbf{}",
 	} {
 		f.Add([]byte(seed))
