@@ -23,7 +23,7 @@ func FuzzImport(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", "null", "[]", `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-MARK","refreshToken":"sk-ant-ort01-MARK","expiresAt":1795249048058,"scopes":["user:inference"]}}`,
 		`{"claudeAiOauth":{"accessToken":"MARK","scopes":"user:inference"},"mcpOAuth":{"MARK":1}}`, `{"claudeAiOauth":{"accessToken":"MARK`, `{"claudeAiOauth":["MARK"]}`,
-		`{"claudeAiOauth":{"accessToken":"MARK MARK"}}`, `{"claudeAiOauth":{"accessToken":"MARK","expiresAt":"1e400"}}`, "\xef\xbb\xbf{}", "sk-ant-oat01-MARK",
+		`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-MARK","AccessToken":"other","refreshToken":"sk-ant-ort01-MARK","expiresAt":1795249048058}}`, `{"claudeAiOauth":{"accessToken":"MARK MARK"}}`, `{"claudeAiOauth":{"accessToken":"MARK","expiresAt":"1e400"}}`, "\xef\xbb\xbf{}", "sk-ant-oat01-MARK",
 		`{"anthropic":{"type":"oauth","access":"MARK","refresh":"MARK","expires":1795249048058},"other":{"key":"MARK"}}`,
 		`{"anthropic":{"type":"api","key":"MARK"}}`, `{"anthropic":{"type":"oauth","access":["MARK"]}}`, `{"anthropic":null}`, `{"anthropic":{"type":"oauth","access":"MARK","expires":1e99}}`,
 		`{"anthropic":{"type":"oauth","access":"M\u0000ARK","refresh":"MARK\n"}}`,
@@ -74,15 +74,17 @@ func FuzzImport(f *testing.F) {
 		if shows(warning) {
 			t.Fatalf("%q", warning)
 		}
-		var plain struct {
-			Claude struct{ AccessToken, RefreshToken any } `json:"claudeAiOauth"`
-			Open   struct{ Access, Refresh string }        `json:"anthropic"`
+		var openCodes struct {
+			Login struct{ Access, Refresh string } `json:"anthropic"`
 		}
-		_ = json.Unmarshal(text, &plain)
-		access, refresh := plain.Open.Access, plain.Open.Refresh
-		if !openCode {
-			access, _ = plain.Claude.AccessToken.(string)
-			refresh, _ = plain.Claude.RefreshToken.(string)
+		_ = json.Unmarshal(text, &openCodes)
+		access, refresh := openCodes.Login.Access, openCodes.Login.Refresh
+		if !openCode { // Claude Code's keys are taken to the letter
+			var whole map[string]any
+			_ = json.Unmarshal(text, &whole)
+			login, _ := whole["claudeAiOauth"].(map[string]any)
+			access, _ = login["accessToken"].(string)
+			refresh, _ = login["refreshToken"].(string)
 		}
 		for what, pair := range map[string][2]string{"access": {got.Access.Reveal(), access}, "refresh": {got.Refresh.Reveal(), refresh}} {
 			if pair[0] != pair[1] || strings.ContainsFunc(pair[0], func(r rune) bool { return r <= ' ' || r > '~' }) {
