@@ -80,8 +80,8 @@ func entryError(err error) error {
 		"nothing was changed; `keytender status` and `keytender doctor` say more", err)
 }
 
-// closed reports whether the keychain that holds the entry does not let us in now: that
-// says nothing about the entry itself. A file's rights do not pass by themselves.
+// closed reports whether a keychain does not let us in now: that says nothing about what
+// it holds. A file's rights do not pass by themselves.
 func closed(err error) bool {
 	return !errors.Is(err, fs.ErrPermission) &&
 		slices.ContainsFunc([]error{keychain.ErrLocked, keychain.ErrDenied, keychain.ErrTimedOut, keychain.ErrUnavailable},

@@ -320,6 +320,19 @@ func askForAnotherStore(t *testing.T, others []string) {
 	}
 }
 
+// A person may leave a keychain that nobody can open.
+func TestLockedKeychainCanBeLeft(t *testing.T) {
+	r, service := keychainRig(t)
+	r.signIn(time.Hour)
+	service.Lock(true)
+	r.environ["KEYTENDER_STORE"] = "file"
+	again := r.issued("a@example.com", time.Hour)
+	r.keep("default", again)
+	if got := r.stored(); !got.SamePair(again) {
+		t.Error("the new login is not found")
+	}
+}
+
 // atCall makes the service misbehave at the nth call of a method.
 func atCall(method string, n int, step testbus.Step) func(string) testbus.Step {
 	calls := 0

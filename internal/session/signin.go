@@ -374,11 +374,10 @@ func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credenti
 		return "", err
 	}
 	var moved []string
-	if moves := s.Store != "" && e.config.Store != "auto" && e.config.Store != s.Store; moves {
+	if s.Store != "" && e.config.Store != "auto" && e.config.Store != s.Store {
 		if moved, err = e.copyRecords(ctx, s, account); err != nil {
 			return "", err
 		}
-		moved = append(moved, account)
 	}
 	chosen, err := e.saveChoosing(ctx, s, account, c)
 	if err != nil {
@@ -436,8 +435,8 @@ func (e *Engine) saveChoosing(ctx context.Context, s settings, account string, c
 }
 
 // copyRecords carries the records beside that of the one who signs in over to the store
-// that the person now asks for, and returns their names. Where it fails nothing has
-// changed: the former store still has them all.
+// that the person now asks for. It returns the names of those that the former store no
+// longer needs then. Where it fails nothing has changed.
 func (e *Engine) copyRecords(ctx context.Context, s settings, signingIn string) (copied []string, err error) {
 	from, want := e.store(s), settings{Store: e.config.Store}
 	names := []string{displacedRecord}
@@ -456,9 +455,9 @@ func (e *Engine) copyRecords(ctx context.Context, s settings, signingIn string) 
 		switch {
 		case errors.Is(err, keychain.ErrNotFound):
 			continue
-		case errors.Is(err, keychain.ErrUnavailable):
-			e.log.Warn("the former store is not reached; records stay in it", "store", s.Store)
-			return copied, nil
+		case closed(err): // the person leaves it for that, maybe
+			e.log.Warn("the former store lets nobody in; records stay in it", "store", s.Store)
+			return nil, nil
 		case err != nil:
 			return nil, storeError(s.Store, err)
 		}
@@ -467,7 +466,7 @@ func (e *Engine) copyRecords(ctx context.Context, s settings, signingIn string) 
 		}
 		copied = append(copied, name)
 	}
-	return copied, nil
+	return append(copied, signingIn), nil
 }
 
 // leave takes out of the former store what a sign-in moved to another one.
