@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -91,6 +92,9 @@ func TestKeysStandIn(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"https_proxy = '::bad'", "https_proxy = 'http://me:FAKE@'", "ssl_cert_file = '/missing/roots.pem'", "no_color = 'maybe'"} {
+		if strings.HasPrefix(bad, "ssl") && (runtime.GOOS == "windows" || runtime.GOOS == "darwin") {
+			continue // it is not looked at there
+		}
 		home := t.TempDir()
 		if err := os.WriteFile(filepath.Join(home, "config.toml"), []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
