@@ -18,57 +18,60 @@ import (
 // that they named. So they are checked here, and where one is not set a key of config.toml
 // stands in: an app that begins with the desktop has no shell's variables.
 var everywhere = []struct {
-	names []string // the first that is set counts
-	check func(text string) error
+	names []string                                    // the first that is set counts
+	key   func(text string) (value string, err error) // what a key's text says as a variable
+	check func(value, goos string) error              // of a value that is set
 }{
-	{[]string{"HTTPS_PROXY", "https_proxy"}, checkProxy},
-	{[]string{"NO_PROXY", "no_proxy"}, func(string) error { return nil }},
-	{[]string{"SSL_CERT_FILE"}, checkCertificates},
-	{[]string{"NO_COLOR"}, func(string) error { return nil }},
+	{[]string{"HTTPS_PROXY", "https_proxy"}, asItStands, func(value, _ string) error { return checkProxy(value) }},
+	{[]string{"NO_PROXY", "no_proxy"}, asList, func(string, string) error { return nil }},
+	{[]string{"SSL_CERT_FILE"}, asItStands, func(value, goos string) error {
+		if goos == "windows" || goos == "darwin" {
+			return nil // they trust what their own settings say, whatever this variable names
+		}
+		return checkCertificates(value)
+	}},
+	{[]string{"NO_COLOR"}, asSwitch, func(string, string) error { return nil }},
 }
 
-// takeEverywhere takes them over from the environment and, with their keys, from the file.
+func asItStands(text string) (string, error) { return text, nil }
+
+func asList(text string) (string, error) { return strings.Join(strings.Fields(text), ","), nil }
+
+// asSwitch: any text switches the variable on; a key of ours reads as it says.
+func asSwitch(text string) (string, error) {
+	var on bool
+	if err := boolean(func(*Config) *bool { return &on })(nil, text); err != nil && text != "" {
+		return "", err
+	}
+	if on {
+		return "1", nil
+	}
+	return "", nil
+}
+
+// takeEverywhere takes them over from the file and from the environment, which counts more.
 func (c *Config) takeEverywhere(lookup func(string) (string, bool), file map[string]string, goos string) error {
 	for _, v := range everywhere {
 		name := v.names[0]
-		// Windows and macOS trust what their own settings say, whatever this variable names.
-		unread := name == "SSL_CERT_FILE" && (goos == "windows" || goos == "darwin")
-		take := func(name, value, from string) error {
-			if err := v.check(value); value != "" && !unread && err != nil {
-				return &Error{Name: name, Reason: err.Error(), Hint: "correct it in " + origin(from) + ", or remove it"}
+		if text, ok := file[keyOf(name)]; ok {
+			value, err := v.key(text)
+			if err == nil && value != "" {
+				err = v.check(value, goos)
 			}
-			c.Origin[v.names[0]] = Origin{value, from}
-			if v.names[0] == "HTTPS_PROXY" {
-				c.Origin[v.names[0]] = Origin{withoutUser(value), from}
+			if err != nil {
+				return &Error{Name: keyOf(name), Reason: err.Error(), Hint: "correct it in " + c.Places.ConfigFile + ", or remove it"}
 			}
-			return nil
-		}
-		if value, ok := file[keyOf(name)]; ok {
-			if name == "NO_PROXY" { // it may be a list there
-				value = strings.Join(strings.Fields(value), ",")
-			}
-			if name == "NO_COLOR" && value != "" { // any text switches it on; a key of ours reads as it says
-				var on bool
-				if err := boolean(func(*Config) *bool { return &on })(c, value); err != nil {
-					return &Error{Name: keyOf(name), Reason: err.Error(), Hint: "correct it in " + c.Places.ConfigFile + ", or remove it"}
-				}
-				if value = ""; on {
-					value = "1"
-				}
-			}
-			if err := take(keyOf(name), value, c.Places.ConfigFile); err != nil {
-				return err
-			}
-			c.environ[name] = value
+			c.environ[name], c.Origin[name] = value, Origin{withoutUser(name, value), c.Places.ConfigFile}
 		}
 		for _, variable := range v.names {
 			value, ok := lookup(variable)
 			if !ok || value == "" {
 				continue
 			}
-			if err := take(variable, value, "environment"); err != nil {
-				return err
+			if err := v.check(value, goos); err != nil {
+				return &Error{Name: variable, Reason: err.Error(), Hint: "correct it in the environment, or remove it"}
 			}
+			c.Origin[name] = Origin{withoutUser(name, value), "environment"}
 			delete(c.environ, name)
 			break
 		}
@@ -88,8 +91,8 @@ func (c Config) Export() error {
 }
 
 // withoutUser takes name and password out of a proxy's address.
-func withoutUser(text string) string {
-	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+func withoutUser(name, text string) string {
+	if at := strings.LastIndexByte(text, '@'); at >= 0 && name == "HTTPS_PROXY" {
 		scheme, _, found := strings.Cut(text[:at], "://")
 		if text = text[at+1:]; found {
 			text = scheme + "://" + text
