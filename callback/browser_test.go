@@ -16,7 +16,7 @@ import (
 )
 
 // chromium starts a browser that can reach nothing but loopback.
-func chromium(t *testing.T) context.Context {
+func chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -25,6 +25,7 @@ func chromium(t *testing.T) context.Context {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.ProxyServer("http://127.0.0.1:9"), // which localhost bypasses
 		chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU)
+	options = append(options, more...)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -68,7 +69,7 @@ func TestS4_6_ABrowserShowsTheOutcomeWithoutTheCode(t *testing.T) {
 	}{
 		{"quick", "code=" + testCode, time.Minute, 0, Outcome{Kind: SignedIn, Email: "a@example.com", Plan: "max"}, "Signed in as a@example.com"},
 		{"slow", "code=" + testCode, time.Millisecond, 300 * time.Millisecond, Outcome{Kind: SignedIn, Email: "a@example.com"}, "Signed in as a@example.com"},
-		{"failed", "code=" + testCode, time.Minute, 0, Outcome{Kind: Failed, Title: "The code was refused"}, "The code was refused"},
+		{"failed", "code=" + testCode, time.Minute, 0, Outcome{Kind: Failed, Problem: "code-refused"}, "Not signed in"},
 		{"declined", "error=access_denied", time.Minute, 0, Outcome{}, "You chose not to allow it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -141,6 +142,24 @@ func TestABrowserCanReload(t *testing.T) {
 		}
 	}
 	s.expectNoAnswer(t)
+}
+
+// A German browser gets a German page, whose picture for the tab the policy lets through.
+func TestABrowserGetsItsLanguageAndThePictureOnTheTab(t *testing.T) {
+	ctx := chromium(t, chromedp.Flag("accept-lang", "de-DE,de"))
+	s := start(t, Config{})
+	show(t, ctx, chromedp.Navigate(s.RedirectURI()+"?code="+testCode+"&state=wrong"))
+	if got := see(t, ctx, chromedp.TextContent("h1")); got != "Diese Seite gehört nicht zur laufenden Anmeldung" {
+		t.Errorf("heading %q", got)
+	}
+	see(t, ctx, chromedp.Evaluate[bool](`(window.tab = new Image()).src = document.querySelector("link[rel=icon]").href, true`))
+	width := 0
+	for deadline := time.Now().Add(10 * time.Second); width == 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		width = see(t, ctx, chromedp.Evaluate[int](`tab.naturalWidth`))
+	}
+	if width != 48 {
+		t.Errorf("the picture on the tab is %d pixels wide", width)
+	}
 }
 
 func show(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {

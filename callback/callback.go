@@ -48,16 +48,15 @@ const (
 	Cancelled
 )
 
-// Outcome is what the browser is told in the end. Every text is cleaned and
-// escaped before it is shown; none may hold a secret.
+// Outcome is what the browser is told in the end, in its person's language. Every text
+// is cleaned and escaped before it is shown; none may hold a secret.
 type Outcome struct {
 	Kind  OutcomeKind
 	Email string // SignedIn, ElsewhereDone; may be empty
 	Plan  string // likewise
-
-	// What happened and what to do, in plain words. Failed shows all three,
-	// Declined and TimedOut only Message, the others none. Any may be empty.
-	Title, Message, Hint string
+	// Problem is the engine's word for what went wrong when Kind is Failed, see failureOf.
+	Problem string
+	Said    string // Failed, Declined: the reason that the sign-in service gave, if any
 }
 
 // ErrPortTaken is wrapped by every *PortError.

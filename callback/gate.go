@@ -22,26 +22,26 @@ const (
 	atDone
 )
 
-// A refusal is an answer that changes nothing. Its reason stands on the page and
-// says nothing of the request.
+// A refusal is an answer that changes nothing. Its page says the reason, and nothing of
+// the request.
 type refusal struct {
 	status int
-	reason string
+	reason string // which of assets.Words.Reasons
 }
 
 var (
-	refuseMalformed  = &refusal{http.StatusBadRequest, "The request is malformed."}
-	refuseRepeated   = &refusal{http.StatusBadRequest, "A parameter stands in the address twice."}
-	refuseState      = &refusal{http.StatusBadRequest, "State mismatch: possible CSRF attack, or a page left over from an earlier try."}
-	refuseIssuer     = &refusal{http.StatusBadRequest, "Issuer mismatch: the answer names another sign-in service."}
-	refuseNoCode     = &refusal{http.StatusBadRequest, "No authorization code received."}
-	refuseCode       = &refusal{http.StatusBadRequest, "The authorization code is malformed."}
-	refuseBoth       = &refusal{http.StatusBadRequest, "The answer holds both a code and an error."}
-	refuseHost       = &refusal{http.StatusForbidden, "The address is not one of this sign-in's own."}
-	refuseNavigation = &refusal{http.StatusForbidden, "Only a page that a person opens is answered here."}
-	refusePath       = &refusal{http.StatusNotFound, "There is no page at this address."}
-	refuseMethod     = &refusal{http.StatusMethodNotAllowed, "Only GET is answered here."}
-	refuseTooBig     = &refusal{http.StatusRequestHeaderFieldsTooLarge, "The request is too big."}
+	refuseMalformed  = &refusal{http.StatusBadRequest, "malformed"}
+	refuseRepeated   = &refusal{http.StatusBadRequest, "repeated"}
+	refuseState      = &refusal{http.StatusBadRequest, "state"}
+	refuseIssuer     = &refusal{http.StatusBadRequest, "issuer"}
+	refuseNoCode     = &refusal{http.StatusBadRequest, "no-code"}
+	refuseCode       = &refusal{http.StatusBadRequest, "code"}
+	refuseBoth       = &refusal{http.StatusBadRequest, "both"}
+	refuseHost       = &refusal{http.StatusForbidden, "host"}
+	refuseNavigation = &refusal{http.StatusForbidden, "navigation"}
+	refusePath       = &refusal{http.StatusNotFound, "path"}
+	refuseMethod     = &refusal{http.StatusMethodNotAllowed, "method"}
+	refuseTooBig     = &refusal{http.StatusRequestHeaderFieldsTooLarge, "too-big"}
 
 	refusals = []*refusal{
 		refuseMalformed, refuseRepeated, refuseState, refuseIssuer, refuseNoCode, refuseCode, refuseBoth,

@@ -6,65 +6,82 @@ import (
 	"sync"
 
 	"keytender/assets"
+	"keytender/internal/language"
 	"keytender/internal/shown"
 )
 
-// book is all pages, read from the embedded files.
+// book is all pages in one language.
 type book struct {
-	layout, style             assets.HTML
-	policy                    string
-	finishing, stray, refused page
-	outcomes                  map[OutcomeKind]page
-	refusals                  map[*refusal][]byte
+	words    *assets.Words
+	frame    *frame
+	refusals map[*refusal][]byte
 }
 
-// pages reads them when the first listener needs them; most commands open none. A page
-// that is missing shows in the first test, not in a browser.
-var pages = sync.OnceValue(func() *book {
-	b := &book{
-		layout: read("layout.html"), style: read("style.css"),
-		finishing: readPage("Finishing the sign-in", "wait", "finishing"),
-		stray:     readPage("This page is not from the current sign-in", "stray", "stray"),
-		refused:   readPage("Nothing to see here", "stray", "refused"),
-		outcomes: map[OutcomeKind]page{
-			SignedIn:      readPage("Signed in", "good", "signed-in"),
-			Declined:      readPage("You chose not to allow it", "stop", "declined"),
-			TimedOut:      readPage("This sign-in took too long", "late", "timed-out"),
-			Failed:        readPage("The sign-in did not work", "bad", "failed"),
-			ElsewhereDone: readPage("Signed in already", "good", "elsewhere"),
-			Cancelled:     readPage("This sign-in was cancelled", "stop", "cancelled"),
-		},
-		refusals: map[*refusal][]byte{},
+// frame is what the pages of all languages share.
+type frame struct {
+	layout, style, icon assets.HTML
+	marks               map[string]assets.HTML
+	policy              string
+}
+
+// pageFrame reads the embedded files when the first listener needs them; most commands
+// open none. A page that is missing shows in the first test, not in a browser.
+var pageFrame = sync.OnceValue(func() *frame {
+	f := &frame{
+		layout: assets.HTML(read("pages/layout.html")), style: assets.HTML(read("pages/style.css")),
+		icon:  assets.HTML(base64.StdEncoding.EncodeToString(read("icons/keytender-48.png"))),
+		marks: map[string]assets.HTML{},
 	}
-	b.policy = "default-src 'none'; style-src 'sha256-" + hash(b.style) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	// Filled in once: a flood of wrong requests fills in no page.
-	for _, no := range refusals {
-		p := b.refused
-		if no.status == 400 {
-			p = b.stray
-		}
-		b.refusals[no] = b.render(p, "", map[string]string{"reason": no.reason})
+	for _, name := range []string{"bad", "good", "late", "stop", "stray", "wait"} {
+		f.marks[name] = assets.HTML(read("pages/mark-" + name + ".html"))
 	}
-	return b
+	// The picture on the tab stands in the page itself, so that no picture is let through
+	// from anywhere, our own port included.
+	f.policy = "default-src 'none'; style-src 'sha256-" + hash(f.style) +
+		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return f
 })
 
-// page is one page's own part of the layout.
-type page struct {
-	title      string
-	mark, text assets.HTML
+var books = func() map[string]func() *book {
+	all := map[string]func() *book{}
+	for _, tag := range language.All {
+		all[tag] = sync.OnceValue(func() *book { return newBook(tag) })
+	}
+	return all
+}()
+
+func bookIn(tag string) *book { return books[tag]() }
+
+// bookFor is in the language of the browser that sent r; English for who names none.
+func bookFor(r request) *book {
+	var tags []string
+	for _, field := range r.fields["accept-language"] {
+		tags = append(tags, language.Accepted(field)...)
+	}
+	return bookIn(language.Choose(tags...))
 }
 
-func readPage(title, mark, text string) page {
-	return page{title: title, mark: read("mark-" + mark + ".html"), text: read(text + ".html")}
+func newBook(tag string) *book {
+	b := &book{words: assets.WordsIn(tag), frame: pageFrame(), refusals: map[*refusal][]byte{}}
+	// Filled in once: a flood of wrong requests fills in no page.
+	for _, no := range refusals {
+		text := b.words.Refused
+		if no.status == 400 {
+			text = b.words.Stray
+		}
+		p := b.page("stray", b.words.Attention, text)
+		p["said"] = b.words.Reasons[no.reason]
+		b.refusals[no] = b.fill(p)
+	}
+	return b
 }
 
-func read(name string) assets.HTML {
-	text, err := assets.Pages.ReadFile("pages/" + name)
+func read(name string) []byte {
+	data, err := assets.Pages.ReadFile(name)
 	if err != nil {
 		panic(err)
 	}
-	return assets.HTML(text)
+	return data
 }
 
 // hash lets the pages' one inline style through the policy, and no other.
@@ -73,43 +90,73 @@ func hash(style assets.HTML) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// render fills the page's places with escaped texts; head is the page's own line of
-// the head, if it has one.
-func (b *book) render(p page, head assets.HTML, texts map[string]string) []byte {
-	parts := map[string]assets.HTML{}
-	for name, text := range texts {
-		parts[name] = assets.Text(text)
+// page is the parts of the layout that differ from page to page.
+type page map[string]assets.HTML
+
+func (b *book) page(mark string, label assets.HTML, text assets.Page) page {
+	return page{
+		"mark":  assets.Fill(b.frame.marks[mark], map[string]assets.HTML{"label": label}),
+		"title": text.Title, "text": text.Text, "next": text.Next,
 	}
-	return []byte(assets.Fill(b.layout, map[string]assets.HTML{
-		"head": head, "title": assets.Text(p.title), "style": b.style, "mark": p.mark,
-		"text": assets.Fill(p.text, parts),
-	}))
 }
 
-// waitPage moves on to next by itself.
-func waitPage(next string) []byte {
-	return pages().render(pages().finishing, `<meta http-equiv="refresh" content="1;url=`+assets.Text(next)+`">`, map[string]string{"next": next})
+func (b *book) fill(p page) []byte {
+	p["lang"], p["style"], p["icon"] = assets.HTML(b.words.Tag), b.frame.style, b.frame.icon
+	return []byte(assets.Fill(b.frame.layout, p))
 }
 
-func outcomePage(o Outcome) []byte {
-	p, known := pages().outcomes[o.Kind]
-	if !known {
-		o.Kind = Failed
-		p = pages().outcomes[Failed]
-	}
-	for _, text := range []*string{&o.Email, &o.Plan, &o.Title, &o.Message, &o.Hint} {
-		*text = shown.Cut(shown.Line(*text), 400)
-	}
-	switch {
-	case (o.Kind == SignedIn || o.Kind == ElsewhereDone) && o.Email != "":
-		p.title += " as " + o.Email
-	case o.Kind == Failed && o.Title != "":
-		p.title = o.Title
-	}
-	if o.Hint == "" {
-		o.Hint = "Close this window and click Sign in again. If it goes wrong once more, run “keytender doctor”."
-	}
-	return pages().render(p, "", map[string]string{"plan": o.Plan, "message": o.Message, "hint": o.Hint})
+// wait moves on to next by itself.
+func (b *book) wait(next string) []byte {
+	p := b.page("wait", b.words.InProgress, b.words.Finishing)
+	p["head"] = `<meta http-equiv="refresh" content="1;url=` + assets.Text(next) + `">`
+	p["next"] = assets.Fill(p["next"], map[string]assets.HTML{"next": assets.Text(next)})
+	return b.fill(p)
 }
 
-func refusalPage(no *refusal) []byte { return pages().refusals[no] }
+// outcome is the page of o; its texts from outside are cleaned, cut and escaped.
+func (b *book) outcome(o Outcome) []byte {
+	w := b.words
+	switch o.Kind {
+	case SignedIn:
+		return b.fill(b.welcome(w.SignedIn, o))
+	case ElsewhereDone:
+		return b.fill(b.welcome(w.Elsewhere, o))
+	case Declined:
+		return b.fill(b.said(b.page("stop", w.Stopped, w.Declined), o))
+	case TimedOut:
+		return b.fill(b.page("late", w.TooLate, w.TimedOut))
+	case Cancelled:
+		return b.fill(b.page("stop", w.Stopped, w.Cancelled))
+	}
+	text := w.Failures[failureOf[o.Problem]]
+	return b.fill(b.said(b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Text: text[0], Next: text[1]}), o))
+}
+
+// failureOf groups the engine's words for what went wrong by what the page says.
+var failureOf = map[string]string{
+	"refused": "refused", "configuration": "refused",
+	"code-refused": "code-refused", "other-account": "other-account", "try-later": "try-later",
+	"locked": "locked", "denied": "keychain", "unavailable": "keychain", "timed-out": "keychain",
+	"storage": "storage",
+}
+
+func (b *book) welcome(text assets.Page, o Outcome) page {
+	p := b.page("good", b.words.Done, text)
+	if o.Email != "" {
+		p["title"] = assets.Fill(b.words.As, map[string]assets.HTML{"title": text.Title, "email": outside(o.Email)})
+	}
+	if o.Plan != "" {
+		p["plan"] = assets.Fill(b.words.Plan, map[string]assets.HTML{"plan": outside(shown.Plan(o.Plan))})
+	}
+	return p
+}
+
+func (b *book) said(p page, o Outcome) page {
+	if o.Said != "" {
+		p["said"] = assets.Fill(b.words.Said, map[string]assets.HTML{"said": outside(o.Said)})
+	}
+	return p
+}
+
+// outside makes text from outside fit for a page.
+func outside(text string) assets.HTML { return assets.Text(shown.Cut(shown.Line(text), 400)) }

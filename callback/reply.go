@@ -13,22 +13,25 @@ import (
 type reply struct {
 	status   int
 	location string
-	body     []byte
+	page     func(*book) []byte
 	final    bool // it shows the outcome
 }
 
-func refuse(no *refusal) reply { return reply{status: no.status, body: refusalPage(no)} }
+func refuse(no *refusal) reply {
+	return reply{status: no.status, page: func(in *book) []byte { return in.refusals[no] }}
+}
 
 // bytes is the reply as it goes over the wire. Every one carries the same strict
 // fields; a reply to HEAD has no body (RFC 9110 §9.3.2).
-func (a reply) bytes(withBody bool) []byte {
+func (a reply) bytes(in *book, withBody bool) []byte {
 	var b bytes.Buffer
+	body := a.page(in)
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", a.status, http.StatusText(a.status))
 	field := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
 	field("Date", time.Now().UTC().Format(http.TimeFormat))
 	field("Connection", "close")
 	field("Content-Type", "text/html; charset=utf-8")
-	field("Content-Length", fmt.Sprint(len(a.body)))
+	field("Content-Length", fmt.Sprint(len(body)))
 	if a.status == http.StatusMethodNotAllowed {
 		field("Allow", http.MethodGet)
 	}
@@ -36,7 +39,7 @@ func (a reply) bytes(withBody bool) []byte {
 		field("Location", a.location)
 	}
 	field("Cache-Control", "no-store")
-	field("Content-Security-Policy", pages().policy)
+	field("Content-Security-Policy", in.frame.policy)
 	field("Cross-Origin-Opener-Policy", "same-origin")
 	field("Cross-Origin-Resource-Policy", "same-origin")
 	field("Referrer-Policy", "no-referrer")
@@ -44,7 +47,7 @@ func (a reply) bytes(withBody bool) []byte {
 	field("X-Frame-Options", "DENY")
 	b.WriteString("\r\n")
 	if withBody {
-		b.Write(a.body)
+		b.Write(body)
 	}
 	return b.Bytes()
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -222,7 +221,7 @@ func (s *Server) serve(g *guest, r *room) {
 		a = s.answer(q, func() { r.keep(g) })
 	}
 	_ = g.SetWriteDeadline(time.Now().Add(writeLimit))
-	if _, err := g.Write(a.bytes(q.method != http.MethodHead)); err != nil {
+	if _, err := g.Write(a.bytes(bookFor(q), q.method != http.MethodHead)); err != nil {
 		return
 	}
 	hangUp(g.Conn)
@@ -283,9 +282,9 @@ func (s *Server) progress() reply {
 	case <-s.settled:
 		// A bare path of ours: the code leaves the address bar and the history. The page
 		// itself comes along for who follows no redirect.
-		return reply{status: http.StatusSeeOther, location: s.done, body: s.end().body}
+		return reply{status: http.StatusSeeOther, location: s.done, page: s.end().page}
 	default:
-		return reply{status: http.StatusOK, body: waitPage(s.finishing)}
+		return reply{status: http.StatusOK, page: func(in *book) []byte { return in.wait(s.finishing) }}
 	}
 }
 
@@ -296,7 +295,7 @@ func (s *Server) end() reply {
 	if o == nil {
 		return refuse(refusePath)
 	}
-	return reply{status: http.StatusOK, body: outcomePage(*o), final: true}
+	return reply{status: http.StatusOK, page: func(in *book) []byte { return in.outcome(*o) }, final: true}
 }
 
 func (s *Server) noteFetched() {
@@ -306,22 +305,11 @@ func (s *Server) noteFetched() {
 // outcomeOf is what the browser is told about an error in the redirect (RFC 6749
 // §4.1.2.1).
 func outcomeOf(a Answer) Outcome {
-	said := fmt.Sprintf("The sign-in service answered: %s", a.Err)
-	if a.ErrDescription != "" {
-		said = fmt.Sprintf("The sign-in service answered: %s (%s)", a.ErrDescription, a.Err)
-	}
 	switch a.Err {
 	case "access_denied":
-		return Outcome{Kind: Declined, Message: a.ErrDescription}
+		return Outcome{Kind: Declined, Said: a.ErrDescription}
 	case "server_error", "temporarily_unavailable":
-		return Outcome{
-			Kind: Failed, Title: "The sign-in service is in trouble", Message: said,
-			Hint: "Nothing was stored. Wait a few minutes, then click Sign in again.",
-		}
-	default:
-		return Outcome{
-			Kind: Failed, Title: "The sign-in was refused", Message: said,
-			Hint: "Nothing was stored. Click Sign in again; if it is refused once more, run “keytender doctor”.",
-		}
+		return Outcome{Kind: Failed, Problem: "try-later", Said: a.ErrDescription}
 	}
+	return Outcome{Kind: Failed, Problem: "refused", Said: a.ErrDescription}
 }

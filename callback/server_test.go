@@ -90,14 +90,14 @@ func checkHeader(t testing.TB, r *http.Response) {
 		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff",
 		"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Frame-Options": "DENY",
 		"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
-		"Content-Security-Policy": pages().policy,
+		"Content-Security-Policy": pageFrame().policy,
 	} {
 		if got := strings.Join(r.Header.Values(name), "|"); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if !strings.HasPrefix(pages().policy, "default-src 'none';") {
-		t.Errorf("policy %q", pages().policy)
+	if !strings.HasPrefix(pageFrame().policy, "default-src 'none';") {
+		t.Errorf("policy %q", pageFrame().policy)
 	}
 	if !r.Close {
 		t.Error("the connection is kept open")
@@ -417,7 +417,7 @@ func TestSlowOutcomeIsFoundThroughTheFinishingPage(t *testing.T) {
 	}
 	<-s.Answers()
 	s.Finish(Outcome{Kind: SignedIn, Email: "a@example.com"})
-	s.Finish(Outcome{Kind: Failed, Title: "a second outcome"})
+	s.Finish(Outcome{Kind: Failed, Problem: "locked"})
 	s.expectOutcome(t, send(t, s.address(0), s.get(next[1])), "Signed in as a@example.com")
 }
 
@@ -476,11 +476,11 @@ func TestS4_5_ErrorEndsTheAttempt(t *testing.T) {
 		{"error=access_denied&code=", Answer{Err: "access_denied"}, "choose <strong>Allow</strong>"},
 		{"error=access_denied&error_description=The+user+said+no", Answer{Err: "access_denied", ErrDescription: "The user said no"}, "The user said no"},
 		{"error=server_error", Answer{Err: "server_error"}, "is in trouble"},
-		{"error=temporarily_unavailable", Answer{Err: "temporarily_unavailable"}, "Wait a few minutes"},
-		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd", Answer{Err: "invalid_scope", ErrDescription: "a bcd"}, "a bcd (invalid_scope)"},
-		{"error=x%3Cscript%3E&error_description=%3Cb%3E%22%27%26", Answer{Err: "x<script>", ErrDescription: `<b>"'&`}, "&lt;b&gt;&#34;&#39;&amp; (x&lt;script&gt;)"},
-		{"error=" + strings.Repeat("e", 100), Answer{Err: strings.Repeat("e", 63) + "…"}, "was refused"},
-		{"error=x&error_description=" + strings.Repeat("d", 5000), Answer{Err: "x", ErrDescription: strings.Repeat("d", 299) + "…"}, "was refused"},
+		{"error=temporarily_unavailable", Answer{Err: "temporarily_unavailable"}, "wait a few minutes"},
+		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd", Answer{Err: "invalid_scope", ErrDescription: "a bcd"}, "reason: a bcd</p>"},
+		{"error=x%3Cscript%3E&error_description=%3Cb%3E%22%27%26", Answer{Err: "x<script>", ErrDescription: `<b>"'&`}, "reason: &lt;b&gt;&#34;&#39;&amp;</p>"},
+		{"error=" + strings.Repeat("e", 100), Answer{Err: strings.Repeat("e", 63) + "…"}, "does not let Keytender"},
+		{"error=x&error_description=" + strings.Repeat("d", 5000), Answer{Err: "x", ErrDescription: strings.Repeat("d", 299) + "…"}, "does not let Keytender"},
 	} {
 		t.Run(tc.query[:min(40, len(tc.query))], func(t *testing.T) {
 			s := start(t, Config{Hold: time.Minute})

@@ -48,36 +48,36 @@ func nativeRejoin() bool {
 	return true
 }
 
-// shown is what the icon is to look like. The library loses what is set while it puts
+// current is what the icon is to look like. The library loses what is set while it puts
 // its properties on the bus.
-var shown struct {
+var current struct {
 	sync.Mutex
 	icon []byte
 	tip  string
 }
 
 func nativeSetIcon(icon []byte) {
-	shown.Lock()
-	defer shown.Unlock()
-	shown.icon = icon
+	current.Lock()
+	defer current.Unlock()
+	current.icon = icon
 	setIcon(icon)
 }
 
 func nativeSetTooltip(text string) {
-	shown.Lock()
-	defer shown.Unlock()
-	shown.tip = text
+	current.Lock()
+	defer current.Unlock()
+	current.tip = text
 	systray.SetTooltip(text)
 }
 
 // show sets both again.
 func show() {
-	shown.Lock()
-	defer shown.Unlock()
-	if shown.icon != nil {
-		setIcon(shown.icon)
+	current.Lock()
+	defer current.Unlock()
+	if current.icon != nil {
+		setIcon(current.icon)
 	}
-	systray.SetTooltip(shown.tip)
+	systray.SetTooltip(current.tip)
 }
 
 // setIcon outlives a bus that went away: the library panics then.

@@ -3,10 +3,10 @@ package tray
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"keytender/internal/session"
+	"keytender/internal/shown"
 )
 
 // AppName is the program's name as people see it.
@@ -185,20 +185,12 @@ func (w *Words) who(s session.Status) string {
 		}
 	}
 	if s.Organization != "" && (s.Plan == "team" || s.Plan == "enterprise") {
-		return who + " · " + s.Organization + " (" + planName(s.Plan) + ")"
+		return who + " · " + s.Organization + " (" + shown.Plan(s.Plan) + ")"
 	}
 	if s.Plan != "" {
-		return who + " · " + planName(s.Plan)
+		return who + " · " + shown.Plan(s.Plan)
 	}
 	return who
-}
-
-func planName(plan string) string {
-	switch plan {
-	case "pro", "max", "team", "enterprise":
-		return strings.ToUpper(plan[:1]) + plan[1:]
-	}
-	return plan
 }
 
 func (w *Words) loginEnds(left time.Duration, estimated bool) string {
@@ -294,7 +286,7 @@ func (w *Words) problem(p session.Problem) session.Problem {
 func (w *Words) noticeSignedIn(s session.Status, asides []string) Notice {
 	texts := []string{w.DoneSignedInBody}
 	if s.Email != "" && s.Plan != "" {
-		texts = []string{fmt.Sprintf(w.DoneSignedInPlan, planName(s.Plan)), w.DoneSignedInBody}
+		texts = []string{fmt.Sprintf(w.DoneSignedInPlan, shown.Plan(s.Plan)), w.DoneSignedInBody}
 	}
 	title := w.DoneSignedIn
 	if s.Email != "" {

@@ -151,7 +151,6 @@ func TestPlainTextIsHidden(t *testing.T) {
 	known := map[string]string{
 		"callback.Config":       "the state stands in URLs",
 		"callback.gate":         "a hash of the state",
-		"callback.reply":        "a page, which repeats nothing of a request",
 		"callback.book":         "pages",
 		"keychain.KeyChange":    "a key's name",
 		"oauth.Attempt":         "the state stands in URLs",

@@ -528,5 +528,5 @@ func outcomeOf(err error) callback.Outcome {
 	case ExitTimedOut:
 		return callback.Outcome{Kind: callback.TimedOut}
 	}
-	return callback.Outcome{Kind: callback.Failed, Title: "Not signed in", Message: known.Message, Hint: known.Hint}
+	return callback.Outcome{Kind: callback.Failed, Problem: known.Code}
 }

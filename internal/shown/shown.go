@@ -6,6 +6,7 @@ package shown
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Line makes one line of text, valid UTF-8 without control or invisible characters: a
@@ -30,4 +31,13 @@ func Cut(text string, most int) string {
 		return string(runes[:most-1]) + "…"
 	}
 	return text
+}
+
+// Plan is the name of a plan as people write it: the server calls Max "max".
+func Plan(plan string) string {
+	first, size := utf8.DecodeRuneInString(plan)
+	if first == utf8.RuneError {
+		return plan
+	}
+	return string(unicode.ToUpper(first)) + strings.ReplaceAll(plan[size:], "_", " ")
 }

@@ -1,0 +1,44 @@
+package assets
+
+// Words are all texts of the pages in one language. A text is HTML and may have places
+// as a page has; a line of a page whose text or place stays empty is left out. Rules:
+// whole sentences; no commands, variables or codes, since who reads a page clicked
+// something; what was cleaned and escaped fills a place and never becomes a text.
+type Words struct {
+	Tag string // of internal/language
+
+	// What a mark says to people who do not see it.
+	Done, NotDone, TooLate, Stopped, Attention, InProgress HTML
+
+	Plan HTML // {{plan}}
+	Said HTML // {{said}}: what the sign-in service gave as its reason
+
+	Finishing Page // Next: {{next}}, an address
+	SignedIn  Page
+	Elsewhere Page // signed in by a pasted code
+	As        HTML // {{title}}, {{email}}: the title of the two when it is known who signed in
+	Declined  Page
+	TimedOut  Page
+	Cancelled Page
+	Stray     Page // a redirect that is not of this attempt
+	Refused   Page // a request that is no part of a sign-in
+
+	NotSignedIn HTML // the title of every failure
+	// Failures are text and next step by the word for what went wrong; "" is any other.
+	Failures map[string][2]HTML
+	// Reasons stand on Stray and Refused.
+	Reasons map[string]HTML
+}
+
+// Page is what one page says: what happened, and below the line what to do next.
+type Page struct{ Title, Text, Next HTML }
+
+// WordsIn returns the texts in a language of internal/language.
+func WordsIn(tag string) *Words {
+	for _, w := range []*Words{&german, &french, &spanish, &japanese, &chinese} {
+		if w.Tag == tag {
+			return w
+		}
+	}
+	return &english
+}

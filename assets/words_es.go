@@ -1,0 +1,80 @@
+package assets
+
+import "keytender/internal/language"
+
+var spanish = Words{
+	Tag: language.Spanish,
+
+	Done: "Hecho", NotDone: "No hecho", TooLate: "Demasiado tarde", Stopped: "Detenido", Attention: "Atención", InProgress: "En curso",
+
+	Plan: "Plan: {{plan}}",
+	Said: "El servicio de inicio de sesión da este motivo: {{said}}",
+
+	Finishing: Page{
+		Title: "Se está terminando el inicio de sesión",
+		Text:  "Su respuesta ha llegado y se está guardando de forma segura. Tarda un momento.",
+		Next:  `La página avanza sola. Si no lo hace, <a href="{{next}}">continúe aquí</a>.`,
+	},
+	SignedIn: Page{
+		Title: "Sesión iniciada",
+		Text:  "El inicio de sesión ha funcionado. La sesión está guardada en este equipo, y Keytender la renueva por usted.",
+		Next:  "Puede cerrar esta ventana y volver al terminal o a la barra de menús.",
+	},
+	Elsewhere: Page{
+		Title: "Sesión ya iniciada",
+		Text:  "El código que usted pegó llegó primero y terminó este inicio de sesión. Esta página ya no hacía falta.",
+		Next:  "Puede cerrar esta ventana y volver al terminal o a la barra de menús.",
+	},
+	As: "{{title}}: {{email}}",
+	Declined: Page{
+		Title: "Usted decidió no permitirlo",
+		Text:  "No se ha guardado nada ni se ha cambiado nada.",
+		Next:  "Para iniciar sesión de todos modos, empiece de nuevo cuando quiera y elija <strong>Permitir</strong>.",
+	},
+	TimedOut: Page{
+		Title: "Este inicio de sesión tardó demasiado",
+		Text:  "El tiempo para este inicio de sesión se acabó antes de que terminara. No se ha guardado nada.",
+		Next:  "Cierre esta ventana y empiece de nuevo el inicio de sesión desde la barra de menús o el terminal.",
+	},
+	Cancelled: Page{
+		Title: "Este inicio de sesión se canceló",
+		Text:  "Se detuvo en la barra de menús o en el terminal antes de terminar. No se ha guardado nada.",
+		Next:  "Cierre esta ventana. Allí puede empezar de nuevo el inicio de sesión cuando quiera.",
+	},
+	Stray: Page{
+		Title: "Esta página no es del inicio de sesión actual",
+		Text:  "Keytender no la aceptó y no se ha cambiado nada. A menudo es una pestaña que quedó de un intento anterior.",
+		Next:  "Cierre esta ventana. Termine en la pestaña de inicio de sesión más reciente, o empiece de nuevo.",
+	},
+	Refused: Page{
+		Title: "Aquí no hay nada que ver",
+		Text:  "Keytender espera aquí el final de un inicio de sesión. Esta petición no forma parte de él, y no se ha cambiado nada.",
+		Next:  "Puede cerrar esta ventana.",
+	},
+
+	NotSignedIn: "Sesión no iniciada",
+	Failures: map[string][2]HTML{
+		"":              {"No se pudo terminar el inicio de sesión.", "Cierre esta ventana. La barra de menús o el terminal dice más."},
+		"refused":       {"El servicio de inicio de sesión no permite que Keytender inicie su sesión. No se ha guardado nada.", "Cierre esta ventana e inicie sesión <strong>a través de Claude Code</strong>: su propio inicio de sesión es la vía que ofrece el servicio."},
+		"code-refused":  {"El servicio de inicio de sesión no aceptó la respuesta. Sirve una sola vez y durante pocos minutos. No se ha guardado nada.", "Cierre esta ventana y empiece de nuevo el inicio de sesión."},
+		"other-account": {"Esta no es la cuenta que se pidió. No se ha guardado nada.", "Cierre esta ventana. Cierre la sesión de esa cuenta en el navegador y empiece de nuevo el inicio de sesión."},
+		"try-later":     {"No se puede contactar con el servicio de inicio de sesión, o tiene problemas. No se ha guardado nada.", "Cierre esta ventana, espere unos minutos y empiece de nuevo el inicio de sesión."},
+		"locked":        {"El llavero de este equipo está bloqueado, por eso no se pudo guardar la sesión.", "Cierre esta ventana, desbloquee el llavero y empiece de nuevo el inicio de sesión."},
+		"keychain":      {"El llavero de este equipo no aceptó la sesión, por eso no se ha guardado nada.", "Cierre esta ventana. La barra de menús o el terminal dice qué lo impide."},
+		"storage":       {"La sesión no se pudo guardar en este equipo.", "Cierre esta ventana, compruebe que hay espacio libre y empiece de nuevo el inicio de sesión."},
+	},
+	Reasons: map[string]HTML{
+		"malformed":  "La petición está mal formada.",
+		"repeated":   "Un parámetro aparece dos veces en la dirección.",
+		"state":      "La marca de este inicio de sesión no coincide: quizá un ataque (CSRF), o una página de un intento anterior.",
+		"issuer":     "La respuesta nombra otro servicio de inicio de sesión.",
+		"no-code":    "No se recibió ningún código.",
+		"code":       "El código está mal formado.",
+		"both":       "La respuesta contiene a la vez un código y un error.",
+		"host":       "La dirección no es de este inicio de sesión.",
+		"navigation": "Aquí solo se responde a una página que abre una persona.",
+		"path":       "No hay ninguna página en esta dirección.",
+		"method":     "Aquí solo se responde a la lectura de una página.",
+		"too-big":    "La petición es demasiado grande.",
+	},
+}
