@@ -199,7 +199,7 @@ func (k *OSKeychain) heldBack(ctx context.Context) error {
 	k.mu.Lock()
 	refused, at := k.refused, k.refusedAt
 	k.mu.Unlock()
-	if refused == nil || ctx.Value(interactiveKey{}) != nil || !wouldAskAgain(ctx, at) {
+	if refused == nil || IsInteractive(ctx) || !wouldAskAgain(ctx, at) {
 		return nil
 	}
 	return refused

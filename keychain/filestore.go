@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/secret"
 )
 
@@ -107,7 +108,7 @@ func (s *FileStore) read() (map[string]json.RawMessage, map[string]map[string]js
 	if errors.Is(err, fs.ErrNotExist) {
 		return document, sections, nil
 	}
-	if refused := (&RefusedError{}); errors.As(err, &refused) {
+	if refused := (&atomicfile.RefusedError{}); errors.As(err, &refused) {
 		return nil, nil, err
 	}
 	if err != nil {
@@ -133,7 +134,7 @@ func (s *FileStore) read() (map[string]json.RawMessage, map[string]map[string]js
 // readFile reads the file and tightens loose rights: it is ours alone, and
 // refusing to work would help nobody whose backup tool changed them.
 func (s *FileStore) readFile() ([]byte, error) {
-	data, err := readFileOwned(s.Path, maxStoreFile)
+	data, err := atomicfile.Read(s.Path, maxStoreFile)
 	if err != nil || runtime.GOOS == "windows" {
 		return data, err
 	}
@@ -167,5 +168,14 @@ func (s *FileStore) change(ctx context.Context, edit func(records map[string]jso
 	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
 		return err
 	}
-	return writeFileWithin(ctx, s.Path, append(data, '\n'))
+	err = atomicfile.WriteWithin(ctx, s.Path, append(data, '\n'))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return slowDiskError{err}
+	}
+	return err
 }
+
+// slowDiskError is the ErrTimedOut of a file.
+type slowDiskError struct{ error }
+
+func (slowDiskError) Is(target error) bool { return target == ErrTimedOut }

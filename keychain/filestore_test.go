@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/secret"
 )
 
@@ -190,7 +191,7 @@ func TestFileStoreRefusesForeignFiles(t *testing.T) {
 			t.Logf("%s cannot be made here: %v", name, err)
 			continue
 		}
-		var refused *RefusedError
+		var refused *atomicfile.RefusedError
 		if _, err := s.Load(t.Context(), "default"); !errors.As(err, &refused) {
 			t.Errorf("%s: load: %v", name, err)
 		}
@@ -226,19 +227,19 @@ func TestFileStoreTightensRights(t *testing.T) {
 
 // Each step of a write that fails leaves the old record, and no temporary file.
 func TestFileStoreDiskFaults(t *testing.T) {
-	before := disk
-	defer func() { disk = before }()
+	before := atomicfile.Disk
+	defer func() { atomicfile.Disk = before }()
 	for _, code := range []error{syscall.EIO, syscall.ENOSPC, syscall.EROFS} {
 		for name, spoil := range map[string]func(){
-			"create": func() { disk.create = func(string) (*os.File, error) { return nil, code } },
+			"create": func() { atomicfile.Disk.Create = func(string) (*os.File, error) { return nil, code } },
 			"write": func() {
-				disk.write = func(f *os.File, p []byte) (int, error) { n, _ := f.Write(p[:len(p)/2]); return n, code }
+				atomicfile.Disk.Write = func(f *os.File, p []byte) (int, error) { n, _ := f.Write(p[:len(p)/2]); return n, code }
 			},
-			"chmod":  func() { disk.chmod = func(*os.File, fs.FileMode) error { return code } },
-			"sync":   func() { disk.sync = func(*os.File) error { return code } },
-			"rename": func() { disk.rename = func(string, string) error { return code } },
+			"chmod":  func() { atomicfile.Disk.Chmod = func(*os.File, fs.FileMode) error { return code } },
+			"sync":   func() { atomicfile.Disk.Sync = func(*os.File) error { return code } },
+			"rename": func() { atomicfile.Disk.Rename = func(string, string) error { return code } },
 		} {
-			disk = before
+			atomicfile.Disk = before
 			s := newStore(t)
 			mustSave(t, s, "default", "FAKE-1")
 			spoil()
@@ -260,10 +261,10 @@ func TestFileStoreDiskFaults(t *testing.T) {
 		}
 	}
 	// Written, and maybe not for long: that is no success either.
-	disk = before
+	atomicfile.Disk = before
 	s := newStore(t)
 	mustSave(t, s, "default", "FAKE-1")
-	disk.syncDir = func(string) error { return syscall.EIO }
+	atomicfile.Disk.SyncDir = func(string) error { return syscall.EIO }
 	if err := s.Save(t.Context(), "default", record1("FAKE-2")); !errors.Is(err, syscall.EIO) {
 		t.Errorf("syncing the folder: %v", err)
 	}
@@ -271,11 +272,11 @@ func TestFileStoreDiskFaults(t *testing.T) {
 
 // nil means read back and equal: somebody else's write in between is no success.
 func TestFileStoreReadsBack(t *testing.T) {
-	before := disk
-	defer func() { disk = before }()
+	before := atomicfile.Disk
+	defer func() { atomicfile.Disk = before }()
 	s := newStore(t)
 	mustSave(t, s, "default", "FAKE-1")
-	disk.rename = func(from, _ string) error { return os.Remove(from) } // a disk that lies
+	atomicfile.Disk.Rename = func(from, _ string) error { return os.Remove(from) } // a disk that lies
 	if err := s.Save(t.Context(), "default", record1("FAKE-2")); !errors.Is(err, ErrDamaged) {
 		t.Errorf("save: %v", err)
 	}
@@ -288,8 +289,8 @@ func TestFileStoreReadsBack(t *testing.T) {
 func TestFileStoreObeysItsContext(t *testing.T) {
 	s := newStore(t)
 	mustSave(t, s, "default", "FAKE-1")
-	whole := disk
-	defer func() { disk = whole }()
+	whole := atomicfile.Disk
+	defer func() { atomicfile.Disk = whole }()
 	for name, test := range map[string]struct {
 		limit time.Duration
 		want  error
@@ -299,12 +300,12 @@ func TestFileStoreObeysItsContext(t *testing.T) {
 			"delete": func(ctx context.Context) error { return s.Delete(ctx, "default") },
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), test.limit)
-			disk.sync = func(f *os.File) error {
+			atomicfile.Disk.Sync = func(f *os.File) error {
 				if test.want == context.Canceled {
 					cancel()
 				}
 				<-ctx.Done()
-				return whole.sync(f)
+				return whole.Sync(f)
 			}
 			err := do(ctx)
 			cancel()

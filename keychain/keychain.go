@@ -1,7 +1,7 @@
 // Package keychain keeps credentials where they belong: in the keychain of the
-// operating system, in a 0600 file where there is none, and in the entry that
-// Claude Code reads. It never opens a network connection, never decides whether a
-// login should be replaced, and never writes what it cannot read back.
+// operating system, and in a 0600 file where there is none. It never opens a network
+// connection, never decides whether a login should be replaced, and never calls written
+// what it cannot read back. Claude Code's own entry is the business of claudecode.
 package keychain
 
 import (
@@ -79,5 +79,15 @@ var (
 	ErrTooBig      = errors.New("the record is too big for the keychain")
 	ErrDamaged     = errors.New("the stored data is damaged")
 	ErrUnreadable  = errors.New("the file store cannot be read")
-	ErrBusy        = errors.New("another program holds the lock")
 )
+
+type interactiveKey struct{}
+
+// Interactive marks a call that a person asked for just now: it goes to the keychain
+// even shortly after a refusal. Other calls then get the same refusal without asking.
+func Interactive(ctx context.Context) context.Context {
+	return context.WithValue(ctx, interactiveKey{}, true)
+}
+
+// IsInteractive reports whether Interactive marked the call.
+func IsInteractive(ctx context.Context) bool { return ctx.Value(interactiveKey{}) != nil }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+
+	"keytender/internal/atomicfile"
 )
 
 // memoryName is the file in the state folder that holds the Memory.
@@ -31,19 +33,5 @@ func saveMemory(dir string, m Memory) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, memoryName+".*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, memoryName))
+	return atomicfile.Write(filepath.Join(dir, memoryName), data)
 }

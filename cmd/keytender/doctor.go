@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/session"
-	"keytender/keychain"
 )
 
 func newDoctor(c *console) *cobra.Command {
@@ -76,7 +76,7 @@ func (c *console) doctor(ctx context.Context, engine *session.Engine, fix bool, 
 		c.line(plain, "  %s", line)
 	}
 	if report != "" {
-		if err := keychain.WriteFile(report, []byte(engine.DiagnosisOf(ctx, checks))); err != nil {
+		if err := atomicfile.Write(report, []byte(engine.DiagnosisOf(ctx, checks))); err != nil {
 			return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " + err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
 		}
 		c.line(tick, "Report: %s", report)

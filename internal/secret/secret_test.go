@@ -25,6 +25,7 @@ import (
 	"keytender/internal/secret"
 	"keytender/internal/testguard"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
@@ -40,7 +41,7 @@ func holders(t *testing.T) map[string]any {
 	}
 	raw := secret.New(`{"accessToken":"` + text + `"}`)
 	login := keychain.Credential{Access: hidden, Refresh: hidden, Unknown: map[string]secret.String{"k": raw}}
-	entry, err := keychain.DecodeEntry([]byte(`{"mcpOAuth":{"t":"` + text + `"},"claudeAiOauth":{"accessToken":"` + text + `","other":"` + text + `"}}`))
+	entry, err := claudecode.DecodeEntry([]byte(`{"mcpOAuth":{"t":"` + text + `"},"claudeAiOauth":{"accessToken":"` + text + `","other":"` + text + `"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +53,8 @@ func holders(t *testing.T) map[string]any {
 		"oauth.ExchangeRequest": oauth.ExchangeRequest{Code: hidden, Verifier: hidden},
 		"oauth.Attempt":         attempt,
 		"keychain.Credential":   login,
-		"keychain.Entry":        entry,
-		"keychain.Change":       keychain.Change{SignIn: &login, Restore: entry.Inner(), RestoreOrganization: raw},
+		"claudecode.Entry":      entry,
+		"claudecode.Change":     claudecode.Change{SignIn: &login, Restore: entry.Inner(), RestoreOrganization: raw},
 	}
 }
 
@@ -111,7 +112,7 @@ func everyWay(v any) map[string]string {
 func TestHoldersAreComplete(t *testing.T) {
 	known := holders(t)
 	for pkg, dir := range map[string]string{
-		"callback": "../../callback", "keychain": "../../keychain", "oauth": "../oauth", "session": "../session", "tray": "../../tray", "config": "../config",
+		"callback": "../../callback", "keychain": "../../keychain", "claudecode": "../../keychain/claudecode", "oauth": "../oauth", "session": "../session", "tray": "../../tray", "config": "../config",
 	} {
 		files := token.NewFileSet()
 		entries, err := os.ReadDir(dir)
@@ -152,7 +153,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"callback.Config":       "the state stands in URLs",
 		"callback.gate":         "a hash of the state",
 		"callback.book":         "pages",
-		"keychain.KeyChange":    "a key's name",
+		"claudecode.KeyChange":  "a key's name",
 		"oauth.Attempt":         "the state stands in URLs",
 		"oauth.Error":           "the code of an error",
 		"oauth.ExchangeRequest": "the state stands in URLs",
@@ -163,7 +164,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"session.EntryStatus":   "how the entry stands",
 	}
 	seen := map[string]bool{}
-	for pkg, dir := range map[string]string{"callback": "../../callback", "keychain": "../../keychain", "oauth": "../oauth", "session": "../session"} {
+	for pkg, dir := range map[string]string{"callback": "../../callback", "keychain": "../../keychain", "claudecode": "../../keychain/claudecode", "oauth": "../oauth", "session": "../session"} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -199,7 +200,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 			t.Errorf("%s is excused for nothing", name)
 		}
 	}
-	for _, name := range []string{"keychain.record", "keychain.request", "keychain.answer", "keychain.member", "oauth.request", "session.displaced", "session.apiKeyRecord"} {
+	for _, name := range []string{"keychain.record", "keychain.request", "keychain.answer", "claudecode.member", "oauth.request", "session.displaced", "session.apiKeyRecord"} {
 		if !seen[name] {
 			t.Errorf("%s was not looked at", name)
 		}

@@ -19,6 +19,7 @@ import (
 	"keytender/internal/bounded"
 	"keytender/internal/pattern"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // claudeProgram is the official client as it is installed here. It is asked to end
@@ -252,7 +253,7 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 
 // letClaudeSignIn runs `claude auth login` and returns the entry with the login that
 // it wrote.
-func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInOptions, t Terminal, before keychain.Entry, tell func(Event)) (keychain.Entry, error) {
+func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInOptions, t Terminal, before claudecode.Entry, tell func(Event)) (claudecode.Entry, error) {
 	kind := "--claudeai"
 	if o.Console {
 		kind = "--console"
@@ -263,19 +264,19 @@ func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInO
 	limit := e.loginTimeout(o)
 	runErr := p.run(ctx, c, limit)
 	if ctx.Err() != nil {
-		return keychain.Entry{}, ctx.Err()
+		return claudecode.Entry{}, ctx.Err()
 	}
 	after, err := e.readEntry(ctx)
 	if err != nil {
-		return keychain.Entry{}, entryError(err)
+		return claudecode.Entry{}, entryError(err)
 	}
-	if after.State == keychain.EntrySignedIn && (before.State != keychain.EntrySignedIn || !after.Login.SamePair(before.Login)) {
+	if after.State == claudecode.SignedIn && (before.State != claudecode.SignedIn || !after.Login.SamePair(before.Login)) {
 		if ok, why := after.AcceptedByClient(); !ok {
 			tell(Event{Kind: EventNote, Value: "Claude Code will not use what it wrote: " + why, Warn: true})
 		}
 		return after, nil
 	}
-	return keychain.Entry{}, e.noClaudeLogin(o, runErr, limit)
+	return claudecode.Entry{}, e.noClaudeLogin(o, runErr, limit)
 }
 
 // noClaudeLogin says why there is no new login in the entry.
@@ -300,7 +301,7 @@ func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duratio
 		"a lock that was left behind does this: see `keytender doctor`, then try again; nothing was changed", nil)
 }
 
-func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before keychain.Entry, c keychain.Credential, tell func(Event)) error {
+func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before claudecode.Entry, c keychain.Credential, tell func(Event)) error {
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
 		return err
@@ -320,7 +321,7 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before ke
 		return err
 	}
 	sentence := "in step: it signed in itself (" + e.entry.Place() + ")"
-	if before.State == keychain.EntrySignedIn && !ours {
+	if before.State == claudecode.SignedIn && !ours {
 		// As with every sign-in, the login that had to make room can be put back.
 		s, err := e.settings()
 		if err == nil {
@@ -425,7 +426,7 @@ func (e *Engine) renewWithClaude(ctx context.Context, n need, s settings, accoun
 	if err != nil {
 		return current, entryError(err)
 	}
-	if after.State == keychain.EntrySignedIn && !after.Login.SamePair(before.Login) && !contradicts(after.Login.Account, current.Account) {
+	if after.State == claudecode.SignedIn && !after.Login.SamePair(before.Login) && !contradicts(after.Login.Account, current.Account) {
 		newer := e.carryOver(after, current)
 		if err := e.adopt(ctx, s, account, &j, newer); err != nil {
 			return current, err
@@ -459,14 +460,14 @@ func contradicts(a, b keychain.Account) bool {
 }
 
 // notRenewed keeps the client from being run again and again, and says what is wrong.
-func (e *Engine) notRenewed(account string, j journal, after keychain.Entry, current keychain.Credential) error {
-	if e.validFor(current, time.Second) && after.State == keychain.EntrySignedIn {
+func (e *Engine) notRenewed(account string, j journal, after claudecode.Entry, current keychain.Credential) error {
+	if e.validFor(current, time.Second) && after.State == claudecode.SignedIn {
 		return later("Claude Code keeps a token that is valid for more than five minutes, so nothing was renewed",
 			"the token is as good as before; renew directly for another one: unset KEYTENDER_REFRESH_WITH", nil)
 	}
 	chain := j.chainOf(account)
 	result := later(stillExpired, "look at the network first; the login is as good as before", nil)
-	if after.State != keychain.EntrySignedIn {
+	if after.State != claudecode.SignedIn {
 		// The client blanks the entry only when the server called the token spent.
 		chain.bury(current.Refresh)
 		result = again(stillExpired, nil)

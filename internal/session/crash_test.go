@@ -23,6 +23,7 @@ import (
 	"keytender/internal/config"
 	"keytender/internal/fakeclaude"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // steps are all the places at which a renewal calls crash, in order. "spilled" comes
@@ -558,7 +559,7 @@ func (r *rig) claudeCode(ctx context.Context, hold time.Duration) error {
 	}
 	renewed := entry.Login
 	renewed.Access, renewed.Refresh, renewed.AccessEnds = grant.Access, grant.Refresh, r.now().Round(0).Add(grant.ExpiresIn)
-	_, err = e.entry.Update(ctx, func(keychain.Entry) (keychain.Change, error) { return keychain.Change{SignIn: &renewed}, nil })
+	_, err = e.entry.Update(ctx, func(claudecode.Entry) (claudecode.Change, error) { return claudecode.Change{SignIn: &renewed}, nil })
 	return err
 }
 

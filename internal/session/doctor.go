@@ -16,7 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"keytender/callback"
-	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // Check is one thing that `doctor` looked at.
@@ -213,11 +213,11 @@ func (e *Engine) checkEntry(ctx context.Context, st Status) []Check {
 		checks = append(checks, warn(name, "it cannot be read: "+err.Error(), storeError("keychain", err).Hint))
 	case err != nil:
 		hint := "nothing of it was changed; repair or move it away, then sign in again in Claude Code or run `keytender mirror`"
-		if unusable := (&keychain.UnusableError{}); errors.As(err, &unusable) {
+		if unusable := (&claudecode.UnusableError{}); errors.As(err, &unusable) {
 			hint = unusable.Hint
 		}
 		checks = append(checks, fail(name, err.Error(), hint))
-	case entry.State == keychain.EntrySignedIn && !accepted:
+	case entry.State == claudecode.SignedIn && !accepted:
 		checks = append(checks, fail(name, "Claude Code does not accept it: "+why+" ("+place+")", "`keytender mirror` writes it anew"))
 	case st.State == SignedOut:
 		checks = append(checks, fine(name, "%s (%s)", entry.State, place))

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"os"
 
-	"keytender/keychain"
+	"keytender/internal/dirlock"
+	"keytender/keychain/claudecode"
 )
 
 // lockTroubles are none where there is no entry to look at; that is named elsewhere.
-func (e *Engine) lockTroubles() []keychain.LockTrouble {
+func (e *Engine) lockTroubles() []claudecode.LockTrouble {
 	if e.entryErr != nil {
 		return nil
 	}
@@ -61,10 +62,10 @@ func (e *Engine) Mend(ctx context.Context) ([]Mended, error) {
 	return mended, errors.Join(problems...)
 }
 
-func (e *Engine) mendLock(ctx context.Context, l keychain.LockTrouble) (Mended, error) {
+func (e *Engine) mendLock(ctx context.Context, l claudecode.LockTrouble) (Mended, error) {
 	aside, err := e.entry.MendLock(ctx, l)
 	switch {
-	case errors.Is(err, keychain.ErrBusy):
+	case errors.Is(err, dirlock.ErrBusy):
 		return Mended{}, failed("busy", l.Path+" is held by a living program", "close Claude Code and try again", err)
 	case err != nil:
 		return Mended{}, failed("not-mended", l.Path+" could not be put right: "+plain(err), "close Claude Code and move it away by hand", err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // readKnown reads Claude Code's entry and finds out whose login is in it. Entries of
@@ -12,9 +13,9 @@ import (
 // profile does. Both sides are asked at most once: what is learnt of our own login is
 // kept with its next pair. Offline nothing is learnt, and the entry counts as another
 // login.
-func (e *Engine) readKnown(ctx context.Context, ours *keychain.Credential, c *chain) (keychain.Entry, error) {
+func (e *Engine) readKnown(ctx context.Context, ours *keychain.Credential, c *chain) (claudecode.Entry, error) {
 	entry, err := e.readEntry(ctx)
-	if err != nil || entry.State != keychain.EntrySignedIn || entry.Login.SamePair(*ours) || c.knows(entry.Login.Refresh) {
+	if err != nil || entry.State != claudecode.SignedIn || entry.Login.SamePair(*ours) || c.knows(entry.Login.Refresh) {
 		return entry, err
 	}
 	for _, login := range []*keychain.Credential{ours, &entry.Login} {

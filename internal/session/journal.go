@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/secret"
-	"keytender/keychain"
 )
 
 // chain is what the journal remembers of one account's token chain, for all
@@ -208,7 +208,7 @@ func (e *Engine) shortenHistory() error {
 	if end := bytes.IndexByte(data, '\n'); end >= 0 {
 		data = data[end+1:]
 	}
-	return keychain.WriteFile(e.statePath(historyFile), data)
+	return atomicfile.Write(e.statePath(historyFile), data)
 }
 
 // History returns the chain's story, oldest first. Lines that cannot be read are

@@ -9,17 +9,19 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/dirlock"
 	"keytender/internal/secret"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // entryWait bounds the wait for Claude Code's locks. Tests shorten it.
 var entryWait = 20 * time.Second
 
 // readEntry reads Claude Code's entry.
-func (e *Engine) readEntry(ctx context.Context) (keychain.Entry, error) {
+func (e *Engine) readEntry(ctx context.Context) (claudecode.Entry, error) {
 	if e.entryErr != nil {
-		return keychain.Entry{}, e.entryErr
+		return claudecode.Entry{}, e.entryErr
 	}
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
@@ -28,13 +30,13 @@ func (e *Engine) readEntry(ctx context.Context) (keychain.Entry, error) {
 
 // lockEntry takes Claude Code's renewal locks when its entry may share our chain.
 // Without an installation of Claude Code there is nothing to lock, and the lock is nil.
-func (e *Engine) lockEntry(ctx context.Context, s settings, c *chain, current keychain.Credential, wait time.Duration) (*keychain.RenewalLock, error) {
+func (e *Engine) lockEntry(ctx context.Context, s settings, c *chain, current keychain.Credential, wait time.Duration) (*claudecode.RenewalLock, error) {
 	if e.entryErr != nil || !e.entry.Installed() {
 		return nil, nil
 	}
 	if !e.mirrors(s) {
 		entry, err := e.readEntry(ctx)
-		if err == nil && (entry.State != keychain.EntrySignedIn || e.relate(entry, current, c) == "other-login") {
+		if err == nil && (entry.State != claudecode.SignedIn || e.relate(entry, current, c) == "other-login") {
 			return nil, nil
 		}
 	}
@@ -45,7 +47,7 @@ func (e *Engine) lockEntry(ctx context.Context, s settings, c *chain, current ke
 	return l, nil
 }
 
-func (e *Engine) unlockEntry(l *keychain.RenewalLock) {
+func (e *Engine) unlockEntry(l *claudecode.RenewalLock) {
 	if l == nil {
 		return
 	}
@@ -55,13 +57,13 @@ func (e *Engine) unlockEntry(l *keychain.RenewalLock) {
 }
 
 func entryError(err error) error {
-	unusable := &keychain.UnusableError{}
+	unusable := &claudecode.UnusableError{}
 	if errors.As(err, &unusable) {
 		return failed("claude-code-entry", "Claude Code's entry cannot be used: "+unusable.Reason, unusable.Hint, err)
 	}
-	if errors.Is(err, keychain.ErrBusy) {
+	if errors.Is(err, dirlock.ErrBusy) {
 		hint := "wait until Claude Code is done and try again; nothing was changed"
-		if busy := (&keychain.BusyError{}); errors.As(err, &busy) && busy.Hint != "" {
+		if busy := (&dirlock.BusyError{}); errors.As(err, &busy) && busy.Hint != "" {
 			hint = busy.Hint
 		}
 		return &Error{Code: "busy", Exit: ExitBusy, Message: err.Error(), Hint: hint, Err: err}
@@ -91,11 +93,11 @@ func closed(err error) bool {
 // relate says how Claude Code's entry stands beside our pair: in-step, newer, older,
 // other-login, signed-out or absent. Account and organisation ids tell; without
 // them the fingerprints that our chain is known by; else it counts as another login.
-func (e *Engine) relate(entry keychain.Entry, ours keychain.Credential, c *chain) string {
+func (e *Engine) relate(entry claudecode.Entry, ours keychain.Credential, c *chain) string {
 	switch entry.State {
-	case keychain.EntryAbsent:
+	case claudecode.Absent:
 		return "absent"
-	case keychain.EntrySignedOut:
+	case claudecode.SignedOut:
 		return "signed-out"
 	}
 	theirs := entry.Login
@@ -132,7 +134,7 @@ func sameAccount(a, b keychain.Account) bool {
 
 // newerIn returns the entry's pair in the shape of our record when it is a newer one
 // of our login.
-func (e *Engine) newerIn(entry keychain.Entry, ours keychain.Credential, c *chain) (keychain.Credential, bool) {
+func (e *Engine) newerIn(entry claudecode.Entry, ours keychain.Credential, c *chain) (keychain.Credential, bool) {
 	if e.relate(entry, ours, c) != "newer" || c.dead(entry.Login.Refresh) {
 		return keychain.Credential{}, false
 	}
@@ -140,7 +142,7 @@ func (e *Engine) newerIn(entry keychain.Entry, ours keychain.Credential, c *chai
 }
 
 // carryOver is our record with the pair that the entry holds.
-func (e *Engine) carryOver(entry keychain.Entry, ours keychain.Credential) keychain.Credential {
+func (e *Engine) carryOver(entry claudecode.Entry, ours keychain.Credential) keychain.Credential {
 	newer := ours
 	newer.Access, newer.Refresh = entry.Login.Access, entry.Login.Refresh
 	newer.AccessEnds, newer.Lifetime, newer.Issued = entry.Login.AccessEnds, 0, e.issuedAfter(ours)
@@ -169,11 +171,11 @@ func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewe
 	}
 	ctx, cancel := context.WithTimeout(ctx, entryWait)
 	defer cancel()
-	_, err := e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
+	_, err := e.entry.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !e.behind(now, s, c, renewed) {
-			return keychain.Change{}, nil
+			return claudecode.Change{}, nil
 		}
-		return keychain.Change{SignIn: &renewed}, nil
+		return claudecode.Change{SignIn: &renewed}, nil
 	})
 	if err != nil {
 		e.log.Warn("Claude Code's entry was not renewed", "reason", err.Error())
@@ -182,9 +184,9 @@ func (e *Engine) mirrorRenewed(ctx context.Context, s settings, c *chain, renewe
 }
 
 // behind reports whether the entry holds a pair of our chain that ours has replaced.
-func (e *Engine) behind(entry keychain.Entry, s settings, c *chain, ours keychain.Credential) bool {
+func (e *Engine) behind(entry claudecode.Entry, s settings, c *chain, ours keychain.Credential) bool {
 	place := c.place(entry.Login.Refresh)
-	return entry.State == keychain.EntrySignedIn && place >= 0 && !entry.Login.SamePair(ours) &&
+	return entry.State == claudecode.SignedIn && place >= 0 && !entry.Login.SamePair(ours) &&
 		!contradicts(entry.Login.Account, ours.Account) && (e.mirrors(s) || place >= c.place(ours.Refresh)-1)
 }
 
@@ -254,7 +256,7 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 	if newer, ok := e.newerIn(seen, current, chain); ok && !fresh {
 		return "already in step: the newer tokens that Claude Code got were taken over (" + e.entry.Place() + ")", e.adopt(ctx, s, account, &j, newer)
 	}
-	aside := seen.State != keychain.EntrySignedIn || relation == "other-login" || !chain.knows(seen.Login.Refresh)
+	aside := seen.State != claudecode.SignedIn || relation == "other-login" || !chain.knows(seen.Login.Refresh)
 	putBack := func() {}
 	if aside {
 		// Before the write lock, which is held for milliseconds only.
@@ -262,12 +264,12 @@ func (e *Engine) mirrorNow(ctx context.Context, s settings, account string, curr
 			return "", err
 		}
 	}
-	_, err = e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
+	_, err = e.entry.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(seen.Inner()) {
-			return keychain.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",
-				Hint: "try again; nothing was changed", Err: keychain.ErrBusy}
+			return claudecode.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",
+				Hint: "try again; nothing was changed", Err: dirlock.ErrBusy}
 		}
-		return keychain.Change{SignIn: &current, NewLogin: fresh || relation == "other-login"}, nil
+		return claudecode.Change{SignIn: &current, NewLogin: fresh || relation == "other-login"}, nil
 	})
 	if err != nil {
 		putBack()
@@ -306,7 +308,7 @@ func firstOf(text string, n int) string {
 
 // setAside keeps what a mirror displaces in the same store as our records. putBack
 // undoes it when the mirror failed: what an earlier one displaced is kept then.
-func (e *Engine) setAside(ctx context.Context, s settings, now keychain.Entry) (putBack func(), err error) {
+func (e *Engine) setAside(ctx context.Context, s settings, now claudecode.Entry) (putBack func(), err error) {
 	record, err := json.Marshal(displaced{Type: "displaced", Whose: whose(now.Login.Account),
 		Inner: json.RawMessage(now.Inner().Reveal()), Organization: json.RawMessage(now.TopOrganization().Reveal())})
 	if err != nil {
@@ -370,15 +372,15 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 		return "", entryError(err)
 	}
 	defer func() { _ = l.Release() }()
-	_, err = e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
-		if now.State == keychain.EntrySignedIn && !chain.knows(now.Login.Refresh) && !now.Login.SamePair(ours) {
-			return keychain.Change{}, failed("other-login", "Claude Code's entry holds a login that keytender did not write",
+	_, err = e.entry.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
+		if now.State == claudecode.SignedIn && !chain.knows(now.Login.Refresh) && !now.Login.SamePair(ours) {
+			return claudecode.Change{}, failed("other-login", "Claude Code's entry holds a login that keytender did not write",
 				"nothing was changed; sign out in Claude Code first if that login is not wanted", nil)
 		}
 		if len(aside.Inner) == 0 {
-			return keychain.Change{SignOut: true}, nil
+			return claudecode.Change{SignOut: true}, nil
 		}
-		return keychain.Change{Restore: secret.New(string(aside.Inner)), RestoreOrganization: secret.New(string(aside.Organization))}, nil
+		return claudecode.Change{Restore: secret.New(string(aside.Inner)), RestoreOrganization: secret.New(string(aside.Organization))}, nil
 	})
 	if err != nil {
 		return "", entryError(err)
@@ -426,7 +428,7 @@ func (e *Engine) forgetDisplaced(ctx context.Context, s settings) error {
 
 // KeyChange is one key of Claude Code's entry that a mirror would change; values of
 // tokens are masked.
-type KeyChange = keychain.KeyChange
+type KeyChange = claudecode.KeyChange
 
 // MirrorPlan says what Mirror would change, without changing anything.
 func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, changes []KeyChange, err error) {
@@ -452,7 +454,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 		relation = "not accepted: " + why
 	}
 	if relation != "in-step" {
-		changes, err = e.entry.Diff(entry, keychain.Change{SignIn: &current, NewLogin: relation == "other-login"})
+		changes, err = e.entry.Diff(entry, claudecode.Change{SignIn: &current, NewLogin: relation == "other-login"})
 	}
 	return e.entry.Place(), relation, changes, err
 }

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/fakeclaude"
 	"keytender/internal/secret"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 func TestRelateAndNewer(t *testing.T) {
@@ -25,37 +27,37 @@ func TestRelateAndNewer(t *testing.T) {
 	nobody := keychain.Account{}
 	for _, c := range []struct {
 		name         string
-		state        keychain.EntryState
+		state        claudecode.EntryState
 		theirs, ours keychain.Credential
 		known        []int // tokens of the chain, oldest first
 		dead         []int
 		want         string
 		adopted      bool
 	}{
-		{"there is no entry", keychain.EntryAbsent, keychain.Credential{}, pair(1, 0, me), nil, nil, "absent", false},
-		{"a blanked entry", keychain.EntrySignedOut, pair(2, time.Hour, me), pair(1, 0, me), nil, nil, "signed-out", false},
-		{"the same pair", keychain.EntrySignedIn, pair(1, time.Hour, me), pair(1, 0, me), []int{1}, nil, "in-step", false},
-		{"the same pair without ids", keychain.EntrySignedIn, pair(1, time.Hour, nobody), pair(1, 0, nobody), nil, nil, "in-step", false},
+		{"there is no entry", claudecode.Absent, keychain.Credential{}, pair(1, 0, me), nil, nil, "absent", false},
+		{"a blanked entry", claudecode.SignedOut, pair(2, time.Hour, me), pair(1, 0, me), nil, nil, "signed-out", false},
+		{"the same pair", claudecode.SignedIn, pair(1, time.Hour, me), pair(1, 0, me), []int{1}, nil, "in-step", false},
+		{"the same pair without ids", claudecode.SignedIn, pair(1, time.Hour, nobody), pair(1, 0, nobody), nil, nil, "in-step", false},
 
-		{"same ids, lives longer", keychain.EntrySignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, nil, "newer", true},
-		{"same ids, ends sooner", keychain.EntrySignedIn, pair(2, -time.Hour, me), pair(1, 0, me), []int{1}, nil, "older", false},
-		{"same account, organization told by one side only", keychain.EntrySignedIn, pair(2, time.Hour, keychain.Account{ID: me.ID}), pair(1, 0, me), []int{1}, nil, "newer", true},
-		{"another account, lives longer", keychain.EntrySignedIn, pair(2, time.Hour, colleague), pair(1, 0, me), []int{1}, nil, "other-login", false},
-		{"another organization", keychain.EntrySignedIn, pair(2, time.Hour, otherOrganization), pair(1, 0, me), []int{1}, nil, "other-login", false},
-		{"another account that an earlier sign-in left in our chain", keychain.EntrySignedIn, pair(1, time.Hour, colleague), pair(2, 0, me), []int{1, 2}, nil, "other-login", false},
-		{"a newer pair that is known to be spent", keychain.EntrySignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, []int{2}, "newer", false},
+		{"same ids, lives longer", claudecode.SignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, nil, "newer", true},
+		{"same ids, ends sooner", claudecode.SignedIn, pair(2, -time.Hour, me), pair(1, 0, me), []int{1}, nil, "older", false},
+		{"same account, organization told by one side only", claudecode.SignedIn, pair(2, time.Hour, keychain.Account{ID: me.ID}), pair(1, 0, me), []int{1}, nil, "newer", true},
+		{"another account, lives longer", claudecode.SignedIn, pair(2, time.Hour, colleague), pair(1, 0, me), []int{1}, nil, "other-login", false},
+		{"another organization", claudecode.SignedIn, pair(2, time.Hour, otherOrganization), pair(1, 0, me), []int{1}, nil, "other-login", false},
+		{"another account that an earlier sign-in left in our chain", claudecode.SignedIn, pair(1, time.Hour, colleague), pair(2, 0, me), []int{1, 2}, nil, "other-login", false},
+		{"a newer pair that is known to be spent", claudecode.SignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, []int{2}, "newer", false},
 
-		{"no ids, a pair that we left behind", keychain.EntrySignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1, 2}, nil, "older", false},
-		{"no ids, a pair that we left behind, ours not noted yet", keychain.EntrySignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1}, nil, "older", false},
-		{"a pair that we left behind, although it lives longer", keychain.EntrySignedIn, pair(1, time.Hour, me), pair(2, 0, me), []int{1, 2}, nil, "older", false},
-		{"our store was put back: the entry holds what our last renewal brought", keychain.EntrySignedIn, pair(3, time.Hour, nobody), pair(1, 2*time.Hour, nobody), []int{1, 2, 3}, nil, "newer", true},
-		{"no ids, an unknown pair", keychain.EntrySignedIn, pair(3, time.Hour, nobody), pair(1, 0, nobody), []int{1, 2}, nil, "other-login", false},
-		{"ids on one side only, an unknown pair", keychain.EntrySignedIn, pair(3, time.Hour, nobody), pair(1, 0, me), []int{1, 2}, nil, "other-login", false},
-		{"the same refresh token, another access token that lives longer", keychain.EntrySignedIn,
+		{"no ids, a pair that we left behind", claudecode.SignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1, 2}, nil, "older", false},
+		{"no ids, a pair that we left behind, ours not noted yet", claudecode.SignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1}, nil, "older", false},
+		{"a pair that we left behind, although it lives longer", claudecode.SignedIn, pair(1, time.Hour, me), pair(2, 0, me), []int{1, 2}, nil, "older", false},
+		{"our store was put back: the entry holds what our last renewal brought", claudecode.SignedIn, pair(3, time.Hour, nobody), pair(1, 2*time.Hour, nobody), []int{1, 2, 3}, nil, "newer", true},
+		{"no ids, an unknown pair", claudecode.SignedIn, pair(3, time.Hour, nobody), pair(1, 0, nobody), []int{1, 2}, nil, "other-login", false},
+		{"ids on one side only, an unknown pair", claudecode.SignedIn, pair(3, time.Hour, nobody), pair(1, 0, me), []int{1, 2}, nil, "other-login", false},
+		{"the same refresh token, another access token that lives longer", claudecode.SignedIn,
 			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), Refresh: token(1), AccessEnds: now0.Add(time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "newer", true},
-		{"the same refresh token, another access token that ends sooner", keychain.EntrySignedIn,
+		{"the same refresh token, another access token that ends sooner", claudecode.SignedIn,
 			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), Refresh: token(1), AccessEnds: now0.Add(-time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "older", false},
-		{"an entry without refresh token", keychain.EntrySignedIn,
+		{"an entry without refresh token", claudecode.SignedIn,
 			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), AccessEnds: now0.Add(time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "other-login", false},
 	} {
 		e := &Engine{now: func() time.Time { return now0 }}
@@ -66,7 +68,7 @@ func TestRelateAndNewer(t *testing.T) {
 		for _, n := range c.dead {
 			ch.bury(token(n))
 		}
-		entry := keychain.Entry{State: c.state, Login: c.theirs}
+		entry := claudecode.Entry{State: c.state, Login: c.theirs}
 		if got := e.relate(entry, c.ours, ch); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
@@ -93,20 +95,20 @@ func TestBehind(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		entry  keychain.Entry
+		entry  claudecode.Entry
 		mirror bool
 		want   bool
 	}{
-		{"the pair before", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, me)}, true, true},
-		{"the pair before, without ids", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, keychain.Account{})}, true, true},
-		{"an old pair", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(1, me)}, true, true},
-		{"ours", keychain.Entry{State: keychain.EntrySignedIn, Login: ours}, true, false},
-		{"blanked", keychain.Entry{State: keychain.EntrySignedOut, Login: theirs(2, me)}, true, false},
-		{"absent", keychain.Entry{}, true, false},
-		{"an unknown pair of the same account", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(7, me)}, true, false},
-		{"another account's, known from before", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, keychain.Account{ID: "uuid-b"})}, true, false},
-		{"mirror off, the pair that we have just spent", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(2, me)}, false, true},
-		{"mirror off, an old pair", keychain.Entry{State: keychain.EntrySignedIn, Login: theirs(1, me)}, false, false},
+		{"the pair before", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, me)}, true, true},
+		{"the pair before, without ids", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, keychain.Account{})}, true, true},
+		{"an old pair", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(1, me)}, true, true},
+		{"ours", claudecode.Entry{State: claudecode.SignedIn, Login: ours}, true, false},
+		{"blanked", claudecode.Entry{State: claudecode.SignedOut, Login: theirs(2, me)}, true, false},
+		{"absent", claudecode.Entry{}, true, false},
+		{"an unknown pair of the same account", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(7, me)}, true, false},
+		{"another account's, known from before", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, keychain.Account{ID: "uuid-b"})}, true, false},
+		{"mirror off, the pair that we have just spent", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, me)}, false, true},
+		{"mirror off, an old pair", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(1, me)}, false, false},
 	} {
 		e := &Engine{}
 		if got := e.behind(c.entry, settings{Mirror: &c.mirror}, ch, ours); got != c.want {
@@ -526,7 +528,7 @@ func TestGuessedLoginEndComesBack(t *testing.T) {
 			ends := c.LoginEnds.UnixMilli()
 			entry = strings.Replace(entry, strconv.FormatInt(ends, 10), strconv.FormatInt(ends+time.Hour.Milliseconds(), 10), 1)
 		}
-		if err := keychain.WriteFile(r.entryFile(), []byte(entry)); err != nil {
+		if err := atomicfile.Write(r.entryFile(), []byte(entry)); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.start().Follow(t.Context()); err != nil {

@@ -12,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/config"
 	"keytender/internal/fakeclaude"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // rig is one installation with a server to talk to and a clock that can be set.
@@ -128,7 +130,7 @@ func (r *rig) stored() keychain.Credential {
 	return c
 }
 
-func (r *rig) entry() keychain.Entry {
+func (r *rig) entry() claudecode.Entry {
 	r.t.Helper()
 	entry, err := r.start().readEntry(r.t.Context())
 	if err != nil {
@@ -175,7 +177,7 @@ func (r *rig) writeEntry(c keychain.Credential) {
 	}
 	data, err := json.Marshal(document)
 	if err == nil {
-		err = keychain.WriteFile(r.entryFile(), data)
+		err = atomicfile.Write(r.entryFile(), data)
 	}
 	if err != nil {
 		r.t.Fatal(err)

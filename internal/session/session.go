@@ -17,9 +17,12 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/config"
+	"keytender/internal/dirlock"
 	"keytender/internal/oauth"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // Version is the program's version; the build sets it. It is all that the
@@ -57,7 +60,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type Engine struct {
 	config config.Config
 	client *oauth.Client
-	entry  *keychain.ClaudeCode
+	entry  *claudecode.Directory
 	// entryErr is why there is no entry to work on.
 	entryErr error
 	osStore  *keychain.OSKeychain
@@ -94,7 +97,7 @@ func Open(c config.Config) (*Engine, error) {
 		ClientID: c.ClientID, UserAgent: "keytender/" + Version, Form: c.TokenForm,
 	}
 	e.client.Now = e.wall
-	e.entry, e.entryErr = keychain.NewClaudeCode(keychain.ClaudeCodeConfig{
+	e.entry, e.entryErr = claudecode.Find(claudecode.Config{
 		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
 	})
 	return e, nil
@@ -163,7 +166,7 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 		}
 		if err := sleep(ctx, pause/2+rand.N(pause)); errors.Is(err, context.DeadlineExceeded) {
 			return nil, &Error{Code: "busy", Exit: ExitBusy, Message: "another keytender is at work and holds the lock " + path,
-				Hint: "try again in a minute; nothing was changed", Err: keychain.ErrBusy}
+				Hint: "try again in a minute; nothing was changed", Err: dirlock.ErrBusy}
 		} else if err != nil {
 			return nil, err
 		}
@@ -225,7 +228,7 @@ func storeError(kind string, err error) *Error {
 	case errors.Is(err, keychain.ErrTooBig):
 		return say("too-big", ExitFailed, "sign in with KEYTENDER_STORE=file, which has no such limit")
 	}
-	refused := &keychain.RefusedError{}
+	refused := &atomicfile.RefusedError{}
 	if errors.As(err, &refused) {
 		return say("refused", ExitFailed, "put a regular file of your own in its place, or move it away")
 	}

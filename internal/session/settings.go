@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"keytender/internal/atomicfile"
 	"keytender/keychain"
 )
 
@@ -34,7 +35,7 @@ func (e *Engine) statePath(name string) string { return filepath.Join(e.config.P
 
 // readState reads a JSON file of ours into v. A missing file leaves v as it is.
 func (e *Engine) readState(name string, v any) error {
-	data, err := keychain.ReadFile(e.statePath(name), maxStateFile)
+	data, err := atomicfile.Read(e.statePath(name), maxStateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -57,7 +58,7 @@ func (e *Engine) writeState(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := keychain.WriteFile(e.statePath(name), append(data, '\n')); err != nil {
+	if err := atomicfile.Write(e.statePath(name), append(data, '\n')); err != nil {
 		return e.storageTrouble(e.statePath(name)+" cannot be written", err)
 	}
 	return nil

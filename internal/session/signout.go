@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // SignOutOptions says how far a sign-out goes.
@@ -127,16 +128,16 @@ func (e *Engine) takeOut(ctx context.Context, account string, current keychain.C
 	}
 	defer func() { _ = l.Release() }()
 	sentence := ""
-	_, err = e.entry.Update(ctx, func(now keychain.Entry) (keychain.Change, error) {
+	_, err = e.entry.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		switch e.relate(now, current, j.chainOf(account)) {
 		case "absent", "signed-out":
-			return keychain.Change{}, nil
+			return claudecode.Change{}, nil
 		case "other-login":
 			sentence = "Claude Code's entry holds another login and was left alone"
-			return keychain.Change{}, nil
+			return claudecode.Change{}, nil
 		}
 		sentence = "our login was taken out of Claude Code's entry; nothing else in it was changed"
-		return keychain.Change{SignOut: true}, nil
+		return claudecode.Change{SignOut: true}, nil
 	})
 	if err != nil {
 		return "", entryError(err)

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"keytender/internal/dirlock"
 	"keytender/internal/oauth"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // fallbackLogin is how long a login lives when the server does not say.
@@ -32,7 +34,7 @@ func (e *movedError) Error() string { return "the login was renewed by another p
 // spend sends the refresh token. The caller holds our lock and Claude Code's and
 // has read every store again. From the send on nothing cancels it: what the server
 // answers is stored.
-func (e *Engine) spend(ctx context.Context, s settings, account string, j journal, current keychain.Credential, l *keychain.RenewalLock) (keychain.Credential, error) {
+func (e *Engine) spend(ctx context.Context, s settings, account string, j journal, current keychain.Credential, l *claudecode.RenewalLock) (keychain.Credential, error) {
 	chain := j.chainOf(account)
 	if err := e.maySend(chain, current); err != nil {
 		return current, err
@@ -120,7 +122,7 @@ func (e *Engine) maySend(c *chain, current keychain.Credential) error {
 
 // send makes the token call, and once more when its answer never came. The intent
 // is on the disk before the first byte leaves.
-func (e *Engine) send(ctx context.Context, s settings, account string, j *journal, current keychain.Credential, l *keychain.RenewalLock) (oauth.Grant, error) {
+func (e *Engine) send(ctx context.Context, s settings, account string, j *journal, current keychain.Credential, l *claudecode.RenewalLock) (oauth.Grant, error) {
 	chain := j.chainOf(account)
 	fingerprint := current.Refresh.Fingerprint()
 	if chain.Intent == nil || chain.Intent.Fingerprint != fingerprint {
@@ -166,12 +168,12 @@ func (e *Engine) send(ctx context.Context, s settings, account string, j *journa
 
 // held fails when Claude Code's locks are not ours any more, say after a long sleep:
 // two holders would spend the same token.
-func held(l *keychain.RenewalLock) error {
+func held(l *claudecode.RenewalLock) error {
 	if l == nil {
 		return nil
 	}
 	if err := l.Held(); err != nil {
-		return entryError(fmt.Errorf("%w: %w", keychain.ErrBusy, err))
+		return entryError(fmt.Errorf("%w: %w", dirlock.ErrBusy, err))
 	}
 	return nil
 }

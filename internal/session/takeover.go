@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"strings"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/secret"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
 
 // ImportClaudeCode takes over the login that Claude Code's entry holds. It makes no
@@ -18,7 +20,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, account string) (Status, 
 	if err != nil {
 		return Status{}, "", entryError(err)
 	}
-	if entry.State != keychain.EntrySignedIn {
+	if entry.State != claudecode.SignedIn {
 		return Status{}, "", failed("nothing-to-import", "Claude Code's entry ("+e.entry.Place()+") holds no login",
 			"sign in there with `claude auth login --claudeai`, or here with `keytender login`", nil)
 	}
@@ -27,12 +29,12 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, account string) (Status, 
 
 // ImportJSON takes over a login in the shape of Claude Code's entry.
 func (e *Engine) ImportJSON(ctx context.Context, account string, text secret.String) (Status, string, error) {
-	entry, err := keychain.DecodeEntry([]byte(text.Reveal()))
+	entry, err := claudecode.DecodeEntry([]byte(text.Reveal()))
 	if err != nil {
 		return Status{}, "", failed("unusable", "this is not Claude Code's credential JSON: "+err.Error(),
 			`it reads {"claudeAiOauth":{"accessToken":…,"refreshToken":…,"expiresAt":…,"scopes":[…]}}; nothing was changed`, err)
 	}
-	if entry.State != keychain.EntrySignedIn {
+	if entry.State != claudecode.SignedIn {
 		return Status{}, "", failed("unusable", "there is no login in this JSON", "it needs claudeAiOauth with a non-empty accessToken; nothing was changed", nil)
 	}
 	return e.takeOver(ctx, account, entry.Login, "the input")
@@ -40,7 +42,7 @@ func (e *Engine) ImportJSON(ctx context.Context, account string, text secret.Str
 
 // ImportOpenCode takes over the login in OpenCode's auth.json.
 func (e *Engine) ImportOpenCode(ctx context.Context, account, path string) (Status, string, error) {
-	data, err := keychain.ReadFile(path, maxStateFile)
+	data, err := atomicfile.Read(path, maxStateFile)
 	if err != nil {
 		return Status{}, "", failed("nothing-to-import", "OpenCode's logins cannot be read: "+plain(err), "sign in there first; it keeps them in "+path, err)
 	}

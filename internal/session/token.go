@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"keytender/internal/dirlock"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -182,7 +183,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 	}
 	l, err := e.lockEntry(ctx, s, chain, current, entryWait)
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, keychain.ErrBusy) {
+		if ctx.Err() == nil && !errors.Is(err, dirlock.ErrBusy) {
 			err = later("Claude Code's locks cannot be taken, so nothing was renewed: "+err.Error(),
 				"look at the rights of Claude Code's folder; the login is as good as before", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -125,7 +126,7 @@ func (e *Engine) loadSpill(account string) (keychain.Credential, error) {
 }
 
 func loadSpilled(path string) (keychain.Credential, error) {
-	data, err := keychain.ReadFile(path, maxStateFile)
+	data, err := atomicfile.Read(path, maxStateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return keychain.Credential{}, keychain.ErrNotFound
 	}
@@ -218,7 +219,7 @@ var disk = struct {
 	reserve func(path string, data []byte) error
 	write   func(*os.File, []byte, int64) (int, error)
 	sync    func(*os.File) error
-}{keychain.WriteFile, (*os.File).WriteAt, (*os.File).Sync}
+}{atomicfile.Write, (*os.File).WriteAt, (*os.File).Sync}
 
 // prepare makes a deposit ready. When it fails nothing may be sent: the answer
 // could not be kept.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/fakeclaude"
 	"keytender/keychain"
 )
@@ -434,7 +435,7 @@ func TestReadersDuringAMove(t *testing.T) {
 func TestUnusableStoreIsAFailure(t *testing.T) {
 	for _, err := range []error{
 		fmt.Errorf("%w: %w", keychain.ErrUnreadable, fs.ErrPermission),
-		&keychain.RefusedError{Path: "credentials.json", Reason: "it is a directory"},
+		&atomicfile.RefusedError{Path: "credentials.json", Reason: "it is a directory"},
 		keychain.ErrDamaged,
 	} {
 		problem := storeError("file", err)

@@ -49,24 +49,37 @@ func packages(t *testing.T, goos string) map[string]listed {
 
 var toolkits = []string{"github.com/getlantern/systray", "fyne.io/systray"}
 
+// entry is the one room that knows the names of Claude Code's entry and of its locks.
+const entry = "keytender/keychain/claudecode"
+
 // TestImportRules holds who may import whom: cmd → tray → session → {oauth, keychain,
 // callback}. A secret cannot leak from where it cannot get to.
 func TestImportRules(t *testing.T) {
 	// What a package must not reach at all, and what it must not import itself.
 	far := map[string][]string{
-		"keytender/callback":         {"keytender/internal/oauth", "keytender/keychain", "keytender/internal/session", "keytender/tray"},
-		"keytender/keychain":         {"net/http", "keytender/internal/oauth", "keytender/internal/session", "keytender/callback"},
-		"keytender/internal/oauth":   {"keytender/keychain", "keytender/internal/session", "keytender/callback"},
+		"keytender/callback":         {"keytender/internal/oauth", "keytender/keychain", entry, "keytender/internal/session", "keytender/tray"},
+		"keytender/keychain":         {"net/http", "keytender/internal/oauth", "keytender/internal/session", "keytender/callback", entry, "keytender/internal/dirlock"},
+		entry:                        {"net/http", "keytender/internal/oauth", "keytender/internal/session", "keytender/callback"},
+		"keytender/internal/oauth":   {"keytender/keychain", entry, "keytender/internal/session", "keytender/callback", "keytender/internal/atomicfile"},
 		"keytender/internal/session": append([]string{"keytender/tray", "keytender/internal/fakeclaude"}, toolkits...),
 		"keytender/cmd/keytender":    append([]string{"keytender/tray"}, toolkits...),
+		"keytender/tray/autostart":   {"keytender/keychain", entry, "keytender/internal/session", "net/http"},
 	}
 	near := map[string][]string{
 		"keytender/internal/oauth":  {"os", "os/exec"},
-		"keytender/tray":            {"keytender/internal/oauth", "keytender/keychain", "net/http"},
+		"keytender/tray":            {"keytender/internal/oauth", "keytender/keychain", entry, "keytender/internal/dirlock", "net/http"},
 		"keytender/internal/secret": {"os", "net", "net/http"},
 	}
+	// What a package may reach of ours, and nothing else.
+	only := map[string][]string{
+		"keytender/internal/secret":     {"keytender/internal/pattern"},
+		"keytender/internal/atomicfile": {},
+		"keytender/internal/dirlock":    {"keytender/internal/atomicfile"},
+	}
+	// Only these import the room that knows Claude Code's entry.
+	residents := map[string]bool{"keytender/internal/session": true}
 	// Only these may start programs.
-	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, "keytender/tray": true,
+	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, entry: true, "keytender/tray": true,
 		"keytender/cmd/keytender": true, "keytender/internal/session": true,
 		"keytender/internal/desktop": true, "keytender/internal/bench": true, "keytender/internal/fakeclaude/oidctest": true, "keytender/internal/fakeclaude/officialtest": true, "keytender/internal/testbus": true, "keytender/internal/testguard": true, "keytender/tray/traytest": true}
 	for _, goos := range []string{"linux", "windows", "darwin"} {
@@ -89,7 +102,21 @@ func TestImportRules(t *testing.T) {
 				}
 			}
 		}
+		for path, allowed := range only {
+			p, ok := all[path]
+			if !ok {
+				t.Fatalf("there is no package %s", path)
+			}
+			for _, other := range p.Deps {
+				if strings.HasPrefix(other, "keytender/") && !slices.Contains(allowed, other) {
+					t.Errorf("%s: %s reaches %s", goos, path, other)
+				}
+			}
+		}
 		for path, p := range all {
+			if slices.Contains(p.Imports, entry) && !residents[path] {
+				t.Errorf("%s: %s imports %s", goos, path, entry)
+			}
 			if slices.Contains(p.Imports, "os/exec") && !starters[path] {
 				t.Errorf("%s: %s starts programs", goos, path)
 			}
@@ -110,25 +137,6 @@ func TestOnlySessionRenews(t *testing.T) {
 		}
 		if slices.Contains(p.Imports, "keytender/internal/oauth") {
 			t.Errorf("%s imports the wire", path)
-		}
-	}
-}
-
-// TestOneFileKnowsTheEntry: the names of Claude Code's keychain entry and of its locks
-// stand in the files of that entry alone.
-func TestOneFileKnowsTheEntry(t *testing.T) {
-	for path, p := range packages(t, "linux") {
-		for _, name := range p.GoFiles {
-			data, err := os.ReadFile(filepath.Join(p.Dir, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			ours := path == "keytender/keychain" && (strings.HasPrefix(name, "claudecode") || strings.HasPrefix(name, "entry"))
-			for _, known := range []string{`"Claude Code-`, "oauth_refresh", "storage-write"} {
-				if strings.Contains(string(data), known) && !ours {
-					t.Errorf("%s/%s knows %s", path, name, known)
-				}
-			}
 		}
 	}
 }

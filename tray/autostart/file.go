@@ -1,10 +1,13 @@
 package autostart
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"keytender/internal/atomicfile"
 )
 
 // file is an entry that is a file of its own.
@@ -38,23 +41,18 @@ func (f file) read() (string, bool, error) {
 	return program, on, nil
 }
 
-// write replaces the file as a whole, so that the session never reads half of it.
+// write replaces the file as a whole, so that the session never reads half of it. A link
+// of the person's own, as keepers of dotfiles make them, stays one.
 func (f file) write(program string) error {
-	dir := filepath.Dir(f.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return err
 	}
-	part, err := os.CreateTemp(dir, ".keytender-*")
-	if err != nil {
-		return err
+	path := f.path
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
-	defer os.Remove(part.Name())
-	_, err = part.WriteString(f.render(program))
-	// As others expect of files there: it holds no secret.
-	if err = errors.Join(err, part.Chmod(0o644), part.Sync(), part.Close()); err != nil {
-		return err
-	}
-	return os.Rename(part.Name(), f.path)
+	// 0644 as others expect of files there: it holds no secret.
+	return atomicfile.WriteMode(context.Background(), path, []byte(f.render(program)), 0o644)
 }
 
 func (f file) remove() error {

@@ -1,0 +1,248 @@
+// Package atomicfile reads and replaces files that are ours alone: durably, so that at
+// every moment, also of a crash, the old or the new content stands there whole. It is the
+// tree's one writer of that kind. It follows no link and never touches what belongs to
+// somebody else.
+package atomicfile
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/robustio"
+)
+
+// RefusedError says that a file is not one that we read or replace: a symlink, a
+// pipe, somebody else's file. Nothing was changed.
+type RefusedError struct {
+	Path   string
+	Reason string // "it is a symbolic link", ...
+}
+
+func (e *RefusedError) Error() string { return e.Path + " is left alone: " + e.Reason }
+
+// Disk holds the steps at which a disk can fail. Tests replace single ones.
+var Disk = Steps{
+	Create:  func(name string) (*os.File, error) { return os.OpenFile(name, createFlags, 0o600) },
+	Write:   (*os.File).Write,
+	Chmod:   (*os.File).Chmod,
+	Sync:    (*os.File).Sync,
+	Rename:  robustio.Rename, // on Windows it waits out a reader or a virus scanner
+	SyncDir: syncDir,
+}
+
+// Steps are what a write does to the disk.
+type Steps struct {
+	Create  func(name string) (*os.File, error)
+	Write   func(*os.File, []byte) (int, error)
+	Chmod   func(*os.File, fs.FileMode) error
+	Sync    func(*os.File) error
+	Rename  func(from, to string) error
+	SyncDir func(dir string) error
+}
+
+// Write puts data in the place of path, mode 0600, so that at every moment, also of a
+// crash, either the old or the new content stands there whole. When it fails the old
+// content is untouched and the temporary file is gone; only the last step, making the
+// directory durable, fails with the new content in place.
+//
+// The modification time always moves forward: Claude Code notices a change by it.
+func Write(path string, data []byte) error { return WriteWithin(context.Background(), path, data) }
+
+// WriteWithin is Write that leaves the old content there when ctx ended meanwhile, however
+// long the disk took: whoever gave up may have gone on with another one. It then fails with
+// the context's error.
+func WriteWithin(ctx context.Context, path string, data []byte) error {
+	return WriteMode(ctx, path, data, 0o600)
+}
+
+// WriteMode is WriteWithin for a file that others may see.
+func WriteMode(ctx context.Context, path string, data []byte, mode fs.FileMode) error {
+	var before time.Time
+	switch info, err := os.Lstat(path); {
+	case err == nil:
+		if err := CheckOwned(path, info, nil); err != nil {
+			return err
+		}
+		if runtime.GOOS == "windows" && info.Mode().Perm()&0o200 == 0 {
+			return &RefusedError{path, "it is marked read-only"} // Windows refuses too, and does not say why
+		}
+		before = info.ModTime()
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+
+	sweepTemps(path, time.Now())
+	temp, err := writeTemp(path, data, mode, before)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := inTime(ctx); err != nil {
+		_ = os.Remove(temp)
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := Disk.Rename(temp, path); err != nil {
+		_ = os.Remove(temp)
+		return fmt.Errorf("putting the new %s in its place: %w", path, err)
+	}
+	if err := Disk.SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%s is written but may not survive a power cut: %w", path, err)
+	}
+	return nil
+}
+
+// slowDisk says in our words that a deadline passed.
+type slowDisk struct{}
+
+func (slowDisk) Error() string { return "the disk did not take it in time" }
+
+func (slowDisk) Unwrap() error { return context.DeadlineExceeded }
+
+func inTime(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return slowDisk{}
+	}
+	return ctx.Err()
+}
+
+// writeTemp writes data durably into a new file beside path and returns its name.
+func writeTemp(path string, data []byte, mode fs.FileMode, before time.Time) (string, error) {
+	var random [4]byte
+	_, _ = rand.Read(random[:])
+	name := path + tempInfix + hex.EncodeToString(random[:])
+	f, err := Disk.Create(name)
+	if err != nil {
+		return "", err
+	}
+	err = fill(f, data, mode)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = moveTime(name, before)
+	}
+	if err != nil {
+		_ = os.Remove(name)
+	}
+	return name, err
+}
+
+func fill(f *os.File, data []byte, mode fs.FileMode) error {
+	if _, err := Disk.Write(f, data); err != nil {
+		return err
+	}
+	if err := Disk.Chmod(f, mode); err != nil { // the umask may have taken our own rights
+		return err
+	}
+	return Disk.Sync(f)
+}
+
+// moveTime gives name a modification time later than before: two writes within one
+// tick of the file system's clock, or a clock set back, would hide the change. Some
+// file systems count in steps of 2 s.
+func moveTime(name string, before time.Time) error {
+	for _, step := range []time.Duration{10 * time.Millisecond, 2 * time.Second} {
+		info, err := os.Lstat(name)
+		if err != nil {
+			return err
+		}
+		if info.ModTime().Truncate(time.Millisecond).After(before) {
+			return nil
+		}
+		later := before.Add(step)
+		if err := os.Chtimes(name, later, later); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const tempInfix = ".tmp."
+
+// sweepTemps removes what a writer that was killed left beside path. Whatever is
+// older than a minute has no writer any more. It is housekeeping: failures do not
+// matter.
+func sweepTemps(path string, now time.Time) {
+	dir, prefix := filepath.Dir(path), filepath.Base(path)+tempInfix
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		random, ok := strings.CutPrefix(entry.Name(), prefix)
+		if _, err := hex.DecodeString(random); !ok || err != nil || len(random) != 8 {
+			continue
+		}
+		name := filepath.Join(dir, entry.Name())
+		info, err := entry.Info()
+		if err != nil || now.Sub(info.ModTime()) < time.Minute || CheckOwned(name, info, nil) != nil {
+			continue
+		}
+		_ = os.Remove(name)
+	}
+}
+
+// Read reads a regular file of ours of at most limit bytes. It follows no link, opens no
+// pipe, and answers fs.ErrNotExist, *RefusedError or the system's error. The file's rights
+// do not matter to it.
+func Read(path string, limit int64) ([]byte, error) {
+	before, err := os.Lstat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if err := CheckOwned(path, before, nil); err != nil {
+		return nil, err
+	}
+	f, err := openNoFollow(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if err := CheckOwned(path, info, f); err != nil {
+		return nil, err
+	}
+	// One byte more than allowed shows a file that grew since.
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, &RefusedError{path, fmt.Sprintf("it is larger than %d KiB", limit/1024)}
+	}
+	return data, nil
+}
+
+// CheckOwned is a *RefusedError that says why a file is none that we touch. The open file f, when there
+// is one, spares Windows to open it to count its hard links.
+func CheckOwned(path string, info fs.FileInfo, f *os.File) error {
+	reason := ""
+	switch mode := info.Mode(); {
+	case mode&fs.ModeSymlink != 0:
+		reason = "it is a symbolic link"
+	case mode.IsDir():
+		reason = "it is a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		reason = "it is a pipe"
+	case !mode.IsRegular():
+		reason = "it is not a regular file"
+	default:
+		reason = foreign(path, info, f)
+	}
+	if reason == "" {
+		return nil
+	}
+	return &RefusedError{path, reason}
+}

@@ -1,0 +1,182 @@
+package claudecode
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+// Change is what to do with Claude Code's entry. The zero value leaves it as it is;
+// of SignIn, SignOut and Restore at most one is set.
+type Change struct {
+	// SignIn writes this login. What it does not know of the same account stays as it
+	// is stored; Credential.Unknown is ours and is not written.
+	SignIn *keychain.Credential
+	// NewLogin: SignIn comes from a sign-in, a switch or a mirror and takes the place
+	// of whatever login is there. False: it renews that login.
+	NewLogin bool
+	// SignOut takes out the login and nothing else.
+	SignOut bool
+	// Restore puts back an object that Entry.Inner returned, and RestoreOrganization
+	// what Entry.TopOrganization returned beside it.
+	Restore             secret.String
+	RestoreOrganization secret.String
+}
+
+// IsZero reports whether nothing is to be done.
+func (ch Change) IsZero() bool { return ch.SignIn == nil && !ch.SignOut && ch.Restore.IsZero() }
+
+// KeyChange is one line of a dry run. An empty text means that the key is not there;
+// tokens are masked, and of unknown keys no value is shown.
+type KeyChange struct {
+	Key           string
+	Before, After string
+}
+
+// merge returns the document after the change, and whether that is another one.
+func (e Entry) merge(ch Change) (object, bool, error) {
+	before := e.document()
+	after := before
+	switch {
+	case ch.IsZero():
+		return before, false, nil
+	case ch.SignIn != nil:
+		login, displaced, err := e.loginAfter(*ch.SignIn, ch.NewLogin)
+		if err != nil {
+			return nil, false, err
+		}
+		if displaced {
+			after = after.without(organizationKey)
+		}
+		after = after.with(loginKey, login.text())
+	case ch.SignOut:
+		if e.Inner().IsZero() {
+			return before, false, nil
+		}
+		after = after.without(loginKey)
+	default:
+		login, err := parseObject([]byte(ch.Restore.Reveal()))
+		if err != nil {
+			return nil, false, fmt.Errorf("the login to put back cannot be used: %w", err)
+		}
+		after = after.with(loginKey, login.text())
+		if raw := json.RawMessage(ch.RestoreOrganization.Reveal()); len(raw) > 0 {
+			after = after.with(organizationKey, quoted(text(raw)))
+		}
+	}
+	// An absent entry becomes one even when nothing is in it.
+	return after, e.whole.IsZero() || !bytes.Equal(before.text(), after.text()), nil
+}
+
+// loginAfter returns the login object with c in it. displaced: it is another login
+// than the one before, of which nothing was kept.
+func (e Entry) loginAfter(c keychain.Credential, newLogin bool) (login object, displaced bool, err error) {
+	if c.Access.IsZero() {
+		return nil, false, errors.New("a login without an access token is not written")
+	}
+	login = e.innerObject()
+	other := differs(c.Account.ID, e.Login.Account.ID) || differs(c.Account.OrganizationID, e.Login.Account.OrganizationID)
+	if newLogin || other {
+		if !slices.Contains(c.Scopes, requiredScope) {
+			return nil, false, errors.New("this login lacks the scope " + requiredScope + ", so Claude Code would call itself signed out")
+		}
+		login = object{}
+		if same := c.Account.ID != "" && c.Account.ID == e.Login.Account.ID && !other; same {
+			c.Account = c.Account.Or(e.Login.Account)
+		}
+		displaced = true
+	} else if !c.Access.Equal(e.Login.Access) && c.AccessEnds.IsZero() {
+		login = login.without(endsKey) // the end of another token would be a lie
+	}
+
+	// A guess is worth less than what the server once told, and no renewal moves it.
+	if c.LoginEndsEstimated && login.get(loginEndsKey) != nil {
+		c.LoginEnds = time.Time{}
+	}
+	login = setText(login, accessKey, c.Access.Reveal())
+	login = setText(login, refreshKey, c.Refresh.Reveal())
+	login = setTime(login, endsKey, c.AccessEnds)
+	login = setTime(login, loginEndsKey, c.LoginEnds)
+	if now, isArray := scopesOf(login.get(scopesKey)); len(c.Scopes) > 0 && (!isArray || !slices.Equal(now, c.Scopes)) {
+		login = login.with(scopesKey, quoted(c.Scopes))
+	}
+	login = setText(login, planKey, c.Account.Plan)
+	login = setText(login, tierKey, c.Account.RateLimitTier)
+	login = setText(login, accountKey, c.Account.ID)
+	login = setText(login, organizationKey, c.Account.OrganizationID)
+	return login, displaced, nil
+}
+
+// differs reports whether both are known and are not the same.
+func differs(a, b string) bool { return a != "" && b != "" && a != b }
+
+// setText and setTime never write an empty value over a known one, and leave a value
+// alone that says the same in another spelling.
+func setText(o object, key, value string) object {
+	if value == "" || text(o.get(key)) == value {
+		return o
+	}
+	return o.with(key, quoted(value))
+}
+
+func setTime(o object, key string, t time.Time) object {
+	raw := o.get(key)
+	stored, known := clientTime(raw)
+	if t.IsZero() || (known && raw[0] != '"' && stored.Equal(t.Truncate(time.Millisecond))) {
+		return o
+	}
+	return o.with(key, quoted(t.UnixMilli()))
+}
+
+// diff lists what merge changes, the login's keys first.
+func (e Entry) diff(ch Change) ([]KeyChange, error) {
+	after, changed, err := e.merge(ch)
+	if err != nil || !changed {
+		return nil, err
+	}
+	var inner object
+	if raw := after.get(loginKey); raw != nil {
+		inner = members(raw)
+	}
+	changes := compare(loginKey+".", e.innerObject(), inner)
+	return append(changes, compare("", e.document().without(loginKey), after.without(loginKey))...), nil
+}
+
+func compare(prefix string, before, after object) []KeyChange {
+	old, now := before.byKey(), after.byKey()
+	var changes []KeyChange
+	seen := map[string]bool{}
+	for _, m := range append(slices.Clone(before), after...) {
+		if !seen[m.key] && !bytes.Equal(old[m.key], now[m.key]) {
+			changes = append(changes, KeyChange{prefix + m.key, shown(m.key, old[m.key]), shown(m.key, now[m.key])})
+		}
+		seen[m.key] = true
+	}
+	return changes
+}
+
+// shown is how a value may be shown.
+func shown(key string, raw json.RawMessage) string {
+	if raw == nil {
+		return ""
+	}
+	switch key {
+	case accessKey, refreshKey:
+		return secret.New(text(raw)).Masked()
+	case endsKey, loginEndsKey:
+		if t, known := clientTime(raw); known {
+			return t.Format(time.RFC3339)
+		}
+	case scopesKey, planKey, tierKey:
+		return string(raw)
+	case accountKey, organizationKey:
+		return secret.New(text(raw)).Masked()
+	}
+	return "…"
+}

@@ -1,0 +1,327 @@
+// Package claudecode knows Claude Code's credential entry: where it is, how it is merged,
+// the tool that macOS keeps it with, and the client's locks. Nothing else in the tree knows
+// these names. It never opens a network connection, never builds an entry anew, and never
+// decides whose login belongs there.
+package claudecode
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"keytender/internal/atomicfile"
+	"keytender/internal/dirlock"
+	"keytender/keychain"
+)
+
+// Config says where Claude Code's entry is looked for. The zero value is
+// this machine and this person.
+type Config struct {
+	LookupEnv func(string) (string, bool) // set and empty is not the same as unset
+	Home      string
+	GOOS      string
+	Username  string // of the operating system, when USER is not set
+	Security  Runner
+	Now       func() time.Time
+	// OwnerNote is a file in our own state in which the holder of the renewal locks
+	// names itself, where it cannot do so in the client's way. Optional.
+	OwnerNote string
+}
+
+// Directory is one configuration directory of Claude Code with the entry that it reads its
+// login from: an item of the macOS keychain, else a file. Other programs keep theirs in it too, so every write is a
+// merge under the client's own locks.
+type Directory struct {
+	env            environment
+	home, goos     string
+	settingsDir    string // settings.json
+	dir            string // credentials and locks
+	file           string
+	pathOverridden bool
+	item           *item // nil: the file alone
+	now            func() time.Time
+	ownerNote      string
+}
+
+const (
+	maxEntry = 1 << 20 // bytes; entries with 20 KB of MCP logins have been seen
+
+	renewalStale = 60 * time.Second
+	writeStale   = 15 * time.Second
+	writeWait    = 20 * time.Second
+)
+
+// Find looks for the entry by the environment; it reads nothing yet. It fails with *UnusableError
+// when the environment is such that the client itself would see no login.
+//
+// CLAUDE_CODE_AUTH_CREDENTIALS_PATH names the file; on macOS the keychain is then left
+// out, unless CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE names an item too. The locks stay those
+// of the configuration directory, where the client looks for them.
+func Find(c Config) (*Directory, error) {
+	if c.LookupEnv == nil {
+		c.LookupEnv = os.LookupEnv
+	}
+	if c.Home == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, fmt.Errorf("looking for Claude Code's entry: %w", err)
+		}
+		c.Home = home
+	}
+	if c.GOOS == "" {
+		c.GOOS = runtime.GOOS
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	env := environment(c.LookupEnv)
+	settings, dir, err := env.configDirs(c.Home)
+	if err != nil {
+		return nil, err
+	}
+	cc := &Directory{
+		env: env, home: c.Home, goos: c.GOOS, settingsDir: settings, dir: dir,
+		file: filepath.Join(dir, fileName), now: c.Now, ownerNote: c.OwnerNote,
+	}
+	service := env.get("CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE")
+	if path := env.get("CLAUDE_CODE_AUTH_CREDENTIALS_PATH"); path != "" {
+		cc.file, cc.pathOverridden = path, true
+	}
+	if cc.goos != "darwin" || (cc.pathOverridden && service == "") {
+		return cc, nil
+	}
+	if service == "" {
+		service = env.keychainService()
+	}
+	if strings.ContainsFunc(service, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+		return nil, &UnusableError{"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE holds a control character", "give it a plain name"}
+	}
+	if c.Username == "" {
+		if u, err := user.Current(); err == nil {
+			c.Username = u.Username
+		}
+	}
+	if c.Security == nil {
+		c.Security = runSecurity
+	}
+	cc.item = &item{service: service, account: env.keychainAccount(c.Username), run: c.Security, now: c.Now}
+	return cc, nil
+}
+
+// Place says in words where the entry is.
+func (c *Directory) Place() string {
+	if c.item == nil {
+		return c.file
+	}
+	return fmt.Sprintf("the keychain item %q of %s", c.item.service, c.item.account)
+}
+
+// File is the entry's file; on macOS it counts only while there is no keychain item.
+func (c *Directory) File() string { return c.file }
+
+// WatchPaths lists the directories to watch for changes of the entry's file. The
+// keychain tells nobody: compare Stamp for it.
+func (c *Directory) WatchPaths() []string {
+	dir := filepath.Dir(c.file)
+	if _, err := os.Stat(dir); err != nil {
+		return []string{filepath.Dir(dir)} // where it will appear
+	}
+	return []string{dir}
+}
+
+// Stamp returns a text that changes when the entry does. It opens no secret, so it
+// asks nobody for a password.
+func (c *Directory) Stamp(ctx context.Context) (string, error) {
+	if c.item != nil {
+		attributes, err := c.item.stamp(ctx)
+		if err == nil {
+			sum := sha256.Sum256(attributes)
+			return "keychain " + hex.EncodeToString(sum[:8]), nil
+		}
+		if !errors.Is(err, keychain.ErrNotFound) {
+			return "", fmt.Errorf("looking at Claude Code's entry: %w", err)
+		}
+	}
+	info, err := os.Lstat(c.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "absent", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking at Claude Code's entry: %w", err)
+	}
+	return fmt.Sprintf("file %d %d", info.ModTime().UnixNano(), info.Size()), nil
+}
+
+// Read returns the entry; that there is none is no error. It fails with *UnusableError,
+// *atomicfile.RefusedError, keychain.ErrDamaged, keychain.ErrLocked, keychain.ErrDenied, keychain.ErrUnavailable or ErrTimedOut.
+func (c *Directory) Read(ctx context.Context) (Entry, error) {
+	e, err := c.load(ctx)
+	if err != nil {
+		return Entry{}, fmt.Errorf("reading Claude Code's entry: %w", err)
+	}
+	return e, nil
+}
+
+// load reads the keychain first and the file only when there is no item: any other
+// answer of the keychain may hide an item that the client still reads.
+func (c *Directory) load(ctx context.Context) (Entry, error) {
+	if err := c.usable(); err != nil {
+		return Entry{}, err
+	}
+	if c.item == nil {
+		return c.loadFile()
+	}
+	data, unclean, err := c.item.read(ctx)
+	if errors.Is(err, keychain.ErrNotFound) {
+		return c.loadFile()
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	e, err := parseEntry(data, "keychain")
+	e.unclean = unclean
+	return e, err
+}
+
+func (c *Directory) loadFile() (Entry, error) {
+	data, err := atomicfile.Read(c.file, maxEntry)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Entry{}, nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return Entry{}, fmt.Errorf("%w: %w", keychain.ErrDenied, err)
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	e, err := parseEntry(data, "file")
+	if err != nil {
+		return Entry{}, fmt.Errorf("%s: %w", c.file, err)
+	}
+	return e, nil
+}
+
+// Diff says what a change would do to the entry as it was read.
+func (c *Directory) Diff(e Entry, ch Change) ([]KeyChange, error) { return e.diff(ch) }
+
+// Update takes the client's lock for writing, reads the entry, asks what to do with it,
+// and does it. It returns the entry as it was. Nothing is written when nothing changes;
+// a nil error means that the change was read back.
+//
+// decide may be called twice, and must only look at what it is given.
+func (c *Directory) Update(ctx context.Context, decide func(now Entry) (Change, error)) (before Entry, err error) {
+	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrNotExist) {
+		// Without the directory there is nothing to lock. It is made only for a reason.
+		before, err := c.Read(ctx)
+		if err != nil {
+			return Entry{}, err
+		}
+		ch, err := decide(before)
+		if err != nil || ch.IsZero() || (ch.SignOut && before.Inner().IsZero()) {
+			return before, err
+		}
+	}
+	lock, err := c.lockWrite(ctx)
+	if err != nil {
+		return Entry{}, fmt.Errorf("writing Claude Code's entry: %w", err)
+	}
+	defer func() {
+		// What was read back is there, whoever has the lock by now.
+		if released := lock.Release(); err == nil && !errors.Is(released, dirlock.ErrCompromised) {
+			err = released
+		}
+	}()
+	if before, err = c.Read(ctx); err != nil {
+		return Entry{}, err
+	}
+	ch, err := decide(before)
+	if err != nil {
+		return before, err
+	}
+	if err := c.apply(ctx, before, ch, lock); err != nil {
+		return before, fmt.Errorf("writing Claude Code's entry: %w", err)
+	}
+	return before, nil
+}
+
+func (c *Directory) lockWrite(ctx context.Context) (*dirlock.Lock, error) {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return nil, err
+	}
+	return dirlock.Request{Path: c.writeLock(), Stale: writeStale, Wait: writeWait, Now: c.now}.Take(ctx)
+}
+
+// apply merges the change into where the entry lives: a new entry goes to the keychain
+// where there is one, an existing one stays in its place.
+func (c *Directory) apply(ctx context.Context, before Entry, ch Change, lock *dirlock.Lock) error {
+	after, changed, err := before.merge(ch)
+	if err != nil || ch.IsZero() || (!changed && !before.unclean) {
+		return err
+	}
+	if err := lock.Held(); err != nil {
+		return err
+	}
+	if c.item == nil || before.Source == "file" {
+		return c.writeFile(after.text())
+	}
+	if err := c.item.write(ctx, after.text()); err != nil {
+		return err
+	}
+	return c.applyBeside(before, ch, lock)
+}
+
+// applyBeside keeps the same login in step in the file, where the client left it when
+// its keychain came back: it would be read again as soon as the item is gone, a spent
+// refresh token with it. Any other file stays as it is: nobody reads it now.
+func (c *Directory) applyBeside(before Entry, ch Change, lock *dirlock.Lock) error {
+	beside, err := c.loadFile()
+	if err != nil || !sameLogin(beside.Login, before.Login) {
+		return nil
+	}
+	after, changed, err := beside.merge(ch)
+	if err != nil || !changed {
+		return err
+	}
+	if err := lock.Held(); err != nil {
+		return err
+	}
+	return c.writeFile(after.text())
+}
+
+// sameLogin reports whether two records surely belong to one login.
+func sameLogin(a, b keychain.Credential) bool {
+	if !a.Refresh.IsZero() && a.Refresh.Equal(b.Refresh) {
+		return true
+	}
+	return a.Account.ID != "" && a.Account.ID == b.Account.ID && !differs(a.Account.OrganizationID, b.Account.OrganizationID)
+}
+
+func (c *Directory) writeFile(data []byte) error {
+	if len(data) > maxEntry {
+		return fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, len(data))
+	}
+	if err := os.MkdirAll(filepath.Dir(c.file), 0o700); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(c.file, data); err != nil {
+		return err
+	}
+	back, err := atomicfile.Read(c.file, maxEntry)
+	if err != nil {
+		return fmt.Errorf("reading it back: %w", err)
+	}
+	if !bytes.Equal(back, data) {
+		return errors.New("reading it back: it is not what was written")
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package claudecode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"keytender/internal/dirlock"
+)
+
+// The client's locks in the order in which they are taken: two for a renewal, the
+// second since clients before 2.1.143 know no other, and one for each write.
+
+func (c *Directory) firstLock() string { return filepath.Join(c.dir, ".oauth_refresh.lock") }
+
+// secondLock stands beside the directory, wherever a link leads.
+func (c *Directory) secondLock() (string, error) {
+	real, err := filepath.EvalSymlinks(c.dir)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	return real + ".lock", err
+}
+
+func (c *Directory) writeLock() string { return filepath.Join(c.dir, ".storage-write.lock") }
+
+// RenewalLock is held while a refresh token is spent. With it no Claude Code on this
+// machine renews, and each that waits re-reads the entry afterwards.
+type RenewalLock struct {
+	first, second *dirlock.Lock
+	note          string
+}
+
+// LockRenewal takes the client's two renewal locks in its order, waiting at most wait
+// for both. It fails with *dirlock.BusyError, an dirlock.ErrBusy. The locks are kept fresh until
+// Release.
+func (c *Directory) LockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
+	lock, err := c.lockRenewal(ctx, wait)
+	if err != nil {
+		return nil, fmt.Errorf("taking Claude Code's renewal lock: %w", err)
+	}
+	return lock, nil
+}
+
+func (c *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return nil, err
+	}
+	secondPath, err := c.secondLock()
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	note := dirlock.OwnerNote(c.firstLock()+".owner", c.ownerNote)
+
+	request := dirlock.Request{Path: c.firstLock(), Stale: renewalStale, Wait: wait, Now: c.now}
+	request.Dead = func(path string, info fs.FileInfo) bool {
+		owner, ok := dirlock.ReadOwner(note)
+		return ok && owner.Gone(path, info, owner.LockBirthtimeMs)
+	}
+	first, err := request.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request.Path, request.Wait = secondPath, max(0, wait-time.Since(start))
+	request.Dead = func(path string, info fs.FileInfo) bool {
+		owner, ok := dirlock.ReadOwner(note)
+		return ok && owner.Gone(path, info, owner.LegacyLockBirthtimeMs)
+	}
+	second, err := request.Take(ctx)
+	if err != nil {
+		return nil, errors.Join(err, first.Release())
+	}
+	dirlock.WriteOwner(note, first, second)
+	return &RenewalLock{first, second, note}, nil
+}
+
+// Held returns dirlock.ErrCompromised when one of the locks is not ours any more. Look before
+// sending: two holders would spend the same refresh token.
+func (l *RenewalLock) Held() error { return errors.Join(l.first.Held(), l.second.Held()) }
+
+// Release gives the locks back in reverse order. A lock that is not ours any more is
+// left alone and is dirlock.ErrCompromised.
+func (l *RenewalLock) Release() error {
+	if l.first.Held() == nil {
+		dirlock.RemoveOwner(l.note)
+	}
+	return errors.Join(l.second.Release(), l.first.Release())
+}

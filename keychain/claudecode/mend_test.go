@@ -1,0 +1,100 @@
+package claudecode
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keytender/internal/dirlock"
+)
+
+func TestMendLocks(t *testing.T) {
+	c, home := homeEntry(t)
+	if got := c.LockTroubles(); got != nil {
+		t.Errorf("without a directory: %v", got)
+	}
+	_ = os.Mkdir(home+"/.claude", 0o700)
+	real := time.Now()
+	c.now = func() time.Time { return real }
+	file, ahead, live := filepath.Join(home, ".claude", ".oauth_refresh.lock"), filepath.Join(home, ".claude.lock"), filepath.Join(home, ".claude", ".storage-write.lock")
+	mustWrite(t, file, "kept")
+	makeLock(t, ahead, -time.Hour)
+	makeLock(t, live, 0)
+	found := c.LockTroubles()
+	if len(found) != 2 || found[0].Path != file || !strings.Contains(found[0].What, "no directory") || found[1].Path != ahead || !strings.Contains(found[1].What, "1h0m0s ahead") {
+		t.Fatalf("found: %v", found)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, trouble := range found {
+			aside, err := c.MendLock(t.Context(), trouble)
+			if err != nil || exists(trouble.Path) || !strings.HasPrefix(aside, trouble.Path+".aside-") || !exists(aside) {
+				t.Fatalf("moved to %q, %v", aside, err)
+			}
+			if trouble.Path == file && mustRead(t, aside) != "kept" {
+				t.Errorf("what stood there is %q now", mustRead(t, aside))
+			}
+			if again, err := c.MendLock(t.Context(), trouble); again != "" || err != nil {
+				t.Errorf("once more: %q, %v", again, err)
+			}
+		}
+	})
+	if !exists(live) {
+		t.Error("a lock that is held was mended away")
+	}
+	lock, err := c.LockRenewal(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMendLeavesAHolderWithAFastClock(t *testing.T) {
+	c, home := homeEntry(t)
+	_ = os.Mkdir(home+"/.claude", 0o700)
+	real := time.Now()
+	c.now = func() time.Time { return real }
+	path := filepath.Join(home, ".claude.lock")
+	makeLock(t, path, -time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		time.AfterFunc(4*time.Second, func() { _ = os.Chtimes(path, real.Add(2*time.Hour), real.Add(2*time.Hour)) })
+		if aside, err := c.MendLock(t.Context(), c.LockTroubles()[0]); !errors.Is(err, dirlock.ErrBusy) || aside != "" || !exists(path) {
+			t.Errorf("moved to %q, %v", aside, err)
+		}
+	})
+}
+
+func TestLockThatWasLeftBehind(t *testing.T) {
+	c, home := homeEntry(t)
+	_ = os.Mkdir(home+"/.claude", 0o700)
+	path := filepath.Join(home, ".claude", ".storage-write.lock")
+	makeLock(t, path, 0)
+	mustWrite(t, filepath.Join(path, "x"), "")
+	if got := c.LockTroubles(); len(got) != 0 {
+		t.Errorf("while it is fresh: %v", got)
+	}
+	old := time.Now().Add(-time.Minute)
+	_ = os.Chtimes(path, old, old)
+	if got := c.LockTroubles(); len(got) != 1 || !strings.Contains(got[0].What, "something in it") {
+		t.Errorf("with something in it: %v", got)
+	}
+	_ = os.Remove(filepath.Join(path, "x"))
+	_ = os.Chtimes(path, old, old)
+	got := c.LockTroubles()
+	if len(got) != 1 || !strings.Contains(got[0].What, "1m0s ago") {
+		t.Fatalf("empty: %v", got)
+	}
+	mustWrite(t, filepath.Join(path, "x"), "") // since it was looked at
+	if _, err := c.MendLock(t.Context(), got[0]); err == nil || !exists(path) {
+		t.Errorf("a lock with something in it was removed: %v", err)
+	}
+	_ = os.Remove(filepath.Join(path, "x"))
+	if aside, err := c.MendLock(t.Context(), got[0]); err != nil || aside != "" || exists(path) {
+		t.Errorf("not removed: %q, %v", aside, err)
+	}
+}

@@ -1,0 +1,210 @@
+package claudecode
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"keytender/internal/pattern"
+)
+
+// UnusableError says that Claude Code's entry stands where we cannot work on it, and
+// what the person can do.
+type UnusableError struct{ Reason, Hint string }
+
+func (e *UnusableError) Error() string { return e.Reason }
+
+const (
+	fileName    = ".credentials.json"
+	serviceName = "Claude Code-credentials"
+)
+
+// plainAccount is what the client accepts as an account name; any other becomes
+// fallbackAccount.
+var plainAccount = pattern.New(`^[a-zA-Z0-9._-]+$`)
+
+const fallbackAccount = "claude-code-user"
+
+// environment reads the variables as the client does.
+type environment func(string) (string, bool)
+
+func (env environment) get(name string) string {
+	value, _ := env(name)
+	return value
+}
+
+// configDirs returns the directory of Claude Code's settings and that of its
+// credentials and locks. The variables' texts are taken literally: the client expands
+// no ~ and follows a relative path from wherever it was started.
+func (env environment) configDirs(home string) (settings, credentials string, err error) {
+	settings = filepath.Join(home, ".claude")
+	set, isSet := env("CLAUDE_CONFIG_DIR")
+	if isSet && set != "" {
+		settings = set
+	}
+	if secure := env.get("CLAUDE_SECURESTORAGE_CONFIG_DIR"); secure != "" {
+		return settings, secure, nil
+	}
+	if isSet && set == "" {
+		return "", "", &UnusableError{"CLAUDE_CONFIG_DIR is set but empty, and Claude Code then sees no login at all", "unset CLAUDE_CONFIG_DIR, or give it a directory"}
+	}
+	return settings, settings, nil
+}
+
+// keychainService returns the item's service name. A directory of one's own gets an
+// item of its own, named after the text of the variable, not after where it leads.
+func (env environment) keychainService() string {
+	dir, isSet := env("CLAUDE_SECURESTORAGE_CONFIG_DIR")
+	if !isSet {
+		dir = env.get("CLAUDE_CONFIG_DIR")
+	}
+	if dir == "" {
+		return serviceName
+	}
+	sum := sha256.Sum256([]byte(composed(dir)))
+	return serviceName + "-" + hex.EncodeToString(sum[:])[:8]
+}
+
+func (env environment) keychainAccount(username string) string {
+	account := env.get("USER")
+	if account == "" {
+		account = username
+	}
+	if !plainAccount().MatchString(account) {
+		return fallbackAccount
+	}
+	return account
+}
+
+// stateFile returns the file in which the client caches its switches.
+func (c *Directory) stateFile() string {
+	own := filepath.Join(c.settingsDir, ".config.json")
+	if info, err := os.Stat(own); err == nil && info.Size() > 0 {
+		return own
+	}
+	if c.env.get("CLAUDE_CONFIG_DIR") != "" {
+		return filepath.Join(c.settingsDir, ".claude.json")
+	}
+	return filepath.Join(c.home, ".claude.json")
+}
+
+// AccountEmail returns the e-mail that the client remembers for this account; known is
+// false when it remembers another account, none, or no e-mail.
+func (c *Directory) AccountEmail(accountID string) (email string, known bool) {
+	data, err := readSettings(c.stateFile())
+	if err != nil || accountID == "" {
+		return "", false
+	}
+	// Maps, since their keys are taken to the letter, as the client does.
+	var state map[string]json.RawMessage
+	var account map[string]any
+	if json.Unmarshal(data, &state) != nil || json.Unmarshal(state["oauthAccount"], &account) != nil || account["accountUuid"] != accountID {
+		return "", false
+	}
+	email, known = account["emailAddress"].(string)
+	return email, known
+}
+
+// usable declines on a Windows machine whose Claude Code was switched over to the
+// Credential Manager: what it keeps there is in a format of its own, and the file that
+// we know would be looked at by nobody.
+func (c *Directory) usable() error {
+	if c.goos != "windows" || c.pathOverridden {
+		return nil
+	}
+	if c.env.get("CLAUDE_CODE_FORCE_WINDOWS_CREDMAN") != "1" {
+		data, err := readSettings(c.stateFile())
+		if err != nil || !hasTrue(data, "tengu_windows_credman") {
+			return nil
+		}
+	}
+	return &UnusableError{"this Claude Code keeps its login in the Windows Credential Manager, which keytender does not write",
+		"sign in with `claude auth login`; keytender's own login works without it"}
+}
+
+// hasTrue looks for "key": true at the top level or one object below, where the client
+// caches what the server switched on.
+func hasTrue(data []byte, key string) bool {
+	var top map[string]json.RawMessage
+	if json.Unmarshal(data, &top) != nil {
+		return false
+	}
+	isTrue := func(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "true" }
+	if isTrue(top[key]) {
+		return true
+	}
+	for _, raw := range top {
+		var below map[string]json.RawMessage
+		if len(raw) > 0 && raw[0] == '{' && json.Unmarshal(raw, &below) == nil && isTrue(below[key]) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxSettings bounds what is read of the client's other files; the one with the
+// prompts of years can be large.
+const maxSettings = 64 << 20
+
+func readSettings(path string) ([]byte, error) {
+	info, err := os.Stat(path) // people do keep their settings behind a link
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fs.ErrInvalid
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
+	if err == nil && len(data) > maxSettings {
+		err = errors.New("too large")
+	}
+	return data, err
+}
+
+// overriding are the variables before which the entry has no effect. The cloud ones
+// send every request elsewhere.
+var overriding = []string{
+	"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_PROFILE",
+	"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY",
+}
+
+// Overrides names what makes the entry ineffective for Claude Code: variables of our
+// own environment, and of its settings file what it puts into its own.
+func (c *Directory) Overrides() []string {
+	names := []string{}
+	for _, name := range overriding {
+		if c.env.get(name) != "" {
+			names = append(names, name)
+		}
+	}
+	data, err := readSettings(filepath.Join(c.settingsDir, "settings.json"))
+	if err != nil {
+		return names
+	}
+	var settings map[string]any
+	if json.Unmarshal(data, &settings) != nil {
+		return names
+	}
+	if helper, _ := settings["apiKeyHelper"].(string); strings.TrimSpace(helper) != "" {
+		names = append(names, "apiKeyHelper (settings.json)")
+	}
+	env, _ := settings["env"].(map[string]any)
+	for _, name := range overriding {
+		if value := env[name]; value != nil && value != "" {
+			names = append(names, "env."+name+" (settings.json)")
+		}
+	}
+	return names
+}

@@ -1,6 +1,0 @@
-//go:build !darwin
-
-package keychain
-
-// composed is never used outside macOS but in tests, which put in the real one.
-var composed = func(text string) string { return text }
