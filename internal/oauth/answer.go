@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -18,6 +19,10 @@ const (
 	assumedLifetime = time.Hour
 	maxLifetime     = 20 * 365 * 24 * time.Hour
 	maxRetryAfter   = time.Hour
+
+	// maxToken is far more than any token has. A longer one fits neither a header that
+	// servers take nor the keychains that it would have to go into.
+	maxToken = 16 << 10
 )
 
 // What makes a 200 unusable.
@@ -25,23 +30,30 @@ var (
 	errNotJSON   = errors.New("it is not JSON")
 	errNoToken   = errors.New("it holds no usable access token")
 	errTokenType = errors.New("its token is not a bearer token")
+	errLongToken = errors.New("it holds a token of more than 16 KiB")
 	errNoKey     = errors.New("it holds no usable API key")
 	errPage      = errors.New("a web page came instead of data; a network that asks to sign in first does that")
 	errRedirect  = errors.New("it points to another address, and tokens are not sent on")
 )
 
 // readGrant reads a token answer (RFC 6749 §5.1). Nothing but a missing access
-// token or another token type makes it unusable, and then too the refresh token is
-// returned: the one that was sent for it is gone.
+// token, another token type or a token too long to be one makes it unusable, and then
+// too the refresh token is returned: the one that was sent for it is gone.
 func readGrant(body []byte) (Grant, error) {
 	fields, ok := object(body)
 	if !ok {
 		return Grant{Refresh: salvage(body)}, errNotJSON
 	}
 	refresh := secret.New(text(fields["refresh_token"]))
+	if len(refresh.Reveal()) > maxToken {
+		return Grant{}, errLongToken
+	}
 	access := text(fields["access_token"])
 	if !isToken(access) {
 		return Grant{Refresh: refresh}, errNoToken
+	}
+	if len(access) > maxToken {
+		return Grant{Refresh: refresh}, errLongToken
 	}
 	if !isBearer(fields["token_type"]) {
 		return Grant{Refresh: refresh}, errTokenType
@@ -79,10 +91,19 @@ func salvage(body []byte) secret.String {
 		return secret.String{}
 	}
 	found := refreshShape().FindSubmatch(body)
-	if found == nil {
+	if found == nil || len(found[1]) > maxToken {
 		return secret.String{}
 	}
 	return secret.New(text(found[1]))
+}
+
+// isCut reports whether the body of an answer ends in the midst of its object, or before
+// it. A body that only the connection's end delimits looks the same whole and cut (RFC
+// 9112 §6.3); what it should hold tells.
+func isCut(status int, body []byte) bool {
+	var fields map[string]json.RawMessage
+	err := json.NewDecoder(bytes.NewReader(body)).Decode(&fields)
+	return err == io.ErrUnexpectedEOF || err == io.EOF && status == http.StatusOK
 }
 
 // readProfile reads account and organization, as the profile call and some token

@@ -98,7 +98,11 @@ func (c *Client) grant(ctx context.Context, subject string, fields map[string]an
 			grant.Refresh = secret.String{}
 		}
 	}
-	return grant, c.unusable(a, r, err)
+	e := c.unusable(a, r, err)
+	if e.Code == "invalid_grant" && grant.Refresh.IsZero() {
+		e.Kind, e.Answered, e.Err = Spent, true, nil // some gateways put every answer into a 200
+	}
+	return grant, e
 }
 
 // Revoke tells the server to forget the token and the login behind it (RFC 7009).

@@ -188,6 +188,7 @@ func TestRefusalsOverTheWire(t *testing.T) {
 }
 
 func TestUnusable200(t *testing.T) {
+	long := "FAKE" + strings.Repeat("x", maxToken-3)
 	tests := []struct {
 		name    string
 		answer  http.HandlerFunc
@@ -197,7 +198,15 @@ func TestUnusable200(t *testing.T) {
 		{"no access token", says(200, `{"refresh_token":"FAKE-next"}`), Malformed, "FAKE-next"},
 		{"another token type", says(200, `{"access_token":"FAKE-a","refresh_token":"FAKE-next","token_type":"mac"}`), Malformed, "FAKE-next"},
 		{"the sent token again", says(200, `{"refresh_token":"sk-ant-ort01-FAKE-old"}`), Malformed, ""},
-		{"error within a 200", says(200, `{"error":"invalid_grant"}`), Malformed, ""},
+		{"dead grant within a 200", says(200, `{"error":"invalid_grant"}`), Spent, ""},
+		{"dead grant within a 200, nested", says(200, `{"type":"error","error":{"type":"invalid_grant","message":"m"}}`), Spent, ""},
+		{"dead grant beside a new refresh token", says(200, `{"error":"invalid_grant","refresh_token":"FAKE-next"}`), Malformed, "FAKE-next"},
+		{"dead grant beside the sent token", says(200, `{"error":"invalid_grant","refresh_token":"sk-ant-ort01-FAKE-old"}`), Spent, ""},
+		{"dead grant in the words alone", says(200, `{"error":"no","error_description":"invalid_grant"}`), Malformed, ""},
+		{"another error within a 200", says(200, `{"error":"invalid_client"}`), Malformed, ""},
+		{"access token too long", says(200, `{"access_token":"`+long+`","refresh_token":"FAKE-next"}`), Malformed, "FAKE-next"},
+		{"refresh token too long", says(200, `{"access_token":"FAKE-a","refresh_token":"`+long+`"}`), Malformed, ""},
+		{"refresh token too long, not quite JSON", says(200, `{"x":NaN,"refresh_token":"`+long+`"}`), Malformed, ""},
 		{"empty", says(200, ``), Malformed, ""},
 		{"text", says(200, `ok`), Malformed, ""},
 		{"no content", says(204, ``), Malformed, ""},
@@ -218,6 +227,20 @@ func TestUnusable200(t *testing.T) {
 				t.Errorf("%d requests", len(f.requests()))
 			}
 		})
+	}
+}
+
+// Tokens of just the size that is taken, and an error that comes with a whole grant.
+func TestUsable200(t *testing.T) {
+	longest := "FAKE" + strings.Repeat("x", maxToken-4)
+	for _, body := range []string{
+		`{"access_token":"` + longest + `","refresh_token":"` + longest + `"}`,
+		`{"access_token":"FAKE-a","refresh_token":"FAKE-r","error":"invalid_grant"}`,
+	} {
+		got, err := serve(t, says(200, body)).client().Renew(t.Context(), fakeRefresh, nil)
+		if err != nil || got.Access.IsZero() || got.Refresh.IsZero() {
+			t.Errorf("%.40s: %v", body, err)
+		}
 	}
 }
 

@@ -8,12 +8,14 @@ import (
 	"strings"
 	"unicode"
 
+	"keytender/internal/pattern"
 	"keytender/internal/secret"
 )
 
 // Why a pasted text is refused. None of them repeats any of it.
 var (
 	ErrNotACode      = errors.New("this is not a sign-in code")
+	ErrMailCode      = fmt.Errorf("%w but looks like one from an e-mail, which belongs into the page in the browser", ErrNotACode)
 	ErrWrongState    = errors.New("this code belongs to another sign-in: its state is missing or differs")
 	ErrNotThisSignIn = errors.New("this link does not belong to this sign-in")
 	ErrSignInLink    = errors.New("this is the link that begins the sign-in, not the code it ends with")
@@ -34,7 +36,7 @@ type Pasted struct {
 }
 
 // ParsePaste reads CODE#STATE, a bare CODE, or the whole URL that the browser ended
-// at: loopbackRedirect (when not empty) or the paste page. It takes the text as
+// at: loopbackRedirect (when not empty) or the paste page, or the query of one. It takes the text as
 // terminals and web pages deliver it: wrapped, quoted, percent-encoded, between
 // bracketed-paste marks. A bare code needs no state, since PKCE binds it.
 func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
@@ -66,6 +68,14 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 		}
 	}
 
+	for _, query := range []string{text, plain} {
+		if isQuery(query) {
+			// It does not say which page it comes from. Where the paste page's can be
+			// copied, its code with the state stands there to be copied too.
+			return a.parseURL(redirects[len(redirects)-1]+"?"+strings.TrimPrefix(query, "?"), redirects)
+		}
+	}
+
 	code, state, withState := strings.Cut(text, "#")
 	if !withState { // decoded only where its state then proves that it was encoded
 		if c, s, found := strings.Cut(plain, "#"); found && a.isState(s) {
@@ -77,6 +87,9 @@ func (a *Attempt) ParsePaste(text, loopbackRedirect string) (Pasted, error) {
 	}
 	if !isCode(code) || !isCode(decoded(code)) || a.isState(code) || (!withState && isTalk(typed)) {
 		return Pasted{}, ErrNotACode
+	}
+	if !withState && isMailCode(code) {
+		return Pasted{}, ErrMailCode
 	}
 	return Pasted{Code: secret.New(code), RedirectURI: a.config.PasteRedirect}, nil
 }
@@ -146,6 +159,12 @@ func isTalk(typed string) bool {
 	return len(words) != 1 || len(words[0]) < 4
 }
 
+var mailCodeShape = pattern.New(`^[0-9]{3,4}-?[0-9]{1,4}$`)
+
+// isMailCode tells the few digits that prove an e-mail address, which people paste here
+// since it is a code too. A sign-in code has many times as many characters.
+func isMailCode(text string) bool { return mailCodeShape().MatchString(text) }
+
 func isCode(text string) bool { return isToken(text) && len(text) <= maxCode }
 
 // unwrap takes off what surrounds a copied text, and the blanks that a narrow
@@ -172,6 +191,17 @@ func decoded(text string) string {
 func isURL(text string) bool {
 	scheme, _, found := strings.Cut(text, "://")
 	return found && scheme != "" && !strings.ContainsAny(scheme, "#?%/&=")
+}
+
+// isQuery reports whether text is the query of a redirect (RFC 6749 §4.1.2): people copy
+// it where the browser's address bar hides the rest.
+func isQuery(text string) bool {
+	for _, name := range []string{"code", "state", "error"} {
+		if strings.HasPrefix(strings.TrimPrefix(text, "?"), name+"=") {
+			return true
+		}
+	}
+	return false
 }
 
 // leadsTo compares scheme, host, port and path, which are all that says whose

@@ -56,6 +56,29 @@ func TestS1_4_ParsePaste(t *testing.T) {
 		{"URL with a fragment", fakeLoopback + query + "#_=_", "FAKE-code", fakeLoopback, nil},
 		{"URL with an empty error", fakeLoopback + query + "&error=", "FAKE-code", fakeLoopback, nil},
 
+		{"query alone", query, "FAKE-code", fakeLoopback, nil},
+		{"query alone without its mark", query[1:], "FAKE-code", fakeLoopback, nil},
+		{"query alone, state first", "state=" + state + "&code=FAKE-code", "FAKE-code", fakeLoopback, nil},
+		{"query alone, in quotes and wrapped", "'?code=FA\n KE-code&state=" + state + "'", "FAKE-code", fakeLoopback, nil},
+		{"query alone, percent-encoded as a whole", url.QueryEscape(query), "FAKE-code", fakeLoopback, nil},
+		{"query alone, escaped code", "?code=a%2Fb%3D&state=" + state, "a/b=", fakeLoopback, nil},
+		{"query alone with a fragment", query + "#_=_", "FAKE-code", fakeLoopback, nil},
+		{"bare code with an equals sign", "FAKEcode=1", "FAKEcode=1", paste, nil},
+		{"digits and their state", "482913#" + state, "482913", paste, nil},
+		{"many digits", "4829134829134829", "4829134829134829", paste, nil},
+
+		{"query alone, wrong state", "?code=FAKE-code&state=" + other, "", "", ErrWrongState},
+		{"query alone, no state", "code=FAKE-code", "", "", ErrWrongState},
+		{"query alone, code twice", query + "&code=FAKE-2", "", "", ErrNotACode},
+		{"query alone, no code", "?state=" + state, "", "", ErrNotACode},
+		{"query alone, broken escape", "?code=%zz&state=" + state, "", "", ErrNotACode},
+		{"query of the sign-in link", "code=true&" + a.PasteURL()[strings.Index(a.PasteURL(), "client_id"):], "", "", ErrSignInLink},
+		{"token in a query", "code=sk-ant-oat01-FAKE&state=" + state, "", "", ErrPastedToken},
+
+		{"digits of an e-mail", "482913", "", "", ErrMailCode},
+		{"digits of an e-mail, with a blank", " 482 913\n", "", "", ErrNotACode},
+		{"digits of an e-mail, with a line", "4829-1357", "", "", ErrMailCode},
+
 		{"empty", "", "", "", ErrNotACode},
 		{"blank", " \n", "", "", ErrNotACode},
 		{"quotes alone", `""`, "", "", ErrNotACode},
@@ -129,6 +152,9 @@ func TestS1_4_ParsePaste(t *testing.T) {
 
 func TestParsePasteWithoutLoopback(t *testing.T) {
 	a := newAttempt(t, fakeConfig)
+	if got, err := a.ParsePaste("?code=FAKE&state="+a.State(), ""); err != nil || got.RedirectURI != fakeConfig.PasteRedirect {
+		t.Errorf("got %+v, %v", got, err)
+	}
 	if _, err := a.ParsePaste(fakeLoopback+"?code=FAKE&state="+a.State(), ""); !errors.Is(err, ErrNotThisSignIn) {
 		t.Errorf("error %v", err)
 	}

@@ -110,6 +110,8 @@ func (c *Client) sendOnce(ctx context.Context, r request) (answer, error) {
 		a.cut = broken(err, true)
 	case len(body) > maxAnswer:
 		a.body, a.cut = body[:maxAnswer], errTooBig
+	case res.ContentLength < 0 && res.TransferEncoding == nil && !res.Uncompressed && isCut(res.StatusCode, body):
+		a.cut = broken(io.ErrUnexpectedEOF, true)
 	}
 	a.sent = out.seal()
 	return a, nil

@@ -35,6 +35,14 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
+func compressed(text string) string {
+	var packed strings.Builder
+	w := gzip.NewWriter(&packed)
+	io.WriteString(w, text)
+	w.Close()
+	return packed.String()
+}
+
 // Whatever becomes of the connection, a call opens one and sends one request.
 func TestBrokenAnswers(t *testing.T) {
 	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(goodAnswer)) + "\r\n\r\n"
@@ -58,6 +66,39 @@ func TestBrokenAnswers(t *testing.T) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n"+goodAnswer[:30])
 		}, Unavailable, true, false, ""},
+		{"body without a length, cut", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"+goodAnswer[:30])
+		}, Unavailable, true, false, ""},
+		{"body without a length, cut behind the refresh token", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n"+goodAnswer[:len(goodAnswer)-30])
+		}, Unavailable, true, false, "sk-ant-ort01-FAKE-new"},
+		{"no body and no length", func(c net.Conn) { readRequest(c); io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n") }, Unavailable, true, false, ""},
+		{"dead grant within a 200, cut behind it", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"error\":\"invalid_grant\"}")
+		}, Spent, true, true, ""},
+		{"last chunk missing", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1e\r\n"+goodAnswer[:30]+"\r\n")
+		}, Unavailable, true, false, ""},
+		{"whole, and half an object", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n"+goodAnswer[:30])
+		}, Malformed, true, true, ""},
+		{"compressed and cut", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"+compressed(goodAnswer)[:30])
+		}, Unavailable, true, false, ""},
+		{"refusal without a length, cut", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n{\"error\":\"inva")
+		}, Unavailable, true, false, ""},
+		{"refusal without a length and a body", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\n\r\n")
+		}, Malformed, true, true, ""},
 		{"refusal cut", func(c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\n{\"error\":\"inva")
