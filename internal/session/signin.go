@@ -74,12 +74,7 @@ func (e *Engine) obtain(ctx context.Context, s settings, o SignInOptions, tell f
 			_ = server.Close()
 		}()
 	}
-	answer, err := e.awaitAnswer(ctx, o, attempt, server, tell)
-	if err != nil {
-		return err
-	}
-	tell(Event{Kind: EventFinishing})
-	c, err := e.exchange(ctx, o, attempt, answer, tell)
+	c, pasted, err := e.credential(ctx, o, attempt, server, tell)
 	if err != nil {
 		return err
 	}
@@ -87,7 +82,7 @@ func (e *Engine) obtain(ctx context.Context, s settings, o SignInOptions, tell f
 		return err
 	}
 	outcome = callback.Outcome{Kind: callback.SignedIn, Email: c.Account.Email, Plan: c.Account.Plan}
-	if answer.pasted {
+	if pasted {
 		outcome.Kind = callback.ElsewhereDone
 	}
 	return nil
@@ -96,8 +91,6 @@ func (e *Engine) obtain(ctx context.Context, s settings, o SignInOptions, tell f
 // codeLife is how long a code surely lives while a throttled server makes us wait;
 // servers give it minutes (RFC 6749 §4.1.2 allows ten at most).
 const codeLife = 2 * time.Minute
-
-var errLoginTimeout = errors.New("nobody came back from the browser in time")
 
 func (e *Engine) loginTimeout(o SignInOptions) time.Duration {
 	if o.Timeout > 0 {
@@ -152,70 +145,6 @@ func (e *Engine) listen(ctx context.Context, o SignInOptions, attempt *oauth.Att
 		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 	}
 	return server, nil
-}
-
-// answered is what ended the wait: a code and the redirect URI that it is bound to.
-type answered struct {
-	oauth.Pasted
-	pasted bool
-}
-
-// awaitAnswer waits for the redirect and for pasted lines; the first right one wins.
-func (e *Engine) awaitAnswer(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, server *callback.Server, tell func(Event)) (answered, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
-	defer cancel()
-	var (
-		redirects <-chan callback.Answer
-		loopback  string
-		lines     = o.Paste
-	)
-	if server != nil {
-		redirects, loopback = server.Answers(), server.RedirectURI()
-	}
-	opened := make(chan error, 1)
-	if o.Open != nil && server != nil {
-		go func() { opened <- o.Open(ctx, attempt.URL(loopback)) }()
-	}
-	deadline, _ := ctx.Deadline()
-	paste := pasting{attempt: attempt, loopback: loopback, deadline: deadline}
-	tell(Event{Kind: EventWaiting, Left: time.Until(deadline)})
-	for {
-		select {
-		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), errLoginTimeout) {
-				return answered{}, &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + e.loginTimeout(o).String(),
-					Hint: "run `keytender login` again; --timeout gives more time", Err: errLoginTimeout}
-			}
-			return answered{}, ctx.Err()
-		case err := <-opened:
-			if err != nil && ctx.Err() == nil {
-				tell(Event{Kind: EventOpenFailed, Value: plain(err), Warn: true})
-			}
-		case a := <-redirects:
-			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: loopback, Err: a.Err, ErrDescription: a.ErrDescription}}
-			return got, redirectError(got.Pasted)
-		case line, open := <-lines:
-			if !open {
-				lines = nil // the end of stdin does not end the sign-in
-				if paste.ready() != nil {
-					return answered{Pasted: paste.bare, pasted: true}, nil
-				}
-				continue
-			}
-			if strings.TrimSpace(line) == "" {
-				continue
-			}
-			pasted, done, err := paste.take(line)
-			if err != nil {
-				tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
-			}
-			if done {
-				return answered{Pasted: pasted, pasted: true}, redirectError(pasted)
-			}
-		case <-paste.ready():
-			return answered{Pasted: paste.bare, pasted: true}, nil
-		}
-	}
 }
 
 // redirectError sorts the error codes of RFC 6749 §4.1.2.1.

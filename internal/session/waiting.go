@@ -1,0 +1,158 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"keytender/callback"
+	"keytender/internal/oauth"
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+var errLoginTimeout = errors.New("nobody came back from the browser in time")
+
+// waiting is the part of a sign-in in which two ways are open: the redirect of the
+// browser and what the person pastes.
+type waiting struct {
+	secret.Hidden
+	engine    *Engine
+	options   SignInOptions
+	attempt   *oauth.Attempt
+	loopback  string                 // redirect URI that we listen on; empty: none
+	redirects <-chan callback.Answer // nil: none can come
+	lines     <-chan string          // nil: none can come
+	opened    chan error
+	paste     pasting
+	sent      []secret.String // codes that went to the server: each goes there once
+	tell      func(Event)
+}
+
+// answered is what ended a wait: a code and the redirect URI that it is bound to.
+type answered struct {
+	oauth.Pasted
+	pasted bool
+	bare   bool // nothing but the server's word can tell that it is no code of this sign-in
+}
+
+// credential opens the browser and waits until a code comes that the server takes.
+func (e *Engine) credential(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, server *callback.Server,
+	tell func(Event)) (c keychain.Credential, pasted bool, err error) {
+	timed, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
+	defer cancel()
+	w := &waiting{engine: e, options: o, attempt: attempt, lines: o.Paste, opened: make(chan error, 1), tell: tell}
+	if server != nil {
+		w.redirects, w.loopback = server.Answers(), server.RedirectURI()
+	}
+	if o.Open != nil && server != nil {
+		go func() { w.opened <- o.Open(timed, attempt.URL(w.loopback)) }()
+	}
+	for {
+		w.renew(timed)
+		answer, err := w.next(timed)
+		if err != nil {
+			return keychain.Credential{}, false, err
+		}
+		tell(Event{Kind: EventFinishing})
+		w.sent = append(w.sent, answer.Code)
+		c, err := e.exchange(ctx, o, attempt, answer, tell)
+		if err == nil || !answer.bare || !isNoCode(err) || !w.open(timed) {
+			return c, answer.pasted, err
+		}
+		tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+	}
+}
+
+// isNoCode: the server knows no such code, or sees at once that it is none.
+func isNoCode(err error) bool {
+	answer := &oauth.Error{}
+	return errors.As(err, &answer) &&
+		(answer.Kind == oauth.Spent || answer.Code == "invalid_request" || answer.Code == "invalid_request_error")
+}
+
+// renew begins a wait for what the person may paste now.
+func (w *waiting) renew(ctx context.Context) {
+	deadline, _ := ctx.Deadline()
+	w.paste = pasting{attempt: w.attempt, loopback: w.loopback, deadline: deadline}
+	w.tell(Event{Kind: EventWaiting, Left: time.Until(deadline)})
+}
+
+// open reports whether a code can still come.
+func (w *waiting) open(ctx context.Context) bool {
+	return ctx.Err() == nil && (w.lines != nil || w.redirects != nil)
+}
+
+// next waits for the redirect and for pasted lines; the first right one wins.
+func (w *waiting) next(ctx context.Context) (answered, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return answered{}, w.engine.timedOut(ctx, w.options)
+		case err := <-w.opened:
+			if err != nil && ctx.Err() == nil {
+				w.tell(Event{Kind: EventOpenFailed, Value: plain(err), Warn: true})
+			}
+		case a := <-w.redirects:
+			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: w.loopback, Err: a.Err, ErrDescription: a.ErrDescription}}
+			if w.wasSent(got.Code) {
+				return answered{}, failed("code-refused", "the code of the browser was pasted before and refused", "run `keytender login` again", nil)
+			}
+			return got, redirectError(got.Pasted)
+		case line, open := <-w.lines:
+			if !open {
+				w.lines = nil // the end of stdin does not end the sign-in
+				if got, ok := w.bareCode(ctx); ok {
+					return got, nil
+				}
+			}
+			if strings.TrimSpace(line) == "" {
+				continue
+			}
+			pasted, done, err := w.paste.take(line)
+			if err == nil && w.wasSent(pasted.Code) {
+				done, err = false, errSentBefore
+			}
+			if err != nil {
+				w.tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+			}
+			if done {
+				return answered{Pasted: pasted, pasted: true}, redirectError(pasted)
+			}
+		case <-w.paste.ready():
+			if got, ok := w.bareCode(ctx); ok {
+				return got, nil
+			}
+		}
+	}
+}
+
+var errSentBefore = errors.New("the server did not accept this code")
+
+// bareCode is the code without its state that waits, unless the server has seen it.
+func (w *waiting) bareCode(ctx context.Context) (got answered, ok bool) {
+	if w.paste.ready() == nil {
+		return answered{}, false
+	}
+	if w.wasSent(w.paste.bare.Code) {
+		w.tell(Event{Kind: EventRefused, Value: errSentBefore.Error(), Warn: true})
+		w.renew(ctx)
+		return answered{}, false
+	}
+	return answered{Pasted: w.paste.bare, pasted: true, bare: true}, true
+}
+
+func (w *waiting) wasSent(code secret.String) bool {
+	return !code.IsZero() && slices.ContainsFunc(w.sent, code.Equal)
+}
+
+// timedOut is why the wait ended: nobody came, or the person gave it up.
+func (e *Engine) timedOut(ctx context.Context, o SignInOptions) error {
+	if !errors.Is(context.Cause(ctx), errLoginTimeout) {
+		return ctx.Err()
+	}
+	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + e.loginTimeout(o).String(),
+		Hint: "run `keytender login` again; --timeout gives more time", Err: errLoginTimeout}
+}
