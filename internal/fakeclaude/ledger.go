@@ -49,6 +49,7 @@ type family struct {
 	scopes  []string
 	ends    time.Time // no renewal moves it
 	revoked bool
+	newest  string // refresh token
 }
 
 // token is an access or a refresh token.
@@ -85,6 +86,7 @@ func (l *ledger) addAccess(f *family, scopes []string, ends time.Time) string {
 func (l *ledger) addRefresh(f *family) string {
 	name := l.name("sk-ant-ort01-FAKE-%d-%s")
 	l.tokens[name] = &token{family: f, refresh: true, scopes: f.scopes, ends: f.ends}
+	f.newest = name
 	return name
 }
 
@@ -154,6 +156,29 @@ func (s *Server) FamilyRevoked(token string) bool {
 	defer s.mu.Unlock()
 	t := s.ledger.tokens[token]
 	return t != nil && t.family.revoked
+}
+
+// Newest is the one refresh token that the login which a token belongs to can still be
+// renewed with; empty when that login is at its end.
+func (s *Server) Newest(token string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.ledger.tokens[token]
+	if t == nil || !s.ledger.tokens[t.family.newest].alive(s.now()) {
+		return ""
+	}
+	return t.family.newest
+}
+
+// Owner is the e-mail of the account that a token was issued for; empty for an unknown one.
+func (s *Server) Owner(token string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.ledger.tokens[token]
+	if t == nil {
+		return ""
+	}
+	return t.family.account.email
 }
 
 // RevokeFamily ends the login that a token belongs to, as if the person had signed

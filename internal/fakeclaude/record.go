@@ -23,6 +23,7 @@ type Record struct {
 	Header    map[string]string `json:"header"` // of shownHeaders, those that came
 	Bearer    string            `json:"bearer"` // fingerprint of the token that authorized the call
 	Body      map[string]string `json:"body"`   // value, or fingerprint, by key
+	Spent     bool              `json:"spent"`  // a renewal with a refresh token that was used before
 	Status    int               `json:"status"` // of the answer; 0: none was sent
 }
 
@@ -57,6 +58,9 @@ func (s *Server) note(kind string, r *http.Request, body map[string]string) *Rec
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[kind]++
+	if t := s.ledger.tokens[body["refresh_token"]]; kind == "renew" && t != nil {
+		record.Spent = t.spent
+	}
 	if verifier := body["code_verifier"]; verifier != "" {
 		s.ledger.verifiers[verifier] = true
 	}

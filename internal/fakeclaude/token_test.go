@@ -54,9 +54,21 @@ func TestReuseRevokesFamily(t *testing.T) {
 	access, refresh := s.Issue("a@example.com")
 	otherAccess, otherRefresh := s.Issue("a@example.com")
 	_, second := w.renew(refresh)
+	if newest := s.Newest(access); newest != second["refresh_token"] {
+		t.Errorf("after a renewal the newest is %q", newest)
+	}
 	status, answer := w.renew(refresh)
 	if status != 400 || answer["error"] != "invalid_grant" {
 		t.Errorf("reuse: %d %v", status, answer)
+	}
+	if r := s.Requests(); r[0].Spent || !r[1].Spent {
+		t.Errorf("noted as spent: %v, then %v", r[0].Spent, r[1].Spent)
+	}
+	if newest := s.Newest(access); newest != "" {
+		t.Errorf("after the reuse the newest is %q", newest)
+	}
+	if s.Newest(otherAccess) != otherRefresh || s.Owner(otherAccess) != "a@example.com" || s.Owner("FAKE") != "" {
+		t.Error("the other login is not told as it is")
 	}
 	for _, token := range []string{access, refresh, second["access_token"].(string), second["refresh_token"].(string)} {
 		if s.Alive(token) || !s.FamilyRevoked(token) {
