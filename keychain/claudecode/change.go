@@ -21,12 +21,15 @@ type Change struct {
 	// NewLogin: SignIn comes from a sign-in, a switch or a mirror and takes the place
 	// of whatever login is there. False: it renews that login.
 	NewLogin bool
-	// SignOut takes out the login and nothing else.
+	// SignOut takes out the login and what belongs to its account, and nothing else.
 	SignOut bool
 	// Restore puts back an object that Entry.Inner returned, and RestoreOrganization
 	// what Entry.TopOrganization returned beside it.
 	Restore             secret.String
 	RestoreOrganization secret.String
+	// Bound is an object that Entry.Bound returned. It is written beside a SignIn with
+	// NewLogin or a Restore; what belongs to another account never stays beside either.
+	Bound secret.String
 }
 
 // IsZero reports whether nothing is to be done.
@@ -51,27 +54,66 @@ func (e Entry) merge(ch Change) (object, bool, error) {
 		if err != nil {
 			return nil, false, err
 		}
-		if displaced {
-			after = after.without(organizationKey)
+		same := !displaced || sameLogin(*ch.SignIn, e.Login)
+		if ch.NewLogin {
+			after, err = after.bind(same, ch.Bound)
+		} else {
+			after, err = after.bind(same, secret.String{})
+		}
+		if err != nil {
+			return nil, false, err
 		}
 		after = after.with(loginKey, login.text())
 	case ch.SignOut:
 		if e.Inner().IsZero() {
 			return before, false, nil
 		}
-		after = after.without(loginKey)
+		after = after.without(boundKeys...).without(loginKey)
 	default:
 		login, err := parseObject([]byte(ch.Restore.Reveal()))
 		if err != nil {
 			return nil, false, fmt.Errorf("the login to put back cannot be used: %w", err)
 		}
-		after = after.with(loginKey, login.text())
-		if raw := json.RawMessage(ch.RestoreOrganization.Reveal()); len(raw) > 0 {
-			after = after.with(organizationKey, quoted(text(raw)))
+		var restored Entry
+		restored.decode(login)
+		if after, err = after.bind(sameLogin(restored.Login, e.Login), ch.bound()); err != nil {
+			return nil, false, err
 		}
+		after = after.with(loginKey, login.text())
 	}
 	// An absent entry becomes one even when nothing is in it.
 	return after, e.whole.IsZero() || !bytes.Equal(before.text(), after.text()), nil
+}
+
+// bound is what is written beside the login.
+func (ch Change) bound() secret.String {
+	raw := json.RawMessage(ch.RestoreOrganization.Reveal())
+	if !ch.Bound.IsZero() || len(raw) == 0 {
+		return ch.Bound
+	}
+	return secret.New(string(object(nil).with(organizationKey, quoted(text(raw))).text()))
+}
+
+// bind returns a copy with these keys of the login's account, and with none of another's.
+// What stands there stays when it is of the same account and no other is given.
+func (o object) bind(same bool, bound secret.String) (object, error) {
+	if bound.IsZero() {
+		if same {
+			return o, nil
+		}
+		return o.without(boundKeys...), nil
+	}
+	given, err := parseObject([]byte(bound.Reveal()))
+	if err != nil {
+		return nil, fmt.Errorf("what belongs to the account cannot be used: %w", err)
+	}
+	o = o.without(boundKeys...)
+	for _, m := range given {
+		if slices.Contains(boundKeys, m.key) {
+			o = o.with(m.key, m.value)
+		}
+	}
+	return o, nil
 }
 
 // loginAfter returns the login object with c in it. displaced: it is another login
@@ -79,6 +121,9 @@ func (e Entry) merge(ch Change) (object, bool, error) {
 func (e Entry) loginAfter(c keychain.Credential, newLogin bool) (login object, displaced bool, err error) {
 	if c.Access.IsZero() {
 		return nil, false, errors.New("a login without an access token is not written")
+	}
+	if tooLong(c.Access) || tooLong(c.Refresh) {
+		return nil, false, errors.New("a login with a token of more than 16 KiB is not written")
 	}
 	login = e.innerObject()
 	other := differs(c.Account.ID, e.Login.Account.ID) || differs(c.Account.OrganizationID, e.Login.Account.OrganizationID)

@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -33,6 +32,10 @@ type Config struct {
 	Username  string // of the operating system, when USER is not set
 	Security  Runner
 	Now       func() time.Time
+	// ArgvAllowed lets an item that is too long for the tool's stdin go to it as an
+	// argument, where other users of the machine can see it for a moment, as Claude Code's
+	// own client does.
+	ArgvAllowed bool
 	// OwnerNote is a file in our own state in which the holder of the renewal locks
 	// names itself, where it cannot do so in the client's way. Optional.
 	OwnerNote string
@@ -45,6 +48,7 @@ type Directory struct {
 	env            environment
 	home, goos     string
 	settingsDir    string // settings.json
+	state          string // the client's state file
 	dir            string // credentials and locks
 	file           string
 	pathOverridden bool
@@ -54,23 +58,20 @@ type Directory struct {
 }
 
 const (
-	maxEntry = 1 << 20 // bytes; entries with 20 KB of MCP logins have been seen
+	maxEntry = 16 << 20 // bytes; entries with 20 KB of MCP logins have been seen
 
 	renewalStale = 60 * time.Second
 	writeStale   = 15 * time.Second
 	writeWait    = 20 * time.Second
 )
 
-// Find looks for the entry by the environment; it reads nothing yet. It fails with *UnusableError
-// when the environment is such that the client itself would see no login.
+// Find looks for the entry by the environment; it reads nothing yet. It fails with
+// *UnusableError when the environment is such that the client itself would see no login.
 //
 // CLAUDE_CODE_AUTH_CREDENTIALS_PATH names the file; on macOS the keychain is then left
 // out, unless CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE names an item too. The locks stay those
 // of the configuration directory, where the client looks for them.
 func Find(c Config) (*Directory, error) {
-	if c.LookupEnv == nil {
-		c.LookupEnv = os.LookupEnv
-	}
 	if c.Home == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
@@ -78,61 +79,63 @@ func Find(c Config) (*Directory, error) {
 		}
 		c.Home = home
 	}
-	if c.GOOS == "" {
-		c.GOOS = runtime.GOOS
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	env := environment(c.LookupEnv)
-	settings, dir, err := env.configDirs(c.Home)
+	c = c.orDefaults()
+	l, err := c.locate(environment(c.LookupEnv))
 	if err != nil {
 		return nil, err
 	}
-	cc := &Directory{
-		env: env, home: c.Home, goos: c.GOOS, settingsDir: settings, dir: dir,
-		file: filepath.Join(dir, fileName), now: c.Now, ownerNote: c.OwnerNote,
+	return At(l, c), nil
+}
+
+// locate reads the variables. A relative path is followed from the working directory, as
+// the client does.
+func (c Config) locate(env environment) (l Location, err error) {
+	if l.Settings, l.Dir, err = env.configDirs(c.Home); err != nil {
+		return Location{}, err
+	}
+	l.State, l.File = env.statePath(c.Home), env.get("CLAUDE_CODE_AUTH_CREDENTIALS_PATH")
+	for _, path := range []*string{&l.Settings, &l.Dir, &l.State, &l.File} {
+		if *path == "" || filepath.IsAbs(*path) {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return Location{}, fmt.Errorf("looking for Claude Code's entry: %w", err)
+		}
 	}
 	service := env.get("CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE")
-	if path := env.get("CLAUDE_CODE_AUTH_CREDENTIALS_PATH"); path != "" {
-		cc.file, cc.pathOverridden = path, true
+	if c.GOOS != "darwin" || (l.File != "" && service == "") {
+		return l, nil
 	}
-	if cc.goos != "darwin" || (cc.pathOverridden && service == "") {
-		return cc, nil
-	}
-	if service == "" {
-		service = env.keychainService()
+	if l.Service = service; service == "" {
+		l.Service = env.keychainService()
 	}
 	if strings.ContainsFunc(service, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
-		return nil, &UnusableError{"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE holds a control character", "give it a plain name"}
+		return Location{}, &UnusableError{"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE holds a control character", "give it a plain name"}
 	}
 	if c.Username == "" {
 		if u, err := user.Current(); err == nil {
 			c.Username = u.Username
 		}
 	}
-	if c.Security == nil {
-		c.Security = runSecurity
-	}
-	cc.item = &item{service: service, account: env.keychainAccount(c.Username), run: c.Security, now: c.Now}
-	return cc, nil
+	l.Account = env.keychainAccount(c.Username)
+	return l, nil
 }
 
 // Place says in words where the entry is.
-func (c *Directory) Place() string {
-	if c.item == nil {
-		return c.file
+func (d *Directory) Place() string {
+	if d.item == nil {
+		return d.file
 	}
-	return fmt.Sprintf("the keychain item %q of %s", c.item.service, c.item.account)
+	return fmt.Sprintf("the keychain item %q of %s", d.item.service, d.item.account)
 }
 
 // File is the entry's file; on macOS it counts only while there is no keychain item.
-func (c *Directory) File() string { return c.file }
+func (d *Directory) File() string { return d.file }
 
 // WatchPaths lists the directories to watch for changes of the entry's file. The
 // keychain tells nobody: compare Stamp for it.
-func (c *Directory) WatchPaths() []string {
-	dir := filepath.Dir(c.file)
+func (d *Directory) WatchPaths() []string {
+	dir := filepath.Dir(d.file)
 	if _, err := os.Stat(dir); err != nil {
 		return []string{filepath.Dir(dir)} // where it will appear
 	}
@@ -141,9 +144,9 @@ func (c *Directory) WatchPaths() []string {
 
 // Stamp returns a text that changes when the entry does. It opens no secret, so it
 // asks nobody for a password.
-func (c *Directory) Stamp(ctx context.Context) (string, error) {
-	if c.item != nil {
-		attributes, err := c.item.stamp(ctx)
+func (d *Directory) Stamp(ctx context.Context) (string, error) {
+	if d.item != nil {
+		attributes, err := d.item.stamp(ctx)
 		if err == nil {
 			sum := sha256.Sum256(attributes)
 			return "keychain " + hex.EncodeToString(sum[:8]), nil
@@ -152,7 +155,7 @@ func (c *Directory) Stamp(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("looking at Claude Code's entry: %w", err)
 		}
 	}
-	info, err := os.Lstat(c.file)
+	info, err := os.Lstat(d.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "absent", nil
 	}
@@ -164,8 +167,8 @@ func (c *Directory) Stamp(ctx context.Context) (string, error) {
 
 // Read returns the entry; that there is none is no error. It fails with *UnusableError,
 // *atomicfile.RefusedError, keychain.ErrDamaged, keychain.ErrLocked, keychain.ErrDenied, keychain.ErrUnavailable or ErrTimedOut.
-func (c *Directory) Read(ctx context.Context) (Entry, error) {
-	e, err := c.load(ctx)
+func (d *Directory) Read(ctx context.Context) (Entry, error) {
+	e, err := d.load(ctx)
 	if err != nil {
 		return Entry{}, fmt.Errorf("reading Claude Code's entry: %w", err)
 	}
@@ -174,16 +177,16 @@ func (c *Directory) Read(ctx context.Context) (Entry, error) {
 
 // load reads the keychain first and the file only when there is no item: any other
 // answer of the keychain may hide an item that the client still reads.
-func (c *Directory) load(ctx context.Context) (Entry, error) {
-	if err := c.usable(); err != nil {
+func (d *Directory) load(ctx context.Context) (Entry, error) {
+	if err := d.usable(); err != nil {
 		return Entry{}, err
 	}
-	if c.item == nil {
-		return c.loadFile()
+	if d.item == nil {
+		return d.loadFile()
 	}
-	data, unclean, err := c.item.read(ctx)
+	data, unclean, err := d.item.read(ctx)
 	if errors.Is(err, keychain.ErrNotFound) {
-		return c.loadFile()
+		return d.loadFile()
 	}
 	if err != nil {
 		return Entry{}, err
@@ -193,8 +196,8 @@ func (c *Directory) load(ctx context.Context) (Entry, error) {
 	return e, err
 }
 
-func (c *Directory) loadFile() (Entry, error) {
-	data, err := atomicfile.Read(c.file, maxEntry)
+func (d *Directory) loadFile() (Entry, error) {
+	data, err := atomicfile.Read(d.file, maxEntry)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Entry{}, nil
 	}
@@ -204,25 +207,28 @@ func (c *Directory) loadFile() (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return Entry{}, nil // the client says that nobody is signed in
+	}
 	e, err := parseEntry(data, "file")
 	if err != nil {
-		return Entry{}, fmt.Errorf("%s: %w", c.file, err)
+		return Entry{}, fmt.Errorf("%s: %w", d.file, err)
 	}
 	return e, nil
 }
 
 // Diff says what a change would do to the entry as it was read.
-func (c *Directory) Diff(e Entry, ch Change) ([]KeyChange, error) { return e.diff(ch) }
+func (d *Directory) Diff(e Entry, ch Change) ([]KeyChange, error) { return e.diff(ch) }
 
 // Update takes the client's lock for writing, reads the entry, asks what to do with it,
 // and does it. It returns the entry as it was. Nothing is written when nothing changes;
 // a nil error means that the change was read back.
 //
 // decide may be called twice, and must only look at what it is given.
-func (c *Directory) Update(ctx context.Context, decide func(now Entry) (Change, error)) (before Entry, err error) {
-	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrNotExist) {
+func (d *Directory) Update(ctx context.Context, decide func(now Entry) (Change, error)) (before Entry, err error) {
+	if _, err := os.Stat(d.dir); errors.Is(err, fs.ErrNotExist) {
 		// Without the directory there is nothing to lock. It is made only for a reason.
-		before, err := c.Read(ctx)
+		before, err := d.Read(ctx)
 		if err != nil {
 			return Entry{}, err
 		}
@@ -231,7 +237,7 @@ func (c *Directory) Update(ctx context.Context, decide func(now Entry) (Change, 
 			return before, err
 		}
 	}
-	lock, err := c.lockWrite(ctx)
+	lock, err := d.lockWrite(ctx)
 	if err != nil {
 		return Entry{}, fmt.Errorf("writing Claude Code's entry: %w", err)
 	}
@@ -241,29 +247,29 @@ func (c *Directory) Update(ctx context.Context, decide func(now Entry) (Change, 
 			err = released
 		}
 	}()
-	if before, err = c.Read(ctx); err != nil {
+	if before, err = d.Read(ctx); err != nil {
 		return Entry{}, err
 	}
 	ch, err := decide(before)
 	if err != nil {
 		return before, err
 	}
-	if err := c.apply(ctx, before, ch, lock); err != nil {
+	if err := d.apply(ctx, before, ch, lock); err != nil {
 		return before, fmt.Errorf("writing Claude Code's entry: %w", err)
 	}
 	return before, nil
 }
 
-func (c *Directory) lockWrite(ctx context.Context) (*dirlock.Lock, error) {
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+func (d *Directory) lockWrite(ctx context.Context) (*dirlock.Lock, error) {
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return nil, err
 	}
-	return dirlock.Request{Path: c.writeLock(), Stale: writeStale, Wait: writeWait, Now: c.now}.Take(ctx)
+	return dirlock.Request{Path: d.writeLock(), Stale: writeStale, Wait: writeWait, Now: d.now}.Take(ctx)
 }
 
 // apply merges the change into where the entry lives: a new entry goes to the keychain
 // where there is one, an existing one stays in its place.
-func (c *Directory) apply(ctx context.Context, before Entry, ch Change, lock *dirlock.Lock) error {
+func (d *Directory) apply(ctx context.Context, before Entry, ch Change, lock *dirlock.Lock) error {
 	after, changed, err := before.merge(ch)
 	if err != nil || ch.IsZero() || (!changed && !before.unclean) {
 		return err
@@ -271,20 +277,20 @@ func (c *Directory) apply(ctx context.Context, before Entry, ch Change, lock *di
 	if err := lock.Held(); err != nil {
 		return err
 	}
-	if c.item == nil || before.Source == "file" {
-		return c.writeFile(after.text())
+	if d.item == nil || before.Source == "file" {
+		return d.writeFile(after.text())
 	}
-	if err := c.item.write(ctx, after.text()); err != nil {
+	if err := d.item.write(ctx, after.text()); err != nil {
 		return err
 	}
-	return c.applyBeside(before, ch, lock)
+	return d.applyBeside(before, ch, lock)
 }
 
 // applyBeside keeps the same login in step in the file, where the client left it when
 // its keychain came back: it would be read again as soon as the item is gone, a spent
 // refresh token with it. Any other file stays as it is: nobody reads it now.
-func (c *Directory) applyBeside(before Entry, ch Change, lock *dirlock.Lock) error {
-	beside, err := c.loadFile()
+func (d *Directory) applyBeside(before Entry, ch Change, lock *dirlock.Lock) error {
+	beside, err := d.loadFile()
 	if err != nil || !sameLogin(beside.Login, before.Login) {
 		return nil
 	}
@@ -295,7 +301,7 @@ func (c *Directory) applyBeside(before Entry, ch Change, lock *dirlock.Lock) err
 	if err := lock.Held(); err != nil {
 		return err
 	}
-	return c.writeFile(after.text())
+	return d.writeFile(after.text())
 }
 
 // sameLogin reports whether two records surely belong to one login.
@@ -306,17 +312,17 @@ func sameLogin(a, b keychain.Credential) bool {
 	return a.Account.ID != "" && a.Account.ID == b.Account.ID && !differs(a.Account.OrganizationID, b.Account.OrganizationID)
 }
 
-func (c *Directory) writeFile(data []byte) error {
+func (d *Directory) writeFile(data []byte) error {
 	if len(data) > maxEntry {
 		return fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, len(data))
 	}
-	if err := os.MkdirAll(filepath.Dir(c.file), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(d.file), 0o700); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(c.file, data); err != nil {
+	if err := atomicfile.Write(d.file, data); err != nil {
 		return err
 	}
-	back, err := atomicfile.Read(c.file, maxEntry)
+	back, err := atomicfile.Read(d.file, maxEntry)
 	if err != nil {
 		return fmt.Errorf("reading it back: %w", err)
 	}

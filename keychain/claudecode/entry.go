@@ -61,6 +61,13 @@ const (
 // innerKeys are in the order in which the client writes them.
 var innerKeys = []string{accessKey, refreshKey, endsKey, loginEndsKey, scopesKey, planKey, tierKey, accountKey, organizationKey}
 
+// boundKeys stand beside the login and belong to its account, as the client's own logout
+// has it. Every other key there belongs to the person or to nobody we know.
+var boundKeys = []string{organizationKey, "trustedDeviceToken", "enterpriseGateway", "designOauth"}
+
+// maxToken is far more than any token has. A longer one is no token.
+const maxToken = 16 << 10
+
 // requiredScope must be among the scopes, or the client says that nobody is signed in.
 const requiredScope = "user:inference"
 
@@ -115,6 +122,8 @@ func (e *Entry) decode(inner object) {
 	}
 
 	switch {
+	case tooLong(l.Access), tooLong(l.Refresh):
+		e.rejected = "a token in it is longer than 16 KiB"
 	case l.Access.IsZero():
 		e.rejected = "its access token is empty"
 	case !isArray:
@@ -128,6 +137,8 @@ func (e *Entry) decode(inner object) {
 		e.State = SignedIn
 	}
 }
+
+func tooLong(token secret.String) bool { return len(token.Reveal()) > maxToken }
 
 // AcceptedByClient tells whether Claude Code takes the entry for a login, and why not.
 func (e Entry) AcceptedByClient() (bool, string) {
@@ -148,6 +159,21 @@ func (e Entry) Inner() secret.String { return secret.New(string(e.document().get
 // clients wrote and a new login displaces, for Change.RestoreOrganization; or nothing.
 func (e Entry) TopOrganization() secret.String {
 	return secret.New(string(e.document().get(organizationKey)))
+}
+
+// Bound returns, as a JSON object, what stands beside the login and belongs to its account,
+// for Change.Bound; empty when there is nothing.
+func (e Entry) Bound() secret.String {
+	var bound object
+	for _, m := range e.document() {
+		if slices.Contains(boundKeys, m.key) {
+			bound = bound.with(m.key, m.value)
+		}
+	}
+	if bound == nil {
+		return secret.String{}
+	}
+	return secret.New(string(bound.text()))
 }
 
 func (e Entry) document() object {

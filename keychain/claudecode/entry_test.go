@@ -227,14 +227,14 @@ func TestMerge(t *testing.T) {
 			`{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-n","refreshToken":"sk-ant-ort01-FAKE-n","expiresAt":1800000000000,"refreshTokenExpiresAt":1802000000000,"scopes":["user:profile","user:inference"],"accountUuid":"other","organizationUuid":"org2"},"z":"\u00e9"}`},
 		"a new login, whose before is not known": {`{"claudeAiOauth":{"accessToken":"FAKE-o","subscriptionType":"pro","x":1},"organizationUuid":"o"}`, Change{SignIn: &full, NewLogin: true}, fullLogin},
 		"a new long-lived login of the same account takes no refresh token over": {old, Change{SignIn: &longLived, NewLogin: true},
-			`{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-n","expiresAt":1800000000000,"scopes":["user:profile","user:inference"],"subscriptionType":"pro","rateLimitTier":"t0","accountUuid":"acc","organizationUuid":"org"},"z":"\u00e9"}`},
+			`{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-n","expiresAt":1800000000000,"scopes":["user:profile","user:inference"],"subscriptionType":"pro","rateLimitTier":"t0","accountUuid":"acc","organizationUuid":"org"},"organizationUuid":"org","z":"\u00e9"}`},
 		"a new token without an end does not keep the old one's": {inner(`"accessToken":"FAKE-o","expiresAt":1`), Change{SignIn: &endless},
 			strings.Replace(fullLogin, `"expiresAt":1800000000000,`, "", 1)},
 		"the same values in another spelling": {
 			strings.Replace(fullLogin, `1800000000000`, `1.8e12`, 1), Change{SignIn: &full}, strings.Replace(fullLogin, `1800000000000`, `1.8e12`, 1)},
 		"an end as text becomes a number": {strings.Replace(fullLogin, `1800000000000`, `"1800000000000"`, 1), Change{SignIn: &full}, fullLogin},
 		"scopes as text become a list":    {strings.Replace(fullLogin, both, `"user:profile user:inference"`, 1), Change{SignIn: &full}, fullLogin},
-		"sign out":                        {old, Change{SignOut: true}, `{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"organizationUuid":"org","z":"\u00e9"}`},
+		"sign out":                        {old, Change{SignOut: true}, `{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"z":"\u00e9"}`},
 		"sign out of the last":            {fullLogin, Change{SignOut: true}, `{}`},
 		"nothing":                         {`{ "a" : 1 }`, Change{}, `{"a":1}`},
 		"put back": {`{"z":1,"claudeAiOauth":{"accessToken":"FAKE-x"}}`, Change{Restore: secret.New(`{"accessToken":"FAKE-o","x":[1, 2.50]}`), RestoreOrganization: secret.New(`"org"`)},
@@ -419,7 +419,7 @@ func FuzzMerge(f *testing.F) {
 			text := after.text()
 			checkWritten(t, text)
 			was, is := plain(t, data), plain(t, text)
-			for _, key := range []string{"claudeAiOauth", "organizationUuid"} {
+			for _, key := range append([]string{"claudeAiOauth"}, boundKeys...) {
 				delete(was, key)
 				delete(is, key)
 			}

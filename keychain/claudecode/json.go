@@ -195,11 +195,11 @@ func (o object) with(key string, value json.RawMessage) object {
 	return append(out, member{rawKey: quoted(key), key: key, value: value})
 }
 
-// without returns a copy that lacks key.
-func (o object) without(key string) object {
+// without returns a copy that lacks the keys.
+func (o object) without(keys ...string) object {
 	out := make(object, 0, len(o))
 	for _, m := range o {
-		if m.key != key {
+		if !slices.Contains(keys, m.key) {
 			out = append(out, m)
 		}
 	}

@@ -15,18 +15,18 @@ import (
 // The client's locks in the order in which they are taken: two for a renewal, the
 // second since clients before 2.1.143 know no other, and one for each write.
 
-func (c *Directory) firstLock() string { return filepath.Join(c.dir, ".oauth_refresh.lock") }
+func (d *Directory) firstLock() string { return filepath.Join(d.dir, ".oauth_refresh.lock") }
 
 // secondLock stands beside the directory, wherever a link leads.
-func (c *Directory) secondLock() (string, error) {
-	real, err := filepath.EvalSymlinks(c.dir)
+func (d *Directory) secondLock() (string, error) {
+	real, err := filepath.EvalSymlinks(d.dir)
 	if err == nil {
 		real, err = filepath.Abs(real)
 	}
 	return real + ".lock", err
 }
 
-func (c *Directory) writeLock() string { return filepath.Join(c.dir, ".storage-write.lock") }
+func (d *Directory) writeLock() string { return filepath.Join(d.dir, ".storage-write.lock") }
 
 // RenewalLock is held while a refresh token is spent. With it no Claude Code on this
 // machine renews, and each that waits re-reads the entry afterwards.
@@ -38,26 +38,26 @@ type RenewalLock struct {
 // LockRenewal takes the client's two renewal locks in its order, waiting at most wait
 // for both. It fails with *dirlock.BusyError, an dirlock.ErrBusy. The locks are kept fresh until
 // Release.
-func (c *Directory) LockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
-	lock, err := c.lockRenewal(ctx, wait)
+func (d *Directory) LockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
+	lock, err := d.lockRenewal(ctx, wait)
 	if err != nil {
 		return nil, fmt.Errorf("taking Claude Code's renewal lock: %w", err)
 	}
 	return lock, nil
 }
 
-func (c *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+func (d *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return nil, err
 	}
-	secondPath, err := c.secondLock()
+	secondPath, err := d.secondLock()
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	note := dirlock.OwnerNote(c.firstLock()+".owner", c.ownerNote)
+	note := dirlock.OwnerNote(d.firstLock()+".owner", d.ownerNote)
 
-	request := dirlock.Request{Path: c.firstLock(), Stale: renewalStale, Wait: wait, Now: c.now}
+	request := dirlock.Request{Path: d.firstLock(), Stale: renewalStale, Wait: wait, Now: d.now}
 	request.Dead = func(path string, info fs.FileInfo) bool {
 		owner, ok := dirlock.ReadOwner(note)
 		return ok && owner.Gone(path, info, owner.LockBirthtimeMs)

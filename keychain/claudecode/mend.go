@@ -17,19 +17,19 @@ type LockTrouble struct {
 }
 
 // locks returns the client's three locks in its order.
-func (c *Directory) locks() []dirlock.Request {
-	locks := []dirlock.Request{{Path: c.firstLock(), Stale: renewalStale, Now: c.now}}
-	if second, err := c.secondLock(); err == nil {
-		locks = append(locks, dirlock.Request{Path: second, Stale: renewalStale, Now: c.now})
+func (d *Directory) locks() []dirlock.Request {
+	locks := []dirlock.Request{{Path: d.firstLock(), Stale: renewalStale, Now: d.now}}
+	if second, err := d.secondLock(); err == nil {
+		locks = append(locks, dirlock.Request{Path: second, Stale: renewalStale, Now: d.now})
 	}
-	return append(locks, dirlock.Request{Path: c.writeLock(), Stale: writeStale, Now: c.now})
+	return append(locks, dirlock.Request{Path: d.writeLock(), Stale: writeStale, Now: d.now})
 }
 
 // LockTroubles lists the locks that are neither free nor held in due form. It changes
 // nothing.
-func (c *Directory) LockTroubles() []LockTrouble {
+func (d *Directory) LockTroubles() []LockTrouble {
 	var all []LockTrouble
-	for _, r := range c.locks() {
+	for _, r := range d.locks() {
 		if what, stuck := r.Trouble(); what != "" {
 			all = append(all, LockTrouble{r.Path, what, stuck})
 		}
@@ -38,6 +38,6 @@ func (c *Directory) LockTroubles() []LockTrouble {
 }
 
 // MendLock puts right what LockTroubles named, as dirlock.Request.Mend says.
-func (c *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, err error) {
-	return dirlock.Request{Path: t.Path, Now: c.now}.Mend(ctx, t.stuck)
+func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, err error) {
+	return dirlock.Request{Path: t.Path, Now: d.now}.Mend(ctx, t.stuck)
 }

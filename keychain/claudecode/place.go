@@ -83,22 +83,30 @@ func (env environment) keychainAccount(username string) string {
 	return account
 }
 
+const stateName = ".claude.json"
+
+// statePath is where the client keeps its state unless an older one lies in its
+// directory, see Directory.stateFile.
+func (env environment) statePath(home string) string {
+	if dir := env.get("CLAUDE_CONFIG_DIR"); dir != "" {
+		return filepath.Join(dir, stateName)
+	}
+	return filepath.Join(home, stateName)
+}
+
 // stateFile returns the file in which the client caches its switches.
-func (c *Directory) stateFile() string {
-	own := filepath.Join(c.settingsDir, ".config.json")
+func (d *Directory) stateFile() string {
+	own := filepath.Join(d.settingsDir, ".config.json")
 	if info, err := os.Stat(own); err == nil && info.Size() > 0 {
 		return own
 	}
-	if c.env.get("CLAUDE_CONFIG_DIR") != "" {
-		return filepath.Join(c.settingsDir, ".claude.json")
-	}
-	return filepath.Join(c.home, ".claude.json")
+	return d.state
 }
 
 // AccountEmail returns the e-mail that the client remembers for this account; known is
 // false when it remembers another account, none, or no e-mail.
-func (c *Directory) AccountEmail(accountID string) (email string, known bool) {
-	data, err := readSettings(c.stateFile())
+func (d *Directory) AccountEmail(accountID string) (email string, known bool) {
+	data, err := readSettings(d.stateFile())
 	if err != nil || accountID == "" {
 		return "", false
 	}
@@ -115,12 +123,12 @@ func (c *Directory) AccountEmail(accountID string) (email string, known bool) {
 // usable declines on a Windows machine whose Claude Code was switched over to the
 // Credential Manager: what it keeps there is in a format of its own, and the file that
 // we know would be looked at by nobody.
-func (c *Directory) usable() error {
-	if c.goos != "windows" || c.pathOverridden {
+func (d *Directory) usable() error {
+	if d.goos != "windows" || d.pathOverridden {
 		return nil
 	}
-	if c.env.get("CLAUDE_CODE_FORCE_WINDOWS_CREDMAN") != "1" {
-		data, err := readSettings(c.stateFile())
+	if d.env.get("CLAUDE_CODE_FORCE_WINDOWS_CREDMAN") != "1" {
+		data, err := readSettings(d.stateFile())
 		if err != nil || !hasTrue(data, "tengu_windows_credman") {
 			return nil
 		}
@@ -182,14 +190,14 @@ var overriding = []string{
 
 // Overrides names what makes the entry ineffective for Claude Code: variables of our
 // own environment, and of its settings file what it puts into its own.
-func (c *Directory) Overrides() []string {
+func (d *Directory) Overrides() []string {
 	names := []string{}
 	for _, name := range overriding {
-		if c.env.get(name) != "" {
+		if d.env.get(name) != "" {
 			names = append(names, name)
 		}
 	}
-	data, err := readSettings(filepath.Join(c.settingsDir, "settings.json"))
+	data, err := readSettings(filepath.Join(d.settingsDir, "settings.json"))
 	if err != nil {
 		return names
 	}

@@ -90,6 +90,7 @@ type item struct {
 	service, account string
 	run              Runner
 	now              func() time.Time
+	argvAllowed      bool
 
 	mu        sync.Mutex
 	refused   error // the last refusal of a read
