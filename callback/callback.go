@@ -26,6 +26,11 @@ type Config struct {
 	// Hold is how long the redirect's answer waits for the outcome before the
 	// finishing page is shown; 0 means 500 ms.
 	Hold time.Duration
+	// Linger is how long the port goes on answering after the attempt, with the page that
+	// says how it ended, or until this process listens again: who clicks Allow too late
+	// then meets a page of ours. Another process gets another port meanwhile. 0: not at
+	// all, as a program has to that ends with its attempt.
+	Linger time.Duration
 }
 
 // Answer is what came back from the browser: either a code or an error.

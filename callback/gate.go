@@ -20,6 +20,7 @@ const (
 	atCallback
 	atFinishing
 	atDone
+	atOver // after an attempt alone
 )
 
 // A refusal is an answer that changes nothing. Its page says the reason, and nothing of

@@ -14,7 +14,7 @@ type reply struct {
 	status   int
 	location string
 	page     func(*book) []byte
-	final    bool // it shows the outcome
+	fetched  func() // when it has been sent whole; may be nil
 }
 
 func refuse(no *refusal) reply {

@@ -27,8 +27,10 @@ const (
 
 // Server listens for one attempt's redirect, from Listen to Close.
 type Server struct {
+	*host
 	port      int
 	hold      time.Duration
+	linger    time.Duration
 	gate      *gate
 	finishing string // path that leads on to the outcome once there is one
 	done      string // path of the outcome's page
@@ -44,17 +46,15 @@ type Server struct {
 	owed     bool // a browser came with the right state and waits for the outcome
 	outcome  *Outcome
 
-	listeners []net.Listener
-	rooms     []*room
-	delivery  sync.Once
-	closing   sync.Once
-	running   sync.WaitGroup
+	delivery sync.Once
+	closing  sync.Once
 }
 
 // Listen starts to listen on 127.0.0.1 and ::1, on the same port; a machine
 // without one of them listens on the other alone. When c.Port cannot be had on
 // both, another port is taken, or with c.Exact a *PortError returned. The server
-// is ready before Listen returns. When ctx is done the server closes.
+// is ready before Listen returns. When ctx is done the server closes. A port that this
+// process still answers on for an earlier attempt is free for this one.
 func Listen(ctx context.Context, c Config) (*Server, error) {
 	return listen(ctx, listenLoopback, c)
 }
@@ -66,18 +66,14 @@ func listen(ctx context.Context, l listenFunc, c Config) (*Server, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	release()
 	listeners, err := claim(ctx, l, c)
 	if err != nil {
 		return nil, err
 	}
 	s := newServer(c, listeners[0].Addr().(*net.TCPAddr).Port)
-	s.listeners = listeners
 	s.ended = ctx.Done()
-	for _, l := range listeners {
-		r := newRoom()
-		s.rooms = append(s.rooms, r)
-		s.running.Go(func() { s.accept(l, r) })
-	}
+	s.start(listeners)
 	s.detach = context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			s.Finish(Outcome{Kind: TimedOut})
@@ -90,7 +86,7 @@ func listen(ctx context.Context, l listenFunc, c Config) (*Server, error) {
 // newServer makes a server that listens nowhere yet.
 func newServer(c Config, port int) *Server {
 	s := &Server{
-		port: port, hold: c.Hold,
+		port: port, hold: c.Hold, linger: c.Linger,
 		// Unguessable, so that a stranger on loopback cannot look up the outcome.
 		finishing: "/finishing/" + randomHex(), done: "/done/" + randomHex(),
 		answers: make(chan Answer, 1), settled: make(chan struct{}), delivered: make(chan struct{}),
@@ -98,6 +94,7 @@ func newServer(c Config, port int) *Server {
 	if s.hold <= 0 {
 		s.hold = defaultHold
 	}
+	s.host = newHost(s.answer)
 	s.gate = newGate(c, port, map[string]place{"/callback": atCallback, s.finishing: atFinishing, s.done: atDone})
 	return s
 }
@@ -140,6 +137,9 @@ func (s *Server) settle(o Outcome) {
 // fetch the outcome's page (250 ms when the context is done). Without an outcome
 // that browser is told that the sign-in was cancelled. When Close returns the
 // port is free and nothing of the server is left running. The error is always nil.
+//
+// With Config.Linger it returns at once, and the port goes on answering with the
+// outcome's page alone.
 func (s *Server) Close() error {
 	s.detach()
 	s.close()
@@ -149,15 +149,16 @@ func (s *Server) Close() error {
 func (s *Server) close() {
 	s.closing.Do(func() {
 		s.Finish(Outcome{Kind: Cancelled})
+		if s.linger > 0 {
+			linger(s.host, newEnding(s), s.linger)
+			return
+		}
 		s.deliver()
-		for _, l := range s.listeners {
-			l.Close()
-		}
-		for _, r := range s.rooms {
-			r.close()
-		}
+		s.host.close()
 	})
-	s.running.Wait()
+	if s.linger <= 0 {
+		s.running.Wait()
+	}
 }
 
 func (s *Server) deliver() {
@@ -180,58 +181,7 @@ func (s *Server) deliver() {
 	}
 }
 
-func (s *Server) accept(l net.Listener, r *room) {
-	for {
-		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // out of file descriptors: what is open will close
-			time.Sleep(patience)
-			continue
-		}
-		if g := r.enter(conn); g != nil {
-			s.running.Go(func() {
-				defer r.leave(g)
-				s.serve(g, r)
-			})
-		}
-	}
-}
-
-// serve answers one request. One per connection leaves nothing to smuggle and no
-// idle connection to wait for.
-func (s *Server) serve(g *guest, r *room) {
-	_ = g.SetReadDeadline(time.Now().Add(readLimit))
-	r.listening(g)
-	head, err := readHead(g)
-	var q request
-	if err == nil {
-		q, err = parseHead(head)
-	}
-	var a reply
-	switch {
-	case errors.Is(err, errHeadMalformed):
-		a = refuse(refuseMalformed)
-	case errors.Is(err, errHeadTooBig):
-		a = refuse(refuseTooBig)
-	case err != nil: // silent, too slow, or gone: there is nobody to tell
-		return
-	default:
-		a = s.answer(q, func() { r.keep(g) })
-	}
-	_ = g.SetWriteDeadline(time.Now().Add(writeLimit))
-	if _, err := g.Write(a.bytes(bookFor(q), q.method != http.MethodHead)); err != nil {
-		return
-	}
-	hangUp(g.Conn)
-	if a.final {
-		s.noteFetched()
-	}
-}
-
-// answer decides what q gets. It calls ours as soon as q has shown that it
-// belongs to the attempt.
+// answer is the attempt's judge.
 func (s *Server) answer(q request, ours func()) reply {
 	where, no := s.gate.admit(q)
 	if no != nil {
@@ -295,7 +245,7 @@ func (s *Server) end() reply {
 	if o == nil {
 		return refuse(refusePath)
 	}
-	return reply{status: http.StatusOK, page: func(in *book) []byte { return in.outcome(*o) }, final: true}
+	return reply{status: http.StatusOK, page: func(in *book) []byte { return in.outcome(*o) }, fetched: s.noteFetched}
 }
 
 func (s *Server) noteFetched() {

@@ -23,6 +23,7 @@ const (
 	noticeRetry  = 15 * time.Minute // before a notification that failed is tried again
 	clickWait    = 5 * time.Second  // for the clipboard
 	diagnoseWait = 20 * time.Second
+	lateLimit    = 2 * time.Minute // in which a browser that comes too late is told so
 	tokenLife    = time.Minute // of a copied token on the clipboard
 	clearWait    = time.Second // for taking it off again
 	quitWait     = 1500 * time.Millisecond

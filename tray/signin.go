@@ -28,7 +28,7 @@ func (a *app) signInBy(way Way, account string) {
 		a.activity.SignIn = Waiting
 		a.tell(Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
 	}
-	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted}
+	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted, Linger: lateLimit}
 	if way == ByCode {
 		o.Method = "paste"
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,14 +97,19 @@ func (d *desktop) browsed() string {
 }
 
 // come is the browser that follows the redirect and stays for the page behind it.
-func (d *desktop) come(location string) {
+func (d *desktop) come(location string) (page string) {
 	d.Helper()
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Get(location)
 	if err != nil {
 		d.Fatal(err)
 	}
-	answer.Body.Close()
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return string(text)
 }
 
 // TestC3_SignInRenewSignOut is the way of a click, with everything real but the
@@ -170,12 +177,20 @@ func TestDeclinedAndCancelled(t *testing.T) {
 		t.Errorf("told %q: %q", got.Title, got.Body)
 	}
 	d.panel.Click("  Sign in…")
-	d.browsed()
+	late, err := d.server.Approve(t.Context(), d.browsed())
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.panel.Click("  Cancel sign-in")
 	d.panel.Want("  Sign in…")
-	// And quitting in the middle of one.
+	if page := d.come(late); !strings.Contains(page, "This sign-in was cancelled") {
+		t.Errorf("a late Allow meets\n%s", page)
+	}
+	// The next attempt has the port again. And quitting in the middle of one.
 	d.panel.Click("  Sign in…")
-	d.browsed()
+	if port, link := strings.SplitN(late, "/callback", 2)[0], d.browsed(); !strings.Contains(link, url.QueryEscape(port+"/callback")) {
+		t.Errorf("the last attempt listened at %s, this one's link is %s", port, link)
+	}
 	begin := time.Now()
 	d.panel.Click("  Quit")
 	if err := traytest.Receive(t, d.ended, "the end"); err != nil {

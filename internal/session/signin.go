@@ -125,7 +125,7 @@ func (e *Engine) listen(ctx context.Context, o SignInOptions, attempt *oauth.Att
 	if port == 0 {
 		port = e.config.Port
 	}
-	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: o.PortExact, State: attempt.State(), Issuer: e.config.Issuer})
+	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: o.PortExact, State: attempt.State(), Issuer: e.config.Issuer, Linger: o.Linger})
 	switch {
 	case errors.Is(err, callback.ErrPortTaken) && o.PortExact:
 		return nil, failed("port-taken", err.Error(), "stop that program, or choose another port with --port", err)

@@ -17,6 +17,7 @@ type SignInOptions struct {
 	Port      int  // 0: the configured first choice
 	PortExact bool // Port or an error
 	Timeout   time.Duration
+	Linger    time.Duration // how long the port says afterwards how it ended, see callback.Config
 	NoMirror  bool
 
 	// Open opens the browser; nil opens nothing. Its error is shown and the

@@ -1,0 +1,100 @@
+package callback
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// host listens on one port, on every stack, and passes on what is asked there.
+type host struct {
+	listeners []net.Listener
+	rooms     []*room
+	running   sync.WaitGroup
+	judge     atomic.Pointer[judge]
+}
+
+// judge decides what q gets. It calls ours as soon as q has shown that it belongs to the
+// attempt.
+type judge func(q request, ours func()) reply
+
+func newHost(j judge) *host {
+	h := &host{}
+	h.ask(j)
+	return h
+}
+
+// ask has j decide from now on.
+func (h *host) ask(j judge) { h.judge.Store(&j) }
+
+func (h *host) start(listeners []net.Listener) {
+	h.listeners = listeners
+	for _, l := range listeners {
+		r := newRoom()
+		h.rooms = append(h.rooms, r)
+		h.running.Go(func() { h.accept(l, r) })
+	}
+}
+
+// close frees the port and sends everybody away.
+func (h *host) close() {
+	for _, l := range h.listeners {
+		l.Close()
+	}
+	for _, r := range h.rooms {
+		r.close()
+	}
+}
+
+func (h *host) accept(l net.Listener, r *room) {
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of file descriptors: what is open will close
+			time.Sleep(patience)
+			continue
+		}
+		if g := r.enter(conn); g != nil {
+			h.running.Go(func() {
+				defer r.leave(g)
+				h.serve(g, r)
+			})
+		}
+	}
+}
+
+// serve answers one request. One per connection leaves nothing to smuggle and no
+// idle connection to wait for.
+func (h *host) serve(g *guest, r *room) {
+	_ = g.SetReadDeadline(time.Now().Add(readLimit))
+	r.listening(g)
+	head, err := readHead(g)
+	var q request
+	if err == nil {
+		q, err = parseHead(head)
+	}
+	var a reply
+	switch {
+	case errors.Is(err, errHeadMalformed):
+		a = refuse(refuseMalformed)
+	case errors.Is(err, errHeadTooBig):
+		a = refuse(refuseTooBig)
+	case err != nil: // silent, too slow, or gone: there is nobody to tell
+		return
+	default:
+		a = (*h.judge.Load())(q, func() { r.keep(g) })
+	}
+	_ = g.SetWriteDeadline(time.Now().Add(writeLimit))
+	if _, err := g.Write(a.bytes(bookFor(q), q.method != http.MethodHead)); err != nil {
+		return
+	}
+	hangUp(g.Conn)
+	if a.fetched != nil {
+		a.fetched()
+	}
+}
