@@ -47,6 +47,9 @@ func run(args []string) int {
 	if err != nil {
 		return fail(err)
 	}
+	if err := engine.MayWrite(); err != nil {
+		return fail(err)
+	}
 	log := logfile.New(settings.Places.Log, settings.LogLevel)
 	engine.LogTo(log)
 	o := tray.Options{StateDir: settings.Places.State, Open: callback.Open, Log: log,

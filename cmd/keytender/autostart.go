@@ -20,6 +20,11 @@ func newAutostart(c *console) *cobra.Command {
 		Args:      oneArgument("on, off or status"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			program, err := trayProgram()
+			if engine, bad := c.open(); bad == nil && args[0] != "status" { // a broken setting is no matter here
+				if err := engine.MayWrite(); err != nil {
+					return err
+				}
+			}
 			switch args[0] {
 			case "on":
 				if err != nil {

@@ -289,7 +289,8 @@ var row = regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| `([a-z_]+)` \\| (?:`([^`]
 // with its default and read back.
 func TestSettingsAreDocumented(t *testing.T) {
 	documented := map[string]bool{}
-	nothing := func(string) (string, bool) { return "", false }
+	folder := t.TempDir()
+	nothing := func(name string) (string, bool) { return folder, name == "KEYTENDER_HOME" }
 	standard, err := config.Load(nothing, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"keytender/internal/config"
 	"keytender/internal/secret"
 	"keytender/internal/session"
 )
@@ -59,6 +59,6 @@ func (c *console) openCodePath() string {
 	if data, _ := c.lookup("XDG_DATA_HOME"); filepath.IsAbs(data) {
 		return filepath.Join(data, "opencode", "auth.json")
 	}
-	home, _ := os.UserHomeDir()
+	home, _ := config.Home()
 	return filepath.Join(home, ".local", "share", "opencode", "auth.json")
 }

@@ -107,7 +107,9 @@ func (c *console) open() (*session.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.LogTo(logfile.New(cfg.Places.Log, cfg.LogLevel))
+	if engine.MayWrite() == nil { // the log is a file of theirs too
+		engine.LogTo(logfile.New(cfg.Places.Log, cfg.LogLevel))
+	}
 	engine.BeforeWriting(c.listen)
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its rights were tightened to 0600", path)

@@ -248,50 +248,96 @@ func ItemSuffix(home string) string {
 
 func findPlaces(lookup func(string) (string, bool)) (Places, error) {
 	if home, _ := lookup("KEYTENDER_HOME"); home != "" {
-		abs, err := filepath.Abs(home)
-		if err != nil || strings.ContainsRune(home, 0) {
-			return Places{}, &Error{Name: "KEYTENDER_HOME", Reason: "this is no usable folder name", Hint: "give an absolute path"}
-		}
-		// Stat also fails below a file, where no folder can ever be.
-		if info, err := os.Stat(abs); err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-			return Places{}, &Error{Name: "KEYTENDER_HOME", Reason: abs + " is not a folder", Hint: "name a folder; it is made when it does not exist"}
-		}
-		return Places{
-			ConfigFile:  filepath.Join(abs, "config.toml"),
-			Credentials: filepath.Join(abs, "credentials.json"),
-			State:       filepath.Join(abs, "state"),
-			Log:         filepath.Join(abs, "keytender.log"),
-			ItemSuffix:  ItemSuffix(abs),
-		}, nil
+		return placesIn(home)
+	}
+	if runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+		return freedesktopPlaces(lookup)
 	}
 	configDir, err := os.UserConfigDir()
-	if err != nil && runtime.GOOS == "windows" {
-		return Places{}, &Error{Name: "APPDATA", Reason: "it is not set, so there is no place to keep anything", Hint: "set APPDATA, or KEYTENDER_HOME to a folder of yours"}
-	}
 	if err != nil {
-		return Places{}, &Error{Name: "HOME", Reason: "it is not set, so there is no place to keep anything", Hint: "set HOME, or KEYTENDER_HOME to a folder of yours"}
+		name := "HOME"
+		if runtime.GOOS == "windows" {
+			name = "APPDATA"
+		}
+		return Places{}, notSet(name)
 	}
-	configDir = filepath.Join(configDir, "keytender")
 	data := configDir
-	switch runtime.GOOS {
-	case "windows":
+	if runtime.GOOS == "windows" {
 		if cache, err := os.UserCacheDir(); err == nil { // %LocalAppData% does not roam
-			data = filepath.Join(cache, "keytender")
+			data = cache
 		}
-	case "darwin":
-	default:
-		if state, _ := lookup("XDG_STATE_HOME"); filepath.IsAbs(state) {
-			data = filepath.Join(state, "keytender")
-		} else if home, _ := lookup("HOME"); home != "" {
-			data = filepath.Join(home, ".local", "state", "keytender")
-		}
+	}
+	return placesBelow(configDir, data), nil
+}
+
+func notSet(name string) *Error {
+	return &Error{Name: name, Reason: "it is not set, so there is no place to keep anything",
+		Hint: "set " + name + ", or KEYTENDER_HOME to a folder of yours"}
+}
+
+// placesIn are those of KEYTENDER_HOME.
+func placesIn(home string) (Places, error) {
+	bad := func(reason, hint string) (Places, error) {
+		return Places{}, &Error{Name: "KEYTENDER_HOME", Reason: reason, Hint: hint}
+	}
+	// A shell expands ~, but no unit, .env file or other program does: the login would lie
+	// in a folder named ~ of whatever folder each command was started in.
+	if strings.HasPrefix(home, "~") {
+		return bad("it begins with ~, which only a shell replaces by your home folder", "give the whole path, say /home/you/keytender; in a systemd unit %h is your home")
+	}
+	abs, err := filepath.Abs(home)
+	if err != nil || strings.ContainsRune(home, 0) {
+		return bad("this is no usable folder name", "give an absolute path")
+	}
+	// Stat also fails below a file, where no folder can ever be.
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return bad(abs+" is not a folder", "name a folder; it is made when it does not exist")
 	}
 	return Places{
-		ConfigFile:  filepath.Join(configDir, "config.toml"),
+		ConfigFile:  filepath.Join(abs, "config.toml"),
+		Credentials: filepath.Join(abs, "credentials.json"),
+		State:       filepath.Join(abs, "state"),
+		Log:         filepath.Join(abs, "keytender.log"),
+		ItemSuffix:  ItemSuffix(abs),
+	}, nil
+}
+
+// freedesktopPlaces are those of the XDG Base Directory Specification. It calls a relative
+// path invalid; we say so, since leaving it out in silence would put a login elsewhere
+// than the person thinks.
+func freedesktopPlaces(lookup func(string) (string, bool)) (Places, error) {
+	home, _ := lookup("HOME")
+	base := func(name string, below ...string) (string, error) {
+		dir, _ := lookup(name)
+		switch {
+		case dir == "" && home == "":
+			return "", notSet("HOME")
+		case dir == "":
+			return filepath.Join(append([]string{home}, below...)...), nil
+		case !filepath.IsAbs(dir):
+			return "", &Error{Name: name, Reason: "it is a relative path, which counts as invalid", Hint: "give the whole path, or unset " + name}
+		}
+		return dir, nil
+	}
+	configDir, err := base("XDG_CONFIG_HOME", ".config")
+	if err != nil {
+		return Places{}, err
+	}
+	data, err := base("XDG_STATE_HOME", ".local", "state")
+	if err != nil {
+		return Places{}, err
+	}
+	return placesBelow(configDir, data), nil
+}
+
+func placesBelow(configDir, data string) Places {
+	data = filepath.Join(data, "keytender")
+	return Places{
+		ConfigFile:  filepath.Join(configDir, "keytender", "config.toml"),
 		Credentials: filepath.Join(data, "credentials.json"),
 		State:       filepath.Join(data, "state"),
 		Log:         filepath.Join(data, "keytender.log"),
-	}, nil
+	}
 }
 
 const maxConfigFile = 256 << 10

@@ -3,10 +3,12 @@ package config
 import (
 	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -323,9 +325,6 @@ func TestPlaces(t *testing.T) {
 	if got := places("KEYTENDER_HOME=here"); !filepath.IsAbs(got.State) || filepath.Base(filepath.Dir(got.State)) != "here" {
 		t.Errorf("a relative KEYTENDER_HOME: %+v", got)
 	}
-	if _, err := findPlaces(lookup([]string{"KEYTENDER_HOME=a\x00b"})); err == nil {
-		t.Error("a name with NUL is taken")
-	}
 	if runtime.GOOS != "linux" {
 		return
 	}
@@ -338,13 +337,63 @@ func TestPlaces(t *testing.T) {
 	if got := places("HOME="+home, "XDG_STATE_HOME="+dir); got.State != dir+"/keytender/state" {
 		t.Errorf("XDG_STATE_HOME: %+v", got)
 	}
-	if got := places("HOME="+home, "XDG_STATE_HOME=relative"); got.State != home+"/.local/state/keytender/state" {
-		t.Errorf("a relative XDG_STATE_HOME counts as unset: %+v", got)
+	if got := places("XDG_CONFIG_HOME=/a", "XDG_STATE_HOME=/b"); got.ConfigFile != "/a/keytender/config.toml" || got.Log != "/b/keytender/keytender.log" {
+		t.Errorf("both set and no HOME: %+v", got)
+	}
+}
+
+// TestUnusablePlaces: each is named by the variable that a person has to change.
+func TestUnusablePlaces(t *testing.T) {
+	tests := []struct {
+		name      string
+		variables []string
+		want      string
+		freeOnly  bool // of systems with XDG variables
+	}{
+		{"~ that no shell replaced", []string{"KEYTENDER_HOME=~/kt"}, "KEYTENDER_HOME", false},
+		{"~ alone", []string{"KEYTENDER_HOME=~"}, "KEYTENDER_HOME", false},
+		{"another person's ~", []string{"KEYTENDER_HOME=~ann/kt"}, "KEYTENDER_HOME", false},
+		{"NUL", []string{"KEYTENDER_HOME=a\x00b"}, "KEYTENDER_HOME", false},
+		{"no home", nil, "HOME", true},
+		{"an empty home", []string{"HOME="}, "HOME", true},
+		{"no home for the state", []string{"XDG_CONFIG_HOME=/a"}, "HOME", true},
+		{"relative configuration", []string{"HOME=/home/ann", "XDG_CONFIG_HOME=cfg"}, "XDG_CONFIG_HOME", true},
+		{"relative configuration, dotted", []string{"HOME=/home/ann", "XDG_CONFIG_HOME=./cfg"}, "XDG_CONFIG_HOME", true},
+		{"configuration with ~", []string{"HOME=/home/ann", "XDG_CONFIG_HOME=~/cfg"}, "XDG_CONFIG_HOME", true},
+		{"relative state", []string{"HOME=/home/ann", "XDG_STATE_HOME=relative"}, "XDG_STATE_HOME", true},
+		{"relative, and no home", []string{"XDG_CONFIG_HOME=cfg"}, "XDG_CONFIG_HOME", true},
+	}
+	for _, test := range tests {
+		if test.freeOnly && runtime.GOOS != "linux" {
+			continue
+		}
+		known := &Error{}
+		if _, err := findPlaces(lookup(test.variables)); !errors.As(err, &known) || known.Name != test.want || known.Hint == "" {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+	// What is not needed is not looked at.
+	if _, err := findPlaces(lookup([]string{"KEYTENDER_HOME=" + t.TempDir(), "XDG_CONFIG_HOME=cfg"})); err != nil {
+		t.Errorf("a relative XDG_CONFIG_HOME beside KEYTENDER_HOME: %v", err)
+	}
+}
+
+// TestHomeWithoutTheVariable: the password file has one.
+func TestHomeWithoutTheVariable(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no password file")
+	}
+	t.Setenv("HOME", "/tmp/FAKE-home")
+	if home, err := Home(); err != nil || home != "/tmp/FAKE-home" {
+		t.Errorf("the variable counts first: %q, %v", home, err)
 	}
 	t.Setenv("HOME", "")
-	known := &Error{}
-	if _, err := findPlaces(lookup(nil)); !errors.As(err, &known) || known.Name != "HOME" {
-		t.Errorf("no home: %v", err)
+	u, err := user.LookupId(strconv.Itoa(os.Getuid()))
+	if err != nil {
+		t.Skip("this user has no entry in the password file")
+	}
+	if home, err := Home(); err != nil || home != u.HomeDir {
+		t.Errorf("%q, %v, want %q", home, err, u.HomeDir)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"keytender/internal/bounded"
+	"keytender/internal/config"
 	"keytender/internal/pattern"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
@@ -64,7 +65,7 @@ func lookForClaude() (string, error) {
 	if err == nil {
 		return path, nil
 	}
-	home, _ := os.UserHomeDir()
+	home, _ := config.Home()
 	for _, place := range ClaudePlaces {
 		if below, ok := strings.CutPrefix(place, "~/"); ok {
 			place = filepath.Join(home, filepath.FromSlash(below))
@@ -208,6 +209,9 @@ type Terminal struct {
 // given to it, and takes over what it wrote, whatever its exit code: an entry that is
 // as before means that nobody signed in. Of ours nothing is sent anywhere.
 func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Terminal, tell func(Event)) (Status, error) {
+	if err := e.MayWrite(); err != nil {
+		return Status{}, err
+	}
 	s, err := e.settings()
 	if err != nil {
 		return Status{}, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/config"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
 )
@@ -51,7 +52,7 @@ func withoutNames(text string, names ...string) string {
 	text = secret.Tokens().ReplaceAllString(text, "[redacted]")
 	text = emailShape().ReplaceAllString(text, "EMAIL")
 	text = repositoryShape().ReplaceAllString(text, "$1 OWNER/NAME")
-	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
+	if home, err := config.Home(); err == nil && len(home) > 1 {
 		text = strings.ReplaceAll(text, home, "~")
 	}
 	for _, name := range names {

@@ -37,6 +37,9 @@ type Mended struct{ What, Undo string }
 // and locks that nobody holds any more. Locks that we cannot clear are moved aside,
 // never deleted.
 func (e *Engine) Mend(ctx context.Context) ([]Mended, error) {
+	if err := e.MayWrite(); err != nil {
+		return nil, err
+	}
 	var (
 		mended   []Mended
 		problems []error

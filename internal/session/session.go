@@ -78,9 +78,9 @@ type Engine struct {
 
 // Open prepares an engine; it touches nothing yet.
 func Open(c config.Config) (*Engine, error) {
-	home, err := os.UserHomeDir()
+	home, err := config.Home()
 	if err != nil {
-		return nil, &Error{Code: "no-home", Exit: ExitUsage, Message: "this session has no home directory", Hint: "set HOME (USERPROFILE on Windows)", Err: err}
+		home = "" // only Claude Code's entry may need it, and says so
 	}
 	e := &Engine{
 		config:  c,
@@ -148,6 +148,9 @@ func (e *Engine) lock(ctx context.Context, wait time.Duration) (release func(), 
 // lockUnless waits for the lock, or until done, in which case release is nil. A crowd
 // that waits for one renewal then goes home with it instead of queueing for the lock.
 func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func() bool) (release func(), err error) {
+	if err := e.MayWrite(); err != nil {
+		return nil, err
+	}
 	e.beforeWriting()
 	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
 		return nil, e.storageTrouble("the state folder cannot be made", err)

@@ -53,6 +53,9 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 // obtain does what every sign-in in the browser has in common, up to the credential. keep
 // does the rest, whose outcome the browser's page tells.
 func (e *Engine) obtain(ctx context.Context, s settings, o SignInOptions, tell func(Event), keep func(keychain.Credential) error) (err error) {
+	if err := e.MayWrite(); err != nil {
+		return err
+	}
 	if !s.TermsShown {
 		tell(Event{Kind: EventTerms})
 	}

@@ -73,14 +73,15 @@ const (
 // of the configuration directory, where the client looks for them.
 func Find(c Config) (*Directory, error) {
 	if c.Home == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("looking for Claude Code's entry: %w", err)
-		}
-		c.Home = home
+		c.Home, _ = os.UserHomeDir() // "" below
 	}
 	c = c.orDefaults()
-	l, err := c.locate(environment(c.LookupEnv))
+	env := environment(c.LookupEnv)
+	if c.Home == "" && env.get("CLAUDE_CONFIG_DIR") == "" {
+		return nil, &UnusableError{"this session has no home folder, so there is no place for Claude Code's entry",
+			"set HOME (USERPROFILE on Windows), or CLAUDE_CONFIG_DIR"}
+	}
+	l, err := c.locate(env)
 	if err != nil {
 		return nil, err
 	}

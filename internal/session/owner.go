@@ -1,0 +1,73 @@
+package session
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"keytender/internal/config"
+)
+
+// MayWrite is asked before anything is written, here and by the verbs that write what is
+// not the engine's. Under sudo another person's home is often
+// still HOME: what root wrote there they could neither read nor remove, and Claude Code
+// would be signed out for them.
+func (e *Engine) MayWrite() error {
+	home, _ := config.Home()
+	p := e.config.Places
+	places := []string{p.State, p.Credentials}
+	if e.entryErr == nil && e.config.Mirror {
+		places = append(places, e.entry.File())
+	}
+	return notOurs(os.Geteuid(), home, p.State, places, ownerOf)
+}
+
+// notOurs is nil for a person over their own folders, and for root over what is not the
+// person's whose home it is.
+func notOurs(uid int, home, state string, places []string, owner func(path string) (uid int, err error)) error {
+	if uid < 0 { // Windows
+		return nil
+	}
+	if other, err := owner(state); err == nil && other != uid {
+		return failed("not-yours", fmt.Sprintf("the folder %s belongs to another user (uid %d)", state, other),
+			"run it as that user, or set KEYTENDER_HOME to a folder of your own", nil)
+	}
+	person, err := owner(home)
+	if uid != 0 || err != nil || person == 0 {
+		return nil
+	}
+	for _, place := range places {
+		if nearestOwner(place, owner) == 0 {
+			continue
+		}
+		return failed("not-yours", fmt.Sprintf("this runs as root over the home %s of another user (uid %d)", home, person),
+			"run it as that user, without sudo; for a login of root's own set HOME to root's home", nil)
+	}
+	return nil
+}
+
+// nearestOwner is whose a path is, or would be for all that its owner can do about it: that
+// of the nearest folder above that exists.
+func nearestOwner(path string, owner func(string) (int, error)) int {
+	for {
+		uid, err := owner(path)
+		above := filepath.Dir(path)
+		if err == nil || above == path {
+			return uid
+		}
+		path = above
+	}
+}
+
+func ownerOf(path string) (int, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	uid, ok := statOwner(info)
+	if !ok {
+		return 0, fs.ErrInvalid
+	}
+	return uid, nil
+}
