@@ -4,7 +4,7 @@ PREFIX  ?= /usr/local
 FUZZTIME ?= 30s
 SOAK    ?= 10m
 IDLE    ?= 1m
-VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+VERSION ?= $(shell packaging/version.sh number)
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
@@ -16,7 +16,9 @@ export PATH := $(dir $(GO)):$(PATH)
 HAS_CC  = $(shell command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
 HAS_GTK = $(shell case "$$(uname)" in (Darwin) xcode-select -p ;; (*) command -v gcc && pkg-config --exists ayatana-appindicator3-0.1 ;; esac >/dev/null 2>&1 && echo 1 || echo 0)
 
-BUILD = $(GO) build -trimpath -ldflags '-s -w -X keytender/internal/session.Version=$(VERSION)'
+# Nothing of the machine, the folder or the day goes into a program: `make reproducible`. The
+# commit is stamped by us, since an archive of it has no .git for Go to ask.
+BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' packaging/version.sh ldflags)"
 
 # What keeps the command line small and quick to load: no HTTP/2, since each request has a
 # connection of its own, and no inlining outside the standard library.

@@ -13,6 +13,7 @@ import (
 
 	"keytender/internal/fakeclaude"
 	"keytender/internal/testguard"
+	"keytender/internal/version"
 	"keytender/tray/traytest"
 )
 
@@ -196,7 +197,7 @@ func TestQuitStoresASentRenewal(t *testing.T) {
 func TestSpeaksTheSessionsLanguage(t *testing.T) {
 	d := start(t, "LC_ALL=de_DE.UTF-8")
 	d.panel.Want("# Abgemeldet")
-	d.panel.Click("  Über Keytender dev")
+	d.panel.Click("  Über Keytender " + version.Of().Number)
 	if got := traytest.Receive(t, d.notes.Notes, "the notification"); !strings.Contains(got.Body, "nicht von Anthropic") {
 		t.Errorf("told %q: %q", got.Title, got.Body)
 	}

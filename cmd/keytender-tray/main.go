@@ -18,6 +18,7 @@ import (
 	"keytender/internal/coredump"
 	"keytender/internal/logfile"
 	"keytender/internal/session"
+	"keytender/internal/version"
 	"keytender/keychain"
 	"keytender/tray"
 )
@@ -31,7 +32,7 @@ func main() {
 func run(args []string) int {
 	if len(args) > 0 {
 		if args[0] == "--version" {
-			fmt.Println("keytender-tray " + session.Version)
+			fmt.Println("keytender-tray", version.Of())
 			return 0
 		}
 		return fail(&session.Error{Exit: session.ExitUsage, Message: "keytender-tray takes no argument", Hint: "`keytender help` lists what the command line can do"})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 
@@ -37,7 +36,7 @@ func newRoot(c *console, args []string) *cobra.Command {
 		Args:          noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if version {
-				return c.printVersion()
+				return c.printVersion(false)
 			}
 			cmd.SetOut(c.err)
 			return cmd.Help()
@@ -118,20 +117,6 @@ func (c *console) open() (*session.Engine, error) {
 		c.line(danger, "Renewal: Claude Code renews the login with a small prompt, which spends a little of the plan's usage")
 	})
 	return engine, nil
-}
-
-func newVersion(c *console) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noArguments,
-		RunE:  func(*cobra.Command, []string) error { return c.printVersion() },
-	}
-}
-
-func (c *console) printVersion() error {
-	_, err := fmt.Fprintln(c.out, "keytender "+session.Version)
-	return err
 }
 
 func newHelp() *cobra.Command {

@@ -21,13 +21,13 @@ import (
 	"keytender/internal/config"
 	"keytender/internal/dirlock"
 	"keytender/internal/oauth"
+	"keytender/internal/version"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
 
-// Version is the program's version; the build sets it. It is all that the
-// User-Agent says.
-var Version = "dev"
+// Version is the program's version, which is all that the User-Agent says.
+var Version = version.Of().Number
 
 // Exit codes of the public contract.
 const (
