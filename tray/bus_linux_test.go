@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -412,6 +413,22 @@ func TestAgentGetsItsIconLater(t *testing.T) {
 	}
 	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
 		t.Errorf("ended with %v: %s", err, c.said)
+	}
+}
+
+// TestEndsWhenAsked: by each signal, in order and without Go's stacks.
+func TestEndsWhenAsked(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		address := traytest.StartBus(t)
+		watcher := traytest.ServeWatcher(t, traytest.Connect(t, address), true)
+		c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+address)
+		traytest.Receive(t, watcher.Items, "the icon")
+		if err := c.cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := traytest.Receive(t, c.ended, "the end"); err != nil || strings.Contains(c.said.String(), "goroutine ") {
+			t.Errorf("%v: ended with %v: %s", signal, err, c.said)
+		}
 	}
 }
 

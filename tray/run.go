@@ -10,11 +10,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
 
+	"keytender/internal/ending"
 	"keytender/internal/session"
 	"keytender/tray/autostart"
 )
@@ -133,7 +133,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 		fmt.Fprintln(o.Stderr, w.NotAsRoot)
 		return 1
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilAsked(ctx)
 	defer stop()
 	found := o.look(ctx)
 	if found == placeNoSession {
@@ -167,6 +167,21 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 		return 1
 	}
 	return 0
+}
+
+// untilAsked ends the context when somebody asks us to end.
+func untilAsked(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	asked := make(chan os.Signal, 1)
+	ending.Notify(asked)
+	go func() {
+		select {
+		case <-asked:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(asked); cancel() }
 }
 
 // asRoot reports whether somebody became root for this: root's login would be kept,

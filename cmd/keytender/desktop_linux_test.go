@@ -268,10 +268,10 @@ func TestS4_16_PortTaken(t *testing.T) {
 	}
 }
 
-// TestSignalsWhileWaiting: SIGINT and SIGTERM end a sign-in within a second, with 130
-// and 143, the port free and nothing stored.
+// TestSignalsWhileWaiting: each signal ends a sign-in within a second with its exit
+// code, the port free and nothing stored.
 func TestSignalsWhileWaiting(t *testing.T) {
-	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+	for signal, code := range endingSignals {
 		server := fakeServer(t)
 		s := beginSignIn(t, bareEnv(t, server), "--no-browser")
 		callback, _ := url.Parse(s.says("Callback"))

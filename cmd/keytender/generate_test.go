@@ -46,7 +46,9 @@ var exitCodes = []struct {
 	{session.ExitBusy, "busy: another program holds a lock; nothing was changed"},
 	{session.ExitDeclined, "declined: the person said no in the browser"},
 	{session.ExitTimedOut, "timed out: nobody came back from the browser in time"},
+	{129, "the terminal was closed (SIGHUP)"},
 	{130, "interrupted (SIGINT)"},
+	{131, "ended (SIGQUIT)"},
 	{143, "ended (SIGTERM)"},
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"keytender/internal/config"
 	"keytender/internal/coredump"
+	"keytender/internal/ending"
 	"keytender/internal/session"
 	"keytender/keychain"
 )
@@ -46,6 +47,7 @@ func run(args []string, c *console) int {
 	defer stop()
 	c.listen = listen
 	if onlyReads(args) {
+		signal.Ignore(syscall.SIGQUIT) // until then: Go would print every stack
 		time.AfterFunc(briefly, listen)
 	} else {
 		listen()
@@ -72,14 +74,14 @@ func onlyReads(args []string) bool {
 	return len(args) > 0 && (args[0] == "token" || args[0] == "status")
 }
 
-// withSignals cancels the context at SIGINT and SIGTERM, from the first call of listen
-// on. caught returns 130 or 143 after one of them, else 0. Whatever must not be cut
+// withSignals cancels the context at SIGINT, SIGTERM, SIGHUP and SIGQUIT, from the first
+// call of listen on. caught returns 128 and the signal's number after one, else 0. Whatever must not be cut
 // short, such as storing a renewal that was sent, does not listen to the context.
 func withSignals(parent context.Context) (ctx context.Context, listen func(), caught func() int, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
 	listen = sync.OnceFunc(func() {
-		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+		ending.Notify(signals)
 		go func() {
 			select {
 			case s := <-signals:
@@ -93,10 +95,8 @@ func withSignals(parent context.Context) (ctx context.Context, listen func(), ca
 		if !errors.As(context.Cause(ctx), &got) {
 			return 0
 		}
-		if got.signal == syscall.SIGTERM {
-			return 143
-		}
-		return 130
+		number, _ := got.signal.(syscall.Signal)
+		return 128 + int(number)
 	}
 	return ctx, listen, caught, func() { signal.Stop(signals); cancel(nil) }
 }

@@ -1,15 +1,109 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"keytender/internal/fakeclaude"
 )
+
+// endingSignals with the exit code that follows them.
+var endingSignals = map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGQUIT: 131}
+
+// TestSignalsAfterTheSend: the server has renewed and its answer is under way. The pair is
+// stored, in Claude Code's entry too, before the program ends.
+func TestSignalsAfterTheSend(t *testing.T) {
+	for signal, want := range endingSignals {
+		for _, verb := range []string{"token", "refresh"} {
+			server := fakeServer(t)
+			env := bareEnv(t, server)
+			dir := strings.TrimPrefix(env[0], "HOME=")
+			entry := filepath.Join(dir, ".claude", ".credentials.json")
+			if err := os.Mkdir(filepath.Dir(entry), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			_, refresh := server.Issue("a@example.com")
+			login := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a","refreshToken":%q,"expiresAt":1000,"scopes":["user:profile","user:inference"]}}`, refresh)
+			if err := os.WriteFile(entry, []byte(login), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run := func(args ...string) *exec.Cmd {
+				cmd := exec.Command(programPath("keytender"), args...)
+				cmd.Env = env
+				return cmd
+			}
+			if out, err := run("import", "claude-code").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			server.Set(func(b *fakeclaude.Behaviour) {
+				b.Faults = []fakeclaude.Fault{{On: "renew", When: fakeclaude.Processed, Silent: true}}
+			})
+			var said bytes.Buffer
+			cmd := run(verb)
+			cmd.Stderr = &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(20 * time.Second); server.Held() == 0; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("no call came")
+				}
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			server.Release()
+			exit := &exec.ExitError{}
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != want || strings.Contains(said.String(), "goroutine ") {
+				t.Errorf("%s after %v: %v, want exit code %d: %s", verb, signal, err, want, &said)
+			}
+			if out, err := run("refresh", "--force").CombinedOutput(); err != nil || server.FamilyRevoked(refresh) {
+				t.Errorf("%s after %v: the new pair was lost: %v: %s", verb, signal, err, out)
+			}
+			if text, _ := os.ReadFile(entry); strings.Contains(string(text), refresh) {
+				t.Errorf("%s after %v: the entry holds the spent token", verb, signal)
+			}
+		}
+	}
+}
+
+// TestHangUpUnderNohup: a SIGHUP that is ignored from the start ends nothing.
+func TestHangUpUnderNohup(t *testing.T) {
+	nohup, err := exec.LookPath("nohup")
+	if err != nil {
+		t.Skip("there is no nohup")
+	}
+	server := fakeServer(t)
+	cmd := exec.Command(nohup, programPath("keytender"), "login", "--no-browser", "--timeout", "30s")
+	cmd.Env = bareEnv(t, server)
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(said); lines.Scan() && !strings.HasPrefix(lines.Text(), "Waiting"); {
+	}
+	_ = cmd.Process.Signal(syscall.SIGHUP)
+	time.Sleep(300 * time.Millisecond)
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	exit := &exec.ExitError{}
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 143 {
+		t.Errorf("%v, want the exit code of SIGTERM", err)
+	}
+}
 
 // TestSignalsWhileKeychainIsSilent: the verbs that only read listen for signals late, but soon
 // enough for whoever waits for a keychain that is silent.
@@ -25,9 +119,11 @@ func TestSignalsWhileKeychainIsSilent(t *testing.T) {
 	}
 	defer silent.Close()
 	for _, verb := range []string{"token", "status"} {
-		for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		for signal, want := range endingSignals {
+			var said bytes.Buffer
 			cmd := exec.Command(programPath("keytender"), verb)
 			cmd.Env = append(os.Environ(), "KEYTENDER_HOME="+filepath.Join(dir, "home"), "KEYTENDER_STORE=keychain", "DBUS_SESSION_BUS_ADDRESS=unix:path="+silent.Addr().String())
+			cmd.Stderr = &said
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -43,6 +139,9 @@ func TestSignalsWhileKeychainIsSilent(t *testing.T) {
 			exit := &exec.ExitError{}
 			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != want || time.Since(begin) > 2*time.Second {
 				t.Errorf("%s after %v: %v after %v, want exit code %d", verb, signal, err, time.Since(begin), want)
+			}
+			if strings.Contains(said.String(), "goroutine ") {
+				t.Errorf("%s after %v prints stacks", verb, signal)
 			}
 			asked.Close()
 		}

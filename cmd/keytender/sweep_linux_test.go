@@ -509,10 +509,10 @@ func (r *rig) issue() string {
 }
 
 // A process that is ended in the middle of a token call prints no secret, stores none
-// outside its place, and leaves no core; SIGQUIT and SIGABRT make Go print every
+// outside its place, and leaves no core; SIGABRT makes Go print every
 // stack, as a panic does.
 func TestSweepEnded(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGKILL} {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGKILL} {
 		for _, call := range []string{"exchange", "renew"} {
 			t.Run(fmt.Sprint(call, " ", signal), func(t *testing.T) {
 				t.Parallel()
@@ -539,14 +539,14 @@ func TestSweepEnded(t *testing.T) {
 					t.Errorf("cores can be written: %v\n%s", err, limits)
 				}
 				_ = cmd.Process.Signal(signal)
-				if signal == syscall.SIGINT || signal == syscall.SIGTERM {
+				if endingSignals[signal] > 0 {
 					time.Sleep(50 * time.Millisecond) // a renewal that was sent is waited for
 					r.server.Release()
 				}
 				_ = cmd.Wait()
 				r.server.Release()
 				r.keep(args, "", stderr.String())
-				stacks := signal == syscall.SIGQUIT || signal == syscall.SIGABRT || signal == syscall.SIGSEGV
+				stacks := signal == syscall.SIGABRT || signal == syscall.SIGSEGV
 				if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.CoreDump() || stacks != strings.Contains(stderr.String(), "goroutine ") {
 					t.Errorf("ended with %v:\n%s", cmd.ProcessState, &stderr)
 				}
