@@ -24,8 +24,8 @@ const (
 	clickWait    = 5 * time.Second  // for the clipboard
 	diagnoseWait = 20 * time.Second
 	lateLimit    = 2 * time.Minute // in which a browser that comes too late is told so
-	tokenLife    = time.Minute // of a copied token on the clipboard
-	clearWait    = time.Second // for taking it off again
+	tokenLife    = time.Minute     // of a copied token on the clipboard
+	clearWait    = time.Second     // for taking it off again
 	quitWait     = 1500 * time.Millisecond
 	quitPatience = 30 * time.Second // for a renewal that was sent: its answer is the login
 )
@@ -276,7 +276,7 @@ func (a *app) click(id ID) {
 	case ItemWithClaude:
 		a.signInBy(ByClaude, "")
 	case ItemAddAccount:
-		a.signInBy(ByBrowser, newAccount(a.status.Accounts))
+		a.signInBy(ByBrowser, "") // the account is that of the person who signs in
 	case ItemPasteCode:
 		a.pasteCode()
 	case ItemCancel:

@@ -109,7 +109,7 @@ func TestSignInThroughClaudeCode(t *testing.T) {
 func TestSwitchAndAddAccounts(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
 		s := signedInStatus(now)
-		s.Accounts = []string{"account-2", "default"}
+		s.Accounts = named("account-2", "default")
 		return s
 	}, func(b *bench) {
 		b.wantMenu("  [x] default · first_last@example.com", "  account-2", "  Add an account…")

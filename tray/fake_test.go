@@ -18,7 +18,7 @@ func signedInStatus(now time.Time) session.Status {
 	return session.Status{
 		SchemaVersion: 1, State: session.SignedIn, Account: "default", Email: "first_last@example.com", Plan: "max",
 		AccessToken: session.AccessClock{ExpiresAt: &token, Valid: true, Renewable: true},
-		Login:       session.LoginClock{ExpiresAt: &login}, Accounts: []string{"default"},
+		Login:       session.LoginClock{ExpiresAt: &login}, Accounts: named("default"),
 		ClaudeCode: session.EntryStatus{Mirror: true, State: "in-step"},
 	}
 }
@@ -291,3 +291,11 @@ func (f *fakeNotifier) titles() (all []string) {
 }
 
 func render(i Item) string { return traytest.Row(i.Text, i.Enabled, i.Checked) }
+
+func named(names ...string) []session.AccountStatus {
+	var accounts []session.AccountStatus
+	for _, name := range names {
+		accounts = append(accounts, session.AccountStatus{Name: name})
+	}
+	return accounts
+}

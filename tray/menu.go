@@ -305,7 +305,7 @@ func waiting(w *Words, a Activity, now time.Time) string {
 // accounts lists the names, the active one first, so that it is among those that
 // are shown.
 func accounts(s session.Status) []string {
-	names := slices.Clone(s.Accounts)
+	names := s.Names()
 	if i := slices.Index(names, s.Account); i > 0 {
 		names = slices.Insert(slices.Delete(names, i, i+1), 0, s.Account)
 	}
@@ -314,9 +314,9 @@ func accounts(s session.Status) []string {
 
 // needsMirror says in which states only the person's word writes into the entry:
 // background work never replaces or revives what Claude Code holds.
-func needsMirror(state string) bool {
+func needsMirror(state session.EntryState) bool {
 	switch state {
-	case "older", "other-login", "signed-out", "absent":
+	case session.Older, session.OtherLogin, session.EntrySignedOut, session.Absent:
 		return true
 	}
 	return false
@@ -367,7 +367,7 @@ func entry(w *Words, s session.Status, now time.Time) string {
 	switch {
 	case len(s.ClaudeCode.OverriddenBy) > 0:
 		return fmt.Sprintf(w.Overridden, strings.Join(s.ClaudeCode.OverriddenBy, ", "))
-	case s.ClaudeCode.State == "in-step" && c != nil && c.Who == "Claude Code" &&
+	case s.ClaudeCode.State == session.InStep && c != nil && c.Who == "Claude Code" &&
 		now.Sub(c.At) >= 0 && now.Sub(c.At) < recently:
 		return w.renewedAgo(now.Sub(c.At))
 	}

@@ -71,11 +71,11 @@ var menuCases = []struct {
 		Activity{Failed: &session.Problem{Message: "the port is taken", Hint: "stop the other program"}}, Around{}},
 	{"renewing", signedInStatus(noon), Activity{Renewing: true}, Around{}},
 	{"several accounts, the token may be copied", changed(func(s *session.Status) {
-		s.Account, s.Accounts = "work", []string{"default", "home", "work"}
+		s.Account, s.Accounts = "work", named("default", "home", "work")
 	}), Activity{}, Around{CopyToken: true, CanStart: true, Starts: true}},
 	{"more accounts than there are lines", changed(func(s *session.Status) {
 		s.Account = "l"
-		s.Accounts = strings.Split("a b c d e f g h i j k l", " ")
+		s.Accounts = named(strings.Fields("a b c d e f g h i j k l")...)
 	}), Activity{Switching: true}, Around{CanStart: true}},
 	{"files cannot be watched", signedInStatus(noon), Activity{}, Around{Unwatched: true}},
 	{"a sign-in waits for a code", session.Status{State: session.SignedOut},

@@ -2,10 +2,8 @@ package tray
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"keytender/internal/session"
@@ -113,16 +111,6 @@ func (a *app) pasteCode() {
 			}
 		})
 	})
-}
-
-// newAccount is a name that no account has yet. On the command line the person can
-// choose one.
-func newAccount(names []string) string {
-	for n := 2; ; n++ {
-		if name := fmt.Sprintf("account-%d", n); !slices.Contains(names, name) {
-			return name
-		}
-	}
 }
 
 // follow takes a step of the sign-in into the menu.

@@ -208,25 +208,25 @@ func (w *Words) renewedAgo(ago time.Duration) string {
 }
 
 // entry says how Claude Code's entry stands beside our record.
-func (w *Words) entry(state string) string {
+func (w *Words) entry(state session.EntryState) string {
 	switch state {
-	case "in-step":
+	case session.InStep:
 		return w.InStep
-	case "newer":
+	case session.Newer:
 		return w.Newer
-	case "older":
+	case session.Older:
 		return w.Older
-	case "other-login":
+	case session.OtherLogin, session.UnknownLogin:
 		return w.OtherLogin
-	case "signed-out":
+	case session.EntrySignedOut:
 		return w.EntrySignedOut
-	case "absent":
+	case session.Absent:
 		return w.Absent
-	case "damaged":
+	case session.Damaged:
 		return w.Damaged
-	case "busy":
+	case session.Busy:
 		return w.Busy
-	case "off":
+	case session.Off:
 		return w.Off
 	}
 	return ""

@@ -16,8 +16,8 @@ import (
 	"keytender/internal/session"
 )
 
-// The rules of every message, here once: results go to stdout and everything for
-// people to stderr; a line reads "Name: value" with a mark before it; a URL stands
+// The rules of every message, here once: results, reports among them, go to stdout and
+// what accompanies them to stderr; a line reads "Name: value" with a mark before it; a URL stands
 // alone behind its name, whole, on one line; an error says what happened and the
 // line below it, "hint:", what to do; colour only on a terminal and never without
 // a mark that says the same; nothing ever shows a secret.
@@ -52,7 +52,13 @@ var (
 	plain  = mark{}
 )
 
-func (c *console) line(m mark, format string, args ...any) {
+// line writes for people: what accompanies a result.
+func (c *console) line(m mark, format string, args ...any) { c.write(c.err, m, format, args...) }
+
+// say writes a line of a report, which is a verb's result.
+func (c *console) say(m mark, format string, args ...any) { c.write(c.out, m, format, args...) }
+
+func (c *console) write(to io.Writer, m mark, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	switch {
 	case m.sign == "":
@@ -61,7 +67,7 @@ func (c *console) line(m mark, format string, args ...any) {
 	default:
 		text = m.sign + " " + text
 	}
-	fmt.Fprintln(c.err, text)
+	fmt.Fprintln(to, text)
 }
 
 func (c *console) problem(message, hint string) {

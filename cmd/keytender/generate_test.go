@@ -268,7 +268,7 @@ func exampleStatus() session.Status {
 		ClaudeCode:    session.EntryStatus{Mirror: true, Place: "/home/a/.claude/.credentials.json", State: "in-step", OverriddenBy: []string{}},
 		Tray:          session.TrayStatus{Running: true},
 		LastChange:    &session.ChainChange{At: *at(time.November, 20, 12), What: "renewed", Who: "keytender"},
-		Accounts:      []string{"default"},
+		Accounts:      []session.AccountStatus{{Name: "default"}},
 		Exports:       []session.Export{{Repo: "a/site", Secret: "CLAUDE_CODE_OAUTH_TOKEN", Account: "ci", Until: at(time.December, 31, 12), At: *at(time.November, 1, 12)}},
 	}
 }

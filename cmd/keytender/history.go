@@ -1,7 +1,7 @@
 package main
 
 import (
-	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,7 +10,10 @@ import (
 )
 
 func newHistory(c *console) *cobra.Command {
-	var asJSON bool
+	var (
+		asJSON  bool
+		account string
+	)
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show who renewed, adopted, mirrored or lost the login, and when",
@@ -24,6 +27,9 @@ func newHistory(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if account != "" {
+				records = slices.DeleteFunc(records, func(r session.Record) bool { return r.Account != account })
+			}
 			if asJSON {
 				if records == nil {
 					records = []session.Record{}
@@ -35,35 +41,15 @@ func newHistory(c *console) *cobra.Command {
 				if r.Detail != "" {
 					detail = ": " + r.Detail
 				}
-				c.line(plain, "%s  %s  %s by %s%s", r.At.Local().Format(time.DateTime), r.Account, r.What, r.Who, detail)
+				c.say(plain, "%s  %s  %s by %s%s", r.At.Local().Format(time.DateTime), r.Account, r.What, r.Who, detail)
 			}
 			if len(records) == 0 {
-				c.line(plain, "Nothing has happened yet")
+				c.say(plain, "Nothing has happened yet")
 			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
+	cmd.Flags().StringVar(&account, "account", "", "what happened to this account alone")
 	return cmd
-}
-
-func (c *console) showAccounts(engine *session.Engine) error {
-	names, active, err := engine.AccountNames()
-	if err != nil {
-		return err
-	}
-	if len(names) == 0 {
-		c.line(plain, "There is no account yet")
-		c.line(plain, "hint: sign in with `keytender login`")
-	}
-	for _, name := range names {
-		mark := " "
-		if name == active {
-			mark = "*"
-		}
-		if _, err := io.WriteString(c.out, mark+" "+name+"\n"); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -11,11 +11,11 @@ import (
 )
 
 func newImport(c *console) *cobra.Command {
-	var account string
+	var o session.ImportOptions
 	cmd := &cobra.Command{
 		Use:       "import claude-code|opencode|-",
 		Short:     "Take over a login that exists already",
-		Long:      "Takes over the login of Claude Code or OpenCode, or one in the shape of Claude Code's entry from stdin (-).\nMakes no connection and writes nothing into the other program's files.",
+		Long:      "Takes over the login of Claude Code or OpenCode, or one in the shape of Claude Code's entry from stdin (-).\nIt goes to the account of that person, else to a new one. Makes no token call and writes nothing into the other\nprogram's files.",
 		ValidArgs: []string{"claude-code", "opencode", "-"},
 		Args:      oneArgument("claude-code, opencode or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -23,19 +23,16 @@ func newImport(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var (
-				st      session.Status
-				warning string
-			)
+			var done session.Imported
 			switch args[0] {
 			case "claude-code":
-				st, warning, err = engine.ImportClaudeCode(patient(cmd), account)
+				done, err = engine.ImportClaudeCode(patient(cmd), o)
 			case "opencode":
-				st, warning, err = engine.ImportOpenCode(patient(cmd), account, c.openCodePath())
+				done, err = engine.ImportOpenCode(patient(cmd), o, c.openCodePath())
 			case "-":
 				var text []byte
 				if text, err = c.readAll(cmd.Context(), 1<<20); err == nil {
-					st, warning, err = engine.ImportJSON(patient(cmd), account, secret.New(string(text)))
+					done, err = engine.ImportJSON(patient(cmd), o, secret.New(string(text)))
 				}
 			default:
 				return &usageError{"there is nothing of that name to import from", "choose claude-code, opencode or - (stdin)"}
@@ -43,15 +40,31 @@ func newImport(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.line(tick, "Imported: %s", who(st))
-			if warning != "" {
-				c.line(danger, "Shared: %s", warning)
-			}
+			c.showImported(engine.On(done.Account).Status(cmd.Context()), done)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&account, "account", "", "keep the login under this name (default: default)")
+	cmd.Flags().StringVar(&o.Account, "account", "", "keep the login under this name (default: the account of that person, else a new one)")
+	cmd.Flags().BoolVar(&o.Replace, "replace", false, "let it take the place of another person's login under that name, which is kept")
 	return cmd
+}
+
+func (c *console) showImported(st session.Status, done session.Imported) {
+	switch {
+	case done.Already:
+		c.line(tick, "Imported: %s, account %s (it was known already)", who(st), done.Account)
+	default:
+		c.line(tick, "Imported: %s, account %s", who(st), done.Account)
+	}
+	if done.Note != "" {
+		c.line(danger, "Note: %s", done.Note)
+	}
+	if done.Former {
+		c.line(plain, "Note: the login that %s had before is kept; `keytender mirror --undo` gives it to Claude Code", done.Account)
+	}
+	if done.Shared != "" {
+		c.line(danger, "Shared: the token chain is now shared with the program that %s belongs to: whoever renews first ends the other's refresh token", done.Shared)
+	}
 }
 
 // openCodePath is where OpenCode keeps its logins, on every system.

@@ -50,7 +50,8 @@ func newLogin(c *console) *cobra.Command {
 	f.DurationVar(&o.longLived, "long-lived", 0, "ask for a token of this validity, scope user:inference alone")
 	f.Lookup("long-lived").NoOptDefVal = "8760h"
 	f.StringVar(&o.scope, "scope", "", "scopes to ask for, separated by blanks")
-	f.StringVar(&o.Account, "account", "", "keep the login under this name")
+	f.StringVar(&o.Account, "account", "", "keep the login under this name (default: the account of that person, else a new one)")
+	f.BoolVar(&o.Replace, "replace", false, "let it take the place of another person's login under that name, which is kept")
 	o.commonFlags(cmd)
 	f.BoolVar(&o.NoMirror, "no-mirror", false, "leave Claude Code's entry as it is")
 	f.BoolVar(&o.json, "json", false, "print one JSON object on stdout at the end")

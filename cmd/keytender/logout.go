@@ -1,42 +1,86 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"keytender/internal/session"
 )
 
+type logoutOptions struct {
+	session.SignOutOptions
+	account  string
+	all, yes bool
+}
+
 func newLogout(c *console) *cobra.Command {
-	var (
-		yes bool
-		o   session.SignOutOptions
-	)
+	var o logoutOptions
 	cmd := &cobra.Command{
 		Use:   "logout",
-		Short: "Remove the login, here and in Claude Code's entry",
-		Long:  "Removes our record and our part of Claude Code's entry, and nothing else in it. Asks first.",
-		Args:  noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := c.open()
-			if err != nil {
-				return err
-			}
-			if st := engine.Status(patient(cmd)); st.State != session.SignedOut && !yes {
-				if err := c.confirm(cmd, fmt.Sprintf("Remove the login of %s from this machine?", who(st))); err != nil {
-					return err
-				}
-			}
-			steps, err := engine.SignOut(patient(cmd), o)
-			c.steps(steps)
-			return err
-		},
+		Short: "Remove a login from every place that keytender knows",
+		Long: "Removes an account's login from our store and from every entry of Claude Code that keytender wrote or took over,\n" +
+			"and nothing else there. Names what could not be removed. Asks first.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.logout(cmd, o) },
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	accountFlag(cmd, &o.account)
+	cmd.Flags().BoolVar(&o.all, "all", false, "remove the logins of all accounts")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&o.Revoke, "revoke", false, "tell the server too (best effort)")
-	cmd.Flags().BoolVar(&o.KeepClaudeCode, "keep-claude-code", false, "leave Claude Code's entry as it is")
+	cmd.Flags().BoolVar(&o.KeepClaudeCode, "keep-claude-code", false, "leave Claude Code's entries as they are")
 	return cmd
+}
+
+func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
+	if o.all && o.account != "" {
+		return &usageError{"--all and --account do not go together", "choose one of them"}
+	}
+	engine, err := c.open()
+	if err != nil {
+		return err
+	}
+	names := []string{o.account}
+	if o.all {
+		if names, _, err = engine.AccountNames(); err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			names = []string{""}
+		}
+	}
+	if !o.yes {
+		if err := c.confirmLogout(cmd, engine, names); err != nil {
+			return err
+		}
+	}
+	var problems []error
+	for _, name := range names {
+		steps, err := engine.On(name).SignOut(patient(cmd), o.SignOutOptions)
+		c.steps(steps)
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if len(problems) == 1 {
+		return problems[0]
+	}
+	return errors.Join(problems...)
+}
+
+func (c *console) confirmLogout(cmd *cobra.Command, engine *session.Engine, names []string) error {
+	var logins []string
+	for _, name := range names {
+		if st := engine.On(name).Status(patient(cmd)); st.State != session.SignedOut {
+			logins = append(logins, who(st))
+		}
+	}
+	if len(logins) == 0 {
+		return nil
+	}
+	return c.confirm(cmd, fmt.Sprintf("Remove the login of %s from this machine?", strings.Join(logins, " and of ")))
 }
 
 // steps prints what became of each part of a sign-out.

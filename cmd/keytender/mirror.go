@@ -5,7 +5,10 @@ import (
 )
 
 func newMirror(c *console) *cobra.Command {
-	var dryRun, undo bool
+	var (
+		dryRun, undo bool
+		account      string
+	)
 	cmd := &cobra.Command{
 		Use:   "mirror",
 		Short: "Write the signed-in account into Claude Code's entry",
@@ -15,7 +18,7 @@ func newMirror(c *console) *cobra.Command {
 			if dryRun && undo {
 				return &usageError{"--dry-run and --undo do not go together", "choose one of them"}
 			}
-			engine, err := c.open()
+			engine, err := c.openFor(account)
 			if err != nil {
 				return err
 			}
@@ -24,12 +27,12 @@ func newMirror(c *console) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				c.line(plain, "Claude Code: %s (%s)", relation, place)
+				c.say(plain, "Claude Code: %s (%s)", relation, place)
 				for _, change := range changes {
-					c.line(plain, "%s: %s -> %s", change.Key, change.Before, change.After)
+					c.say(plain, "%s: %s -> %s", change.Key, change.Before, change.After)
 				}
 				if len(changes) == 0 {
-					c.line(tick, "Nothing to change")
+					c.say(tick, "Nothing to change")
 				}
 				return nil
 			}
@@ -46,42 +49,7 @@ func newMirror(c *console) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, key by key, and change nothing")
-	cmd.Flags().BoolVar(&undo, "undo", false, "put back what the last mirror displaced")
+	cmd.Flags().BoolVar(&undo, "undo", false, "put back the login that was last displaced; again: the one before")
+	accountFlag(cmd, &account)
 	return cmd
-}
-
-func newAccounts(c *console) *cobra.Command {
-	return &cobra.Command{
-		Use:   "accounts",
-		Short: "List the accounts, the active one marked",
-		Args:  noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			engine, err := c.open()
-			if err != nil {
-				return err
-			}
-			return c.showAccounts(engine)
-		},
-	}
-}
-
-func newSwitch(c *console) *cobra.Command {
-	return &cobra.Command{
-		Use:   "switch NAME",
-		Short: "Make another account the active one and mirror it",
-		Args:  oneArgument("the account's name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			engine, err := c.open()
-			if err != nil {
-				return err
-			}
-			sentence, err := engine.Switch(patient(cmd), args[0])
-			if err != nil {
-				return err
-			}
-			c.line(tick, "Account: %s", args[0])
-			c.line(plain, "Claude Code: %s", sentence)
-			return nil
-		},
-	}
 }

@@ -18,7 +18,7 @@ var verbs = []struct {
 	make func(*console) *cobra.Command
 }{
 	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"refresh", newRefresh}, {"mirror", newMirror},
-	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"switch", newSwitch}, {"api-key", newAPIKey},
+	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"switch", newSwitch}, {"api-key", newAPIKey},
 	{"export", newExport}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray},
 	{"autostart", newAutostart}, {"version", newVersion}, {"completion", newCompletion},
 }
@@ -117,6 +117,19 @@ func (c *console) open() (*session.Engine, error) {
 		c.line(danger, "Renewal: Claude Code renews the login with a small prompt, which spends a little of the plan's usage")
 	})
 	return engine, nil
+}
+
+// openFor prepares the engine for one account; empty: the active one.
+func (c *console) openFor(account string) (*session.Engine, error) {
+	engine, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	return engine.On(account), nil
+}
+
+func accountFlag(cmd *cobra.Command, account *string) {
+	cmd.Flags().StringVar(account, "account", "", "the account to work on (default: the active one)")
 }
 
 func newHelp() *cobra.Command {

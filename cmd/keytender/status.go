@@ -11,7 +11,10 @@ import (
 )
 
 func newStatus(c *console) *cobra.Command {
-	var asJSON, check bool
+	var (
+		asJSON, check bool
+		account       string
+	)
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show who is signed in, until when, and how Claude Code's entry stands",
@@ -19,7 +22,7 @@ func newStatus(c *console) *cobra.Command {
 			"renewal when the token has ended. A refusal of that call is a warning; no answer to it is exit 5.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := c.open()
+			engine, err := c.openFor(account)
 			if err != nil {
 				if asJSON { // the object comes in every case
 					return errors.Join(c.result(failedStatus(session.NoStatus(), err)), err)
@@ -63,6 +66,7 @@ func newStatus(c *console) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
 	cmd.Flags().BoolVar(&check, "check", false, "make one test call with the access token")
+	accountFlag(cmd, &account)
 	return cmd
 }
 
@@ -81,54 +85,53 @@ func (c *console) showProbe(sentence string, ok bool, err error) {
 	}
 }
 
-// showStatus writes the status for people. All of it goes to stderr: what programs
-// need is in --json.
+// showStatus writes the report. A problem and what to do go to stderr.
 func (c *console) showStatus(st session.Status, now time.Time) {
 	switch st.State {
 	case session.SignedIn:
-		c.line(tick, "Signed in as: %s", who(st))
+		c.say(tick, "Signed in as: %s", who(st))
 	case session.SignedOut:
-		c.line(cross, "Signed out: nobody is signed in")
+		c.say(cross, "Signed out: nobody is signed in")
 	case session.SignInAgain:
-		c.line(cross, "Sign in again: %s", who(st))
+		c.say(cross, "Sign in again: %s", who(st))
 	default:
-		c.line(danger, "Try later: %s", who(st))
+		c.say(danger, "Try later: %s", who(st))
 	}
 	if st.AccessToken.ExpiresAt != nil {
 		note := ""
 		if st.AccessToken.Renewable {
 			note = ", renews by itself"
 		}
-		c.line(plain, "Expires: %s%s", when(*st.AccessToken.ExpiresAt, now), note)
+		c.say(plain, "Expires: %s%s", when(*st.AccessToken.ExpiresAt, now), note)
 	}
 	if st.Login.ExpiresAt != nil {
 		note := ""
 		if st.Login.Estimated {
 			note = ", an estimate: the server did not say"
 		}
-		c.line(plain, "Sign in again by: %s%s", when(*st.Login.ExpiresAt, now), note)
+		c.say(plain, "Sign in again by: %s%s", when(*st.Login.ExpiresAt, now), note)
 	}
 	c.showReminders(st, now)
 	if len(st.Accounts) > 1 {
-		c.line(plain, "Account: %s (of %s)", st.Account, strings.Join(st.Accounts, ", "))
+		c.say(plain, "Account: %s (of %s)", st.Account, strings.Join(st.Names(), ", "))
 	}
 	if st.LastChange != nil {
-		c.line(plain, "Last change: %s by %s, %s ago", st.LastChange.What, st.LastChange.Who, duration(now.Sub(st.LastChange.At)))
+		c.say(plain, "Last change: %s by %s, %s ago", st.LastChange.What, st.LastChange.Who, duration(now.Sub(st.LastChange.At)))
 	}
 	for _, store := range st.Stores {
 		if store.State != "not-used" {
-			c.line(plain, "Stored in: %s (%s)", store.Name, store.State)
+			c.say(plain, "Stored in: %s (%s)", store.Name, store.State)
 		}
 	}
-	c.line(plain, "Claude Code: %s", entryWords(st.ClaudeCode))
+	c.say(plain, "Claude Code: %s", entryWords(st.ClaudeCode))
 	if len(st.ClaudeCode.OverriddenBy) > 0 {
-		c.line(danger, "Overridden by: %s", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
+		c.say(danger, "Overridden by: %s", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
 	}
 	running := "not running"
 	if st.Tray.Running {
 		running = "running"
 	}
-	c.line(plain, "Menu bar: %s", running)
+	c.say(plain, "Menu bar: %s", running)
 	if st.Problem != nil {
 		c.problem(st.Problem.Message, st.Problem.Hint)
 	} else if st.State == session.SignedOut {
@@ -149,16 +152,17 @@ func who(st session.Status) string {
 
 // entryWords says in words how Claude Code's entry stands.
 func entryWords(e session.EntryStatus) string {
-	words := map[string]string{
-		"in-step":     "in step",
-		"newer":       "holds newer tokens of this login; they are taken over at the next renewal",
-		"older":       "holds older tokens of this login; `keytender mirror` brings it in step",
-		"other-login": "holds another login, which is left alone",
-		"signed-out":  "signed out there; `keytender mirror` signs it in",
-		"absent":      "no entry; `keytender mirror` makes it",
-		"damaged":     "cannot be used",
-		"busy":        "locked by another program",
-		"off":         "not mirrored",
+	words := map[session.EntryState]string{
+		session.InStep:         "in step",
+		session.Newer:          "holds newer tokens of this login; they are taken over at the next renewal",
+		session.Older:          "holds older tokens of this login; `keytender mirror` brings it in step",
+		session.OtherLogin:     "holds another login, which is left alone",
+		session.EntrySignedOut: "signed out there; `keytender mirror` signs it in",
+		session.Absent:         "no entry; `keytender mirror` makes it",
+		session.Damaged:        "cannot be used",
+		session.Busy:           "locked by another program",
+		session.Off:            "not mirrored",
+		session.UnknownLogin:   "holds tokens of which nobody could say whose they are; they are left alone",
 	}[e.State]
 	if e.Place != "" {
 		words += " (" + e.Place + ")"

@@ -2,14 +2,20 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"keytender/internal/secret"
+	"keytender/internal/session"
 )
 
 func newToken(c *console) *cobra.Command {
 	minValid := time.Minute
+	var (
+		account string
+		asJSON  bool
+	)
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Print an access token that is still valid, renewing it first when needed",
@@ -19,7 +25,7 @@ func newToken(c *console) *cobra.Command {
 			if minValid < 0 {
 				return &usageError{"--min-valid cannot be negative", "give a length of time, say --min-valid 5m"}
 			}
-			engine, err := c.open()
+			engine, err := c.openFor(account)
 			if err != nil {
 				return err
 			}
@@ -33,48 +39,28 @@ func newToken(c *console) *cobra.Command {
 			if err != nil && cmd.Context().Err() == nil {
 				c.line(danger, "this token is valid, but not for %s: %v", minValid, err)
 			}
+			if asJSON {
+				return c.printToken(engine, cmd, token)
+			}
 			_, err = fmt.Fprintln(c.out, token.Reveal())
 			return err
 		},
 	}
 	cmd.Flags().DurationVar(&minValid, "min-valid", minValid, "renew first when less than this is left")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout, with the token and its end")
+	accountFlag(cmd, &account)
 	return cmd
 }
 
-func newRefresh(c *console) *cobra.Command {
-	var force bool
-	cmd := &cobra.Command{
-		Use:   "refresh",
-		Short: "Renew the login when it is due, or now with --force",
-		Long:  "Renews the login when it is due. A newer pair that Claude Code got is taken over instead of spending ours.",
-		Args:  noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := c.open()
-			if err != nil {
-				return err
-			}
-			r, err := engine.Renew(cmd.Context(), force)
-			if err != nil {
-				return err
-			}
-			switch {
-			case r.Adopted:
-				c.line(tick, "Renewed: Claude Code had renewed the login; its tokens were taken over")
-			case r.Done:
-				c.line(tick, "Renewed: the login has new tokens")
-			case r.DueAt.IsZero():
-				c.line(tick, "Not due: this login cannot be renewed, and works until it ends")
-			default:
-				c.line(tick, "Not due: it will be renewed from %s on", when(r.DueAt, time.Now()))
-			}
-			// The tokens are safe either way; that Claude Code lacks them is worth a line.
-			if entry := engine.Status(cmd.Context()).ClaudeCode; slices.Contains([]string{"older", "damaged", "busy"}, entry.State) {
-				c.line(danger, "Claude Code: %s", entryWords(entry))
-			}
-			c.line(plain, "Expires: %s", when(r.Ends, time.Now()))
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&force, "force", false, "renew now, although it is not due")
-	return cmd
+// printToken prints the token with its end and whose it is.
+func (c *console) printToken(engine *session.Engine, cmd *cobra.Command, token secret.String) error {
+	st := engine.Status(cmd.Context())
+	return c.result(struct {
+		secret.Hidden
+		SchemaVersion int        `json:"schemaVersion"`
+		AccessToken   string     `json:"accessToken"`
+		ExpiresAt     *time.Time `json:"expiresAt"`
+		Account       string     `json:"account"`
+		Email         string     `json:"email"`
+	}{SchemaVersion: 1, AccessToken: token.Reveal(), ExpiresAt: st.AccessToken.ExpiresAt, Account: st.Account, Email: st.Email})
 }

@@ -47,12 +47,12 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 	if _, err := e.APIKey(ctx, o.Account); err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return APIKeyNotice{}, err
 	}
-	s, err := e.settings()
+	l, err := e.ledger()
 	if err != nil {
 		return APIKeyNotice{}, err
 	}
 	var notice APIKeyNotice
-	err = e.obtain(ctx, s, o, tell, func(login keychain.Credential) error {
+	err = e.obtain(ctx, l.TermsShown, o, tell, func(login keychain.Credential) error {
 		tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
 		key, err := e.client.CreateAPIKey(ctx, login.Access)
 		if err != nil {
@@ -120,33 +120,33 @@ func (e *Engine) SetAPIKey(ctx context.Context, account string, text secret.Stri
 
 // keepAPIKey stores a key and reads it back.
 func (e *Engine) keepAPIKey(ctx context.Context, account string, key secret.String) (APIKeyNotice, error) {
-	release, err := e.lock(ctx, lockWait)
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return APIKeyNotice{}, err
 	}
-	defer release()
-	s, account, err := e.apiKeyAccount(account)
-	if err != nil {
+	defer w.end()
+	account = w.l.Choose(account)
+	if err := checkAccount(account); err != nil {
 		return APIKeyNotice{}, err
 	}
-	former, err := e.apiKey(ctx, s, account)
-	if err != nil && !errors.Is(err, keychain.ErrNotFound) && !(s.Store == "" && errors.Is(err, keychain.ErrUnavailable)) {
+	v := w.vault(w.l)
+	former, err := v.apiKey(ctx, account)
+	if err != nil && !errors.Is(err, keychain.ErrNotFound) && !(v.open && errors.Is(err, keychain.ErrUnavailable)) {
 		return APIKeyNotice{}, err
 	}
 	record, err := json.Marshal(apiKeyRecord{Type: apiKeyPart, Key: key.Reveal(), Created: e.wall().Truncate(time.Second)})
 	if err != nil {
 		return APIKeyNotice{}, err
 	}
-	kind, err := e.saveAside(ctx, s, keychain.RecordName(account, apiKeyPart), secret.New(string(record)))
+	kind, err := w.saveAside(ctx, keychain.RecordName(account, apiKeyPart), secret.New(string(record)))
 	if err != nil {
 		return APIKeyNotice{}, err
 	}
-	if err := e.changeSettings(func(s *settings) {
-		s.Store = kind
-		if !slices.Contains(s.APIKeys, account) {
-			s.APIKeys = append(s.APIKeys, account)
-		}
-	}); err != nil {
+	w.l.Store = kind
+	if !slices.Contains(w.l.APIKeys, account) {
+		w.l.APIKeys = append(w.l.APIKeys, account)
+	}
+	if err := w.save(); err != nil {
 		return APIKeyNotice{}, err
 	}
 	e.remember(Record{Account: account, What: "api-key", Detail: "stored"})
@@ -159,54 +159,44 @@ func (e *Engine) keepAPIKey(ctx context.Context, account string, key secret.Stri
 
 // saveAside saves a record that is no login, choosing the store as a sign-in does
 // when none is chosen yet.
-func (e *Engine) saveAside(ctx context.Context, s settings, name string, record secret.String) (kind string, err error) {
-	storeCtx, cancel := storeContext(ctx)
-	defer cancel()
-	err = e.store(s).Save(storeCtx, name, record)
-	if s.Store == "" && e.config.Store == "auto" && errors.Is(err, keychain.ErrUnavailable) {
-		s.Store = "file"
-		err = e.store(s).Save(ctx, name, record)
+func (w *work) saveAside(ctx context.Context, name string, record secret.String) (kind string, err error) {
+	v := w.vault(w.l)
+	err = v.keep(ctx, name, record)
+	if v.open && w.config.Store == "auto" && errors.Is(err, keychain.ErrUnavailable) {
+		v = w.vaultIn("file")
+		err = v.keep(ctx, name, record)
 	}
 	if err != nil {
-		return "", storeError(e.store(s).Kind(), err)
+		return "", storeError(v.store.Kind(), err)
 	}
-	return e.store(s).Kind(), nil
-}
-
-func (e *Engine) apiKeyAccount(account string) (settings, string, error) {
-	s, err := e.settings()
-	if err != nil {
-		return settings{}, "", err
-	}
-	account = s.account(account)
-	if err := checkAccount(account); err != nil {
-		return settings{}, "", err
-	}
-	return s, account, nil
+	return v.store.Kind(), nil
 }
 
 // APIKey returns the account's API key. Without one the error is ErrNotFound.
 func (e *Engine) APIKey(ctx context.Context, account string) (secret.String, error) {
-	s, account, err := e.apiKeyAccount(account)
+	l, err := e.ledger()
 	if err != nil {
 		return secret.String{}, err
 	}
-	key, err := e.apiKey(ctx, s, account)
-	if s.Store == "" && errors.Is(err, keychain.ErrUnavailable) {
+	account = l.Choose(account)
+	if err := checkAccount(account); err != nil {
+		return secret.String{}, err
+	}
+	v := e.vault(l)
+	key, err := v.apiKey(ctx, account)
+	if v.open && errors.Is(err, keychain.ErrUnavailable) {
 		err = noAPIKey() // nothing was ever stored, and there is no keychain
 	}
 	return key, err
 }
 
-func (e *Engine) apiKey(ctx context.Context, s settings, account string) (secret.String, error) {
-	ctx, cancel := storeContext(ctx)
-	defer cancel()
-	text, err := e.store(s).Load(ctx, keychain.RecordName(account, apiKeyPart))
+func (v *vault) apiKey(ctx context.Context, account string) (secret.String, error) {
+	text, err := v.record(ctx, keychain.RecordName(account, apiKeyPart))
 	if errors.Is(err, keychain.ErrNotFound) {
 		return secret.String{}, noAPIKey()
 	}
 	if err != nil {
-		return secret.String{}, storeError(e.store(s).Kind(), err)
+		return secret.String{}, storeError(v.store.Kind(), err)
 	}
 	var record apiKeyRecord
 	if json.Unmarshal([]byte(text.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {
@@ -222,27 +212,25 @@ func noAPIKey() *Error {
 // RemoveAPIKey removes the account's API key from the store. The key itself stays
 // valid until it is deleted at the Console.
 func (e *Engine) RemoveAPIKey(ctx context.Context, account string) error {
-	release, err := e.lock(ctx, lockWait)
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
-	defer release()
-	s, account, err := e.apiKeyAccount(account)
-	if err != nil {
+	defer w.end()
+	account = w.l.Choose(account)
+	if err := checkAccount(account); err != nil {
 		return err
 	}
-	if _, err := e.apiKey(ctx, s, account); errors.Is(err, keychain.ErrNotFound) {
+	v := w.vault(w.l)
+	if _, err := v.apiKey(ctx, account); errors.Is(err, keychain.ErrNotFound) {
 		return nil
 	} else if err != nil && !errors.Is(err, keychain.ErrDamaged) {
 		return err
 	}
-	storeCtx, cancel := storeContext(ctx)
-	defer cancel()
-	if err := e.store(s).Delete(storeCtx, keychain.RecordName(account, apiKeyPart)); err != nil {
-		return storeError(e.store(s).Kind(), err)
+	if err := v.drop(ctx, keychain.RecordName(account, apiKeyPart)); err != nil {
+		return storeError(v.store.Kind(), err)
 	}
 	e.remember(Record{Account: account, What: "api-key", Detail: "removed"})
-	return e.changeSettings(func(s *settings) {
-		s.APIKeys = slices.DeleteFunc(s.APIKeys, func(name string) bool { return name == account })
-	})
+	w.l.APIKeys = slices.DeleteFunc(w.l.APIKeys, func(name string) bool { return name == account })
+	return w.save()
 }

@@ -18,6 +18,7 @@ import (
 
 	"keytender/internal/bounded"
 	"keytender/internal/config"
+	"keytender/internal/ledger"
 	"keytender/internal/pattern"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
@@ -212,28 +213,29 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if err := e.MayWrite(); err != nil {
 		return Status{}, err
 	}
-	s, err := e.settings()
+	l, err := e.ledger()
 	if err != nil {
 		return Status{}, err
 	}
-	account := s.account(o.Account)
-	if err := s.checkName(account); err != nil {
-		return Status{}, err
+	if o.Account != "" {
+		if err := checkName(l, o.Account); err != nil {
+			return Status{}, err
+		}
 	}
-	// An entry that cannot be read is an entry that the client would overwrite, MCP
-	// logins and all.
-	before, err := e.readEntry(ctx)
+	// What lies there makes room for what the client writes, so it is settled first. An
+	// entry that cannot be read is one that the client would overwrite, MCP logins and all.
+	before, err := e.settleEntry(ctx)
 	if err != nil {
 		return Status{}, entryError(err)
 	}
-	if already, err := e.load(ctx, s, account); err == nil {
-		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
+	if already, err := e.vault(l).load(ctx, l.Choose(o.Account)); err == nil {
+		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: l.Choose(o.Account)})
 	}
 	p, err := e.findClaude(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	after, err := e.letClaudeSignIn(ctx, p, o, t, before, tell)
+	after, err := e.letClaudeSignIn(ctx, p, o, t, before.entry, tell)
 	if err != nil {
 		return Status{}, err
 	}
@@ -249,10 +251,37 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
 		return Status{}, err
 	}
-	if err := e.keepClaudeSignIn(ctx, account, before, c, tell); err != nil {
+	if err := e.keepClaudeSignIn(ctx, o, before, c, tell); err != nil {
 		return Status{}, err
 	}
 	return e.Status(context.WithoutCancel(ctx)), nil
+}
+
+// settleEntry takes in what Claude Code renewed in its entry, and returns what it holds.
+func (e *Engine) settleEntry(ctx context.Context) (sighting, error) {
+	if e.entryErr != nil {
+		return sighting{}, e.entryErr
+	}
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return sighting{}, err
+	}
+	defer w.end()
+	s, err := w.see(ctx, e.entry, true)
+	if err == nil {
+		err = w.settle(ctx, s)
+	}
+	return s, err
+}
+
+// readEntry reads Claude Code's entry.
+func (e *Engine) readEntry(ctx context.Context) (claudecode.Entry, error) {
+	if e.entryErr != nil {
+		return claudecode.Entry{}, e.entryErr
+	}
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	return e.entry.Read(ctx)
 }
 
 // letClaudeSignIn runs `claude auth login` and returns the entry with the login that
@@ -305,38 +334,47 @@ func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duratio
 		"a lock that was left behind does this: see `keytender doctor`, then try again; nothing was changed", nil)
 }
 
-func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before claudecode.Entry, c keychain.Credential, tell func(Event)) error {
-	release, err := e.lock(ctx, lockWait)
+func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before sighting, c keychain.Credential, tell func(Event)) error {
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer w.end()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx = Patient(context.WithoutCancel(ctx))
-	j, err := e.journal()
+	account, note, err := w.signsInTo(ctx, o.Account, c, false, o.Replace)
 	if err != nil {
 		return err
 	}
-	ours := j.chainOf(account).knows(before.Login.Refresh)
-	stored, err := e.takeIn(ctx, account, c, "signed-in")
+	// As with every sign-in, the login that had to make room can be put back. The client
+	// took its account-bound keys out already.
+	moved, err := w.moveOut(ctx, before, account)
 	if err != nil {
+		return err
+	}
+	stored, _, err := w.takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true})
+	if err != nil {
+		return err
+	}
+	chain := w.l.ChainOf(account)
+	place := w.place(e.entry)
+	place.Holds(chain, pairOf(c))
+	place.Account, place.Let = account, false
+	if err := w.save(); err != nil {
 		return err
 	}
 	sentence := "in step: it signed in itself (" + e.entry.Place() + ")"
-	if before.State == claudecode.SignedIn && !ours {
-		// As with every sign-in, the login that had to make room can be put back.
-		s, err := e.settings()
-		if err == nil {
-			_, err = e.setAside(ctx, s, before)
-		}
-		if err == nil && e.changeSettings(func(s *settings) { s.Displaced = true }) == nil {
-			sentence += "; `keytender mirror --undo` puts the former login back"
-		}
+	if moved.kept {
+		sentence += "; `keytender mirror --undo` puts the login of " + moved.whose + " back"
 	}
 	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	if note != "" {
+		tell(Event{Kind: EventNote, Value: note})
+	}
 	tell(Event{Kind: EventSaved, Value: stored})
+	w.carry(ctx, account, c, entryWait)
 	tell(Event{Kind: EventClaudeCode, Value: sentence})
 	if over := e.entry.Overrides(); len(over) > 0 {
 		tell(Event{Kind: EventNote, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
@@ -349,8 +387,8 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, account string, before cl
 // client's own state file when that speaks of the same account, else from the client.
 // It is empty when neither surely tells.
 func (p claudeProgram) email(ctx context.Context, a keychain.Account) string {
-	if email, known := p.engine.entry.AccountEmail(a.ID); known {
-		return shown(email)
+	if id, known := p.engine.entry.Identity(); known && a.ID != "" && id.AccountID == a.ID {
+		return shown(id.Email)
 	}
 	out, err := p.ask(ctx, ClaudeLimits.Who, "auth", "status", "--json")
 	if err != nil {
@@ -384,64 +422,70 @@ func (e *Engine) NoticeUsage(tell func()) { e.beforeUsage = tell }
 // renewWithClaude lets the official client renew: a prompt of one character makes it
 // renew a token that has ended, and the entry is read again, whatever its exit code.
 // The caller holds our lock and not Claude Code's, which the client takes itself.
-func (e *Engine) renewWithClaude(ctx context.Context, n need, s settings, account string, j journal, current keychain.Credential) (keychain.Credential, error) {
-	chain := j.chainOf(account)
-	before, err := e.readEntry(ctx)
+func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
+	if r.entryErr != nil {
+		return entryError(r.entryErr)
+	}
+	before, err := r.lookWithClaude(ctx)
 	if err != nil {
-		return current, entryError(err)
+		return err
 	}
-	if newer, ok := e.newerIn(before, current, chain); ok {
-		if err := e.adopt(ctx, s, account, &j, newer); err != nil {
-			return current, err
-		}
-		if e.meets(n, newer) {
-			newer.Method = adopted
-			return newer, nil
-		}
-		current = newer
+	if r.meets(n, r.current) {
+		r.current.Method = adopted
+		return nil
 	}
-	if err := e.maySend(chain, current); err != nil {
-		return current, err
+	if err := r.maySend(); err != nil {
+		return err
 	}
-	if e.relate(before, current, chain) == "older" {
-		e.mirrorRenewed(ctx, s, chain, current)
-		if before, err = e.readEntry(ctx); err != nil {
-			return current, entryError(err)
+	if before.Account() == r.account && before.Relation == ledger.Superseded {
+		r.carry(ctx, r.account, r.current, entryWait)
+		if before, err = r.lookWithClaude(ctx); err != nil {
+			return err
 		}
 	}
-	if !before.Login.SamePair(current) {
-		return current, failed("not-in-step", "Claude Code cannot renew this login: its entry ("+e.entry.Place()+") does not hold it",
+	if !before.entry.Login.SamePair(r.current) {
+		return failed("not-in-step", "Claude Code cannot renew this login: its entry ("+r.entry.Place()+") does not hold it",
 			"write it there with `keytender mirror`, or renew directly: unset KEYTENDER_REFRESH_WITH", nil)
 	}
-	p, err := e.findClaude(ctx)
+	p, err := r.findClaude(ctx)
 	if err != nil {
-		return current, err
+		return err
 	}
-	if e.beforeUsage != nil {
-		e.beforeUsage()
+	if r.beforeUsage != nil {
+		r.beforeUsage()
 	}
-	e.log.Info("Claude Code renews the login; this spends plan usage", "account", account, "model", e.config.RefreshModel)
-	if err := p.prompt(ctx, e.config.RefreshModel, e.config.RefreshTimeout); ctx.Err() != nil {
-		return current, ctx.Err()
+	r.log.Info("Claude Code renews the login; this spends plan usage", "account", r.account, "model", r.config.RefreshModel)
+	if err := p.prompt(ctx, r.config.RefreshModel, r.config.RefreshTimeout); ctx.Err() != nil {
+		return ctx.Err()
 	} else if err != nil {
-		e.log.Warn("Claude Code ended with an error; its entry is read all the same", "reason", plain(err))
+		r.log.Warn("Claude Code ended with an error; its entry is read all the same", "reason", plain(err))
 	}
-	after, err := e.readEntry(ctx)
+	after, err := r.lookWithClaude(ctx)
 	if err != nil {
-		return current, entryError(err)
+		return err
 	}
-	if after.State == claudecode.SignedIn && !after.Login.SamePair(before.Login) && !contradicts(after.Login.Account, current.Account) {
-		newer := e.carryOver(after, current)
-		if err := e.adopt(ctx, s, account, &j, newer); err != nil {
-			return current, err
-		}
-		if e.meets(n, newer) {
-			newer.Method = adopted
-			return newer, nil
-		}
-		current = newer
+	if r.meets(n, r.current) {
+		r.current.Method = adopted
+		return nil
 	}
-	return current, e.notRenewed(account, j, after, current)
+	return r.notRenewed(after.entry)
+}
+
+// lookWithClaude reads the entry, takes over a newer pair, and carries it to the others.
+func (r *renewal) lookWithClaude(ctx context.Context) (sighting, error) {
+	s, err := r.see(ctx, r.entry, true)
+	if err != nil {
+		return s, entryError(err)
+	}
+	newest, err := r.takeNewer(ctx, s, r.account, r.current)
+	if err != nil {
+		return s, err
+	}
+	if pairOf(newest) != pairOf(r.current) {
+		r.current, r.chain = newest, r.l.ChainOf(r.account)
+		r.carry(ctx, r.account, r.current, entryWait)
+	}
+	return s, nil
 }
 
 // prompt makes the client answer the smallest of prompts with the entry's login. It
@@ -458,31 +502,25 @@ func (p claudeProgram) prompt(ctx context.Context, model string, limit time.Dura
 	return p.run(ctx, c, limit)
 }
 
-// contradicts reports whether both say whose they are, and differ.
-func contradicts(a, b keychain.Account) bool {
-	return a.ID != "" && b.ID != "" && !sameAccount(a, b)
-}
-
 // notRenewed keeps the client from being run again and again, and says what is wrong.
-func (e *Engine) notRenewed(account string, j journal, after claudecode.Entry, current keychain.Credential) error {
-	if e.validFor(current, time.Second) && after.State == claudecode.SignedIn {
+func (r *renewal) notRenewed(after claudecode.Entry) error {
+	if r.validFor(r.current, time.Second) && after.State == claudecode.SignedIn {
 		return later("Claude Code keeps a token that is valid for more than five minutes, so nothing was renewed",
 			"the token is as good as before; renew directly for another one: unset KEYTENDER_REFRESH_WITH", nil)
 	}
-	chain := j.chainOf(account)
 	result := later(stillExpired, "look at the network first; the login is as good as before", nil)
 	if after.State != claudecode.SignedIn {
 		// The client blanks the entry only when the server called the token spent.
-		chain.bury(current.Refresh)
+		r.chain.Revoke(pairOf(r.current).Refresh)
 		result = again(stillExpired, nil)
-		e.remember(Record{Account: account, What: "lost", Who: "Claude Code", Detail: "the server did not renew the login any more"})
+		r.remember(Record{Account: r.account, What: "lost", Who: "Claude Code", Detail: "the server did not renew the login any more"})
 	} else {
-		pause := backOff(chain.Failures)
-		chain.Failures++
-		chain.NotBefore, chain.Why = e.wall().Add(pause), "Claude Code did not renew the login"
+		pause := backOff(r.chain.Failures)
+		r.chain.Failures++
+		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), "Claude Code did not renew the login"
 	}
-	chain.Problem = &Problem{Code: result.Code, Message: result.Message, Hint: result.Hint}
-	if err := e.writeJournal(j); err != nil {
+	r.chain.Problem = problemOf(result)
+	if err := r.save(); err != nil {
 		return errors.Join(result, err)
 	}
 	return result

@@ -249,8 +249,8 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	if st := r.start().Status(t.Context()); !a.lost && (st.State != SignedIn || st.Problem != nil || st.ClaudeCode.State != "in-step") {
 		t.Errorf("%s: status afterwards: %s, entry %s, %+v", how, st.State, st.ClaudeCode.State, st.Problem)
 	}
-	if c := r.chain(); !a.lost && (c.Intent != nil || !c.knows(r.stored().Refresh) || c.left(r.stored().Refresh)) {
-		t.Errorf("%s: the journal has not learned of the pair: %+v", how, c)
+	if c := r.chain(); !a.lost && (c.Intent != nil || !c.Knows(pairOf(r.stored())) || c.Left(pairOf(r.stored()))) {
+		t.Errorf("%s: the ledger has not learned of the pair: %+v", how, c)
 	}
 	for _, lock := range r.locks() {
 		info, err := os.Stat(lock)
@@ -258,7 +258,7 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 			t.Errorf("%s: %s is left, %v old", how, filepath.Base(lock), time.Since(info.ModTime()))
 		}
 	}
-	names := leftovers(t, r.home+"/state", "lock", "journal.json", "settings.json", "history.jsonl", "locks-held.json")
+	names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl", "locks-held.json")
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, ".tmp.") }) // swept later
 	if len(names) > 0 && !a.lost {
 		t.Errorf("%s: left behind: %v", how, names)
@@ -522,7 +522,7 @@ func TestAllWaysAtOnce(t *testing.T) {
 			case 1:
 				_, err = e.Renew(t.Context(), false)
 			case 2:
-				e.tendOnce(t.Context())
+				e.tendNow(t.Context())
 			}
 			if err != nil {
 				t.Error(err)

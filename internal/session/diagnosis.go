@@ -38,8 +38,8 @@ func (e *Engine) DiagnosisOf(ctx context.Context, checks []Check) string {
 	for _, r := range records[max(0, len(records)-30):] {
 		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, r.Detail)
 	}
-	accounts := e.Status(ctx).Accounts
-	return withoutNames(text.String(), append(accounts, userName())...)
+	names, _, _ := e.AccountNames()
+	return withoutNames(text.String(), append(names, userName())...)
 }
 
 var (

@@ -72,8 +72,8 @@ func (e *Engine) checkLogin(st Status) Check {
 
 func (e *Engine) checkStore(st Status) Check {
 	const name = "store"
-	s, err := e.settings()
-	open := err == nil && s.Store == "" && e.config.Store == "auto" // the first sign-in chooses
+	l, err := e.ledger()
+	open := err == nil && l.Store == "" && e.config.Store == "auto" // the first sign-in chooses
 	for _, store := range st.Stores {
 		switch {
 		case store.State == "not-used":
@@ -221,10 +221,10 @@ func (e *Engine) checkEntry(ctx context.Context, st Status) []Check {
 		checks = append(checks, fail(name, "Claude Code does not accept it: "+why+" ("+place+")", "`keytender mirror` writes it anew"))
 	case st.State == SignedOut:
 		checks = append(checks, fine(name, "%s (%s)", entry.State, place))
-	case st.ClaudeCode.State == "in-step" || st.ClaudeCode.State == "newer" || st.ClaudeCode.State == "off":
+	case slices.Contains([]EntryState{InStep, Newer, Off}, st.ClaudeCode.State):
 		checks = append(checks, fine(name, "%s (%s)", st.ClaudeCode.State, place))
 	default:
-		checks = append(checks, warn(name, st.ClaudeCode.State+" ("+place+")", "`keytender mirror` writes our login there; `keytender mirror --dry-run` shows what would change"))
+		checks = append(checks, warn(name, string(st.ClaudeCode.State)+" ("+place+")", "`keytender mirror` writes our login there; `keytender mirror --dry-run` shows what would change"))
 	}
 	if len(st.ClaudeCode.OverriddenBy) > 0 {
 		return append(checks, warn("overrides", "Claude Code does not use its entry while these are set: "+strings.Join(st.ClaudeCode.OverriddenBy, ", "), "unset them where you start claude, or take them out of settings.json"))
@@ -259,8 +259,8 @@ func (e *Engine) checkClock(ctx context.Context) Check {
 			}
 		}
 	}
-	if s, err := e.settings(); err == nil {
-		if c, err := e.load(ctx, s, s.account("")); err == nil && c.Issued.After(newest) {
+	if l, err := e.ledger(); err == nil {
+		if c, err := e.vault(l).load(ctx, l.Choose(e.account)); err == nil && c.Issued.After(newest) {
 			newest = c.Issued
 		}
 	}

@@ -29,17 +29,18 @@ type exportList struct {
 // ExportToken returns the account's access token for use where nobody can renew it,
 // and its end.
 func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String, time.Time, error) {
-	s, err := e.settings()
+	l, err := e.ledger()
 	if err != nil {
 		return secret.String{}, time.Time{}, err
 	}
-	account = s.account(account)
+	account = l.Choose(account)
 	if err := checkAccount(account); err != nil {
 		return secret.String{}, time.Time{}, err
 	}
-	c, err := e.load(ctx, s, account)
+	v := e.vault(l)
+	c, err := v.load(ctx, account)
 	if err != nil {
-		return secret.String{}, time.Time{}, storeError(e.store(s).Kind(), err)
+		return secret.String{}, time.Time{}, storeError(v.store.Kind(), err)
 	}
 	const oneYear = "make one for it with `keytender login --long-lived --account ci --no-mirror`, then export with --account ci"
 	switch {
@@ -53,16 +54,12 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 
 // NoteExport keeps in mind what was exported where, and until when it works.
 func (e *Engine) NoteExport(ctx context.Context, x Export) error {
-	release, err := e.lock(ctx, lockWait)
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
-	defer release()
-	s, err := e.settings()
-	if err != nil {
-		return err
-	}
-	x.Account, x.At = s.account(x.Account), e.wall().Truncate(time.Second)
+	defer w.end()
+	x.Account, x.At = w.l.Choose(x.Account), e.wall().Truncate(time.Second)
 	list := exportList{Version: 1}
 	if err := e.readState(exportsFile, &list); err != nil {
 		return err

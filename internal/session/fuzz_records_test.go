@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/ledger"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
 	"keytender/keychain"
@@ -38,21 +39,25 @@ func FuzzImport(f *testing.F) {
 	before := keychain.Credential{Access: secret.New("FAKE-before"), Refresh: token(1), Scopes: []string{"user:inference"}, Issued: now0}
 	f.Fuzz(func(t *testing.T, text []byte, openCode bool) {
 		text = bytes.ReplaceAll(text, []byte("MARK"), []byte(mark))
-		if err := e.saveStored(t.Context(), settings{Store: "file"}, "default", before); err != nil {
+		for _, path := range []string{e.statePath(ledgerFile), e.config.Places.Credentials} {
+			_ = os.Remove(path)
+		}
+		v := e.vaultIn("file")
+		if err := v.save(t.Context(), "former", before); err != nil {
 			t.Fatal(err)
 		}
 		was, err := os.ReadFile(e.config.Places.Credentials)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var warning string
+		var done Imported
 		if openCode {
 			if err := os.WriteFile(path, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, warning, err = e.ImportOpenCode(t.Context(), "", path)
+			done, err = e.ImportOpenCode(t.Context(), ImportOptions{}, path)
 		} else {
-			_, warning, err = e.ImportJSON(t.Context(), "", secret.New(string(text)))
+			done, err = e.ImportJSON(t.Context(), ImportOptions{}, secret.New(string(text)))
 		}
 		shows := func(said string) bool {
 			return strings.Contains(said, mark) || strings.ContainsFunc(said, func(r rune) bool { return r < ' ' || r == 0x7f })
@@ -67,12 +72,12 @@ func FuzzImport(f *testing.F) {
 			}
 			return
 		}
-		got, err := e.load(t.Context(), settings{Store: "file"}, "default")
+		got, err := v.load(t.Context(), done.Account)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if shows(warning) {
-			t.Fatalf("%q", warning)
+		if shows(done.Account + done.Note) {
+			t.Fatalf("%+v", done)
 		}
 		var openCodes struct {
 			Login struct{ Access, Refresh string } `json:"anthropic"`
@@ -118,7 +123,6 @@ func FuzzRecords(f *testing.F) {
 		f.Fatal(err)
 	}
 	const foreign = `{"mcpOAuth":{"a":1}}`
-	s := settings{Store: "file", Displaced: true}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		text = bytes.ReplaceAll(text, []byte("MARK"), []byte(mark))
 		check := func(what string, err error) {
@@ -148,24 +152,31 @@ func FuzzRecords(f *testing.F) {
 		if !json.Valid(text) {
 			return // no store takes it
 		}
-		store := e.store(s)
-		for _, name := range []string{displacedRecord, keychain.RecordName("default", apiKeyPart)} {
-			if err := store.Save(t.Context(), name, secret.New(string(text))); err != nil {
+		v := e.vaultIn("file")
+		for _, name := range []string{displacedName("displaced-1"), keychain.RecordName("default", apiKeyPart)} {
+			if err := v.keep(t.Context(), name, secret.New(string(text))); err != nil {
 				return
 			}
 		}
-		key, err := e.apiKey(t.Context(), s, "default")
+		key, err := v.apiKey(t.Context(), "default")
 		if check("API key", err); (err == nil) == key.IsZero() {
 			t.Fatalf("neither or both: %v", err)
 		}
 
-		if err := e.writeState("settings.json", s); err != nil {
+		l := ledger.New()
+		l.Store = "file"
+		l.Displaced = []*ledger.Displaced{{ID: "displaced-1", Place: e.entry.ID()}}
+		kept, err := l.Encode()
+		if err == nil {
+			err = os.WriteFile(e.statePath(ledgerFile), kept, 0o600)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(entry, []byte(foreign), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		kept, readErr := e.displaced(t.Context(), s)
+		_, aside, readErr := (&work{Engine: e, l: l}).lastDisplaced(t.Context(), e.entry.ID())
 		_, err = e.Undo(t.Context())
 		check("undo", err)
 		after, _ := os.ReadFile(entry)
@@ -179,10 +190,10 @@ func FuzzRecords(f *testing.F) {
 		if json.Unmarshal(after, &whole) != nil || string(whole["mcpOAuth"]) != `{"a":1}` {
 			t.Fatalf("what belongs to others is %s", after)
 		}
-		if err == nil && len(kept.Inner) > 0 {
+		if err == nil && len(aside.Inner) > 0 {
 			var was, is any
-			if json.Unmarshal(kept.Inner, &was) != nil || json.Unmarshal(whole["claudeAiOauth"], &is) != nil || fmt.Sprint(was) != fmt.Sprint(is) {
-				t.Fatalf("%s was kept and %s put back", kept.Inner, whole["claudeAiOauth"])
+			if json.Unmarshal(aside.Inner, &was) != nil || json.Unmarshal(whole["claudeAiOauth"], &is) != nil || fmt.Sprint(was) != fmt.Sprint(is) {
+				t.Fatalf("%s was kept and %s put back", aside.Inner, whole["claudeAiOauth"])
 			}
 		}
 	})

@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,96 +33,69 @@ func fuzzEngine(t testing.TB, dir string) *Engine {
 	return e
 }
 
-// Whatever a journal holds: it is understood, or it is damaged and stays as it is;
-// and what is understood survives being written.
-func FuzzJournal(f *testing.F) {
-	full := journal{Version: 1, Chains: map[string]*chain{"default": {Known: []string{"aa"}, Dead: []string{"bb"}, Intent: &intent{"aa", now0, 2},
-		NotBefore: now0, Why: "because", Failures: 3, Hasty: []time.Time{now0}, Problem: &Problem{"a", "b", "c"}, Last: &ChainChange{now0, "renewed", "keytender"}}}}
-	text, err := json.Marshal(full)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text)
-	for _, seed := range []string{``, `{}`, `null`, `[]`, `{"chains":null}`, `{"chains":{"default":null}}`, `{"chains":{"default":{"intent":null,"notBefore":"soon"}}}`,
-		`{"chains":{"default":{"notBefore":"9999-12-31T23:59:59Z","failures":-9}}}`, `{"chains":{"default":{"intent":{"sends":-9223372036854775808}}}}`} {
-		f.Add([]byte(seed))
+// Whatever a ledger holds, or what the first version wrote: it is understood, or it is
+// damaged and stays as it is; what is understood survives being written, and an account's
+// name from it never leaves our folder.
+func FuzzState(f *testing.F) {
+	for _, seed := range []string{``, `{}`, `null`, `[]`, `{"version":2}`, `{"version":2,"active":"../../x"}`,
+		`{"version":2,"accounts":[{"name":"default","chain":"c1"}],"chains":[{"id":"c1","account":"default","generations":[{"access":"aa","refresh":"bb"}],"intent":{"sends":-9}}]}`,
+		`{"version":2,"places":[{"id":"file:/x","kind":"entry","where":{"dir":"/x"},"chain":"c1","pair":{"refresh":"bb"}}]}`,
+		`{"chains":{"default":{"known":["aa","bb"],"dead":["aa"],"intent":{"fingerprint":"bb","sends":2},"notBefore":"9999-12-31T23:59:59Z","failures":-9}}}`,
+		`{"store":"keychain","active":"work","accounts":["work","default"],"mirror":false,"termsShown":true,"displaced":true}`,
+		`{"active":"../../x","accounts":["../../x"]}`, `{"store":7}`, `{"store":"elsewhere"}`, `{"accounts":null}`} {
+		for file := range byte(3) {
+			f.Add([]byte(seed), file)
+		}
 	}
 	dir := f.TempDir()
 	e := fuzzEngine(f, dir)
-	refresh := token(1)
-	ours := keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: refresh}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		path := e.statePath("journal.json")
+	e.entryErr = errors.New("no entry here")
+	ours := keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1)}
+	names := []string{ledgerFile, "journal.json", "settings.json"}
+	f.Fuzz(func(t *testing.T, text []byte, file byte) {
+		for _, name := range names {
+			_ = os.Remove(e.statePath(name))
+		}
+		path := e.statePath(names[int(file)%len(names)])
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		j, err := e.journal()
-		noteErr := e.note("default", func(c *chain) { c.know(refresh) })
-		if (err == nil) != (noteErr == nil) {
-			t.Fatalf("reading: %v, noting: %v", err, noteErr)
+		l, err := e.ledger()
+		w, workErr := e.begin(t.Context(), time.Minute)
+		if (err == nil) != (workErr == nil) {
+			t.Fatalf("reading: %v, working: %v", err, workErr)
 		}
 		if err != nil {
 			if !errors.Is(err, keychain.ErrDamaged) {
 				t.Fatal(err)
 			}
 			if after, _ := os.ReadFile(path); !bytes.Equal(after, text) {
-				t.Fatalf("a damaged journal was overwritten: %s", after)
+				t.Fatalf("a damaged file was overwritten: %s", after)
 			}
 			return
 		}
-		c := j.chainOf("default")
-		c.blocked(now0)
-		c.kept(refresh)
-		c.left(refresh)
-		_ = e.maySend(c, ours)
-		if pause := backOff(max(0, c.Failures)); pause <= 0 || pause > maxPause {
-			t.Fatalf("a pause of %v", pause)
-		}
-		again, err := e.journal()
-		if err != nil {
-			t.Fatalf("what was written cannot be read: %v", err)
-		}
-		if !again.chainOf("default").knows(refresh) || len(again.Chains) < len(j.Chains) {
-			t.Fatal("something was lost")
-		}
-	})
-}
-
-// Whatever the settings hold, an account's name from them never leaves our folder.
-func FuzzSettings(f *testing.F) {
-	for _, seed := range []string{``, `{}`, `null`, `{"store":"keychain","active":"work","accounts":["work","default"],"mirror":false,"termsShown":true}`,
-		`{"active":"../../x","accounts":["../../x"]}`, `{"store":7}`, `{"store":"elsewhere"}`, `{"active":"/"}`, `{"mirror":"yes"}`, `{"active":"\u0000"}`, `{"accounts":null}`} {
-		f.Add([]byte(seed))
-	}
-	dir := f.TempDir()
-	e := fuzzEngine(f, dir)
-	f.Fuzz(func(t *testing.T, text []byte) {
-		path := e.statePath("settings.json")
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, err := e.settings()
-		if err != nil {
-			if !errors.Is(err, keychain.ErrDamaged) {
-				t.Fatal(err)
-			}
-			if err := e.changeSettings(func(s *settings) { s.TermsShown = true }); err == nil {
-				t.Fatal("damaged settings were changed")
-			}
-			if after, _ := os.ReadFile(path); !bytes.Equal(after, text) {
-				t.Fatalf("damaged settings were overwritten: %s", after)
-			}
-			return
-		}
-		account := s.account("")
-		for _, path := range []string{e.spillPath(account), e.reservePath(account)} {
+		account := w.l.Choose("")
+		v := w.vault(w.l)
+		for _, path := range []string{v.spillPath(account), v.reservePath(account)} {
 			if filepath.Dir(path) != e.config.Places.State {
 				t.Fatalf("an account's name leads to %s", path)
 			}
 		}
-		s.add("default")
-		s.remove(account)
-		e.mirrors(s)
+		c := w.chainFor(account, ours)
+		c.Advance(pairOf(ours))
+		c.MaySpend(pairOf(ours), now0)
+		w.directories()
+		if err := w.save(); err != nil {
+			t.Fatal(err)
+		}
+		w.end()
+		again, err := e.ledger()
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		if !again.ChainOf(account).Knows(pairOf(ours)) || len(again.Accounts) < len(l.Accounts) {
+			t.Fatal("something was lost")
+		}
 	})
 }
 
@@ -149,17 +121,17 @@ func FuzzSpill(f *testing.F) {
 	dir := f.TempDir()
 	e := fuzzEngine(f, dir)
 	ctx := context.Background()
-	s := settings{Store: "file"}
+	v := e.vaultIn("file")
 	f.Fuzz(func(t *testing.T, text []byte, reserve bool) {
-		if err := e.saveStored(ctx, s, "default", stored); err != nil {
+		if err := v.save(ctx, "default", stored); err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range []string{e.spillPath("default"), e.reservePath("default"), e.spillPath("default") + ".damaged"} {
+		for _, path := range []string{v.spillPath("default"), v.reservePath("default"), v.spillPath("default") + ".damaged"} {
 			_ = os.Remove(path)
 		}
-		path := e.spillPath("default")
+		path := v.spillPath("default")
 		if reserve {
-			path = e.reservePath("default")
+			path = v.reservePath("default")
 		}
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
@@ -170,17 +142,17 @@ func FuzzSpill(f *testing.F) {
 			want = spilled
 		}
 		for range 2 {
-			got, err := e.load(ctx, s, "default")
+			got, err := v.load(ctx, "default")
 			if err != nil || !got.SamePair(want) {
 				t.Fatalf("found: %v", err)
 			}
-			e.settle(ctx, s, "default")
+			v.unspill(ctx, "default")
 		}
-		if got, err := e.loadStored(ctx, s, "default"); err != nil || !got.SamePair(want) {
+		if got, err := v.loadStored(ctx, "default"); err != nil || !got.SamePair(want) {
 			t.Fatalf("in the store: %v", err)
 		}
 		// The room is free for the next renewal.
-		room, err := e.prepare(s, "default")
+		room, err := v.prepare("default")
 		if err != nil {
 			t.Fatal(err)
 		}

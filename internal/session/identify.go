@@ -2,31 +2,61 @@ package session
 
 import (
 	"context"
+	"sync"
 	"time"
 
+	"keytender/internal/ledger"
 	"keytender/keychain"
-	"keytender/keychain/claudecode"
 )
 
-// readKnown reads Claude Code's entry and finds out whose login is in it. Entries of
-// older clients hold no account id; where our fingerprints do not tell either, the
-// profile does. Both sides are asked at most once: what is learnt of our own login is
-// kept with its next pair. Offline nothing is learnt, and the entry counts as another
-// login.
-func (e *Engine) readKnown(ctx context.Context, ours *keychain.Credential, c *chain) (claudecode.Entry, error) {
-	entry, err := e.readEntry(ctx)
-	if err != nil || entry.State != claudecode.SignedIn || entry.Login.SamePair(*ours) || c.knows(entry.Login.Refresh) {
-		return entry, err
+// askedAgain is how long a question that got no answer is not asked again.
+const askedAgain = time.Minute
+
+// asked remembers, while the program runs, whom the server named for an access token. A
+// write to a neighbouring file must not cause a call each time.
+type asked struct {
+	mu      sync.Mutex
+	answers map[string]answerOf
+}
+
+type answerOf struct {
+	person ledger.Person
+	at     time.Time
+}
+
+func (a *asked) get(access string, now time.Time) (ledger.Person, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known, ok := a.answers[access]
+	return known.person, ok && (known.person.Known() || now.Sub(known.at) < askedAgain && !now.Before(known.at))
+}
+
+func (a *asked) put(access string, p ledger.Person, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.answers == nil || len(a.answers) > 64 {
+		a.answers = map[string]answerOf{}
 	}
-	for _, login := range []*keychain.Credential{ours, &entry.Login} {
-		if login.Account.ID != "" || !e.validFor(*login, 0) {
-			continue
-		}
-		if err := e.askWhose(ctx, login, 5*time.Second); err != nil {
-			e.log.Info("whose login it is could not be asked", "reason", err.Error())
-		}
+	a.answers[access] = answerOf{p, now}
+}
+
+// askPerson asks the server whose an access token is. Nobody is known where it has ended,
+// cannot be asked, or does not say.
+func (e *Engine) askPerson(ctx context.Context, c keychain.Credential) ledger.Person {
+	if c.Access.IsZero() || !c.AccessEnds.IsZero() && !e.validFor(c, 0) {
+		return ledger.Person{}
 	}
-	return entry, nil
+	access := c.Access.Fingerprint()
+	if p, ok := e.asked.get(access, e.wall()); ok {
+		return p
+	}
+	c.Account = keychain.Account{}
+	if err := e.askWhose(ctx, &c, 5*time.Second); err != nil {
+		e.log.Info("whose login it is could not be asked", "reason", err.Error())
+	}
+	p := personOf(c.Account)
+	e.asked.put(access, p, e.wall())
+	return p
 }
 
 // askWhose completes the account of a login by its profile. What the profile leaves out

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/ledger"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
 	"keytender/keychain"
@@ -12,92 +13,16 @@ import (
 
 func token(n int) secret.String { return secret.New(fmt.Sprintf("sk-ant-ort01-FAKE-%d", n)) }
 
-func TestChainOrder(t *testing.T) {
-	c := &chain{}
-	for n := range 3 {
-		c.know(token(n))
-	}
-	c.know(secret.String{})
-	if c.place(token(0)) != 0 || c.place(token(2)) != 2 || c.place(token(9)) != -1 || c.place(secret.String{}) != -1 {
-		t.Errorf("places: %v", c.Known)
-	}
-	if !c.left(token(1)) || c.left(token(2)) || c.left(token(9)) {
-		t.Error("only a token that has a successor was left behind")
-	}
-	c.know(token(0)) // a login that is taken in again
-	if c.left(token(0)) || !c.left(token(2)) || len(c.Known) != 3 {
-		t.Errorf("a token that is taken in again is the newest: %v", c.Known)
-	}
-	for n := range 3 * maxFingerprints {
-		c.know(token(100 + n))
-		c.bury(token(100 + n))
-		c.bury(token(100 + n))
-	}
-	if len(c.Known) != maxFingerprints || len(c.Dead) != maxFingerprints || !c.dead(token(99+3*maxFingerprints)) || c.dead(token(100)) {
-		t.Errorf("%d known and %d dead fingerprints are kept", len(c.Known), len(c.Dead))
-	}
-	if c.dead(secret.String{}) {
-		t.Error("no token is not a dead one")
-	}
-}
-
-func TestIntent(t *testing.T) {
-	c := &chain{}
-	c.forgetSend() // nothing to forget
-	c.know(token(1))
-	if c.kept(token(1)) || c.kept(token(2)) {
-		t.Error("without an intent nothing was cut off")
-	}
-	c.Intent = &intent{Fingerprint: token(1).Fingerprint(), Sends: 2}
-	if c.kept(token(1)) {
-		t.Error("the token that was sent is no answer to it")
-	}
-	if !c.kept(token(2)) {
-		t.Error("an unknown pair is the answer that was kept")
-	}
-	c.forgetSend()
-	if c.Intent == nil || c.Intent.Sends != 1 {
-		t.Errorf("one send of two is left: %+v", c.Intent)
-	}
-	c.forgetSend()
-	if c.Intent != nil {
-		t.Errorf("no send is left: %+v", c.Intent)
-	}
-}
-
-// A not-before time holds over restarts, and not for ever when the clock was wrong.
-func TestBlocked(t *testing.T) {
-	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		name      string
-		notBefore time.Time
-		holds     bool
-	}{
-		{"none", time.Time{}, false},
-		{"over", now.Add(-time.Second), false},
-		{"just over", now, false},
-		{"in a second", now.Add(time.Second), true},
-		{"in an hour, the longest there is", now.Add(maxPause), true},
-		{"clock put back by two hours", now.Add(2 * time.Hour), false},
-		{"clock put back by years", now.Add(5 * 365 * 24 * time.Hour), false},
-	} {
-		got := (&chain{NotBefore: c.notBefore}).blocked(now)
-		if got.IsZero() == c.holds {
-			t.Errorf("%s: blocked until %v", c.name, got)
-		}
-	}
-}
-
 // An outage: 30 s, doubled up to an hour, a fifth of chance on top.
 func TestBackOff(t *testing.T) {
 	for failures := range 200 {
-		least := maxPause
+		least := ledger.MaxPause
 		if failures < 7 {
 			least = 30 * time.Second << failures
 		}
 		for range 50 {
 			got := backOff(failures)
-			if got < least || got > maxPause || float64(got) > float64(least)*1.2 {
+			if got < least || got > ledger.MaxPause || float64(got) > float64(least)*1.2 {
 				t.Fatalf("after %d failures: %v", failures, got)
 			}
 		}
@@ -137,11 +62,11 @@ func TestPace(t *testing.T) {
 		{"a second, those of earlier forgotten", hasty, nil, []time.Duration{3 * time.Hour, 2 * time.Hour, 90 * time.Minute, time.Hour}, time.Minute},
 		{"a second, those from a clock that was ahead forgotten", hasty, nil, []time.Duration{-time.Hour, -time.Hour, -time.Hour, -time.Hour}, time.Minute},
 	} {
-		ch := &chain{NotBefore: now0.Add(time.Hour), Why: "before"}
+		ch := &ledger.Chain{NotBefore: now0.Add(time.Hour), Why: "before"}
 		for _, ago := range c.hasty {
 			ch.Hasty = append(ch.Hasty, now0.Add(-ago))
 		}
-		e.pace(ch, c.grant, c.err)
+		e.paceChain(ch, c.grant, c.err)
 		got := time.Duration(0)
 		if !ch.NotBefore.IsZero() {
 			got = ch.NotBefore.Sub(now0)
@@ -158,6 +83,7 @@ func TestEnoughAndMeets(t *testing.T) {
 	e := &Engine{now: func() time.Time { return now0 }}
 	e.config.RefreshSkew = time.Minute
 	access := secret.New("sk-ant-oat01-FAKE-1")
+	seen := ledger.PairOf(access, secret.String{})
 	for _, c := range []struct {
 		name           string
 		left, lifetime time.Duration
@@ -188,16 +114,16 @@ func TestEnoughAndMeets(t *testing.T) {
 				t.Errorf("%s: meets a need of %v: %v", c.name, c.want, got)
 			}
 		}
-		if e.meets(need{seen: access, force: true}, cred) {
+		if e.meets(need{seen: seen, force: true}, cred) {
 			t.Errorf("%s: meets a need for another token", c.name)
 		}
 		if c.want >= time.Minute {
 			// The pair that the caller has seen must be valid for as long as it was asked for.
-			if got := e.meets(need{minValid: c.want, seen: access}, cred); got != (c.valid && e.plausible(cred)) {
+			if got := e.meets(need{minValid: c.want, seen: seen}, cred); got != (c.valid && e.plausible(cred)) {
 				t.Errorf("%s: the seen pair meets a need of %v: %v", c.name, c.want, got)
 			}
 		}
-		if got := e.meets(need{minValid: time.Minute, force: true, seen: secret.New("sk-ant-oat01-FAKE-0")}, cred); got != e.enough(cred, time.Minute) {
+		if got := e.meets(need{minValid: time.Minute, force: true, seen: ledger.Pair{Access: secret.New("sk-ant-oat01-FAKE-0").Fingerprint()}}, cred); got != e.enough(cred, time.Minute) {
 			t.Errorf("%s: whether it replaces another: %v", c.name, got)
 		}
 	}
@@ -227,9 +153,6 @@ func TestMerge(t *testing.T) {
 	if !got.Access.Equal(grant.Access) || !got.Refresh.Equal(grant.Refresh) || !got.AccessEnds.Equal(now0.Add(8*time.Hour)) || got.Lifetime != 8*time.Hour {
 		t.Errorf("the new pair: %+v", got)
 	}
-	if !got.LoginEnds.Equal(ends) || !got.LoginEndsEstimated {
-		t.Errorf("a renewal moved the login's own end to %v", got.LoginEnds)
-	}
 	if len(got.Scopes) != 1 || got.Account != old.Account || got.Method != "browser" {
 		t.Errorf("what the answer leaves out was lost: %+v", got)
 	}
@@ -258,6 +181,33 @@ func TestMerge(t *testing.T) {
 		back, err := keychain.DecodeCredential(text)
 		if err != nil || !back.Issued.After(issued.Truncate(time.Millisecond)) {
 			t.Errorf("issued %v after one that was issued %v (%v)", back.Issued, issued, err)
+		}
+	}
+}
+
+// An end that the server tells replaces a guess, an earlier one always wins, and no
+// renewal moves a known end away.
+func TestLoginEnd(t *testing.T) {
+	e := &Engine{now: func() time.Time { return now0 }}
+	day := 24 * time.Hour
+	for _, c := range []struct {
+		name      string
+		was       time.Duration
+		estimated bool
+		told      time.Duration
+		want      time.Duration
+		guess     bool
+	}{
+		{"nothing is told", 20 * day, false, 0, 20 * day, false},
+		{"nothing is told beside a guess", 20 * day, true, 0, 20 * day, true},
+		{"an end beside a guess", 30 * day, true, 5 * day, 5 * day, false},
+		{"a later end beside a guess", 20 * day, true, 25 * day, 25 * day, false},
+		{"an earlier end", 20 * day, false, 5 * day, 5 * day, false},
+		{"a later end", 20 * day, false, 30 * day, 20 * day, false},
+	} {
+		got, guess := e.loginEnd(keychain.Credential{LoginEnds: now0.Add(c.was), LoginEndsEstimated: c.estimated}, oauth.Grant{LoginExpiresIn: c.told})
+		if !got.Equal(now0.Add(c.want)) || guess != c.guess {
+			t.Errorf("%s: %v (estimated %v)", c.name, got.Sub(now0), guess)
 		}
 	}
 }

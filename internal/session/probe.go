@@ -56,33 +56,32 @@ func renewalMayHelp(r oauth.ProbeResult) bool {
 const vainPause = 24 * time.Hour
 
 func (e *Engine) renewedInVain() bool {
-	s, err := e.settings()
+	l, err := e.ledger()
 	if err != nil {
 		return true
 	}
-	j, err := e.journal()
-	if err != nil {
-		return true
+	c := l.ChainOf(l.Choose(e.account))
+	if c == nil {
+		return false
 	}
-	since := e.wall().Sub(j.chainOf(s.account("")).InVain)
+	since := e.wall().Sub(c.InVain)
 	return since >= 0 && since < vainPause
 }
 
 // noteProbe keeps in mind whether the renewal was in vain.
 func (e *Engine) noteProbe(ctx context.Context, inVain bool) error {
-	release, err := e.lock(ctx, lockWait)
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
-	defer release()
-	s, err := e.settings()
-	if err != nil {
-		return err
+	defer w.end()
+	_, c := w.chosen()
+	if c == nil {
+		return nil
 	}
-	return e.note(s.account(""), func(c *chain) {
-		c.InVain = time.Time{}
-		if inVain {
-			c.InVain = e.wall()
-		}
-	})
+	c.InVain = time.Time{}
+	if inVain {
+		c.InVain = e.wall()
+	}
+	return w.save()
 }

@@ -14,108 +14,7 @@ import (
 	"keytender/internal/fakeclaude"
 	"keytender/internal/secret"
 	"keytender/keychain"
-	"keytender/keychain/claudecode"
 )
-
-func TestRelateAndNewer(t *testing.T) {
-	me := keychain.Account{ID: "uuid-a", OrganizationID: "uuid-o"}
-	colleague, otherOrganization := me, me
-	colleague.ID, otherOrganization.OrganizationID = "uuid-b", "uuid-p"
-	pair := func(n int, ends time.Duration, a keychain.Account) keychain.Credential {
-		return keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-" + string(rune('0'+n))), Refresh: token(n), AccessEnds: now0.Add(ends), Account: a}
-	}
-	nobody := keychain.Account{}
-	for _, c := range []struct {
-		name         string
-		state        claudecode.EntryState
-		theirs, ours keychain.Credential
-		known        []int // tokens of the chain, oldest first
-		dead         []int
-		want         string
-		adopted      bool
-	}{
-		{"there is no entry", claudecode.Absent, keychain.Credential{}, pair(1, 0, me), nil, nil, "absent", false},
-		{"a blanked entry", claudecode.SignedOut, pair(2, time.Hour, me), pair(1, 0, me), nil, nil, "signed-out", false},
-		{"the same pair", claudecode.SignedIn, pair(1, time.Hour, me), pair(1, 0, me), []int{1}, nil, "in-step", false},
-		{"the same pair without ids", claudecode.SignedIn, pair(1, time.Hour, nobody), pair(1, 0, nobody), nil, nil, "in-step", false},
-
-		{"same ids, lives longer", claudecode.SignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, nil, "newer", true},
-		{"same ids, ends sooner", claudecode.SignedIn, pair(2, -time.Hour, me), pair(1, 0, me), []int{1}, nil, "older", false},
-		{"same account, organization told by one side only", claudecode.SignedIn, pair(2, time.Hour, keychain.Account{ID: me.ID}), pair(1, 0, me), []int{1}, nil, "newer", true},
-		{"another account, lives longer", claudecode.SignedIn, pair(2, time.Hour, colleague), pair(1, 0, me), []int{1}, nil, "other-login", false},
-		{"another organization", claudecode.SignedIn, pair(2, time.Hour, otherOrganization), pair(1, 0, me), []int{1}, nil, "other-login", false},
-		{"another account that an earlier sign-in left in our chain", claudecode.SignedIn, pair(1, time.Hour, colleague), pair(2, 0, me), []int{1, 2}, nil, "other-login", false},
-		{"a newer pair that is known to be spent", claudecode.SignedIn, pair(2, time.Hour, me), pair(1, 0, me), []int{1}, []int{2}, "newer", false},
-
-		{"no ids, a pair that we left behind", claudecode.SignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1, 2}, nil, "older", false},
-		{"no ids, a pair that we left behind, ours not noted yet", claudecode.SignedIn, pair(1, time.Hour, nobody), pair(2, 0, nobody), []int{1}, nil, "older", false},
-		{"a pair that we left behind, although it lives longer", claudecode.SignedIn, pair(1, time.Hour, me), pair(2, 0, me), []int{1, 2}, nil, "older", false},
-		{"our store was put back: the entry holds what our last renewal brought", claudecode.SignedIn, pair(3, time.Hour, nobody), pair(1, 2*time.Hour, nobody), []int{1, 2, 3}, nil, "newer", true},
-		{"no ids, an unknown pair", claudecode.SignedIn, pair(3, time.Hour, nobody), pair(1, 0, nobody), []int{1, 2}, nil, "other-login", false},
-		{"ids on one side only, an unknown pair", claudecode.SignedIn, pair(3, time.Hour, nobody), pair(1, 0, me), []int{1, 2}, nil, "other-login", false},
-		{"the same refresh token, another access token that lives longer", claudecode.SignedIn,
-			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), Refresh: token(1), AccessEnds: now0.Add(time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "newer", true},
-		{"the same refresh token, another access token that ends sooner", claudecode.SignedIn,
-			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), Refresh: token(1), AccessEnds: now0.Add(-time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "older", false},
-		{"an entry without refresh token", claudecode.SignedIn,
-			keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-9"), AccessEnds: now0.Add(time.Hour)}, pair(1, 0, nobody), []int{1}, nil, "other-login", false},
-	} {
-		e := &Engine{now: func() time.Time { return now0 }}
-		ch := &chain{}
-		for _, n := range c.known {
-			ch.know(token(n))
-		}
-		for _, n := range c.dead {
-			ch.bury(token(n))
-		}
-		entry := claudecode.Entry{State: c.state, Login: c.theirs}
-		if got := e.relate(entry, c.ours, ch); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-		newer, ok := e.newerIn(entry, c.ours, ch)
-		if ok != c.adopted {
-			t.Errorf("%s: adopted %v, want %v", c.name, ok, c.adopted)
-		}
-		if ok && (!newer.Access.Equal(c.theirs.Access) || !newer.Refresh.Equal(c.theirs.Refresh) || newer.Account != c.ours.Account || newer.Lifetime != 0) {
-			t.Errorf("%s: adopted as %+v", c.name, newer)
-		}
-	}
-}
-
-// Only a pair that our chain has left behind is replaced by a renewal.
-func TestBehind(t *testing.T) {
-	me := keychain.Account{ID: "uuid-a"}
-	ours := keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-3"), Refresh: token(3), Account: me}
-	ch := &chain{}
-	for n := 1; n <= 3; n++ {
-		ch.know(token(n))
-	}
-	theirs := func(n int, a keychain.Account) keychain.Credential {
-		return keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-0"), Refresh: token(n), Account: a}
-	}
-	for _, c := range []struct {
-		name   string
-		entry  claudecode.Entry
-		mirror bool
-		want   bool
-	}{
-		{"the pair before", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, me)}, true, true},
-		{"the pair before, without ids", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, keychain.Account{})}, true, true},
-		{"an old pair", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(1, me)}, true, true},
-		{"ours", claudecode.Entry{State: claudecode.SignedIn, Login: ours}, true, false},
-		{"blanked", claudecode.Entry{State: claudecode.SignedOut, Login: theirs(2, me)}, true, false},
-		{"absent", claudecode.Entry{}, true, false},
-		{"an unknown pair of the same account", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(7, me)}, true, false},
-		{"another account's, known from before", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, keychain.Account{ID: "uuid-b"})}, true, false},
-		{"mirror off, the pair that we have just spent", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(2, me)}, false, true},
-		{"mirror off, an old pair", claudecode.Entry{State: claudecode.SignedIn, Login: theirs(1, me)}, false, false},
-	} {
-		e := &Engine{}
-		if got := e.behind(c.entry, settings{Mirror: &c.mirror}, ch, ours); got != c.want {
-			t.Errorf("%s: %v", c.name, got)
-		}
-	}
-}
 
 // A renewal under Claude Code's locks finds what Claude Code got meanwhile, and takes
 // it instead of spending the token.
@@ -268,7 +167,7 @@ func TestOtherLoginIsNeverReplacedByRenewal(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = r.start().Follow(t.Context())
-		_ = r.start().tendOnce(t.Context())
+		_ = r.start().tendNow(t.Context())
 	}
 	if !r.entry().Login.SamePair(theirs) {
 		t.Fatal("background work replaced another login")
@@ -290,11 +189,7 @@ func TestOtherLoginIsNeverReplacedByRenewal(t *testing.T) {
 func TestFormerAccountIsAnotherLogin(t *testing.T) {
 	r := newRig(t)
 	former := r.signIn(time.Hour)
-	off := false
-	e := r.start()
-	if err := e.changeSettings(func(s *settings) { s.Mirror = &off }); err != nil {
-		t.Fatal(err)
-	}
+	r.setMirror(false)
 	r.keep("default", func() keychain.Credential { c := r.other(); c.AccessEnds = r.now().Add(-time.Minute); return c }())
 	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
@@ -302,10 +197,7 @@ func TestFormerAccountIsAnotherLogin(t *testing.T) {
 	if !r.entry().Login.SamePair(former) {
 		t.Fatal("a renewal of another account replaced the former account's login")
 	}
-	on := true
-	if err := e.changeSettings(func(s *settings) { s.Mirror = &on }); err != nil {
-		t.Fatal(err)
-	}
+	r.setMirror(true)
 	if _, err := r.start().Renew(t.Context(), true); err != nil || !r.entry().Login.SamePair(former) {
 		t.Fatalf("a renewal of another account replaced the former account's login (%v)", err)
 	}
@@ -330,15 +222,6 @@ func TestMirrorOffStillCarriesASharedChain(t *testing.T) {
 	}
 	if !r.entry().Login.SamePair(r.stored()) {
 		t.Error("the entry was left with a spent token")
-	}
-	// A chain of its own in the entry is none of our business.
-	own := r.issued("a@example.com", -time.Hour)
-	r.writeEntry(own)
-	if _, err := r.start().Renew(t.Context(), true); err != nil {
-		t.Fatal(err)
-	}
-	if !r.entry().Login.SamePair(own) {
-		t.Error("with the mirror off Claude Code's own login was replaced")
 	}
 }
 
@@ -375,21 +258,36 @@ func TestLostAnswerButRenewedElsewhere(t *testing.T) {
 	}
 }
 
-// The profile is asked for ids where neither record has them; that is not tested here.
-// Without any way to tell it counts as another login, and ours is renewed.
-func TestUnknownPairWithoutIDsIsAnotherLogin(t *testing.T) {
+// A pair without ids lies where ours lay, and nobody can be asked whose it is: it may be
+// the newest of our chain. Nothing is sent and nothing overwritten until that is known.
+func TestUnknownPairStopsEverything(t *testing.T) {
 	r := newRig(t)
 	ours := r.signIn(-time.Minute)
-	theirs := r.issued("a@example.com", -time.Second) // too late to ask whose it is
-	theirs.Account = keychain.Account{}
+	theirs := r.renewElsewhere(ours)
+	theirs.Account, theirs.AccessEnds = keychain.Account{}, r.now().Add(-time.Second) // too late to ask whose it is
 	r.writeEntry(theirs)
-	got, err := r.start().Token(t.Context(), time.Minute)
-	if err != nil || got.Equal(theirs.Access) || !r.server.Spent(ours.Refresh.Reveal()) {
-		t.Fatalf("token: %v", err)
+	before := r.posts()
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitTryLater {
+		t.Errorf("token: %v", err)
 	}
-	if !r.entry().Login.SamePair(theirs) {
-		t.Error("a login that is not surely ours was replaced")
+	if _, err := r.start().Renew(t.Context(), true); exitOf(err) != ExitTryLater {
+		t.Errorf("refresh --force: %v", err)
 	}
+	if _, err := r.start().Mirror(t.Context()); exitOf(err) != ExitTryLater {
+		t.Errorf("mirror: %v", err)
+	}
+	if st := r.start().Status(t.Context()); st.ClaudeCode.State != UnknownLogin || st.Problem == nil || st.Problem.Code != "unknown-login" {
+		t.Errorf("status: %s, %+v", st.ClaudeCode.State, st.Problem)
+	}
+	if r.posts() != before || !r.entry().Login.SamePair(theirs) {
+		t.Fatal("something was sent or overwritten on a guess")
+	}
+	theirs.AccessEnds = r.now().Add(time.Hour) // it can be asked again
+	r.writeEntry(theirs)
+	if got, err := r.start().Token(t.Context(), time.Minute); err != nil || !got.Equal(theirs.Access) || r.posts() != before {
+		t.Errorf("once it is known: %v", err)
+	}
+	r.alive(r.stored())
 }
 
 // The store was put back to an older state, by a backup or a roaming profile: its
@@ -538,4 +436,11 @@ func TestGuessedLoginEndComesBack(t *testing.T) {
 			t.Errorf("told %v: adopted %v, estimated %v", told, got.SamePair(newer), got.LoginEndsEstimated)
 		}
 	}
+}
+
+func (r *rig) setMirror(on bool) {
+	r.t.Helper()
+	w := r.work()
+	w.l.Mirror = &on
+	w.end()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"keytender/internal/ledger"
 	"keytender/keychain"
 )
 
@@ -17,39 +18,38 @@ const TrayLock = "tray.lock"
 
 // NoStatus is the status of what could not be looked at.
 func NoStatus() Status {
-	return Status{SchemaVersion: 1, State: TryLater, Account: "default", Scopes: []string{}, MissingScopes: []string{}, Accounts: []string{}, Exports: []Export{},
-		Stores:     []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
-		ClaudeCode: EntryStatus{State: "off", OverriddenBy: []string{}}}
+	return Status{SchemaVersion: 1, State: TryLater, Account: "default", Scopes: []string{}, MissingScopes: []string{}, Accounts: []AccountStatus{},
+		Places: []PlaceStatus{}, Exports: []Export{}, Stores: []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
+		ClaudeCode: EntryStatus{State: Off, OverriddenBy: []string{}}}
 }
 
-// Status tells how the active login stands. It makes no connection, takes no lock
-// and never fails: what cannot be read is told as a state.
+// Status tells how the login stands. It makes no connection, takes no lock and never
+// fails: what cannot be read is told as a state.
 func (e *Engine) Status(ctx context.Context) Status {
 	st := NoStatus()
 	st.State = SignedOut
 	st.Tray.Running = e.trayRuns()
 	st.Exports, _ = e.exports() // a damaged list is doctor's business
-	s, err := e.settings()
+	l, err := e.ledger()
 	if err != nil {
 		e.blame(&st, err)
 		return st
 	}
-	st.Account = s.account("")
-	st.Accounts = append(st.Accounts, s.Accounts...)
-	current, storeErr, loadErr := e.loadBoth(ctx, s, st.Account)
-	st.Stores = e.storeStates(s, storeErr)
-	j, journalErr := e.journal()
-	if journalErr != nil {
-		j = journal{Chains: map[string]*chain{}}
+	st.Account = l.Choose(e.account)
+	v := e.vault(l)
+	current, storeErr, loadErr := v.loadBoth(ctx, st.Account)
+	st.Stores = e.storeStates(l, v, storeErr)
+	chain := l.ChainOf(st.Account)
+	if chain == nil {
+		chain = &ledger.Chain{}
 	}
-	chain := j.chainOf(st.Account)
 	st.LastChange = chain.Last
 
 	switch {
 	case loadErr == nil:
 		e.describe(&st, current, chain)
 		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil { // a spilled pair keeps the login alive
-			p := storeError(e.store(s).Kind(), storeErr)
+			p := storeError(v.store.Kind(), storeErr)
 			st.Problem = &Problem{Code: p.Code, Message: "the renewed login waits outside its store: " + p.Message, Hint: p.Hint}
 		}
 	case errors.Is(loadErr, keychain.ErrNotFound):
@@ -57,21 +57,26 @@ func (e *Engine) Status(ctx context.Context) Status {
 			p := storeError("keychain", storeErr)
 			st.Problem = &Problem{Code: p.Code, Message: p.Message, Hint: p.Hint}
 		}
+		if e.account != "" && l.Account(e.account) == nil {
+			st.Problem = (*Problem)(problemOf(noAccount(e.account)))
+		}
 	default:
-		e.blame(&st, storeError(e.store(s).Kind(), loadErr))
+		e.blame(&st, storeError(v.store.Kind(), loadErr))
 	}
-	if journalErr != nil {
-		e.blame(&st, journalErr)
-	}
-	e.describeEntry(ctx, &st, s, current, chain)
+	look := &work{Engine: e, l: l}
+	look.describeEntry(ctx, &st, current)
+	st.Accounts = e.accountStatuses(l)
+	st.Places = look.placeStatuses(ctx, &st)
+	look.describePlaces(&st)
 	return st
 }
 
 // describe fills in what is known of a login that could be read.
-func (e *Engine) describe(st *Status, c keychain.Credential, chain *chain) {
+func (e *Engine) describe(st *Status, c keychain.Credential, chain *ledger.Chain) {
+	pair := pairOf(c)
 	st.State = SignedIn
 	st.Email, st.Organization, st.Plan, st.Method = c.Account.Email, c.Account.Organization, c.Account.Plan, c.Method
-	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: e.validFor(c, 0), Renewable: !c.Refresh.IsZero() && !chain.dead(c.Refresh)}
+	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: e.validFor(c, 0), Renewable: !c.Refresh.IsZero() && !chain.Dead(pair)}
 	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds), Estimated: c.LoginEndsEstimated}
 	st.Scopes = append(st.Scopes, c.Scopes...)
 	for _, scope := range e.config.Scopes {
@@ -79,21 +84,26 @@ func (e *Engine) describe(st *Status, c keychain.Credential, chain *chain) {
 			st.MissingScopes = append(st.MissingScopes, scope)
 		}
 	}
-	switch {
-	case chain.dead(c.Refresh):
+	again := func(message string) {
 		st.State = SignInAgain
-		st.Problem = &Problem{"sign-in-again", "the login has ended: the server does not renew it any more", "sign in again with `keytender login`"}
-		if chain.Problem != nil && chain.Problem.Code == "sign-in-again" {
-			st.Problem = chain.Problem // it knows why
+		st.Problem = &Problem{"sign-in-again", message, "sign in again with `keytender login`"}
+	}
+	problem := (*Problem)(chain.Problem)
+	switch {
+	case chain.Dead(pair):
+		again("the login has ended: the server does not renew it any more")
+		if problem != nil && problem.Code == "sign-in-again" {
+			st.Problem = problem // it knows why
 		}
 	case !st.AccessToken.Valid && c.Refresh.IsZero():
-		st.State = SignInAgain
-		st.Problem = &Problem{"sign-in-again", "the login has ended and holds no refresh token", "sign in again with `keytender login`"}
-	case chain.Problem == nil && !st.AccessToken.Valid && !chain.blocked(e.wall()).IsZero():
+		again("the login has ended and holds no refresh token")
+	case !c.LoginEnds.IsZero() && !c.LoginEndsEstimated && !e.wall().Before(c.LoginEnds):
+		again("the login has ended: it was given until " + c.LoginEnds.Local().Format("2006-01-02 15:04 MST"))
+	case problem == nil && !st.AccessToken.Valid && !chain.Blocked(e.wall()).IsZero():
 		st.State = TryLater
 		st.Problem = &Problem{"try-later", chain.Why, "try again after " + chain.NotBefore.Local().Format("15:04:05") + "; the login is as good as before"}
-	case chain.Problem != nil:
-		st.Problem = chain.Problem
+	case problem != nil:
+		st.Problem = problem
 		if !st.AccessToken.Valid {
 			st.State = TryLater
 		}
@@ -112,13 +122,13 @@ func (e *Engine) blame(st *Status, err error) {
 
 // storeStates tells of both stores; the one that is not chosen is not looked at,
 // since that could open a dialog.
-func (e *Engine) storeStates(s settings, loadErr error) []StoreState {
+func (e *Engine) storeStates(l *ledger.Ledger, v *vault, loadErr error) []StoreState {
 	states := []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
 	used := &states[0]
-	if e.store(s).Kind() == "file" {
+	if v.store.Kind() == "file" {
 		used = &states[1]
 	}
-	if s.Store == "" && e.config.Store == "auto" && errors.Is(loadErr, keychain.ErrUnavailable) {
+	if l.Store == "" && e.config.Store == "auto" && errors.Is(loadErr, keychain.ErrUnavailable) {
 		states[1].State = "absent"
 	}
 	switch {
@@ -138,41 +148,83 @@ func (e *Engine) storeStates(s settings, loadErr error) []StoreState {
 	return states
 }
 
-func (e *Engine) describeEntry(ctx context.Context, st *Status, s settings, ours keychain.Credential, c *chain) {
-	st.ClaudeCode.Mirror = e.mirrors(s)
-	if e.entryErr != nil {
-		st.ClaudeCode.State = "damaged"
+// entryState says how an entry stands beside an account's login.
+func (w *work) entryState(s sighting, account string, current keychain.Credential) EntryState {
+	switch s.Relation {
+	case ledger.Absent:
+		return Absent
+	case ledger.SignedOut:
+		return EntrySignedOut
+	case ledger.Unknown:
+		return UnknownLogin
+	}
+	if s.Account() != account || s.Chain == nil || account == "" {
+		if current.Access.IsZero() || !s.entry.Login.SamePair(current) {
+			return OtherLogin
+		}
+		return InStep // the ledger was lost, and the pairs are equal
+	}
+	switch {
+	case s.Relation == ledger.Successor:
+		return Newer
+	case s.Relation == ledger.Current && s.Chain == w.l.ChainOf(account):
+		if s.Chain.Left(pairOf(current)) {
+			return Newer // our store was put back to an older state
+		}
+		return InStep
+	}
+	return Older
+}
+
+func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Credential) {
+	st.ClaudeCode.Mirror = w.mirrors(w.l)
+	if w.entryErr != nil {
+		st.ClaudeCode.State = Damaged
 		if st.Problem == nil {
-			st.Problem = &Problem{"claude-code-entry", e.entryErr.Error(), "`keytender doctor` says more"}
+			st.Problem = &Problem{"claude-code-entry", w.entryErr.Error(), "`keytender doctor` says more"}
 		}
 		return
 	}
-	st.ClaudeCode.Place = e.entry.Place()
-	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, e.entry.Overrides()...)
-	entry, err := e.readEntry(ctx)
+	st.ClaudeCode.Place = w.entry.Place()
+	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, w.entry.Overrides()...)
+	s, err := w.see(ctx, w.entry, false)
+	blame := func(code, message, hint string) {
+		if st.Problem == nil && st.ClaudeCode.Mirror {
+			st.Problem = &Problem{code, message, hint}
+		}
+	}
 	switch {
 	case closed(err):
-		st.ClaudeCode.State = "busy"
-		if st.Problem == nil && st.ClaudeCode.Mirror {
-			why := storeError("keychain", err)
-			st.Problem = &Problem{"claude-code-entry", "Claude Code's entry cannot be read: " + why.Message, why.Hint}
-		}
+		st.ClaudeCode.State = Busy
+		why := storeError("keychain", err)
+		blame("claude-code-entry", "Claude Code's entry cannot be read: "+why.Message, why.Hint)
+		return
 	case err != nil:
-		st.ClaudeCode.State = "damaged"
-		if st.Problem == nil && st.ClaudeCode.Mirror {
-			st.Problem = &Problem{"claude-code-entry", "Claude Code's entry cannot be used: " + err.Error(),
-				"nothing of it was changed; repair or move it away, then sign in again in Claude Code or run `keytender mirror`"}
-		}
+		st.ClaudeCode.State = Damaged
+		blame("claude-code-entry", "Claude Code's entry cannot be used: "+err.Error(),
+			"nothing in it was changed; `keytender doctor --fix` moves it aside, then sign in again in Claude Code or run `keytender mirror`")
+		return
 	case !st.ClaudeCode.Mirror:
-		st.ClaudeCode.State = "off"
-	default:
-		st.ClaudeCode.State = e.relate(entry, ours, c)
-		if accepted, why := entry.AcceptedByClient(); st.ClaudeCode.State == "in-step" && !accepted {
-			st.ClaudeCode.State = "damaged"
-			if st.Problem == nil {
-				st.Problem = &Problem{"claude-code-entry", "Claude Code does not accept its entry: " + why, "`keytender mirror` writes it anew"}
-			}
+		st.ClaudeCode.State = Off
+		return
+	}
+	st.ClaudeCode.State = w.entryState(s, st.Account, ours)
+	accepted, why := s.entry.AcceptedByClient()
+	place := w.l.Place(w.entry.ID())
+	switch st.ClaudeCode.State {
+	case InStep:
+		if !accepted {
+			st.ClaudeCode.State = Damaged
+			blame("claude-code-entry", "Claude Code does not accept its entry: "+why, "`keytender mirror` writes it anew")
 		}
+	case Absent, EntrySignedOut:
+		if st.State == SignedIn && place != nil && (place.SignedOut || place.Chain != "") {
+			blame("signed-out-there", "Claude Code was signed out, and has asked the server to end this login too ("+w.entry.Place()+")",
+				"`keytender refresh --force` finds out whether it still lives; else sign in again with `keytender login`")
+		}
+	case UnknownLogin:
+		p := unknownLogin(s)
+		blame(p.Code, p.Message, p.Hint)
 	}
 }
 

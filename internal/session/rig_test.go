@@ -15,6 +15,7 @@ import (
 	"keytender/internal/atomicfile"
 	"keytender/internal/config"
 	"keytender/internal/fakeclaude"
+	"keytender/internal/ledger"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
 	"keytender/keychain"
@@ -30,6 +31,7 @@ type rig struct {
 	claude  string // CLAUDE_CONFIG_DIR
 	shift   *atomic.Int64
 	account string
+	unblock func() // what block made unwritable last
 }
 
 // newRig makes an installation of its own beside Claude Code's empty folder. Further
@@ -104,26 +106,40 @@ func (r *rig) signIn(life time.Duration) keychain.Credential {
 // keep stores a login as a sign-in does.
 func (r *rig) keep(account string, c keychain.Credential) {
 	r.t.Helper()
-	e := r.start()
-	release, err := e.lock(r.t.Context(), time.Second)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer release()
-	if _, err := e.takeIn(r.t.Context(), account, c, "signed-in"); err != nil {
+	w := r.work()
+	defer w.end()
+	if _, _, err := w.takeIn(r.t.Context(), takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true}); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-// stored is the newest pair that a new start finds.
-func (r *rig) stored() keychain.Credential {
+// work is a piece of work under the lock.
+func (r *rig) work() *work {
 	r.t.Helper()
-	e := r.start()
-	s, err := e.settings()
+	w, err := r.start().begin(r.t.Context(), time.Second)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	c, err := e.load(r.t.Context(), s, s.account(""))
+	return w
+}
+
+// ledger is what the next start knows.
+func (r *rig) ledger() *ledger.Ledger {
+	r.t.Helper()
+	l, err := r.start().ledger()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return l
+}
+
+// vault is the chosen store.
+func (r *rig) vault() *vault { return r.start().vault(r.ledger()) }
+
+// stored is the newest pair that a new start finds.
+func (r *rig) stored() keychain.Credential {
+	r.t.Helper()
+	c, err := r.vault().load(r.t.Context(), r.ledger().Choose(""))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -139,14 +155,13 @@ func (r *rig) entry() claudecode.Entry {
 	return entry
 }
 
-// chain is what the journal remembers.
-func (r *rig) chain() *chain {
+// chain is what the ledger knows of the account's chain.
+func (r *rig) chain() *ledger.Chain {
 	r.t.Helper()
-	j, err := r.start().journal()
-	if err != nil {
-		r.t.Fatal(err)
+	if c := r.ledger().ChainOf(r.account); c != nil {
+		return c
 	}
-	return j.chainOf(r.account)
+	return &ledger.Chain{}
 }
 
 // faults makes the next calls go wrong in turn.
@@ -242,4 +257,12 @@ func leftovers(t testing.TB, dir string, allowed ...string) []string {
 // grantOf is the token answer that brought a pair.
 func grantOf(c keychain.Credential) oauth.Grant {
 	return oauth.Grant{Access: c.Access, Refresh: c.Refresh, ExpiresIn: c.Lifetime, ExpiresInKnown: true}
+}
+
+// unpause lets a renewal be sent at once.
+func (r *rig) unpause() error {
+	w := r.work()
+	defer w.end()
+	w.l.ChainOf(r.account).NotBefore = time.Time{}
+	return w.save()
 }

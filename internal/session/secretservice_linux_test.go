@@ -89,8 +89,7 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 					t.Fatal(err)
 				}
 				e := r.start()
-				s, _ := e.settings()
-				if err := e.catchUp(t.Context(), s, "default", time.Second); err != nil {
+				if err := e.catchUp(t.Context(), time.Second); err != nil {
 					t.Fatal(err)
 				}
 				if c := storedBy(t, r.start()); !c.Access.Equal(token) {
@@ -102,7 +101,7 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 			if r.posts() != 1 || r.server.Spent(r.stored().Refresh.Reveal()) || !r.server.Spent(before.Refresh.Reveal()) {
 				t.Errorf("%d renewals were sent", r.posts())
 			}
-			if names := leftovers(t, r.home+"/state", "lock", "journal.json", "settings.json", "history.jsonl"); len(names) > 0 && c.name != "dies" {
+			if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl"); len(names) > 0 && c.name != "dies" {
 				t.Errorf("left behind: %v", names)
 			}
 		})
@@ -197,13 +196,9 @@ func TestStoreIsChosenOnce(t *testing.T) {
 	address := testbus.Start(t)
 	try := func(t *testing.T) (*rig, error) {
 		r := newRig(t, "KEYTENDER_STORE=auto")
-		e := r.start()
-		release, err := e.lock(t.Context(), time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer release()
-		_, err = e.takeIn(t.Context(), "default", r.issued("a@example.com", time.Hour), "signed-in")
+		w := r.work()
+		defer w.end()
+		_, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in", activate: true})
 		return r, err
 	}
 	t.Run("no Secret Service", func(t *testing.T) {
@@ -211,7 +206,7 @@ func TestStoreIsChosenOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, _ := r.start().settings(); s.Store != "file" {
+		if s := r.ledger(); s.Store != "file" {
 			t.Errorf("chosen: %q", s.Store)
 		}
 	})
@@ -243,7 +238,7 @@ func TestStoreIsChosenOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, _ := r.start().settings(); s.Store != "keychain" {
+		if s := r.ledger(); s.Store != "keychain" {
 			t.Fatalf("chosen: %q", s.Store)
 		}
 		service.Remove()
@@ -275,28 +270,23 @@ func askForAnotherStore(t *testing.T, others []string) {
 	}
 	here := func(store string) {
 		t.Helper()
-		e := r.start()
-		s, err := e.settings()
-		if err != nil || s.Store != store {
-			t.Fatalf("the store is %q, want %q (%v)", s.Store, store, err)
+		l := r.ledger()
+		if l.Store != store {
+			t.Fatalf("the store is %q, want %q", l.Store, store)
 		}
 		for name, login := range logins {
-			if c, err := e.load(t.Context(), s, name); err != nil || !c.Refresh.Equal(login.Refresh) {
+			if c, err := r.vault().load(t.Context(), name); err != nil || !c.Refresh.Equal(login.Refresh) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
 	fails := func(how string) {
 		t.Helper()
-		e := r.start()
-		release, err := e.lock(t.Context(), time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = e.takeIn(t.Context(), "default", r.issued("default@example.com", time.Hour), "signed-in"); exitOf(err) != ExitTryLater {
+		w := r.work()
+		if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: r.issued("default@example.com", time.Hour), what: "signed-in"}); exitOf(err) != ExitTryLater {
 			t.Errorf("%s: %v", how, err)
 		}
-		release()
+		w.end()
 		here("file")
 	}
 	r.environ["KEYTENDER_STORE"] = "keychain"

@@ -60,13 +60,18 @@ func (e *Error) Unwrap() error { return e.Err }
 type Engine struct {
 	config config.Config
 	client *oauth.Client
-	entry  *claudecode.Directory
-	// entryErr is why there is no entry to work on.
+	// entry is the one that this process's environment names; entryErr is why there is
+	// none to work on. entries is how the others are found.
+	entry    *claudecode.Directory
 	entryErr error
-	osStore  *keychain.OSKeychain
-	file     *keychain.FileStore
-	log      *slog.Logger
-	now      func() time.Time
+	entries  claudecode.Config
+	// account is the one to work on; empty: the active one.
+	account string
+	asked   *asked
+	osStore *keychain.OSKeychain
+	file    *keychain.FileStore
+	log     *slog.Logger
+	now     func() time.Time
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
 	// beforeWriting is called each time before our lock is taken.
@@ -88,6 +93,7 @@ func Open(c config.Config) (*Engine, error) {
 		file:    &keychain.FileStore{Path: c.Places.Credentials},
 		log:     slog.New(slog.DiscardHandler),
 		now:     time.Now,
+		asked:   &asked{},
 		crash:   func(string) {},
 
 		beforeWriting: func() {},
@@ -97,9 +103,10 @@ func Open(c config.Config) (*Engine, error) {
 		ClientID: c.ClientID, UserAgent: "keytender/" + Version, Form: c.TokenForm,
 	}
 	e.client.Now = e.wall
-	e.entry, e.entryErr = claudecode.Find(claudecode.Config{
+	e.entries = claudecode.Config{
 		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
-	})
+	}
+	e.entry, e.entryErr = claudecode.Find(e.entries)
 	return e, nil
 }
 
@@ -184,8 +191,12 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 const maxLockPause = time.Second
 
 func (e *Engine) storageTrouble(what string, err error) *Error {
+	return storageTrouble(e.config.Places.State, what, err)
+}
+
+func storageTrouble(dir, what string, err error) *Error {
 	return &Error{Code: "storage", Exit: ExitTryLater, Message: what + ": " + plain(err),
-		Hint: "look at free space and rights of " + e.config.Places.State + "; the login is as good as before", Err: err}
+		Hint: "look at free space and permissions of " + dir + "; the login is as good as before", Err: err}
 }
 
 // plain is an error's last, most telling part: what the system said.
@@ -219,7 +230,7 @@ func storeError(kind string, err error) *Error {
 	case errors.Is(err, keychain.ErrLocked):
 		return say("locked", ExitTryLater, "unlock the keychain (sign in to the desktop, or unlock the login keyring) and try again")
 	case errors.Is(err, keychain.ErrDenied):
-		return say("denied", ExitTryLater, "allow keytender in the keychain's dialog, or look at the rights of the file")
+		return say("denied", ExitTryLater, "allow keytender in the keychain's dialog, or look at the permissions of the file")
 	case errors.Is(err, keychain.ErrTimedOut):
 		return say("timed-out", ExitTryLater, "answer the keychain's dialog if one is open, and try again")
 	case errors.Is(err, keychain.ErrUnavailable):
@@ -237,6 +248,8 @@ func storeError(kind string, err error) *Error {
 	}
 	return &Error{Code: "storage", Exit: ExitTryLater, Message: "storage is in trouble: " + plain(err), Hint: "look at free space and rights; the login is as good as before", Err: err}
 }
+
+func isNotFound(err error) bool { return errors.Is(err, keychain.ErrNotFound) }
 
 func signedOut() *Error {
 	return &Error{Code: "signed-out", Exit: ExitSignedOut, Message: "nobody is signed in", Hint: "sign in with `keytender login`", Err: keychain.ErrNotFound}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keytender/callback"
+	"keytender/internal/ledger"
 	"keytender/internal/oauth"
 	"keytender/keychain"
 )
@@ -24,26 +25,28 @@ import (
 // tell is called for each step, from one goroutine at a time. Who is signed in is
 // replaced only after all of it went well. When it is cancelled nothing is stored.
 func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) (Status, error) {
-	s, err := e.settings()
+	l, err := e.ledger()
 	if err != nil {
 		return Status{}, err
 	}
-	account := s.account(o.Account)
-	if err := s.checkName(account); err != nil {
-		return Status{}, err
+	if o.Account != "" {
+		if err := checkName(l, o.Account); err != nil {
+			return Status{}, err
+		}
 	}
-	already, storeErr, err := e.loadBoth(ctx, s, account)
-	if e.config.Store == "keychain" && s.Store == "file" { // this sign-in moves there
-		_, storeErr = e.loadStored(ctx, settings{Store: "keychain"}, account)
+	account := l.Choose(o.Account)
+	already, storeErr, err := e.vault(l).loadBoth(ctx, account)
+	if e.config.Store == "keychain" && l.Store == "file" { // this sign-in moves there
+		_, storeErr = e.vaultIn("keychain").loadStored(ctx, account)
 	}
-	mustBeKeychain := e.config.Store == "keychain" || e.config.Store == "auto" && s.Store == "keychain"
+	mustBeKeychain := e.config.Store == "keychain" || e.config.Store == "auto" && l.Store == "keychain"
 	if mustBeKeychain && errors.Is(storeErr, keychain.ErrUnavailable) {
 		return Status{}, storeError("keychain", storeErr) // before a code is spent on what cannot be kept
 	}
 	if err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
 	}
-	err = e.obtain(ctx, s, o, tell, func(c keychain.Credential) error { return e.keepSignIn(ctx, o, account, c, tell) })
+	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) error { return e.keepSignIn(ctx, o, c, tell) })
 	if err != nil {
 		return Status{}, err
 	}
@@ -52,11 +55,11 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 
 // obtain does what every sign-in in the browser has in common, up to the credential. keep
 // does the rest, whose outcome the browser's page tells.
-func (e *Engine) obtain(ctx context.Context, s settings, o SignInOptions, tell func(Event), keep func(keychain.Credential) error) (err error) {
+func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, tell func(Event), keep func(keychain.Credential) error) (err error) {
 	if err := e.MayWrite(); err != nil {
 		return err
 	}
-	if !s.TermsShown {
+	if !termsShown {
 		tell(Event{Kind: EventTerms})
 	}
 	attempt, err := oauth.NewAttempt(e.attemptConfig(o))
@@ -259,25 +262,38 @@ func (e *Engine) exchangeError(ctx context.Context, err error) error {
 	return later("the token server did not complete the sign-in: "+answer.Error(), "run `keytender login` again in a few minutes; nothing was changed", err)
 }
 
-// keepSignIn stores the credential, makes its account the active one, and mirrors it.
-func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, account string, c keychain.Credential, tell func(Event)) error {
-	release, err := e.lock(ctx, lockWait)
+// keepSignIn stores the credential in the account of the person who signed in, makes that
+// the active one, and mirrors it.
+func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Credential, tell func(Event)) error {
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer w.end()
 	if err := ctx.Err(); err != nil {
 		return err // cancelled at the last moment: nothing is stored
 	}
 	// From here on the sign-in is carried through.
 	ctx = Patient(context.WithoutCancel(ctx))
-	kind, err := e.takeIn(ctx, account, c, "signed-in")
+	account, note, err := w.signsInTo(ctx, o.Account, c, o.LongLived > 0, o.Replace)
+	if err != nil {
+		return err
+	}
+	mirrors := !o.NoMirror && o.LongLived <= 0 && e.mirrors(w.l)
+	kind, former, err := w.takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", longLived: o.LongLived > 0,
+		activate: !o.NoMirror && o.LongLived <= 0, carries: mirrors})
 	if err != nil {
 		return err
 	}
 	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	if note != "" {
+		tell(Event{Kind: EventNote, Value: note})
+	}
+	if former {
+		tell(Event{Kind: EventNote, Value: "the login that " + account + " had before is kept: `keytender mirror --undo` gives it to Claude Code"})
+	}
 	tell(Event{Kind: EventSaved, Value: kind})
-	e.tellMirror(ctx, o, account, c, tell)
+	w.tellMirror(ctx, mirrors, account, tell)
 	e.tellEnds(c, tell)
 	return nil
 }
@@ -291,127 +307,192 @@ func (e *Engine) tellEnds(c keychain.Credential, tell func(Event)) {
 	tell(ends)
 }
 
-// takeIn stores a login that begins a chain: chooses the store if none is chosen,
-// saves, and starts the chain's journal. The caller holds the lock.
-func (e *Engine) takeIn(ctx context.Context, account string, c keychain.Credential, what string) (storeKind string, err error) {
-	s, err := e.settings()
-	if err != nil {
-		return "", err
-	}
-	if err := s.checkName(account); err != nil { // another program may have added its twin
-		return "", err
-	}
-	j, err := e.journal()
-	if err != nil {
-		return "", err
+// takenIn is a login that begins a chain.
+type takenIn struct {
+	account   string
+	c         keychain.Credential
+	what      string // signed-in, imported
+	longLived bool
+	activate  bool // make it the active account
+	carries   bool // it takes the place of the account's former chain wherever that lies
+}
+
+// takeIn stores a login that begins a chain: chooses the store if none is chosen, saves,
+// and begins the chain. former: the login that the account had before was another
+// person's, or may live on, and is kept among the displaced. The caller holds the lock.
+func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former bool, err error) {
+	if err := checkName(w.l, t.account); err != nil { // another program may have added its twin
+		return "", false, err
 	}
 	var moved []string
-	if s.Store != "" && e.config.Store != "auto" && e.config.Store != s.Store {
-		if moved, err = e.copyRecords(ctx, s, account); err != nil {
-			return "", err
+	leaving := w.l.Store
+	if w.l.Store != "" && w.config.Store != "auto" && w.config.Store != w.l.Store {
+		if moved, err = w.copyRecords(ctx, t.account); err != nil {
+			return "", false, err
 		}
 	}
-	chosen, err := e.saveChoosing(ctx, s, account, c)
+	undo := func(context.Context) {}
+	if former, undo, err = w.keepFormer(ctx, t); err != nil {
+		return "", false, err
+	}
+	chosen, err := w.saveChoosing(ctx, t.account, t.c)
 	if err != nil {
-		return "", err
+		undo(ctx)
+		return "", false, err
 	}
-	if chosen == "file" && s.Store == "" && e.config.Store == "auto" {
-		e.log.Info("there is no keychain here; the file store is used", "path", e.config.Places.Credentials)
+	if chosen == "file" && w.l.Store == "" && w.config.Store == "auto" {
+		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Places.Credentials)
 	}
-	if err := e.changeSettings(func(s *settings) {
-		s.Store, s.Active = chosen, account
-		s.TermsShown = s.TermsShown || c.Method == "browser" || c.Method == "paste"
-		s.add(account)
-	}); err != nil {
-		return "", err
+	w.l.Store = chosen
+	w.l.TermsShown = w.l.TermsShown || t.c.Method == "browser" || t.c.Method == "paste"
+	a := w.l.Add(t.account)
+	a.LongLived = t.longLived
+	if a.Person.Like(personOf(t.c.Account)) == ledger.Different {
+		a.Person = ledger.Person{}
+		w.partChains(t.account, true)
+	} else if !t.carries {
+		w.partChains(t.account, false)
 	}
-	e.dropSpilled(account)
-	e.leave(ctx, s, moved)
-	former := j.chainOf(account)
-	fresh := &chain{Known: former.Known, Dead: former.Dead, Last: &ChainChange{At: e.wall(), What: what, Who: "keytender"}}
-	fresh.know(c.Refresh)
-	if granted := c.AccessEnds.Sub(c.Issued); granted >= 0 && granted <= time.Second && (c.Method == "browser" || c.Method == "paste") {
-		e.pace(fresh, oauth.Grant{ExpiresIn: granted, ExpiresInKnown: true}, nil)
+	chain := w.l.Begin(t.account, personOf(t.c.Account), pairOf(t.c))
+	a.Chain = chain.ID
+	w.describeAccount(t.account, t.c)
+	chain.Last = &ledger.Change{At: w.wall(), What: t.what, Who: "keytender"}
+	if granted := t.c.AccessEnds.Sub(t.c.Issued); granted >= 0 && granted <= time.Second && (t.c.Method == "browser" || t.c.Method == "paste") {
+		w.paceChain(chain, oauth.Grant{ExpiresIn: granted, ExpiresInKnown: true}, nil)
 	}
-	j.Chains[account] = fresh
-	if err := e.writeJournal(j); err != nil {
-		return "", err
+	if t.activate || w.l.Account(w.l.Active) == nil && !t.longLived {
+		w.l.Active = t.account
 	}
-	e.remember(Record{Account: account, What: what, Detail: c.Method})
-	return e.storeName(chosen), nil
+	if err := w.save(); err != nil {
+		return "", false, err
+	}
+	if err := w.vault(w.l).dropSpilled(t.account); err != nil {
+		w.log.Warn("a copy of the former login stays", "reason", plain(err))
+	}
+	w.leave(ctx, leaving, moved)
+	w.remember(Record{Account: t.account, What: t.what, Detail: t.c.Method})
+	return w.storeName(chosen), former, nil
+}
+
+// partChains lets the former chains of an account go their own way. lost: another person
+// has the account's name now, so they are nobody's.
+func (w *work) partChains(account string, lost bool) {
+	for _, c := range w.l.Chains {
+		if c.Account == account {
+			c.Apart = true
+			if lost {
+				c.Account = ""
+			}
+		}
+	}
+}
+
+// keepFormer keeps the login that an account had before among the displaced, unless it is
+// known to be of no use: a sign-in of the same person takes its place.
+func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(context.Context), err error) {
+	undo = func(context.Context) {}
+	a, v := w.l.Account(t.account), w.vault(w.l)
+	if a == nil {
+		return false, undo, nil
+	}
+	v.unspill(ctx, t.account)
+	former, err := v.load(ctx, t.account)
+	if err != nil || former.SamePair(t.c) {
+		return false, undo, nil // a record that cannot be read is found damaged by who saves
+	}
+	same := a.Person.Like(personOf(t.c.Account)) == ledger.Same
+	if same && t.what == "signed-in" && !a.LongLived {
+		return false, undo, nil
+	}
+	if c := w.l.Chain(a.Chain); c != nil && (c.Dead(pairOf(former)) || c.Left(pairOf(former))) {
+		return false, undo, nil
+	}
+	if former.Refresh.IsZero() && !w.validFor(former, 0) {
+		return false, undo, nil
+	}
+	d, drop, err := w.displaceRecord(ctx, a, former)
+	return d, drop, err
 }
 
 // saveChoosing saves into the store of the settings; the first sign-in chooses it:
 // the keychain, and the file only where there certainly is no keychain. A keychain
 // that is locked or refuses is an error, never a reason to write a plain file.
-func (e *Engine) saveChoosing(ctx context.Context, s settings, account string, c keychain.Credential) (chosen string, err error) {
-	if e.config.Store != "auto" {
-		s.Store = e.config.Store
+func (w *work) saveChoosing(ctx context.Context, account string, c keychain.Credential) (chosen string, err error) {
+	kind := w.l.Store
+	if w.config.Store != "auto" {
+		kind = w.config.Store
 	}
-	if s.Store == "" {
-		s.Store = "keychain"
-		err := e.saveStored(ctx, s, account, c)
+	if kind == "" {
+		kind = "keychain"
+		err := w.vaultIn(kind).save(ctx, account, c)
 		if err == nil {
 			return "keychain", nil
 		}
 		if !errors.Is(err, keychain.ErrUnavailable) {
 			return "", storeError("keychain", err)
 		}
-		e.log.Info("no keychain", "reason", plain(err))
-		s.Store = "file"
+		w.log.Info("no keychain", "reason", plain(err))
+		kind = "file"
 	}
-	if err := e.saveStored(ctx, s, account, c); err != nil {
-		return "", storeError(s.Store, err)
+	if err := w.vaultIn(kind).save(ctx, account, c); err != nil {
+		return "", storeError(kind, err)
 	}
-	return s.Store, nil
+	return kind, nil
 }
 
 // copyRecords carries the records beside that of the one who signs in over to the store
 // that the person now asks for. It returns the names of those that the former store no
 // longer needs then. Where it fails nothing has changed.
-func (e *Engine) copyRecords(ctx context.Context, s settings, signingIn string) (copied []string, err error) {
-	from, want := e.store(s), settings{Store: e.config.Store}
-	names := []string{displacedRecord}
-	for _, name := range s.APIKeys {
-		names = append(names, keychain.RecordName(name, apiKeyPart))
-	}
-	for _, name := range s.Accounts {
-		if name != signingIn {
-			names = append(names, name)
-		}
-	}
-	for _, name := range names {
-		limited, cancel := storeContext(ctx)
-		record, err := from.Load(limited, name)
-		cancel()
+func (w *work) copyRecords(ctx context.Context, signingIn string) (copied []string, err error) {
+	from, want := w.vault(w.l), w.vaultIn(w.config.Store)
+	for _, name := range w.recordNames(signingIn) {
+		record, err := from.record(ctx, name)
 		switch {
 		case errors.Is(err, keychain.ErrNotFound):
 			continue
 		case closed(err): // the person leaves it for that, maybe
-			e.log.Warn("the former store lets nobody in; records stay in it", "store", s.Store)
+			w.log.Warn("the former store lets nobody in; records stay in it", "store", w.l.Store)
 			return nil, nil
 		case err != nil:
-			return nil, storeError(s.Store, err)
+			return nil, storeError(w.l.Store, err)
 		}
-		if err := save(ctx, e.store(want), name, record); err != nil {
-			return nil, storeError(want.Store, err)
+		if err := want.keep(ctx, name, record); err != nil {
+			return nil, storeError(w.config.Store, err)
 		}
 		copied = append(copied, name)
 	}
 	return append(copied, signingIn), nil
 }
 
-// leave takes out of the former store what a sign-in moved to another one.
-func (e *Engine) leave(ctx context.Context, former settings, moved []string) {
-	for _, name := range moved {
-		ctx, cancel := storeContext(ctx)
-		if err := e.store(former).Delete(ctx, name); err != nil {
-			e.log.Warn("a record could not be taken out of the former store", "store", former.Store, "reason", plain(err))
+// recordNames lists the records in our store beside that of one account.
+func (w *work) recordNames(but string) []string {
+	var names []string
+	for _, d := range w.l.Displaced {
+		if !d.Nothing {
+			names = append(names, displacedName(d.ID))
 		}
-		cancel()
+	}
+	for _, name := range w.l.APIKeys {
+		names = append(names, keychain.RecordName(name, apiKeyPart))
+	}
+	for _, name := range w.l.Names() {
+		names = append(names, boundName(name))
+		if name != but {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// leave takes out of the former store what a sign-in moved to another one.
+func (w *work) leave(ctx context.Context, former string, moved []string) {
+	for _, name := range moved {
+		if err := w.vaultIn(former).drop(ctx, name); err != nil {
+			w.log.Warn("a record could not be taken out of the former store", "store", former, "reason", plain(err))
+		}
 	}
 	if len(moved) > 0 {
-		e.log.Info("the store changed", "from", former.Store)
+		w.log.Info("the store changed", "from", former)
 	}
 }
 
@@ -423,17 +504,12 @@ func (e *Engine) storeName(kind string) string {
 	return "keychain (OS keychain, item keytender)"
 }
 
-func (e *Engine) tellMirror(ctx context.Context, o SignInOptions, account string, c keychain.Credential, tell func(Event)) {
-	s, err := e.settings()
-	if err != nil {
-		tell(Event{Kind: EventClaudeCode, Value: err.Error(), Warn: true})
-		return
+func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
+	var sentence string
+	r, err := w.renewal(ctx, account)
+	if err == nil && mirrors {
+		sentence, err = w.mirrorNow(ctx, r, true)
 	}
-	if o.NoMirror || !e.mirrors(s) {
-		tell(Event{Kind: EventClaudeCode, Value: "not mirrored"})
-		return
-	}
-	sentence, err := e.mirrorNow(ctx, s, account, c, true)
 	if err != nil {
 		hint := ""
 		if known := (&Error{}); errors.As(err, &known) {
@@ -442,8 +518,14 @@ func (e *Engine) tellMirror(ctx context.Context, o SignInOptions, account string
 		tell(Event{Kind: EventClaudeCode, Value: "not written: " + err.Error() + hint, Warn: true})
 		return
 	}
+	// What held the account's former chain elsewhere gets the new one.
+	w.carry(ctx, account, r.current, entryWait)
+	if !mirrors {
+		tell(Event{Kind: EventClaudeCode, Value: "not mirrored"})
+		return
+	}
 	tell(Event{Kind: EventClaudeCode, Value: sentence})
-	if over := e.entry.Overrides(); len(over) > 0 {
+	if over := w.entry.Overrides(); len(over) > 0 {
 		tell(Event{Kind: EventNote, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
 	}
 }

@@ -8,7 +8,8 @@ import (
 // SignInOptions is what a person can choose about a sign-in.
 type SignInOptions struct {
 	Method    string   // "browser" (default), "paste"
-	Account   string   // record name, default: the active account, else "default"
+	Account   string   // default: the account of the person who signs in
+	Replace   bool     // another person's login under Account makes room, and is kept
 	Expect    string   // e-mail; any other account is refused before anything is written
 	Scopes    []string // nil: the configured ones
 	Console   bool

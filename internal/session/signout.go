@@ -3,11 +3,11 @@ package session
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"keytender/internal/ledger"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -15,7 +15,7 @@ import (
 // SignOutOptions says how far a sign-out goes.
 type SignOutOptions struct {
 	Revoke         bool // tell the server too, best effort
-	KeepClaudeCode bool // leave our part of Claude Code's entry
+	KeepClaudeCode bool // leave our part of Claude Code's entries
 }
 
 // Step says what became of one part of a sign-out.
@@ -24,65 +24,203 @@ type Step struct {
 	Undone bool // a wish, like telling the server, that the sign-out does not hang on
 }
 
-// SignOut removes the active account's record and our part of Claude Code's entry,
-// and nothing else in it. The steps say what became of each. What could not be
-// removed is in the error; the rest is removed all the same.
-func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) (steps []Step, err error) {
-	done := func(text string) { steps = append(steps, Step{Text: text}) }
-	release, err := e.lock(ctx, lockWait)
+// SignOut removes the account's login from every place that the ledger knows, and nothing
+// else in them. The steps say what became of each. What could not be removed is in the
+// error; the rest is removed all the same. A login of Claude Code's that Keytender neither
+// wrote nor took over is not touched.
+func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) {
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
-	s, err := e.settings()
-	if err != nil {
-		return nil, err
-	}
-	account := s.account("")
-	current, loadErr := e.load(ctx, s, account)
-	if errors.Is(loadErr, keychain.ErrNotFound) {
+	defer w.end()
+	account := w.l.Choose(e.account)
+	v := w.vault(w.l)
+	current, loadErr := v.load(ctx, account)
+	if errors.Is(loadErr, keychain.ErrNotFound) && w.l.Account(account) == nil {
+		if e.account != "" && len(w.l.Accounts) > 0 {
+			return nil, noAccount(account)
+		}
 		return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
 	}
+	out := &signingOut{work: w, account: account, current: current}
 	if o.Revoke {
-		steps = append(steps, e.revoke(ctx, current, loadErr))
+		out.revoke(ctx, loadErr)
 	}
-	var problems []error
-	if !o.KeepClaudeCode {
-		// A record that cannot be read still has its fingerprints in the journal.
-		sentence, err := e.takeOut(ctx, account, current)
-		if sentence != "" {
-			done(sentence)
-		}
-		problems = append(problems, err)
-	}
-	e.dropSpilled(account)
-	storeCtx, cancel := storeContext(ctx)
-	defer cancel()
-	if err := e.store(s).Delete(storeCtx, account); err != nil {
-		problems = append(problems, storeError(e.store(s).Kind(), err))
+	if o.KeepClaudeCode {
+		out.sayKept(o.Revoke)
 	} else {
-		done("the login was removed from the " + e.storeName(e.store(s).Kind()))
-		problems = append(problems,
-			e.changeSettings(func(s *settings) { s.remove(account) }),
-			e.note(account, func(c *chain) { *c = chain{Known: c.Known, Dead: c.Dead} }))
+		out.takeOut(ctx)
 	}
-	if left, err := e.settings(); err == nil && left.Active != "" && left.Active != account {
-		done("the active account is now " + left.Active)
+	out.dropRecords(ctx, v)
+	if w.l.Active != "" && w.l.Active != account {
+		out.done("the active account is now " + w.l.Active)
 	}
-	if aside, err := e.displaced(ctx, s); err == nil {
-		if len(aside.Inner) > 0 {
-			done("the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back")
-		} else {
-			problems = append(problems, e.forgetDisplaced(ctx, s))
+	out.sayDisplaced()
+	w.remember(Record{Account: account, What: "signed-out"})
+	out.note(w.save())
+	return out.steps, notRemoved(out.problems)
+}
+
+// signingOut is a sign-out under way.
+type signingOut struct {
+	*work
+	account  string
+	current  keychain.Credential
+	steps    []Step
+	problems []error
+}
+
+func (s *signingOut) done(text string) { s.steps = append(s.steps, Step{Text: text}) }
+
+func (s *signingOut) note(err error) {
+	if err != nil {
+		s.problems = append(s.problems, err)
+	}
+}
+
+func (s *signingOut) revoke(ctx context.Context, loadErr error) {
+	if loadErr != nil {
+		s.steps = append(s.steps, Step{Text: "the server was not told: the login cannot be read (the token ends by itself)", Undone: true})
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	token := s.current.Refresh
+	if token.IsZero() {
+		token = s.current.Access
+	}
+	if err := s.client.Revoke(ctx, token); err != nil {
+		s.steps = append(s.steps, Step{Text: "the server could not be told: " + err.Error() + " (the token ends by itself)", Undone: true})
+		return
+	}
+	if c := s.l.ChainOf(s.account); c != nil {
+		c.Revoke(pairOf(s.current).Refresh)
+	}
+	s.done("the server was told to end the login")
+}
+
+// sayKept names the entries that keep the login.
+func (s *signingOut) sayKept(revoked bool) {
+	for _, p := range s.l.HeldBy(s.account) {
+		c := s.l.Chain(p.Chain)
+		if c == nil || c.Account != s.account {
+			continue
 		}
+		text := "Claude Code keeps the login: " + s.placeName(p)
+		if revoked {
+			text = "Claude Code's entry keeps a login that has just been ended at the server, so Claude Code will ask to sign in: " + s.placeName(p)
+		}
+		s.done(text)
 	}
-	e.remember(Record{Account: account, What: "signed-out"})
-	return steps, notRemoved(problems)
+}
+
+// takeOut removes the login from every entry that holds it.
+func (s *signingOut) takeOut(ctx context.Context) {
+	for _, dir := range s.directories() {
+		place := s.l.Place(dir.ID())
+		if place == nil && !dir.Installed() {
+			continue
+		}
+		if place != nil && place.Chain != "" && !dir.Installed() {
+			if c := s.l.Chain(place.Chain); c != nil && c.Account == s.account {
+				s.note(failed("not-removed", dir.Place()+" cannot be reached, and a copy of the login may lie there", "remove "+dir.File()+" when it is back", errGone))
+			}
+			continue
+		}
+		s.takeOutOf(ctx, dir)
+	}
+}
+
+func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
+	seen, err := s.see(ctx, dir, true)
+	if err == nil && seen.Account() != s.account {
+		if isForeign(seen) && s.l.Place(dir.ID()) != nil {
+			s.done("Claude Code's entry holds another login and was left alone (" + dir.Place() + ")")
+		}
+		return
+	}
+	if err != nil && !s.mayLieIn(dir) {
+		return
+	}
+	lock, err := dir.LockRenewal(ctx, entryWait)
+	if err != nil {
+		s.note(entryError(err))
+		return
+	}
+	defer s.unlock(lock)
+	taken := false
+	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
+		again := sighting{dir: dir, entry: now, person: personOf(now.Login.Account)}
+		again.Finding = s.l.Relate(s.l.Place(dir.ID()), again.found())
+		if taken = again.Account() == s.account && again.Relation != ledger.Unknown; !taken {
+			if again.Relation == ledger.Unknown && again.Account() == s.account {
+				return claudecode.Change{}, unknownLogin(again)
+			}
+			return claudecode.Change{}, nil
+		}
+		return claudecode.Change{SignOut: true}, nil
+	})
+	if err != nil {
+		s.note(entryError(err))
+		return
+	}
+	if taken {
+		s.place(dir).Empty(false)
+		s.done("our login was taken out of Claude Code's entry; nothing else in it was changed (" + dir.Place() + ")")
+	}
+}
+
+// mayLieIn reports whether a copy lay in the place when it was last read.
+func (s *signingOut) mayLieIn(dir *claudecode.Directory) bool {
+	place := s.l.Place(dir.ID())
+	if place == nil {
+		return false
+	}
+	c := s.l.Chain(place.Chain)
+	return c != nil && c.Account == s.account
+}
+
+func isForeign(s sighting) bool {
+	return s.entry.State == claudecode.SignedIn
+}
+
+// dropRecords removes what lies in our own store and state folder.
+func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
+	s.note(v.dropSpilled(s.account))
+	for _, d := range slices.Clone(s.l.Displaced) {
+		c := s.l.Chain(d.Chain)
+		if d.Nothing || d.Account != s.account && (c == nil || c.Account != s.account) {
+			continue
+		}
+		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
+			s.note(storeError(v.store.Kind(), err))
+			continue
+		}
+		s.l.DropDisplaced(d.ID)
+	}
+	if err := v.drop(ctx, boundName(s.account)); err != nil {
+		s.note(storeError(v.store.Kind(), err))
+	}
+	if err := v.drop(ctx, s.account); err != nil {
+		s.note(storeError(v.store.Kind(), err))
+		return
+	}
+	s.done("the login was removed from the " + s.storeName(v.store.Kind()))
+	s.l.Remove(s.account)
+	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
+		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
+	}
+}
+
+func (s *signingOut) sayDisplaced() {
+	if slices.ContainsFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return !d.Nothing && !s.l.Spent(d) }) {
+		s.done("the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back")
+	}
 }
 
 // notRemoved joins what went wrong into one error for people, or nil.
 func notRemoved(problems []error) error {
-	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
 	if len(problems) == 0 {
 		return nil
 	}
@@ -95,59 +233,4 @@ func notRemoved(problems []error) error {
 		}
 	}
 	return failed("not-removed", "not everything was removed: "+strings.Join(messages, "; "), hint, errors.Join(problems...))
-}
-
-func (e *Engine) revoke(ctx context.Context, c keychain.Credential, loadErr error) Step {
-	if loadErr != nil {
-		return Step{Text: "the server was not told: the login cannot be read (the token ends by itself)", Undone: true}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	token := c.Refresh
-	if token.IsZero() {
-		token = c.Access
-	}
-	if err := e.client.Revoke(ctx, token); err != nil {
-		return Step{Text: "the server could not be told: " + err.Error() + " (the token ends by itself)", Undone: true}
-	}
-	return Step{Text: "the server was told to end the login"}
-}
-
-// takeOut removes our login from Claude Code's entry, when it is ours.
-func (e *Engine) takeOut(ctx context.Context, account string, current keychain.Credential) (string, error) {
-	if e.entryErr != nil || !e.entry.Installed() {
-		return "", nil
-	}
-	j, err := e.journal()
-	if err != nil {
-		return "", err
-	}
-	l, err := e.entry.LockRenewal(ctx, entryWait)
-	if err != nil {
-		return "", entryError(err)
-	}
-	defer func() { _ = l.Release() }()
-	sentence := ""
-	_, err = e.entry.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
-		switch e.relate(now, current, j.chainOf(account)) {
-		case "absent", "signed-out":
-			return claudecode.Change{}, nil
-		case "other-login":
-			sentence = "Claude Code's entry holds another login and was left alone"
-			return claudecode.Change{}, nil
-		}
-		sentence = "our login was taken out of Claude Code's entry; nothing else in it was changed"
-		return claudecode.Change{SignOut: true}, nil
-	})
-	if err != nil {
-		return "", entryError(err)
-	}
-	return sentence, nil
-}
-
-// dropSpilled removes pairs of an account that lie outside the store.
-func (e *Engine) dropSpilled(account string) {
-	for _, path := range []string{e.spillPath(account), e.reservePath(account)} {
-		_ = os.Remove(path)
-	}
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
-	"keytender/internal/dirlock"
+	"keytender/internal/ledger"
 	"keytender/internal/oauth"
 	"keytender/keychain"
-	"keytender/keychain/claudecode"
 )
 
 // fallbackLogin is how long a login lives when the server does not say.
@@ -26,50 +26,52 @@ var (
 	resendAfter = 5 * time.Second
 )
 
-// movedError says that a newer pair turned up and was taken over.
-type movedError struct{ to keychain.Credential }
-
-func (e *movedError) Error() string { return "the login was renewed by another program meanwhile" }
-
-// spend sends the refresh token. The caller holds our lock and Claude Code's and
-// has read every store again. From the send on nothing cancels it: what the server
-// answers is stored.
-func (e *Engine) spend(ctx context.Context, s settings, account string, j journal, current keychain.Credential, l *claudecode.RenewalLock) (keychain.Credential, error) {
-	chain := j.chainOf(account)
-	if err := e.maySend(chain, current); err != nil {
-		return current, err
+// spend sends the refresh token. The caller holds our lock and Claude Code's and has
+// read every place again. Nothing is sent unless every place that holds a copy takes the
+// new pair. From the send on nothing cancels it: what the server answers is stored.
+func (r *renewal) spend(ctx context.Context) error {
+	if err := r.maySend(); err != nil {
+		return err
 	}
-	room, err := e.prepare(s, account)
+	if err := r.prove(ctx); err != nil {
+		return err
+	}
+	room, err := r.vault(r.l).prepare(r.account)
 	if err != nil {
-		return current, err
+		return err
 	}
-	e.crash("prepared")
-	grant, callErr := e.send(ctx, s, account, &j, current, l)
-	chain = j.chainOf(account)
+	r.crash("prepared")
+	grant, callErr := r.send(ctx)
 	if grant.Refresh.IsZero() && callErr != nil {
 		room.discard()
-		return current, e.refused(ctx, s, account, j, current, callErr)
+		return r.refused(ctx, callErr)
 	}
 	// Whatever comes now is shorter than the death of a process.
-	e.crash("answered")
-	renewed := e.merge(current, grant, callErr)
-	where, keepErr := room.keep(ctx, renewed)
-	e.crash("kept")
+	r.crash("answered")
+	renewed := r.merge(r.current, grant, callErr)
+	where, keepErr := room.take(ctx, renewed)
+	r.crash("kept")
 
-	chain.know(renewed.Refresh)
-	chain.Intent, chain.Failures, chain.Problem = nil, 0, nil
-	e.pace(chain, grant, callErr)
-	chain.Last = &ChainChange{At: e.wall(), What: "renewed", Who: "keytender"}
-	mirroring, cancel := briefAfter(ctx)
-	e.mirrorRenewed(mirroring, s, chain, renewed)
+	r.current = renewed
+	r.chain.Advance(pairOf(renewed))
+	r.chain.Renewed(ledger.Change{At: r.wall(), What: "renewed", Who: "keytender"})
+	r.pace(grant, callErr)
+	r.describeAccount(r.account, renewed)
+	carrying, cancel := briefAfter(ctx)
+	r.carryHeld(carrying)
 	cancel()
-	e.crash("mirrored")
-	record := Record{Account: account, What: "renewed"}
+	r.crash("mirrored")
+	return r.noteRenewal(where, keepErr, callErr)
+}
+
+// noteRenewal writes down what became of a renewal that brought a new pair.
+func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
+	record := Record{Account: r.account, What: "renewed"}
 	switch {
 	case keepErr != nil:
 		record.Detail = "the tokens could not be stored"
-		chain.Problem = &Problem{Code: "storage", Message: "the renewed tokens could not be stored: " + plain(keepErr),
-			Hint: "look at free space and rights of " + e.config.Places.State + ", then sign in again with `keytender login`"}
+		r.chain.Problem = &ledger.Problem{Code: "storage", Message: "the renewed tokens could not be stored: " + plain(keepErr),
+			Hint: "look at free space and permissions of " + r.config.Places.State + ", then sign in again with `keytender login`"}
 	case where == "spill":
 		record.Detail = "the store did not take the tokens; they wait in the spill file"
 	}
@@ -77,42 +79,46 @@ func (e *Engine) spend(ctx context.Context, s settings, account string, j journa
 	if callErr != nil {
 		result = later("the server's answer could not be used: "+callErr.Error(),
 			"try again later; the rotated token is kept and nothing is lost", callErr)
-		chain.Problem = &Problem{Code: result.Code, Message: result.Message, Hint: result.Hint}
+		r.chain.Problem = problemOf(result)
 	}
-	if err := e.writeJournal(j); err != nil {
-		e.log.Error("the journal could not be written after a renewal", "reason", plain(err))
+	if err := r.save(); err != nil {
+		r.log.Error("the ledger could not be written after a renewal", "reason", plain(err))
 	}
-	e.crash("noted")
-	e.remember(record)
+	r.crash("noted")
+	r.remember(record)
 	if result != nil {
-		return renewed, result
+		return result
 	}
-	return renewed, nil
+	return nil
+}
+
+func problemOf(e *Error) *ledger.Problem {
+	return &ledger.Problem{Code: e.Code, Message: e.Message, Hint: e.Hint}
 }
 
 // maySend applies what earlier answers said about sending.
-func (e *Engine) maySend(c *chain, current keychain.Credential) error {
-	switch {
-	case current.Refresh.IsZero() && !current.LoginEnds.IsZero() && e.wall().Before(current.LoginEnds):
-		return again("this login has no refresh token, so it cannot be renewed", nil)
-	case current.Refresh.IsZero():
+func (r *renewal) maySend() error {
+	c, now := r.chain, r.wall()
+	switch c.MaySpend(pairOf(r.current), now) {
+	case ledger.MaySend:
+		return nil
+	case ledger.NoRefresh:
+		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) {
+			return again("this login has no refresh token, so it cannot be renewed", nil)
+		}
 		return again("the login has ended and holds no refresh token", nil)
-	case c.dead(current.Refresh):
+	case ledger.WasRevoked:
 		if c.Problem != nil && c.Problem.Code == "sign-in-again" {
 			return again(c.Problem.Message, nil)
 		}
 		return again("the login has ended: the server does not renew it any more", nil)
-	case c.left(current.Refresh):
+	case ledger.WasLeft:
 		return again("the stored login is an older one than the last renewal brought, and its refresh token is spent", nil)
-	}
-	until := c.blocked(e.wall())
-	if until.IsZero() {
-		return nil
 	}
 	if c.Problem != nil && c.Problem.Code == "configuration" {
 		return failed("configuration", c.Problem.Message, c.Problem.Hint, nil)
 	}
-	wait := until.Sub(e.wall()).Round(time.Second)
+	wait := c.Blocked(now).Sub(now).Round(time.Second)
 	message := fmt.Sprintf("the server asked to wait: no renewal is sent for another %s", wait)
 	if c.Why != "" {
 		message = fmt.Sprintf("%s; no renewal is sent for another %s", c.Why, wait)
@@ -120,68 +126,78 @@ func (e *Engine) maySend(c *chain, current keychain.Credential) error {
 	return later(message, "try again after that; the login is as good as before", nil)
 }
 
-// send makes the token call, and once more when its answer never came. The intent
-// is on the disk before the first byte leaves.
-func (e *Engine) send(ctx context.Context, s settings, account string, j *journal, current keychain.Credential, l *claudecode.RenewalLock) (oauth.Grant, error) {
-	chain := j.chainOf(account)
-	fingerprint := current.Refresh.Fingerprint()
-	if chain.Intent == nil || chain.Intent.Fingerprint != fingerprint {
-		chain.Intent = &intent{Fingerprint: fingerprint}
+// send makes the token call, and once more when its answer never came, or when the server
+// took offence at a scope: it has looked at nothing else then. The intent is on the disk
+// before the first byte leaves.
+func (r *renewal) send(ctx context.Context) (oauth.Grant, error) {
+	refresh := pairOf(r.current).Refresh
+	if r.chain.Intent != nil && r.chain.Intent.Refresh != refresh {
+		r.chain.Intent = nil
 	}
+	scopes := renewalScopes(r.current.Scopes)
 	for {
-		if chain.Intent.Sends > 0 {
+		if r.chain.Intent != nil {
 			// An earlier send, maybe of a process that was killed, has no known outcome.
-			if pause := resendAfter - e.wall().Sub(chain.Intent.At); pause > 0 {
+			if pause := resendAfter - r.wall().Sub(r.chain.Intent.At); pause > 0 {
 				if err := sleep(ctx, min(pause, resendAfter)); err != nil {
 					return oauth.Grant{}, err
 				}
 			}
-			if newest, err := e.reread(ctx, s, account, j, current); err != nil {
+			switch moved, err := r.reread(ctx); {
+			case err != nil:
 				return oauth.Grant{}, err
-			} else if !newest.Refresh.Equal(current.Refresh) {
-				return oauth.Grant{}, &movedError{newest}
+			case moved:
+				return oauth.Grant{}, errMoved
 			}
 		}
-		if err := ctx.Err(); err != nil {
+		if err := r.noteSend(ctx); err != nil {
 			return oauth.Grant{}, err
 		}
-		if err := held(l); err != nil {
-			return oauth.Grant{}, err
-		}
-		chain.know(current.Refresh)
-		chain.Intent.At = e.wall()
-		chain.Intent.Sends++
-		if err := e.writeJournal(*j); err != nil {
-			return oauth.Grant{}, err
-		}
-		e.crash("intent")
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callLimit)
-		grant, err := e.client.Renew(call, current.Refresh, renewalScopes(current.Scopes))
+		grant, err := r.client.Renew(call, r.current.Refresh, scopes)
 		cancel()
 		answer := &oauth.Error{}
-		if err == nil || !errors.As(err, &answer) || answer.Answered || !answer.Sent || chain.Intent.Sends >= 2 || !grant.Refresh.IsZero() {
+		switch {
+		case err == nil, !errors.As(err, &answer), !grant.Refresh.IsZero():
 			return grant, err
+		case answer.Kind == oauth.Misconfigured && answer.Code == "invalid_scope" && len(scopes) > 0:
+			r.log.Warn("the server refuses a scope; the renewal is asked for without any", "account", r.account)
+			scopes, r.scopeless = nil, true
+			r.chain.ForgetSend()
+		case answer.Answered, !answer.Sent, r.chain.Intent.Sends >= 2:
+			return grant, err
+		default:
+			r.log.Warn("no answer to a renewal; it is sent once more", "account", r.account, "reason", err.Error())
 		}
-		e.log.Warn("no answer to a renewal; it is sent once more", "account", account, "reason", err.Error())
 	}
 }
 
-// held fails when Claude Code's locks are not ours any more, say after a long sleep:
-// two holders would spend the same token.
-func held(l *claudecode.RenewalLock) error {
-	if l == nil {
-		return nil
+// noteSend puts the intent on the disk.
+func (r *renewal) noteSend(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	if err := l.Held(); err != nil {
-		return entryError(fmt.Errorf("%w: %w", dirlock.ErrBusy, err))
+	if err := r.stillHeld(); err != nil {
+		return err
 	}
+	if r.chain.Intent == nil {
+		r.chain.Intent = &ledger.Intent{Refresh: pairOf(r.current).Refresh}
+	}
+	r.chain.Intent.At = r.wall()
+	r.chain.Intent.Sends++
+	if err := r.save(); err != nil {
+		return err
+	}
+	r.crash("intent")
 	return nil
 }
 
-// renewalScopes leaves out what only a sign-in may ask for; the server refuses it in
-// a renewal of a narrower login.
+// renewalScopes leaves out what only a sign-in may ask for; the server refuses it in a
+// renewal.
 func renewalScopes(scopes []string) []string {
-	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return scope == "org:create_api_key" })
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool {
+		return strings.HasPrefix(scope, "org:") || scope == "user:privacy_consents:write"
+	})
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -195,8 +211,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// merge makes the new credential. What the answer leaves out stays as it was; the
-// login's own end is never moved by a renewal.
+// merge makes the new credential. What the answer leaves out stays as it was.
 func (e *Engine) merge(current keychain.Credential, grant oauth.Grant, callErr error) keychain.Credential {
 	renewed := current
 	renewed.Issued = e.issuedAfter(current)
@@ -211,13 +226,24 @@ func (e *Engine) merge(current keychain.Credential, grant oauth.Grant, callErr e
 	if grant.Scopes != nil {
 		renewed.Scopes = grant.Scopes
 	}
-	if renewed.Account.ID == "" && grant.Account.AccountID != "" {
-		renewed.Account.ID, renewed.Account.OrganizationID = grant.Account.AccountID, grant.Account.OrganizationID
+	if renewed.Account.ID == "" {
+		renewed.Account = renewed.Account.Or(account(grant.Account))
 	}
-	if renewed.LoginEnds.IsZero() && grant.LoginExpiresIn > 0 {
-		renewed.LoginEnds, renewed.LoginEndsEstimated = e.wall().Add(grant.LoginExpiresIn), false
-	}
+	renewed.LoginEnds, renewed.LoginEndsEstimated = e.loginEnd(current, grant)
 	return renewed
+}
+
+// loginEnd is the login's own end after a renewal. An end that the server tells replaces
+// a guess, and an earlier one always wins; no renewal moves a known end away.
+func (e *Engine) loginEnd(current keychain.Credential, grant oauth.Grant) (ends time.Time, estimated bool) {
+	told := e.wall().Add(grant.LoginExpiresIn)
+	if grant.LoginExpiresIn <= 0 {
+		return current.LoginEnds, current.LoginEndsEstimated
+	}
+	if current.LoginEnds.IsZero() || current.LoginEndsEstimated || told.Before(current.LoginEnds) {
+		return told, false
+	}
+	return current.LoginEnds, false
 }
 
 // issuedAfter dates the pair that follows another one: also when the clock was put
@@ -230,8 +256,8 @@ func (e *Engine) issuedAfter(former keychain.Credential) time.Time {
 	return now
 }
 
-// pace keeps a server that gives odd answers from being asked without end.
-func (e *Engine) pace(c *chain, grant oauth.Grant, callErr error) {
+// paceChain keeps a server that gives odd answers from being asked without end.
+func (e *Engine) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
 	now := e.wall()
 	c.NotBefore, c.Why = time.Time{}, ""
 	switch {
@@ -249,25 +275,26 @@ func (e *Engine) pace(c *chain, grant oauth.Grant, callErr error) {
 	}
 }
 
+func (r *renewal) pace(grant oauth.Grant, callErr error) { r.paceChain(r.chain, grant, callErr) }
+
 // refused notes what a failed call means for the chain, and returns the error for
 // people.
-func (e *Engine) refused(ctx context.Context, s settings, account string, j journal, current keychain.Credential, callErr error) error {
+func (r *renewal) refused(ctx context.Context, callErr error) error {
 	answer := &oauth.Error{}
 	if !errors.As(callErr, &answer) {
-		return callErr // ours: cancelled, moved, or the journal could not be written
+		return callErr // ours: cancelled, moved, or the ledger could not be written
 	}
-	chain := j.chainOf(account)
-	now := e.wall()
+	chain, now := r.chain, r.wall()
 	resent := chain.Intent != nil && chain.Intent.Sends >= 2
 	switch {
 	case answer.Kind == oauth.Spent:
 		chain.Intent = nil
-		chain.bury(current.Refresh)
-		if newest, err := e.reread(ctx, s, account, &j, current); err == nil && !newest.Refresh.Equal(current.Refresh) {
-			return &movedError{newest} // somebody who takes no locks was faster
+		chain.Revoke(pairOf(r.current).Refresh)
+		if moved, err := r.reread(ctx); err == nil && moved {
+			return errMoved // somebody who takes no locks was faster
 		}
 	case answer.Answered, !answer.Sent:
-		chain.forgetSend()
+		chain.ForgetSend()
 	}
 	var result *Error
 	pause := time.Duration(0)
@@ -283,10 +310,13 @@ func (e *Engine) refused(ctx context.Context, s settings, account string, j jour
 			message = "the login is lost: an answer of the server never arrived, and the refresh token in it is gone"
 			detail = "an earlier answer was lost on the way, and the token was spent by it"
 		}
-		e.remember(Record{Account: account, What: what, Detail: detail})
+		r.remember(Record{Account: r.account, What: what, Detail: detail})
 		result = again(message, callErr)
 	case answer.Kind == oauth.Misconfigured:
 		pause = 30 * time.Minute
+		if r.scopeless { // it was asked twice
+			pause = ledger.MaxPause
+		}
 		result = failed("configuration", "the server does not accept how keytender asks: "+answer.Error(),
 			"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE (`keytender doctor`); the login is kept", callErr)
 	case answer.Kind == oauth.Malformed:
@@ -311,11 +341,11 @@ func (e *Engine) refused(ctx context.Context, s settings, account string, j jour
 	if pause > 0 {
 		chain.NotBefore, chain.Why = now.Add(pause), answer.Error()
 	}
-	chain.Problem = &Problem{Code: result.Code, Message: result.Message, Hint: result.Hint}
-	if err := e.writeJournal(j); err != nil {
+	chain.Problem = problemOf(result)
+	if err := r.save(); err != nil {
 		return errors.Join(result, err)
 	}
-	e.log.Warn("a renewal failed", "account", account, "kind", answer.Kind.String(), "status", answer.Status, "sent", answer.Sent)
+	r.log.Warn("a renewal failed", "account", r.account, "kind", answer.Kind.String(), "status", answer.Status, "sent", answer.Sent)
 	return result
 }
 
@@ -325,11 +355,11 @@ const patience = 3
 // backOff doubles from 30 s to an hour, with up to a fifth of chance on top: seven
 // sends in the first hour of an outage.
 func backOff(failures int) time.Duration {
-	pause := maxPause
+	pause := ledger.MaxPause
 	if failures < 7 {
 		pause = 30 * time.Second << failures
 	}
-	return min(pause+rand.N(pause/5), maxPause)
+	return min(pause+rand.N(pause/5), ledger.MaxPause)
 }
 
 // briefAfter outlives ctx by half a second: what was received is stored already, and

@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"keytender/internal/ledger"
+)
 
 // State is the one word for how a login stands.
 type State string
@@ -34,8 +38,10 @@ type Status struct {
 	// LastChange says who moved the token chain last: "renewed", "adopted" and the
 	// like, with the program's name; nil when nothing is known.
 	LastChange *ChainChange `json:"lastChange"`
-	// Accounts lists the names of all accounts, the active one among them.
-	Accounts []string `json:"accounts"`
+	// Accounts lists all accounts, the active one among them.
+	Accounts []AccountStatus `json:"accounts"`
+	// Places lists every place that holds a copy of a login.
+	Places []PlaceStatus `json:"places"`
 	// Exports lists what was put into repositories, what ends first in front.
 	Exports []Export `json:"exports"`
 }
@@ -62,14 +68,59 @@ type StoreState struct {
 	State string `json:"state"`
 }
 
-// EntryStatus tells how Claude Code's entry stands beside our record: in-step,
-// newer, older, other-login, signed-out, absent, damaged, busy, off.
+// EntryStatus tells how Claude Code's entry stands beside our record.
 type EntryStatus struct {
-	Mirror       bool     `json:"mirror"`
-	Place        string   `json:"place"`
-	State        string   `json:"state"`
-	OverriddenBy []string `json:"overriddenBy"`
+	Mirror       bool       `json:"mirror"`
+	Place        string     `json:"place"`
+	State        EntryState `json:"state"`
+	OverriddenBy []string   `json:"overriddenBy"`
 }
+
+// EntryState is the one word for how an entry of Claude Code's stands.
+type EntryState string
+
+// The states that `status --json` knows.
+const (
+	InStep         EntryState = "in-step"
+	Newer          EntryState = "newer"
+	Older          EntryState = "older"
+	OtherLogin     EntryState = "other-login"
+	EntrySignedOut EntryState = "signed-out"
+	Absent         EntryState = "absent"
+	Damaged        EntryState = "damaged"
+	Busy           EntryState = "busy"
+	Off            EntryState = "off"
+	UnknownLogin   EntryState = "unknown" // it may be a newer pair, and nobody could be asked whose
+)
+
+// PlaceStatus is what may be shown of a place that holds a copy of a login.
+type PlaceStatus struct {
+	ID      string      `json:"id"`
+	Place   string      `json:"place"`
+	Kind    ledger.Kind `json:"kind"`
+	Account string      `json:"account"`
+	State   PlaceState  `json:"state"`
+	Since   *time.Time  `json:"since"`
+	Reason  string      `json:"reason"`
+	// RefreshToken: it holds the refresh token too.
+	RefreshToken bool `json:"refreshToken"`
+}
+
+// PlaceState is the one word for how a place stands.
+type PlaceState string
+
+// The states that `places --json` knows.
+const (
+	PlaceInStep      PlaceState = "in-step"
+	PlaceBehind      PlaceState = "behind"
+	PlaceNewer       PlaceState = "newer"
+	PlaceOtherLogin  PlaceState = "other-login"
+	PlaceSignedOut   PlaceState = "signed-out"
+	PlaceUnwritable  PlaceState = "unwritable"
+	PlaceUnreachable PlaceState = "unreachable"
+	PlaceUnknown     PlaceState = "unknown"
+	PlaceKept        PlaceState = "kept" // a displaced login, or tokens that wait outside the store
+)
 
 // TrayStatus tells whether the menu-bar app runs.
 type TrayStatus struct {
@@ -84,8 +135,4 @@ type Problem struct {
 }
 
 // ChainChange is one step in the token chain's story.
-type ChainChange struct {
-	At   time.Time `json:"at"`
-	What string    `json:"what"` // signed-in, imported, renewed, adopted
-	Who  string    `json:"who"`  // keytender, Claude Code
-}
+type ChainChange = ledger.Change

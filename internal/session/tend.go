@@ -11,19 +11,21 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"keytender/keychain"
+	"keytender/internal/ledger"
+	"keytender/keychain/claudecode"
 )
 
 // look is how often the clocks are compared while nothing happens: timers stand
 // still while a laptop sleeps, so a long one would be late after waking.
 const look = time.Minute
 
-// Tend renews the active login when it is due and follows what Claude Code renews,
-// until ctx ends. changed tells of changes on the disk; each one is looked at.
+// Tend renews every account's login when it is due, follows what Claude Code renews, and
+// brings up what is behind, until ctx ends. changed tells of changes on the disk; each one
+// is looked at.
 func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var last, due time.Time // the last look at the record, and when it said to act
+	var last, due time.Time // the last look at the records, and when they said to act
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,8 +39,8 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 				e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 			}
 		case <-timer.C:
-			// Who changes the record changes the journal too, and that is told. So the
-			// clock alone is looked at, and no keychain is asked once a minute.
+			// Who changes a record changes the ledger too, and that is told. So the clock
+			// alone is looked at, and no keychain is asked once a minute.
 			if now := e.wall(); changed != nil && now.After(last) && now.Before(due) {
 				timer.Reset(min(look, due.Sub(now)))
 				continue
@@ -51,32 +53,44 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 	}
 }
 
-// tendOnce renews if that is due, and returns when to look again.
-func (e *Engine) tendOnce(ctx context.Context) time.Duration { return min(look, e.tendNow(ctx)) }
-
-// tendNow renews if that is due, and returns how long nothing will be, as far as the
-// record tells; look where it does not.
+// tendNow renews what is due, and returns how long nothing will be, as far as the records
+// tell; look where they do not.
 func (e *Engine) tendNow(ctx context.Context) time.Duration {
 	ctx = oneWait(ctx)
-	s, err := e.settings()
+	l, err := e.ledger()
 	if err != nil {
 		return look
 	}
-	account := s.account("")
-	current, err := e.load(ctx, s, account)
+	names := l.Names()
+	if len(names) == 0 {
+		return look
+	}
+	wait := 24 * time.Hour
+	for _, name := range names {
+		wait = min(wait, e.On(name).tendAccount(ctx, l))
+	}
+	if slices.ContainsFunc(l.Places, func(p *ledger.Place) bool { return e.canBringUp(l, p) }) {
+		if err := e.catchUp(ctx, entryWait); err != nil && ctx.Err() == nil {
+			e.log.Warn("a place could not be brought up", "reason", plain(err))
+		}
+		wait = min(wait, look/2)
+	}
+	return wait
+}
+
+// tendAccount renews one account's login if that is due.
+func (e *Engine) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duration {
+	current, err := e.vault(l).load(ctx, e.account)
 	if err != nil || current.Refresh.IsZero() {
 		return look
 	}
-	j, err := e.journal()
-	if err != nil {
-		return look
-	}
-	chain := j.chainOf(account)
-	if chain.dead(current.Refresh) {
-		return look
-	}
-	if until := chain.blocked(e.wall()); !until.IsZero() {
-		return until.Sub(e.wall()) + time.Second
+	if chain := l.ChainOf(e.account); chain != nil {
+		if chain.Dead(pairOf(current)) {
+			return look
+		}
+		if until := chain.Blocked(e.wall()); !until.IsZero() {
+			return until.Sub(e.wall()) + time.Second
+		}
 	}
 	if e.enough(current, e.config.RefreshSkew) {
 		due := current.AccessEnds.Sub(e.wall()) - e.config.RefreshSkew
@@ -86,7 +100,7 @@ func (e *Engine) tendNow(ctx context.Context) time.Duration {
 		return max(due, time.Second)
 	}
 	if _, err := e.Renew(ctx, false); err != nil && ctx.Err() == nil {
-		e.log.Warn("renewing failed", "reason", plain(err))
+		e.log.Warn("renewing failed", "account", e.account, "reason", plain(err))
 		return look / 2
 	}
 	return time.Second
@@ -157,24 +171,34 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 // watched are the folders in which a change may matter now.
 func (e *Engine) watched() []string {
 	dirs := []string{e.config.Places.State, filepath.Dir(e.config.Places.Credentials)}
-	if e.entryErr == nil {
-		dirs = append(dirs, e.entry.WatchPaths()...)
+	for _, dir := range e.watchedEntries() {
+		dirs = append(dirs, dir.WatchPaths()...)
 	}
 	return dirs
 }
 
-// stamp differs when Claude Code's entry does; it opens no secret.
-func (e *Engine) stamp(ctx context.Context) string {
-	if e.entryErr != nil {
-		return ""
+// watchedEntries are all entries that are known.
+func (e *Engine) watchedEntries() []*claudecode.Directory {
+	l, err := e.ledger()
+	if err != nil {
+		l = ledger.New()
 	}
+	return (&work{Engine: e, l: l}).directories()
+}
+
+// stamp differs when an entry of Claude Code's does; it opens no secret.
+func (e *Engine) stamp(ctx context.Context) string {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
-	stamp, err := e.entry.Stamp(ctx)
-	if err != nil {
-		return err.Error()
+	var all strings.Builder
+	for _, dir := range e.watchedEntries() {
+		stamp, err := dir.Stamp(ctx)
+		if err != nil {
+			stamp = err.Error()
+		}
+		all.WriteString(stamp + "\n")
 	}
-	return stamp
+	return all.String()
 }
 
 // matters leaves out what changes all the time and means nothing: locks, their
@@ -183,49 +207,15 @@ func (e *Engine) matters(event fsnotify.Event) bool {
 	if event.Op == fsnotify.Chmod {
 		return false
 	}
-	switch name := filepath.Base(event.Name); {
-	case e.entryErr == nil && name == filepath.Base(e.entry.File()):
+	dir, name := filepath.Split(event.Name)
+	ours := filepath.Clean(dir) == filepath.Clean(e.config.Places.State) || event.Name == e.config.Places.Credentials
+	switch {
+	case slices.ContainsFunc(e.watchedEntries(), func(dir *claudecode.Directory) bool { return event.Name == dir.File() }):
 		return true // whatever it was called
+	case !ours:
+		return name == "settings.json" // what stands in the way of the entry
 	case strings.Contains(name, ".tmp."), strings.Contains(name, ".lock"), name == "lock", strings.HasPrefix(name, "locks-held"):
 		return name == TrayLock
-	default:
-		return strings.HasSuffix(name, ".json") || name == "history.jsonl"
 	}
-}
-
-// Switch makes another account the active one and mirrors it.
-func (e *Engine) Switch(ctx context.Context, account string) (string, error) {
-	release, err := e.lock(ctx, lockWait)
-	if err != nil {
-		return "", err
-	}
-	s, err := e.settings()
-	if err == nil {
-		_, err = e.load(ctx, s, account)
-		if errors.Is(err, keychain.ErrNotFound) {
-			err = failed("no-account", "there is no account "+account, "`keytender accounts` lists them; `keytender login --account "+account+"` adds it", err)
-		} else if err != nil {
-			err = storeError(e.store(s).Kind(), err)
-		}
-	}
-	if err == nil {
-		err = e.changeSettings(func(s *settings) { s.Active = account })
-	}
-	release()
-	if err != nil {
-		return "", err
-	}
-	if s, err := e.settings(); err != nil || !e.mirrors(s) {
-		return "not mirrored", err
-	}
-	return e.Mirror(ctx)
-}
-
-// AccountNames lists the accounts; active is the one that is used.
-func (e *Engine) AccountNames() (names []string, active string, err error) {
-	s, err := e.settings()
-	if err != nil {
-		return nil, "", err
-	}
-	return s.Accounts, s.account(""), nil
+	return strings.HasSuffix(name, ".json") || name == "history.jsonl"
 }

@@ -5,18 +5,17 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/ledger"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
-
-// The vault is the store that was chosen at sign-in, with a spill file beside it:
-// a rotated pair that the store does not confirm at once is written there, 0600,
-// and moved into the store by whoever next holds the lock.
 
 // confirmWithin is how long a keychain may take before the pair goes to the spill
 // file as well.
@@ -26,12 +25,27 @@ const confirmWithin = 250 * time.Millisecond
 // shows before the token is spent and not after.
 const spillSize = 8 << 10
 
-func (e *Engine) store(s settings) keychain.Store {
-	switch {
-	case s.Store == "file", s.Store == "" && e.config.Store == "file":
-		return e.file
+// vault is the store that was chosen at sign-in, with a spill file beside it: a rotated
+// pair that the store does not confirm at once is written there, 0600, and moved into
+// the store by whoever next holds the lock.
+type vault struct {
+	store keychain.Store
+	// open: no store was chosen yet, so a machine without a keychain is no trouble.
+	open  bool
+	dir   string // the state folder
+	log   *slog.Logger
+	crash func(step string)
+}
+
+func (e *Engine) vault(l *ledger.Ledger) *vault { return e.vaultIn(l.Store) }
+
+// vaultIn is the vault whose store is of this kind; empty: none was chosen yet.
+func (e *Engine) vaultIn(kind string) *vault {
+	v := &vault{store: e.osStore, open: kind == "", dir: e.config.Places.State, log: e.log, crash: e.crash}
+	if kind == "file" || kind == "" && e.config.Store == "file" {
+		v.store = e.file
 	}
-	return e.osStore
+	return v
 }
 
 // storeContext bounds a call to the store. Where nobody is waited for, a keychain
@@ -67,33 +81,33 @@ func noteHung(ctx context.Context, err error) {
 // load returns the account's newest pair: the store's, or the spilled one that did
 // not get there. The spilled one is read first: if it is moved into the store
 // meanwhile it is found there.
-func (e *Engine) load(ctx context.Context, s settings, account string) (keychain.Credential, error) {
-	c, _, err := e.loadBoth(ctx, s, account)
+func (v *vault) load(ctx context.Context, account string) (keychain.Credential, error) {
+	c, _, err := v.loadBoth(ctx, account)
 	return c, err
 }
 
 // loadBoth also tells how the store itself answered, which a spilled pair hides.
-func (e *Engine) loadBoth(ctx context.Context, s settings, account string) (newest keychain.Credential, storeErr, err error) {
-	spilled, spillErr := e.loadSpill(account)
+func (v *vault) loadBoth(ctx context.Context, account string) (newest keychain.Credential, storeErr, err error) {
+	spilled, spillErr := v.loadSpill(account)
 	if spillErr != nil && !errors.Is(spillErr, keychain.ErrNotFound) {
-		e.log.Warn("the spill file cannot be used", "reason", plain(spillErr))
+		v.log.Warn("the spill file cannot be used", "reason", plain(spillErr))
 	}
-	stored, err := e.loadStored(ctx, s, account)
+	stored, err := v.loadStored(ctx, account)
 	storeErr = err
 	if spillErr == nil && (err != nil || spilled.Issued.After(stored.Issued)) {
 		return spilled, storeErr, nil
 	}
-	if s.Store == "" && errors.Is(err, keychain.ErrUnavailable) {
+	if v.open && errors.Is(err, keychain.ErrUnavailable) {
 		// Nobody ever signed in here, so a machine without a keychain is no trouble yet.
 		err = keychain.ErrNotFound
 	}
 	return stored, storeErr, err
 }
 
-func (e *Engine) loadStored(ctx context.Context, s settings, account string) (keychain.Credential, error) {
+func (v *vault) loadStored(ctx context.Context, account string) (keychain.Credential, error) {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
-	record, err := e.store(s).Load(ctx, account)
+	record, err := v.store.Load(ctx, account)
 	if err != nil {
 		noteHung(ctx, err)
 		return keychain.Credential{}, err
@@ -103,22 +117,24 @@ func (e *Engine) loadStored(ctx context.Context, s settings, account string) (ke
 
 // spillPath holds a pair that is not in the store yet; reservePath is the room made
 // before a send, which holds a pair only after a crash.
-func (e *Engine) spillPath(account string) string { return e.statePath("spill-" + account + ".json") }
+func (v *vault) spillPath(account string) string {
+	return filepath.Join(v.dir, "spill-"+account+".json")
+}
 
-func (e *Engine) reservePath(account string) string {
-	return e.statePath("reserve-" + account + ".json")
+func (v *vault) reservePath(account string) string {
+	return filepath.Join(v.dir, "reserve-"+account+".json")
 }
 
 // spilled reports whether something waits outside the store.
-func (e *Engine) spilled(account string) bool {
-	_, err := os.Lstat(e.spillPath(account))
+func (v *vault) spilled(account string) bool {
+	_, err := os.Lstat(v.spillPath(account))
 	return err == nil
 }
 
 // loadSpill returns the newest pair outside the store, or ErrNotFound.
-func (e *Engine) loadSpill(account string) (keychain.Credential, error) {
-	newest, err := loadSpilled(e.spillPath(account))
-	reserved, reservedErr := loadSpilled(e.reservePath(account))
+func (v *vault) loadSpill(account string) (keychain.Credential, error) {
+	newest, err := loadSpilled(v.spillPath(account))
+	reserved, reservedErr := loadSpilled(v.reservePath(account))
 	if reservedErr == nil && (err != nil || reserved.Issued.After(newest.Issued)) {
 		return reserved, nil
 	}
@@ -139,11 +155,11 @@ func loadSpilled(path string) (keychain.Credential, error) {
 	return keychain.DecodeCredential(secret.New(string(data)))
 }
 
-// settle moves a pair that lies outside the store into it, and clears the room that
+// unspill moves a pair that lies outside the store into it, and clears the room that
 // a killed process had made. The caller holds the lock.
-func (e *Engine) settle(ctx context.Context, s settings, account string) {
-	e.settleReserve(account)
-	spill := e.spillPath(account)
+func (v *vault) unspill(ctx context.Context, account string) {
+	v.settleReserve(account)
+	spill := v.spillPath(account)
 	spilled, err := loadSpilled(spill)
 	switch {
 	case errors.Is(err, keychain.ErrDamaged):
@@ -153,13 +169,13 @@ func (e *Engine) settle(ctx context.Context, s settings, account string) {
 	case err != nil:
 		return
 	}
-	stored, err := e.loadStored(ctx, s, account)
+	stored, err := v.loadStored(ctx, account)
 	if err == nil && !spilled.Issued.After(stored.Issued) {
 		_ = os.Remove(spill) // it arrived after all
 		return
 	}
 	if err == nil || errors.Is(err, keychain.ErrNotFound) {
-		if e.saveStored(ctx, s, account, spilled) == nil {
+		if v.save(ctx, account, spilled) == nil {
 			_ = os.Remove(spill)
 		}
 	}
@@ -167,8 +183,8 @@ func (e *Engine) settle(ctx context.Context, s settings, account string) {
 
 // settleReserve makes a pair that a killed process wrote into its room the spilled
 // one, unless that is newer.
-func (e *Engine) settleReserve(account string) {
-	reserve := e.reservePath(account)
+func (v *vault) settleReserve(account string) {
+	reserve := v.reservePath(account)
 	reserved, err := loadSpilled(reserve)
 	switch {
 	case errors.Is(err, keychain.ErrNotFound): // nothing was written into it
@@ -179,25 +195,25 @@ func (e *Engine) settleReserve(account string) {
 		_ = os.Rename(reserve, reserve+".damaged")
 		return
 	case err != nil: // it may hold the only copy of a pair; the next one may be able to read it
-		e.log.Warn("the room for new tokens cannot be read", "reason", plain(err))
+		v.log.Warn("the room for new tokens cannot be read", "reason", plain(err))
 		return
 	}
-	if spilled, err := loadSpilled(e.spillPath(account)); err == nil && !reserved.Issued.After(spilled.Issued) {
+	if spilled, err := loadSpilled(v.spillPath(account)); err == nil && !reserved.Issued.After(spilled.Issued) {
 		_ = os.Remove(reserve)
 		return
 	}
-	_ = os.Rename(reserve, e.spillPath(account))
+	_ = os.Rename(reserve, v.spillPath(account))
 }
 
-func (e *Engine) saveStored(ctx context.Context, s settings, account string, c keychain.Credential) error {
+func (v *vault) save(ctx context.Context, account string, c keychain.Credential) error {
 	record, err := c.Encode()
 	if err != nil {
 		return err
 	}
-	return save(ctx, e.store(s), account, record)
+	return saveRecord(ctx, v.store, account, record)
 }
 
-func save(ctx context.Context, store keychain.Store, account string, record secret.String) error {
+func saveRecord(ctx context.Context, store keychain.Store, account string, record secret.String) error {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	err := store.Save(ctx, account, record)
@@ -208,10 +224,9 @@ func save(ctx context.Context, store keychain.Store, account string, record secr
 // deposit is the room for a pair that is made before the request that brings it is
 // sent.
 type deposit struct {
-	engine  *Engine
+	*vault
 	account string
 	room    *os.File
-	store   keychain.Store
 }
 
 // disk holds the steps of keeping a pair that can fail. Tests replace single ones.
@@ -223,17 +238,17 @@ var disk = struct {
 
 // prepare makes a deposit ready. When it fails nothing may be sent: the answer
 // could not be kept.
-func (e *Engine) prepare(s settings, account string) (*deposit, error) {
-	path := e.reservePath(account)
+func (v *vault) prepare(account string) (*deposit, error) {
+	path := v.reservePath(account)
 	// Written in full and durable, its name too: a full disk shows now.
 	err := disk.reserve(path, bytes.Repeat([]byte{'\n'}, spillSize))
-	d := &deposit{engine: e, account: account, store: e.store(s)}
+	d := &deposit{vault: v, account: account}
 	if err == nil {
 		d.room, err = os.OpenFile(path, os.O_WRONLY, 0o600)
 	}
 	if err != nil {
 		_ = os.Remove(path)
-		return nil, e.storageTrouble("no room could be made for the new tokens", err)
+		return nil, v.trouble("no room could be made for the new tokens", err)
 	}
 	return d, nil
 }
@@ -244,10 +259,10 @@ func (d *deposit) discard() {
 	_ = os.Remove(d.room.Name())
 }
 
-// keep makes the pair durable before it returns: in the store or, where that fails
+// take makes the pair durable before it returns: in the store or, where that fails
 // or takes too long, in the spill file. The error is nil when it is in one of them;
 // where names it: keychain, file or spill.
-func (d *deposit) keep(ctx context.Context, c keychain.Credential) (where string, err error) {
+func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string, err error) {
 	record, err := c.Encode()
 	if err != nil {
 		return "", err
@@ -256,35 +271,35 @@ func (d *deposit) keep(ctx context.Context, c keychain.Credential) (where string
 	// Not synced yet: from here on the pair outlives a kill, and when the store
 	// confirms at once it is gone again before the system writes any of it to the disk.
 	roomErr := d.write(record)
-	d.engine.crash("written")
+	d.crash("written")
 
 	ctx = context.WithoutCancel(ctx)
 	saved := make(chan error, 1)
-	go func() { saved <- save(ctx, d.store, d.account, record) }()
+	go func() { saved <- saveRecord(ctx, d.store, d.account, record) }()
 	spilled := false
 	err, confirmed := await(saved, confirmWithin)
 	if !confirmed {
 		spilled, roomErr = true, d.spill(record)
-		d.engine.crash("spilled")
+		d.crash("spilled")
 		err, confirmed = await(saved, storeWait)
 	}
 	if confirmed && err == nil {
 		_ = d.room.Close()
 		_ = os.Remove(d.room.Name())
-		_ = os.Remove(d.engine.spillPath(d.account)) // an older pair than this one
+		_ = os.Remove(d.spillPath(d.account)) // an older pair than this one
 		return d.store.Kind(), nil
 	}
 	if !confirmed {
 		err = keychain.ErrTimedOut
 	}
-	d.engine.log.Error("the store did not take the new tokens", "store", d.store.Kind(), "reason", plain(err))
+	d.log.Error("the store did not take the new tokens", "store", d.store.Kind(), "reason", plain(err))
 	if !spilled {
 		roomErr = d.spill(record)
 	}
 	if roomErr == nil {
 		// Under either name it is found.
 		_ = d.room.Close()
-		_ = os.Rename(d.room.Name(), d.engine.spillPath(d.account))
+		_ = os.Rename(d.room.Name(), d.spillPath(d.account))
 	}
 	return "spill", roomErr
 }
@@ -311,4 +326,52 @@ func (d *deposit) spill(record secret.String) error {
 		return err
 	}
 	return disk.sync(d.room)
+}
+
+// record, keep and drop work on a named record that is no login.
+func (v *vault) record(ctx context.Context, name string) (secret.String, error) {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	record, err := v.store.Load(ctx, name)
+	noteHung(ctx, err)
+	return record, err
+}
+
+func (v *vault) keep(ctx context.Context, name string, record secret.String) error {
+	return saveRecord(ctx, v.store, name, record)
+}
+
+func (v *vault) drop(ctx context.Context, name string) error {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	err := v.store.Delete(ctx, name)
+	noteHung(ctx, err)
+	return err
+}
+
+// strays lists the files of an account that may hold a pair outside the store: spilled
+// ones, and those that were cut off and set aside.
+func (v *vault) strays(account string) []string {
+	var found []string
+	for _, path := range []string{v.spillPath(account), v.reservePath(account)} {
+		for _, path := range []string{path, path + ".damaged"} {
+			if _, err := os.Lstat(path); err == nil {
+				found = append(found, path)
+			}
+		}
+	}
+	return found
+}
+
+func (v *vault) trouble(what string, err error) *Error { return storageTrouble(v.dir, what, err) }
+
+// dropSpilled removes pairs of an account that lie outside the store.
+func (v *vault) dropSpilled(account string) error {
+	var problems []error
+	for _, path := range v.strays(account) {
+		if err := os.Remove(path); err != nil {
+			problems = append(problems, v.trouble(path+" could not be removed", err))
+		}
+	}
+	return errors.Join(problems...)
 }

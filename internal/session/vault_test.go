@@ -47,10 +47,11 @@ func (r *rig) block(path string) (unblock func()) {
 	} else if err := os.Symlink(aside, path); err != nil {
 		r.t.Error(err)
 	}
-	return func() {
+	r.unblock = func() {
 		_ = os.Remove(path)
 		_ = os.Rename(aside, path)
 	}
+	return r.unblock
 }
 
 // sabotage runs f once the server has rotated and before it answers.
@@ -105,7 +106,7 @@ func TestStoreFailsAfterRenewal(t *testing.T) {
 	if c := storedBy(t, r.start()); !r.server.Alive(c.Refresh.Reveal()) || c.Refresh.Equal(before.Refresh) {
 		t.Error("the newest pair is not in the store")
 	}
-	if names := leftovers(t, r.home+"/state", "lock", "journal.json", "settings.json", "history.jsonl"); len(names) > 0 {
+	if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl"); len(names) > 0 {
 		t.Errorf("left behind: %v", names)
 	}
 	if r.server.Count("renew-reused") != 0 {
@@ -162,8 +163,7 @@ func TestSpilledPairIsSettled(t *testing.T) {
 			}
 			// Whoever takes the lock puts it where it belongs.
 			e := r.start()
-			s, _ := e.settings()
-			if err := e.catchUp(t.Context(), s, "default", time.Second); err != nil {
+			if err := e.catchUp(t.Context(), time.Second); err != nil {
 				t.Fatal(err)
 			}
 			if got := storedBy(t, r.start()); got.SamePair(after) != c.want {
@@ -172,7 +172,7 @@ func TestSpilledPairIsSettled(t *testing.T) {
 			if r.posts() != sent+c.sends {
 				t.Errorf("%d renewals were sent", r.posts()-sent)
 			}
-			names := leftovers(t, r.home+"/state", "lock", "journal.json", "settings.json", "history.jsonl")
+			names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl")
 			names = slices.DeleteFunc(names, func(name string) bool {
 				return strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".aside") || c.name == "a spill file that is a link"
 			})
@@ -240,15 +240,15 @@ func TestDiskFaults(t *testing.T) {
 			{"no room can be made", func(*rig) {
 				disk.reserve = func(path string, _ []byte) error { return &os.PathError{Op: "write", Path: path, Err: code} }
 			}, ExitTryLater, 0},
-			{"the journal cannot be written before the send", func(r *rig) {
+			{"the ledger cannot be written before the send", func(r *rig) {
 				reserve := disk.reserve
 				disk.reserve = func(path string, data []byte) error {
-					r.t.Cleanup(r.block(r.state("journal.json")))
+					r.t.Cleanup(r.block(r.state("ledger.json")))
 					return reserve(path, data)
 				}
 			}, ExitTryLater, 0},
-			{"the journal cannot be written after the send", func(r *rig) {
-				r.sabotage(func() { r.t.Cleanup(r.block(r.state("journal.json"))) })
+			{"the ledger cannot be written after the send", func(r *rig) {
+				r.sabotage(func() { r.t.Cleanup(r.block(r.state("ledger.json"))) })
 			}, 0, 1},
 			{"the room cannot be written, the store can", func(*rig) {
 				disk.write = func(*os.File, []byte, int64) (int, error) { return 0, code }
@@ -273,6 +273,9 @@ func TestDiskFaults(t *testing.T) {
 				got, err := r.start().Token(t.Context(), time.Minute)
 				if exitOf(err) != c.exit || r.posts() != c.sent {
 					t.Fatalf("token: %v, %d sent", err, r.posts())
+				}
+				if r.unblock != nil {
+					r.unblock() // a ledger that cannot be read is another fault
 				}
 				after := r.stored()
 				if c.sent == 0 && !after.SamePair(before) || c.sent == 1 && !after.Access.Equal(got) {
@@ -347,8 +350,7 @@ func TestDamagedFiles(t *testing.T) {
 		due        int // and with one that must be renewed
 		overwrites bool
 	}{
-		{"state/journal.json", 0, ExitFailed, false},
-		{"state/settings.json", ExitFailed, ExitFailed, false},
+		{"state/ledger.json", ExitFailed, ExitFailed, false},
 		{"credentials.json", ExitFailed, ExitFailed, false},
 		{"state/history.jsonl", 0, 0, true},
 		{"state/lock", 0, 0, true},
@@ -412,21 +414,21 @@ func TestReadersDuringAMove(t *testing.T) {
 	after := r.renewElsewhere(before)
 	after.Issued = after.Issued.Add(time.Second)
 	mover, reader := r.start(), r.start()
-	r.put(mover.spillPath("default"), after)
-	s, _ := reader.settings()
+	v := mover.vault(r.ledger())
+	r.put(v.spillPath("default"), after)
 	if err := os.Chmod(reader.file.Path, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	moved := false
 	reader.file.Tightened = func(string) { // it has read the store at this moment
 		moved = true
-		mover.settle(context.Background(), s, "default")
+		v.unspill(context.Background(), "default")
 	}
-	got, err := reader.load(t.Context(), s, "default")
+	got, err := reader.vault(r.ledger()).load(t.Context(), "default")
 	if err != nil || !got.SamePair(after) || !moved {
 		t.Errorf("found the newer pair: %v, moved: %v, %v", got.SamePair(after), moved, err)
 	}
-	if _, err := os.Stat(mover.spillPath("default")); err == nil {
+	if _, err := os.Stat(v.spillPath("default")); err == nil {
 		t.Error("the spill file is still there")
 	}
 }
@@ -457,18 +459,18 @@ func TestUnreadableRoomStays(t *testing.T) {
 	after := r.renewElsewhere(before)
 	after.Issued = after.Issued.Add(time.Second)
 	e := r.start()
-	room := e.reservePath("default")
+	v := e.vault(r.ledger())
+	room := v.reservePath("default")
 	r.put(room, after)
 	second := room + ".backup" // as a backup with hard links has it
 	if err := os.Link(room, second); err != nil {
 		t.Skip("this file system has no hard links")
 	}
-	s, _ := e.settings()
-	e.settle(t.Context(), s, "default")
+	v.unspill(t.Context(), "default")
 	if err := os.Remove(second); err != nil {
 		t.Fatal(err)
 	}
-	e.settle(t.Context(), s, "default")
+	v.unspill(t.Context(), "default")
 	if c := r.stored(); !c.SamePair(after) {
 		t.Error("the pair in the room is lost")
 	}

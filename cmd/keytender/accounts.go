@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keytender/internal/session"
+)
+
+func newAccounts(c *console) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "accounts",
+		Short: "List the accounts, the active one marked; rename or remove one",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			st := engine.Status(cmd.Context())
+			if asJSON {
+				return c.result(map[string]any{"schemaVersion": 1, "accounts": st.Accounts})
+			}
+			return c.showAccounts(st.Accounts)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
+	cmd.AddCommand(newAccountsRename(c), newAccountsRemove(c))
+	return cmd
+}
+
+func newAccountsRename(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rename OLD NEW",
+		Short: "Give an account another name",
+		Args:  twoArguments("the account's name and its new one"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			if err := engine.RenameAccount(cmd.Context(), args[0], args[1]); err != nil {
+				return err
+			}
+			c.line(tick, "Account: %s is called %s now", args[0], args[1])
+			return nil
+		},
+	}
+}
+
+func newAccountsRemove(c *console) *cobra.Command {
+	var o logoutOptions
+	cmd := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Remove an account and its login from every place, as `logout --account NAME` does",
+		Args:  oneArgument("the account's name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.account = args[0]
+			return c.logout(cmd, o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&o.Revoke, "revoke", false, "tell the server too (best effort)")
+	return cmd
+}
+
+// showAccounts prints a table: what names an account, until when, and where it is used.
+func (c *console) showAccounts(accounts []session.AccountStatus) error {
+	if len(accounts) == 0 {
+		c.say(plain, "There is no account yet")
+		c.line(plain, "hint: sign in with `keytender login`")
+		return nil
+	}
+	table := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "  NAME\tE-MAIL\tORGANIZATION\tPLAN\tSIGN IN AGAIN BY\tPLACES")
+	for _, a := range accounts {
+		mark := " "
+		if a.Active {
+			mark = "*"
+		}
+		ends := "unknown"
+		switch {
+		case a.State == session.SignInAgain:
+			ends = "now: it has ended"
+		case a.Login.ExpiresAt != nil:
+			ends = when(*a.Login.ExpiresAt, time.Now())
+		}
+		fmt.Fprintf(table, "%s %s\t%s\t%s\t%s\t%s\t%d\n", mark, a.Name, orDash(a.Email), orDash(a.Organization), orDash(a.Plan), ends, len(a.Places))
+	}
+	return table.Flush()
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// twoArguments takes exactly two of what is named.
+func twoArguments(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 2 {
+			return &usageError{"`" + cmd.CommandPath() + "` takes two arguments: " + what, "`" + cmd.CommandPath() + " --help` says more"}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keytender/internal/session"
+)
+
+func newPlaces(c *console) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "places",
+		Short: "List every place that holds a copy of a login, and how each stands",
+		Long: "Lists every place that holds a copy of a login: our store, Claude Code's entry of each configuration directory\n" +
+			"that keytender wrote to or took over from, and what is kept aside. One that could not be written is behind.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			places, err := engine.Places(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return c.result(map[string]any{"schemaVersion": 1, "places": places})
+			}
+			return c.showPlaces(places)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
+	cmd.AddCommand(newPlacesForget(c))
+	return cmd
+}
+
+func newPlacesForget(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget PLACE",
+		Short: "Let go of a place: it holds no renewal up any more, and nothing in it is changed",
+		Args:  oneArgument("the place, as `keytender places` names it"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			p, err := engine.ForgetPlace(patient(cmd), args[0])
+			if err != nil {
+				return err
+			}
+			c.line(tick, "Let go: %s; nothing in it was changed", p.Place)
+			switch {
+			case p.Kind == "displaced":
+				c.line(plain, "Note: the login that was kept there is gone from this machine")
+			case p.RefreshToken:
+				c.line(danger, "Note: its tokens are left behind at the next renewal, and Claude Code will ask there to sign in")
+			}
+			return nil
+		},
+	}
+}
+
+func (c *console) showPlaces(places []session.PlaceStatus) error {
+	if len(places) == 0 {
+		c.say(plain, "No place holds a login")
+		return nil
+	}
+	table := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "ACCOUNT\tSTATE\tKIND\tPLACE")
+	for _, p := range places {
+		state := string(p.State)
+		if p.Since != nil && p.State != session.PlaceKept {
+			state += " for " + duration(time.Since(*p.Since))
+		}
+		place := p.Place
+		if p.Kind == "displaced" {
+			place = p.ID + " in " + p.Place
+		}
+		if p.Reason != "" {
+			place += " (" + p.Reason + ")"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", orDash(p.Account), state, p.Kind, place)
+	}
+	return table.Flush()
+}

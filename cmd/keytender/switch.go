@@ -1,0 +1,24 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newSwitch(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "switch NAME",
+		Short: "Make another account the active one and mirror it",
+		Args:  oneArgument("the account's name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine, err := c.open()
+			if err != nil {
+				return err
+			}
+			sentence, err := engine.Switch(patient(cmd), args[0])
+			if err != nil {
+				return err
+			}
+			c.line(tick, "Account: %s", args[0])
+			c.line(plain, "Claude Code: %s", sentence)
+			return nil
+		},
+	}
+}

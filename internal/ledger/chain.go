@@ -1,0 +1,271 @@
+package ledger
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"keytender/internal/secret"
+)
+
+// Pair is a token pair as the ledger knows it: two fingerprints.
+type Pair struct {
+	Access  string `json:"access,omitempty"`
+	Refresh string `json:"refresh,omitempty"`
+}
+
+// PairOf takes the fingerprints of two tokens.
+func PairOf(access, refresh secret.String) Pair {
+	return Pair{Access: access.Fingerprint(), Refresh: refresh.Fingerprint()}
+}
+
+// IsZero reports whether there is no pair.
+func (p Pair) IsZero() bool { return p == Pair{} }
+
+// Chain is one grant and the generations of its pair, oldest first. Its id is its own:
+// a new sign-in begins a new chain, whatever the account is called.
+type Chain struct {
+	ID string `json:"id"`
+	// Account is whose it is; empty: a stranger's, or one that an account left.
+	Account string `json:"account,omitempty"`
+	Person  Person `json:"person,omitzero"`
+	// Apart: the account goes on with another chain, and nobody said that this one makes
+	// room for it where it lies. It goes its own way.
+	Apart bool `json:"apart,omitempty"`
+
+	Generations []Generation `json:"generations,omitempty"`
+
+	// Intent stands from before a send until its outcome is stored.
+	Intent *Intent `json:"intent,omitempty"`
+	// NotBefore and Why: nothing is sent earlier.
+	NotBefore time.Time `json:"notBefore,omitzero"`
+	Why       string    `json:"why,omitempty"`
+	// Failures counts answers in a row that were no success.
+	Failures int `json:"failures,omitempty"`
+	// Hasty are renewals of the last hour whose answer lived a second or less.
+	Hasty []time.Time `json:"hasty,omitempty"`
+	// Short is when the server last granted less than a caller asked for.
+	Short time.Time `json:"short,omitzero"`
+	// InVain is when a forced renewal did not help the test call.
+	InVain time.Time `json:"inVain,omitzero"`
+	// Problem is what stands in the way until the next success.
+	Problem *Problem `json:"problem,omitempty"`
+	Last    *Change  `json:"last,omitempty"`
+}
+
+// Generation is one pair of a chain. The last one of a chain is the current one.
+type Generation struct {
+	Pair
+	// Revoked: the server called it spent. It is never sent again, and written nowhere.
+	Revoked bool `json:"revoked,omitempty"`
+}
+
+// Intent is a send whose outcome is not known yet.
+type Intent struct {
+	Refresh string    `json:"refresh"`
+	At      time.Time `json:"at"`
+	Sends   int       `json:"sends"`
+}
+
+// Problem is what is wrong and what to do about it.
+type Problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+// Change is one step in a chain's story.
+type Change struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"` // signed-in, imported, renewed, adopted
+	Who  string    `json:"who"`  // keytender, Claude Code
+}
+
+// Begin begins a chain with its first pair.
+func (l *Ledger) Begin(account string, p Person, first Pair) *Chain {
+	l.Numbers++
+	c := &Chain{ID: "c" + strconv.Itoa(l.Numbers), Account: account, Person: p}
+	c.Advance(first)
+	l.Chains = append(l.Chains, c)
+	return c
+}
+
+// Chain returns the chain of that id, or nil.
+func (l *Ledger) Chain(id string) *Chain {
+	if id == "" {
+		return nil
+	}
+	for _, c := range l.Chains {
+		if c.ID == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// ChainOf returns an account's chain, or nil.
+func (l *Ledger) ChainOf(account string) *Chain {
+	if a := l.Account(account); a != nil {
+		return l.Chain(a.Chain)
+	}
+	return nil
+}
+
+// Advance makes the pair the chain's current one. One that the chain has already moves
+// to its end, as it is known.
+func (c *Chain) Advance(p Pair) {
+	if p.IsZero() {
+		return
+	}
+	next := Generation{Pair: p}
+	c.Generations = slices.DeleteFunc(c.Generations, func(g Generation) bool {
+		if g.Pair == p || g.Access == "" && g.Refresh == p.Refresh { // the first version knew no access tokens
+			next.Revoked = next.Revoked || g.Revoked
+			return true
+		}
+		return false
+	})
+	c.Generations = append(c.Generations, next)
+	if len(c.Generations) > maxGenerations {
+		c.Generations = c.Generations[len(c.Generations)-maxGenerations:]
+	}
+}
+
+// Learn fills in the access token of the current pair, which the first version did not
+// know.
+func (c *Chain) Learn(p Pair) {
+	if n := len(c.Generations); n > 0 && c.Generations[n-1].Access == "" && c.Generations[n-1].Refresh == p.Refresh {
+		c.Generations[n-1].Access = p.Access
+	}
+}
+
+// Current is the chain's newest pair.
+func (c *Chain) Current() Pair {
+	if len(c.Generations) == 0 {
+		return Pair{}
+	}
+	return c.Generations[len(c.Generations)-1].Pair
+}
+
+// find returns the generation of a pair, or -1: by the refresh token, and among those
+// that share one by the access token.
+func (c *Chain) find(p Pair) int {
+	found := -1
+	for i, g := range c.Generations {
+		switch {
+		case g.Pair == p:
+			return i
+		case p.Refresh != "" && g.Refresh == p.Refresh, p.Refresh == "" && p.Access != "" && g.Access == p.Access:
+			found = i
+		}
+	}
+	return found
+}
+
+// Knows reports whether the pair is one of the chain's.
+func (c *Chain) Knows(p Pair) bool { return c.find(p) >= 0 }
+
+// standing says how a generation stands.
+func (c *Chain) standing(i int, p Pair) Relation {
+	g, current := c.Generations[i], c.Current()
+	switch {
+	case g.Revoked:
+		return Revoked
+	case g.Refresh != "" && g.Refresh != current.Refresh:
+		return Superseded
+	case p.Access == "" || current.Access == "" || p.Access == current.Access:
+		return Current
+	case c.knowsAccess(p.Access):
+		return Superseded // an older access token beside a refresh token that lives on
+	case p.Refresh == "":
+		return Superseded
+	}
+	return Successor // the server left the refresh token as it was and gave a new access token
+}
+
+func (c *Chain) knowsAccess(access string) bool {
+	return slices.ContainsFunc(c.Generations, func(g Generation) bool { return g.Access == access })
+}
+
+// Left reports whether the chain has moved on from the refresh token: it was certainly
+// spent.
+func (c *Chain) Left(p Pair) bool {
+	i := c.find(p)
+	return i >= 0 && p.Refresh != "" && p.Refresh != c.Current().Refresh
+}
+
+// Revoke marks every generation of this refresh token: the server called it spent.
+func (c *Chain) Revoke(refresh string) {
+	for i := range c.Generations {
+		if refresh != "" && c.Generations[i].Refresh == refresh {
+			c.Generations[i].Revoked = true
+		}
+	}
+}
+
+// Dead reports whether the server called the pair's refresh token spent.
+func (c *Chain) Dead(p Pair) bool {
+	i := c.find(p)
+	return i >= 0 && p.Refresh != "" && c.Generations[i].Revoked
+}
+
+// Kept reports whether the pair is the answer to the send that the intent speaks of, kept
+// by a process that ended before it could say so.
+func (c *Chain) Kept(p Pair) bool { return c.Intent != nil && !c.Knows(p) }
+
+// ForgetSend takes back the last send: it certainly spent nothing.
+func (c *Chain) ForgetSend() {
+	if c.Intent == nil {
+		return
+	}
+	if c.Intent.Sends--; c.Intent.Sends <= 0 {
+		c.Intent = nil
+	}
+}
+
+// MaxPause is the longest time for which an answer keeps us from sending.
+const MaxPause = time.Hour
+
+// Blocked returns until when nothing may be sent, or the zero time. A time further away
+// than any that we set comes from a clock that was put back, and does not hold.
+func (c *Chain) Blocked(now time.Time) time.Time {
+	if c.NotBefore.After(now) && c.NotBefore.Sub(now) <= MaxPause+time.Minute {
+		return c.NotBefore
+	}
+	return time.Time{}
+}
+
+// Refusal is why a refresh token may not be sent.
+type Refusal string
+
+// The refusals. MaySend is none.
+const (
+	MaySend      Refusal = ""
+	NoRefresh    Refusal = "no-refresh-token"
+	WasRevoked   Refusal = "revoked"
+	WasLeft      Refusal = "superseded"
+	MustWait     Refusal = "wait"
+	NeverInChain Refusal = "unknown"
+)
+
+// MaySpend says whether the pair's refresh token may be sent now. The places that hold a
+// copy are another question.
+func (c *Chain) MaySpend(p Pair, now time.Time) Refusal {
+	switch {
+	case p.Refresh == "":
+		return NoRefresh
+	case c.Dead(p):
+		return WasRevoked
+	case c.Left(p):
+		return WasLeft
+	case !c.Blocked(now).IsZero():
+		return MustWait
+	}
+	return MaySend
+}
+
+// Renewed clears what stood in the way: a pair is there.
+func (c *Chain) Renewed(what Change) {
+	c.Intent, c.NotBefore, c.Why, c.Failures, c.Problem = nil, time.Time{}, "", 0, nil
+	c.Last = &what
+}

@@ -1,0 +1,209 @@
+// Package ledger is what an installation knows of logins: persons, accounts, chains of
+// token pairs, and the places that hold a copy. It decides by these records what lies
+// in a place and what may be done with it, and what it does not know it calls unknown.
+// It does no I/O, reads no clock, and holds no token, only fingerprints.
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Version is that of the form which this program writes.
+const Version = 2
+
+// Ledger is the whole of it, as it lies in the state folder.
+type Ledger struct {
+	Version int `json:"version"`
+	// Store is keychain or file: chosen at the first sign-in, never changed in silence.
+	Store  string `json:"store,omitempty"`
+	Active string `json:"active,omitempty"`
+	// Mirror is the person's choice in the menu; nil leaves it to the configuration.
+	Mirror *bool `json:"mirror,omitempty"`
+	// TermsShown: the notice about Anthropic's terms was shown once.
+	TermsShown bool `json:"termsShown,omitempty"`
+	// APIKeys are the accounts that an API key is kept for.
+	APIKeys []string `json:"apiKeys,omitempty"`
+
+	Accounts  []*Account   `json:"accounts,omitempty"`
+	Chains    []*Chain     `json:"chains,omitempty"`
+	Places    []*Place     `json:"places,omitempty"`
+	Displaced []*Displaced `json:"displaced,omitempty"`
+	// Numbers counts what was numbered, so that no number comes twice.
+	Numbers int `json:"numbers,omitempty"`
+}
+
+// Account is a name that the person gave, bound to one person. Beside the name it holds
+// what may be shown without asking a keychain.
+type Account struct {
+	Name   string `json:"name"`
+	Person Person `json:"person,omitzero"`
+	Chain  string `json:"chain,omitempty"`
+	// LongLived is a token for machines: nothing renews it, and it never becomes active
+	// by itself.
+	LongLived bool `json:"longLived,omitempty"`
+
+	Organization   string    `json:"organizationName,omitempty"`
+	Plan           string    `json:"plan,omitempty"`
+	AccessEnds     time.Time `json:"accessEnds,omitzero"`
+	LoginEnds      time.Time `json:"loginEnds,omitzero"`
+	LoginEstimated bool      `json:"loginEstimated,omitempty"`
+	Renewable      bool      `json:"renewable,omitempty"`
+}
+
+// Bounds keep the file small: `token` reads it each time.
+const (
+	maxGenerations = 64
+	maxChains      = 64
+	maxPast        = 8
+)
+
+// New returns the ledger of an installation that knows nothing yet.
+func New() *Ledger { return &Ledger{Version: Version} }
+
+// ErrDamaged says that a text is no ledger.
+var ErrDamaged = errors.New("it is no ledger")
+
+// Decode reads what Encode wrote. A later version's ledger is ErrDamaged too: it may
+// know places that this program would leave behind.
+func Decode(text []byte) (*Ledger, error) {
+	l := &Ledger{}
+	if err := json.Unmarshal(text, l); err != nil || l.Version != Version {
+		return nil, ErrDamaged
+	}
+	if slices.Contains(l.Accounts, nil) || slices.Contains(l.Chains, nil) || slices.Contains(l.Places, nil) || slices.Contains(l.Displaced, nil) {
+		return nil, ErrDamaged
+	}
+	if !slices.Contains([]string{"", "keychain", "file"}, l.Store) {
+		return nil, ErrDamaged
+	}
+	return l, nil
+}
+
+// Encode returns the ledger as it is written, without what nothing refers to any more.
+func (l *Ledger) Encode() ([]byte, error) {
+	l.prune()
+	return json.Marshal(l)
+}
+
+// prune forgets the oldest chains that nothing refers to. The others are kept for a
+// while: an old copy that turns up again is then known to be spent.
+func (l *Ledger) prune() {
+	spare := len(l.Chains) - maxChains
+	l.Chains = slices.DeleteFunc(l.Chains, func(c *Chain) bool {
+		if spare <= 0 || l.refers(c.ID) {
+			return false
+		}
+		spare--
+		return true
+	})
+}
+
+func (l *Ledger) refers(chain string) bool {
+	return slices.ContainsFunc(l.Accounts, func(a *Account) bool { return a.Chain == chain }) ||
+		slices.ContainsFunc(l.Places, func(p *Place) bool { return p.Chain == chain || slices.Contains(p.Past, chain) }) ||
+		slices.ContainsFunc(l.Displaced, func(d *Displaced) bool { return d.Chain == chain })
+}
+
+// Account returns the account of that name, or nil.
+func (l *Ledger) Account(name string) *Account {
+	for _, a := range l.Accounts {
+		if a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// Names lists the accounts in order.
+func (l *Ledger) Names() []string {
+	names := make([]string, 0, len(l.Accounts))
+	for _, a := range l.Accounts {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// Choose returns the account's name to work on: the given one, else the active one,
+// else "default".
+func (l *Ledger) Choose(name string) string {
+	switch {
+	case name != "":
+		return name
+	case l.Active != "":
+		return l.Active
+	}
+	return "default"
+}
+
+// Add returns the account of that name, a new one where there was none.
+func (l *Ledger) Add(name string) *Account {
+	if a := l.Account(name); a != nil {
+		return a
+	}
+	a := &Account{Name: name}
+	l.Accounts = append(l.Accounts, a)
+	slices.SortFunc(l.Accounts, func(a, b *Account) int { return strings.Compare(a.Name, b.Name) })
+	return a
+}
+
+// Remove takes an account out. Its chain is known for a while longer, as nobody's.
+func (l *Ledger) Remove(name string) {
+	for _, c := range l.Chains {
+		if c.Account == name {
+			c.Account = ""
+		}
+	}
+	l.Accounts = slices.DeleteFunc(l.Accounts, func(a *Account) bool { return a.Name == name })
+	if l.Active != name {
+		return
+	}
+	l.Active = ""
+	for _, a := range l.Accounts {
+		if !a.LongLived {
+			l.Active = a.Name
+			return
+		}
+	}
+	if len(l.Accounts) > 0 {
+		l.Active = l.Accounts[0].Name
+	}
+}
+
+// Rename gives an account another name.
+func (l *Ledger) Rename(from, to string) {
+	for _, c := range l.Chains {
+		if c.Account == from {
+			c.Account = to
+		}
+	}
+	for _, p := range l.Places {
+		if p.Account == from {
+			p.Account = to
+		}
+	}
+	if a := l.Account(from); a != nil {
+		a.Name = to
+	}
+	if l.Active == from {
+		l.Active = to
+	}
+	if i := slices.Index(l.APIKeys, from); i >= 0 {
+		l.APIKeys[i] = to
+	}
+	slices.SortFunc(l.Accounts, func(a, b *Account) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Twin returns the account whose name differs from this one in case alone, or "": two
+// such would share their files on macOS and Windows.
+func (l *Ledger) Twin(name string) string {
+	for _, a := range l.Accounts {
+		if a.Name != name && strings.EqualFold(a.Name, name) {
+			return a.Name
+		}
+	}
+	return ""
+}

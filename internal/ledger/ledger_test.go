@@ -1,0 +1,284 @@
+package ledger
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"keytender/internal/testguard"
+)
+
+func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
+
+var (
+	ann = Person{ID: "ann-id", Organization: "org-a", Email: "ann@example.com"}
+	bob = Person{ID: "bob-id", Organization: "org-b", Email: "bob@example.com"}
+	xia = Person{ID: "xia-id"}
+)
+
+func pair(n string) Pair { return Pair{Access: "a" + n, Refresh: "r" + n} }
+
+// known is a ledger with ann's chain of three generations in a place, where bob's lay
+// before.
+func known() (*Ledger, *Place) {
+	l := New()
+	a := l.Begin("ann", ann, pair("1"))
+	l.Add("ann").Chain, l.Account("ann").Person = a.ID, ann
+	a.Advance(pair("2"))
+	a.Advance(pair("3"))
+	b := l.Begin("bob", bob, pair("7"))
+	l.Add("bob").Chain, l.Account("bob").Person = b.ID, bob
+	p := l.AddPlace("file:/x", Entry, nil)
+	p.Holds(b, pair("7"))
+	p.Holds(a, pair("3"))
+	return l, p
+}
+
+// TestRelate holds what lies in a place is compared with all chains, and that no clock
+// has a say: there is none to ask.
+func TestRelate(t *testing.T) {
+	someone := Person{}
+	for _, c := range []struct {
+		name  string
+		found Found
+		place bool // whether the place is known
+		want  Relation
+		whose string
+	}{
+		{"nothing there", Found{Absent: true}, true, Absent, ""},
+		{"blanked by the client", Found{}, true, SignedOut, ""},
+		{"the current pair", Found{Pair: pair("3")}, true, Current, "ann"},
+		{"the current pair where nothing was ever written", Found{Pair: pair("3")}, false, Current, "ann"},
+		{"an older pair of ours", Found{Pair: pair("1"), Person: ann}, true, Superseded, "ann"},
+		{"another account's current pair", Found{Pair: pair("7")}, true, Current, "bob"},
+		{"an unknown pair of the person whose pair lay there", Found{Pair: pair("4"), Person: ann}, true, Successor, "ann"},
+		{"it tells an e-mail alone", Found{Pair: pair("4"), Person: Person{Email: "ANN@example.com"}}, true, Successor, "ann"},
+		{"an unknown pair of a person whose pair lay there before", Found{Pair: pair("8"), Person: bob}, true, Successor, "bob"},
+		{"it does not tell whose it is", Found{Pair: pair("4"), Person: someone}, true, Unknown, "ann"},
+		{"one account in another organisation", Found{Pair: pair("4"), Person: Person{ID: "ann-id", Organization: "org-z"}}, true, Stranger, ""},
+		{"somebody else", Found{Pair: pair("9"), Person: xia}, true, Stranger, ""},
+		{"the person's own other login, where we never wrote", Found{Pair: pair("4"), Person: ann}, false, Stranger, ""},
+		{"a new access token beside the same refresh token", Found{Pair: Pair{"a4", "r3"}}, true, Successor, "ann"},
+		{"an old access token beside the same refresh token", Found{Pair: Pair{"a2", "r3"}}, true, Superseded, "ann"},
+		{"an access token without a refresh token", Found{Pair: Pair{Access: "a9"}, Person: ann}, true, Stranger, ""},
+	} {
+		l, place := known()
+		if !c.place {
+			place = nil
+		}
+		got := l.Relate(place, c.found)
+		if got.Relation != c.want || got.Account() != c.whose {
+			t.Errorf("%s: %v of %q, want %v of %q", c.name, got.Relation, got.Account(), c.want, c.whose)
+		}
+	}
+}
+
+// TestRevokedIsNoSuccessor: a pair that the server called spent is known for good.
+func TestRevokedIsNoSuccessor(t *testing.T) {
+	l, place := known()
+	l.ChainOf("ann").Revoke("r3")
+	if got := l.Relate(place, Found{Pair: pair("3"), Person: ann}); got.Relation != Revoked {
+		t.Errorf("a revoked pair is %v", got.Relation)
+	}
+	if got := l.Relate(place, Found{Pair: pair("4"), Person: ann}); got.Relation != Successor {
+		t.Errorf("a pair that came after it is %v", got.Relation)
+	}
+	if l.AnyBehind() {
+		t.Error("a place waits for a pair that is dead")
+	}
+}
+
+// TestLivingChainsCountFirst: an old copy may be of two chains after an import; what can
+// be lost decides.
+func TestLivingChainsCountFirst(t *testing.T) {
+	l, place := known()
+	again := l.Begin("carl", Person{}, pair("1"))
+	l.Add("carl").Chain = again.ID
+	if got := l.Relate(place, Found{Pair: pair("1")}); got.Relation != Current || got.Account() != "carl" {
+		t.Errorf("the pair is %v of %q", got.Relation, got.Account())
+	}
+}
+
+func TestMaySpend(t *testing.T) {
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name string
+		pair Pair
+		do   func(*Chain)
+		want Refusal
+	}{
+		{"current", pair("3"), func(*Chain) {}, MaySend},
+		{"no refresh token", Pair{Access: "a3"}, func(*Chain) {}, NoRefresh},
+		{"superseded", pair("2"), func(*Chain) {}, WasLeft},
+		{"revoked", pair("3"), func(c *Chain) { c.Revoke("r3") }, WasRevoked},
+		{"asked to wait", pair("3"), func(c *Chain) { c.NotBefore = now.Add(time.Minute) }, MustWait},
+		{"the wait is over", pair("3"), func(c *Chain) { c.NotBefore = now.Add(-time.Minute) }, MaySend},
+		{"a wait from a clock that was ahead", pair("3"), func(c *Chain) { c.NotBefore = now.Add(3 * time.Hour) }, MaySend},
+	} {
+		l, _ := known()
+		chain := l.ChainOf("ann")
+		c.do(chain)
+		if got := chain.MaySpend(c.pair, now); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestBehind: a place waits for the account's newest pair until it is there, and one that
+// the person let go of, or a chain that goes its own way, waits for nothing.
+func TestBehind(t *testing.T) {
+	l, place := known()
+	chain := l.ChainOf("ann")
+	if l.Behind(place) {
+		t.Fatal("a place that is in step is behind")
+	}
+	chain.Advance(pair("4"))
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	l.Date(now)
+	l.Date(now.Add(time.Hour))
+	if !l.Behind(place) || !place.Behind.Equal(now) {
+		t.Errorf("behind %v since %v", l.Behind(place), place.Behind)
+	}
+	place.Let = true
+	if l.Behind(place) {
+		t.Error("a place that was let go of is behind")
+	}
+	place.Let, chain.Apart = false, true
+	if l.Behind(place) {
+		t.Error("a chain that goes its own way is behind")
+	}
+	chain.Apart = false
+	place.Holds(chain, pair("4"))
+	if l.Date(now); l.Behind(place) || !place.Behind.IsZero() {
+		t.Error("a place that was brought up is behind")
+	}
+}
+
+// TestDisplacedStack: each displaced login can be put back, newest first, never a spent
+// one, and that nothing lay there is never put over something.
+func TestDisplacedStack(t *testing.T) {
+	l, _ := known()
+	x, y := l.Begin("", xia, pair("x")), l.Begin("", Person{ID: "yan-id"}, pair("y"))
+	if l.SetAside(Displaced{Place: "p", Nothing: true}) == nil {
+		t.Fatal("the first one was not noted")
+	}
+	l.SetAside(Displaced{Place: "p", Chain: x.ID, Pair: pair("x")})
+	second := l.SetAside(Displaced{Place: "p", Chain: y.ID, Pair: pair("y")})
+	if l.SetAside(Displaced{Place: "p", Nothing: true}) != nil {
+		t.Error("nothing was put over something")
+	}
+	l.SetAside(Displaced{Place: "q", Nothing: true})
+	if got := l.LastDisplaced("p"); got.Chain != y.ID {
+		t.Errorf("the newest is %+v", got)
+	}
+	y.Advance(pair("y2"))
+	if got := l.LastDisplaced("p"); got.Chain != x.ID {
+		t.Errorf("a spent pair comes back: %+v", got)
+	}
+	l.DropDisplaced(second.ID)
+	l.DropDisplaced(l.LastDisplaced("p").ID)
+	if got := l.LastDisplaced("p"); got == nil || !got.Nothing {
+		t.Errorf("the bottom is %+v", got)
+	}
+}
+
+func TestPersonsAlike(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		a, b Person
+		want Likeness
+	}{
+		{"same ids", ann, Person{ID: "ann-id"}, Same},
+		{"other ids", ann, bob, Different},
+		{"one account, two organisations", ann, Person{ID: "ann-id", Organization: "org-z"}, Different},
+		{"e-mails where an id is missing", ann, Person{Email: "Ann@Example.com"}, Same},
+		{"two organisations under one e-mail", ann, Person{Email: "ann@example.com", Organization: "org-z"}, Different},
+		{"other e-mails", ann, Person{Email: "bob@example.com"}, Different},
+		{"nothing is known of one", ann, Person{}, Unsure},
+		{"nothing is known of both", Person{}, Person{}, Unsure},
+		{"id here, e-mail there", Person{ID: "ann-id"}, Person{Email: "ann@example.com"}, Unsure},
+	} {
+		if got := c.a.Like(c.b); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+		if got := c.b.Like(c.a); got != c.want {
+			t.Errorf("%s, the other way: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestNewNames(t *testing.T) {
+	l, _ := known()
+	for _, c := range []struct {
+		email     string
+		longLived bool
+		want      string
+	}{
+		{"carl@example.com", false, "carl"}, {"ann@elsewhere.example", false, "ann-2"}, {"ANN@example.com", false, "ANN-2"},
+		{"", false, "default"}, {"carl.otto+x@example.com", false, "carl-otto-x"}, {"日本@example.com", false, "default"},
+		{"carl@example.com", true, "carl-token"}, {"", true, "token"}, {"-x-@example.com", false, "x"},
+	} {
+		if got := l.NewName(Person{Email: c.email}, c.longLived); got != c.want {
+			t.Errorf("%q: %q, want %q", c.email, got, c.want)
+		}
+	}
+}
+
+// TestLedgerIsBounded: what grows with the years is forgotten, oldest first, and nothing
+// that is referred to.
+func TestLedgerIsBounded(t *testing.T) {
+	l, place := known()
+	first := l.ChainOf("ann").ID
+	for range 500 {
+		l.Begin("", xia, Pair{Access: "a", Refresh: "r"})
+	}
+	chain := l.ChainOf("ann")
+	for n := range 500 {
+		chain.Advance(Pair{Access: "a" + digits(n+100), Refresh: "r" + digits(n+100)})
+	}
+	text, err := l.Encode()
+	if err != nil || len(text) > 64<<10 {
+		t.Fatalf("%d bytes, %v", len(text), err)
+	}
+	back, err := Decode(text)
+	if err != nil || back.Chain(first) == nil || back.Chain(place.Past[0]) == nil || back.Chain(first).Current() != chain.Current() {
+		t.Errorf("what was needed is gone: %v", err)
+	}
+}
+
+func TestDamagedLedger(t *testing.T) {
+	for _, text := range []string{"", "null", "[]", "{}", `{"version":1}`, `{"version":3}`, `{"version":2,"accounts":[null]}`,
+		`{"version":2,"chains":[null]}`, `{"version":2,"store":"elsewhere"}`, `{"version":2`} {
+		if _, err := Decode([]byte(text)); err == nil {
+			t.Errorf("%q is taken for a ledger", text)
+		}
+	}
+}
+
+// FuzzDecode: a ledger may be put together by anything; it never ends the program, and
+// what can be read can be written and read again.
+func FuzzDecode(f *testing.F) {
+	l, _ := known()
+	l.SetAside(Displaced{Place: "file:/x", Pair: pair("x")})
+	text, _ := l.Encode()
+	f.Add(text)
+	f.Add([]byte(`{"version":2,"places":[{"id":"x","chain":"c1","past":["c1"]}],"chains":[{"id":"c1"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l, err := Decode(text)
+		if err != nil {
+			return
+		}
+		for _, p := range l.Places {
+			l.Relate(p, Found{Pair: pair("3"), Person: ann})
+			l.LastDisplaced(p.ID)
+		}
+		l.Date(time.Unix(1, 0))
+		again, err := l.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(again); err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+	})
+}

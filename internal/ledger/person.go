@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"cmp"
+	"strings"
+)
+
+// Person is whose a login is: account and organisation, the e-mail where ids are
+// missing. Every field may be empty.
+type Person struct {
+	ID           string `json:"account,omitempty"`
+	Organization string `json:"organization,omitempty"`
+	Email        string `json:"email,omitempty"`
+}
+
+// Likeness says whether two logins are one person's.
+type Likeness int
+
+// The likenesses. Unsure is an answer: nothing is sent and nothing overwritten on it.
+const (
+	Unsure Likeness = iota
+	Same
+	Different
+)
+
+// Known reports whether anything tells who it is.
+func (p Person) Known() bool { return p.ID != "" || p.Email != "" }
+
+// Like compares by ids, and by e-mail where an id is missing. One account in two
+// organisations is two persons: each has a login of its own.
+func (p Person) Like(q Person) Likeness {
+	if differ(p.Organization, q.Organization) {
+		return Different
+	}
+	switch {
+	case p.ID != "" && q.ID != "":
+		if p.ID != q.ID {
+			return Different
+		}
+		return Same
+	case p.Email != "" && q.Email != "":
+		if !strings.EqualFold(p.Email, q.Email) {
+			return Different
+		}
+		return Same
+	}
+	return Unsure
+}
+
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+// Or fills what p does not know from known, which was said of the same person.
+func (p Person) Or(known Person) Person {
+	return Person{ID: cmp.Or(p.ID, known.ID), Organization: cmp.Or(p.Organization, known.Organization), Email: cmp.Or(p.Email, known.Email)}
+}
+
+// Of returns the account of a person: the one for daily work, or the long-lived one.
+// One whose person is not known belongs to nobody.
+func (l *Ledger) Of(p Person, longLived bool) *Account {
+	for _, a := range l.Accounts {
+		if a.LongLived == longLived && a.Person.Like(p) == Same {
+			return a
+		}
+	}
+	return nil
+}
+
+// maxName leaves room behind a name for a number.
+const maxName = 40
+
+// NewName makes a name for a person's account that no account has: after the e-mail's
+// local part, else "default".
+func (l *Ledger) NewName(p Person, longLived bool) string {
+	local, _, _ := strings.Cut(p.Email, "@")
+	base := plainName(local)
+	switch {
+	case base == "" && longLived:
+		base = "token"
+	case base == "":
+		base = "default"
+	case longLived:
+		base += "-token"
+	}
+	name := base
+	for n := 2; l.Account(name) != nil || l.Twin(name) != ""; n++ {
+		name = base + "-" + digits(n)
+	}
+	return name
+}
+
+func digits(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return digits(n/10) + digits(n%10)
+}
+
+// plainName keeps of a text what an account's name may be made of.
+func plainName(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		switch {
+		case b.Len() >= maxName:
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_' && b.Len() > 0:
+			b.WriteRune(c)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	return strings.Trim(b.String(), "-_")
+}

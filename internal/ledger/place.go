@@ -1,0 +1,221 @@
+package ledger
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Kind says what a place is.
+type Kind string
+
+// The kinds, as `places` names them.
+const (
+	Entry          Kind = "entry"         // Claude Code's file in a configuration directory
+	KeychainItem   Kind = "keychain-item" // Claude Code's item in the macOS keychain
+	Lent           Kind = "lent"          // an entry without a refresh token
+	DisplacedLogin Kind = "displaced"
+	SpillFile      Kind = "spill"
+	Record         Kind = "record" // in our store
+	DamagedCopy    Kind = "damaged"
+)
+
+// Place is anywhere outside our own store that holds, or held, a copy of a pair.
+type Place struct {
+	ID   string `json:"id"`
+	Kind Kind   `json:"kind"`
+	// Where finds it in every process, whatever its environment. The engine reads it.
+	Where json.RawMessage `json:"where,omitempty"`
+	// Account is whose login is to lie here.
+	Account string `json:"account,omitempty"`
+
+	// Chain and Pair: what we wrote or saw there last. Both are empty where no login was.
+	Chain string `json:"chain,omitempty"`
+	Pair  Pair   `json:"pair,omitzero"`
+	// Past are the chains that lay there before, newest last: a copy of theirs that
+	// comes back is known.
+	Past []string `json:"past,omitempty"`
+	// SignedOut: a login of ours lay there and the client signed out of it.
+	SignedOut bool `json:"signedOut,omitempty"`
+	// Let: the person let go of it. It is not carried to, and holds nothing up.
+	Let bool `json:"let,omitempty"`
+
+	// Behind is since when a newer pair waits to be written here, and Reason why.
+	Behind time.Time `json:"behind,omitzero"`
+	Reason string    `json:"reason,omitempty"`
+	// Gone is since when it cannot be reached.
+	Gone time.Time `json:"gone,omitzero"`
+}
+
+// Full reports whether the place holds the refresh token too.
+func (p *Place) Full() bool { return p.Kind != Lent && p.Chain != "" && p.Pair.Refresh != "" }
+
+// Place returns the place of that id, or nil.
+func (l *Ledger) Place(id string) *Place {
+	for _, p := range l.Places {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// AddPlace returns the place of that id, a new one where there was none.
+func (l *Ledger) AddPlace(id string, kind Kind, where json.RawMessage) *Place {
+	p := l.Place(id)
+	if p == nil {
+		p = &Place{ID: id, Kind: kind}
+		l.Places = append(l.Places, p)
+		// One order for everybody who takes the locks of several.
+		slices.SortFunc(l.Places, func(a, b *Place) int { return cmpText(a.ID, b.ID) })
+	}
+	p.Where = where
+	return p
+}
+
+func cmpText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// ForgetPlace takes a place out.
+func (l *Ledger) ForgetPlace(id string) {
+	l.Places = slices.DeleteFunc(l.Places, func(p *Place) bool { return p.ID == id })
+}
+
+// Holds notes that this pair of the chain lies in the place.
+func (p *Place) Holds(c *Chain, pair Pair) {
+	p.leave(c.ID)
+	p.Chain, p.Pair, p.SignedOut, p.Gone = c.ID, pair, false, time.Time{}
+}
+
+func (c *Chain) standingOf(p Pair) Relation {
+	if i := c.find(p); i >= 0 {
+		return c.standing(i, p)
+	}
+	return Unknown
+}
+
+// Empty notes that no login of ours lies there any more. signedOut: the client took it
+// out.
+func (p *Place) Empty(signedOut bool) {
+	p.leave("")
+	p.Chain, p.Pair, p.SignedOut = "", Pair{}, signedOut
+	p.Behind, p.Reason, p.Gone = time.Time{}, "", time.Time{}
+}
+
+// leave keeps the chain that lies there among the past ones when another one comes.
+func (p *Place) leave(next string) {
+	if p.Chain == "" || p.Chain == next {
+		return
+	}
+	p.Past = append(slices.DeleteFunc(p.Past, func(id string) bool { return id == p.Chain || id == next }), p.Chain)
+	if len(p.Past) > maxPast {
+		p.Past = p.Past[len(p.Past)-maxPast:]
+	}
+}
+
+// Behind reports whether a newer pair of the account waits to be written into the place.
+// A chain that is dead is never written anywhere.
+func (l *Ledger) Behind(p *Place) bool {
+	c := l.Chain(p.Chain)
+	if c == nil || c.Apart || p.Let || !p.Full() {
+		return false
+	}
+	now := l.ChainOf(c.Account)
+	if now == nil || now.Dead(now.Current()) {
+		return false
+	}
+	return now.ID != c.ID || p.Pair != now.Current()
+}
+
+// Date keeps since when each place is behind; now is the present.
+func (l *Ledger) Date(now time.Time) {
+	for _, p := range l.Places {
+		switch behind := l.Behind(p); {
+		case !behind:
+			p.Behind, p.Reason = time.Time{}, ""
+		case p.Behind.IsZero():
+			p.Behind = now
+		}
+	}
+}
+
+// AnyBehind reports whether a place waits for a newer pair.
+func (l *Ledger) AnyBehind() bool { return slices.ContainsFunc(l.Places, l.Behind) }
+
+// HeldBy lists the places in which a login of the account lies, or lay, in the one order
+// in which their locks are taken.
+func (l *Ledger) HeldBy(account string) []*Place {
+	var places []*Place
+	for _, p := range l.Places {
+		ids := append([]string{p.Chain}, p.Past...)
+		if slices.ContainsFunc(ids, func(id string) bool { c := l.Chain(id); return c != nil && c.Account == account }) {
+			places = append(places, p)
+		}
+	}
+	return places
+}
+
+// Displaced is a login that had to make room in a place and can be put back. The tokens
+// lie in our store, under the record's name.
+type Displaced struct {
+	ID string `json:"id"` // also the name of its record
+	// Place is where it lay.
+	Place string `json:"place"`
+	Chain string `json:"chain,omitempty"`
+	Pair  Pair   `json:"pair,omitzero"`
+	// Account is ours whose former login it is, when it was replaced by --replace.
+	Account string    `json:"account,omitempty"`
+	Person  Person    `json:"person,omitzero"`
+	At      time.Time `json:"at"`
+	// Nothing lay there before us; undoing takes ours out.
+	Nothing bool `json:"nothing,omitempty"`
+}
+
+// SetAside puts a displaced login on top of the place's stack. That nothing lay there is
+// noted below everything else only, never over something.
+func (l *Ledger) SetAside(d Displaced) *Displaced {
+	if d.Nothing && slices.ContainsFunc(l.Displaced, func(other *Displaced) bool { return other.Place == d.Place }) {
+		return nil
+	}
+	l.Numbers++
+	d.ID = "displaced-" + strconv.Itoa(l.Numbers)
+	l.Displaced = append(l.Displaced, &d)
+	return &d
+}
+
+// LastDisplaced returns what undoing puts back in the place: the newest that is not known
+// to be spent. nil: nothing.
+func (l *Ledger) LastDisplaced(place string) *Displaced {
+	for _, d := range slices.Backward(l.Displaced) {
+		if d.Place == place && !l.Spent(d) {
+			return d
+		}
+	}
+	return nil
+}
+
+// Spent reports whether the displaced pair is known to be of no use any more.
+func (l *Ledger) Spent(d *Displaced) bool {
+	c := l.Chain(d.Chain)
+	if c == nil || d.Nothing {
+		return false
+	}
+	switch c.standingOf(d.Pair) {
+	case Superseded, Revoked:
+		return true
+	}
+	return false
+}
+
+// DropDisplaced takes one out of the list.
+func (l *Ledger) DropDisplaced(id string) {
+	l.Displaced = slices.DeleteFunc(l.Displaced, func(d *Displaced) bool { return d.ID == id })
+}

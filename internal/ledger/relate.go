@@ -1,0 +1,118 @@
+package ledger
+
+import "slices"
+
+// Relation says what a pair that lies somewhere is to the ledger.
+type Relation int
+
+// The relations. What is Unknown may be the newest pair of a chain of ours: nothing is
+// sent and nothing overwritten on it.
+const (
+	Unknown    Relation = iota
+	Absent              // there is nothing
+	SignedOut           // an entry without a login
+	Current             // a chain's newest pair
+	Successor           // a newer pair of a chain than the ledger knows
+	Superseded          // one that its chain has left behind
+	Revoked             // one that the server called spent
+	Stranger            // of no chain that the ledger knows
+)
+
+var relationNames = [...]string{"unknown", "absent", "signed-out", "current", "successor", "superseded", "revoked", "stranger"}
+
+func (r Relation) String() string { return relationNames[r] }
+
+// Found is what was read in a place. A pair that is zero means that no login is there.
+type Found struct {
+	Absent bool // not even an entry
+	Pair   Pair
+	Person Person // as far as it tells
+}
+
+// Finding is what lies in a place, compared with everything that is known.
+type Finding struct {
+	Relation Relation
+	// Chain is the one that it belongs to, or may belong to where it is Unknown; nil for
+	// a stranger's.
+	Chain *Chain
+}
+
+// Account is whose login it is, or "".
+func (f Finding) Account() string {
+	if f.Chain == nil {
+		return ""
+	}
+	return f.Chain.Account
+}
+
+// Relate compares what was found in a place with every chain. Order comes from the
+// chain, and no clock decides: a pair that no chain knows, found where a generation of a
+// chain stood and not contradicted by ids, is that one's successor, whatever its times
+// say or lack. Where ids are missing it is Unknown; the caller looks them up first.
+// place is nil where nothing was ever written or seen.
+func (l *Ledger) Relate(place *Place, f Found) Finding {
+	switch {
+	case f.Absent:
+		return Finding{Relation: Absent}
+	case f.Pair.Access == "" && f.Pair.Refresh == "":
+		return Finding{Relation: SignedOut}
+	}
+	if finding, known := l.Identify(f.Pair); known {
+		return finding
+	}
+	if place == nil {
+		return Finding{Relation: Stranger}
+	}
+	var possible *Chain
+	for _, id := range append([]string{place.Chain}, backward(place.Past)...) {
+		c := l.Chain(id)
+		if c == nil || f.Pair.Refresh == "" && c.Current().Refresh != "" {
+			continue // what cannot be renewed succeeds nothing that can
+		}
+		switch c.Person.Like(f.Person) {
+		case Same:
+			return Finding{Successor, c}
+		case Unsure:
+			if possible == nil {
+				possible = c
+			}
+		}
+	}
+	if possible != nil {
+		return Finding{Unknown, possible}
+	}
+	return Finding{Relation: Stranger}
+}
+
+func backward(ids []string) []string {
+	ids = slices.Clone(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
+// Identify finds the chain that has had the pair. Living chains come before those that
+// were left.
+func (l *Ledger) Identify(p Pair) (f Finding, known bool) {
+	for _, c := range l.Chains {
+		i := c.find(p)
+		if i < 0 {
+			continue
+		}
+		relation := c.standing(i, p)
+		if !known || rank(relation) > rank(f.Relation) {
+			f, known = Finding{relation, c}, true
+		}
+	}
+	return f, known
+}
+
+// rank prefers what can be lost.
+func rank(r Relation) int {
+	switch r {
+	case Current, Successor:
+		return 2
+	case Superseded:
+		return 1
+	}
+	return 0
+}

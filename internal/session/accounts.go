@@ -1,0 +1,225 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"keytender/internal/ledger"
+	"keytender/keychain"
+)
+
+// On returns the engine for work on this account; empty: the active one.
+func (e *Engine) On(account string) *Engine {
+	if account == "" {
+		return e
+	}
+	on := *e
+	on.account = account
+	return &on
+}
+
+// AccountNames lists the accounts; active is the one that is used.
+func (e *Engine) AccountNames() (names []string, active string, err error) {
+	l, err := e.ledger()
+	if err != nil {
+		return nil, "", err
+	}
+	return l.Names(), l.Choose(e.account), nil
+}
+
+// AccountStatus is what may be shown of one account. An unknown time is nil.
+type AccountStatus struct {
+	Name         string     `json:"name"`
+	Email        string     `json:"email"`
+	Organization string     `json:"organization"`
+	Plan         string     `json:"plan"`
+	State        State      `json:"state"`
+	Login        LoginClock `json:"login"`
+	Active       bool       `json:"active"`
+	// LongLived is a token for machines, which nothing renews.
+	LongLived bool `json:"longLived,omitempty"`
+	// Places are where it is used.
+	Places []string `json:"places"`
+}
+
+// accountStatuses tells of every account by the ledger alone: no keychain is asked.
+func (e *Engine) accountStatuses(l *ledger.Ledger) []AccountStatus {
+	list := make([]AccountStatus, 0, len(l.Accounts))
+	for _, a := range l.Accounts {
+		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan, State: e.accountState(l, a),
+			Login: LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated}, Active: a.Name == l.Choose(""), LongLived: a.LongLived, Places: []string{}}
+		for _, p := range l.Places {
+			if c := l.Chain(p.Chain); c != nil && c.Account == a.Name {
+				s.Places = append(s.Places, e.placeName(p))
+			}
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func (e *Engine) accountState(l *ledger.Ledger, a *ledger.Account) State {
+	c := l.Chain(a.Chain)
+	over := !a.LoginEnds.IsZero() && !a.LoginEstimated && !e.wall().Before(a.LoginEnds)
+	ended := !a.Renewable && !a.AccessEnds.IsZero() && !e.wall().Before(a.AccessEnds)
+	if c != nil && c.Dead(c.Current()) || over || ended {
+		return SignInAgain
+	}
+	return SignedIn
+}
+
+// RenameAccount gives an account another name; its login stays where it is used.
+func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	switch {
+	case w.l.Account(from) == nil:
+		return noAccount(from)
+	case from == to:
+		return nil
+	case w.l.Account(to) != nil:
+		return failed("account-taken", "there is an account "+to+" already", "choose another name; nothing was changed", nil)
+	}
+	if err := checkAccount(to); err != nil {
+		return err
+	}
+	if twin := w.l.Twin(to); twin != "" && twin != from {
+		return unusableName("there is an account "+twin+" already, and "+to+" differs from it in upper and lower case alone", nil)
+	}
+	ctx = Patient(ctx)
+	v := w.vault(w.l)
+	v.unspill(ctx, from)
+	if v.spilled(from) {
+		return later("tokens of "+from+" wait outside the store and could not be moved in", "unlock the keychain and try again; nothing was changed", nil)
+	}
+	if strings.EqualFold(from, to) && v.store.Kind() == "keychain" {
+		return unusableName("a keychain may not tell "+from+" and "+to+" apart", nil)
+	}
+	return w.moveRecords(ctx, v, from, to)
+}
+
+// moveRecords copies an account's records to the new name, says so in the ledger, and takes
+// the old ones away last: a crash leaves a copy too many and never one too few.
+func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error {
+	names := func(account string) []string {
+		return []string{account, boundName(account), keychain.RecordName(account, apiKeyPart)}
+	}
+	var moved []string
+	for i, name := range names(from) {
+		record, err := v.record(ctx, name)
+		if isNotFound(err) {
+			continue
+		}
+		if err == nil {
+			err = v.keep(ctx, names(to)[i], record)
+		}
+		if err != nil {
+			return storeError(v.store.Kind(), err)
+		}
+		moved = append(moved, name)
+	}
+	w.l.Rename(from, to)
+	if err := w.save(); err != nil {
+		return err
+	}
+	w.remember(Record{Account: to, What: "renamed", Detail: "it was called " + from})
+	for _, name := range moved {
+		if err := v.drop(ctx, name); err != nil {
+			return failed("not-removed", "the account is called "+to+" now, and the record under its old name could not be removed: "+err.Error(),
+				"remove it from the "+w.storeName(v.store.Kind())+" yourself", err)
+		}
+	}
+	return nil
+}
+
+// signsInTo decides which account a login goes to. note says so where that is not the one
+// that was asked for.
+func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived, replace bool) (name, note string, err error) {
+	p := personOf(c.Account)
+	own := w.l.Of(p, longLived)
+	if finding, known := w.l.Identify(pairOf(c)); known && finding.Account() != "" {
+		own = w.l.Account(finding.Account())
+	}
+	if asked == "" {
+		if own != nil {
+			return own.Name, "", nil
+		}
+		return w.l.NewName(p, longLived), "", nil
+	}
+	if err := checkName(w.l, asked); err != nil {
+		return "", "", err
+	}
+	there := w.l.Account(asked)
+	switch {
+	case own != nil && own.Name != asked && (there == nil || !replace):
+		if there != nil {
+			return "", "", otherPerson(there, p)
+		}
+		return own.Name, nameOfPerson(p) + " is known as the account " + own.Name + ", so that one was renewed and no account " + asked + " was made", nil
+	case there == nil || there == own && there.LongLived == longLived, replace:
+		return asked, "", nil
+	case there.LongLived != longLived:
+		return "", "", failed("other-account", "the account "+asked+" is "+kindOfAccount(there)+", and this login is another kind",
+			"choose another --account, or replace it with --replace; nothing was written", nil)
+	}
+	if !there.Person.Known() {
+		w.learnPerson(ctx, there)
+	}
+	if there.Person.Like(p) == ledger.Same || !w.hasLogin(ctx, asked) {
+		return asked, "", nil
+	}
+	return "", "", otherPerson(there, p)
+}
+
+func kindOfAccount(a *ledger.Account) string {
+	if a.LongLived {
+		return "a long-lived token"
+	}
+	return "a login for daily work"
+}
+
+// learnPerson asks whose an account is that does not tell.
+func (w *work) learnPerson(ctx context.Context, a *ledger.Account) {
+	ours, err := w.vault(w.l).load(ctx, a.Name)
+	if err != nil {
+		return
+	}
+	a.Person = a.Person.Or(personOf(ours.Account)).Or(w.askPerson(ctx, ours))
+	if c := w.l.Chain(a.Chain); c != nil {
+		c.Person = c.Person.Or(a.Person)
+	}
+}
+
+func (w *work) hasLogin(ctx context.Context, account string) bool {
+	_, err := w.vault(w.l).load(ctx, account)
+	return !isNotFound(err)
+}
+
+func otherPerson(a *ledger.Account, p ledger.Person) *Error {
+	return failed("other-account", "the account "+a.Name+" is "+nameOfPerson(a.Person)+"'s, and this login is "+nameOfPerson(p)+"'s; nothing was written",
+		"choose another --account for it, leave --account out, or replace the former login with --replace (it can be put back)", nil)
+}
+
+func nameOfPerson(p ledger.Person) string {
+	switch {
+	case p.Email != "" && p.Organization != "":
+		return p.Email + " (organization " + firstOf(p.Organization, 8) + "…)"
+	case p.Email != "":
+		return p.Email
+	case p.ID != "":
+		return "the account " + firstOf(p.ID, 8) + "…"
+	}
+	return "somebody who is not known"
+}
+
+// Names lists the accounts' names.
+func (st Status) Names() []string {
+	names := make([]string, 0, len(st.Accounts))
+	for _, a := range st.Accounts {
+		names = append(names, a.Name)
+	}
+	return names
+}

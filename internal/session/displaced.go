@@ -1,0 +1,372 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"keytender/internal/dirlock"
+	"keytender/internal/ledger"
+	"keytender/internal/secret"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// displacedLogin is the record of a login that had to make room, in the same store as our
+// own.
+type displacedLogin struct {
+	secret.Hidden
+	Type     string          `json:"type"`
+	Whose    string          `json:"whose,omitempty"`
+	Inner    json.RawMessage `json:"login,omitempty"`
+	Bound    json.RawMessage `json:"bound,omitempty"`
+	Identity json.RawMessage `json:"identity,omitempty"`
+	// Organization is what the first version kept of the keys beside the login.
+	Organization json.RawMessage `json:"organization,omitempty"`
+}
+
+// displacedName is a displaced login's record; the first version had one for all.
+func displacedName(id string) string {
+	if id == formerDisplaced {
+		return id
+	}
+	return keychain.RecordName("claude-code", id)
+}
+
+// boundName is the record of what belongs to an account beside its login in an entry.
+func boundName(account string) string { return keychain.RecordName(account, "claude-code") }
+
+// movedOut is what became of the login that makes room.
+type movedOut struct {
+	whose   string // empty: there was nobody's
+	account string // ours whose login it is
+	kept    bool   // as a displaced login
+	undo    func(context.Context)
+}
+
+func (m movedOut) takeBack(ctx context.Context) {
+	if m.undo != nil {
+		m.undo(context.WithoutCancel(ctx))
+	}
+}
+
+// moveOut makes sure that nothing is lost when an entry's login makes room. The caller has
+// settled the sighting: a login of ours is in our store already. Account-bound keys of an
+// account of ours are kept with it; a stranger's login is kept as a whole.
+func (w *work) moveOut(ctx context.Context, s sighting, coming string) (movedOut, error) {
+	owner := s.Account()
+	switch {
+	case s.Relation == ledger.Absent || s.Relation == ledger.SignedOut:
+		d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), At: w.wall(), Nothing: true})
+		return movedOut{undo: func(context.Context) {
+			if d != nil {
+				w.l.DropDisplaced(d.ID)
+			}
+		}}, nil
+	case s.Relation == ledger.Superseded, s.Relation == ledger.Revoked:
+		return movedOut{}, w.keepBound(ctx, s, owner) // spent: nobody can use it again
+	case owner != "" && s.Chain.Apart:
+		return w.setAside(ctx, s)
+	case owner != "" && owner == coming:
+		return movedOut{}, nil
+	case owner != "":
+		m := movedOut{account: owner, whose: w.nameOf(s)}
+		return m, w.keepBound(ctx, s, owner)
+	}
+	return w.setAside(ctx, s)
+}
+
+// setAside keeps a stranger's login.
+func (w *work) setAside(ctx context.Context, s sighting) (movedOut, error) {
+	whose := w.nameOf(s)
+	identity, _ := s.dir.Identity()
+	if !s.owns(identity) {
+		identity.Whole = secret.String{}
+	}
+	record, err := json.Marshal(displacedLogin{Type: "displaced", Whose: whose, Inner: raw(s.entry.Inner()),
+		Bound: raw(s.entry.Bound()), Identity: raw(identity.Whole)})
+	if err != nil {
+		return movedOut{}, err
+	}
+	chain, pair := s.Chain, pairOf(s.entry.Login)
+	if chain == nil {
+		chain = w.l.Begin("", s.person, pair)
+	}
+	d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), Chain: chain.ID, Pair: pair, Person: s.person, At: w.wall()})
+	v := w.vault(w.l)
+	drop := func(ctx context.Context) {
+		w.l.DropDisplaced(d.ID)
+		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
+			w.log.Warn("the copy of a login that was not displaced after all stays", "reason", plain(err))
+		}
+	}
+	if err := v.keep(ctx, displacedName(d.ID), secret.New(string(record))); err != nil {
+		w.l.DropDisplaced(d.ID)
+		return movedOut{}, storeError(v.store.Kind(), err)
+	}
+	if err := w.save(); err != nil { // it must be known of before its login leaves the entry
+		drop(ctx)
+		return movedOut{}, err
+	}
+	return movedOut{whose: whose, kept: true, undo: drop}, nil
+}
+
+// displaceRecord keeps the login of an account of ours that another one takes the name of.
+func (w *work) displaceRecord(ctx context.Context, a *ledger.Account, former keychain.Credential) (kept bool, undo func(context.Context), err error) {
+	inner, err := claudecode.EncodeLogin(former)
+	if err != nil {
+		return false, nil, err
+	}
+	b := w.boundRecord(ctx, a.Name)
+	record, err := json.Marshal(displacedLogin{Type: "displaced", Whose: whose(a.Person), Inner: raw(inner),
+		Bound: json.RawMessage(b.Keys), Identity: json.RawMessage(b.Identity)})
+	if err != nil {
+		return false, nil, err
+	}
+	place := ""
+	if w.entryErr == nil {
+		place = w.entry.ID()
+	}
+	d := w.l.SetAside(ledger.Displaced{Place: place, Chain: a.Chain, Pair: pairOf(former), Account: a.Name, Person: a.Person, At: w.wall()})
+	v := w.vault(w.l)
+	drop := func(ctx context.Context) {
+		w.l.DropDisplaced(d.ID)
+		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
+			w.log.Warn("the copy of a login that was not replaced after all stays", "reason", plain(err))
+		}
+	}
+	if err := v.keep(ctx, displacedName(d.ID), secret.New(string(record))); err != nil {
+		w.l.DropDisplaced(d.ID)
+		return false, nil, storeError(v.store.Kind(), err)
+	}
+	return true, drop, nil
+}
+
+func raw(s secret.String) json.RawMessage {
+	if s.IsZero() {
+		return nil
+	}
+	return json.RawMessage(s.Reveal())
+}
+
+// owns reports whether the client's state file speaks of the login in the entry.
+func (s sighting) owns(id claudecode.Identity) bool {
+	return id.AccountID != "" && (s.person.ID == "" || s.person.ID == id.AccountID)
+}
+
+// keepBound keeps what belongs to an account of ours beside its login.
+func (w *work) keepBound(ctx context.Context, s sighting, account string) error {
+	if w.l.Account(account) == nil {
+		return nil
+	}
+	b := bound{Keys: s.entry.Bound().Reveal()}
+	if id, known := s.dir.Identity(); known && s.owns(id) {
+		b.Identity = id.Whole.Reveal()
+	}
+	if b.Keys == "" && b.Identity == "" {
+		return nil
+	}
+	record, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	v := w.vault(w.l)
+	if err := v.keep(ctx, boundName(account), secret.New(string(record))); err != nil {
+		return storeError(v.store.Kind(), err)
+	}
+	return nil
+}
+
+// boundRecord returns what belongs to an account beside its login; nothing where it cannot
+// be read, which costs the client a question.
+func (w *work) boundRecord(ctx context.Context, account string) bound {
+	var b bound
+	record, err := w.vault(w.l).record(ctx, boundName(account))
+	if err == nil {
+		err = json.Unmarshal([]byte(record.Reveal()), &b)
+	}
+	if err != nil && !errors.Is(err, keychain.ErrNotFound) {
+		w.log.Warn("what belongs to the account beside its login could not be read", "account", account, "reason", plain(err))
+	}
+	return b
+}
+
+// nameOf names the owner of a login as well as it can be told: by e-mail and organisation.
+func (w *work) nameOf(s sighting) string {
+	p := s.person
+	if s.Chain != nil {
+		p = p.Or(s.Chain.Person)
+	}
+	if id, known := s.dir.Identity(); known && p.Email == "" && id.AccountID == p.ID && p.ID != "" {
+		p.Email = id.Email
+	}
+	for _, a := range w.l.Accounts {
+		if p.Email == "" && a.Person.Like(p) == ledger.Same {
+			p.Email = a.Person.Email
+		}
+	}
+	return whose(p)
+}
+
+// whose names a person.
+func whose(p ledger.Person) string {
+	switch {
+	case p.Email != "":
+		return p.Email
+	case p.ID != "":
+		return "another account (" + firstOf(p.ID, 8) + "…)"
+	}
+	return "another account"
+}
+
+func firstOf(text string, n int) string {
+	if len(text) > n {
+		return text[:n]
+	}
+	return text
+}
+
+// Undo puts back the login that was last displaced in Claude Code's entry and can still be
+// used; called again, the one before it. It replaces nothing but a login that Keytender
+// wrote there.
+func (e *Engine) Undo(ctx context.Context) (string, error) {
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return "", err
+	}
+	defer w.end()
+	if e.entryErr != nil {
+		return "", entryError(e.entryErr)
+	}
+	lock, err := e.entry.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return "", entryError(err)
+	}
+	defer w.unlock(lock)
+	s, err := w.see(ctx, e.entry, true)
+	if err != nil {
+		return "", entryError(err)
+	}
+	if err := w.settle(ctx, s); err != nil {
+		return "", err
+	}
+	if s.Relation == ledger.Stranger {
+		return "", failed("other-login", "Claude Code's entry holds a login that keytender did not write",
+			"nothing was changed; sign out in Claude Code first if that login is not wanted", nil)
+	}
+	return w.putBack(ctx, s)
+}
+
+func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
+	d, aside, err := w.lastDisplaced(ctx, s.dir.ID())
+	if err != nil {
+		return "", err
+	}
+	// What makes room now is kept in its turn; ours is in our store.
+	moved := movedOut{}
+	if s.Relation != ledger.Absent && s.Relation != ledger.SignedOut {
+		if moved, err = w.moveOut(ctx, s, ""); err != nil {
+			return "", err
+		}
+	}
+	change := claudecode.Change{SignOut: true}
+	if !d.Nothing {
+		change = claudecode.Change{Restore: secret.New(string(aside.Inner)), Bound: secret.New(string(aside.Bound)),
+			RestoreOrganization: secret.New(string(aside.Organization))}
+	}
+	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
+		if !now.Inner().Equal(s.entry.Inner()) {
+			return claudecode.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",
+				Hint: "try again; nothing was changed", Err: dirlock.ErrBusy}
+		}
+		return change, nil
+	})
+	if err != nil {
+		moved.takeBack(ctx)
+		return "", entryError(err)
+	}
+	return w.noteBack(ctx, s.dir, d, aside)
+}
+
+// noteBack writes down what lies in the entry now and forgets the copy.
+func (w *work) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced, aside displacedLogin) (string, error) {
+	place := w.place(dir)
+	place.Empty(false)
+	sentence := "our login was taken out again; there was none before"
+	if !d.Nothing {
+		sentence = "the login of " + aside.Whose + " is back"
+		if c := w.l.Chain(d.Chain); c != nil {
+			place.Holds(c, d.Pair)
+		}
+		id := claudecode.Identity{AccountID: d.Person.ID, Email: d.Person.Email, OrganizationID: d.Person.Organization,
+			Whole: secret.New(string(aside.Identity))}
+		if id.AccountID != "" {
+			if err := dir.SetIdentity(ctx, id); err != nil {
+				w.log.Warn("Claude Code's state file still names the former account", "reason", plain(err))
+			}
+		}
+		if err := w.vault(w.l).drop(ctx, displacedName(d.ID)); err != nil {
+			w.log.Warn("the copy of a login that was put back stays", "reason", plain(err))
+		}
+	}
+	w.l.DropDisplaced(d.ID)
+	w.remember(Record{Account: w.l.Choose(w.account), What: "undone", Detail: sentence})
+	return sentence + " (" + dir.Place() + ")", w.save()
+}
+
+// lastDisplaced returns what undoing puts back. Copies that are known to be spent, or that
+// are gone or damaged, are passed over.
+func (w *work) lastDisplaced(ctx context.Context, place string) (*ledger.Displaced, displacedLogin, error) {
+	w.adoptFormerDisplaced(ctx, place)
+	v := w.vault(w.l)
+	for {
+		d := w.l.LastDisplaced(place)
+		switch {
+		case d == nil:
+			return nil, displacedLogin{}, failed("nothing-displaced", "there is nothing to undo: no mirror displaced anything that can still be used",
+				"`keytender mirror --dry-run` shows what a mirror would change", nil)
+		case d.Nothing:
+			return d, displacedLogin{}, nil
+		}
+		var aside displacedLogin
+		record, err := v.record(ctx, displacedName(d.ID))
+		switch {
+		case errors.Is(err, keychain.ErrNotFound):
+			w.l.DropDisplaced(d.ID)
+			continue
+		case err != nil:
+			return nil, aside, storeError(v.store.Kind(), err)
+		}
+		if json.Unmarshal([]byte(record.Reveal()), &aside) != nil || aside.Type != "displaced" || len(aside.Inner) == 0 {
+			return nil, aside, storeError(v.store.Kind(), keychain.ErrDamaged)
+		}
+		return d, aside, nil
+	}
+}
+
+// adoptFormerDisplaced gives the one copy that the first version kept its place.
+func (w *work) adoptFormerDisplaced(ctx context.Context, place string) {
+	for _, d := range w.l.Displaced {
+		if d.ID != formerDisplaced || d.Place != "" {
+			continue
+		}
+		record, err := w.vault(w.l).record(ctx, displacedName(d.ID))
+		if err != nil {
+			return
+		}
+		var aside displacedLogin
+		if json.Unmarshal([]byte(record.Reveal()), &aside) != nil {
+			return
+		}
+		d.Place, d.Nothing = place, len(aside.Inner) == 0
+		if entry, err := claudecode.DecodeEntry([]byte(`{"claudeAiOauth":` + string(aside.Inner) + `}`)); err == nil {
+			d.Person = personOf(entry.Login.Account)
+			d.Pair = pairOf(entry.Login)
+			if finding, known := w.l.Identify(d.Pair); known {
+				d.Chain = finding.Chain.ID
+			} else {
+				d.Chain = w.l.Begin("", d.Person, d.Pair).ID
+			}
+		}
+	}
+}

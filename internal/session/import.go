@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"keytender/internal/atomicfile"
+	"keytender/internal/ledger"
+	"keytender/internal/secret"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// Imported says what became of an import.
+type Imported struct {
+	Account string
+	// Note says so where the login went to another account than was asked for.
+	Note string
+	// Shared: the program that it came from goes on with the same chain.
+	Shared string
+	// Already: we had it, or a newer pair of it.
+	Already bool
+	// Former: the login that the account had before can be put back.
+	Former bool
+}
+
+// ImportClaudeCode takes over the login that Claude Code's entry holds. It makes no token
+// call and does not write the entry.
+func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Imported, error) {
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return Imported{}, err
+	}
+	defer w.end()
+	if e.entryErr != nil {
+		return Imported{}, entryError(e.entryErr)
+	}
+	s, err := w.see(Patient(ctx), e.entry, true)
+	if err != nil {
+		return Imported{}, entryError(err)
+	}
+	if s.entry.State != claudecode.SignedIn {
+		return Imported{}, failed("nothing-to-import", "Claude Code's entry ("+e.entry.Place()+") holds no login",
+			"sign in there with `claude auth login --claudeai`, or here with `keytender login`", nil)
+	}
+	c := s.entry.Login
+	p := s.person
+	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
+		p = p.Or(ledger.Person{Email: id.Email, Organization: id.OrganizationID})
+	}
+	c.Account = c.Account.Or(keychain.Account{ID: p.ID, OrganizationID: p.Organization, Email: p.Email})
+	if owner := s.Account(); owner != "" && s.Relation == ledger.Successor && (o.Account == "" || o.Account == owner) {
+		if err := w.settle(ctx, s); err != nil {
+			return Imported{}, err
+		}
+		return Imported{Account: owner, Already: true, Shared: e.entry.Place()}, w.finishAll(ctx, entryWait)
+	}
+	done, err := w.takeOver(Patient(ctx), o, c, e.entry.Place())
+	if err != nil {
+		return Imported{}, err
+	}
+	if chain := w.l.ChainOf(done.Account); chain != nil && chain.Knows(pairOf(c)) {
+		place := w.place(e.entry)
+		place.Holds(chain, pairOf(c))
+		place.Let = false
+	}
+	return done, w.save()
+}
+
+// ImportOptions is what a person can choose about an import.
+type ImportOptions struct {
+	Account string
+	Replace bool // another person's login under that name makes room, and can be put back
+}
+
+// ImportJSON takes over a login in the shape of Claude Code's entry.
+func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.String) (Imported, error) {
+	entry, err := claudecode.DecodeEntry([]byte(text.Reveal()))
+	if err != nil {
+		return Imported{}, failed("unusable", "this is not Claude Code's credential JSON: "+err.Error(),
+			`it reads {"claudeAiOauth":{"accessToken":…,"refreshToken":…,"expiresAt":…,"scopes":[…]}}; nothing was changed`, err)
+	}
+	if entry.State != claudecode.SignedIn {
+		return Imported{}, failed("unusable", "there is no login in this JSON", "it needs claudeAiOauth with a non-empty accessToken; nothing was changed", nil)
+	}
+	return e.importFrom(ctx, o, entry.Login, "the input")
+}
+
+// ImportOpenCode takes over the login in OpenCode's auth.json.
+func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path string) (Imported, error) {
+	data, err := atomicfile.Read(path, maxStateFile)
+	if err != nil {
+		return Imported{}, failed("nothing-to-import", "OpenCode's logins cannot be read: "+plain(err), "sign in there first; it keeps them in "+path, err)
+	}
+	var logins struct {
+		Anthropic *struct {
+			Type    string `json:"type"`
+			Access  string `json:"access"`
+			Refresh string `json:"refresh"`
+			Expires int64  `json:"expires"`
+		} `json:"anthropic"`
+	}
+	if err := json.Unmarshal(data, &logins); err != nil {
+		return Imported{}, failed("unusable", path+" is not in the shape that OpenCode writes", "nothing was changed", keychain.ErrDamaged)
+	}
+	l := logins.Anthropic
+	if l == nil || l.Type != "oauth" || l.Access == "" {
+		return Imported{}, failed("nothing-to-import", path+" holds no Claude login", "sign in there with OpenCode's Claude Pro/Max entry, or here with `keytender login`", nil)
+	}
+	c := keychain.Credential{Access: secret.New(l.Access), Refresh: secret.New(l.Refresh), AccessEnds: keychain.Millis(l.Expires),
+		Scopes: []string{"org:create_api_key", "user:profile", "user:inference"}}
+	return e.importFrom(ctx, o, c, path)
+}
+
+func (e *Engine) importFrom(ctx context.Context, o ImportOptions, c keychain.Credential, from string) (Imported, error) {
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return Imported{}, err
+	}
+	defer w.end()
+	return w.takeOver(Patient(ctx), o, c, from)
+}
+
+// maxToken is the longest token that is taken over, in bytes.
+const maxToken = 16 << 10
+
+// takeOver stores a login that another program got.
+func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credential, from string) (Imported, error) {
+	for _, token := range []secret.String{c.Access, c.Refresh} {
+		text := token.Reveal()
+		if len(text) > maxToken {
+			return Imported{}, failed("unusable", "a token in "+from+" is longer than any token is", "nothing was changed", nil)
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return Imported{}, failed("unusable", "a token in "+from+" holds a blank or a character that no token has", "nothing was changed", nil)
+		}
+	}
+	if c.Refresh.IsZero() && !w.validFor(c, 0) {
+		return Imported{}, failed("unusable", "the login in "+from+" has ended or does not say until when it lives, and holds no refresh token",
+			"sign in with `keytender login`; nothing was changed", nil)
+	}
+	if !c.Refresh.IsZero() || w.validFor(c, 0) {
+		if p := personOf(c.Account); !p.Known() {
+			if finding, known := w.l.Identify(pairOf(c)); !known || finding.Account() == "" {
+				c.Account = c.Account.Or(accountOf(w.askPerson(ctx, c)))
+			}
+		}
+	}
+	name, note, err := w.signsInTo(ctx, o.Account, c, false, o.Replace)
+	if err != nil {
+		return Imported{}, err
+	}
+	done := Imported{Account: name, Note: note}
+	if !c.Refresh.IsZero() {
+		done.Shared = from
+	}
+	finding, known := w.l.Identify(pairOf(c))
+	if known && finding.Account() == name {
+		switch finding.Relation {
+		case ledger.Superseded, ledger.Revoked:
+			return Imported{}, failed("superseded", "the login in "+from+" is an older one of the account "+name+": its refresh token is spent",
+				"nothing was changed; the account keeps the newer one", nil)
+		case ledger.Current:
+			done.Already = true
+			return done, w.completeRecord(ctx, name, c)
+		}
+	}
+	if _, err := w.vault(w.l).load(ctx, name); err != nil && errors.Is(err, keychain.ErrDamaged) {
+		return Imported{}, storeError(w.vault(w.l).store.Kind(), err)
+	}
+	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), "import", nil, 0
+	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: "imported"})
+	return done, err
+}
+
+func accountOf(p ledger.Person) keychain.Account {
+	return keychain.Account{ID: p.ID, OrganizationID: p.Organization, Email: p.Email}
+}
+
+// completeRecord fills in what an import tells of a login that we have.
+func (w *work) completeRecord(ctx context.Context, account string, told keychain.Credential) error {
+	v := w.vault(w.l)
+	ours, err := v.load(ctx, account)
+	if err != nil {
+		return storeError(v.store.Kind(), err)
+	}
+	before := ours
+	ours.Account = ours.Account.Or(told.Account)
+	if ours.LoginEnds.IsZero() || ours.LoginEndsEstimated && !told.LoginEnds.IsZero() {
+		ours.LoginEnds, ours.LoginEndsEstimated = told.LoginEnds, false
+	}
+	if ours.Account == before.Account && ours.LoginEnds.Equal(before.LoginEnds) {
+		return nil
+	}
+	if err := v.save(ctx, account, ours); err != nil {
+		return storeError(v.store.Kind(), err)
+	}
+	w.describeAccount(account, ours)
+	return w.save()
+}

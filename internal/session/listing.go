@@ -1,0 +1,145 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"keytender/internal/ledger"
+)
+
+// behindIsTold is how long a place may be behind before the person is told.
+const behindIsTold = 2 * time.Minute
+
+// Places lists every place that holds a copy of a login, ours first.
+func (e *Engine) Places(ctx context.Context) ([]PlaceStatus, error) {
+	l, err := e.ledger()
+	if err != nil {
+		return nil, err
+	}
+	st := NoStatus()
+	return (&work{Engine: e, l: l}).placeStatuses(ctx, &st), nil
+}
+
+// placeStatuses is the one list of places: our records, what waits outside the store, what
+// is kept aside, and every entry.
+func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
+	list := []PlaceStatus{}
+	v := w.vault(w.l)
+	for _, a := range w.l.Accounts {
+		record := PlaceStatus{ID: "record:" + a.Name, Place: w.storeName(v.store.Kind()), Kind: ledger.Record, Account: a.Name, State: PlaceInStep, RefreshToken: a.Renewable}
+		list = append(list, record)
+		for _, path := range v.strays(a.Name) {
+			list = append(list, PlaceStatus{ID: "spill:" + path, Place: path, Kind: ledger.SpillFile, Account: a.Name, State: PlaceKept, RefreshToken: true})
+		}
+	}
+	for _, d := range w.l.Displaced {
+		if d.Nothing {
+			continue
+		}
+		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.store.Kind()), Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
+			Reason: "the login of " + whose(d.Person), RefreshToken: d.Pair.Refresh != ""}
+		if !d.At.IsZero() {
+			kept.Since = known(d.At)
+		}
+		list = append(list, kept)
+	}
+	for _, p := range w.l.Places {
+		list = append(list, w.entryPlace(ctx, p, st))
+	}
+	return list
+}
+
+// entryPlace tells of an entry. It is read: that is where a newer pair shows.
+func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
+	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "", Reason: p.Reason, State: PlaceInStep}
+	c := w.l.Chain(p.Chain)
+	if c != nil {
+		s.Account = c.Account
+	}
+	switch {
+	case p.Let:
+		s.State, s.Reason = PlaceUnwritable, "you let go of it"
+	case !p.Gone.IsZero():
+		s.State, s.Since = PlaceUnreachable, known(p.Gone)
+	case w.l.Behind(p):
+		s.State, s.Since = PlaceBehind, known(p.Behind)
+	case p.SignedOut:
+		s.State = PlaceSignedOut
+	case p.Chain == "":
+		s.State = PlaceOtherLogin
+	}
+	dir := w.directory(p)
+	if dir == nil || s.State == PlaceUnreachable || p.Kind == ledger.KeychainItem && st.ClaudeCode.Place != dir.Place() {
+		return s // another process's keychain item: looking could open a dialog
+	}
+	seen, err := w.see(ctx, dir, false)
+	if err != nil {
+		s.State, s.Reason = PlaceUnwritable, plain(err)
+		return s
+	}
+	switch {
+	case seen.Relation == ledger.Unknown:
+		s.State = PlaceUnknown
+	case seen.Relation == ledger.Successor:
+		s.State = PlaceNewer
+	case seen.Relation == ledger.Stranger, seen.Chain != nil && seen.Account() == "":
+		s.State, s.Account, s.RefreshToken = PlaceOtherLogin, "", !seen.entry.Login.Refresh.IsZero()
+		s.Reason = "the login of " + w.nameOf(seen)
+	case seen.Relation == ledger.Absent, seen.Relation == ledger.SignedOut:
+		s.State, s.RefreshToken = PlaceSignedOut, false
+	}
+	return s
+}
+
+// placeName is what people call a place.
+func (e *Engine) placeName(p *ledger.Place) string {
+	if dir := e.directory(p); dir != nil {
+		return dir.Place()
+	}
+	return p.ID
+}
+
+// describePlaces makes a place that stayed behind the status's problem.
+func (w *work) describePlaces(st *Status) {
+	for _, p := range w.l.Places {
+		if !w.l.Behind(p) || p.Behind.IsZero() || w.wall().Sub(p.Behind) < behindIsTold || st.Problem != nil {
+			continue
+		}
+		reason := p.Reason
+		if reason == "" {
+			reason = "it could not be written"
+		}
+		st.Problem = &Problem{"place-behind", fmt.Sprintf("%s still holds older tokens: %s", w.placeName(p), reason),
+			fmt.Sprintf("the next command tries again; mend it, or let go of it with `keytender places forget '%s'`", p.ID)}
+	}
+}
+
+// ForgetPlace lets go of a place: nothing in it is changed, it is not brought up any more,
+// and holds no renewal up. A displaced login is given up for good.
+func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error) {
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return PlaceStatus{}, err
+	}
+	defer w.end()
+	st := NoStatus()
+	for _, p := range w.placeStatuses(ctx, &st) {
+		if p.ID != id && p.Place != id {
+			continue
+		}
+		switch place := w.l.Place(p.ID); {
+		case place != nil:
+			place.Let = true
+			w.remember(Record{Account: p.Account, What: "let-go", Detail: p.ID})
+			return p, w.save()
+		case p.Kind == ledger.DisplacedLogin:
+			if err := w.vault(w.l).drop(ctx, displacedName(p.ID)); err != nil {
+				return p, storeError(w.vault(w.l).store.Kind(), err)
+			}
+			w.l.DropDisplaced(p.ID)
+			return p, w.save()
+		}
+	}
+	return PlaceStatus{}, failed("no-place", "there is no such place to let go of: "+id, "`keytender places` lists them", nil)
+}

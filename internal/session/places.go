@@ -1,0 +1,352 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keytender/internal/ledger"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// sighting is what was read in an entry of Claude Code's, compared with everything that
+// is known.
+type sighting struct {
+	dir    *claudecode.Directory
+	entry  claudecode.Entry
+	person ledger.Person // of the login in it, as far as it was found out
+	ledger.Finding
+}
+
+// directories are all entries that are known: those of the ledger, found without any
+// variable, and the one that this process's environment names. The order is that in which
+// locks are taken.
+func (w *work) directories() []*claudecode.Directory {
+	var dirs []*claudecode.Directory
+	for _, p := range w.l.Places {
+		if dir := w.directory(p); dir != nil {
+			dirs = append(dirs, dir)
+		}
+	}
+	if w.entryErr == nil && w.l.Place(w.entry.ID()) == nil {
+		dirs = append(dirs, w.entry)
+		slices.SortFunc(dirs, func(a, b *claudecode.Directory) int { return strings.Compare(a.ID(), b.ID()) })
+	}
+	return dirs
+}
+
+// directory is the entry that a place of the ledger is, or nil for another kind of place.
+func (e *Engine) directory(p *ledger.Place) *claudecode.Directory {
+	if p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem {
+		return nil
+	}
+	if e.entryErr == nil && e.entry.ID() == p.ID {
+		return e.entry // it remembers a refusal of the keychain's
+	}
+	var at claudecode.Location
+	if json.Unmarshal(p.Where, &at) != nil || at.Dir == "" {
+		return nil
+	}
+	return claudecode.At(at, e.entries)
+}
+
+// place returns the ledger's place for an entry, a new one where there was none.
+func (w *work) place(dir *claudecode.Directory) *ledger.Place {
+	at := dir.Location()
+	where, _ := json.Marshal(at)
+	kind := ledger.Entry
+	if at.Service != "" {
+		kind = ledger.KeychainItem
+	}
+	return w.l.AddPlace(dir.ID(), kind, where)
+}
+
+// see reads an entry and compares it with everything that is known. Where ids are
+// missing they are looked up if ask says so: in the client's state file, then at the
+// server.
+func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (sighting, error) {
+	limited, cancel := storeContext(ctx)
+	entry, err := dir.Read(limited)
+	cancel()
+	if err != nil {
+		noteHung(ctx, err)
+		return sighting{dir: dir}, err
+	}
+	s := sighting{dir: dir, entry: entry, person: personOf(entry.Login.Account)}
+	place := w.l.Place(dir.ID())
+	s.Finding = w.l.Relate(place, s.found())
+	if s.Relation == ledger.Unknown || s.Relation == ledger.Stranger && !s.person.Known() {
+		w.findOut(ctx, &s, ask)
+		s.Finding = w.l.Relate(place, s.found())
+	}
+	return s, nil
+}
+
+func (s sighting) found() ledger.Found {
+	switch s.entry.State {
+	case claudecode.Absent:
+		return ledger.Found{Absent: true}
+	case claudecode.SignedOut:
+		return ledger.Found{}
+	}
+	return ledger.Found{Pair: pairOf(s.entry.Login), Person: s.person}
+}
+
+// findOut looks up whose login an entry holds that does not tell, and whose the chain is
+// that lay there before.
+func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
+	if id, known := s.dir.Identity(); known && s.person.ID == "" {
+		s.person = s.person.Or(ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email})
+	}
+	if !ask {
+		return
+	}
+	if !s.person.Known() {
+		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
+	}
+	if c := s.Chain; c != nil && !c.Person.Known() && c.Account != "" {
+		if ours, err := w.vault(w.l).load(ctx, c.Account); err == nil {
+			c.Person = c.Person.Or(personOf(ours.Account)).Or(w.askPerson(ctx, ours))
+		}
+	}
+}
+
+// settle takes in what a sighting tells, before anything moves: a newer generation goes
+// durably into the account that it belongs to. What stays unknown is an error.
+func (w *work) settle(ctx context.Context, s sighting) error {
+	place := w.l.Place(s.dir.ID())
+	switch s.Relation {
+	case ledger.Absent, ledger.SignedOut:
+		if place != nil && place.Chain != "" {
+			w.noteSignedOut(place, s.Relation)
+		}
+		return nil
+	case ledger.Stranger:
+		if place != nil && place.Chain != "" {
+			place.Empty(false)
+		}
+		return nil
+	case ledger.Unknown:
+		return unknownLogin(s)
+	case ledger.Successor:
+		if err := w.adopt(ctx, s); err != nil {
+			return err
+		}
+	}
+	w.place(s.dir).Holds(s.Chain, pairOf(s.entry.Login))
+	return nil
+}
+
+// takeNewer settles what a sighting tells, and returns the account's newest pair: the one
+// in the entry where our store was put back to an older state, say out of a backup.
+func (w *work) takeNewer(ctx context.Context, s sighting, account string, current keychain.Credential) (keychain.Credential, error) {
+	if err := w.settle(ctx, s); err != nil {
+		return current, err
+	}
+	if s.Account() != account {
+		return current, nil
+	}
+	pair := pairOf(s.entry.Login)
+	if s.Relation == ledger.Current && s.Chain == w.l.ChainOf(account) && pair.Refresh != "" && s.Chain.Left(pairOf(current)) {
+		if err := w.adopt(ctx, s); err != nil {
+			return current, err
+		}
+	} else if s.Relation != ledger.Successor {
+		return current, nil
+	}
+	v := w.vault(w.l)
+	newest, err := v.load(ctx, account)
+	if err != nil {
+		return current, storeError(v.store.Kind(), err)
+	}
+	return newest, nil
+}
+
+// noteSignedOut notes that the client took our login out of its entry: by `claude auth
+// logout`, which also asks the server to end it, or by blanking it after a refusal.
+func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
+	c := w.l.Chain(place.Chain)
+	place.Empty(true)
+	if c == nil || c.Account == "" {
+		return
+	}
+	detail := "its entry is gone: " + place.ID
+	if r == ledger.SignedOut {
+		detail = "its entry holds no login any more: " + place.ID
+	}
+	w.remember(Record{Account: c.Account, What: "signed-out-there", Who: "Claude Code", Detail: detail})
+}
+
+// unknownLogin stops whatever would send or overwrite.
+func unknownLogin(s sighting) *Error {
+	return &Error{Code: "unknown-login", Exit: ExitTryLater,
+		Message: "Claude Code's entry (" + s.dir.Place() + ") holds tokens that may be newer ones of this login, and it could not be found out whose they are",
+		Hint:    "nothing was sent or changed; try again when the network is there, or take them over with `keytender import claude-code`"}
+}
+
+// adopt takes over a pair of a chain that another program got. The caller holds our lock.
+func (w *work) adopt(ctx context.Context, s sighting) error {
+	c, pair := s.Chain, pairOf(s.entry.Login)
+	a := w.l.Account(c.Account)
+	if a == nil {
+		c.Advance(pair)
+		return w.save()
+	}
+	if own := w.l.Chain(a.Chain); own != nil && own != c && !own.Dead(own.Current()) {
+		c.Advance(pair) // the account goes on with another chain
+		return w.save()
+	}
+	v := w.vault(w.l)
+	ours, err := v.load(ctx, a.Name)
+	if err != nil && !errors.Is(err, keychain.ErrNotFound) {
+		return storeError(v.store.Kind(), err)
+	}
+	newer := w.carryOver(s, ours)
+	if err := v.save(ctx, a.Name, newer); err != nil {
+		return storeError(v.store.Kind(), err)
+	}
+	a.Chain, c.Apart = c.ID, false
+	c.Advance(pairOf(newer))
+	c.Renewed(ledger.Change{At: w.wall(), What: "adopted", Who: "Claude Code"})
+	w.describeAccount(a.Name, newer)
+	if err := w.save(); err != nil {
+		return err
+	}
+	w.remember(Record{Account: a.Name, What: "adopted", Who: "Claude Code", Detail: "it renewed the login first"})
+	return nil
+}
+
+// carryOver is our record with the pair that an entry holds.
+func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credential {
+	theirs := s.entry.Login
+	newer := ours
+	newer.Access, newer.Refresh = theirs.Access, theirs.Refresh
+	newer.AccessEnds, newer.Lifetime, newer.Issued = theirs.AccessEnds, 0, w.issuedAfter(ours)
+	if newer.Refresh.IsZero() {
+		newer.Refresh = ours.Refresh
+	}
+	if len(theirs.Scopes) > 0 {
+		newer.Scopes = theirs.Scopes
+	}
+	// Our own guess, mirrored there, is still one.
+	guess := ours.LoginEndsEstimated && theirs.LoginEnds.Equal(ours.LoginEnds.Truncate(time.Millisecond))
+	if !theirs.LoginEnds.IsZero() && !guess {
+		newer.LoginEnds, newer.LoginEndsEstimated = theirs.LoginEnds, false
+	}
+	newer.Account = newer.Account.Or(theirs.Account).Or(keychain.Account{ID: s.person.ID, OrganizationID: s.person.Organization, Email: s.person.Email})
+	return newer
+}
+
+// carry brings every place of the account up that is behind. What cannot be written now
+// stays behind, is told, and is tried again by whoever comes next.
+func (w *work) carry(ctx context.Context, account string, current keychain.Credential, wait time.Duration) {
+	for _, p := range w.l.HeldBy(account) {
+		if !w.l.Behind(p) {
+			continue
+		}
+		dir := w.directory(p)
+		if dir == nil {
+			continue
+		}
+		if !dir.Installed() {
+			w.noteGone(p)
+			continue
+		}
+		lock, err := dir.LockRenewal(ctx, wait)
+		if err == nil {
+			err = w.carryTo(ctx, carried{place: p, dir: dir, account: account, current: current})
+			w.unlock(lock)
+		}
+		if err != nil {
+			w.notCarried(p, err)
+		}
+	}
+}
+
+// carried is one pair on its way into one place.
+type carried struct {
+	place   *ledger.Place
+	dir     *claudecode.Directory
+	room    *claudecode.Room // made before the pair was asked for; nil: none was
+	account string
+	current keychain.Credential
+}
+
+// carryTo writes the pair by compare-and-swap: only where a pair still lies that the
+// account has left behind. It never writes into an entry that Claude Code blanked, logged
+// out of, or signed in to anew. The caller holds the renewal locks.
+func (w *work) carryTo(ctx context.Context, c carried) error {
+	chain := w.l.ChainOf(c.account)
+	if chain == nil || chain.Dead(pairOf(c.current)) {
+		return nil
+	}
+	s := sighting{dir: c.dir}
+	written := false
+	_, err := c.dir.UpdateIn(ctx, c.room, func(now claudecode.Entry) (claudecode.Change, error) {
+		s.entry, s.person = now, personOf(now.Login.Account)
+		s.Finding = w.l.Relate(c.place, s.found())
+		written = s.Account() == c.account && !s.Chain.Apart && (s.Relation == ledger.Superseded || s.Relation == ledger.Revoked ||
+			s.Relation == ledger.Current && s.Chain != chain)
+		if !written {
+			return claudecode.Change{}, nil
+		}
+		return claudecode.Change{SignIn: &c.current, NewLogin: s.Chain != chain}, nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case written:
+		w.place(c.dir).Holds(chain, pairOf(c.current))
+	case s.Relation == ledger.Current, s.Relation == ledger.Absent, s.Relation == ledger.SignedOut:
+		return w.settle(ctx, s)
+	}
+	return nil // newer or unknown: whoever looks next settles it
+}
+
+// notCarried notes why a place stays behind.
+func (w *work) notCarried(p *ledger.Place, err error) {
+	reason := plain(err)
+	if p.Reason != reason {
+		w.log.Warn("a place was not brought up", "place", p.ID, "reason", reason)
+		account := ""
+		if c := w.l.Chain(p.Chain); c != nil {
+			account = c.Account
+		}
+		w.remember(Record{Account: account, What: "behind", Detail: p.ID + ": " + reason})
+	}
+	p.Reason = reason
+}
+
+// goneFor is how long a place may be away before it is forgotten.
+const goneFor = 30 * 24 * time.Hour
+
+// noteGone notes that a place's directory is not there: an unmounted disk, a deleted
+// container. It holds nobody up.
+func (w *work) noteGone(p *ledger.Place) {
+	now := w.wall()
+	if p.Gone.IsZero() {
+		p.Gone = now
+		w.notCarried(p, errGone)
+		return
+	}
+	if now.Sub(p.Gone) > goneFor {
+		w.remember(Record{What: "forgotten", Detail: fmt.Sprintf("%s has been away since %s", p.ID, p.Gone.Format(time.DateOnly))})
+		w.l.ForgetPlace(p.ID)
+	}
+}
+
+var errGone = errors.New("its directory is not there")
+
+func (e *Engine) unlock(l *claudecode.RenewalLock) {
+	if l == nil {
+		return
+	}
+	if err := l.Release(); err != nil {
+		e.log.Warn("a lock of Claude Code's could not be released", "reason", plain(err))
+	}
+}

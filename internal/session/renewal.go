@@ -1,0 +1,325 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"keytender/internal/dirlock"
+	"keytender/internal/ledger"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// need is what a caller wants a pair for.
+type need struct {
+	minValid time.Duration
+	// seen is the access token that the caller found wanting; force replaces it
+	// although it is valid.
+	seen  ledger.Pair
+	force bool
+}
+
+// meets is strict with the pair that the caller has seen. One that came meanwhile is
+// what a renewal brings, however short its life: fifty callers share it.
+func (e *Engine) meets(n need, c keychain.Credential) bool {
+	minValid := max(n.minValid, e.config.RefreshSkew)
+	if pairOf(c).Access == n.seen.Access {
+		return !n.force && e.validFor(c, minValid) && e.plausible(c)
+	}
+	return e.enough(c, minValid)
+}
+
+// renewal is the renewal of one account's login: under our lock and those of every entry
+// that holds a copy, with each read again, by adopting what another program renewed or,
+// last, by spending the refresh token.
+type renewal struct {
+	*work
+	account string
+	chain   *ledger.Chain
+	current keychain.Credential // the newest at hand
+	held    []*held
+	// scopeless: the server refused a scope, and the renewal was asked for without any.
+	scopeless bool
+}
+
+// held is an entry whose locks we hold.
+type held struct {
+	dir  *claudecode.Directory
+	lock *claudecode.RenewalLock
+	room *claudecode.Room
+}
+
+// renew brings a pair that meets the need. With an error the credential is the newest at
+// hand.
+func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error) {
+	var fresh keychain.Credential
+	seen := ""
+	release, err := e.lockUnless(ctx, lockWait, func() bool {
+		now := e.written()
+		if now == seen {
+			return false
+		}
+		seen = now
+		l, err := e.ledger()
+		if err == nil {
+			fresh, err = e.vault(l).load(ctx, l.Choose(e.account))
+		}
+		return err == nil && e.meets(n, fresh)
+	})
+	switch {
+	case err != nil:
+		return keychain.Credential{}, err
+	case release == nil:
+		return fresh, nil // whoever holds the lock has renewed
+	}
+	e.crash("locked")
+	w, err := e.opened(release)
+	if err != nil {
+		release()
+		return keychain.Credential{}, err
+	}
+	defer w.end()
+	r, err := w.renewal(ctx, w.l.Choose(e.account))
+	if err != nil {
+		return keychain.Credential{}, err
+	}
+	if e.meets(n, r.current) {
+		w.carry(ctx, r.account, r.current, entryWait)
+		return r.current, nil // whoever held the lock before us renewed
+	}
+	err = r.run(ctx, n)
+	return r.current, err
+}
+
+// renewal loads what there is of an account, and finishes what a process left that ended
+// before it could say so.
+func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
+	v := w.vault(w.l)
+	v.unspill(ctx, account)
+	current, err := v.load(ctx, account)
+	if err != nil {
+		return nil, storeError(v.store.Kind(), err)
+	}
+	r := &renewal{work: w, account: account, current: current, chain: w.chainFor(account, current)}
+	return r, r.finish()
+}
+
+// finish notes a pair that lies in our store and that the chain has never heard of.
+func (r *renewal) finish() error {
+	pair := pairOf(r.current)
+	if r.chain.Knows(pair) {
+		r.chain.Learn(pair)
+		return nil
+	}
+	r.chain.Advance(pair)
+	r.chain.Renewed(ledger.Change{At: r.wall(), What: "renewed", Who: "keytender"})
+	if err := r.save(); err != nil {
+		return err
+	}
+	r.remember(Record{Account: r.account, What: "renewed", Detail: "by a process that ended before it could say so"})
+	return nil
+}
+
+func (r *renewal) run(ctx context.Context, n need) error {
+	if r.config.RefreshWith == "claude" {
+		return r.renewWithClaude(ctx, n)
+	}
+	defer r.letGo()
+	if err := r.lockEntries(ctx, entryWait); err != nil {
+		return err
+	}
+	r.crash("claude-code-locked")
+	for range 3 {
+		switch moved, err := r.reread(ctx); {
+		case err != nil:
+			return err
+		case moved && r.meets(n, r.current):
+			r.carryHeld(ctx)
+			r.current.Method = adopted
+			return nil
+		case !moved && r.meets(n, r.current):
+			return nil
+		}
+		err := r.spend(ctx)
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return later("another program renews the login again and again without asking for the lock", "close it and try again", nil)
+}
+
+// errMoved says that a newer pair turned up and was taken over.
+var errMoved = errors.New("the login was renewed by another program meanwhile")
+
+// lockEntries takes Claude Code's renewal locks of every entry that holds a copy of this
+// login, or that cannot be read and may: in the ledger's order, all within wait.
+func (r *renewal) lockEntries(ctx context.Context, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait+time.Second)
+	defer cancel()
+	start := time.Now()
+	for _, dir := range r.directories() {
+		place := r.l.Place(dir.ID())
+		if place != nil && place.Let || !dir.Installed() {
+			if place != nil && r.holds(place) && !place.Let {
+				r.noteGone(place)
+			}
+			continue
+		}
+		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account {
+			if err := r.settleOthers(ctx, s); err != nil {
+				return err
+			}
+			continue
+		}
+		lock, err := dir.LockRenewal(ctx, max(0, wait-time.Since(start)))
+		if err != nil {
+			return lockError(ctx, dir, err)
+		}
+		r.held = append(r.held, &held{dir: dir, lock: lock})
+	}
+	return nil
+}
+
+// settleOthers takes in what an entry tells of other accounts: it is looked at anyway.
+func (r *renewal) settleOthers(ctx context.Context, s sighting) error {
+	if s.Relation == ledger.Unknown {
+		return nil // not about this login
+	}
+	return r.settle(ctx, s)
+}
+
+// holds reports whether a login of the account lay in the place when we last looked.
+func (r *renewal) holds(p *ledger.Place) bool {
+	c := r.l.Chain(p.Chain)
+	return c != nil && c.Account == r.account
+}
+
+func lockError(ctx context.Context, dir *claudecode.Directory, err error) error {
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+		return ctx.Err()
+	}
+	if errors.Is(err, dirlock.ErrBusy) {
+		return entryError(err)
+	}
+	return later("Claude Code's locks cannot be taken, so nothing was renewed: "+err.Error(),
+		"look at the permissions of the folder of "+dir.Place()+"; the login is as good as before", err)
+}
+
+// letGo gives all locks and rooms back, in reverse order.
+func (r *renewal) letGo() {
+	for i := len(r.held) - 1; i >= 0; i-- {
+		h := r.held[i]
+		if h.room != nil {
+			h.room.Discard()
+		}
+		r.unlock(h.lock)
+	}
+	r.held = nil
+}
+
+// reread looks into every entry that is held, takes over a newer pair, and reports whether
+// there was one. The caller holds the locks, so that nobody else writes our store.
+func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
+	for _, h := range r.held {
+		s, err := r.see(ctx, h.dir, true)
+		if err != nil {
+			if err := r.unreadable(h.dir, err); err != nil {
+				return moved, err
+			}
+			continue
+		}
+		newest, err := r.takeNewer(ctx, s, r.account, r.current)
+		if err != nil {
+			return moved, err
+		}
+		if pairOf(newest) != pairOf(r.current) {
+			r.current, r.chain, moved = newest, r.l.ChainOf(r.account), true
+		}
+	}
+	return moved, nil
+}
+
+// unreadable is an error where an entry that cannot be read may hold a newer pair of the
+// login. A keychain that lets nobody in may hold anything; a file that is damaged or
+// refused counts where a copy lay when it was last read.
+func (r *renewal) unreadable(dir *claudecode.Directory, err error) error {
+	if closed(err) {
+		return later("Claude Code's entry cannot be read, and it may hold newer tokens: "+err.Error(),
+			"unlock the keychain and try again; nothing was sent", err)
+	}
+	if place := r.l.Place(dir.ID()); place == nil || !r.holds(place) {
+		return nil
+	}
+	return unwritable(dir, plain(err), "repair it, or move it away and sign in again in Claude Code", err)
+}
+
+// unwritable says that nothing was sent since a place could not take the new pair.
+func unwritable(dir *claudecode.Directory, reason, hint string, err error) *Error {
+	return &Error{Code: "place-unwritable", Exit: ExitTryLater,
+		Message: "nothing was renewed: " + dir.Place() + " holds this login too and could not take the new tokens: " + reason,
+		Hint:    fmt.Sprintf("%s, or let go of it with `keytender places forget '%s'`", hint, dir.ID()), Err: err}
+}
+
+// prove shows that every entry takes a new pair, before one is asked for, and makes the
+// room for it.
+func (r *renewal) prove(ctx context.Context) error {
+	for _, h := range r.held {
+		if place := r.l.Place(h.dir.ID()); h.room != nil || place == nil || !r.holds(place) {
+			continue
+		}
+		limited, cancel := storeContext(ctx)
+		room, err := h.dir.Prove(limited, r.current)
+		cancel()
+		if err != nil {
+			reason, hint := plain(err), "look at its permissions and free space"
+			if known := (&claudecode.UnwritableError{}); errors.As(err, &known) {
+				reason, hint = known.Reason, known.Hint
+			}
+			return unwritable(h.dir, reason, hint, err)
+		}
+		h.room = room
+	}
+	return nil
+}
+
+// carryHeld writes the newest pair into every entry that is held and behind, then into
+// those that came to hold one since.
+func (r *renewal) carryHeld(ctx context.Context) {
+	for _, h := range r.held {
+		place := r.l.Place(h.dir.ID())
+		if place == nil || !r.l.Behind(place) {
+			continue
+		}
+		err := r.carryTo(ctx, carried{place: place, dir: h.dir, room: h.room, account: r.account, current: r.current})
+		if err != nil {
+			r.notCarried(place, err)
+		}
+	}
+}
+
+// stillHeld fails when a lock is not ours any more, say after a long sleep: two holders
+// would spend the same token.
+func (r *renewal) stillHeld() error {
+	for _, h := range r.held {
+		if err := h.lock.Held(); err != nil {
+			return entryError(fmt.Errorf("%w: %w", dirlock.ErrBusy, err))
+		}
+	}
+	return nil
+}
+
+// written differs when the ledger, a spill file or the file store were written: they are
+// replaced as a whole, so their folder changes. A thousand that wait then look at two
+// dates instead of reading, and what a coarse date hides they find under the lock.
+func (e *Engine) written() string {
+	var dates [2]string
+	for i, path := range []string{e.config.Places.State, e.config.Places.Credentials} {
+		if info, err := os.Lstat(path); err == nil {
+			dates[i] = info.ModTime().Format(time.RFC3339Nano)
+		}
+	}
+	return dates[0] + " " + dates[1]
+}

@@ -1,0 +1,219 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"keytender/internal/atomicfile"
+	"keytender/internal/ledger"
+	"keytender/keychain"
+)
+
+// What an installation remembers between runs lies in its state folder, without a
+// secret: the ledger above all. It is written under the lock.
+
+const (
+	ledgerFile   = "ledger.json"
+	maxStateFile = 1 << 20
+)
+
+func (e *Engine) statePath(name string) string { return filepath.Join(e.config.Places.State, name) }
+
+// readState reads a JSON file of ours into v. A missing file leaves v as it is.
+func (e *Engine) readState(name string, v any) error {
+	data, err := atomicfile.Read(e.statePath(name), maxStateFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return e.storageTrouble(e.statePath(name)+" cannot be read", err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return damagedState(e.statePath(name))
+	}
+	return nil
+}
+
+func damagedState(path string) *Error {
+	return failed("damaged", path+" is damaged",
+		"nothing was overwritten; `keytender doctor --fix` moves it aside and takes over what is there", keychain.ErrDamaged)
+}
+
+func (e *Engine) writeState(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return e.writeStateText(name, append(data, '\n'))
+}
+
+func (e *Engine) writeStateText(name string, text []byte) error {
+	if err := atomicfile.Write(e.statePath(name), text); err != nil {
+		return e.storageTrouble(e.statePath(name)+" cannot be written", err)
+	}
+	return nil
+}
+
+// ledger reads what is known. Where there is no ledger yet, what the first version wrote
+// is taken over; the next one to write keeps it.
+func (e *Engine) ledger() (*ledger.Ledger, error) {
+	data, err := atomicfile.Read(e.statePath(ledgerFile), maxStateFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return e.formerState()
+	}
+	if err != nil {
+		return nil, e.storageTrouble(e.statePath(ledgerFile)+" cannot be read", err)
+	}
+	l, err := ledger.Decode(data)
+	if err != nil || !usable(l) {
+		return nil, damagedState(e.statePath(ledgerFile))
+	}
+	return l, nil
+}
+
+// usable refuses names that would lead out of our folder.
+func usable(l *ledger.Ledger) bool {
+	names := l.Names()
+	if l.Active != "" {
+		names = append(names, l.Active)
+	}
+	return !slices.ContainsFunc(names, func(name string) bool { return keychain.CheckAccountName(name) != nil })
+}
+
+// work is a piece of work under our lock: the ledger as it was read, changed in memory,
+// and written back by save.
+type work struct {
+	*Engine
+	l       *ledger.Ledger
+	release func()
+	was     string
+}
+
+// begin takes the lock and reads the ledger.
+func (e *Engine) begin(ctx context.Context, wait time.Duration) (*work, error) {
+	release, err := e.lock(ctx, wait)
+	if err != nil {
+		return nil, err
+	}
+	w, err := e.opened(release)
+	if err != nil {
+		release()
+	}
+	return w, err
+}
+
+// opened reads the ledger for somebody who holds the lock.
+func (e *Engine) opened(release func()) (*work, error) {
+	l, err := e.ledger()
+	if err != nil {
+		return nil, err
+	}
+	w := &work{Engine: e, l: l, release: release}
+	if _, err := os.Lstat(e.statePath(ledgerFile)); err == nil { // else it was not written yet
+		text, _ := l.Encode()
+		w.was = string(text)
+	}
+	return w, nil
+}
+
+// end gives the lock back. What was noted and not saved is saved where that works: it is
+// nothing that anybody waits for.
+func (w *work) end() {
+	if err := w.save(); err != nil {
+		w.log.Warn("the ledger could not be written", "reason", plain(err))
+	}
+	w.release()
+}
+
+// save writes the ledger if anything in it changed.
+func (w *work) save() error {
+	w.l.Date(w.wall())
+	text, err := w.l.Encode()
+	if err != nil || string(text) == w.was {
+		return err
+	}
+	if err := w.writeStateText(ledgerFile, text); err != nil {
+		return err
+	}
+	w.was = string(text)
+	return nil
+}
+
+// chosen is the account to work on, and its chain; the chain is nil when there is none.
+func (w *work) chosen() (name string, c *ledger.Chain) {
+	name = w.l.Choose(w.account)
+	return name, w.l.ChainOf(name)
+}
+
+// chainFor returns the account's chain, a new one when there is none. A pair in the store
+// that the chain has never heard of came there by a process that ended before it could say
+// so, or by the first version: it is the newest.
+func (w *work) chainFor(account string, c keychain.Credential) *ledger.Chain {
+	pair := pairOf(c)
+	a := w.l.Add(account)
+	chain := w.l.ChainOf(account)
+	if chain == nil {
+		chain = w.l.Begin(account, personOf(c.Account), pair)
+		a.Chain = chain.ID
+	}
+	chain.Person = chain.Person.Or(personOf(c.Account))
+	w.describeAccount(account, c)
+	return chain
+}
+
+// describeAccount keeps in the ledger what may be shown of an account.
+func (w *work) describeAccount(account string, c keychain.Credential) {
+	a := w.l.Account(account)
+	if a == nil {
+		return
+	}
+	a.Person = personOf(c.Account).Or(a.Person)
+	a.Organization, a.Plan = c.Account.Organization, c.Account.Plan
+	a.AccessEnds, a.LoginEnds, a.LoginEstimated = c.AccessEnds.Truncate(time.Second), c.LoginEnds.Truncate(time.Second), c.LoginEndsEstimated
+	a.Renewable = !c.Refresh.IsZero()
+}
+
+func pairOf(c keychain.Credential) ledger.Pair { return ledger.PairOf(c.Access, c.Refresh) }
+
+func personOf(a keychain.Account) ledger.Person {
+	return ledger.Person{ID: a.ID, Organization: a.OrganizationID, Email: a.Email}
+}
+
+// checkAccount refuses a name that no account can have.
+func checkAccount(name string) error {
+	if err := keychain.CheckAccountName(name); err != nil {
+		return unusableName(err.Error(), err)
+	}
+	return nil
+}
+
+func unusableName(message string, err error) error {
+	return &Error{Code: "usage", Exit: ExitUsage, Message: message, Hint: "choose another --account", Err: err}
+}
+
+// checkName refuses a name that no login can be kept under. Two that differ in case alone
+// would share their files on macOS and Windows, and Windows' keychain tells them apart
+// nowhere.
+func checkName(l *ledger.Ledger, account string) error {
+	if err := checkAccount(account); err != nil {
+		return err
+	}
+	if twin := l.Twin(account); twin != "" && l.Account(account) == nil {
+		return unusableName("there is an account "+twin+" already, and "+account+" differs from it in upper and lower case alone", nil)
+	}
+	return nil
+}
+
+// mirrors reports whether the login is mirrored into Claude Code's entry.
+func (e *Engine) mirrors(l *ledger.Ledger) bool {
+	if l.Mirror != nil {
+		return *l.Mirror
+	}
+	return e.config.Mirror
+}
