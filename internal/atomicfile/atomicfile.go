@@ -67,21 +67,11 @@ func WriteWithin(ctx context.Context, path string, data []byte) error {
 
 // WriteMode is WriteWithin for a file that others may see.
 func WriteMode(ctx context.Context, path string, data []byte, mode fs.FileMode) error {
-	var before time.Time
-	switch info, err := os.Lstat(path); {
-	case err == nil:
-		if err := CheckOwned(path, info, nil); err != nil {
-			return err
-		}
-		if runtime.GOOS == "windows" && info.Mode().Perm()&0o200 == 0 {
-			return &RefusedError{path, "it is marked read-only"} // Windows refuses too, and does not say why
-		}
-		before = info.ModTime()
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("writing %s: %w", path, err)
+	before, err := replaceable(path)
+	if err != nil {
+		return err
 	}
-
-	sweepTemps(path, time.Now())
+	sweep(path, tempInfix, time.Now().Add(-time.Minute))
 	temp, err := writeTemp(path, data, mode, before)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -168,11 +158,10 @@ func moveTime(name string, before time.Time) error {
 
 const tempInfix = ".tmp."
 
-// sweepTemps removes what a writer that was killed left beside path. Whatever is
-// older than a minute has no writer any more. It is housekeeping: failures do not
-// matter.
-func sweepTemps(path string, now time.Time) {
-	dir, prefix := filepath.Dir(path), filepath.Base(path)+tempInfix
+// sweep removes what a writer that was killed left beside path before then: it has no
+// writer any more. It is housekeeping: failures do not matter.
+func sweep(path, infix string, then time.Time) {
+	dir, prefix := filepath.Dir(path), filepath.Base(path)+infix
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
@@ -184,7 +173,7 @@ func sweepTemps(path string, now time.Time) {
 		}
 		name := filepath.Join(dir, entry.Name())
 		info, err := entry.Info()
-		if err != nil || now.Sub(info.ModTime()) < time.Minute || CheckOwned(name, info, nil) != nil {
+		if err != nil || info.ModTime().After(then) || CheckOwned(name, info, nil) != nil {
 			continue
 		}
 		_ = os.Remove(name)
@@ -194,12 +183,14 @@ func sweepTemps(path string, now time.Time) {
 // Read reads a regular file of ours of at most limit bytes. It follows no link, opens no
 // pipe, and answers fs.ErrNotExist, *RefusedError or the system's error. The file's rights
 // do not matter to it.
-func Read(path string, limit int64) ([]byte, error) {
+func Read(path string, limit int64) ([]byte, error) { return read(path, limit, CheckOwned) }
+
+func read(path string, limit int64, check func(string, fs.FileInfo, *os.File) error) ([]byte, error) {
 	before, err := os.Lstat(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if err := CheckOwned(path, before, nil); err != nil {
+	if err := check(path, before, nil); err != nil {
 		return nil, err
 	}
 	f, err := openNoFollow(path)
@@ -211,7 +202,7 @@ func Read(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if err := CheckOwned(path, info, f); err != nil {
+	if err := check(path, info, f); err != nil {
 		return nil, err
 	}
 	// One byte more than allowed shows a file that grew since.
@@ -225,24 +216,38 @@ func Read(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// CheckOwned is a *RefusedError that says why a file is none that we touch. The open file f, when there
-// is one, spares Windows to open it to count its hard links.
+// CheckOwned is a *RefusedError that says why a file is none that we touch. The open file
+// f, when there is one, spares Windows to open it to count its hard links.
 func CheckOwned(path string, info fs.FileInfo, f *os.File) error {
-	reason := ""
+	if err := checkKind(path, info); err != nil {
+		return err
+	}
+	if reason := foreign(path, info, f); reason != "" {
+		return &RefusedError{path, reason}
+	}
+	return nil
+}
+
+func checkKind(path string, info fs.FileInfo) error {
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:
-		reason = "it is a symbolic link"
+		return &RefusedError{path, "it is a symbolic link"}
 	case mode.IsDir():
-		reason = "it is a directory"
+		return &RefusedError{path, "it is a directory"}
 	case mode&fs.ModeNamedPipe != 0:
-		reason = "it is a pipe"
+		return &RefusedError{path, "it is a pipe"}
 	case !mode.IsRegular():
-		reason = "it is not a regular file"
-	default:
-		reason = foreign(path, info, f)
+		return &RefusedError{path, "it is not a regular file"}
 	}
-	if reason == "" {
-		return nil
+	return nil
+}
+
+func checkReplaceable(path string, info fs.FileInfo) error {
+	if err := CheckOwned(path, info, nil); err != nil {
+		return err
 	}
-	return &RefusedError{path, reason}
+	if runtime.GOOS == "windows" && info.Mode().Perm()&0o200 == 0 {
+		return &RefusedError{path, "it is marked read-only"} // Windows refuses too, and does not say why
+	}
+	return nil
 }

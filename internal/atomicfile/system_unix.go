@@ -18,16 +18,31 @@ func openNoFollow(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 }
 
+func openToWrite(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+}
+
+// cannotBeReplaced reports whether a rename failed since the file is a mount point, or is
+// in the way of one.
+func cannotBeReplaced(err error) bool {
+	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV)
+}
+
 // foreign says why a regular file belongs to somebody else too, or "".
 func foreign(_ string, info fs.FileInfo, _ *os.File) string {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !ok:
-		return ""
-	case int(stat.Uid) != os.Geteuid():
-		return fmt.Sprintf("it belongs to another user (uid %d)", stat.Uid)
-	case stat.Nlink > 1:
+	if reason := foreignOwner(info); reason != "" {
+		return reason
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Nlink > 1 {
 		return "it has another name (a hard link)"
+	}
+	return ""
+}
+
+// foreignOwner says whose a file or link is when it is not ours, or "".
+func foreignOwner(info fs.FileInfo) string {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return fmt.Sprintf("it belongs to another user (uid %d)", stat.Uid)
 	}
 	return ""
 }

@@ -12,6 +12,14 @@ const createFlags = os.O_CREATE | os.O_EXCL | os.O_WRONLY
 // person's profile directory admits nobody who could exchange it since.
 func openNoFollow(path string) (*os.File, error) { return os.Open(path) }
 
+func openToWrite(path string) (*os.File, error) { return os.OpenFile(path, os.O_WRONLY, 0) }
+
+// cannotBeReplaced is never so: Windows mounts no single files.
+func cannotBeReplaced(error) bool { return false }
+
+// foreignOwner is not asked on Windows, see foreign.
+func foreignOwner(fs.FileInfo) string { return "" }
+
 // foreign says why a regular file belongs to something else too, or "". Owners are
 // the profile directory's business on Windows.
 func foreign(path string, _ fs.FileInfo, f *os.File) string {

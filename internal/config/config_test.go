@@ -85,6 +85,7 @@ var every = []struct {
 	{"KEYTENDER_STORE", "store", "file", `"file"`, func(c Config) any { return c.Store }, "file", []string{"File", "disk", "keychain,file", "auto "}},
 	{"KEYTENDER_PORT", "port", "1234", "1234", func(c Config) any { return c.Port }, 1234, []string{"0", "65536", "-1", "+80", "80.0", "0x50", "http", "8765 ", "١"}},
 	{"KEYTENDER_LOGIN_TIMEOUT", "login_timeout", "90s", `"90s"`, func(c Config) any { return c.LoginTimeout }, 90 * time.Second, []string{"90", "0", "-5m", "25h", "soon", "1ms", "1e9s"}},
+	{"KEYTENDER_KEYCHAIN_ARGV", "keychain_argv", "never", `"never"`, func(c Config) any { return c.KeychainArgv }, "never", []string{"always", "Never", "true"}},
 	{"KEYTENDER_REFRESH_SKEW", "refresh_skew", "2m", `"2m"`, func(c Config) any { return c.RefreshSkew }, 2 * time.Minute, []string{"60", "-1s", "2h", "none"}},
 	{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS", "refresh_skew_ms", "1500", "1500", func(c Config) any { return c.RefreshSkew }, 1500 * time.Millisecond, []string{"-1", "3600001", "x", "1.5"}},
 	{"KEYTENDER_LOG", "log", "debug", `"debug"`, func(c Config) any { return c.LogLevel }, "debug", []string{"DEBUG", "trace", "2"}},

@@ -54,7 +54,8 @@ func holders(t *testing.T) map[string]any {
 		"oauth.Attempt":         attempt,
 		"keychain.Credential":   login,
 		"claudecode.Entry":      entry,
-		"claudecode.Change":     claudecode.Change{SignIn: &login, Restore: entry.Inner(), RestoreOrganization: raw},
+		"claudecode.Change":     claudecode.Change{SignIn: &login, Restore: entry.Inner(), RestoreOrganization: raw, Bound: raw},
+		"claudecode.Identity":   claudecode.Identity{AccountID: "acc", Whole: raw},
 	}
 }
 
@@ -154,6 +155,8 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"callback.gate":         "a hash of the state",
 		"callback.book":         "pages",
 		"claudecode.KeyChange":  "a key's name",
+		"claudecode.Directory":  "the path of the state file",
+		"claudecode.Location":   "the path of the state file",
 		"oauth.Attempt":         "the state stands in URLs",
 		"oauth.Error":           "the code of an error",
 		"oauth.ExchangeRequest": "the state stands in URLs",
@@ -161,7 +164,6 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"session.Problem":       "the code of an error",
 		"session.Terminal":      "where to read from",
 		"session.StoreState":    "how a store stands",
-		"session.EntryStatus":   "how the entry stands",
 	}
 	seen := map[string]bool{}
 	for pkg, dir := range map[string]string{"callback": "../../callback", "keychain": "../../keychain", "claudecode": "../../keychain/claudecode", "oauth": "../oauth", "session": "../session"} {
@@ -200,7 +202,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 			t.Errorf("%s is excused for nothing", name)
 		}
 	}
-	for _, name := range []string{"keychain.record", "keychain.request", "keychain.answer", "claudecode.member", "oauth.request", "session.displaced", "session.apiKeyRecord"} {
+	for _, name := range []string{"keychain.record", "keychain.request", "keychain.answer", "claudecode.member", "oauth.request", "session.displacedLogin", "session.apiKeyRecord"} {
 		if !seen[name] {
 			t.Errorf("%s was not looked at", name)
 		}

@@ -105,6 +105,7 @@ func Open(c config.Config) (*Engine, error) {
 	e.client.Now = e.wall
 	e.entries = claudecode.Config{
 		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
+		ArgvAllowed: c.KeychainArgv == "as-claude-code",
 	}
 	e.entry, e.entryErr = claudecode.Find(e.entries)
 	return e, nil

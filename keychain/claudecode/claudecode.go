@@ -127,7 +127,11 @@ func (d *Directory) Place() string {
 	if d.item == nil {
 		return d.file
 	}
-	return fmt.Sprintf("the keychain item %q of %s", d.item.service, d.item.account)
+	return itemPlace(d.item.service, d.item.account)
+}
+
+func itemPlace(service, account string) string {
+	return fmt.Sprintf("the keychain item %q of %s", service, account)
 }
 
 // File is the entry's file; on macOS it counts only while there is no keychain item.
@@ -139,6 +143,9 @@ func (d *Directory) WatchPaths() []string {
 	dir := filepath.Dir(d.file)
 	if _, err := os.Stat(dir); err != nil {
 		return []string{filepath.Dir(dir)} // where it will appear
+	}
+	if target, err := atomicfile.Follow(d.file); err == nil && target != d.file {
+		return []string{dir, filepath.Dir(target)}
 	}
 	return []string{dir}
 }
@@ -156,7 +163,10 @@ func (d *Directory) Stamp(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("looking at Claude Code's entry: %w", err)
 		}
 	}
-	info, err := os.Lstat(d.file)
+	info, err := os.Stat(d.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = os.Lstat(d.file) // a link that leads nowhere is something
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return "absent", nil
 	}
@@ -198,7 +208,7 @@ func (d *Directory) load(ctx context.Context) (Entry, error) {
 }
 
 func (d *Directory) loadFile() (Entry, error) {
-	data, err := atomicfile.Read(d.file, maxEntry)
+	data, err := atomicfile.ReadShared(d.file, maxEntry)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Entry{}, nil
 	}
@@ -227,6 +237,12 @@ func (d *Directory) Diff(e Entry, ch Change) ([]KeyChange, error) { return e.dif
 //
 // decide may be called twice, and must only look at what it is given.
 func (d *Directory) Update(ctx context.Context, decide func(now Entry) (Change, error)) (before Entry, err error) {
+	return d.UpdateIn(ctx, nil, decide)
+}
+
+// UpdateIn is Update that writes into the room that Prove made, so that a disk which filled
+// up meanwhile does not matter.
+func (d *Directory) UpdateIn(ctx context.Context, r *Room, decide func(now Entry) (Change, error)) (before Entry, err error) {
 	if _, err := os.Stat(d.dir); errors.Is(err, fs.ErrNotExist) {
 		// Without the directory there is nothing to lock. It is made only for a reason.
 		before, err := d.Read(ctx)
@@ -255,7 +271,7 @@ func (d *Directory) Update(ctx context.Context, decide func(now Entry) (Change, 
 	if err != nil {
 		return before, err
 	}
-	if err := d.apply(ctx, before, ch, lock); err != nil {
+	if err := d.apply(ctx, r, before, ch, lock); err != nil {
 		return before, fmt.Errorf("writing Claude Code's entry: %w", err)
 	}
 	return before, nil
@@ -270,7 +286,7 @@ func (d *Directory) lockWrite(ctx context.Context) (*dirlock.Lock, error) {
 
 // apply merges the change into where the entry lives: a new entry goes to the keychain
 // where there is one, an existing one stays in its place.
-func (d *Directory) apply(ctx context.Context, before Entry, ch Change, lock *dirlock.Lock) error {
+func (d *Directory) apply(ctx context.Context, r *Room, before Entry, ch Change, lock *dirlock.Lock) error {
 	after, changed, err := before.merge(ch)
 	if err != nil || ch.IsZero() || (!changed && !before.unclean) {
 		return err
@@ -279,18 +295,18 @@ func (d *Directory) apply(ctx context.Context, before Entry, ch Change, lock *di
 		return err
 	}
 	if d.item == nil || before.Source == "file" {
-		return d.writeFile(after.text())
+		return d.writeFile(r, after.text())
 	}
 	if err := d.item.write(ctx, after.text()); err != nil {
 		return err
 	}
-	return d.applyBeside(before, ch, lock)
+	return d.applyBeside(r, before, ch, lock)
 }
 
 // applyBeside keeps the same login in step in the file, where the client left it when
 // its keychain came back: it would be read again as soon as the item is gone, a spent
 // refresh token with it. Any other file stays as it is: nobody reads it now.
-func (d *Directory) applyBeside(before Entry, ch Change, lock *dirlock.Lock) error {
+func (d *Directory) applyBeside(r *Room, before Entry, ch Change, lock *dirlock.Lock) error {
 	beside, err := d.loadFile()
 	if err != nil || !sameLogin(beside.Login, before.Login) {
 		return nil
@@ -302,7 +318,7 @@ func (d *Directory) applyBeside(before Entry, ch Change, lock *dirlock.Lock) err
 	if err := lock.Held(); err != nil {
 		return err
 	}
-	return d.writeFile(after.text())
+	return d.writeFile(r, after.text())
 }
 
 // sameLogin reports whether two records surely belong to one login.
@@ -313,17 +329,8 @@ func sameLogin(a, b keychain.Credential) bool {
 	return a.Account.ID != "" && a.Account.ID == b.Account.ID && !differs(a.Account.OrganizationID, b.Account.OrganizationID)
 }
 
-func (d *Directory) writeFile(data []byte) error {
-	if len(data) > maxEntry {
-		return fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, len(data))
-	}
-	if err := os.MkdirAll(filepath.Dir(d.file), 0o700); err != nil {
-		return err
-	}
-	if err := atomicfile.Write(d.file, data); err != nil {
-		return err
-	}
-	back, err := atomicfile.Read(d.file, maxEntry)
+func (d *Directory) readBack(data []byte) error {
+	back, err := atomicfile.ReadShared(d.file, maxEntry)
 	if err != nil {
 		return fmt.Errorf("reading it back: %w", err)
 	}

@@ -183,17 +183,87 @@ func TestUpdateReadsLooseModes(t *testing.T) {
 func TestUpdateRefusesFilesOfOthers(t *testing.T) {
 	c, home := homeEntry(t)
 	_ = os.Mkdir(home+"/.claude", 0o700)
-	target := home + "/target"
-	mustWrite(t, target, login(""))
-	if err := symlink(target, home+"/.claude/.credentials.json"); err != nil {
+	path := home + "/.claude/.credentials.json"
+	refused := func(name string, err error, read bool) {
+		t.Helper()
+		var refusal *atomicfile.RefusedError
+		if !errors.As(err, &refusal) {
+			t.Errorf("%s: update: %v", name, err)
+		}
+		if _, err := c.Prove(t.Context(), fakeLogin("n")); !errors.As(err, &refusal) {
+			t.Errorf("%s: prove: %v", name, err)
+		}
+		// The newest pair may be in it: that it cannot be written does not hide it.
+		if e, err := c.Read(t.Context()); (err == nil && e.State == SignedIn) != read {
+			t.Errorf("%s: read: %v, %v", name, e.State, err)
+		}
+	}
+	update := func() error { _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); return err }
+
+	mustWrite(t, home+"/other", login(""))
+	if err := os.Link(home+"/other", path); err == nil {
+		refused("hard link", update(), true)
+		if mustRead(t, path) != login("") {
+			t.Error("the hard link was changed")
+		}
+		_ = os.Remove(path)
+	}
+	if err := symlink(home+"/nowhere", path); err != nil {
 		t.Skip(err)
 	}
-	var refused *atomicfile.RefusedError
-	if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.As(err, &refused) {
-		t.Errorf("err = %v", err)
+	refused("dangling link", update(), false)
+	if exists(home + "/nowhere") {
+		t.Error("the link's target was made")
 	}
-	if mustRead(t, target) != login("") {
-		t.Error("the link's target was changed")
+	if os.Geteuid() != 0 {
+		return
+	}
+	_ = os.Remove(path)
+	mustWrite(t, path, login(""))
+	if err := os.Chown(path, 4711, 4711); err != nil {
+		t.Fatal(err)
+	}
+	refused("another's file", update(), true)
+	_ = os.Rename(path, home+"/theirs")
+	_ = symlink(home+"/theirs", path)
+	refused("link to another's file", update(), false)
+}
+
+// The client reads through a link of the person's own, and so do we; it stays one.
+func TestUpdateFollowsALink(t *testing.T) {
+	c, home := homeEntry(t)
+	_, _ = os.Mkdir(home+"/.claude", 0o700), os.Mkdir(home+"/dotfiles", 0o700)
+	path, target := home+"/.claude/.credentials.json", home+"/dotfiles/credentials.json"
+	mustWrite(t, target, login(""))
+	if err := symlink("../dotfiles/credentials.json", path); err != nil {
+		t.Skip(err)
+	}
+	before, err := c.Stamp(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := c.Prove(t.Context(), fakeLogin("n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer room.Discard()
+	if got := names(t, home+"/dotfiles"); len(got) != 2 {
+		t.Errorf("the room is not beside the target: %v", got)
+	}
+	if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true)); err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Lstat(path); info.Mode()&os.ModeSymlink == 0 || mustRead(t, target) != fullLogin {
+		t.Errorf("the link is %v, its target %s", info.Mode(), mustRead(t, target))
+	}
+	if after, err := c.Stamp(t.Context()); err != nil || after == before {
+		t.Errorf("the stamp stays %q, %v", after, err)
+	}
+	if got := append(names(t, home+"/dotfiles"), names(t, home+"/.claude")...); len(got) != 2 {
+		t.Errorf("left behind: %v", got)
+	}
+	if got := c.WatchPaths(); len(got) != 2 {
+		t.Errorf("watched: %v", got)
 	}
 }
 

@@ -2,53 +2,150 @@ package claudecode
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 
-	"keytender/internal/secret"
+	"keytender/internal/atomicfile"
+	"keytender/internal/dirlock"
 	"keytender/keychain"
 )
 
-// Room is what was made in a place for a pair that is asked for.
-type Room struct{}
+// UnwritableError says why a place does not take a login, and what the person can do.
+// Nothing was changed.
+type UnwritableError struct {
+	Place, Reason, Hint string
 
-// Discard gives it back.
-func (r *Room) Discard() {}
-
-// Prove shows that the place takes a pair like this one.
-func (d *Directory) Prove(context.Context, keychain.Credential) (*Room, error) { return &Room{}, nil }
-
-// UpdateIn is Update into a room.
-func (d *Directory) UpdateIn(ctx context.Context, _ *Room, decide func(Entry) (Change, error)) (Entry, error) {
-	return d.Update(ctx, decide)
+	cause error
 }
 
-// UnwritableError says why a place takes nothing.
-type UnwritableError struct{ Place, Reason, Hint string }
+func (e *UnwritableError) Error() string { return e.Place + " cannot be written: " + e.Reason }
 
-func (e *UnwritableError) Error() string { return e.Reason }
+// Unwrap returns the cause.
+func (e *UnwritableError) Unwrap() error { return e.cause }
 
-// Identity is whom the client believes to be signed in.
-type Identity struct {
-	AccountID, Email, OrganizationID string
-	Whole                            secret.String
+// Room is what Prove made for the next pair: UpdateIn writes into it.
+type Room struct {
+	target string
+	file   *atomicfile.Room // nil: the keychain item alone
 }
 
-// Identity reads it.
-func (d *Directory) Identity() (Identity, bool) {
-	data, err := os.ReadFile(d.stateFile())
-	var s struct {
-		Account struct {
-			ID           string `json:"accountUuid"`
-			Email        string `json:"emailAddress"`
-			Organization string `json:"organizationUuid"`
-		} `json:"oauthAccount"`
+// Discard gives back what was not used. It is always called in the end, also after use.
+func (r *Room) Discard() {
+	if r != nil {
+		r.file.Discard()
 	}
-	if err != nil || json.Unmarshal(data, &s) != nil || s.Account.ID == "" {
-		return Identity{}, false
-	}
-	return Identity{AccountID: s.Account.ID, Email: s.Account.Email, OrganizationID: s.Account.Organization}, true
 }
 
-// SetIdentity writes it.
-func (d *Directory) SetIdentity(context.Context, Identity) error { return nil }
+// slack is by how much an entry may grow while its room is kept: another program may sign
+// in to one more MCP server.
+const slack = 8 << 10
+
+// Prove shows, before anything is sent, that this place takes a pair of the size of like,
+// and makes room for it. The caller holds the renewal locks, and discards the room. It
+// fails with *UnwritableError; a directory that is gone is fs.ErrNotExist too.
+func (d *Directory) Prove(ctx context.Context, like keychain.Credential) (*Room, error) {
+	room, err := d.prove(ctx, like)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return room, err
+	}
+	if unwritable := (&UnwritableError{}); errors.As(err, &unwritable) {
+		return nil, unwritable
+	}
+	return nil, &UnwritableError{Place: d.Place(), Reason: err.Error(), Hint: mending(err), cause: err}
+}
+
+func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Room, error) {
+	if _, err := os.Stat(d.dir); err != nil {
+		return nil, err
+	}
+	if what, stuck := (dirlock.Request{Path: d.writeLock(), Stale: writeStale, Now: d.now}).Trouble(); stuck {
+		return nil, &UnwritableError{Place: d.Place(), Reason: d.writeLock() + ": " + what, Hint: "keytender doctor --fix"}
+	}
+	before, err := d.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after, _, err := before.merge(Change{SignIn: &like})
+	if err != nil {
+		return nil, err
+	}
+	text := after.text()
+	if d.item == nil || before.Source == "file" {
+		return d.makeRoom(len(text))
+	}
+	if _, err := d.item.command(text); err != nil {
+		return nil, err
+	}
+	if beside, err := d.loadFile(); err == nil && sameLogin(beside.Login, before.Login) {
+		return d.makeRoom(len(text)) // Update keeps it in step
+	}
+	return &Room{}, nil
+}
+
+func (d *Directory) makeRoom(size int) (*Room, error) {
+	if size > maxEntry {
+		return nil, fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, size)
+	}
+	target, err := atomicfile.Follow(d.file)
+	if err != nil {
+		return nil, err
+	}
+	file, err := atomicfile.Reserve(target, int64(size+slack))
+	if err != nil {
+		return nil, err
+	}
+	return &Room{target: target, file: file}, nil
+}
+
+// mending is what a person can do about the cause.
+func mending(err error) string {
+	var refused *atomicfile.RefusedError
+	var unusable *UnusableError
+	switch {
+	case errors.As(err, &unusable):
+		return unusable.Hint
+	case errors.As(err, &refused):
+		return "put a plain file of your own in its place"
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room on that disk"
+	case errors.Is(err, syscall.EROFS):
+		return "mount that file system so that it can be written"
+	case errors.Is(err, fs.ErrPermission):
+		return "give yourself the permission to write there"
+	case errors.Is(err, fs.ErrNotExist):
+		return "bring the directory back"
+	case errors.Is(err, keychain.ErrLocked):
+		return "unlock the keychain"
+	case errors.Is(err, keychain.ErrDamaged):
+		return "sign in with claude auth login, which writes the entry anew"
+	}
+	return "look at what stands there"
+}
+
+// writeFile writes the entry's file, where a link of the person's own leads, and reads it
+// back.
+func (d *Directory) writeFile(r *Room, data []byte) error {
+	if len(data) > maxEntry {
+		return fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, len(data))
+	}
+	if err := os.MkdirAll(filepath.Dir(d.file), 0o700); err != nil {
+		return err
+	}
+	target, err := atomicfile.Follow(d.file)
+	if err != nil {
+		return err
+	}
+	if r != nil && r.file != nil && r.target == target {
+		err = r.file.Write(data, 0o600)
+	} else {
+		err = atomicfile.Replace(target, data, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	return d.readBack(data)
+}

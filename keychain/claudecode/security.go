@@ -38,6 +38,8 @@ const (
 	// would cut the line and run the rest as the next command.
 	hexLine, textLine = 4032, 4095
 	maxSecurityOutput = 2*maxEntry + 4096
+	// longestArgument leaves room in the 1 MiB that macOS gives arguments and environment.
+	longestArgument = 900 << 10
 )
 
 // securityProgram is absolute: whatever else is called security is not asked. Tests
@@ -54,6 +56,7 @@ func runSecurity(ctx context.Context, stdin []byte, args ...string) ([]byte, int
 		}
 	}
 	cmd.Stdin = bytes.NewReader(stdin)
+	ownGroup(cmd)
 	cmd.WaitDelay = 2 * time.Second
 	out := cappedBuffer{left: maxSecurityOutput}
 	cmd.Stdout = &out // stderr goes nowhere: its texts are localised, the status says it all
@@ -186,12 +189,11 @@ func (i *item) stamp(ctx context.Context) ([]byte, error) {
 
 // write stores compact printable ASCII and reads it back.
 func (i *item) write(ctx context.Context, data []byte) error {
-	line, err := addLine(i.service, i.account, data)
+	command, err := i.command(data)
 	if err != nil {
 		return err
 	}
-	// On stdin, since arguments can be read by every user of the machine.
-	_, exit, err := i.call(ctx, line, "-i")
+	_, exit, err := i.call(ctx, command.stdin, command.args...)
 	if err == nil && exit != 0 {
 		if err = securityError(exit); errors.Is(err, keychain.ErrNotFound) {
 			err = fmt.Errorf("%w: security(1) ended with status %d", keychain.ErrUnavailable, exit)
@@ -210,6 +212,35 @@ func (i *item) write(ctx context.Context, data []byte) error {
 		return errors.New("reading back the keychain item: it is not what was written")
 	}
 	return nil
+}
+
+// command is a call of the tool.
+type command struct {
+	secret.Hidden
+	stdin []byte
+	args  []string
+}
+
+// command returns the call that stores data. It goes to the tool's stdin, since arguments
+// can be read by every user of the machine; what is too long for that is an argument only
+// where the person allows it. It fails with *UnwritableError, an ErrTooBig.
+func (i *item) command(data []byte) (command, error) {
+	line, err := addLine(i.service, i.account, data)
+	if err == nil {
+		return command{stdin: line, args: []string{"-i"}}, nil
+	}
+	unwritable := &UnwritableError{Place: itemPlace(i.service, i.account), cause: err,
+		Reason: "with what other programs keep in it, it is too long for the stdin of security(1)"}
+	if !i.argvAllowed {
+		unwritable.Hint = "KEYTENDER_KEYCHAIN_ARGV=as-claude-code lets it go to security(1) as an argument, as Claude Code's own does"
+		return command{}, unwritable
+	}
+	if hex.EncodedLen(len(data)) > longestArgument {
+		unwritable.Reason = "with what other programs keep in it, it is too long for security(1)"
+		unwritable.Hint = "sign out of MCP servers that you do not need in Claude Code"
+		return command{}, unwritable
+	}
+	return command{args: []string{"add-generic-password", "-U", "-a", i.account, "-s", i.service, "-X", hex.EncodeToString(data)}}, nil
 }
 
 // addLine returns the line for `security -i` that stores data, or ErrTooBig. A part

@@ -215,7 +215,7 @@ func TestRunSecurity(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "security")
 	testguard.Script(t, program, "cat > "+dir+"/stdin\nenv > "+dir+"/env\necho \"$@\" > "+dir+"/args\n"+
-		"case $1 in hang) exec sleep 600;; signal) kill -9 $$;; esac\necho said; echo noise >&2; exit 36")
+		"case $1 in hang) sleep 600; exit;; leave) (sleep 1; echo late > "+dir+"/late) & wait;; signal) kill -9 $$;; esac\necho said; echo noise >&2; exit 36")
 	old := securityProgram
 	securityProgram = program
 	defer func() { securityProgram = old }()
@@ -236,6 +236,16 @@ func TestRunSecurity(t *testing.T) {
 	start := time.Now()
 	if _, _, err := runSecurity(ctx, nil, "hang"); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 10*time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))
+	}
+	// What it started ends with it: a dialog, or a write that would come true late.
+	ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, _, err := runSecurity(ctx, nil, "leave"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("leave: %v", err)
+	}
+	time.Sleep(1200 * time.Millisecond)
+	if exists(dir + "/late") {
+		t.Error("what the tool started went on")
 	}
 	if _, _, err := runSecurity(t.Context(), nil, "signal"); err == nil {
 		t.Error("a killed tool is no error")
