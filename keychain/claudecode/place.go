@@ -103,23 +103,6 @@ func (d *Directory) stateFile() string {
 	return d.state
 }
 
-// AccountEmail returns the e-mail that the client remembers for this account; known is
-// false when it remembers another account, none, or no e-mail.
-func (d *Directory) AccountEmail(accountID string) (email string, known bool) {
-	data, err := readSettings(d.stateFile())
-	if err != nil || accountID == "" {
-		return "", false
-	}
-	// Maps, since their keys are taken to the letter, as the client does.
-	var state map[string]json.RawMessage
-	var account map[string]any
-	if json.Unmarshal(data, &state) != nil || json.Unmarshal(state["oauthAccount"], &account) != nil || account["accountUuid"] != accountID {
-		return "", false
-	}
-	email, known = account["emailAddress"].(string)
-	return email, known
-}
-
 // usable declines on a Windows machine whose Claude Code was switched over to the
 // Credential Manager: what it keeps there is in a format of its own, and the file that
 // we know would be looked at by nobody.
