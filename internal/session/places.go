@@ -67,8 +67,8 @@ func (w *work) place(dir *claudecode.Directory) *ledger.Place {
 }
 
 // see reads an entry and compares it with everything that is known. Where ids are
-// missing they are looked up if ask says so: in the client's state file, then at the
-// server.
+// missing they are looked up: at the server if ask says so, else in the client's state
+// file.
 func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (sighting, error) {
 	limited, cancel := storeContext(ctx)
 	entry, err := dir.Read(limited)
@@ -99,15 +99,18 @@ func (s sighting) found() ledger.Found {
 
 // findOut looks up whose login an entry holds that does not tell, and whose the chain is
 // that lay there before.
+//
+// The server knows best. Other programs exchange the entry and leave the client's state
+// file as it is, so that one counts only where the server cannot be asked any more.
 func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
-	if id, known := s.dir.Identity(); known && s.person.ID == "" {
-		s.person = s.person.Or(ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email})
+	if ask && !s.person.Known() {
+		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
+	}
+	if id, known := s.dir.Identity(); known && !s.person.Known() && !(ask && w.canBeAsked(s.entry.Login)) {
+		s.person = ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email}
 	}
 	if !ask {
 		return
-	}
-	if !s.person.Known() {
-		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
 	}
 	if c := s.Chain; c != nil && !c.Person.Known() && c.Account != "" {
 		if ours, err := w.vault(w.l).load(ctx, c.Account); err == nil {
