@@ -100,14 +100,18 @@ func (s sighting) found() ledger.Found {
 // findOut looks up whose login an entry holds that does not tell, and whose the chain is
 // that lay there before.
 //
-// The server knows best. Other programs exchange the entry and leave the client's state
-// file as it is, so that one counts only where the server cannot be asked any more.
+// The server knows best. The client's state file may name a former account for a day, and
+// other programs exchange the entry and leave that file as it is: so it counts only where
+// the server cannot be asked any more, and only for what lay there before, never against it.
 func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
 	if ask && !s.person.Known() {
 		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
 	}
-	if id, known := s.dir.Identity(); known && !s.person.Known() && !(ask && w.canBeAsked(s.entry.Login)) {
-		s.person = ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email}
+	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() && !(ask && w.canBeAsked(s.entry.Login)) {
+		told := ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email}
+		if s.Chain.Person.Like(told) == ledger.Same {
+			s.person = told
+		}
 	}
 	if !ask {
 		return

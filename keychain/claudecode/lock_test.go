@@ -147,7 +147,7 @@ func TestRenewalLockWaitEnds(t *testing.T) {
 	c, home := homeEntry(t)
 	makeLock(t, home+"/.claude.lock", 0)
 	for name, lock := range map[string]func() error{
-		"its bound":   func() error { _, err := c.LockRenewal(t.Context(), 300*time.Millisecond); return err },
+		"its bound": func() error { _, err := c.LockRenewal(t.Context(), 300*time.Millisecond); return err },
 		"the context": func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
