@@ -50,6 +50,7 @@ type family struct {
 	ends    time.Time // no renewal moves it
 	revoked bool
 	newest  string // refresh token
+	number  int
 }
 
 // token is an access or a refresh token.
@@ -86,7 +87,9 @@ func (l *ledger) addAccess(f *family, scopes []string, ends time.Time) string {
 func (l *ledger) addRefresh(f *family) string {
 	name := l.name("sk-ant-ort01-FAKE-%d-%s")
 	l.tokens[name] = &token{family: f, refresh: true, scopes: f.scopes, ends: f.ends}
-	f.newest = name
+	if f.newest = name; f.number == 0 {
+		f.number = l.serial
+	}
 	return name
 }
 
@@ -179,6 +182,17 @@ func (s *Server) Owner(token string) string {
 		return ""
 	}
 	return t.family.account.email
+}
+
+// Login numbers the login that a token belongs to; 0 is that of an unknown one, and of one
+// that has no refresh token.
+func (s *Server) Login(token string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.ledger.tokens[token]; t != nil {
+		return t.family.number
+	}
+	return 0
 }
 
 // RevokeFamily ends the login that a token belongs to, as if the person had signed

@@ -70,6 +70,9 @@ func TestReuseRevokesFamily(t *testing.T) {
 	if s.Newest(otherAccess) != otherRefresh || s.Owner(otherAccess) != "a@example.com" || s.Owner("FAKE") != "" {
 		t.Error("the other login is not told as it is")
 	}
+	if n := s.Login(access); n == 0 || n != s.Login(second["refresh_token"].(string)) || n == s.Login(otherAccess) || s.Login("FAKE") != 0 {
+		t.Error("logins are not told apart")
+	}
 	for _, token := range []string{access, refresh, second["access_token"].(string), second["refresh_token"].(string)} {
 		if s.Alive(token) || !s.FamilyRevoked(token) {
 			t.Errorf("%s outlived the reuse", token)
