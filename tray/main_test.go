@@ -12,7 +12,6 @@ import (
 
 	"keytender/internal/session"
 	"keytender/internal/testguard"
-	"keytender/tray/traytest"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +35,7 @@ func runChild(dir string) int {
 			return engine.Status(ctx), ctx.Err()
 		case <-engine.allow:
 		}
-		s := traytest.SignedIn(time.Now())
+		s := signedInStatus(time.Now())
 		engine.set(s)
 		return s, nil
 	}

@@ -17,11 +17,6 @@ import (
 	"keytender/internal/ending"
 	"keytender/internal/session"
 	"keytender/tray/autostart"
-	"keytender/tray/clipboard"
-	"keytender/tray/locale"
-	"keytender/tray/menu"
-	"keytender/tray/notify"
-	"keytender/tray/toolkit"
 )
 
 // Options is what the program gives the app.
@@ -47,11 +42,11 @@ type Options struct {
 	AtLogin AtLogin
 
 	// Seams for tests; nil means the real thing.
-	kit      toolkit.Kit
-	notifier notify.Notifier
+	kit      toolkit
+	notifier notifier
 	copy     func(ctx context.Context, text string) error
 	paste    func(ctx context.Context) (string, error)
-	look     func(context.Context) toolkit.Place
+	look     func(context.Context) place
 	appears  func(context.Context) <-chan struct{}
 	returns  func(context.Context) <-chan struct{}
 	again    func() error
@@ -77,28 +72,28 @@ func (o Options) withDefaults(ctx context.Context) Options {
 		o.Now = time.Now
 	}
 	if o.kit == nil {
-		o.kit = toolkit.New()
+		o.kit = newToolkit()
 	}
 	if o.copy == nil {
-		o.copy = clipboard.Copy
+		o.copy = CopyText
 	}
 	if o.paste == nil {
-		o.paste = clipboard.Text
+		o.paste = ClipboardText
 	}
 	if o.Languages == nil {
-		o.Languages = locale.Languages(ctx)
+		o.Languages = sessionLanguages(ctx)
 	}
 	if o.AtLogin == nil {
 		o.AtLogin = atLogin()
 	}
 	if o.look == nil {
-		o.look = toolkit.Look
+		o.look = lookForPlace
 	}
 	if o.appears == nil {
-		o.appears = toolkit.Appears
+		o.appears = placeAppears
 	}
 	if o.returns == nil {
-		o.returns = toolkit.Returns
+		o.returns = placeReturns
 	}
 	if o.again == nil {
 		o.again = startAgain
@@ -119,11 +114,21 @@ func atLogin() AtLogin {
 	return entry
 }
 
+// place says where the app can show itself.
+type place int
+
+const (
+	placeMenuBar   place = iota // an icon can be shown
+	placeNone                   // a desktop session, but nothing that shows icons
+	placeRefused                // there is a display, and it does not let us in
+	placeNoSession              // no desktop at all
+)
+
 // Run is the whole program. It blocks until the person quits or ctx ends, must be
 // called on the main goroutine, and returns the exit code.
 func Run(ctx context.Context, engine Engine, o Options) int {
 	o = o.withDefaults(ctx)
-	w := menu.In(o.Languages...)
+	w := wordsFor(o.Languages...)
 	if asRoot(os.Geteuid(), os.Getenv) {
 		fmt.Fprintln(o.Stderr, w.NotAsRoot)
 		return 1
@@ -131,7 +136,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	ctx, stop := untilAsked(ctx)
 	defer stop()
 	found := o.look(ctx)
-	if found == toolkit.NoSession {
+	if found == placeNoSession {
 		fmt.Fprintln(o.Stderr, w.NoSession)
 		return 1
 	}
@@ -148,7 +153,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 
 	var a *app
 	if o.notifier == nil {
-		o.notifier = notify.New(func() { a.queue.post(a.signIn) })
+		o.notifier = newNotifier(func() { a.queue.post(a.signIn) })
 	}
 	defer o.notifier.Close()
 	a = newApp(ctx, engine, o)
@@ -202,16 +207,16 @@ func plainly(err error) error {
 }
 
 // live shows the menu while there is a place for it, until the end.
-func (a *app) live(found toolkit.Place) {
+func (a *app) live(found place) {
 	kit := a.options.kit
 	if kit == nil {
 		fmt.Fprintln(a.options.Stderr, a.words.NoMenu)
 		<-a.ctx.Done()
 		return
 	}
-	if found != toolkit.MenuBar {
+	if found != placeMenuBar {
 		said, patience := a.words.NoPlace, time.AfterFunc(panelWait, func() { a.queue.post(a.tellNoIcon) })
-		if found == toolkit.Refused {
+		if found == placeRefused {
 			said = a.words.Refused
 			patience.Stop()
 		}
@@ -250,7 +255,7 @@ func (a *app) tellNoIcon() {
 		return
 	}
 	told.At = a.wall().UTC()
-	a.show(notify.Notice{Title: a.words.WithoutIcon, Body: a.words.WithoutIconBody}, func(err error) {
+	a.show(Notice{Title: a.words.WithoutIcon, Body: a.words.WithoutIconBody}, func(err error) {
 		if err == nil {
 			a.remember(a.memory.with(noIcon, told))
 		}
@@ -259,7 +264,7 @@ func (a *app) tellNoIcon() {
 
 // rejoin brings the icon back with the session bus that carries it, by a new start of
 // the program where the library knows no other way.
-func (a *app) rejoin(kit toolkit.Kit) {
+func (a *app) rejoin(kit toolkit) {
 	if kit.Rejoin() {
 		a.log.Info("the session bus is back")
 		return

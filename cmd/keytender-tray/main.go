@@ -21,7 +21,6 @@ import (
 	"keytender/internal/version"
 	"keytender/keychain"
 	"keytender/tray"
-	"keytender/tray/clipboard"
 )
 
 func main() {
@@ -89,15 +88,15 @@ func copyToken(ctx context.Context, engine *session.Engine) (clear func(context.
 	}
 	copying, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := clipboard.Copy(copying, token.Reveal()); err != nil {
+	if err := tray.CopyText(copying, token.Reveal()); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		now, err := clipboard.Text(ctx)
+		now, err := tray.ClipboardText(ctx)
 		if err != nil || strings.TrimSpace(now) != token.Reveal() {
 			return err
 		}
-		return clipboard.Copy(ctx, "")
+		return tray.CopyText(ctx, "")
 	}, nil
 }
 

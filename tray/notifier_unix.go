@@ -1,0 +1,5 @@
+//go:build !linux && !windows && !darwin
+
+package tray
+
+func systemNotices(func()) func(Notice) error { return byBeeep() }
