@@ -18,7 +18,7 @@ HAS_GTK = $(shell case "$$(uname)" in (Darwin) xcode-select -p ;; (*) command -v
 
 # Nothing of the machine, the folder or the day goes into a program: `make reproducible`. The
 # commit is stamped by us, since an archive of it has no .git for Go to ask.
-BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' packaging/version.sh ldflags)"
+BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' packaging/version.sh ldflags)$(WINDOWED)"
 
 # What keeps the command line small and quick to load: no HTTP/2, since each request has a
 # connection of its own, and no inlining outside the standard library.
@@ -36,13 +36,16 @@ TESTENV = export KTTEST_ARTEFACTS='$(CURDIR)/artefacts' KTTEST_RUN="$$(date +%s)
 	  KTTEST_CLAUDE='$(CURDIR)/build/npm/node_modules/.bin/claude'; \
 	[ -s build/missing.txt ] && [ -z "$$CI" ] || export KTTEST_DESKTOP=required
 
-SHARED = applications icons/hicolor/48x48/apps icons/hicolor/256x256/apps man/man1 \
-	bash-completion/completions zsh/site-functions fish/vendor_completions.d
+# The systems that the command line is shipped for.
+TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windows-arm64
 
-.PHONY: help build run demo test vet check wine fuzz soak bench install app clean setup-run setup-test
+# What a program is made of; the last names the commit.
+SOURCES = go.mod go.sum CHANGELOG.md assets callback cmd internal keychain tray $(wildcard .git/logs/HEAD)
+
+.PHONY: help build run demo test vet check wine fuzz soak bench install uninstall programs packages packages-test app clean setup-run setup-test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
 
 build: ## build bin/keytender and bin/keytender-tray
 	CGO_ENABLED=0 $(BUILD) $(SMALL) -o bin/keytender ./cmd/keytender
@@ -103,17 +106,34 @@ bench: setup-test ## measure commands and the menu-bar app (idle for IDLE, 1m) b
 	@$(MAKE) --no-print-directory build
 	$(GO) run ./internal/bench -idle $(IDLE)
 
-install: ## install what was built, icons, desktop entry, man pages and completions under PREFIX (/usr/local)
-	@[ -x bin/keytender ] && [ -x bin/keytender-tray ] || $(MAKE) --no-print-directory build
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin $(SHARED:%=share/%))
-	install -m 755 bin/keytender bin/keytender-tray $(DESTDIR)$(PREFIX)/bin
-	install -m 644 packaging/keytender.desktop $(DESTDIR)$(PREFIX)/share/applications
-	install -m 644 assets/icons/keytender-48.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/48x48/apps/keytender.png
-	install -m 644 assets/icons/keytender-256.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/256x256/apps/keytender.png
-	install -m 644 packaging/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	bin/keytender completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/keytender
-	bin/keytender completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keytender
-	bin/keytender completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/keytender.fish
+install: ## install both programs, icons, desktop entry, man pages and completions under PREFIX (/usr/local)
+	@# what is there is used only if nothing is newer: after `make build`, root needs no Go
+	@[ -x bin/keytender ] && [ -x bin/keytender-tray ] && [ -z "$$(find $(SOURCES) -type f -newer bin/keytender | head -n 1)" ] || \
+	  $(MAKE) --no-print-directory build
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install.sh install bin
+
+uninstall: ## remove what `make install` installs, and nothing of a person's own
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install.sh uninstall
+
+programs: $(TARGETS:%=program-%) ## build what is shipped for all systems, without cgo, into dist/programs
+	@mkdir -p dist/programs/here
+	CGO_ENABLED=0 $(BUILD) $(SMALL) -o dist/programs/here/keytender ./cmd/keytender
+
+program-%: export GOOS = $(word 1,$(subst -, ,$*))
+program-%: export GOARCH = $(word 2,$(subst -, ,$*))
+program-%: WINDOWED = $(if $(filter windows,$(GOOS)), -H=windowsgui)
+program-%: EXE = $(if $(filter windows,$(GOOS)),.exe)
+program-%:
+	CGO_ENABLED=0 $(BUILD) $(SMALL) -o dist/programs/$*/keytender$(EXE) ./cmd/keytender
+	@# on a Mac alone: its menu is built with its own headers
+	[ $(GOOS) = darwin ] || CGO_ENABLED=0 $(BUILD) -o dist/programs/$*/keytender-tray$(EXE) ./cmd/keytender-tray
+
+packages: ## build .deb, .rpm, .apk and archlinux packages into dist/packages
+	@$(MAKE) --no-print-directory programs TARGETS='linux-amd64 linux-arm64'
+	packaging/packages.sh
+
+packages-test: packages ## as root: install, use, upgrade and remove the .deb on a bare Debian; look into the others
+	packaging/trial.sh
 
 app: ## on a Mac: build dist/Keytender.app, the programs as macOS wants them, signed ad hoc
 	@[ "$$(uname)" = Darwin ] || { echo "make app needs a Mac: the menu is built with its own headers"; exit 1; }

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"keytender/internal/atomicfile"
@@ -91,6 +93,15 @@ func (s *FileStore) Delete(ctx context.Context, name string) error {
 		return fmt.Errorf("deleting from %s: the record is still there", s.Path)
 	}
 	return nil
+}
+
+// Names lists the logins in the file.
+func (s *FileStore) Names() ([]string, error) {
+	_, sections, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(sections[section("")])), nil
 }
 
 func section(name string) string {

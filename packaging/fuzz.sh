@@ -8,12 +8,13 @@ export CGO_ENABLED=0 # nothing here needs a C compiler, nor the tray's headers
 
 if [ $# -eq 3 ]; then # one target
 	output=build/fuzz/$(echo "$2" | tr / -)-$3.txt
-	for try in 1 2; do
+	for _ in 1 2; do
 		"$GO" test -run '^$' -fuzz "^$3\$" -fuzztime "$TIME" -fuzzminimizetime 1s -parallel 1 "$2" >"$output" 2>&1
 		status=$?
 		[ $status -eq 0 ] && echo "done  $2 $3: $(grep '^fuzz: elapsed' "$output" | tail -n 1 | sed 's/^fuzz: //')" && exit 0
 		# Go before 1.27 may take its own time limit for a failure (go.dev/issue/75804). An
 		# input that hangs looks the same, but does so again.
+		# shellcheck disable=SC2015 # neither of the two ends the loop's turn
 		grep -q 'context deadline exceeded' "$output" && ! grep -q -e 'Failing input' -e 'panic:' "$output" || break
 		echo "again $2 $3: it failed with nothing but its time limit"
 	done

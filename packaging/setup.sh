@@ -1,19 +1,21 @@
 #!/bin/sh
-# setup.sh run|test|wine: gets what building and running (run), all tests (test) or the
-# tests for Windows (wine) need.
+# setup.sh run|test|wine|trial: gets what building and running (run), all tests (test), the
+# tests for Windows (wine) or the trial of the packages (trial) need.
 #
 # On Debian and Ubuntu it installs packages with apt-get, as root or through a sudo that
 # asks no password; elsewhere it lists what is missing. It never asks and never fetches Go.
 # It fails only when Go is missing or too old. Whatever else could not be had stands in
 # build/missing.txt afterwards, a line each, and the make targets go on without it.
+#
+# shellcheck disable=SC2086,SC2046 # lists are split into words
 set -eu
 cd "$(dirname "$0")/.."
 
 case ${1-} in
 run) lists=packaging/packages-run.txt ;;
 test) lists="packaging/packages-run.txt packaging/packages-test.txt" ;;
-wine) lists=packaging/packages-wine.txt ;;
-*) echo "usage: packaging/setup.sh run|test|wine" >&2 && exit 2 ;;
+wine | trial) lists=packaging/packages-$1.txt ;;
+*) echo "usage: packaging/setup.sh run|test|wine|trial" >&2 && exit 2 ;;
 esac
 npm_packages="@anthropic-ai/claude-code@2.1.329 oidc-provider@8.8.1 proper-lockfile@4.1.2"
 

@@ -5,6 +5,8 @@
 # Everything lies in build/wine: the Wine prefix, the programs, a log for each package.
 # Nothing outside of it is written but the packages that setup.sh installs. Every call of Wine
 # has a time limit. It fails when a test does.
+#
+# shellcheck disable=SC2086,SC2046 # calls and lists of packages are split into words
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -2,7 +2,6 @@ package tray
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -11,6 +10,9 @@ import (
 	"time"
 
 	"keytender/internal/session"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
+	"keytender/tray/toolkit"
 )
 
 // Times of the app's own life.
@@ -36,10 +38,10 @@ const (
 type app struct {
 	engine   Engine
 	options  Options
-	notifier notifier
+	notifier notify.Notifier
 	log      *slog.Logger
 	now      func() time.Time
-	words    *Words
+	words    *menu.Words
 
 	ctx  context.Context // ends when the person quits
 	quit context.CancelFunc
@@ -54,17 +56,17 @@ type app struct {
 	wait           func() bool // letEnd, once
 
 	// Owned by the loop.
-	canvas       *canvas // nil: no menu (yet)
+	canvas       *toolkit.Canvas // nil: no menu (yet)
 	status       session.Status
 	reading      bool // a Status call is under way
 	readAgain    bool // something changed meanwhile
 	lastRead     time.Time
 	lastTick     time.Time
-	activity     Activity
+	activity     menu.Activity
 	cancelSignIn context.CancelFunc
 	asides       []string // what the sign-in says beside its outcome
 	pasted       chan<- string
-	around       Around
+	around       menu.Around
 	memory       Memory
 	telling      bool // a notification from Decide is under way
 	quietUntil   time.Time
@@ -72,10 +74,10 @@ type app struct {
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
-	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: wordsFor(o.Languages...), queue: newQueue(), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
+	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...), queue: newQueue(), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
 	a.wait = sync.OnceValue(a.letEnd)
-	a.around = Around{Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
+	a.around = menu.Around{Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
 	return a
 }
 
@@ -154,7 +156,7 @@ func (a *app) loop(changes <-chan struct{}) {
 		}
 		switch {
 		case a.ctx.Err() != nil: // the toolkit is going
-		case a.returning && !a.activity.busy():
+		case a.returning && !a.activity.Busy():
 			a.again.Store(true)
 			a.quit()
 		default:
@@ -217,28 +219,28 @@ func (a *app) read() {
 	})
 }
 
-func (a *app) view() ([]Item, IconState, string) {
+func (a *app) view() ([]menu.Item, menu.IconState, string) {
 	now := a.wall()
-	icon := StateOf(a.status, a.activity, now)
-	return Menu(a.words, a.status, a.activity, a.around, now), icon, a.words.tooltip(icon, a.status)
+	icon := menu.StateOf(a.status, a.activity, now)
+	return menu.Menu(a.words, a.status, a.activity, a.around, now), icon, a.words.Tooltip(icon, a.status)
 }
 
 func (a *app) draw() {
 	if a.canvas != nil {
-		a.canvas.draw(a.view())
+		a.canvas.Draw(a.view())
 	}
 }
 
 // showMenu builds the menu on kit. It runs on the toolkit's goroutine and returns
 // when the loop has taken the menu over.
-func (a *app) showMenu(kit toolkit) {
+func (a *app) showMenu(kit toolkit.Kit) {
 	built := make(chan struct{})
 	a.queue.post(func() {
 		defer close(built)
 		items, icon, tip := a.view()
-		a.canvas = newCanvas(kit, items, icon, tip)
-		for id, l := range a.canvas.lines {
-			a.quick.Go(func() { a.listen(ID(id), l.Clicks()) })
+		a.canvas = toolkit.NewCanvas(kit, items, icon, tip)
+		for id, l := range a.canvas.Lines {
+			a.quick.Go(func() { a.listen(menu.ID(id), l.Clicks()) })
 		}
 	})
 	select {
@@ -248,7 +250,7 @@ func (a *app) showMenu(kit toolkit) {
 }
 
 // listen hands a line's clicks over at once.
-func (a *app) listen(id ID, clicks <-chan struct{}) {
+func (a *app) listen(id menu.ID, clicks <-chan struct{}) {
 	for {
 		select {
 		case <-a.ctx.Done():
@@ -261,63 +263,63 @@ func (a *app) listen(id ID, clicks <-chan struct{}) {
 
 // click does what a line stands for, if the menu still offers it: the person may
 // have clicked what was on the screen a moment ago.
-func (a *app) click(id ID) {
-	if a.canvas != nil && slots[id].checkable {
-		a.canvas.touch(id)
+func (a *app) click(id menu.ID) {
+	if a.canvas != nil && menu.Slots[id].Checkable {
+		a.canvas.Touch(id)
 	}
 	if !a.offered(id) {
 		return
 	}
 	switch id {
-	case ItemSignIn:
+	case menu.ItemSignIn:
 		a.signIn()
-	case ItemWithCode:
-		a.signInBy(ByCode, "")
-	case ItemWithClaude:
-		a.signInBy(ByClaude, "")
-	case ItemAddAccount:
-		a.signInBy(ByBrowser, "") // the account is that of the person who signs in
-	case ItemPasteCode:
+	case menu.ItemWithCode:
+		a.signInBy(menu.ByCode, "")
+	case menu.ItemWithClaude:
+		a.signInBy(menu.ByClaude, "")
+	case menu.ItemAddAccount:
+		a.signInBy(menu.ByBrowser, "") // the account is that of the person who signs in
+	case menu.ItemPasteCode:
 		a.pasteCode()
-	case ItemCancel:
-		a.activity.SignIn = Cancelling
+	case menu.ItemCancel:
+		a.activity.SignIn = menu.Cancelling
 		a.cancelSignIn()
-	case ItemCopyLink:
+	case menu.ItemCopyLink:
 		a.copyLink(a.activity.Link)
-	case ItemRenew:
+	case menu.ItemRenew:
 		a.renew()
-	case ItemMirror:
+	case menu.ItemMirror:
 		a.setMirror(!a.status.ClaudeCode.Mirror)
-	case ItemMirrorNow:
+	case menu.ItemMirrorNow:
 		a.mirror()
-	case ItemSignOutHere:
+	case menu.ItemSignOutHere:
 		a.signOut(session.SignOutOptions{KeepClaudeCode: true})
-	case ItemSignOutBoth:
+	case menu.ItemSignOutBoth:
 		a.signOut(session.SignOutOptions{})
-	case ItemSignOutRevoke:
+	case menu.ItemSignOutRevoke:
 		a.signOut(session.SignOutOptions{Revoke: true})
-	case ItemCopyToken:
+	case menu.ItemCopyToken:
 		a.copyToken()
-	case ItemStartAtLogin:
+	case menu.ItemStartAtLogin:
 		a.startAtLogin(!a.around.Starts)
-	case ItemShowStatus:
+	case menu.ItemShowStatus:
 		a.showStatus()
-	case ItemShowLog:
+	case menu.ItemShowLog:
 		a.showLog()
-	case ItemCopyDiagnosis:
+	case menu.ItemCopyDiagnosis:
 		a.copyDiagnosis()
-	case ItemAbout:
-		a.tell(Notice{Title: fmt.Sprintf(a.words.AboutTitle, a.options.Version), Body: a.words.AboutBody})
-	case ItemQuit:
+	case menu.ItemAbout:
+		a.tell(notify.Notice{Title: fmt.Sprintf(a.words.AboutTitle, a.options.Version), Body: a.words.AboutBody})
+	case menu.ItemQuit:
 		a.quit()
 	default:
-		if id >= ItemAccount && id <= itemLastAccount {
-			a.switchTo(accounts(a.status)[id-ItemAccount])
+		if id >= menu.ItemAccount && id <= menu.ItemLastAccount {
+			a.switchTo(menu.Accounts(a.status)[id-menu.ItemAccount])
 		}
 	}
 }
 
-func (a *app) offered(id ID) bool {
+func (a *app) offered(id menu.ID) bool {
 	items, _, _ := a.view()
 	for _, item := range items {
 		if item.ID == id {
@@ -328,7 +330,7 @@ func (a *app) offered(id ID) bool {
 }
 
 func (a *app) renew() {
-	a.activity = Activity{Renewing: true}
+	a.activity = menu.Activity{Renewing: true}
 	a.patient.Go(func() {
 		_, err := a.engine.Renew(session.Patient(a.ctx), true)
 		a.queue.post(func() { a.ended(a.words.RenewFailed, err) })
@@ -336,7 +338,7 @@ func (a *app) renew() {
 }
 
 func (a *app) setMirror(on bool) {
-	a.activity = Activity{Mirroring: true}
+	a.activity = menu.Activity{Mirroring: true}
 	a.quick.Go(func() {
 		said, err := a.engine.SetMirror(session.Patient(a.ctx), on)
 		a.queue.post(func() { a.mirrored(said, err) })
@@ -344,7 +346,7 @@ func (a *app) setMirror(on bool) {
 }
 
 func (a *app) mirror() {
-	a.activity = Activity{Mirroring: true}
+	a.activity = menu.Activity{Mirroring: true}
 	a.quick.Go(func() {
 		said, err := a.engine.Mirror(session.Patient(a.ctx))
 		a.queue.post(func() { a.mirrored(said, err) })
@@ -354,12 +356,12 @@ func (a *app) mirror() {
 func (a *app) mirrored(said string, err error) {
 	a.ended(a.words.MirrorFailed, err)
 	if err == nil && said != "" {
-		a.tell(Notice{Title: a.words.ClaudeCode, Body: sentences(said)})
+		a.tell(notify.Notice{Title: a.words.ClaudeCode, Body: menu.Sentences(said)})
 	}
 }
 
 func (a *app) signOut(o session.SignOutOptions) {
-	a.activity = Activity{Leaving: true}
+	a.activity = menu.Activity{Leaving: true}
 	a.quick.Go(func() {
 		steps, err := a.engine.SignOut(session.Patient(a.ctx), o)
 		var said []string
@@ -369,7 +371,7 @@ func (a *app) signOut(o session.SignOutOptions) {
 		a.queue.post(func() {
 			a.ended(a.words.SignOutFailed, err)
 			if err == nil {
-				a.tell(Notice{Title: a.words.DoneSignedOut, Body: sentences(said...)})
+				a.tell(notify.Notice{Title: a.words.DoneSignedOut, Body: menu.Sentences(said...)})
 			}
 		})
 	})
@@ -377,7 +379,7 @@ func (a *app) signOut(o session.SignOutOptions) {
 
 // ended closes a click's work: the status is read anew, and what went wrong shows.
 func (a *app) ended(title string, err error) {
-	a.activity = Activity{}
+	a.activity = menu.Activity{}
 	a.read()
 	if err != nil && a.ctx.Err() == nil {
 		a.fail(title, err)
@@ -385,40 +387,21 @@ func (a *app) ended(title string, err error) {
 }
 
 func (a *app) fail(title string, err error) {
-	p := a.words.problemOf(err)
+	p := problemOf(a.words, err)
 	a.log.Warn("a click could not be obeyed", "code", p.Code)
 	a.activity.Failed = &p
-	a.tell(noticeFailed(title, a.words.problem(p)))
-}
-
-// problemOf puts an error in words for the person. An error that was not written
-// for people keeps its text to itself: it may hold what nobody should see.
-func (w *Words) problemOf(err error) session.Problem {
-	var known *session.Error
-	if errors.As(err, &known) {
-		return session.Problem{Code: codeOf(known), Message: known.Message, Hint: known.Hint}
-	}
-	return session.Problem{Code: "unexpected", Message: w.Unexpected, Hint: w.UnexpectedHint}
-}
-
-// codeOf tells the two errors apart that have one code: a keychain that does not
-// answer, and a person who does not.
-func codeOf(e *session.Error) string {
-	if e.Code == "timed-out" && e.Exit != session.ExitTimedOut {
-		return "keychain-timed-out"
-	}
-	return e.Code
+	a.tell(noticeFailed(title, a.words.Problem(p)))
 }
 
 // tell shows a notification that answers a click; when it cannot be shown, the menu
 // still tells.
-func (a *app) tell(n Notice) { a.show(n, func(error) {}) }
+func (a *app) tell(n notify.Notice) { a.show(n, func(error) {}) }
 
-func (a *app) show(n Notice, done func(error)) {
+func (a *app) show(n notify.Notice, done func(error)) {
 	a.quick.Go(func() {
 		ctx, cancel := context.WithTimeout(a.ctx, noticeWait)
 		defer cancel()
-		n.Title, n.Body = valid(n.Title), valid(n.Body)
+		n.Title, n.Body = menu.Valid(n.Title), menu.Valid(n.Body)
 		err := a.notifier.Notify(ctx, n)
 		a.queue.post(func() {
 			if err != nil {
@@ -433,7 +416,7 @@ func (a *app) show(n Notice, done func(error)) {
 // shown is not remembered as told, and is tried again later, not at once.
 func (a *app) decide() {
 	now := a.wall()
-	if a.telling || a.activity.SignIn != NoSignIn || now.Before(a.quietUntil) {
+	if a.telling || a.activity.SignIn != menu.NoSignIn || now.Before(a.quietUntil) {
 		return
 	}
 	n, memory := Decide(a.words, a.status, a.memory, now)

@@ -16,6 +16,9 @@ import (
 
 	"keytender/internal/session"
 	"keytender/tray/autostart"
+	"keytender/tray/menu"
+	"keytender/tray/toolkit"
+	"keytender/tray/traytest"
 )
 
 // bench is an app on fakes, within a synctest bubble.
@@ -120,7 +123,7 @@ func run(t *testing.T, s func(now time.Time) session.Status, f func(b *bench)) {
 		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}, lived: make(chan struct{}), returned: make(chan struct{})}
 		b.app = newApp(t.Context(), b.engine, b.options(dir))
 		b.app.start()
-		go func() { defer close(b.lived); b.app.live(placeMenuBar) }()
+		go func() { defer close(b.lived); b.app.live(toolkit.MenuBar) }()
 		synctest.Wait()
 		f(b)
 		b.app.quit()
@@ -135,7 +138,7 @@ func signedOutStatus(time.Time) session.Status {
 	return session.Status{State: session.SignedOut, Account: "default"}
 }
 
-func (b *bench) click(id ID) {
+func (b *bench) click(id menu.ID) {
 	b.kit.click(id)
 	synctest.Wait()
 }
@@ -175,7 +178,7 @@ func person(e *fakeEngine, after time.Duration, err error) {
 		}
 		tell(session.Event{Kind: session.EventFinishing})
 		tell(session.Event{Kind: session.EventClaudeCode, Value: "not written: it is damaged", Warn: true})
-		s := signedInStatus(time.Now())
+		s := traytest.SignedIn(time.Now())
 		e.set(s)
 		return s, nil
 	}
@@ -186,11 +189,11 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 		b.engine.first = true
 		person(b.engine, 90*time.Second, nil)
 		for range 10 {
-			b.kit.click(ItemSignIn)
+			b.kit.click(menu.ItemSignIn)
 		}
 		synctest.Wait()
 		b.wantMenu("# Waiting for the browser… 5 min left", "  Cancel sign-in", "  Copy link")
-		if b.kit.icon != IconWorking {
+		if b.kit.icon != menu.IconWorking {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
 		time.Sleep(2*tickEvery + time.Second)
@@ -202,7 +205,7 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 		if n := b.engine.count("SignIn"); n != 1 {
 			b.Errorf("ten clicks made %d sign-ins", n)
 		}
-		if b.kit.icon != IconFine {
+		if b.kit.icon != menu.IconFine {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
 		b.wantTold("Before you sign in", "Signed in as first_last@example.com")
@@ -215,9 +218,9 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 func TestCancelledSignInTellsNothing(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		person(b.engine, time.Hour, nil)
-		b.click(ItemSignIn)
-		b.click(ItemCopyLink)
-		b.click(ItemCancel)
+		b.click(menu.ItemSignIn)
+		b.click(menu.ItemCopyLink)
+		b.click(menu.ItemCancel)
 		b.wantMenu("# Signed out", "  Sign in…")
 		b.wantTold("Link copied")
 		if !slices.Equal(b.copied, []string{"https://example.com/authorize"}) {
@@ -225,7 +228,7 @@ func TestCancelledSignInTellsNothing(t *testing.T) {
 		}
 		// And another one can follow.
 		person(b.engine, time.Second, nil)
-		b.click(ItemSignIn)
+		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		b.wantMenu("# first_last@example.com · Max")
@@ -235,7 +238,7 @@ func TestCancelledSignInTellsNothing(t *testing.T) {
 func TestFailedSignInSaysWhatToDo(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser", Hint: "click Allow next time"})
-		b.click(ItemSignIn)
+		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		b.wantMenu("# ⚠ You said no in the browser", "# Click Allow next time", "  Sign in…")
@@ -244,7 +247,7 @@ func TestFailedSignInSaysWhatToDo(t *testing.T) {
 			b.Errorf("body %q, want %q", got, want)
 		}
 		// It is history once something else happened.
-		b.engine.set(signedInStatus(time.Now()))
+		b.engine.set(traytest.SignedIn(time.Now()))
 		synctest.Wait()
 		if menu := b.kit.menu(); strings.Contains(menu, "⚠") {
 			b.Errorf("the failure still stands:\n%s", menu)
@@ -257,7 +260,7 @@ func TestFailedSignInSaysWhatToDo(t *testing.T) {
 func TestStrangeErrorsKeepTheirText(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		person(b.engine, time.Second, errors.New("body: sk-ant-ort01-FAKE-r1"))
-		b.click(ItemSignIn)
+		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if text := b.kit.menu() + b.notifier.shown[0].Title + b.notifier.shown[0].Body; strings.Contains(text, "FAKE") {
@@ -268,23 +271,23 @@ func TestStrangeErrorsKeepTheirText(t *testing.T) {
 
 func TestClicksReachTheEngine(t *testing.T) {
 	for _, c := range []struct {
-		id    ID
+		id    menu.ID
 		calls []string
 		told  []string
 	}{
-		{ItemRenew, []string{"Renew force=true"}, nil},
-		{ItemMirror, []string{"SetMirror false"}, nil},
-		{ItemSignOutHere, []string{"SignOut {Revoke:false KeepClaudeCode:true}"}, []string{"Signed out"}},
-		{ItemSignOutBoth, []string{"SignOut {Revoke:false KeepClaudeCode:false}"}, []string{"Signed out"}},
-		{ItemSignOutRevoke, []string{"SignOut {Revoke:true KeepClaudeCode:false}"}, []string{"Signed out"}},
-		{ItemAbout, nil, []string{"Keytender 1.2.3"}},
-		{ItemAccount, nil, nil}, // the active one already
-		{ItemHelp, nil, nil},
-		{ItemMirrorNow, nil, nil}, // hidden: what is not offered is not done
-		{ItemCancel, nil, nil},
-		{ItemWho, nil, nil},
+		{menu.ItemRenew, []string{"Renew force=true"}, nil},
+		{menu.ItemMirror, []string{"SetMirror false"}, nil},
+		{menu.ItemSignOutHere, []string{"SignOut {Revoke:false KeepClaudeCode:true}"}, []string{"Signed out"}},
+		{menu.ItemSignOutBoth, []string{"SignOut {Revoke:false KeepClaudeCode:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutRevoke, []string{"SignOut {Revoke:true KeepClaudeCode:false}"}, []string{"Signed out"}},
+		{menu.ItemAbout, nil, []string{"Keytender 1.2.3"}},
+		{menu.ItemAccount, nil, nil}, // the active one already
+		{menu.ItemHelp, nil, nil},
+		{menu.ItemMirrorNow, nil, nil}, // hidden: what is not offered is not done
+		{menu.ItemCancel, nil, nil},
+		{menu.ItemWho, nil, nil},
 	} {
-		run(t, signedInStatus, func(b *bench) {
+		run(t, traytest.SignedIn, func(b *bench) {
 			b.click(c.id)
 			if diff := cmp.Diff(c.calls, b.engine.calls); diff != "" {
 				b.Errorf("line %d: %s", c.id, diff)
@@ -295,10 +298,10 @@ func TestClicksReachTheEngine(t *testing.T) {
 }
 
 func TestMirrorTurnedOnWritesAtOnce(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
-		b.click(ItemMirror)
+	run(t, traytest.SignedIn, func(b *bench) {
+		b.click(menu.ItemMirror)
 		b.wantMenu("  Mirror to Claude Code")
-		b.click(ItemMirror)
+		b.click(menu.ItemMirror)
 		b.wantMenu("  [x] Mirror to Claude Code")
 		if diff := cmp.Diff([]string{"SetMirror false", "SetMirror true", "Mirror"}, b.engine.calls); diff != "" {
 			b.Error(diff)
@@ -311,28 +314,28 @@ func TestMirrorTurnedOnWritesAtOnce(t *testing.T) {
 // engine refuses.
 func TestCheckMarkFollowsTheTruth(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
-		s := signedInStatus(now)
+		s := traytest.SignedIn(now)
 		s.State = session.SignInAgain
 		return s
 	}, func(b *bench) {
 		b.engine.mirror = func(context.Context) (string, error) {
 			return "", &session.Error{Code: "busy", Message: "Claude Code holds its lock", Hint: "try again"}
 		}
-		b.click(ItemMirror) // off
-		b.click(ItemMirror) // on, and the write fails
+		b.click(menu.ItemMirror) // off
+		b.click(menu.ItemMirror) // on, and the write fails
 		b.wantMenu("  [x] Mirror to Claude Code", "# ⚠ Claude Code holds its lock")
 		// A click that is not obeyed at all leaves the mark as it was.
 		person(b.engine, time.Hour, nil)
-		b.click(ItemSignIn)
-		b.click(ItemMirror)
+		b.click(menu.ItemSignIn)
+		b.click(menu.ItemMirror)
 		b.wantMenu("# [x] Mirror to Claude Code")
 	})
 }
 
 func TestMenuLivesWhileTheEngineHangs(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
+	run(t, traytest.SignedIn, func(b *bench) {
 		b.engine.renew = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-		b.click(ItemRenew)
+		b.click(menu.ItemRenew)
 		b.wantMenu("# Renewing…", "  Quit")
 		b.engine.mu.Lock()
 		b.engine.hangs = true
@@ -340,7 +343,7 @@ func TestMenuLivesWhileTheEngineHangs(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		b.wantMenu("# Login ends in 24 days · token renews itself in 5 h 50 min")
-		b.click(ItemQuit)
+		b.click(menu.ItemQuit)
 		select {
 		case <-b.lived:
 		default:
@@ -364,11 +367,11 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
 		lived := make(chan struct{})
-		go func() { defer close(lived); a.live(placeMenuBar) }()
+		go func() { defer close(lived); a.live(toolkit.MenuBar) }()
 		synctest.Wait()
-		kit.click(ItemSignIn)
+		kit.click(menu.ItemSignIn)
 		synctest.Wait()
-		kit.click(ItemQuit)
+		kit.click(menu.ItemQuit)
 		begin := time.Now()
 		<-lived
 		if a.wait() {
@@ -384,7 +387,7 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 // TestQuitWaitsForASentRenewal: the answer to a renewal is the login itself, also where
 // the library ends the process.
 func TestQuitWaitsForASentRenewal(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
+	run(t, traytest.SignedIn, func(b *bench) {
 		stored := false
 		b.kit.exited = func() {
 			if !stored {
@@ -396,8 +399,8 @@ func TestQuitWaitsForASentRenewal(t *testing.T) {
 			stored = true
 			return nil
 		}
-		b.click(ItemRenew)
-		b.click(ItemQuit)
+		b.click(menu.ItemRenew)
+		b.click(menu.ItemQuit)
 		<-b.lived
 		if !b.app.wait() || !stored {
 			b.Error("the renewal was left behind")
@@ -406,7 +409,7 @@ func TestQuitWaitsForASentRenewal(t *testing.T) {
 }
 
 func TestChangesFromOutsideShow(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
+	run(t, traytest.SignedIn, func(b *bench) {
 		b.engine.set(signedOutStatus(time.Now()))
 		synctest.Wait()
 		b.wantMenu("# Signed out")
@@ -415,7 +418,7 @@ func TestChangesFromOutsideShow(t *testing.T) {
 		}
 		// Without a report, in the end.
 		b.engine.mu.Lock()
-		b.engine.status = signedInStatus(time.Now())
+		b.engine.status = traytest.SignedIn(time.Now())
 		b.engine.mu.Unlock()
 		time.Sleep(readAnyway + tickEvery)
 		synctest.Wait()
@@ -425,7 +428,7 @@ func TestChangesFromOutsideShow(t *testing.T) {
 
 func TestC4_LoginEndIsToldOnce(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
-		s := signedInStatus(now)
+		s := traytest.SignedIn(now)
 		end := now.Add(7*day + time.Hour)
 		s.Login.ExpiresAt = &end
 		return s
@@ -434,7 +437,7 @@ func TestC4_LoginEndIsToldOnce(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		b.wantTold("Login ends in 7 days")
-		if b.kit.icon != IconSoon {
+		if b.kit.icon != menu.IconSoon {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
 		if got := loadMemory(b.app.options.StateDir)["default"].Step; got != SevenDays {
@@ -451,7 +454,7 @@ func TestC4_LoginEndIsToldOnce(t *testing.T) {
 
 func TestNoticeThatCannotBeShownIsNotTold(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
-		s := signedInStatus(now)
+		s := traytest.SignedIn(now)
 		s.State = session.SignInAgain
 		return s
 	}, func(b *bench) {
@@ -479,7 +482,7 @@ func TestNoticeThatCannotBeShownIsNotTold(t *testing.T) {
 func TestAgentWithoutAMenu(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		status := signedInStatus(time.Now())
+		status := traytest.SignedIn(time.Now())
 		status.State = session.SignInAgain
 		engine, said := newFakeEngine(status), &strings.Builder{}
 		notifier, kit, appears := &fakeNotifier{}, newFakeKit(), make(chan struct{})
@@ -488,7 +491,7 @@ func TestAgentWithoutAMenu(t *testing.T) {
 			appears: func(context.Context) <-chan struct{} { return appears },
 			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
-		go a.live(placeNone)
+		go a.live(toolkit.NoPlace)
 		synctest.Wait()
 		a.queue.post(a.signIn) // what the button does
 		time.Sleep(2 * time.Second)
@@ -542,13 +545,13 @@ func TestBusComesBack(t *testing.T) {
 			<-ctx.Done()
 			return session.Status{}, ctx.Err()
 		}
-		b.click(ItemSignIn)
+		b.click(menu.ItemSignIn)
 		b.returned <- struct{}{}
 		synctest.Wait()
 		if b.app.ctx.Err() != nil {
 			t.Error("it cut the sign-in off")
 		}
-		b.click(ItemCancel)
+		b.click(menu.ItemCancel)
 		if b.app.ctx.Err() == nil || !b.app.again.Load() {
 			t.Error("it goes on without an icon")
 		}
@@ -562,10 +565,10 @@ func TestQuitIsTheLastWord(t *testing.T) {
 			<-ctx.Done()
 			return session.Status{}, ctx.Err()
 		}
-		b.click(ItemSignIn)
+		b.click(menu.ItemSignIn)
 		b.returned <- struct{}{}
 		synctest.Wait()
-		b.click(ItemQuit)
+		b.click(menu.ItemQuit)
 		if b.app.again.Load() {
 			t.Error("it starts again")
 		}
@@ -574,17 +577,17 @@ func TestQuitIsTheLastWord(t *testing.T) {
 
 func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 	kit := newFakeKit()
-	items := Menu(&english, signedInStatus(noon), Activity{}, Around{}, noon)
-	c := newCanvas(kit, items, IconFine, "")
+	items := menu.Menu(menu.In("en"), traytest.SignedIn(traytest.Noon), menu.Activity{}, menu.Around{}, traytest.Noon)
+	c := toolkit.NewCanvas(kit, items, menu.IconFine, "")
 	before := kit.changes
-	c.draw(items, IconFine, "")
+	c.Draw(items, menu.IconFine, "")
 	if n := kit.changes - before; n != 0 {
 		t.Errorf("drawing the same took %d changes", n)
 	}
-	for _, s := range []session.Status{{}, {State: session.SignedOut}, changed(func(s *session.Status) { s.ClaudeCode.State = "older" }), signedInStatus(noon)} {
-		for phase := NoSignIn; phase <= Cancelling; phase++ {
-			items := Menu(&english, s, Activity{SignIn: phase}, Around{}, noon)
-			c.draw(items, IconFine, "")
+	for _, s := range []session.Status{{}, {State: session.SignedOut}, traytest.Changed(func(s *session.Status) { s.ClaudeCode.State = "older" }), traytest.SignedIn(traytest.Noon)} {
+		for phase := menu.NoSignIn; phase <= menu.Cancelling; phase++ {
+			items := menu.Menu(menu.In("en"), s, menu.Activity{SignIn: phase}, menu.Around{}, traytest.Noon)
+			c.Draw(items, menu.IconFine, "")
 			var want strings.Builder
 			for _, item := range items {
 				want.WriteString(render(item) + "\n")

@@ -3,13 +3,10 @@ package tray
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -21,172 +18,10 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"keytender/internal/session"
-	"keytender/internal/testguard"
+	"keytender/tray/menu"
+	"keytender/tray/toolkit"
 	"keytender/tray/traytest"
 )
-
-func TestNotifierOnTheBus(t *testing.T) {
-	address := traytest.StartBus(t)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-	conn := traytest.Connect(t, address)
-	pressed := make(chan struct{}, 8)
-	n := newNotifier(func() { pressed <- struct{}{} })
-	defer n.Close()
-
-	// Without a service: an error, soon.
-	begin := time.Now()
-	if err := n.Notify(t.Context(), Notice{Title: "x"}); err == nil {
-		t.Fatal("shown by nobody")
-	}
-	if took := time.Since(begin); took > busWait {
-		t.Errorf("the error took %v", took)
-	}
-
-	service := traytest.ServeNotifications(t, conn, "body", "body-markup", "actions")
-	if err := n.Notify(t.Context(), Notice{Title: "A & B", Body: "<b>a & b</b>", Action: "Sign in…", Urgent: true}); err != nil {
-		t.Fatal(err)
-	}
-	got := traytest.Receive(t, service.Notes, "the notification")
-	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"sign-in", "Sign in…"}) {
-		t.Errorf("got %+v", got)
-	}
-	if v := got.Hints["desktop-entry"].Value(); v != "keytender" {
-		t.Errorf("desktop-entry %v", v)
-	}
-	if v := got.Hints["urgency"].Value(); v != byte(2) {
-		t.Errorf("urgency %v", v)
-	}
-
-	// Other programs' buttons, other buttons, nonsense, and a stranger's signal do
-	// nothing; ours does, once.
-	service.Press(t, got.ID+40, "sign-in")
-	for _, nonsense := range [][]any{{}, {"x"}, {got.ID + 41}, {got.ID + 41, uint32(1)}} {
-		if err := conn.Emit(notifyPath, notifyName+".ActionInvoked", nonsense...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := traytest.Connect(t, address).Emit(notifyPath, notifyName+".ActionInvoked", got.ID, "sign-in"); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-pressed:
-		t.Fatal("a stranger pressed our button")
-	case <-time.After(100 * time.Millisecond):
-	}
-	service.Press(t, got.ID, "sign-in")
-	service.Press(t, got.ID, "sign-in")
-	traytest.Receive(t, pressed, "the button")
-	if err := n.Notify(t.Context(), Notice{Title: "Signed in"}); err != nil {
-		t.Fatal(err)
-	}
-	if next := traytest.Receive(t, service.Notes, "the next notification"); next.Replaces != got.ID {
-		t.Errorf("the answer replaces %d, not %d, which asked", next.Replaces, got.ID)
-	}
-	select {
-	case <-pressed:
-		t.Error("one press counted twice")
-	case <-time.After(100 * time.Millisecond):
-	}
-}
-
-func TestNotifierWithoutMarkupOrActions(t *testing.T) {
-	address := traytest.StartBus(t)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-	service := traytest.ServeNotifications(t, traytest.Connect(t, address), "body")
-	n := newNotifier(func() {})
-	defer n.Close()
-	if err := n.Notify(t.Context(), Notice{Title: "x", Body: "a < b", Action: "Sign in…"}); err != nil {
-		t.Fatal(err)
-	}
-	if got := traytest.Receive(t, service.Notes, "the notification"); got.Body != "a < b" || len(got.Actions) != 0 {
-		t.Errorf("got %+v", got)
-	}
-}
-
-// TestSilentBus: something accepts and never answers.
-func TestSilentBus(t *testing.T) {
-	path := filepath.Join(traytest.ShortDir(t), "bus")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
-	n := newNotifier(func() {})
-	begin := time.Now()
-	if n.Notify(t.Context(), Notice{Title: "x"}) == nil {
-		t.Error("shown by nobody")
-	}
-	if lookForPlace(t.Context()) != placeNoSession {
-		t.Error("a bus that does not answer is a session")
-	}
-	n.Close()
-	if took := time.Since(begin); took > 2*busWait+time.Second {
-		t.Errorf("it took %v", took)
-	}
-}
-
-func TestLookForPlace(t *testing.T) {
-	if got := lookForPlace(t.Context()); got != placeNoSession {
-		t.Errorf("without anything: %v", got)
-	}
-	address := traytest.StartBus(t)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-	if got := lookForPlace(t.Context()); got != placeNone {
-		t.Errorf("with a bus alone: %v", got)
-	}
-	x := filepath.Join(traytest.ShortDir(t), "wayland")
-	l, err := net.Listen("unix", x)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	t.Setenv("WAYLAND_DISPLAY", x)
-	appears := placeAppears(t.Context())
-	conn := traytest.Connect(t, address)
-	traytest.ServeWatcher(t, conn, false)
-	if got := lookForPlace(t.Context()); got != placeNone {
-		t.Errorf("with a watcher that has no host: %v", got)
-	}
-	select {
-	case <-appears:
-		t.Fatal("a place appeared that is none")
-	case <-time.After(100 * time.Millisecond):
-	}
-	if _, err := conn.ReleaseName(watcherName); err != nil {
-		t.Fatal(err)
-	}
-	traytest.ServeWatcher(t, traytest.Connect(t, address), true)
-	traytest.Receive(t, appears, "the place")
-	if got := lookForPlace(t.Context()); got != placeMenuBar {
-		t.Errorf("with a host: %v", got)
-	}
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-	if got := lookForPlace(t.Context()); got != placeNone {
-		t.Errorf("with a display alone: %v", got)
-	}
-}
-
-func TestDisplays(t *testing.T) {
-	for _, c := range []struct {
-		env  map[string]string
-		want []address
-	}{
-		{nil, nil},
-		{map[string]string{"DISPLAY": ":1"}, []address{{"unix", "@/tmp/.X11-unix/X1", "1"}, {"unix", "/tmp/.X11-unix/X1", "1"}}},
-		{map[string]string{"DISPLAY": "unix:10.0"}, []address{{"unix", "@/tmp/.X11-unix/X10", "10"}, {"unix", "/tmp/.X11-unix/X10", "10"}}},
-		{map[string]string{"DISPLAY": "localhost:10.0"}, []address{{"tcp", "localhost:6010", "10"}}},
-		{map[string]string{"DISPLAY": "[::1]:0"}, []address{{"tcp", "[::1]:6000", "0"}}},
-		{map[string]string{"DISPLAY": "nonsense"}, nil},
-		{map[string]string{"DISPLAY": ":x"}, nil},
-		{map[string]string{"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "/run/user/1"}, []address{{"unix", "/run/user/1/wayland-0", ""}}},
-	} {
-		got := displays(func(name string) string { return c.env[name] })
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%v: %v, want %v", c.env, got, c.want)
-		}
-	}
-}
 
 // child is the app in a process of its own, built as people without cgo get it.
 type child struct {
@@ -228,7 +63,7 @@ func pureBinary(t *testing.T) string {
 	if pure.path != "" {
 		return pure.path
 	}
-	if Library == "fyne.io/systray" && !raceDetector() {
+	if toolkit.Library == "fyne.io/systray" && !raceDetector() {
 		pure.path, _ = os.Executable()
 		return pure.path
 	}
@@ -308,7 +143,7 @@ func TestC3_WholeAppOnTheBus(t *testing.T) {
 	p.Want("# first_last@example.com · Max")
 
 	// A status from outside, one that needs the person.
-	again := signedInStatus(time.Now())
+	again := traytest.SignedIn(time.Now())
 	again.State = session.SignInAgain
 	again.Problem = &session.Problem{Message: "the login was <revoked>", Hint: "sign in again"}
 	data, err := json.Marshal(again)
@@ -335,7 +170,7 @@ func TestC3_WholeAppOnTheBus(t *testing.T) {
 
 	// A second one gives way.
 	second := startChild(t, state, "DBUS_SESSION_BUS_ADDRESS="+address)
-	if err := traytest.Receive(t, second.ended, "the second one's end"); err != nil || !strings.Contains(second.said.String(), english.AlreadyRunning) {
+	if err := traytest.Receive(t, second.ended, "the second one's end"); err != nil || !strings.Contains(second.said.String(), menu.In("en").AlreadyRunning) {
 		t.Errorf("the second one: %v, %s", err, second.said)
 	}
 
@@ -470,7 +305,7 @@ func TestBusComesBackToTheIcon(t *testing.T) {
 		watcher := traytest.ServeWatcher(t, conn, round > 0)
 		if round == 0 { // the panel comes later than the bus
 			time.Sleep(1500 * time.Millisecond)
-			if _, err := conn.ReleaseName(watcherName); err != nil {
+			if _, err := conn.ReleaseName(traytest.WatcherName); err != nil {
 				t.Fatal(err)
 			}
 			conn = traytest.Connect(t, bus.Address)
@@ -490,21 +325,5 @@ func TestBusComesBackToTheIcon(t *testing.T) {
 	}
 	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
 		t.Errorf("ended with %v: %s", err, c.said)
-	}
-}
-
-func TestClipboardCommand(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("PATH", dir)
-	t.Setenv("DISPLAY", ":77")
-	if err := CopyText(t.Context(), "x"); err != errNoClipboard {
-		t.Errorf("without a command: %v", err)
-	}
-	testguard.Script(t, filepath.Join(dir, "xsel"), "/bin/cat > "+dir+"/got")
-	if err := CopyText(context.Background(), "https://example.com/?a=1&b=2"); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(filepath.Join(dir, "got")); string(got) != "https://example.com/?a=1&b=2" {
-		t.Errorf("copied %q", got)
 	}
 }

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"keytender/internal/session"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
 )
 
 // What the lines below the login's own do.
 
 // copyText puts a text on the clipboard and says so, or what else to do.
-func (a *app) copyText(text string, done, failed Notice) {
+func (a *app) copyText(text string, done, failed notify.Notice) {
 	a.quick.Go(func() {
 		ctx, cancel := context.WithTimeout(a.ctx, clickWait)
 		defer cancel()
@@ -31,7 +33,7 @@ func (a *app) copyText(text string, done, failed Notice) {
 // copyLink is for another browser than the one that opened.
 func (a *app) copyLink(link string) {
 	w := a.words
-	a.copyText(link, Notice{Title: w.DoneLinkCopied, Body: w.DoneLinkBody}, Notice{Title: w.NoClipboard, Body: fmt.Sprintf(w.NoClipboardBody, link)})
+	a.copyText(link, notify.Notice{Title: w.DoneLinkCopied, Body: w.DoneLinkBody}, notify.Notice{Title: w.NoClipboard, Body: fmt.Sprintf(w.NoClipboardBody, link)})
 }
 
 func (a *app) copyDiagnosis() {
@@ -41,7 +43,7 @@ func (a *app) copyDiagnosis() {
 		defer cancel()
 		text := a.engine.Diagnosis(ctx)
 		a.queue.post(func() {
-			a.copyText(text, Notice{Title: w.DoneDiagnosis, Body: w.DoneDiagnosisBody}, Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
+			a.copyText(text, notify.Notice{Title: w.DoneDiagnosis, Body: w.DoneDiagnosisBody}, notify.Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
 		})
 	})
 }
@@ -58,9 +60,9 @@ func (a *app) copyToken() {
 			case errors.As(err, &known):
 				a.fail(w.CopyFailed, err)
 			case err != nil:
-				a.tell(Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
+				a.tell(notify.Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
 			default:
-				a.tell(Notice{Title: w.DoneToken, Body: w.DoneTokenBody})
+				a.tell(notify.Notice{Title: w.DoneToken, Body: w.DoneTokenBody})
 			}
 		})
 		if clearIt == nil {
@@ -84,13 +86,13 @@ func (a *app) switchTo(account string) {
 	if account == a.status.Account {
 		return
 	}
-	a.activity = Activity{Switching: true}
+	a.activity = menu.Activity{Switching: true}
 	a.quick.Go(func() {
 		said, err := a.engine.Switch(session.Patient(a.ctx), account)
 		a.queue.post(func() {
 			a.ended(a.words.SwitchFailed, err)
 			if err == nil {
-				a.tell(Notice{Title: fmt.Sprintf(a.words.DoneSwitched, account), Body: sentences(said)})
+				a.tell(notify.Notice{Title: fmt.Sprintf(a.words.DoneSwitched, account), Body: menu.Sentences(said)})
 			}
 		})
 	})
@@ -112,7 +114,7 @@ func (a *app) startAtLogin(on bool) {
 			a.around.Starts = starts
 			if err != nil {
 				a.log.Warn("start at login could not be changed", "error", err)
-				a.tell(Notice{Title: a.words.AtLoginFailed, Body: sentences(plainly(err).Error())})
+				a.tell(notify.Notice{Title: a.words.AtLoginFailed, Body: menu.Sentences(plainly(err).Error())})
 			}
 		})
 	})
@@ -121,22 +123,22 @@ func (a *app) startAtLogin(on bool) {
 // showStatus says in a notification what the first lines say: the arrow keys go past
 // lines that cannot be clicked, so not everybody gets to read those.
 func (a *app) showStatus() {
-	who, ends, there := heading(a.words, a.status, a.wall())
-	p, hint := problem(a.words, a.status, a.activity)
+	who, ends, there := menu.Heading(a.words, a.status, a.wall())
+	p, hint := menu.Problem(a.words, a.status, a.activity)
 	if !hint {
 		p.Hint = ""
 	}
-	a.tell(Notice{Title: who, Body: sentences(ends, there, p.Message, p.Hint)})
+	a.tell(notify.Notice{Title: who, Body: menu.Sentences(ends, there, p.Message, p.Hint)})
 }
 
 func (a *app) showLog() {
 	w, path := a.words, a.options.LogPath
 	a.quick.Go(func() {
-		said := Notice{}
+		said := notify.Notice{}
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			said = Notice{Title: w.NoLog, Body: fmt.Sprintf(w.NoLogBody, path)}
+			said = notify.Notice{Title: w.NoLog, Body: fmt.Sprintf(w.NoLogBody, path)}
 		} else if err := a.options.OpenLog(a.ctx, path); err != nil {
-			said = Notice{Title: w.LogNotOpened, Body: fmt.Sprintf(w.LogNotOpenedBody, path)}
+			said = notify.Notice{Title: w.LogNotOpened, Body: fmt.Sprintf(w.LogNotOpenedBody, path)}
 		}
 		if said.Title != "" {
 			a.queue.post(func() { a.tell(said) })

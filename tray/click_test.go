@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"keytender/internal/session"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
+	"keytender/tray/toolkit"
+	"keytender/tray/traytest"
 )
 
 func TestSignInWithACode(t *testing.T) {
@@ -30,39 +34,39 @@ func TestSignInWithACode(t *testing.T) {
 						tell(session.Event{Kind: session.EventRefused, Value: "wrong"})
 						continue
 					}
-					s := signedInStatus(time.Now())
+					s := traytest.SignedIn(time.Now())
 					b.engine.set(s)
 					return s, nil
 				}
 			}
 		}
-		b.click(ItemWithCode)
+		b.click(menu.ItemWithCode)
 		b.wantMenu("# Waiting for the code… 5 min left", "  Use the code on the clipboard", "  Cancel sign-in", "  Copy link")
 		if got.Method != "paste" || !slices.Equal(b.hasOpened(), []string{"https://example.com/paste"}) {
 			b.Errorf("method %q, opened %q", got.Method, b.hasOpened())
 		}
-		b.click(ItemPasteCode) // an empty clipboard
+		b.click(menu.ItemPasteCode) // an empty clipboard
 		b.put("something else")
-		b.click(ItemPasteCode)
+		b.click(menu.ItemPasteCode)
 		b.put("  CODE#STATE\n")
-		b.click(ItemPasteCode)
+		b.click(menu.ItemPasteCode)
 		b.wantMenu("# first_last@example.com · Max")
 		b.wantTold("The page shows a code at the end", "That is not the code", "That is not the code", "Signed in as first_last@example.com")
-		b.click(ItemPasteCode) // nobody waits any more: nothing happens
+		b.click(menu.ItemPasteCode) // nobody waits any more: nothing happens
 	})
 }
 
 // TestShowStatus says all that the lines say which nobody can click.
 func TestShowStatus(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
-		b.click(ItemShowStatus)
-		locked := signedInStatus(time.Now())
+	run(t, traytest.SignedIn, func(b *bench) {
+		b.click(menu.ItemShowStatus)
+		locked := traytest.SignedIn(time.Now())
 		locked.State = session.TryLater
 		locked.Problem = &session.Problem{Code: "locked", Message: "the keychain is locked", Hint: "unlock it"}
 		b.engine.set(locked)
 		synctest.Wait()
-		b.click(ItemShowStatus)
-		want := []Notice{
+		b.click(menu.ItemShowStatus)
+		want := []notify.Notice{
 			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step."},
 			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. The keychain is locked. Unlock it."},
 		}
@@ -85,15 +89,15 @@ func TestSignInThroughClaudeCode(t *testing.T) {
 				b.Error("its stdin is no file, so its end would be waited for")
 			}
 			typed, _ = bufio.NewReader(terminal.In).ReadString('\n')
-			return signedInStatus(time.Now()), nil
+			return traytest.SignedIn(time.Now()), nil
 		}
-		b.click(ItemWithClaude)
+		b.click(menu.ItemWithClaude)
 		b.wantMenu("# Claude Code signs in…", "  Use the code on the clipboard", "  Cancel sign-in")
 		if menu := b.kit.menu(); strings.Contains(menu, "Copy link") {
 			b.Error("there is no link to copy")
 		}
 		b.put("CODE#STATE")
-		b.click(ItemPasteCode)
+		b.click(menu.ItemPasteCode)
 		close(go1)
 		synctest.Wait()
 		if typed != "CODE#STATE\n" {
@@ -108,21 +112,21 @@ func TestSignInThroughClaudeCode(t *testing.T) {
 
 func TestSwitchAndAddAccounts(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
-		s := signedInStatus(now)
-		s.Accounts = named("account-2", "default")
+		s := traytest.SignedIn(now)
+		s.Accounts = traytest.Named("account-2", "default")
 		return s
 	}, func(b *bench) {
 		b.wantMenu("  [x] default · first_last@example.com", "  account-2", "  Add an account…")
-		b.click(ItemAccount + 1)
+		b.click(menu.ItemAccount + 1)
 		b.wantTold("Account: account-2")
 		b.wantMenu("  [x] account-2 · account-2@example.com", "  default")
-		var account string
+		account := "nobody asked"
 		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status, error) {
 			account = o.Account
 			return session.Status{}, &session.Error{Code: "declined", Message: "no"}
 		}
-		b.click(ItemAddAccount)
-		if account != "account-3" {
+		b.click(menu.ItemAddAccount)
+		if account != "" { // it is that of the person who signs in
 			b.Errorf("added as %q", account)
 		}
 		if !slices.Contains(b.engine.calls, "Switch account-2") {
@@ -132,12 +136,12 @@ func TestSwitchAndAddAccounts(t *testing.T) {
 }
 
 func TestStartAtLogin(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
+	run(t, traytest.SignedIn, func(b *bench) {
 		if b.atLogin.mend != 1 {
 			b.Error("a stale entry is not mended")
 		}
 		b.wantMenu("  Start at login")
-		b.click(ItemStartAtLogin)
+		b.click(menu.ItemStartAtLogin)
 		b.wantMenu("  [x] Start at login")
 		b.wantTold()
 		// What the command line turned off shows at the next reading.
@@ -150,24 +154,24 @@ func TestStartAtLogin(t *testing.T) {
 		b.atLogin.mu.Lock()
 		b.atLogin.err = &os.PathError{Op: "open", Path: "/x", Err: errors.New("permission denied")}
 		b.atLogin.mu.Unlock()
-		b.click(ItemStartAtLogin)
+		b.click(menu.ItemStartAtLogin)
 		b.wantMenu("  Start at login")
 		b.wantTold("Start at login could not be changed")
 	})
 }
 
 func TestDiagnosisAndLog(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
-		b.click(ItemCopyDiagnosis)
+	run(t, traytest.SignedIn, func(b *bench) {
+		b.click(menu.ItemCopyDiagnosis)
 		if got := b.onBoard(); got != "ok login: FAKE diagnosis" {
 			b.Errorf("copied %q", got)
 		}
-		b.click(ItemShowLog)
+		b.click(menu.ItemShowLog)
 		b.wantTold("Diagnosis copied", "Nothing was logged yet")
 		if err := os.WriteFile(b.app.options.LogPath, nil, 0o600); err != nil {
 			b.Fatal(err)
 		}
-		b.click(ItemShowLog)
+		b.click(menu.ItemShowLog)
 		if !slices.Equal(b.hasOpened(), []string{b.app.options.LogPath}) {
 			b.Errorf("opened %q", b.hasOpened())
 		}
@@ -188,10 +192,10 @@ func TestTokenLeavesTheClipboard(t *testing.T) {
 			b.put("mine")
 			time.Sleep(61 * time.Second)
 		}, "mine"},
-		{"the app ends", func(b *bench) { b.click(ItemQuit) }, ""},
+		{"the app ends", func(b *bench) { b.click(menu.ItemQuit) }, ""},
 	} {
-		run(t, signedInStatus, func(b *bench) {
-			b.click(ItemCopyToken)
+		run(t, traytest.SignedIn, func(b *bench) {
+			b.click(menu.ItemCopyToken)
 			if b.onBoard() != fakeToken {
 				b.Fatal("it was not copied")
 			}
@@ -211,10 +215,10 @@ func TestTokenLeavesTheClipboard(t *testing.T) {
 
 // TestTokenIsNotOffered without the person's setting.
 func TestTokenIsNotOffered(t *testing.T) {
-	run(t, signedInStatus, func(b *bench) {
+	run(t, traytest.SignedIn, func(b *bench) {
 		b.app.queue.post(func() { b.app.around.CopyToken = false })
 		synctest.Wait()
-		b.click(ItemCopyToken)
+		b.click(menu.ItemCopyToken)
 		if b.onBoard() != "" || strings.Contains(b.kit.menu(), "Copy token") {
 			b.Error("it was offered, or copied")
 		}
@@ -225,11 +229,11 @@ func TestTokenIsNotOffered(t *testing.T) {
 func TestWithoutWatching(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, engine: newFakeEngine(signedInStatus(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
+		b := &bench{T: t, engine: newFakeEngine(traytest.SignedIn(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
 		b.engine.watch = errors.New("too many open files")
 		b.app = newApp(t.Context(), b.engine, b.options(dir))
 		b.app.start()
-		go b.app.live(placeMenuBar)
+		go b.app.live(toolkit.MenuBar)
 		synctest.Wait()
 		b.wantMenu("# Changes show within a minute: files cannot be watched here")
 		b.engine.mu.Lock()
@@ -255,10 +259,10 @@ func TestOtherLanguage(t *testing.T) {
 		o.Languages = []string{"ja_JP.UTF-8"}
 		b.app = newApp(t.Context(), b.engine, o)
 		b.app.start()
-		go b.app.live(placeMenuBar)
+		go b.app.live(toolkit.MenuBar)
 		synctest.Wait()
 		b.wantMenu("# 未ログイン", "  ログイン…", "  終了")
-		b.click(ItemSignIn)
+		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		b.wantMenu("# ⚠ ブラウザーでログインが拒否されました", "# もう一度ログインし、許可してください")

@@ -6,22 +6,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"keytender/internal/session"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
+	"keytender/tray/toolkit"
 	"keytender/tray/traytest"
 )
-
-// signedInStatus is a login that is in order at the time now.
-func signedInStatus(now time.Time) session.Status {
-	token, login := now.Add(6*time.Hour), now.Add(24*day)
-	return session.Status{
-		SchemaVersion: 1, State: session.SignedIn, Account: "default", Email: "first_last@example.com", Plan: "max",
-		AccessToken: session.AccessClock{ExpiresAt: &token, Valid: true, Renewable: true},
-		Login:       session.LoginClock{ExpiresAt: &login}, Accounts: named("default"),
-		ClaudeCode: session.EntryStatus{Mirror: true, State: "in-step"},
-	}
-}
 
 // fakeEngine answers at once unless a function says otherwise, and notes each call.
 type fakeEngine struct {
@@ -160,7 +151,7 @@ func (f *fakeEngine) Tend(ctx context.Context, changed <-chan struct{}) {
 type fakeKit struct {
 	mu         sync.Mutex
 	lines      []*fakeLine
-	icon       IconState
+	icon       menu.IconState
 	quit       chan struct{}
 	quitOnce   sync.Once
 	separators int
@@ -186,13 +177,13 @@ func (k *fakeKit) Rejoin() bool  { k.rejoined++; return k.rejoins }
 func (k *fakeKit) SetTooltip(string) {
 }
 
-func (k *fakeKit) SetIcon(s IconState) {
+func (k *fakeKit) SetIcon(s menu.IconState) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.icon = s
 }
 
-func (k *fakeKit) AddLine(parent line, text string, checkable bool) line {
+func (k *fakeKit) AddLine(parent toolkit.Line, text string, checkable bool) toolkit.Line {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := &fakeLine{kit: k, text: text, enabled: true, visible: true, checkable: checkable, clicks: make(chan struct{}, 64)}
@@ -211,13 +202,13 @@ func (k *fakeKit) menu() string {
 	var b strings.Builder
 	for _, l := range k.lines {
 		if l.visible && (l.parent == nil || l.parent.visible) {
-			b.WriteString(render(Item{Text: l.text, Enabled: l.enabled, Checked: l.checked}) + "\n")
+			b.WriteString(render(menu.Item{Text: l.text, Enabled: l.enabled, Checked: l.checked}) + "\n")
 		}
 	}
 	return b.String()
 }
 
-func (k *fakeKit) click(id ID) {
+func (k *fakeKit) click(id menu.ID) {
 	k.mu.Lock()
 	l := k.lines[id]
 	if l.checkable {
@@ -258,13 +249,13 @@ func (l *fakeLine) Clicks() <-chan struct{} { return l.clicks }
 // fakeNotifier keeps what was shown.
 type fakeNotifier struct {
 	mu    sync.Mutex
-	shown []Notice
+	shown []notify.Notice
 	tries int
 	err   error
 	block bool
 }
 
-func (f *fakeNotifier) Notify(ctx context.Context, n Notice) error {
+func (f *fakeNotifier) Notify(ctx context.Context, n notify.Notice) error {
 	f.mu.Lock()
 	f.tries++
 	err, block := f.err, f.block
@@ -290,12 +281,4 @@ func (f *fakeNotifier) titles() (all []string) {
 	return slices.Clone(all)
 }
 
-func render(i Item) string { return traytest.Row(i.Text, i.Enabled, i.Checked) }
-
-func named(names ...string) []session.AccountStatus {
-	var accounts []session.AccountStatus
-	for _, name := range names {
-		accounts = append(accounts, session.AccountStatus{Name: name})
-	}
-	return accounts
-}
+func render(i menu.Item) string { return traytest.Row(i.Text, i.Enabled, i.Checked) }

@@ -12,6 +12,7 @@ import (
 
 	"keytender/internal/session"
 	"keytender/internal/testguard"
+	"keytender/tray/traytest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +36,7 @@ func runChild(dir string) int {
 			return engine.Status(ctx), ctx.Err()
 		case <-engine.allow:
 		}
-		s := signedInStatus(time.Now())
+		s := traytest.SignedIn(time.Now())
 		engine.set(s)
 		return s, nil
 	}

@@ -5,16 +5,9 @@ import (
 	"time"
 
 	"keytender/internal/session"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
 )
-
-// Notice is one notification. It holds no secret: it is made of session.Status and
-// of errors that are written for people.
-type Notice struct {
-	Title  string
-	Body   string
-	Action string // label of the button that starts a sign-in; empty: no button
-	Urgent bool   // stays until the person has seen it, where the desktop can
-}
 
 // Memory is what the person has been told, by account name. It outlives the
 // program, so that nothing is told twice.
@@ -63,7 +56,7 @@ func stepOf(left time.Duration) Step {
 		return OneDay
 	case left <= 3*day:
 		return ThreeDays
-	case left <= soonBefore:
+	case left <= menu.SoonBefore:
 		return SevenDays
 	}
 	return Far
@@ -72,7 +65,7 @@ func stepOf(left time.Duration) Step {
 // Decide says what to tell the person now, if anything, and what to remember once
 // that is done. at is the wall clock. The access token's own end never leads to a
 // notice.
-func Decide(w *Words, now session.Status, m Memory, at time.Time) (*Notice, Memory) {
+func Decide(w *menu.Words, now session.Status, m Memory, at time.Time) (*notify.Notice, Memory) {
 	if now.State == "" || now.State == session.SignedOut {
 		return nil, m
 	}
@@ -106,15 +99,15 @@ func Decide(w *Words, now session.Status, m Memory, at time.Time) (*Notice, Memo
 	return notice(w, step, now, at), m.with(now.Account, told)
 }
 
-func notice(w *Words, step Step, s session.Status, at time.Time) *Notice {
-	var n Notice
+func notice(w *menu.Words, step Step, s session.Status, at time.Time) *notify.Notice {
+	var n notify.Notice
 	switch {
 	case step < Over:
-		n = w.noticeEnding(s.Login.ExpiresAt.Sub(at), s)
+		n = noticeEnding(w, s.Login.ExpiresAt.Sub(at), s)
 	case s.Login.ExpiresAt != nil && !at.Before(*s.Login.ExpiresAt):
-		n = w.noticeEnded(s)
+		n = noticeEnded(w, s)
 	default:
-		n = w.noticeSignInAgain(s)
+		n = noticeSignInAgain(w, s)
 	}
 	return &n
 }
@@ -136,7 +129,7 @@ func needsPerson(s session.Status) bool {
 }
 
 // decideTrouble tells of a problem that stays, once a day at most.
-func decideTrouble(w *Words, s session.Status, m Memory, at time.Time) (*Notice, Memory) {
+func decideTrouble(w *menu.Words, s session.Status, m Memory, at time.Time) (*notify.Notice, Memory) {
 	told := m[s.Account]
 	at = at.UTC().Round(0)
 	switch {
@@ -150,7 +143,7 @@ func decideTrouble(w *Words, s session.Status, m Memory, at time.Time) (*Notice,
 		m = m.with(s.Account, told)
 	case at.Sub(told.Since) >= troubleFor && at.Sub(told.TroubleAt).Abs() >= day && !told.TroubleAt.After(told.Since):
 		told.TroubleAt = at
-		n := w.noticeTrouble(*s.Problem)
+		n := noticeTrouble(w, *s.Problem)
 		return &n, m.with(s.Account, told)
 	}
 	return nil, m

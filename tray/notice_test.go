@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keytender/internal/session"
+	"keytender/tray/menu"
+	"keytender/tray/traytest"
 )
 
 // TestDecideOverAYear lives through a year in quarter hours: a token that is renewed
@@ -21,7 +23,7 @@ import (
 // and on some days. Each line is a notice with the day on which it came.
 func TestDecideOverAYear(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
-	begin := noon
+	begin := traytest.Noon
 	memory := Memory{}
 	var got []string
 	// Each login: its length in days, and after how many the person signs in again.
@@ -67,7 +69,7 @@ func TestDecideOverAYear(t *testing.T) {
 			// Locked for a moment, now and then.
 			s = session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
 		}
-		n, m := Decide(&english, s, memory, hour)
+		n, m := Decide(menu.In("en"), s, memory, hour)
 		memory = m
 		if n != nil {
 			got = append(got, fmt.Sprintf("login %d, day %.1f: %s", login, hour.Sub(start).Hours()/24, n.Title))
@@ -91,9 +93,9 @@ func TestDecideOverAYear(t *testing.T) {
 
 func TestDecide(t *testing.T) {
 	ends := func(d time.Duration) session.Status {
-		return changed(func(s *session.Status) { s.Login.ExpiresAt = at(d) })
+		return traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(d) })
 	}
-	revoked := changed(func(s *session.Status) {
+	revoked := traytest.Changed(func(s *session.Status) {
 		s.State = session.SignInAgain
 		s.Problem = &session.Problem{Message: "the login was revoked", Hint: "sign in again"}
 	})
@@ -108,38 +110,38 @@ func TestDecide(t *testing.T) {
 	}{
 		{"nothing known", []step{{0, session.Status{}, ""}}},
 		{"signed out", []step{{0, session.Status{State: session.SignedOut}, ""}}},
-		{"the access token has ended", []step{{0, changed(func(s *session.Status) {
-			s.AccessToken = session.AccessClock{ExpiresAt: at(-time.Hour), Renewable: true}
+		{"the access token has ended", []step{{0, traytest.Changed(func(s *session.Status) {
+			s.AccessToken = session.AccessClock{ExpiresAt: traytest.At(-time.Hour), Renewable: true}
 		}), ""}}},
-		{"trouble that passes", []step{{0, changed(func(s *session.Status) { s.State = session.TryLater }), ""}}},
+		{"trouble that passes", []step{{0, traytest.Changed(func(s *session.Status) { s.State = session.TryLater }), ""}}},
 		{"only the nearest step", []step{{0, ends(2 * day), "Login ends in 2 days"}, {time.Hour, ends(2 * day), ""}}},
 		{"ended while nobody looked", []step{{0, ends(-day), "Your login has ended"}, {day, ends(-day), ""}}},
 		{"revoked, then its time comes", []step{
 			{0, revoked, "You need to sign in again"}, {time.Hour, revoked, ""}, {25 * day, revoked, ""}}},
 		{"comes and goes", []step{
-			{0, revoked, "You need to sign in again"}, {time.Hour, signedInStatus(noon), ""}, {2 * time.Hour, revoked, ""},
-			{3 * time.Hour, signedInStatus(noon), ""}, {30 * time.Hour, revoked, "You need to sign in again"}}},
+			{0, revoked, "You need to sign in again"}, {time.Hour, traytest.SignedIn(traytest.Noon), ""}, {2 * time.Hour, revoked, ""},
+			{3 * time.Hour, traytest.SignedIn(traytest.Noon), ""}, {30 * time.Hour, revoked, "You need to sign in again"}}},
 		{"comes and goes, and the clock was ahead", []step{
-			{10 * day, revoked, "You need to sign in again"}, {10*day + time.Hour, signedInStatus(noon), ""}, {time.Hour, revoked, "You need to sign in again"}}},
+			{10 * day, revoked, "You need to sign in again"}, {10*day + time.Hour, traytest.SignedIn(traytest.Noon), ""}, {time.Hour, revoked, "You need to sign in again"}}},
 		{"came back, then nears its end", []step{
-			{0, revoked, "You need to sign in again"}, {time.Hour, signedInStatus(noon), ""},
-			{17 * day, signedInStatus(noon), "Login ends in 7 days"}}},
+			{0, revoked, "You need to sign in again"}, {time.Hour, traytest.SignedIn(traytest.Noon), ""},
+			{17 * day, traytest.SignedIn(traytest.Noon), "Login ends in 7 days"}}},
 		{"another person", []step{
 			{0, ends(2 * day), "Login ends in 2 days"},
-			{0, changed(func(s *session.Status) { s.Email, s.Login.ExpiresAt = "b@example.com", at(2*day) }), "Login ends in 2 days"}}},
+			{0, traytest.Changed(func(s *session.Status) { s.Email, s.Login.ExpiresAt = "b@example.com", traytest.At(2*day) }), "Login ends in 2 days"}}},
 		{"another account keeps its own memory", []step{
 			{0, ends(2 * day), "Login ends in 2 days"},
-			{0, changed(func(s *session.Status) { s.Account, s.Login.ExpiresAt = "work", at(2*day) }), "Login ends in 2 days"},
+			{0, traytest.Changed(func(s *session.Status) { s.Account, s.Login.ExpiresAt = "work", traytest.At(2*day) }), "Login ends in 2 days"},
 			{time.Hour, ends(2 * day), ""}}},
 		{"the end becomes unknown for a while", []step{
 			{0, ends(2 * day), "Login ends in 2 days"},
-			{time.Hour, changed(func(s *session.Status) { s.Login.ExpiresAt = nil }), ""},
+			{time.Hour, traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = nil }), ""},
 			{2 * time.Hour, ends(2 * day), ""}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			memory := Memory{}
 			for i, s := range c.steps {
-				n, m := Decide(&english, s.status, memory, noon.Add(s.after))
+				n, m := Decide(menu.In("en"), s.status, memory, traytest.Noon.Add(s.after))
 				memory = m
 				got := ""
 				if n != nil {
@@ -158,7 +160,7 @@ func TestDecide(t *testing.T) {
 
 func TestMemoryOutlivesTheProgram(t *testing.T) {
 	dir := t.TempDir()
-	want := Memory{"default": {Email: "a@example.com", LoginEnds: noon, Step: ThreeDays, At: noon}}
+	want := Memory{"default": {Email: "a@example.com", LoginEnds: traytest.Noon, Step: ThreeDays, At: traytest.Noon}}
 	if err := saveMemory(dir, want); err != nil {
 		t.Fatal(err)
 	}
@@ -185,12 +187,12 @@ func FuzzLoadMemory(f *testing.F) {
 		if m == nil {
 			t.Fatal("no memory at all")
 		}
-		now := changed(func(s *session.Status) { s.Login.ExpiresAt = at(2 * day) })
-		n, after := Decide(&english, now, m, noon)
+		now := traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(2 * day) })
+		n, after := Decide(menu.In("en"), now, m, traytest.Noon)
 		if told := m[now.Account]; n == nil && (told.Email != now.Email || told.Step < ThreeDays) {
 			t.Fatalf("silent, although only %+v was told", told)
 		}
-		if again, _ := Decide(&english, now, after, noon.Add(time.Minute)); again != nil && n != nil {
+		if again, _ := Decide(menu.In("en"), now, after, traytest.Noon.Add(time.Minute)); again != nil && n != nil {
 			t.Fatalf("told twice: %+v", again)
 		}
 		for _, memory := range []Memory{m, after} {
@@ -210,7 +212,7 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 	trouble := func(code string) session.Status {
 		return session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: code, Message: "the keychain is " + code, Hint: "unlock it"}}
 	}
-	fine := signedInStatus(noon)
+	fine := traytest.SignedIn(traytest.Noon)
 	type step struct {
 		after  time.Duration
 		status session.Status
@@ -226,16 +228,16 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 		"another kind":         {{0, trouble("locked"), false}, {5 * time.Minute, trouble("denied"), false}, {11 * time.Minute, trouble("denied"), false}, {16 * time.Minute, trouble("denied"), true}},
 		"the network":          {{0, trouble("try-later"), false}, {day, trouble("try-later"), false}},
 		"another holds a lock": {{0, trouble("busy"), false}, {day, trouble("busy"), false}},
-		"a token that is still valid": {{0, changed(func(s *session.Status) {
+		"a token that is still valid": {{0, traytest.Changed(func(s *session.Status) {
 			s.State, s.Problem = session.TryLater, &session.Problem{Code: "storage"}
-		}), false}, {time.Hour, changed(func(s *session.Status) {
+		}), false}, {time.Hour, traytest.Changed(func(s *session.Status) {
 			s.State, s.Problem = session.TryLater, &session.Problem{Code: "storage"}
 		}), false}},
 		"the clock goes back": {{time.Hour, trouble("locked"), false}, {0, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true}},
 	} {
 		memory := Memory{"default": {Email: "first_last@example.com", Step: SevenDays, LoginEnds: *fine.Login.ExpiresAt}}
 		for i, s := range steps {
-			n, m := Decide(&english, s.status, memory, noon.Add(s.after))
+			n, m := Decide(menu.In("en"), s.status, memory, traytest.Noon.Add(s.after))
 			memory = m
 			if (n != nil) != s.told {
 				t.Errorf("%s, step %d: told %+v", name, i, n)

@@ -17,6 +17,11 @@ import (
 	"keytender/internal/ending"
 	"keytender/internal/session"
 	"keytender/tray/autostart"
+	"keytender/tray/clipboard"
+	"keytender/tray/locale"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
+	"keytender/tray/toolkit"
 )
 
 // Options is what the program gives the app.
@@ -42,11 +47,11 @@ type Options struct {
 	AtLogin AtLogin
 
 	// Seams for tests; nil means the real thing.
-	kit      toolkit
-	notifier notifier
+	kit      toolkit.Kit
+	notifier notify.Notifier
 	copy     func(ctx context.Context, text string) error
 	paste    func(ctx context.Context) (string, error)
-	look     func(context.Context) place
+	look     func(context.Context) toolkit.Place
 	appears  func(context.Context) <-chan struct{}
 	returns  func(context.Context) <-chan struct{}
 	again    func() error
@@ -72,28 +77,28 @@ func (o Options) withDefaults(ctx context.Context) Options {
 		o.Now = time.Now
 	}
 	if o.kit == nil {
-		o.kit = newToolkit()
+		o.kit = toolkit.New()
 	}
 	if o.copy == nil {
-		o.copy = CopyText
+		o.copy = clipboard.Copy
 	}
 	if o.paste == nil {
-		o.paste = ClipboardText
+		o.paste = clipboard.Text
 	}
 	if o.Languages == nil {
-		o.Languages = sessionLanguages(ctx)
+		o.Languages = locale.Languages(ctx)
 	}
 	if o.AtLogin == nil {
 		o.AtLogin = atLogin()
 	}
 	if o.look == nil {
-		o.look = lookForPlace
+		o.look = toolkit.Look
 	}
 	if o.appears == nil {
-		o.appears = placeAppears
+		o.appears = toolkit.Appears
 	}
 	if o.returns == nil {
-		o.returns = placeReturns
+		o.returns = toolkit.Returns
 	}
 	if o.again == nil {
 		o.again = startAgain
@@ -114,21 +119,11 @@ func atLogin() AtLogin {
 	return entry
 }
 
-// place says where the app can show itself.
-type place int
-
-const (
-	placeMenuBar   place = iota // an icon can be shown
-	placeNone                   // a desktop session, but nothing that shows icons
-	placeRefused                // there is a display, and it does not let us in
-	placeNoSession              // no desktop at all
-)
-
 // Run is the whole program. It blocks until the person quits or ctx ends, must be
 // called on the main goroutine, and returns the exit code.
 func Run(ctx context.Context, engine Engine, o Options) int {
 	o = o.withDefaults(ctx)
-	w := wordsFor(o.Languages...)
+	w := menu.In(o.Languages...)
 	if asRoot(os.Geteuid(), os.Getenv) {
 		fmt.Fprintln(o.Stderr, w.NotAsRoot)
 		return 1
@@ -136,7 +131,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	ctx, stop := untilAsked(ctx)
 	defer stop()
 	found := o.look(ctx)
-	if found == placeNoSession {
+	if found == toolkit.NoSession {
 		fmt.Fprintln(o.Stderr, w.NoSession)
 		return 1
 	}
@@ -153,7 +148,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 
 	var a *app
 	if o.notifier == nil {
-		o.notifier = newNotifier(func() { a.queue.post(a.signIn) })
+		o.notifier = notify.New(func() { a.queue.post(a.signIn) })
 	}
 	defer o.notifier.Close()
 	a = newApp(ctx, engine, o)
@@ -207,16 +202,16 @@ func plainly(err error) error {
 }
 
 // live shows the menu while there is a place for it, until the end.
-func (a *app) live(found place) {
+func (a *app) live(found toolkit.Place) {
 	kit := a.options.kit
 	if kit == nil {
 		fmt.Fprintln(a.options.Stderr, a.words.NoMenu)
 		<-a.ctx.Done()
 		return
 	}
-	if found != placeMenuBar {
+	if found != toolkit.MenuBar {
 		said, patience := a.words.NoPlace, time.AfterFunc(panelWait, func() { a.queue.post(a.tellNoIcon) })
-		if found == placeRefused {
+		if found == toolkit.Refused {
 			said = a.words.Refused
 			patience.Stop()
 		}
@@ -255,7 +250,7 @@ func (a *app) tellNoIcon() {
 		return
 	}
 	told.At = a.wall().UTC()
-	a.show(Notice{Title: a.words.WithoutIcon, Body: a.words.WithoutIconBody}, func(err error) {
+	a.show(notify.Notice{Title: a.words.WithoutIcon, Body: a.words.WithoutIconBody}, func(err error) {
 		if err == nil {
 			a.remember(a.memory.with(noIcon, told))
 		}
@@ -264,7 +259,7 @@ func (a *app) tellNoIcon() {
 
 // rejoin brings the icon back with the session bus that carries it, by a new start of
 // the program where the library knows no other way.
-func (a *app) rejoin(kit toolkit) {
+func (a *app) rejoin(kit toolkit.Kit) {
 	if kit.Rejoin() {
 		a.log.Info("the session bus is back")
 		return

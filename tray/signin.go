@@ -7,27 +7,29 @@ import (
 	"strings"
 
 	"keytender/internal/session"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
 )
 
 // signIn starts the usual sign-in unless something is under way already.
-func (a *app) signIn() { a.signInBy(ByBrowser, "") }
+func (a *app) signIn() { a.signInBy(menu.ByBrowser, "") }
 
 // signInBy starts a sign-in, for the active account or the one that is named. What the
 // person copies counts in every way: it is delivered when they say so.
-func (a *app) signInBy(way Way, account string) {
-	if a.activity.busy() {
+func (a *app) signInBy(way menu.Way, account string) {
+	if a.activity.Busy() {
 		return
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	pasted := make(chan string, 1)
 	a.cancelSignIn, a.pasted, a.asides = cancel, pasted, nil
-	a.activity = Activity{SignIn: Opening, Way: way}
-	if way == ByClaude {
-		a.activity.SignIn = Waiting
-		a.tell(Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
+	a.activity = menu.Activity{SignIn: menu.Opening, Way: way}
+	if way == menu.ByClaude {
+		a.activity.SignIn = menu.Waiting
+		a.tell(notify.Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
 	}
 	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted, Linger: lateLimit}
-	if way == ByCode {
+	if way == menu.ByCode {
 		o.Method = "paste"
 	}
 	tell := func(e session.Event) { a.queue.post(func() { a.follow(e) }) }
@@ -35,7 +37,7 @@ func (a *app) signInBy(way Way, account string) {
 		defer cancel()
 		var s session.Status
 		var err error
-		if way == ByClaude {
+		if way == menu.ByClaude {
 			s, err = a.throughClaude(session.Patient(ctx), o, pasted, tell)
 		} else {
 			s, err = a.engine.SignIn(session.Patient(ctx), o, tell)
@@ -78,7 +80,7 @@ func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted
 
 // openPage opens the page that shows a code, and says what to do with it.
 func (a *app) openPage(url string) {
-	a.tell(Notice{Title: a.words.ShowsCode, Body: a.words.ShowsCodeBody})
+	a.tell(notify.Notice{Title: a.words.ShowsCode, Body: a.words.ShowsCodeBody})
 	if a.options.Open == nil {
 		return
 	}
@@ -100,12 +102,12 @@ func (a *app) pasteCode() {
 			switch {
 			case a.pasted != pasted || pasted == nil: // it has ended meanwhile
 			case err != nil:
-				a.tell(Notice{Title: a.words.CopyFailed, Body: a.words.NoClipboardCommand})
+				a.tell(notify.Notice{Title: a.words.CopyFailed, Body: a.words.NoClipboardCommand})
 			case strings.TrimSpace(text) == "":
-				a.tell(Notice{Title: a.words.CodeRefused, Body: a.words.CodeRefusedBody})
+				a.tell(notify.Notice{Title: a.words.CodeRefused, Body: a.words.CodeRefusedBody})
 			default:
 				select {
-				case pasted <- oneLine(text):
+				case pasted <- menu.OneLine(text):
 				default: // the one before has not been looked at
 				}
 			}
@@ -115,7 +117,7 @@ func (a *app) pasteCode() {
 
 // follow takes a step of the sign-in into the menu.
 func (a *app) follow(e session.Event) {
-	if a.activity.SignIn == NoSignIn || a.activity.SignIn == Cancelling {
+	if a.activity.SignIn == menu.NoSignIn || a.activity.SignIn == menu.Cancelling {
 		return
 	}
 	switch e.Kind {
@@ -123,41 +125,41 @@ func (a *app) follow(e session.Event) {
 		a.activity.Link = e.Value
 	case session.EventPasteURL:
 		// Without a link for the redirect there is no other way.
-		if a.activity.Way == ByCode || a.activity.Link == "" {
-			a.activity.Way, a.activity.Link = ByCode, e.Value
+		if a.activity.Way == menu.ByCode || a.activity.Link == "" {
+			a.activity.Way, a.activity.Link = menu.ByCode, e.Value
 			a.openPage(e.Value)
 		}
 	case session.EventRefused:
-		a.tell(Notice{Title: a.words.CodeRefused, Body: a.words.CodeRefusedBody})
+		a.tell(notify.Notice{Title: a.words.CodeRefused, Body: a.words.CodeRefusedBody})
 	case session.EventWaiting:
-		a.activity.SignIn, a.activity.Until = Waiting, a.wall().Add(e.Left)
+		a.activity.SignIn, a.activity.Until = menu.Waiting, a.wall().Add(e.Left)
 	case session.EventFinishing:
-		a.activity.SignIn = Finishing
+		a.activity.SignIn = menu.Finishing
 	case session.EventOpenFailed:
-		a.tell(Notice{Title: a.words.NoBrowser, Body: a.words.NoBrowserBody})
+		a.tell(notify.Notice{Title: a.words.NoBrowser, Body: a.words.NoBrowserBody})
 	case session.EventTerms:
-		a.tell(Notice{Title: a.words.BeforeSignIn, Body: a.words.BeforeSignInBody})
+		a.tell(notify.Notice{Title: a.words.BeforeSignIn, Body: a.words.BeforeSignInBody})
 	case session.EventClaudeCode:
 		if e.Warn {
 			a.asides = append(a.asides, a.words.ClaudeCode+": "+e.Value)
 		}
 	case session.EventNote:
-		if e.Warn || a.activity.Way != ByClaude { // which says how to go on, and that is past
+		if e.Warn || a.activity.Way != menu.ByClaude { // which says how to go on, and that is past
 			a.asides = append(a.asides, e.Value)
 		}
 	}
 }
 
 func (a *app) endSignIn(s session.Status, err error) {
-	cancelled := a.activity.SignIn == Cancelling
-	a.activity, a.pasted = Activity{}, nil
+	cancelled := a.activity.SignIn == menu.Cancelling
+	a.activity, a.pasted = menu.Activity{}, nil
 	a.read()
 	switch {
 	case err == nil:
 		a.status = s
 		// A new login is a new story.
 		a.remember(a.memory.without(s.Account))
-		a.tell(a.words.noticeSignedIn(s, a.asides))
+		a.tell(noticeSignedIn(a.words, s, a.asides))
 	case cancelled || a.ctx.Err() != nil:
 	default:
 		a.fail(a.words.SignInFailed, err)

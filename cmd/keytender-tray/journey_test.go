@@ -119,7 +119,7 @@ func TestC_3_OneClickIn(t *testing.T) {
 		t.Errorf("the menu does not name the account: %s", menu)
 	}
 
-	stored := d.Secret("service", "keytender", "username", "default")
+	stored := d.Secret("service", "keytender", "username", "a")
 	if !strings.Contains(stored, `"access":"sk-ant-oat01-FAKE`) {
 		t.Errorf("secret-tool finds %q", stored)
 	}
@@ -143,7 +143,7 @@ func TestC_3_OneClickIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.WaitMenu("Sign in…", 5*time.Second)
-	if stored := d.Secret("service", "keytender", "username", "default"); stored != "" {
+	if stored := d.Secret("service", "keytender", "username", "a"); stored != "" {
 		t.Error("secret-tool still finds the login after logout")
 	}
 }

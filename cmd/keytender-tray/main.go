@@ -21,6 +21,7 @@ import (
 	"keytender/internal/version"
 	"keytender/keychain"
 	"keytender/tray"
+	"keytender/tray/clipboard"
 )
 
 func main() {
@@ -88,15 +89,15 @@ func copyToken(ctx context.Context, engine *session.Engine) (clear func(context.
 	}
 	copying, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := tray.CopyText(copying, token.Reveal()); err != nil {
+	if err := clipboard.Copy(copying, token.Reveal()); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		now, err := tray.ClipboardText(ctx)
+		now, err := clipboard.Text(ctx)
 		if err != nil || strings.TrimSpace(now) != token.Reveal() {
 			return err
 		}
-		return tray.CopyText(ctx, "")
+		return clipboard.Copy(ctx, "")
 	}, nil
 }
 

@@ -57,6 +57,7 @@ func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 		return err
 	}
 	inside := *c
+	inside.out = c.err // nothing of it is a result
 	environment := map[string]string{
 		"KEYTENDER_HOME": filepath.Join(dir, "keytender"), "KEYTENDER_STORE": "file",
 		"CLAUDE_CONFIG_DIR": filepath.Dir(entry), "CLAUDE_CODE_AUTH_CREDENTIALS_PATH": entry,

@@ -129,7 +129,7 @@ func TestC_3_CommandLineInRealBrowser(t *testing.T) {
 	if saved := s.says("Saved in"); !strings.HasPrefix(saved, "keychain") {
 		t.Errorf("saved in %s", saved)
 	}
-	if !strings.Contains(d.Secret("service", "keytender", "username", "default"), "sk-ant-ort01-FAKE") {
+	if !strings.Contains(d.Secret("service", "keytender", "username", "a"), "sk-ant-ort01-FAKE") {
 		t.Error("secret-tool does not find the login")
 	}
 	if _, err := os.Stat(filepath.Join(d.Home(), ".local/state/keytender/credentials.json")); err == nil {
@@ -144,7 +144,7 @@ func TestC_3_CommandLineInRealBrowser(t *testing.T) {
 	page.WaitText("Nothing was stored", 10*time.Second)
 	d.Screenshot("browser-declined")
 	s.exits(7)
-	if !strings.Contains(d.Secret("service", "keytender", "username", "default"), "sk-ant-ort01-FAKE") {
+	if !strings.Contains(d.Secret("service", "keytender", "username", "a"), "sk-ant-ort01-FAKE") {
 		t.Error("declining cost the login that was there")
 	}
 }

@@ -41,21 +41,39 @@ func newDoctor(c *console) *cobra.Command {
 	return cmd
 }
 
-func (c *console) doctor(ctx context.Context, engine *session.Engine, fix bool, report string) error {
-	if fix {
-		mended, err := engine.Mend(ctx)
-		for _, m := range mended {
-			c.line(tick, "Mended: %s", m.What)
-			c.line(plain, "undo: %s", m.Undo)
-		}
-		if len(mended) == 0 && err == nil {
-			c.line(tick, "Mended: nothing needed it")
-		}
-		if err != nil {
-			c.line(danger, "Not mended: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+// showMended says what was put right. That nothing needed it is said only where nothing is
+// left that needs the person.
+func (c *console) showMended(mended []session.Mended, err error, checks []session.Check) {
+	for _, m := range mended {
+		c.line(tick, "Mended: %s", m.What)
+		c.line(plain, "undo: %s", m.Undo)
+	}
+	left := 0
+	for _, check := range checks {
+		if check.State == session.CheckFail {
+			left++
 		}
 	}
+	switch {
+	case err != nil:
+		c.line(danger, "Not mended: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	case len(mended) == 0 && left > 0:
+		c.line(danger, "Mended: nothing could be mended by itself; what is marked FAIL needs you (%d)", left)
+	case len(mended) == 0:
+		c.line(tick, "Mended: nothing needed it")
+	}
+}
+
+func (c *console) doctor(ctx context.Context, engine *session.Engine, fix bool, report string) error {
+	var mended []session.Mended
+	var mendErr error
+	if fix {
+		mended, mendErr = engine.Mend(ctx)
+	}
 	checks := append(engine.Examine(ctx), c.checkOpener())
+	if fix {
+		c.showMended(mended, mendErr, checks)
+	}
 	failures := 0
 	for _, check := range checks {
 		m := tick

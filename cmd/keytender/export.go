@@ -121,13 +121,13 @@ const remindBefore = 21 * 24 * time.Hour
 func (c *console) showReminders(st session.Status, now time.Time) {
 	if ends := st.AccessToken.ExpiresAt; st.State == session.SignedIn && ends != nil && !st.AccessToken.Renewable {
 		if left := ends.Sub(now); left < remindBefore {
-			c.line(danger, "Reminder: this token cannot be renewed and ends in %s; get a new one with `keytender login --long-lived`", duration(left))
+			c.say(danger, "Reminder: this token cannot be renewed and ends in %s; get a new one with `keytender login --long-lived`", duration(left))
 		} else {
-			c.line(plain, "Renewal: none, this token holds no refresh token; sign in again before its end")
+			c.say(plain, "Renewal: none, this token holds no refresh token; sign in again before its end")
 		}
 	}
 	if st.Plan != "" && st.Method != "" {
-		c.line(plain, "Usage: counts against your plan (%s)", st.Plan)
+		c.say(plain, "Usage: counts against your plan (%s)", st.Plan)
 	}
 	for _, x := range st.Exports {
 		if x.Until == nil {
@@ -135,9 +135,9 @@ func (c *console) showReminders(st session.Status, now time.Time) {
 		}
 		switch left := x.Until.Sub(now); {
 		case left <= 0:
-			c.line(danger, "Exported: %s in %s has ended; `keytender export github --repo %s --account %s` sets a new one", x.Secret, x.Repo, x.Repo, x.Account)
+			c.say(danger, "Exported: %s in %s has ended; `keytender export github --repo %s --account %s` sets a new one", x.Secret, x.Repo, x.Repo, x.Account)
 		case left < remindBefore:
-			c.line(danger, "Exported: %s in %s ends in %s; sign in with `keytender login --long-lived --account %s` and export it again", x.Secret, x.Repo, duration(left), x.Account)
+			c.say(danger, "Exported: %s in %s ends in %s; sign in with `keytender login --long-lived --account %s` and export it again", x.Secret, x.Repo, duration(left), x.Account)
 		}
 	}
 }

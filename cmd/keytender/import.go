@@ -50,11 +50,15 @@ func newImport(c *console) *cobra.Command {
 }
 
 func (c *console) showImported(st session.Status, done session.Imported) {
+	name := who(st)
+	if st.Email != "" {
+		name += ", account " + done.Account
+	}
 	switch {
 	case done.Already:
-		c.line(tick, "Imported: %s, account %s (it was known already)", who(st), done.Account)
+		c.line(tick, "Imported: %s (it was known already)", name)
 	default:
-		c.line(tick, "Imported: %s, account %s", who(st), done.Account)
+		c.line(tick, "Imported: %s", name)
 	}
 	if done.Note != "" {
 		c.line(danger, "Note: %s", done.Note)

@@ -86,7 +86,7 @@ func TestNoConnectionWithoutNeed(t *testing.T) {
 	pair := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:inference"]}}`, access, refresh, time.Now().Add(-time.Hour).UnixMilli())
 	for _, line := range []string{
 		"token", "status", "status --json", "history", "history --json", "accounts", "mirror --dry-run", "mirror", "mirror --undo", "mirror",
-		"refresh", "switch default", "import claude-code --account other", "import - --account third", "version", "help",
+		"refresh", "switch a", "import claude-code --account other", "import - --account third", "version", "help",
 	} {
 		exit, addresses := r.traced(pair, strings.Fields(line)...)
 		if exit != 0 || len(addresses) > 0 {

@@ -74,14 +74,14 @@ func (c *console) showProbe(sentence string, ok bool, err error) {
 	known := &session.Error{}
 	switch {
 	case errors.As(err, &known):
-		c.line(danger, "Test call: %s", known.Message)
-		c.line(plain, "hint: %s", known.Hint)
+		c.say(danger, "Test call: %s", known.Message)
+		c.say(plain, "hint: %s", known.Hint)
 	case err != nil:
-		c.line(danger, "Test call: %s", err)
+		c.say(danger, "Test call: %s", err)
 	case ok:
-		c.line(tick, "Test call: %s", sentence)
+		c.say(tick, "Test call: %s", sentence)
 	default:
-		c.line(danger, "Test call: %s", sentence)
+		c.say(danger, "Test call: %s", sentence)
 	}
 }
 

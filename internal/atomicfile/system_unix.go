@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const createFlags = os.O_CREATE | os.O_EXCL | os.O_WRONLY | syscall.O_NOFOLLOW
@@ -60,3 +62,6 @@ func syncDir(dir string) error {
 	}
 	return nil
 }
+
+// Writable reports whether files can be made in a folder, as far as its permissions tell.
+func Writable(dir string) bool { return unix.Access(dir, unix.W_OK|unix.X_OK) == nil }

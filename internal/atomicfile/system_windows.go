@@ -41,3 +41,6 @@ func foreign(path string, _ fs.FileInfo, f *os.File) string {
 // syncDir does nothing: Windows has no handle of a directory to flush, and NTFS
 // journals the rename.
 func syncDir(string) error { return nil }
+
+// Writable reports whether files can be made in a folder; Windows tells only who tries.
+func Writable(string) bool { return true }

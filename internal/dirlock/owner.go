@@ -40,19 +40,29 @@ func parseOwner(data []byte) (o Owner, ok bool) {
 	return o, o.PID > 0 && o.ProcStart != "" && o.PIDDomain != "" && o.PIDSpace != ""
 }
 
-// WriteOwner says that this process holds the two locks. Where the system does not
-// tell when a directory was made, the note would prove nothing and is not written.
-// It only shortens waits after a crash, so its failure does not matter.
-func WriteOwner(path string, first, second *Lock) {
+// WriteOwner says that this process holds the first lock, and the second one that was made
+// at legacy; 0 while there is none: who is killed before it has both must not hold up others
+// either. Where the system does not tell when a directory was made, the note would prove
+// nothing and is not written. It only shortens waits after a crash, so its failure does not
+// matter.
+func WriteOwner(path string, first *Lock, legacy float64) {
 	start := processStart(os.Getpid())
 	domain, space := processDomain()
-	if path == "" || start == "" || domain == "" || first.birth.IsZero() || second.birth.IsZero() {
+	if path == "" || start == "" || domain == "" || first.birth.IsZero() {
 		return
 	}
-	data, err := json.Marshal(Owner{os.Getpid(), start, domain, space, milliseconds(first.birth), milliseconds(second.birth)})
+	data, err := json.Marshal(Owner{os.Getpid(), start, domain, space, first.BirthMs(), legacy})
 	if err == nil {
 		_ = atomicfile.Write(path, data)
 	}
+}
+
+// BirthMs is when the lock's directory was made, as an Owner tells it; 0 when not known.
+func (l *Lock) BirthMs() float64 {
+	if l.birth.IsZero() {
+		return 0
+	}
+	return milliseconds(l.birth)
 }
 
 // RemoveOwner takes our note away; it must be called while the first lock is held, so

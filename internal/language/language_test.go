@@ -28,6 +28,10 @@ func TestChoose(t *testing.T) {
 		"POSIX":       English,
 		"en-GB de":    English,
 		"dex":         English,
+		"../../etc":   English,
+		"ja_JP.eucJP": Japanese,
+		"de_AT@euro":  German,
+		"pt-BR fr-FR": French,
 	} {
 		if got := Choose(strings.Fields(choices)...); got != want {
 			t.Errorf("%q: %s, want %s", choices, got, want)

@@ -28,7 +28,9 @@ type Chain struct {
 	ID string `json:"id"`
 	// Account is whose it is; empty: a stranger's, or one that an account left.
 	Account string `json:"account,omitempty"`
-	Person  Person `json:"person,omitzero"`
+	// Was is the account that signed out of it.
+	Was    string `json:"was,omitempty"`
+	Person Person `json:"person,omitzero"`
 	// Apart: the account goes on with another chain, and nobody said that this one makes
 	// room for it where it lies. It goes its own way.
 	Apart bool `json:"apart,omitempty"`

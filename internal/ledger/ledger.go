@@ -154,7 +154,7 @@ func (l *Ledger) Add(name string) *Account {
 func (l *Ledger) Remove(name string) {
 	for _, c := range l.Chains {
 		if c.Account == name {
-			c.Account = ""
+			c.Account, c.Was = "", name
 		}
 	}
 	l.Accounts = slices.DeleteFunc(l.Accounts, func(a *Account) bool { return a.Name == name })

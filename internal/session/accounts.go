@@ -144,6 +144,9 @@ func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credentia
 		own = w.l.Account(finding.Account())
 	}
 	if asked == "" {
+		if own == nil && longLived && !p.Known() {
+			own = w.nobodysToken()
+		}
 		if own != nil {
 			return own.Name, "", nil
 		}
@@ -168,10 +171,24 @@ func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credentia
 	if !there.Person.Known() {
 		w.learnPerson(ctx, there)
 	}
+	if longLived && !there.Person.Known() && !p.Known() {
+		return asked, "", nil // such a token tells nobody; the former one is kept
+	}
 	if there.Person.Like(p) == ledger.Same || !w.hasLogin(ctx, asked) {
 		return asked, "", nil
 	}
 	return "", "", otherPerson(there, p)
+}
+
+// nobodysToken is the account of a long-lived token that does not tell whose it is: the next
+// one takes its place.
+func (w *work) nobodysToken() *ledger.Account {
+	for _, a := range w.l.Accounts {
+		if a.LongLived && !a.Person.Known() {
+			return a
+		}
+	}
+	return nil
 }
 
 func kindOfAccount(a *ledger.Account) string {

@@ -212,7 +212,7 @@ func (e *Engine) checkEntry(ctx context.Context, st Status) []Check {
 	case closed(err):
 		checks = append(checks, warn(name, "it cannot be read: "+err.Error(), storeError("keychain", err).Hint))
 	case err != nil:
-		hint := "nothing of it was changed; repair or move it away, then sign in again in Claude Code or run `keytender mirror`"
+		hint := "nothing in it was changed; `keytender doctor --fix` moves it aside, and `keytender mirror` then writes a new one"
 		if unusable := (&claudecode.UnusableError{}); errors.As(err, &unusable) {
 			hint = unusable.Hint
 		}

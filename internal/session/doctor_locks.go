@@ -22,10 +22,14 @@ func (e *Engine) checkClientLocks() []Check {
 	const name = "Claude Code's locks"
 	var checks []Check
 	for _, l := range e.lockTroubles() {
+		if l.Barred {
+			checks = append(checks, fail(name, l.Path+": "+l.What, "give yourself back the permission to write into that folder"))
+			continue
+		}
 		checks = append(checks, warn(name, l.Path+": "+l.What, "close Claude Code, then `keytender doctor --fix`"))
 	}
 	if len(checks) == 0 {
-		return []Check{fine(name, "free, or held in due form")}
+		return []Check{fine(name, "free, or held by a program that is at work")}
 	}
 	return checks
 }
@@ -52,10 +56,21 @@ func (e *Engine) Mend(ctx context.Context) ([]Mended, error) {
 		mended = append(mended, Mended{fmt.Sprintf("%s now has mode %04o", l.path, l.want), l.undo()})
 	}
 	for _, l := range e.lockTroubles() {
+		if l.Barred {
+			continue
+		}
 		m, err := e.mendLock(ctx, l)
 		if err != nil {
 			problems = append(problems, err)
 		} else {
+			mended = append(mended, m)
+		}
+	}
+	for _, mend := range []func(context.Context) (Mended, error){e.mendLedger, e.mendEntry} {
+		switch m, err := mend(ctx); {
+		case err != nil:
+			problems = append(problems, err)
+		case m.What != "":
 			mended = append(mended, m)
 		}
 	}

@@ -43,7 +43,7 @@ func (a *asked) put(access string, p ledger.Person, now time.Time) {
 // askPerson asks the server whose an access token is. Nobody is known where it has ended,
 // cannot be asked, or does not say.
 func (e *Engine) askPerson(ctx context.Context, c keychain.Credential) ledger.Person {
-	if c.Access.IsZero() || !c.AccessEnds.IsZero() && !e.validFor(c, 0) {
+	if !e.canBeAsked(c) {
 		return ledger.Person{}
 	}
 	access := c.Access.Fingerprint()
@@ -57,6 +57,11 @@ func (e *Engine) askPerson(ctx context.Context, c keychain.Credential) ledger.Pe
 	p := personOf(c.Account)
 	e.asked.put(access, p, e.wall())
 	return p
+}
+
+// canBeAsked reports whether the server would still take the access token.
+func (e *Engine) canBeAsked(c keychain.Credential) bool {
+	return !c.Access.IsZero() && (c.AccessEnds.IsZero() || e.validFor(c, 0))
 }
 
 // askWhose completes the account of a login by its profile. What the profile leaves out

@@ -55,6 +55,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 		if err := w.settle(ctx, s); err != nil {
 			return Imported{}, err
 		}
+		w.l.Active = owner
 		return Imported{Account: owner, Already: true, Shared: e.entry.Place()}, w.finishAll(ctx, entryWait)
 	}
 	done, err := w.takeOver(Patient(ctx), o, c, e.entry.Place())
@@ -164,6 +165,7 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 				"nothing was changed; the account keeps the newer one", nil)
 		case ledger.Current:
 			done.Already = true
+			w.l.Active = name
 			return done, w.completeRecord(ctx, name, c)
 		}
 	}
@@ -171,7 +173,7 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 		return Imported{}, storeError(w.vault(w.l).store.Kind(), err)
 	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), "import", nil, 0
-	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: "imported"})
+	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: "imported", activate: true})
 	return done, err
 }
 

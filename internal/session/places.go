@@ -67,8 +67,8 @@ func (w *work) place(dir *claudecode.Directory) *ledger.Place {
 }
 
 // see reads an entry and compares it with everything that is known. Where ids are
-// missing they are looked up if ask says so: in the client's state file, then at the
-// server.
+// missing they are looked up: at the server if ask says so, else in the client's state
+// file.
 func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (sighting, error) {
 	limited, cancel := storeContext(ctx)
 	entry, err := dir.Read(limited)
@@ -99,15 +99,22 @@ func (s sighting) found() ledger.Found {
 
 // findOut looks up whose login an entry holds that does not tell, and whose the chain is
 // that lay there before.
+//
+// The server knows best. The client's state file may name a former account for a day, and
+// other programs exchange the entry and leave that file as it is: so it counts only where
+// the server cannot be asked any more, and only for what lay there before, never against it.
 func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
-	if id, known := s.dir.Identity(); known && s.person.ID == "" {
-		s.person = s.person.Or(ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email})
+	if ask && !s.person.Known() {
+		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
+	}
+	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() && !(ask && w.canBeAsked(s.entry.Login)) {
+		told := ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email}
+		if s.Chain.Person.Like(told) == ledger.Same {
+			s.person = told
+		}
 	}
 	if !ask {
 		return
-	}
-	if !s.person.Known() {
-		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
 	}
 	if c := s.Chain; c != nil && !c.Person.Known() && c.Account != "" {
 		if ours, err := w.vault(w.l).load(ctx, c.Account); err == nil {

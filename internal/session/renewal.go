@@ -129,13 +129,13 @@ func (r *renewal) run(ctx context.Context, n need) error {
 	}
 	defer r.letGo()
 	if err := r.lockEntries(ctx, entryWait); err != nil {
-		return err
+		return r.inTheWay(err)
 	}
 	r.crash("claude-code-locked")
 	for range 3 {
 		switch moved, err := r.reread(ctx); {
 		case err != nil:
-			return err
+			return r.inTheWay(err)
 		case moved && r.meets(n, r.current):
 			r.carryHeld(ctx)
 			r.current.Method = adopted
@@ -149,6 +149,14 @@ func (r *renewal) run(ctx context.Context, n need) error {
 		}
 	}
 	return later("another program renews the login again and again without asking for the lock", "close it and try again", nil)
+}
+
+// inTheWay keeps in mind what keeps a renewal from being sent, so that status tells it.
+func (r *renewal) inTheWay(err error) error {
+	if known := (&Error{}); errors.As(err, &known) && known.Exit != ExitBusy {
+		r.chain.Problem = problemOf(known)
+	}
+	return err
 }
 
 // errMoved says that a newer pair turned up and was taken over.

@@ -279,9 +279,12 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	if err != nil {
 		return err
 	}
-	mirrors := !o.NoMirror && o.LongLived <= 0 && e.mirrors(w.l)
+	// A long-lived token takes the place of no daily login.
+	daily := w.l.Account(w.l.Active)
+	activate := !o.NoMirror && (o.LongLived <= 0 || daily == nil || daily.Name == account)
+	mirrors := activate && e.mirrors(w.l)
 	kind, former, err := w.takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", longLived: o.LongLived > 0,
-		activate: !o.NoMirror && o.LongLived <= 0, carries: mirrors})
+		activate: activate, carries: mirrors})
 	if err != nil {
 		return err
 	}
@@ -360,7 +363,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if granted := t.c.AccessEnds.Sub(t.c.Issued); granted >= 0 && granted <= time.Second && (t.c.Method == "browser" || t.c.Method == "paste") {
 		w.paceChain(chain, oauth.Grant{ExpiresIn: granted, ExpiresInKnown: true}, nil)
 	}
-	if t.activate || w.l.Account(w.l.Active) == nil && !t.longLived {
+	if t.activate || w.l.Account(w.l.Active) == nil {
 		w.l.Active = t.account
 	}
 	if err := w.save(); err != nil {

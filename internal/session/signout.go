@@ -190,7 +190,7 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 	s.note(v.dropSpilled(s.account))
 	for _, d := range slices.Clone(s.l.Displaced) {
 		c := s.l.Chain(d.Chain)
-		if d.Nothing || d.Account != s.account && (c == nil || c.Account != s.account) {
+		if d.Nothing || d.Account != s.account && (c == nil || c.Account != s.account && c.Was != s.account) {
 			continue
 		}
 		if err := v.drop(ctx, displacedName(d.ID)); err != nil {

@@ -34,7 +34,7 @@ func (r *renewal) spend(ctx context.Context) error {
 		return err
 	}
 	if err := r.prove(ctx); err != nil {
-		return err
+		return r.inTheWay(err)
 	}
 	room, err := r.vault(r.l).prepare(r.account)
 	if err != nil {

@@ -65,9 +65,13 @@ func TestImportRules(t *testing.T) {
 		"keytender/cmd/keytender":    append([]string{"keytender/tray"}, toolkits...),
 		"keytender/tray/autostart":   {"keytender/keychain", entry, "keytender/internal/session", "net/http"},
 	}
+	deep := []string{"keytender/internal/oauth", "keytender/keychain", entry, "keytender/internal/dirlock", "net/http"}
 	near := map[string][]string{
 		"keytender/internal/oauth":  {"os", "os/exec"},
-		"keytender/tray":            {"keytender/internal/oauth", "keytender/keychain", entry, "keytender/internal/dirlock", "net/http"},
+		"keytender/tray":            append([]string{"os/exec", "net"}, deep...),
+		"keytender/tray/menu":       append([]string{"os", "os/exec", "net", "keytender/callback"}, deep...),
+		"keytender/tray/toolkit":    append([]string{"os/exec", "keytender/internal/session", "keytender/callback"}, deep...),
+		"keytender/tray/notify":     append([]string{"os/exec", "net", "keytender/callback"}, deep...),
 		"keytender/internal/secret": {"os", "net", "net/http"},
 	}
 	// What a package may reach of ours, and nothing else.
@@ -79,7 +83,7 @@ func TestImportRules(t *testing.T) {
 	// Only these import the room that knows Claude Code's entry.
 	residents := map[string]bool{"keytender/internal/session": true}
 	// Only these may start programs.
-	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, entry: true, "keytender/tray": true,
+	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, entry: true, "keytender/tray/clipboard": true, "keytender/tray/locale": true,
 		"keytender/cmd/keytender": true, "keytender/internal/session": true,
 		"keytender/internal/desktop": true, "keytender/internal/bench": true, "keytender/internal/fakeclaude/oidctest": true, "keytender/internal/fakeclaude/officialtest": true, "keytender/internal/testbus": true, "keytender/internal/testguard": true, "keytender/tray/traytest": true}
 	for _, goos := range []string{"linux", "windows", "darwin"} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // runLockChild makes the test binary a second program at the locks: it holds
@@ -19,7 +20,8 @@ func runLockChild() {
 	if err != nil {
 		fail(err)
 	}
-	lock, err := c.LockRenewal(context.Background(), 0)
+	wait, _ := time.ParseDuration(os.Getenv("KTTEST_LOCK_WAIT"))
+	lock, err := c.LockRenewal(context.Background(), wait)
 	if err != nil {
 		fail(err)
 	}

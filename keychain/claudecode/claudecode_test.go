@@ -2,7 +2,6 @@ package claudecode
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -574,26 +573,5 @@ func TestWindowsCredentialManagerIsDeclined(t *testing.T) {
 				t.Errorf("%s: update: %v", name, err)
 			}
 		}
-	}
-}
-
-func TestOverrides(t *testing.T) {
-	home := t.TempDir()
-	_ = os.Mkdir(home+"/.claude", 0o700)
-	mustWrite(t, home+"/.claude/settings.json", `{"apiKeyHelper":"/bin/key","env":{"CLAUDE_CODE_OAUTH_TOKEN":"FAKE","ANTHROPIC_API_KEY":"","OTHER":"x","ANTHROPIC_BASE_URL":"y"}}`)
-	c, err := Find(Config{Home: home, GOOS: "linux", LookupEnv: lookup(map[string]string{"ANTHROPIC_API_KEY": "FAKE", "ANTHROPIC_AUTH_TOKEN": "", "CLAUDE_CODE_OAUTH_TOKEN": "FAKE"})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "apiKeyHelper (settings.json)", "env.CLAUDE_CODE_OAUTH_TOKEN (settings.json)"}
-	if got := c.Overrides(); !reflect.DeepEqual(got, want) {
-		t.Errorf("got %q", got)
-	}
-	mustWrite(t, home+"/.claude/settings.json", `{"apiKeyHelper":7,"env":[]`)
-	if got := c.Overrides(); len(got) != 2 {
-		t.Errorf("with broken settings: %q", got)
-	}
-	if raw, err := json.Marshal((&Directory{env: noEnv}).Overrides()); err != nil || string(raw) != "[]" {
-		t.Errorf("none is %s", raw)
 	}
 }

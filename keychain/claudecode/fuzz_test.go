@@ -27,9 +27,9 @@ func FuzzClientSettings(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	dir := f.TempDir()
-	c := &Directory{env: func(string) (string, bool) { return "", false }, home: dir, settingsDir: dir, goos: "windows"}
+	c := &Directory{env: func(string) (string, bool) { return "", false }, home: dir, settingsDir: dir, state: filepath.Join(dir, ".claude.json"), goos: "windows"}
 	possible := []string{"apiKeyHelper (settings.json)"}
-	for _, name := range overriding {
+	for _, name := range slices.Concat(switches, credentials, []string{headersVariable, profileVariable, federationVariable}) {
 		possible = append(possible, "env."+name+" (settings.json)")
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -46,12 +46,12 @@ func FuzzClientSettings(f *testing.F) {
 		var plain map[string]any
 		isObject := json.Unmarshal(data, &plain) == nil
 		account, _ := plain["oauthAccount"].(map[string]any)
-		email, known := c.AccountEmail("acc")
-		if want, _ := account["emailAddress"].(string); known && account["accountUuid"] == "acc" && email != want {
-			t.Fatalf("e-mail %q, want %q", email, want)
+		id, known := c.Identity()
+		if known && (account["accountUuid"] != id.AccountID || (id.Email != "" && account["emailAddress"] != id.Email)) {
+			t.Fatalf("%q <%s> is known, want %v", id.AccountID, id.Email, account["accountUuid"])
 		}
 		if known && !isObject {
-			t.Fatalf("an e-mail out of no object: %q", email)
+			t.Fatalf("somebody out of no object: %q", id.AccountID)
 		}
 		err := c.usable()
 		var unusable *UnusableError

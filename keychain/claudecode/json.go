@@ -40,16 +40,26 @@ func parseObject(text []byte) (object, error) {
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, text); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("it is not valid JSON (from byte %d on)", syntax.Offset)
-		}
-		return nil, errors.New("it is not valid JSON")
+		return nil, brokenJSON(text)
 	}
 	if compact.Bytes()[0] != '{' {
 		return nil, errors.New("it is not a JSON object")
 	}
 	return members(printable(compact.Bytes())), nil
+}
+
+// brokenJSON says where a text stops being JSON. Compact's own errors tell no offset of a
+// text that ends too early.
+func brokenJSON(text []byte) error {
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal(text, new(json.RawMessage)); {
+	case !errors.As(err, &syntax):
+		return errors.New("it is not valid JSON")
+	case syntax.Offset >= int64(len(text)):
+		return fmt.Errorf("it is not valid JSON: it is cut off after byte %d", len(text))
+	default:
+		return fmt.Errorf("it is not valid JSON (from byte %d on)", syntax.Offset)
+	}
 }
 
 // members cuts a valid compact object.

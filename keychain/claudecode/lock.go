@@ -66,16 +66,24 @@ func (d *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*Renew
 	if err != nil {
 		return nil, err
 	}
-	request.Path, request.Wait = secondPath, max(0, wait-time.Since(start))
-	request.Dead = func(path string, info fs.FileInfo) bool {
-		owner, ok := dirlock.ReadOwner(note)
-		return ok && owner.Gone(path, info, owner.LegacyLockBirthtimeMs)
+	// Our note takes the place of one by whoever died and left the second lock behind. That
+	// is told as ours then: it may be cleared when we are dead as well.
+	former, _ := dirlock.ReadOwner(note)
+	leftBehind := func(path string, info fs.FileInfo) bool {
+		return former.Gone(path, info, former.LegacyLockBirthtimeMs)
 	}
+	legacy := 0.0
+	if info, err := os.Lstat(secondPath); err == nil && leftBehind(secondPath, info) {
+		legacy = former.LegacyLockBirthtimeMs
+	}
+	dirlock.WriteOwner(note, first, legacy)
+	request.Path, request.Wait, request.Dead = secondPath, max(0, wait-time.Since(start)), leftBehind
 	second, err := request.Take(ctx)
 	if err != nil {
+		dirlock.RemoveOwner(note)
 		return nil, errors.Join(err, first.Release())
 	}
-	dirlock.WriteOwner(note, first, second)
+	dirlock.WriteOwner(note, first, second.BirthMs())
 	return &RenewalLock{first, second, note}, nil
 }
 

@@ -2,6 +2,7 @@ package claudecode
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -101,6 +102,66 @@ func TestDeadOwnersLocksAreTakenAtOnce(t *testing.T) {
 	}
 	if err := lock.Release(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Who is killed with the first lock alone holds nobody up either.
+func TestDeadOwnersFirstLockIsTakenAtOnce(t *testing.T) {
+	if dirlock.OwnerNote("a", "b") == "" {
+		t.Skip("owners are not known on " + runtime.GOOS)
+	}
+	c, home := homeEntry(t)
+	makeLock(t, home+"/.claude.lock", 0)
+	child := lockChild(t, home)
+	child.Env = append(child.Env, "KTTEST_LOCK_WAIT=1m")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	note := dirlock.OwnerNote(home+"/.claude/.oauth_refresh.lock.owner", filepath.Join(home, "note"))
+	for range 1000 {
+		if owner, ok := dirlock.ReadOwner(note); ok {
+			if owner.PID != child.Process.Pid || owner.LegacyLockBirthtimeMs != 0 {
+				t.Errorf("it notes %+v", owner)
+			}
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = child.Process.Kill()
+	_ = child.Wait()
+	if !exists(home + "/.claude/.oauth_refresh.lock") {
+		t.Fatal("the child never had the first lock")
+	}
+	_ = os.Remove(home + "/.claude.lock")
+	lock, err := c.LockRenewal(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+// The wait for both locks together ends at its bound, and at the context's end before that.
+func TestRenewalLockWaitEnds(t *testing.T) {
+	c, home := homeEntry(t)
+	makeLock(t, home+"/.claude.lock", 0)
+	for name, lock := range map[string]func() error{
+		"its bound": func() error { _, err := c.LockRenewal(t.Context(), 300*time.Millisecond); return err },
+		"the context": func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			_, err := c.LockRenewal(ctx, time.Hour)
+			return err
+		},
+	} {
+		start := time.Now()
+		if err := lock(); !errors.Is(err, dirlock.ErrBusy) || time.Since(start) > 30*time.Second {
+			t.Errorf("%s: %v after %v", name, err, time.Since(start))
+		}
+		if got := names(t, home+"/.claude"); len(got) != 0 {
+			t.Errorf("%s: left behind: %v", name, got)
+		}
 	}
 }
 

@@ -2,7 +2,13 @@ package claudecode
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/dirlock"
 )
 
@@ -12,6 +18,10 @@ import (
 type LockTrouble struct {
 	Path string
 	What string // in plain words
+
+	// Barred: the lock cannot be made at all, since its folder cannot be written. Nothing
+	// of ours mends that.
+	Barred bool
 
 	stuck bool // no waiting helps
 }
@@ -31,7 +41,10 @@ func (d *Directory) LockTroubles() []LockTrouble {
 	var all []LockTrouble
 	for _, r := range d.locks() {
 		if what, stuck := r.Trouble(); what != "" {
-			all = append(all, LockTrouble{r.Path, what, stuck})
+			all = append(all, LockTrouble{Path: r.Path, What: what, stuck: stuck})
+		} else if folder := filepath.Dir(r.Path); d.Installed() && !atomicfile.Writable(folder) {
+			all = append(all, LockTrouble{Path: r.Path, Barred: true,
+				What: folder + " cannot be written, so neither Claude Code nor keytender can take this lock, and nobody can renew"})
 		}
 	}
 	return all
@@ -40,4 +53,28 @@ func (d *Directory) LockTroubles() []LockTrouble {
 // MendLock puts right what LockTroubles named, as dirlock.Request.Mend says.
 func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, err error) {
 	return dirlock.Request{Path: t.Path, Now: d.now}.Mend(ctx, t.stuck)
+}
+
+// MoveAside gives the entry's file another name, which is returned: for one that cannot be
+// read and that nobody can use. It is done under the client's locks; an item of the macOS
+// keychain is left as it is.
+func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
+	renewal, err := d.LockRenewal(ctx, writeWait)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, renewal.Release()) }()
+	lock, err := d.lockWrite(ctx)
+	if err != nil {
+		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	aside = d.file + ".aside-" + d.now().Format("20060102-150405")
+	if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("moving Claude Code's entry aside: %s is there already", aside)
+	}
+	if err := os.Rename(d.file, aside); err != nil {
+		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
+	}
+	return aside, nil
 }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"keytender/internal/pattern"
 )
@@ -103,23 +102,6 @@ func (d *Directory) stateFile() string {
 	return d.state
 }
 
-// AccountEmail returns the e-mail that the client remembers for this account; known is
-// false when it remembers another account, none, or no e-mail.
-func (d *Directory) AccountEmail(accountID string) (email string, known bool) {
-	data, err := readSettings(d.stateFile())
-	if err != nil || accountID == "" {
-		return "", false
-	}
-	// Maps, since their keys are taken to the letter, as the client does.
-	var state map[string]json.RawMessage
-	var account map[string]any
-	if json.Unmarshal(data, &state) != nil || json.Unmarshal(state["oauthAccount"], &account) != nil || account["accountUuid"] != accountID {
-		return "", false
-	}
-	email, known = account["emailAddress"].(string)
-	return email, known
-}
-
 // usable declines on a Windows machine whose Claude Code was switched over to the
 // Credential Manager: what it keeps there is in a format of its own, and the file that
 // we know would be looked at by nobody.
@@ -179,40 +161,4 @@ func readSettings(path string) ([]byte, error) {
 		err = errors.New("too large")
 	}
 	return data, err
-}
-
-// overriding are the variables before which the entry has no effect. The cloud ones
-// send every request elsewhere.
-var overriding = []string{
-	"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_PROFILE",
-	"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY",
-}
-
-// Overrides names what makes the entry ineffective for Claude Code: variables of our
-// own environment, and of its settings file what it puts into its own.
-func (d *Directory) Overrides() []string {
-	names := []string{}
-	for _, name := range overriding {
-		if d.env.get(name) != "" {
-			names = append(names, name)
-		}
-	}
-	data, err := readSettings(filepath.Join(d.settingsDir, "settings.json"))
-	if err != nil {
-		return names
-	}
-	var settings map[string]any
-	if json.Unmarshal(data, &settings) != nil {
-		return names
-	}
-	if helper, _ := settings["apiKeyHelper"].(string); strings.TrimSpace(helper) != "" {
-		names = append(names, "apiKeyHelper (settings.json)")
-	}
-	env, _ := settings["env"].(map[string]any)
-	for _, name := range overriding {
-		if value := env[name]; value != nil && value != "" {
-			names = append(names, "env."+name+" (settings.json)")
-		}
-	}
-	return names
 }

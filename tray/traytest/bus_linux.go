@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	watcherName = "org.kde.StatusNotifierWatcher"
+	// WatcherName is the list of icons.
+	WatcherName = "org.kde.StatusNotifierWatcher"
 	watcherPath = "/StatusNotifierWatcher"
 	notifyName  = "org.freedesktop.Notifications"
 	notifyPath  = "/org/freedesktop/Notifications"
@@ -124,14 +125,14 @@ func (w *Watcher) RegisterStatusNotifierItem(service string, sender dbus.Sender)
 func ServeWatcher(t *testing.T, conn *dbus.Conn, host bool) *Watcher {
 	t.Helper()
 	w := &Watcher{Items: make(chan string, 8)}
-	_, err := prop.Export(conn, watcherPath, prop.Map{watcherName: {
+	_, err := prop.Export(conn, watcherPath, prop.Map{WatcherName: {
 		"IsStatusNotifierHostRegistered": {Value: host, Emit: prop.EmitTrue},
 	}})
 	if err == nil {
-		err = conn.Export(w, watcherPath, watcherName)
+		err = conn.Export(w, watcherPath, WatcherName)
 	}
 	if err == nil {
-		_, err = conn.RequestName(watcherName, dbus.NameFlagDoNotQueue)
+		_, err = conn.RequestName(WatcherName, dbus.NameFlagDoNotQueue)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,53 @@
+// Package bus connects to the session bus of a Linux desktop.
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Wait bounds everything we ask of the session bus: it answers in milliseconds
+// or not at all.
+const Wait = 2 * time.Second
+
+// Dial connects to the session bus, privately: the connection that the libraries
+// share delivers one user's signals to another. It never starts a bus.
+func Dial(ctx context.Context) (*dbus.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, Wait)
+	defer cancel()
+	// The connection lives on when ctx ends, but not one that is still being made.
+	life, end := context.WithCancel(context.Background())
+	type made struct {
+		conn *dbus.Conn
+		err  error
+	}
+	done := make(chan made, 1)
+	go func() {
+		conn, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(life))
+		if err != nil {
+			done <- made{nil, err}
+			return
+		}
+		if err = conn.Auth(nil); err == nil {
+			err = conn.Hello()
+		}
+		if err != nil {
+			_ = conn.Close()
+		}
+		done <- made{conn, err}
+	}()
+	select {
+	case m := <-done:
+		if m.err != nil {
+			end()
+			return nil, m.err
+		}
+		context.AfterFunc(m.conn.Context(), end)
+		return m.conn, nil
+	case <-ctx.Done():
+		end()
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,391 @@
+// Package menu is what the menu says and when, in six languages. All of it is pure: from a
+// status and what the app is doing follow the lines, the icon and the tooltip. It sees
+// session.Status and nothing deeper.
+package menu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keytender/internal/session"
+)
+
+// ID names a line of the menu. The toolkits cannot take lines away or put one
+// between others, so all lines exist from the start, in this order, and are shown
+// or hidden.
+type ID int
+
+// The lines, from top to bottom.
+const (
+	ItemWho ID = iota
+	ItemClocks
+	ItemEntry
+	ItemUnwatched
+	ItemProblem // and on
+	ItemProblem2
+	ItemHint // and on
+	ItemHint2
+	ItemHint3
+
+	ItemSignIn
+	ItemOtherWays
+	ItemWithCode
+	ItemWithClaude
+	ItemPasteCode
+	ItemCancel
+	ItemCopyLink
+	ItemRenew
+	ItemMirror
+	ItemMirrorNow
+	ItemCopyToken
+	ItemAccounts
+	ItemAccount     // and on, accountLines of them
+	ItemLastAccount = ItemAccount + accountLines - 1
+)
+
+// The lines below the accounts.
+const (
+	ItemMoreAccounts ID = ItemLastAccount + 1 + iota
+	ItemAddAccount
+	ItemSignOut
+	ItemSignOutHere
+	ItemSignOutBoth
+	ItemSignOutRevoke
+
+	ItemStartAtLogin
+	ItemHelp
+	ItemShowStatus
+	ItemShowLog
+	ItemCopyDiagnosis
+	ItemAbout
+	ItemQuit
+
+	Count
+)
+
+// accountLines is how many accounts the menu can list.
+const accountLines = 9
+
+// Slot is how a line is built: what never changes about it.
+type Slot struct {
+	Under     ID   // the line whose submenu it is in; itself when in none
+	Checkable bool // has a check mark
+	LineAbove bool // a separator stands before it
+}
+
+// Slots describes every line. The lines ItemWho, ItemSignIn, ItemHelp and ItemQuit
+// are always shown, so that no two separators ever meet: a separator cannot be
+// hidden.
+var Slots = func() (all [Count]Slot) {
+	for id := range all {
+		all[id].Under = ID(id)
+	}
+	all[ItemSignIn].LineAbove = true
+	all[ItemMirror].Checkable = true
+	for under, from := range map[ID][2]ID{
+		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemAddAccount},
+		ItemSignOut: {ItemSignOutHere, ItemSignOutRevoke}, ItemHelp: {ItemShowStatus, ItemAbout},
+	} {
+		for id := from[0]; id <= from[1]; id++ {
+			all[id].Under = under
+		}
+	}
+	for id := ItemAccount; id <= ItemLastAccount; id++ {
+		all[id].Checkable = true
+	}
+	all[ItemStartAtLogin].LineAbove = true
+	all[ItemStartAtLogin].Checkable = true
+	all[ItemQuit].LineAbove = true
+	return all
+}()
+
+// Item is one line as it is to be shown.
+type Item struct {
+	ID      ID
+	Text    string
+	Enabled bool
+	Checked bool
+}
+
+// Activity is what the app itself is doing. The zero value is: nothing.
+type Activity struct {
+	SignIn    SignInPhase
+	Way       Way
+	Link      string    // the sign-in's URL, once it is known
+	Until     time.Time // when the sign-in gives up
+	Renewing  bool
+	Mirroring bool
+	Switching bool
+	Leaving   bool // signing out
+	// Failed is what the last click could not do; it stands until the next click.
+	Failed *session.Problem
+}
+
+// SignInPhase is how far a sign-in has come.
+type SignInPhase int
+
+// The phases, in order.
+const (
+	NoSignIn SignInPhase = iota
+	Opening
+	Waiting
+	Finishing
+	Cancelling
+)
+
+// Way is how a sign-in is done.
+type Way int
+
+// The ways.
+const (
+	ByBrowser Way = iota
+	ByCode
+	ByClaude // Claude Code signs in, and we take over what it wrote
+)
+
+func (a Activity) Busy() bool {
+	return a.SignIn != NoSignIn || a.Renewing || a.Mirroring || a.Switching || a.Leaving
+}
+
+// Around is what the menu shows beside the login and the app's own doing.
+type Around struct {
+	Version string
+	// CanStart: the system's start with the session is known; Starts: it is on.
+	CanStart, Starts bool
+	CopyToken        bool // the person's settings allow it
+	Unwatched        bool // changes on the disk are not reported
+}
+
+// recently is how long the menu mentions that Claude Code renewed.
+const recently = time.Hour
+
+// lineLength keeps the menu narrow enough for a small screen, and wrapAt the lines of
+// a problem and its hint, in columns.
+const (
+	lineLength = 80
+	wrapAt     = 60
+)
+
+// Menu returns the lines to show, top to bottom. Only what makes sense is enabled.
+func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Item {
+	var items []Item
+	add := func(id ID, text string, enabled bool) {
+		if text != "" {
+			items = append(items, Item{ID: id, Text: shorten(OneLine(text), lineLength), Enabled: enabled})
+		}
+	}
+	check := func(id ID, text string, enabled, checked bool) {
+		add(id, text, enabled)
+		items[len(items)-1].Checked = checked
+	}
+	known, idle := s.State != "", !a.Busy()
+	login := known && s.State != session.SignedOut
+	renews := s.State == session.SignedIn || s.State == session.TryLater
+
+	who, ends, there := Heading(w, s, now)
+	add(ItemWho, who, false)
+	add(ItemClocks, ends, false)
+	add(ItemEntry, there, false)
+	if r.Unwatched {
+		add(ItemUnwatched, w.Unwatched, false)
+	}
+	if p, hint := Problem(w, s, a); p.Message != "" {
+		for i, text := range wrap("⚠ "+capital(p.Message), wrapAt, int(ItemHint-ItemProblem)) {
+			add(ItemProblem+ID(i), text, false)
+		}
+		if hint {
+			for i, text := range wrap(capital(p.Hint), wrapAt, int(ItemSignIn-ItemHint)) {
+				add(ItemHint+ID(i), text, false)
+			}
+		}
+	}
+
+	switch a.SignIn {
+	case NoSignIn:
+		if login {
+			add(ItemSignIn, w.SignInAgain, idle)
+		} else {
+			add(ItemSignIn, w.SignIn, idle)
+		}
+		add(ItemOtherWays, w.OtherWays, idle)
+		add(ItemWithCode, w.WithCode, idle)
+		add(ItemWithClaude, w.WithClaude, idle)
+	case Opening:
+		add(ItemSignIn, w.Opening, false)
+	case Waiting:
+		add(ItemSignIn, waiting(w, a, now), false)
+	case Finishing:
+		add(ItemSignIn, w.Finishing, false)
+	case Cancelling:
+		add(ItemSignIn, w.Cancelling, false)
+	}
+	if a.SignIn == Waiting {
+		add(ItemPasteCode, w.PasteCode, true)
+	}
+	if a.SignIn != NoSignIn {
+		add(ItemCancel, w.Cancel, a.SignIn != Cancelling)
+	}
+	if (a.SignIn == Opening || a.SignIn == Waiting) && a.Way != ByClaude {
+		add(ItemCopyLink, w.CopyLink, a.Link != "")
+	}
+
+	if login {
+		add(ItemRenew, either(a.Renewing, w.Renewing, w.Renew), idle && renews && s.AccessToken.Renewable)
+	}
+	if known {
+		check(ItemMirror, either(a.Mirroring, w.Mirroring, w.Mirror), idle, s.ClaudeCode.Mirror)
+	}
+	if renews && s.AccessToken.ExpiresAt != nil && s.ClaudeCode.Mirror && !a.Mirroring && needsMirror(s.ClaudeCode.State) {
+		add(ItemMirrorNow, w.MirrorNow, idle)
+	}
+	if r.CopyToken && renews {
+		add(ItemCopyToken, w.CopyToken, idle)
+	}
+	if len(s.Accounts) > 0 {
+		add(ItemAccounts, either(a.Switching, w.Switching, w.Accounts), idle)
+		names := Accounts(s)
+		for i, name := range names[:min(len(names), accountLines)] {
+			label := name
+			if name == s.Account && s.Email != "" {
+				label += " · " + s.Email
+			}
+			check(ItemAccount+ID(i), label, idle, name == s.Account)
+		}
+		if more := len(names) - accountLines; more > 0 {
+			add(ItemMoreAccounts, fmt.Sprintf(w.MoreAccounts, more), false)
+		}
+		add(ItemAddAccount, w.AddAccount, idle)
+	}
+	if login {
+		add(ItemSignOut, either(a.Leaving, w.SigningOut, w.SignOut), idle)
+		add(ItemSignOutHere, w.SignOutHere, idle)
+		add(ItemSignOutBoth, w.SignOutBoth, idle)
+		add(ItemSignOutRevoke, w.SignOutRevoke, idle)
+	}
+	if r.CanStart {
+		check(ItemStartAtLogin, w.StartAtLogin, true, r.Starts)
+	}
+	add(ItemHelp, w.Help, true)
+	add(ItemShowStatus, w.ShowStatus, known)
+	add(ItemShowLog, w.ShowLog, true)
+	add(ItemCopyDiagnosis, w.CopyDiagnosis, true)
+	add(ItemAbout, fmt.Sprintf(w.About, r.Version), true)
+	add(ItemQuit, w.Quit, true)
+	return items
+}
+
+// Heading is who is signed in, and how that login and Claude Code's entry stand.
+func Heading(w *Words, s session.Status, now time.Time) (who, ends, there string) {
+	switch s.State {
+	case "":
+		return w.Reading, "", ""
+	case session.SignedOut:
+		return w.SignedOut, "", ""
+	}
+	return w.who(s), clocks(w, s, now), entry(w, s, now)
+}
+
+func either(first bool, one, other string) string {
+	if first {
+		return one
+	}
+	return other
+}
+
+func waiting(w *Words, a Activity, now time.Time) string {
+	left := w.span(a.Until.Sub(now))
+	switch a.Way {
+	case ByCode:
+		return fmt.Sprintf(w.WaitingCode, left)
+	case ByClaude:
+		return w.WaitingClaude
+	}
+	return fmt.Sprintf(w.Waiting, left)
+}
+
+// Accounts lists the names, the active one first, so that it is among those that
+// are shown.
+func Accounts(s session.Status) []string {
+	names := s.Names()
+	if i := slices.Index(names, s.Account); i > 0 {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, s.Account)
+	}
+	return names
+}
+
+// needsMirror says in which states only the person's word writes into the entry:
+// background work never replaces or revives what Claude Code holds.
+func needsMirror(state session.EntryState) bool {
+	switch state {
+	case session.Older, session.OtherLogin, session.EntrySignedOut, session.Absent:
+		return true
+	}
+	return false
+}
+
+// clocks is the line of the two ends: the login's, which matters to the person, and
+// the access token's, which looks after itself.
+func clocks(w *Words, s session.Status, now time.Time) string {
+	var parts []string
+	over := s.State == session.SignInAgain // before its time, too: a login can be revoked
+	if end := s.Login.ExpiresAt; end != nil {
+		switch left := end.Sub(now); {
+		case left <= 0:
+			parts = append(parts, w.LoginEnded)
+		case !over:
+			parts = append(parts, w.EndsIn(left, s.Login.Estimated))
+		}
+	}
+	if end := s.AccessToken.ExpiresAt; end != nil {
+		left := end.Sub(now)
+		switch {
+		case over:
+			if left > 0 && s.AccessToken.Valid {
+				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.span(left)))
+			}
+		case !s.AccessToken.Renewable && left > 0:
+			// A long-lived token is the login; its end is said once.
+			if s.Login.ExpiresAt == nil {
+				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.span(left)))
+			}
+		case s.AccessToken.Renewable && left > 0:
+			parts = append(parts, fmt.Sprintf(w.TokenRenews, w.span(left)))
+		case s.AccessToken.Renewable && s.State == session.TryLater:
+			parts = append(parts, w.TokenEnded)
+		case s.AccessToken.Renewable:
+			parts = append(parts, w.TokenRenewing)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return capital(strings.Join(parts, " · "))
+}
+
+// entry is the line about Claude Code.
+func entry(w *Words, s session.Status, now time.Time) string {
+	c := s.LastChange
+	switch {
+	case len(s.ClaudeCode.OverriddenBy) > 0:
+		return fmt.Sprintf(w.Overridden, strings.Join(s.ClaudeCode.OverriddenBy, ", "))
+	case s.ClaudeCode.State == session.InStep && c != nil && c.Who == "Claude Code" &&
+		now.Sub(c.At) >= 0 && now.Sub(c.At) < recently:
+		return w.renewedAgo(now.Sub(c.At))
+	}
+	return w.entry(s.ClaudeCode.State)
+}
+
+// Problem is what to show as wrong, and whether its hint is to be shown: what a
+// command line would say to do, the line Sign in does. What the person has just tried
+// comes first.
+func Problem(w *Words, s session.Status, a Activity) (p session.Problem, hint bool) {
+	switch {
+	case a.Failed != nil:
+		return w.Problem(*a.Failed), true
+	case s.Problem != nil:
+		return w.Problem(*s.Problem), s.State != session.SignInAgain && s.State != session.SignedOut
+	}
+	return session.Problem{}, false
+}

@@ -1,0 +1,292 @@
+package menu
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"keytender/internal/language"
+	"keytender/internal/session"
+	"keytender/internal/shown"
+)
+
+// AppName is the program's name as people see it.
+const AppName = "Keytender"
+
+// Words is the catalogue: every text that the app shows, in one language. A new
+// language is one more file and one more line in languages. Rules: a line of the menu
+// has no full stop; a notification's title says what happened, its body what to do;
+// each text takes what the English one takes (%s, %d), in the same order; a span of
+// time stands where its plain form fits.
+//
+// What the engine says itself (what became of Claude Code's entry, say) is English;
+// its errors are told in the other languages by their codes, see Problems.
+type Words struct {
+	// The lines about the login.
+	Reading    string
+	Unread     string
+	SignedOut  string
+	SignedIn   string // when the e-mail is unknown
+	SignedInAs string // account name
+
+	LoginEnds      string // span
+	LoginEndsAbout string // span
+	LoginEnded     string
+	TokenRenews    string // span
+	TokenEnds      string // span
+	TokenEnded     string
+	TokenRenewing  string
+
+	// The line about Claude Code.
+	InStep         string
+	Newer          string
+	Older          string
+	OtherLogin     string
+	EntrySignedOut string
+	Absent         string
+	Damaged        string
+	Busy           string
+	Off            string
+	Overridden     string // by what
+	RenewedNow     string
+	RenewedAgo     string // span
+
+	Unwatched string
+
+	// What can be done.
+	SignIn        string
+	SignInAgain   string
+	OtherWays     string
+	WithCode      string
+	WithClaude    string
+	Opening       string
+	Waiting       string // span
+	WaitingCode   string // span
+	WaitingClaude string
+	Finishing     string
+	Cancelling    string
+	Cancel        string
+	CopyLink      string
+	PasteCode     string
+	Renew         string
+	Renewing      string
+	Mirror        string
+	Mirroring     string
+	MirrorNow     string
+	CopyToken     string
+	Accounts      string
+	Switching     string
+	AddAccount    string
+	MoreAccounts  string // number
+	SignOut       string
+	SigningOut    string
+	SignOutHere   string
+	SignOutBoth   string
+	SignOutRevoke string
+	StartAtLogin  string
+	Help          string
+	ShowStatus    string
+	ShowLog       string
+	CopyDiagnosis string
+	About         string // version
+	Quit          string
+
+	// The icon's state, behind the program's name in the tooltip.
+	TipSignedOut string
+	TipFine      string
+	TipSoon      string
+	TipTrouble   string
+	TipWorking   string
+
+	// Spans of time.
+	Moments      string
+	Minutes      string // number
+	Hours        string // number
+	HoursMinutes string // two numbers
+	Day          string
+	DayHours     string // number
+	Days         string // number
+
+	// Notifications: what was done.
+	DoneSignedIn       string
+	DoneSignedInAs     string // e-mail
+	DoneSignedInBody   string
+	DoneSignedInPlan   string // plan
+	DoneSignedOut      string
+	DoneSwitched       string // account
+	DoneLinkCopied     string
+	DoneLinkBody       string
+	DoneDiagnosis      string
+	DoneDiagnosisBody  string
+	DoneToken          string
+	DoneTokenBody      string
+	AboutTitle         string // version
+	AboutBody          string
+	BeforeSignIn       string
+	BeforeSignInBody   string
+	ClaudeSignsIn      string
+	ClaudeSignsInBody  string
+	ShowsCode          string
+	ShowsCodeBody      string
+	CodeRefused        string
+	CodeRefusedBody    string
+	ClaudeCode         string
+	EndingBody         string
+	Ended              string
+	EndedBody          string
+	Again              string
+	Trouble            string
+	WhoseAccount       string // e-mail
+	WithoutIcon        string
+	WithoutIconBody    string
+	NoBrowser          string
+	NoBrowserBody      string
+	NoClipboard        string
+	NoClipboardBody    string // link
+	NoClipboardCommand string
+	NoLog              string
+	NoLogBody          string // path
+	LogNotOpened       string
+	LogNotOpenedBody   string // path
+
+	// Notifications: what could not be done.
+	SignInFailed   string
+	RenewFailed    string
+	MirrorFailed   string
+	SignOutFailed  string
+	SwitchFailed   string
+	AtLoginFailed  string
+	CopyFailed     string
+	Unexpected     string
+	UnexpectedHint string
+
+	// What a start says on stderr.
+	AlreadyRunning string
+	NotAsRoot      string
+	NoSession      string
+	Refused        string
+	NoPlace        string
+	NoMenu         string
+	NoStateDir     string // error
+
+	// Problems are the engine's errors by their codes: message and hint. English has
+	// none: it shows the engine's own words, which say more.
+	Problems map[string][2]string
+}
+
+// languages holds the catalogues by language tag.
+var languages = map[string]*Words{
+	language.English: &english, language.German: &german, language.French: &french,
+	language.Spanish: &spanish, language.Japanese: &japanese, language.Chinese: &chinese,
+}
+
+// In returns the catalogue that suits a list of languages, the person's first choice
+// first.
+func In(choices ...string) *Words { return languages[language.Choose(choices...)] }
+
+func (w *Words) who(s session.Status) string {
+	who := s.Email
+	if who == "" && s.State == session.TryLater && s.AccessToken.ExpiresAt == nil {
+		return w.Unread
+	}
+	if who == "" {
+		who = w.SignedIn
+		if s.Account != "" && s.Account != "default" {
+			who = fmt.Sprintf(w.SignedInAs, s.Account)
+		}
+	}
+	if s.Organization != "" && (s.Plan == "team" || s.Plan == "enterprise") {
+		return who + " · " + s.Organization + " (" + shown.Plan(s.Plan) + ")"
+	}
+	if s.Plan != "" {
+		return who + " · " + shown.Plan(s.Plan)
+	}
+	return who
+}
+
+func (w *Words) EndsIn(left time.Duration, estimated bool) string {
+	if estimated {
+		return fmt.Sprintf(w.LoginEndsAbout, w.span(left))
+	}
+	return fmt.Sprintf(w.LoginEnds, w.span(left))
+}
+
+func (w *Words) renewedAgo(ago time.Duration) string {
+	if ago < time.Minute {
+		return w.RenewedNow
+	}
+	return fmt.Sprintf(w.RenewedAgo, w.span(ago))
+}
+
+// entry says how Claude Code's entry stands beside our record.
+func (w *Words) entry(state session.EntryState) string {
+	switch state {
+	case session.InStep:
+		return w.InStep
+	case session.Newer:
+		return w.Newer
+	case session.Older:
+		return w.Older
+	case session.OtherLogin, session.UnknownLogin:
+		return w.OtherLogin
+	case session.EntrySignedOut:
+		return w.EntrySignedOut
+	case session.Absent:
+		return w.Absent
+	case session.Damaged:
+		return w.Damaged
+	case session.Busy:
+		return w.Busy
+	case session.Off:
+		return w.Off
+	}
+	return ""
+}
+
+// tooltipLength is all that Windows has room for, in UTF-16 units.
+const tooltipLength = 127
+
+func (w *Words) Tooltip(state IconState, s session.Status) string {
+	text := AppName + ": " + map[IconState]string{
+		IconSignedOut: w.TipSignedOut, IconFine: w.TipFine, IconSoon: w.TipSoon,
+		IconTrouble: w.TipTrouble, IconWorking: w.TipWorking,
+	}[state]
+	if s.Email != "" && s.State != session.SignedOut {
+		text += " (" + s.Email + ")"
+	}
+	return shorten(text, tooltipLength)
+}
+
+// span puts a length of time in words, as coarse as a person would: "24 days",
+// "1 day 2 h", "3 h 4 min", "5 min".
+func (w *Words) span(d time.Duration) string {
+	minutes := int(math.Round(d.Minutes()))
+	hours, days := int(math.Round(d.Hours())), int(math.Round(d.Hours()/24))
+	switch {
+	case d < time.Minute:
+		return w.Moments
+	case minutes < 60:
+		return fmt.Sprintf(w.Minutes, minutes)
+	case hours < 10:
+		if minutes%60 == 0 {
+			return fmt.Sprintf(w.Hours, minutes/60)
+		}
+		return fmt.Sprintf(w.HoursMinutes, minutes/60, minutes%60)
+	case hours < 24:
+		return fmt.Sprintf(w.Hours, hours)
+	case hours < 48:
+		if hours == 24 {
+			return w.Day
+		}
+		return fmt.Sprintf(w.DayHours, hours-24)
+	}
+	return fmt.Sprintf(w.Days, days)
+}
+
+// Problem tells an error of the engine in this language.
+func (w *Words) Problem(p session.Problem) session.Problem {
+	if said, ok := w.Problems[p.Code]; ok {
+		p.Message, p.Hint = said[0], said[1]
+	}
+	return p
+}

@@ -1,0 +1,40 @@
+package notify
+
+import (
+	"strconv"
+	"sync"
+	"time"
+)
+
+// actionKey names the one button that a notification can have.
+const actionKey = "sign-in"
+
+// button tells the button of the last notification from those of older ones, of this
+// run or another, which the systems keep in a list. Whatever came after the question
+// answered it or made it out of date.
+type button struct {
+	mu    sync.Mutex
+	asked string
+}
+
+// next returns the mark of the notification's button, "" when it has none.
+func (b *button) next(n Notice) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = ""
+	if n.Action != "" {
+		b.asked = actionKey + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	}
+	return b.asked
+}
+
+// press reports whether mark is that of the button that counts, once.
+func (b *button) press(mark string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	counts := mark != "" && mark == b.asked
+	if counts {
+		b.asked = ""
+	}
+	return counts
+}

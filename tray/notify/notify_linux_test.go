@@ -1,0 +1,110 @@
+package notify
+
+import (
+	"net"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"keytender/tray/bus"
+	"keytender/tray/traytest"
+)
+
+func TestNotifierOnTheBus(t *testing.T) {
+	address := traytest.StartBus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+	conn := traytest.Connect(t, address)
+	pressed := make(chan struct{}, 8)
+	n := New(func() { pressed <- struct{}{} })
+	defer n.Close()
+
+	// Without a service: an error, soon.
+	begin := time.Now()
+	if err := n.Notify(t.Context(), Notice{Title: "x"}); err == nil {
+		t.Fatal("shown by nobody")
+	}
+	if took := time.Since(begin); took > bus.Wait {
+		t.Errorf("the error took %v", took)
+	}
+
+	service := traytest.ServeNotifications(t, conn, "body", "body-markup", "actions")
+	if err := n.Notify(t.Context(), Notice{Title: "A & B", Body: "<b>a & b</b>", Action: "Sign in…", Urgent: true}); err != nil {
+		t.Fatal(err)
+	}
+	got := traytest.Receive(t, service.Notes, "the notification")
+	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"sign-in", "Sign in…"}) {
+		t.Errorf("got %+v", got)
+	}
+	if v := got.Hints["desktop-entry"].Value(); v != "keytender" {
+		t.Errorf("desktop-entry %v", v)
+	}
+	if v := got.Hints["urgency"].Value(); v != byte(2) {
+		t.Errorf("urgency %v", v)
+	}
+
+	// Other programs' buttons, other buttons, nonsense, and a stranger's signal do
+	// nothing; ours does, once.
+	service.Press(t, got.ID+40, "sign-in")
+	for _, nonsense := range [][]any{{}, {"x"}, {got.ID + 41}, {got.ID + 41, uint32(1)}} {
+		if err := conn.Emit(notifyPath, notifyName+".ActionInvoked", nonsense...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := traytest.Connect(t, address).Emit(notifyPath, notifyName+".ActionInvoked", got.ID, "sign-in"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-pressed:
+		t.Fatal("a stranger pressed our button")
+	case <-time.After(100 * time.Millisecond):
+	}
+	service.Press(t, got.ID, "sign-in")
+	service.Press(t, got.ID, "sign-in")
+	traytest.Receive(t, pressed, "the button")
+	if err := n.Notify(t.Context(), Notice{Title: "Signed in"}); err != nil {
+		t.Fatal(err)
+	}
+	if next := traytest.Receive(t, service.Notes, "the next notification"); next.Replaces != got.ID {
+		t.Errorf("the answer replaces %d, not %d, which asked", next.Replaces, got.ID)
+	}
+	select {
+	case <-pressed:
+		t.Error("one press counted twice")
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+func TestNotifierWithoutMarkupOrActions(t *testing.T) {
+	address := traytest.StartBus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+	service := traytest.ServeNotifications(t, traytest.Connect(t, address), "body")
+	n := New(func() {})
+	defer n.Close()
+	if err := n.Notify(t.Context(), Notice{Title: "x", Body: "a < b", Action: "Sign in…"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := traytest.Receive(t, service.Notes, "the notification"); got.Body != "a < b" || len(got.Actions) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSilentBus: something accepts and never answers.
+func TestSilentBus(t *testing.T) {
+	path := filepath.Join(traytest.ShortDir(t), "bus")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
+	n := New(func() {})
+	begin := time.Now()
+	if n.Notify(t.Context(), Notice{Title: "x"}) == nil {
+		t.Error("shown by nobody")
+	}
+	n.Close()
+	if took := time.Since(begin); took > bus.Wait+time.Second {
+		t.Errorf("it took %v", took)
+	}
+}

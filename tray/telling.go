@@ -1,0 +1,78 @@
+package tray
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"keytender/internal/session"
+	"keytender/internal/shown"
+	"keytender/tray/menu"
+	"keytender/tray/notify"
+)
+
+// The notifications' texts, and the errors'.
+
+// problemOf puts an error in words for the person. An error that was not written
+// for people keeps its text to itself: it may hold what nobody should see.
+func problemOf(w *menu.Words, err error) session.Problem {
+	var known *session.Error
+	if errors.As(err, &known) {
+		return session.Problem{Code: codeOf(known), Message: known.Message, Hint: known.Hint}
+	}
+	return session.Problem{Code: "unexpected", Message: w.Unexpected, Hint: w.UnexpectedHint}
+}
+
+// codeOf tells the two errors apart that have one code: a keychain that does not
+// answer, and a person who does not.
+func codeOf(e *session.Error) string {
+	if e.Code == "timed-out" && e.Exit != session.ExitTimedOut {
+		return "keychain-timed-out"
+	}
+	return e.Code
+}
+
+// noticeSignedIn tells of a sign-in, and what did not go as wished beside it.
+func noticeSignedIn(w *menu.Words, s session.Status, asides []string) notify.Notice {
+	texts := []string{w.DoneSignedInBody}
+	if s.Email != "" && s.Plan != "" {
+		texts = []string{fmt.Sprintf(w.DoneSignedInPlan, shown.Plan(s.Plan)), w.DoneSignedInBody}
+	}
+	title := w.DoneSignedIn
+	if s.Email != "" {
+		title = fmt.Sprintf(w.DoneSignedInAs, s.Email)
+	}
+	return notify.Notice{Title: title, Body: menu.Sentences(append(texts, asides...)...)}
+}
+
+func noticeFailed(title string, p session.Problem) notify.Notice {
+	return notify.Notice{Title: title, Body: menu.Sentences(p.Message, p.Hint)}
+}
+
+func noticeEnding(w *menu.Words, left time.Duration, s session.Status) notify.Notice {
+	return notify.Notice{Title: w.EndsIn(left, s.Login.Estimated), Body: menu.Sentences(whose(w, s), w.EndingBody), Action: w.SignInAgain}
+}
+
+func noticeEnded(w *menu.Words, s session.Status) notify.Notice {
+	return notify.Notice{Title: w.Ended, Body: menu.Sentences(whose(w, s), w.EndedBody), Action: w.SignInAgain, Urgent: true}
+}
+
+func noticeSignInAgain(w *menu.Words, s session.Status) notify.Notice {
+	n := notify.Notice{Title: w.Again, Body: whose(w, s), Action: w.SignInAgain, Urgent: true}
+	if s.Problem != nil {
+		n.Body = menu.Sentences(whose(w, s), w.Problem(*s.Problem).Message)
+	}
+	return n
+}
+
+func noticeTrouble(w *menu.Words, p session.Problem) notify.Notice {
+	p = w.Problem(p)
+	return notify.Notice{Title: w.Trouble, Body: menu.Sentences(p.Message, p.Hint)}
+}
+
+func whose(w *menu.Words, s session.Status) string {
+	if s.Email == "" {
+		return ""
+	}
+	return fmt.Sprintf(w.WhoseAccount, s.Email)
+}

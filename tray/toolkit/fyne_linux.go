@@ -1,0 +1,89 @@
+//go:build !notray && (fynetray || !cgo)
+
+package toolkit
+
+import (
+	"sync"
+
+	"fyne.io/systray"
+
+	"keytender/tray/menu"
+)
+
+// The library's loop is ours: it only waits for the end, and ours can start the icon
+// a second time.
+var (
+	ended  = make(chan struct{})
+	rejoin = make(chan struct{}, 1)
+
+	nativeQuit = sync.OnceFunc(func() { close(ended) })
+)
+
+func nativeRun(ready, exit func()) {
+	systray.SetTitle(menu.AppName)
+	start, end := systray.RunWithExternalLoop(ready, exit)
+	// The library closes the connection that it may never have had.
+	defer func() { _ = recover() }()
+	defer end()
+	start()
+	show()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-rejoin:
+			// It keeps the menu, and puts all of it on the bus that is there now.
+			again, _ := systray.RunWithExternalLoop(nil, nil)
+			again()
+			show()
+		}
+	}
+}
+
+func nativeReady() {}
+
+func nativeRejoin() bool {
+	select {
+	case rejoin <- struct{}{}:
+	default: // one is due already
+	}
+	return true
+}
+
+// current is what the icon is to look like. The library loses what is set while it puts
+// its properties on the bus.
+var current struct {
+	sync.Mutex
+	icon []byte
+	tip  string
+}
+
+func nativeSetIcon(icon []byte) {
+	current.Lock()
+	defer current.Unlock()
+	current.icon = icon
+	setIcon(icon)
+}
+
+func nativeSetTooltip(text string) {
+	current.Lock()
+	defer current.Unlock()
+	current.tip = text
+	systray.SetTooltip(text)
+}
+
+// show sets both again.
+func show() {
+	current.Lock()
+	defer current.Unlock()
+	if current.icon != nil {
+		setIcon(current.icon)
+	}
+	systray.SetTooltip(current.tip)
+}
+
+// setIcon outlives a bus that went away: the library panics then.
+func setIcon(icon []byte) {
+	defer func() { _ = recover() }()
+	systray.SetIcon(icon)
+}
