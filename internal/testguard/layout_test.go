@@ -68,6 +68,7 @@ func TestImportRules(t *testing.T) {
 	deep := []string{"keytender/internal/oauth", "keytender/keychain", entry, "keytender/internal/dirlock", "net/http"}
 	near := map[string][]string{
 		"keytender/internal/oauth":  {"os", "os/exec"},
+		"keytender/internal/ledger": {"os", "os/exec", "net", "net/http"},
 		"keytender/tray":            append([]string{"os/exec", "net"}, deep...),
 		"keytender/tray/menu":       append([]string{"os", "os/exec", "net", "keytender/callback"}, deep...),
 		"keytender/tray/toolkit":    append([]string{"os/exec", "keytender/internal/session", "keytender/callback"}, deep...),
@@ -79,6 +80,7 @@ func TestImportRules(t *testing.T) {
 		"keytender/internal/secret":     {"keytender/internal/pattern"},
 		"keytender/internal/atomicfile": {},
 		"keytender/internal/dirlock":    {"keytender/internal/atomicfile"},
+		"keytender/internal/ledger":     {"keytender/internal/secret", "keytender/internal/pattern"},
 	}
 	// Only these import the room that knows Claude Code's entry.
 	residents := map[string]bool{"keytender/internal/session": true}
