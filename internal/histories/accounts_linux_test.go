@@ -129,6 +129,7 @@ func TestR09ImportOverAnotherPerson(t *testing.T) {
 		refused := w.run("import", "claude-code", "--account", "ann").want(1)
 		refused.says("ann")
 		w.tended(ann)
+		w.run("refresh", "--force").want(0)
 		w.cc.signIn(yan)
 		w.run("import", "claude-code").want(0)
 		w.cc.goesOn(yan)

@@ -134,10 +134,11 @@ func (p *process) wait() result {
 	<-p.ended
 	r := result{w: w, args: p.args, code: p.cmd.ProcessState.ExitCode(), took: time.Since(p.started)}
 	r.out, r.err = p.text()
+	w.Logf("  keytender %s → %d in %v", strings.Join(r.args, " "), r.code, r.took.Round(time.Millisecond))
 	if r.code == -1 {
 		w.lostAnswers()
 	} else if !slices.Contains(contracted, r.code) {
-		w.Errorf("%v has no meaning among the exit codes", r)
+		w.Errorf("keytender %s → %d, which is none of the exit codes", strings.Join(r.args, " "), r.code)
 	}
 	if strings.Contains(r.err, "sk-ant-") || strings.Contains(r.out, "sk-ant-") && p.args[0] != "token" {
 		w.Errorf("%v shows a token", r)
@@ -145,8 +146,9 @@ func (p *process) wait() result {
 	if log, err := os.ReadFile(filepath.Join(w.kt, "keytender.log")); err == nil && bytes.Contains(log, []byte("sk-ant-")) {
 		w.Errorf("%v left a token in the log", r)
 	}
-	if strings.Contains(r.err, "panic:") || strings.Contains(r.err, "goroutine ") {
-		w.Errorf("%v panicked", r)
+	if strings.Contains(r.err, "goroutine ") {
+		w.Logf("%s", r.err)
+		w.Errorf("keytender %s left a trace of its stack", strings.Join(r.args, " "))
 	}
 	w.judge()
 	for _, c := range w.clients() {
@@ -237,14 +239,20 @@ func (w *world) redirect(p *process) string {
 // comeBack is the browser: it allows, and follows the redirect.
 func (w *world) comeBack(p *process) {
 	w.Helper()
-	location := w.redirect(p)
-	if location == "" {
-		return
+	if location := w.redirect(p); location != "" {
+		w.follow(location)
 	}
+}
+
+// follow is the browser on its way back, which may find nobody there.
+func (w *world) follow(location string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, "GET", location, nil)
-	w.must(err)
+	if err != nil {
+		w.Errorf("%v", err)
+		return
+	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	answer, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
