@@ -43,20 +43,15 @@ type history struct {
 	faulty  bool // the server asked for pauses
 }
 
-func newHistory(t reporter) *history {
+func (w *world) history() *history {
 	h := &history{
-		world: newWorld(t), wanted: map[person]login{}, names: map[person]bool{}, behind: map[*client]bool{},
+		world: w, wanted: map[person]login{}, names: map[person]bool{}, behind: map[*client]bool{},
 		mend: map[*client]func(){}, hidden: map[*client]bool{}, backups: map[person]document{},
 	}
 	for _, c := range h.clients() {
 		c.add("mcpOAuth", others["mcpOAuth"])
 	}
 	return h
-}
-
-func (h *history) end() {
-	h.mendAll()
-	h.world.end()
 }
 
 func (h *history) mendAll() {

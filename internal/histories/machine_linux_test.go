@@ -3,6 +3,7 @@ package histories
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,8 +44,15 @@ var printed = regexp.MustCompile(`\{(?:where:)?"([a-z]+)", (?:what:)?"([^"]+)", 
 // play is a whole history.
 func play(t reporter, steps []step) {
 	t.Helper()
-	h := newHistory(t)
-	defer h.end()
+	w := newWorld(t)
+	defer w.end()
+	w.play(steps)
+}
+
+func (w *world) play(steps []step) {
+	w.Helper()
+	h := w.history()
+	defer h.mendAll()
 	for _, s := range steps {
 		h.do(s)
 	}
@@ -78,7 +86,7 @@ func steps() *rapid.Generator[step] {
 	return rapid.Custom(func(t *rapid.T) step {
 		s := step{
 			what:  rapid.SampledFrom(names).Draw(t, "what"),
-			where: rapid.SampledFrom([]string{"home", "home", "work"}).Draw(t, "where"),
+			where: rapid.SampledFrom(slices.DeleteFunc([]string{"home", "home", "work"}, without)).Draw(t, "where"),
 			who:   rapid.SampledFrom([]person{ann, bob}).Draw(t, "who"),
 		}
 		if s.what == "client signs in" {
@@ -99,7 +107,7 @@ func steps() *rapid.Generator[step] {
 var twisted = append(make([]string, 24), "status 500", "status 429", "status 401", "cut", "reset", "profile 500", "profile 429", "unnamed",
 	"HUP", "TERM", "INT", "QUIT", "kill at", "kill at", "TERM at", "HUP at", "lost")
 
-// without leaves out steps and twists that begin with what KTTEST_WITHOUT lists.
+// without leaves out steps, directories and twists that begin with what KTTEST_WITHOUT lists.
 func without(name string) bool {
 	for _, prefix := range strings.Fields(os.Getenv("KTTEST_WITHOUT")) {
 		if strings.HasPrefix(name, prefix) {

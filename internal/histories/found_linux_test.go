@@ -1,0 +1,27 @@
+package histories
+
+import "testing"
+
+// found are histories that TestHistories came upon, as short as they became.
+var found = map[string][]step{
+	"without ids, while the state file names somebody of before": {
+		{"home", "client signs in", ann, ""}, {"home", "login", bob, ""}, {"home", "client renews, no ids", bob, ""},
+	},
+	"switched to beside a renewal in the other directory": {
+		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "switch", bob, ""},
+	},
+	"mirrored beside a renewal in the other directory": {
+		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "mirror", bob, ""},
+	},
+	"undone where it never was": {
+		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""}, {"home", "undo", bob, ""},
+	},
+}
+
+func TestFound(t *testing.T) {
+	for name, steps := range found {
+		t.Run(name, func(t *testing.T) {
+			holds(t, func(w *world) { w.play(steps) })
+		})
+	}
+}
