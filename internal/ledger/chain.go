@@ -34,6 +34,9 @@ type Chain struct {
 	// Apart: the account goes on with another chain, and nobody said that this one makes
 	// room for it where it lies. It goes its own way.
 	Apart bool `json:"apart,omitempty"`
+	// Shared: it was taken over from another program, so copies may lie in places that
+	// nobody told of.
+	Shared bool `json:"shared,omitempty"`
 
 	Generations []Generation `json:"generations,omitempty"`
 

@@ -49,7 +49,8 @@ func (f Finding) Account() string {
 // chain, and no clock decides: a pair that no chain knows, found where a generation of a
 // chain stood and not contradicted by ids, is that one's successor, whatever its times
 // say or lack. Where ids are missing it is Unknown; the caller looks them up first.
-// place is nil where nothing was ever written or seen.
+// place is nil where nothing was ever written or seen: there only a chain that another
+// program shares can have gone on.
 func (l *Ledger) Relate(place *Place, f Found) Finding {
 	switch {
 	case f.Absent:
@@ -60,13 +61,9 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 	if finding, known := l.Identify(f.Pair); known {
 		return finding
 	}
-	if place == nil {
-		return Finding{Relation: Stranger}
-	}
 	var possible *Chain
-	for _, id := range append([]string{place.Chain}, backward(place.Past)...) {
-		c := l.Chain(id)
-		if c == nil || f.Pair.Refresh == "" && c.Current().Refresh != "" {
+	for _, c := range l.layThere(place) {
+		if f.Pair.Refresh == "" && c.Current().Refresh != "" {
 			continue // what cannot be renewed succeeds nothing that can
 		}
 		switch c.Person.Like(f.Person) {
@@ -81,7 +78,26 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 	if possible != nil {
 		return Finding{Unknown, possible}
 	}
+	for _, c := range l.Chains {
+		if c.Shared && c.Account != "" && f.Pair.Refresh != "" && c.Person.Like(f.Person) == Same {
+			return Finding{Successor, c}
+		}
+	}
 	return Finding{Relation: Stranger}
+}
+
+// layThere lists the chains that lay in a place, the last one first.
+func (l *Ledger) layThere(place *Place) []*Chain {
+	if place == nil {
+		return nil
+	}
+	var chains []*Chain
+	for _, id := range append([]string{place.Chain}, backward(place.Past)...) {
+		if c := l.Chain(id); c != nil {
+			chains = append(chains, c)
+		}
+	}
+	return chains
 }
 
 func backward(ids []string) []string {

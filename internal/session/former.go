@@ -77,6 +77,7 @@ func (e *Engine) formerState() (*ledger.Ledger, error) {
 
 func carriedChain(l *ledger.Ledger, account string, former *formerChain) *ledger.Chain {
 	c := l.Begin(account, ledger.Person{}, ledger.Pair{})
+	c.Shared = true // the first version did not say where it wrote
 	for _, refresh := range former.Known {
 		c.Advance(ledger.Pair{Refresh: refresh})
 	}

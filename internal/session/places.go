@@ -113,11 +113,19 @@ func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
 			s.person = told
 		}
 	}
-	if !ask {
-		return
+	if ask {
+		w.learnOwners(ctx)
 	}
-	if c := s.Chain; c != nil && !c.Person.Known() && c.Account != "" {
-		if ours, err := w.vault(w.l).load(ctx, c.Account); err == nil {
+}
+
+// learnOwners finds out whose our chains are that do not tell.
+func (w *work) learnOwners(ctx context.Context) {
+	for _, a := range w.l.Accounts {
+		c := w.l.Chain(a.Chain)
+		if c == nil || c.Person.Known() {
+			continue
+		}
+		if ours, err := w.vault(w.l).load(ctx, a.Name); err == nil {
 			c.Person = c.Person.Or(personOf(ours.Account)).Or(w.askPerson(ctx, ours))
 		}
 	}

@@ -357,7 +357,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 		w.partChains(t.account, false)
 	}
 	chain := w.l.Begin(t.account, personOf(t.c.Account), pairOf(t.c))
-	a.Chain = chain.ID
+	a.Chain, chain.Shared = chain.ID, t.what == "imported"
 	w.describeAccount(t.account, t.c)
 	chain.Last = &ledger.Change{At: w.wall(), What: t.what, Who: "keytender"}
 	if granted := t.c.AccessEnds.Sub(t.c.Issued); granted >= 0 && granted <= time.Second && (t.c.Method == "browser" || t.c.Method == "paste") {

@@ -1,0 +1,88 @@
+package session
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"keytender/internal/secret"
+)
+
+// former is an installation as the first version left it: two accounts, the first one
+// renewed once, mirrored and active, and a login that the mirror displaced.
+func former(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.pass(time.Until(time.Date(2026, 11, 29, 4, 0, 0, 0, time.UTC))) // these tokens live then
+	if err := os.MkdirAll(r.state(""), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"credentials.json": r.home + "/credentials.json", "settings.json": r.state("settings.json"),
+		"journal.json": r.state("journal.json"), "history.jsonl": r.state("history.jsonl"), "entry.json": r.entryFile()} {
+		data, err := os.ReadFile(filepath.Join("testdata", "former", from))
+		if err == nil {
+			err = os.WriteFile(to, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// What the first version wrote is taken over once, and nothing of it is lost.
+func TestFirstVersionIsTakenOver(t *testing.T) {
+	r := former(t)
+	st := r.start().Status(t.Context())
+	if st.Account != "default" || len(st.Accounts) != 2 || st.ClaudeCode.State != InStep || st.Stores[1].State != "ok" {
+		t.Errorf("before anything is written: %+v", st)
+	}
+	if err := r.start().Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.state(ledgerFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(r.state("journal.json")); err != nil {
+		t.Fatal(err)
+	}
+	l := r.ledger()
+	c := l.ChainOf("default")
+	place := l.Place(r.start().entry.ID())
+	if c == nil || !c.Knows(pairOf(r.stored())) || len(c.Generations) != 2 || !c.Person.Known() || place == nil || place.Chain != c.ID {
+		t.Errorf("the chain %+v, the place %+v", c, place)
+	}
+	if _, err := r.start().Undo(t.Context()); err != nil || r.entry().Login.Account.ID != "33333333-3333-4333-8333-333333333333" {
+		t.Errorf("the displaced login: %v", err)
+	}
+	if _, err := r.start().Switch(t.Context(), "work"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Claude Code renewed between the two versions: its pair is the successor, although no
+// place was ever noted.
+func TestRenewedBetweenTheVersions(t *testing.T) {
+	r := former(t)
+	var document map[string]map[string]any
+	data, _ := os.ReadFile(r.entryFile())
+	if err := json.Unmarshal(data, &document); err != nil {
+		t.Fatal(err)
+	}
+	inner := document["claudeAiOauth"]
+	inner["accessToken"], inner["refreshToken"] = "sk-ant-oat01-FAKE-next", "sk-ant-ort01-FAKE-next"
+	inner["expiresAt"] = r.now().Add(time.Hour).UnixMilli()
+	data, _ = json.Marshal(document)
+	if err := os.WriteFile(r.entryFile(), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	renewed, err := r.start().Renew(t.Context(), true)
+	if err != nil || !renewed.Adopted || r.posts() != 0 {
+		t.Errorf("%+v, %v, %d sent", renewed, err, r.posts())
+	}
+	if stored := r.stored(); !stored.Access.Equal(secret.New("sk-ant-oat01-FAKE-next")) {
+		t.Error("the successor was not taken over")
+	}
+}
