@@ -42,7 +42,7 @@ TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windo
 # What a program is made of; the last names the commit.
 SOURCES = go.mod go.sum CHANGELOG.md assets callback cmd internal keychain tray $(wildcard .git/logs/HEAD)
 
-.PHONY: help build run demo test vet check wine fuzz soak bench install uninstall programs packages packages-test app clean setup-run setup-test
+.PHONY: help build run demo test vet check wine fuzz soak bench install uninstall programs packages packages-test reproducible app clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -131,6 +131,9 @@ program-%:
 packages: ## build .deb, .rpm, .apk and archlinux packages into dist/packages
 	@$(MAKE) --no-print-directory programs TARGETS='linux-amd64 linux-arm64'
 	packaging/packages.sh
+
+reproducible: ## build the last commit twice from nothing, in different folders, and compare every byte
+	packaging/reproducible.sh $(TARGETS)
 
 packages-test: packages ## as root: install, use, upgrade and remove the .deb on a bare Debian; look into the others
 	packaging/trial.sh

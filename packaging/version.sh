@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 # An archive of a commit has no .git; git writes what is to be known into this line (.gitattributes).
 # shellcheck disable=SC2016 # git writes there, not the shell
-archived='$Format:%h %ct %D$'
+archived='$Format:%H %ct %D$'
 
 next=$(sed -n 's/^## \([0-9][0-9.]*\) (.*/\1/p' CHANGELOG.md | head -n 1)
 commit='' epoch=0 tag='' changed=''
@@ -25,7 +25,7 @@ case $archived in
 	fi
 	;;
 *)
-	commit=${archived%% *} epoch=$(echo "$archived" | cut -d' ' -f2)
+	commit=$(echo "$archived" | cut -c1-9) epoch=$(echo "$archived" | cut -d' ' -f2)
 	tag=$(echo "$archived" | sed -n 's/.*tag: v\([0-9][^,]*\).*/\1/p')
 	;;
 esac
