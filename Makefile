@@ -1,6 +1,7 @@
 # `make` alone lists the targets.
 GO      ?= $(or $(shell command -v go 2>/dev/null),/usr/local/go/bin/go)
 PREFIX  ?= /usr/local
+BIN     ?= bin
 FUZZTIME ?= 30s
 SOAK    ?= 10m
 IDLE    ?= 1m
@@ -34,7 +35,7 @@ RACE  = $(if $(filter 1,$(HAS_CC)),-race) $(if $(filter 1,$(HAS_GTK)),,-tags fyn
 TESTENV = export KTTEST_ARTEFACTS='$(CURDIR)/artefacts' KTTEST_RUN="$$(date +%s)"; \
 	[ ! -f build/npm/installed ] || export KTTEST_NODE='$(CURDIR)/build/npm' KTTEST_OIDC_DIR='$(CURDIR)/build/npm' \
 	  KTTEST_CLAUDE='$(CURDIR)/build/npm/node_modules/.bin/claude'; \
-	[ -s build/missing.txt ] && [ -z "$$CI" ] || export KTTEST_DESKTOP=required
+	[ "$$(uname)" != Linux ] || { [ -s build/missing.txt ] && [ -z "$$CI" ]; } || export KTTEST_DESKTOP=required
 
 # The systems that the command line is shipped for.
 TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windows-arm64
@@ -42,17 +43,17 @@ TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windo
 # What a program is made of; the last names the commit.
 SOURCES = go.mod go.sum CHANGELOG.md assets callback cmd internal keychain tray $(wildcard .git/logs/HEAD)
 
-.PHONY: help build run demo test vet check wine fuzz soak bench install uninstall programs packages packages-test reproducible app clean setup-run setup-test
+.PHONY: help build run demo test vet lint check wine test-windows fuzz soak bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
 
 build: ## build bin/keytender and bin/keytender-tray
-	CGO_ENABLED=0 $(BUILD) $(SMALL) -o bin/keytender ./cmd/keytender
+	CGO_ENABLED=0 $(BUILD) $(SMALL) -o $(BIN)/keytender ./cmd/keytender
 ifneq ($(shell uname),Darwin)
 	@[ $(HAS_GTK) = 1 ] || echo "no gcc or no libayatana-appindicator3-dev: building the pure-Go tray instead of the GTK one"
 endif
-	CGO_ENABLED=$(HAS_GTK) $(BUILD) -o bin/keytender-tray ./cmd/keytender-tray
+	CGO_ENABLED=$(HAS_GTK) $(BUILD) -o $(BIN)/keytender-tray ./cmd/keytender-tray
 
 run: setup-run ## build, then start the tray; without a desktop, sign in on the terminal
 	@$(MAKE) --no-print-directory build
@@ -69,7 +70,7 @@ test: setup-test vet ## everything that must pass: format, vet on three systems,
 	@[ ! -s build/missing.txt ] || { echo; echo "PASSED, BUT NOT EVERYTHING RAN. Missing here:"; sed 's/^/  /' build/missing.txt; }
 
 vet: ## format, and go vet on three systems
-	@! gofmt -l assets callback cmd internal keychain tray | grep . || { echo "gofmt would change these files"; exit 1; }
+	@! gofmt -l assets callback cmd internal keychain packaging tray | grep . || { echo "gofmt would change these files"; exit 1; }
 	CGO_ENABLED=$(HAS_CC) $(GO) vet $(filter-out -race,$(RACE)) ./...
 	CGO_ENABLED=0 $(GO) build ./...
 	CGO_ENABLED=0 $(GO) vet ./...
@@ -87,7 +88,10 @@ darwin: GOOS=darwin CGO_ENABLED=0
 endef
 export BUILDS
 
-check: vet ## vet, staticcheck on three systems and, where its database can be reached, govulncheck
+lint: ## actionlint over the workflows and shellcheck over the scripts, where they can be had
+	@packaging/lint.sh
+
+check: vet lint ## vet, lint, staticcheck on three systems and, where its database can be reached, govulncheck
 	echo "$$BUILDS" | $(GO) run $(STATICCHECK) -matrix ./...
 	@mkdir -p build
 	$(GO) run $(GOVULNCHECK) ./... >build/govulncheck.txt 2>&1 && cat build/govulncheck.txt || { cat build/govulncheck.txt; \
@@ -95,6 +99,10 @@ check: vet ## vet, staticcheck on three systems and, where its database can be r
 
 wine: ## run the Windows programs and their tests under Wine
 	@packaging/wine.sh $(PACKAGES)
+
+test-windows: ## on Windows: the tests, but those that read the source tree as on every system
+	$(GO) vet ./...
+	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v -e /testguard$$ -e /officialtest$$)
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@packaging/fuzz.sh $(FUZZTIME)
@@ -126,7 +134,7 @@ program-%: EXE = $(if $(filter windows,$(GOOS)),.exe)
 program-%:
 	CGO_ENABLED=0 $(BUILD) $(SMALL) -o dist/programs/$*/keytender$(EXE) ./cmd/keytender
 	@# on a Mac alone: its menu is built with its own headers
-	[ $(GOOS) = darwin ] || CGO_ENABLED=0 $(BUILD) -o dist/programs/$*/keytender-tray$(EXE) ./cmd/keytender-tray
+	@[ $(GOOS) = darwin ] || CGO_ENABLED=0 $(BUILD) -o dist/programs/$*/keytender-tray$(EXE) ./cmd/keytender-tray
 
 packages: ## build .deb, .rpm, .apk and archlinux packages into dist/packages
 	@$(MAKE) --no-print-directory programs TARGETS='linux-amd64 linux-arm64'
@@ -142,6 +150,27 @@ app: ## on a Mac: build dist/Keytender.app, the programs as macOS wants them, si
 	@[ "$$(uname)" = Darwin ] || { echo "make app needs a Mac: the menu is built with its own headers"; exit 1; }
 	@$(MAKE) --no-print-directory build
 	packaging/macos/bundle.sh '$(VERSION)' bin dist
+
+app-release: ## on a Mac: dist/app/Keytender-VERSION.zip for both processors, signed and notarised where that can be
+	packaging/macos/app.sh
+
+app-keys: # a workflow's: certificates from its secrets
+	packaging/macos/keys.sh
+
+app-test: ## on a Mac of nobody's (CI): a temporary keychain, the app in the menu bar, a screenshot
+	packaging/macos/trial.sh
+
+snapshot: packages ## archives, packages, checksums, bills of material and recipes into dist/release; publishes nothing
+	packaging/release.sh snapshot
+
+release: packages ## the same for the tag of this commit, and leave a draft of the release (GITHUB_TOKEN, OWNER)
+	packaging/release.sh publish
+
+facts: setup-test ## the tests with the real Claude Code against its newest version, as npm has it today
+	npm install --prefix build/npm-latest --no-audit --no-fund --no-save @anthropic-ai/claude-code@latest
+	build/npm-latest/node_modules/.bin/claude --version
+	@$(TESTENV); export KTTEST_CLAUDE='$(CURDIR)/build/npm-latest/node_modules/.bin/claude'; set -x; \
+	  $(GO) test -count=1 -v ./internal/fakeclaude/officialtest && $(GO) test -count=1 -v -run RealClient ./cmd/keytender
 
 clean: ## remove what was built
 	rm -rf bin build dist artefacts

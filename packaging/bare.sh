@@ -12,19 +12,7 @@ case $what in test | run) ;; *) echo "usage: packaging/bare.sh test|run [DIR]" >
 # in namespaces of its own: mounts and processes end with it
 [ -n "${BARE_INSIDE-}" ] || BARE_INSIDE=1 exec unshare --mount --pid --fork --kill-child "$0" "$what" "$dir"
 
-rm -rf --one-file-system "$dir"
-mkdir -p "$dir"
-debootstrap --variant=minbase --include=ca-certificates,git,make bookworm "$dir" >"$dir.log" 2>&1 ||
-	{ tail -n 5 "$dir.log" >&2 && exit 1; }
-
-# This machine's network: names, package sources, and certificate authorities of its own.
-cp -L /etc/resolv.conf /etc/hosts "$dir/etc/"
-for file in /etc/apt/sources.list.d/debian.sources /etc/apt/apt.conf.d/*proxy*; do
-	[ ! -e "$file" ] || cp "$file" "$dir$file"
-done
-[ ! -e "$dir/etc/apt/sources.list.d/debian.sources" ] || rm -f "$dir/etc/apt/sources.list"
-cp -r /usr/local/share/ca-certificates "$dir/usr/local/share/"
-chroot "$dir" update-ca-certificates >/dev/null 2>&1
+packaging/debian.sh "$dir" git make
 
 cp -r "$(go env GOROOT)" "$dir/usr/local/go"
 git clone --quiet --no-hardlinks . "$dir/root/keytender"

@@ -25,6 +25,8 @@ for ARCH in $archs; do
 	mv "$STAGE/tree/usr/share/zsh/site-functions/_keytender" "$STAGE/"
 	rm -r "$STAGE/tree/usr/share/zsh"
 	gzip -9n "$STAGE"/tree/usr/share/man/man1/*.1 "$STAGE/tree/usr/share/doc/keytender/CHANGELOG.md"
+	# nfpm gives two of the four formats its own idea of when a file was made
+	find "$STAGE" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	for format in $formats; do
 		# Alpine orders no words of ours, but knows a state of development by its day
 		number=$NUMBER

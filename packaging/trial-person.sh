@@ -35,7 +35,7 @@ app) # the panel shows the icon
 	export DBUS_SESSION_BUS_ADDRESS
 	Xvfb :7 -screen 0 900x500x24 -nolisten tcp >/dev/null 2>&1 &
 	display=$!
-	dbus-daemon --session --nofork --address="$DBUS_SESSION_BUS_ADDRESS" &
+	dbus-daemon --session --nofork --address="$DBUS_SESSION_BUS_ADDRESS" >/dev/null 2>&1 &
 	bus=$!
 	sleep 2
 	openbox >/dev/null 2>&1 &

@@ -14,19 +14,15 @@ cd "$(dirname "$0")/.."
 dir=${1:-/var/tmp/keytender-trial}
 [ "$(id -u)" = 0 ] || { echo "trial: needs root" >&2 && exit 1; }
 bare=$PWD/build/bare-panel.tar.zst
-desktop=dbus-daemon,xvfb,openbox,xfce4-panel,xfconf,adwaita-icon-theme,fonts-dejavu-core,imagemagick,desktop-file-utils,man-db
 [ -n "${INSIDE-}" ] || packaging/setup.sh trial
 if [ ! -f "$bare" ]; then
 	echo "making a bare Debian with a panel"
-	rm -rf --one-file-system "$dir"
-	mkdir -p "$dir"
-	debootstrap --variant=minbase --include=ca-certificates,$desktop bookworm "$dir" >build/debootstrap.log 2>&1 ||
-		{ tail -n 5 build/debootstrap.log >&2 && exit 1; }
-	rm -rf "$dir"/var/cache/apt/archives/*.deb
+	packaging/debian.sh "$dir" dbus-daemon xvfb openbox xfce4-panel xfconf adwaita-icon-theme fonts-dejavu-core \
+		imagemagick desktop-file-utils man-db
 	tar -C "$dir" -c . | zstd -q -3 >"$bare.new"
 	mv "$bare.new" "$bare"
 fi
-[ -n "${INSIDE-}" ] || INSIDE=1 exec unshare --mount --pid --net --fork --kill-child "$0" "$dir"
+[ -n "${INSIDE-}" ] || INSIDE=1 exec unshare --mount-proc --pid --net --fork --kill-child "$0" "$dir"
 
 fail() {
 	echo "trial: $*" >&2
@@ -38,7 +34,7 @@ one() {
 	[ -f "$found" ] || fail "there is not one $1 in dist/packages: $found"
 	echo "$found"
 }
-number=$(packaging/version.sh number)
+number=$(dpkg-deb -f "$(find dist/packages -name "*_amd64.deb")" Version | sed -e "s/-1\$//" -e "s/~/-/")
 deb=$(one '*_amd64.deb') rpm=$(one '*.x86_64.rpm')
 
 # --- what is in them -------------------------------------------------------------------------
@@ -59,7 +55,8 @@ sed 's|zsh/vendor-completions|zsh/site-functions|' "$work/want" | sort >"$work/o
 for arch in x86_64 aarch64; do
 	for package in $(one "*.$arch.rpm") $(one "*_$arch.apk") $(one "*-$arch.pkg.tar.zst"); do
 		case $package in
-		*.rpm) rpm2cpio "$package" >"$work/data" && cpio -t <"$work/data" 2>/dev/null ;;
+		# rpm 4.18's rpm2cpio ends with 1 although it wrote all
+		*.rpm) { rpm2cpio "$package" || true; } | cpio -tv 2>/dev/null | awk '/^-/ { print $NF }' ;;
 		*.apk) tar -tzf "$package" 2>/dev/null ;;
 		*.zst) tar --zstd -tf "$package" 2>/dev/null ;;
 		esac | names >"$work/list"
@@ -77,10 +74,12 @@ for arch in amd64:X86-64 arm64:AArch64; do
 	done
 done
 # rpm itself, in an empty root
+# shellcheck disable=SC2015 # fail ends it
 mkdir "$work/rpm"
-rpm --root "$work/rpm" --nodeps --ignorearch -i "$rpm"
-rpm --root "$work/rpm" --nodeps -V keytender || fail "rpm finds files that differ"
-rpm --root "$work/rpm" -e --nodeps keytender
+inrpm() { rpm --root "$work/rpm" --nodeps "$@" >"$work/rpm.log" 2>&1 || { cat "$work/rpm.log" && fail "rpm $*"; }; }
+inrpm -i --ignorearch "$rpm"
+inrpm -V keytender
+inrpm -e keytender
 [ -z "$(find "$work/rpm" -name '*keytender*')" ] || fail "rpm left something behind"
 echo "ok  $rpm: installed, verified and removed by rpm"
 
