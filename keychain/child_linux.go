@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -15,11 +16,29 @@ import (
 // thisProgram is found also when an update has replaced its file.
 func thisProgram() (string, error) { return "/proc/self/exe", nil }
 
-// platformReady refuses where there is no session bus: the bus library would start
-// a stray one with dbus-launch.
+// platformReady refuses where there is no session bus that lets us in: the bus library
+// would start a stray one with dbus-launch. The connection is the one that go-keyring uses.
 func platformReady() error {
-	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
+	if err := findBus(); err != nil {
+		return err
+	}
+	_, err := dbus.SessionBus()
+	if noBus := (*net.OpError)(nil); errors.As(err, &noBus) && noBus.Op == "dial" {
+		return errors.New("the session bus cannot be reached")
+	}
+	if err != nil {
+		return errors.New("the session bus refuses this program")
+	}
+	return nil
+}
+
+func findBus() error {
+	switch address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); {
+	case address == "", address == "autolaunch:": // the latter would start one too
+	case canBeReached(address):
 		return nil
+	default: // disabled: in some containers, or a transport that nobody here speaks
+		return errors.New("the address of the session bus leads nowhere")
 	}
 	runtimeDir := os.Getenv("XDG_RUNTIME_DIR")
 	if runtimeDir == "" {
@@ -30,6 +49,18 @@ func platformReady() error {
 		return errors.New("there is no session bus here")
 	}
 	return os.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+bus)
+}
+
+// canBeReached reports whether the bus library has a transport for the address (D-Bus
+// Specification, Server Addresses).
+func canBeReached(address string) bool {
+	for one := range strings.SplitSeq(address, ";") {
+		transport, _, found := strings.Cut(one, ":")
+		if found && slices.Contains([]string{"unix", "tcp", "nonce-tcp"}, transport) {
+			return true
+		}
+	}
+	return false
 }
 
 func platformRefusal(err error) answer {

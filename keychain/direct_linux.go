@@ -6,6 +6,8 @@ package keychain
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,6 +79,31 @@ func (k *OSKeychain) readItem(ctx context.Context, name string) (record secret.S
 		return secret.String{}, false
 	}
 	return secret.New(string(item.Value)), true
+}
+
+// Reach returns ErrTimedOut where a session bus or a Secret Service runs and is silent
+// until ctx ends. It asks nobody and starts nothing. Whatever else is wrong is for the
+// calls to find.
+func (k *OSKeychain) Reach(ctx context.Context) error {
+	answered := make(chan struct{})
+	go func() { // as in loadDirect it may have to be left behind
+		defer close(answered)
+		bus, err := dbus.Connect(busAddress(), dbus.WithContext(ctx))
+		if err != nil {
+			return
+		}
+		defer bus.Close()
+		bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").CallWithContext(ctx,
+			"org.freedesktop.Secret.Service.ReadAlias", dbus.FlagNoAutoStart, "default")
+	}()
+	select {
+	case <-answered:
+	case <-ctx.Done():
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("asking for the keychain: %w", ErrTimedOut)
+	}
+	return ctx.Err()
 }
 
 // wouldAskAgain looks whether the collection that go-keyring uses is still locked, which

@@ -139,6 +139,10 @@ func (a *app) follow(e session.Event) {
 		a.tell(notify.Notice{Title: a.words.NoBrowser, Body: a.words.NoBrowserBody})
 	case session.EventTerms:
 		a.tell(notify.Notice{Title: a.words.BeforeSignIn, Body: a.words.BeforeSignInBody})
+	case session.EventStore:
+		if e.Detail != "" { // a plain file, since there is no keychain
+			a.asides = append(a.asides, e.Value)
+		}
 	case session.EventClaudeCode:
 		if e.Warn {
 			a.asides = append(a.asides, a.words.ClaudeCode+": "+e.Value)

@@ -242,6 +242,12 @@ func (c *console) tell(e session.Event) {
 			name = "account " + e.Detail
 		}
 		c.line(m, "Signed in now: %s; this stays until the new sign-in has succeeded", name)
+	case session.EventStore:
+		if e.Detail != "" {
+			c.line(m, "Store: %s, a plain file: there is no keychain here (%s)", e.Value, e.Detail)
+			return
+		}
+		c.line(m, "Store: %s", e.Value)
 	case session.EventTerms:
 		c.line(danger, "%s", termsNotice)
 	case session.EventPortMoved:
@@ -269,7 +275,10 @@ func (c *console) tell(e session.Event) {
 		}
 		c.line(tick, "Signed in as: %s", who)
 	case session.EventSaved:
-		c.line(tick, "Saved in: %s", e.Value)
+		if m == plain {
+			m = tick
+		}
+		c.line(m, "Saved in: %s", e.Value)
 	case session.EventClaudeCode:
 		if m == plain {
 			m = tick

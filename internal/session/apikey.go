@@ -43,12 +43,18 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 	if o.Scopes == nil {
 		o.Scopes = apiKeyScopes
 	}
-	// A store that is in trouble shows before a key is made that nobody could keep.
-	if _, err := e.APIKey(ctx, o.Account); err != nil && !errors.Is(err, keychain.ErrNotFound) {
+	if err := e.MayWrite(); err != nil {
 		return APIKeyNotice{}, err
 	}
 	l, err := e.ledger()
 	if err != nil {
+		return APIKeyNotice{}, err
+	}
+	// A store that is in trouble shows before a key is made that nobody could keep.
+	if err := e.tryStore(ctx, l, tell); err != nil {
+		return APIKeyNotice{}, err
+	}
+	if _, err := e.APIKey(ctx, o.Account); err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return APIKeyNotice{}, err
 	}
 	var notice APIKeyNotice

@@ -222,6 +222,9 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 			return Status{}, err
 		}
 	}
+	if err := e.tryStore(ctx, l, tell); err != nil {
+		return Status{}, err
+	}
 	// What lies there makes room for what the client writes, so it is settled first. An
 	// entry that cannot be read is one that the client would overwrite, MCP logins and all.
 	before, err := e.settleEntry(ctx)

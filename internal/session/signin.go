@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,16 +35,14 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 			return Status{}, err
 		}
 	}
+	if err := e.MayWrite(); err != nil {
+		return Status{}, err
+	}
+	if err := e.tryStore(ctx, l, tell); err != nil {
+		return Status{}, err
+	}
 	account := l.Choose(o.Account)
-	already, storeErr, err := e.vault(l).loadBoth(ctx, account)
-	if e.config.Store == "keychain" && l.Store == "file" { // this sign-in moves there
-		_, storeErr = e.vaultIn("keychain").loadStored(ctx, account)
-	}
-	mustBeKeychain := e.config.Store == "keychain" || e.config.Store == "auto" && l.Store == "keychain"
-	if mustBeKeychain && errors.Is(storeErr, keychain.ErrUnavailable) {
-		return Status{}, storeError("keychain", storeErr) // before a code is spent on what cannot be kept
-	}
-	if err == nil {
+	if already, err := e.vault(l).load(ctx, account); err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
 	}
 	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) error { return e.keepSignIn(ctx, o, c, tell) })
@@ -56,9 +55,6 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 // obtain does what every sign-in in the browser has in common, up to the credential. keep
 // does the rest, whose outcome the browser's page tells.
 func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, tell func(Event), keep func(keychain.Credential) error) (err error) {
-	if err := e.MayWrite(); err != nil {
-		return err
-	}
 	if !termsShown {
 		tell(Event{Kind: EventTerms})
 	}
@@ -295,7 +291,7 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	if former {
 		tell(Event{Kind: EventNote, Value: "the login that " + account + " had before is kept: `keytender mirror --undo` gives it to Claude Code"})
 	}
-	tell(Event{Kind: EventSaved, Value: kind})
+	tell(Event{Kind: EventSaved, Value: kind, Warn: w.vault(w.l).spilled(account)})
 	w.tellMirror(ctx, mirrors, account, tell)
 	e.tellEnds(c, tell)
 	return nil
@@ -320,6 +316,9 @@ type takenIn struct {
 	carries   bool // it takes the place of the account's former chain wherever that lies
 }
 
+// granted: a code was spent for it, so that it lies nowhere else.
+func (t takenIn) granted() bool { return t.c.Method == "browser" || t.c.Method == "paste" }
+
 // takeIn stores a login that begins a chain: chooses the store if none is chosen, saves,
 // and begins the chain. former: the login that the account had before was another
 // person's, or may live on, and is kept among the displaced. The caller holds the lock.
@@ -339,6 +338,10 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 		return "", false, err
 	}
 	chosen, err := w.saveChoosing(ctx, t.account, t.c)
+	notSaved := err
+	if err != nil && t.granted() {
+		chosen, err = cmp.Or(w.wantedStore(w.l), "keychain"), w.vault(w.l).spillGranted(t.account, t.c)
+	}
 	if err != nil {
 		undo(ctx)
 		return "", false, err
@@ -347,7 +350,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Places.Credentials)
 	}
 	w.l.Store = chosen
-	w.l.TermsShown = w.l.TermsShown || t.c.Method == "browser" || t.c.Method == "paste"
+	w.l.TermsShown = w.l.TermsShown || t.granted()
 	a := w.l.Add(t.account)
 	a.LongLived = t.longLived
 	if a.Person.Like(personOf(t.c.Account)) == ledger.Different {
@@ -360,7 +363,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	a.Chain, chain.Shared = chain.ID, t.what == "imported"
 	w.describeAccount(t.account, t.c)
 	chain.Last = &ledger.Change{At: w.wall(), What: t.what, Who: "keytender"}
-	if granted := t.c.AccessEnds.Sub(t.c.Issued); granted >= 0 && granted <= time.Second && (t.c.Method == "browser" || t.c.Method == "paste") {
+	if granted := t.c.AccessEnds.Sub(t.c.Issued); granted >= 0 && granted <= time.Second && t.granted() {
 		w.paceChain(chain, oauth.Grant{ExpiresIn: granted, ExpiresInKnown: true}, nil)
 	}
 	if t.activate || w.l.Account(w.l.Active) == nil {
@@ -368,6 +371,12 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	}
 	if err := w.save(); err != nil {
 		return "", false, err
+	}
+	if notSaved != nil {
+		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
+		storeKind = "spill file " + w.vault(w.l).spillPath(t.account) + " (" + notSaved.Error() + "; the next command tries again)"
+		w.remember(Record{Account: t.account, What: t.what, Detail: t.c.Method + "; no store took the login, it waits in the spill file"})
+		return storeKind, former, nil
 	}
 	if err := w.vault(w.l).dropSpilled(t.account); err != nil {
 		w.log.Warn("a copy of the former login stays", "reason", plain(err))
@@ -421,10 +430,7 @@ func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(
 // the keychain, and the file only where there certainly is no keychain. A keychain
 // that is locked or refuses is an error, never a reason to write a plain file.
 func (w *work) saveChoosing(ctx context.Context, account string, c keychain.Credential) (chosen string, err error) {
-	kind := w.l.Store
-	if w.config.Store != "auto" {
-		kind = w.config.Store
-	}
+	kind := w.wantedStore(w.l)
 	if kind == "" {
 		kind = "keychain"
 		err := w.vaultIn(kind).save(ctx, account, c)

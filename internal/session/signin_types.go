@@ -34,6 +34,7 @@ type EventKind string
 // The steps. Each event's Value is what the line on the terminal names.
 const (
 	EventAlready    EventKind = "already"     // who is signed in before we begin
+	EventStore      EventKind = "store"       // Value: where the login will be kept; Detail: why that is a plain file
 	EventTerms      EventKind = "terms"       // the notice about Anthropic's terms is due, once
 	EventPortMoved  EventKind = "port-moved"  // 8765 was taken; Value names both ports
 	EventCallback   EventKind = "callback"    // Value: URL we listen on

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,16 +13,22 @@ import (
 	"keytender/internal/fakeclaude"
 )
 
-// signInBy signs in with what drive does: events come to it one by one, and what it
-// sends is pasted.
-func signInBy(t *testing.T, r *rig, o SignInOptions, drive func(e Event, paste chan<- string)) (said []string, err error) {
+// anyPort is one that was free a moment ago.
+func anyPort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
-	r.environ["KEYTENDER_PORT"] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// signInBy signs in with what drive does: events come to it one by one, and what it
+// sends is pasted.
+func signInBy(t *testing.T, r *rig, o SignInOptions, drive func(e Event, paste chan<- string)) (said []string, err error) {
+	t.Helper()
+	o.Port = anyPort(t)
 	paste := make(chan string, 20)
 	o.Paste = paste
 	if o.Timeout == 0 {

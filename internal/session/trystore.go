@@ -1,0 +1,109 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"keytender/internal/atomicfile"
+	"keytender/internal/ledger"
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+// probeRecord is written and taken away again to see whether a store takes records.
+var probeRecord = keychain.RecordName("probe", "probe")
+
+// tryStore finds out before the browser opens where the login will be kept, so that no
+// granted code is lost to a store that takes nothing, and tells which it is.
+func (e *Engine) tryStore(ctx context.Context, l *ledger.Ledger, tell func(Event)) error {
+	kind := e.wantedStore(l)
+	if kind == "file" {
+		return e.tryFile(tell, "")
+	}
+	err := e.tryKeychain(Patient(ctx))
+	switch {
+	case err == nil:
+		tell(Event{Kind: EventStore, Value: e.storeName("keychain")})
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case kind == "" && errors.Is(err, keychain.ErrUnavailable):
+		_, why, _ := strings.Cut(err.Error(), keychain.ErrUnavailable.Error()+": ")
+		return e.tryFile(tell, cmp.Or(why, "the system has none"))
+	}
+	known := storeError("keychain", err)
+	if known.Code == "timed-out" {
+		known.Hint = "answer the keychain's dialog if one is open, or start its service anew; " +
+			"or sign in with KEYTENDER_STORE=file, which keeps the login in a plain file"
+	}
+	return known
+}
+
+// wantedStore is the store that a sign-in saves into; empty: the keychain, or the file
+// where there certainly is none.
+func (e *Engine) wantedStore(l *ledger.Ledger) string {
+	if e.config.Store != "auto" {
+		return e.config.Store
+	}
+	return l.Store
+}
+
+// tryKeychain: whether anybody is there is asked first, and for a short time; a dialog
+// that a person has to answer comes only after that.
+func (e *Engine) tryKeychain(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, storeWait)
+	err := e.osStore.Reach(short)
+	cancel()
+	if err != nil {
+		return err
+	}
+	if err := saveRecord(ctx, e.osStore, probeRecord, secret.New("probe")); err != nil {
+		return err
+	}
+	limited, cancel := storeContext(ctx)
+	defer cancel()
+	return e.osStore.Delete(limited, probeRecord)
+}
+
+// tryFile looks whether the file can be read, and its folder written. why: there is no
+// keychain.
+func (e *Engine) tryFile(tell func(Event), why string) error {
+	if _, err := e.file.Load(context.Background(), probeRecord); err != nil && !errors.Is(err, keychain.ErrNotFound) {
+		return storeError("file", err)
+	}
+	dir := filepath.Dir(e.config.Places.Credentials)
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = tryFolder(dir)
+	}
+	if err != nil {
+		return storageTrouble(dir, "the login could not be kept", err)
+	}
+	tell(Event{Kind: EventStore, Value: e.storeName("file"), Detail: why, Warn: why != ""})
+	return nil
+}
+
+// tryFolder writes what a login needs, and takes it away again.
+func tryFolder(dir string) error {
+	f, err := os.CreateTemp(dir, "credentials.json.probe-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, spillSize))
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// spillGranted keeps a granted login that no store takes in the spill file: the code that it came
+// for is gone. The next command moves it into the store.
+func (v *vault) spillGranted(account string, c keychain.Credential) error {
+	record, err := c.Encode()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(v.spillPath(account), []byte(record.Reveal()))
+}
