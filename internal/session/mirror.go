@@ -98,6 +98,9 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 	if err != nil {
 		return "", entryError(err)
 	}
+	if err := r.settleElsewhere(ctx, dir.ID()); err != nil {
+		return "", err
+	}
 	before := pairOf(r.current)
 	if r.current, err = w.takeNewer(ctx, s, r.account, r.current); err != nil {
 		return "", err
@@ -116,6 +119,32 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 		return "already in step (" + dir.Place() + ")", nil
 	}
 	return w.overwrite(ctx, s, r)
+}
+
+// settleElsewhere takes in what Claude Code renewed of the account in other places: our pair
+// is spent then, and must be written nowhere.
+func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
+	for _, p := range r.l.HeldBy(r.account) {
+		dir := r.directory(p)
+		if dir == nil || p.ID == but || !dir.Installed() {
+			continue
+		}
+		s, err := r.see(ctx, dir, true)
+		if err != nil {
+			if err := r.unreadable(dir, err); err != nil {
+				return err
+			}
+			continue
+		}
+		newest, err := r.takeNewer(ctx, s, r.account, r.current)
+		if err != nil {
+			return err
+		}
+		if pairOf(newest) != pairOf(r.current) {
+			r.current, r.chain = newest, r.l.ChainOf(r.account)
+		}
+	}
+	return nil
 }
 
 // mayMirror refuses a login that cannot be renewed any more, or whose tokens are known to

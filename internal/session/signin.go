@@ -403,14 +403,20 @@ func (w *work) partChains(account string, lost bool) {
 // known to be of no use: a sign-in of the same person takes its place.
 func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(context.Context), err error) {
 	undo = func(context.Context) {}
-	a, v := w.l.Account(t.account), w.vault(w.l)
+	a := w.l.Account(t.account)
 	if a == nil {
 		return false, undo, nil
 	}
-	v.unspill(ctx, t.account)
-	former, err := v.load(ctx, t.account)
-	if err != nil || former.SamePair(t.c) {
+	r, err := w.renewal(ctx, t.account)
+	if err != nil {
 		return false, undo, nil // a record that cannot be read is found damaged by who saves
+	}
+	if err := r.settleElsewhere(ctx, ""); err != nil && t.what == "imported" {
+		return false, undo, err // a sign-in that was granted is never thrown away for that
+	}
+	former := r.current
+	if former.SamePair(t.c) {
+		return false, undo, nil
 	}
 	same := a.Person.Like(personOf(t.c.Account)) == ledger.Same
 	if same && t.what == "signed-in" && !a.LongLived {
