@@ -19,14 +19,18 @@ var (
 	nativeQuit = sync.OnceFunc(func() { close(ended) })
 )
 
+// itemID names the icon to a panel, which keeps the person's wishes about it by that.
+const itemID = "keytender"
+
 func nativeRun(ready, exit func()) {
-	systray.SetTitle(menu.AppName)
+	systray.SetTitle(itemID) // what the title is at the start is the item's Id for good
 	start, end := systray.RunWithExternalLoop(ready, exit)
 	// The library closes the connection that it may never have had.
 	defer func() { _ = recover() }()
 	defer end()
 	start()
 	show()
+	go stayOnPanel()
 	for {
 		select {
 		case <-ended:
@@ -36,6 +40,7 @@ func nativeRun(ready, exit func()) {
 			again, _ := systray.RunWithExternalLoop(nil, nil)
 			again()
 			show()
+			go stayOnPanel()
 		}
 	}
 }
@@ -72,8 +77,9 @@ func nativeSetTooltip(text string) {
 	systray.SetTooltip(text)
 }
 
-// show sets both again.
+// show sets both again, and the title.
 func show() {
+	systray.SetTitle(menu.AppName)
 	current.Lock()
 	defer current.Unlock()
 	if current.icon != nil {
@@ -85,5 +91,5 @@ func show() {
 // setIcon outlives a bus that went away: the library panics then.
 func setIcon(icon []byte) {
 	defer func() { _ = recover() }()
-	systray.SetIcon(icon)
+	systray.SetIcon(append([]byte(straightMagic), icon...))
 }

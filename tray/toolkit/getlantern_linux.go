@@ -9,15 +9,13 @@ package toolkit
 
 static AppIndicator *indicator; // the library's own, which it shows to nobody
 
-static gboolean note_indicator(GSignalInvocationHint *hint, guint n, const GValue *values, gpointer data) {
-	indicator = APP_INDICATOR(g_value_get_object(&values[0]));
-	return FALSE; // once
-}
-
-// find_indicator learns of it from its first signal: it becomes active before the loop runs.
-static void find_indicator(void) {
-	g_type_class_ref(APP_INDICATOR_TYPE);
-	g_signal_add_emission_hook(g_signal_lookup(APP_INDICATOR_SIGNAL_NEW_STATUS, APP_INDICATOR_TYPE), 0, note_indicator, NULL, NULL);
+// app_indicator_new stands here before the function of that name in
+// libayatana-appindicator, for the library's one call: every program that uses the library
+// has the id "systray" there, by which a panel keeps the person's wishes about an icon, and
+// an id cannot be changed later.
+AppIndicator *app_indicator_new(const gchar *id, const gchar *icon, AppIndicatorCategory category) {
+	indicator = g_object_new(APP_INDICATOR_TYPE, "id", "keytender", "category", "ApplicationStatus", "icon-name", icon, NULL);
+	return indicator;
 }
 
 static gboolean do_set_title(gpointer text) {
@@ -43,10 +41,7 @@ import "C"
 
 import "github.com/getlantern/systray"
 
-func nativeRun(ready, exit func()) {
-	C.find_indicator()
-	systray.Run(ready, exit)
-}
+var nativeRun = systray.Run
 
 // nativeSetTooltip sets the title: panels show it as the tooltip, and read it to people
 // who do not see the icon. The library's own way would write it beside the icon too,

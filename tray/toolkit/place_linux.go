@@ -20,6 +20,10 @@ const (
 	watcherPath = "/StatusNotifierWatcher"
 )
 
+// watcherChanges are the bus's own words about who keeps the list of icons.
+var watcherChanges = []dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"),
+	dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, watcherName)}
+
 // Look finds out, before a tray library starts, what it would find: the
 // libraries end the process or fail in silence.
 func Look(ctx context.Context) Place {
@@ -132,8 +136,7 @@ func awaitPlace(ctx context.Context) bool {
 func watchForHost(ctx context.Context, conn *dbus.Conn) bool {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
-	err := conn.AddMatchSignalContext(ctx, dbus.WithMatchSender("org.freedesktop.DBus"),
-		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, watcherName))
+	err := conn.AddMatchSignalContext(ctx, watcherChanges...)
 	if err == nil {
 		err = conn.AddMatchSignalContext(ctx, dbus.WithMatchInterface(watcherName),
 			dbus.WithMatchMember("StatusNotifierHostRegistered"))
