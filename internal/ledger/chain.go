@@ -95,6 +95,20 @@ func (l *Ledger) Begin(account string, p Person, first Pair) *Chain {
 	return c
 }
 
+// Join gives an account the chain of this pair: the one that holds it already, where no
+// other account goes on with that, or a new one. Two chains that hold one pair would spend
+// it twice.
+func (l *Ledger) Join(account string, p Person, pair Pair) *Chain {
+	f, known := l.Identify(pair)
+	if !known || f.Relation != Current && f.Relation != Successor || f.Account() != "" && f.Account() != account {
+		return l.Begin(account, p, pair)
+	}
+	c := f.Chain
+	c.Account, c.Apart, c.Person = account, false, p.Or(c.Person)
+	c.Advance(pair)
+	return c
+}
+
 // Chain returns the chain of that id, or nil.
 func (l *Ledger) Chain(id string) *Chain {
 	if id == "" {

@@ -157,11 +157,15 @@ func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credentia
 	}
 	there := w.l.Account(asked)
 	switch {
-	case own != nil && own.Name != asked && (there == nil || !replace):
-		if there != nil {
-			return "", "", otherPerson(there, p)
+	case own != nil && own.Name != asked:
+		note := nameOfPerson(p) + " is known as the account " + own.Name + ", so that one was renewed"
+		switch {
+		case there == nil:
+			return own.Name, note + " and no account " + asked + " was made", nil
+		case replace: // two accounts of one person would spend each other's tokens
+			return own.Name, note + " and the account " + asked + " was left as it is", nil
 		}
-		return own.Name, nameOfPerson(p) + " is known as the account " + own.Name + ", so that one was renewed and no account " + asked + " was made", nil
+		return "", "", otherPerson(there, p)
 	case there == nil || there == own && there.LongLived == longLived, replace:
 		return asked, "", nil
 	case there.LongLived != longLived:

@@ -139,6 +139,10 @@ func (w *work) displaceRecord(ctx context.Context, a *ledger.Account, former key
 		w.l.DropDisplaced(d.ID)
 		return false, nil, storeError(v.store.Kind(), err)
 	}
+	if err := w.save(); err != nil { // it must be known of before its record is replaced
+		drop(ctx)
+		return false, nil, err
+	}
 	return true, drop, nil
 }
 

@@ -158,16 +158,14 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 		done.Shared = from
 	}
 	finding, known := w.l.Identify(pairOf(c))
-	if known && finding.Account() == name {
-		switch finding.Relation {
-		case ledger.Superseded, ledger.Revoked:
-			return Imported{}, failed("superseded", "the login in "+from+" is an older one of the account "+name+": its refresh token is spent",
-				"nothing was changed; the account keeps the newer one", nil)
-		case ledger.Current:
-			done.Already = true
-			w.l.Active = name
-			return done, w.completeRecord(ctx, name, c)
-		}
+	switch {
+	case !known:
+	case finding.Relation == ledger.Superseded, finding.Relation == ledger.Revoked:
+		return Imported{}, superseded(from, finding.Account())
+	case finding.Relation == ledger.Current && finding.Account() == name:
+		done.Already = true
+		w.l.Active = name
+		return done, w.completeRecord(ctx, name, c)
 	}
 	if _, err := w.vault(w.l).load(ctx, name); err != nil && errors.Is(err, keychain.ErrDamaged) {
 		return Imported{}, storeError(w.vault(w.l).store.Kind(), err)
@@ -175,6 +173,14 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), "import", nil, 0
 	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: "imported", activate: true})
 	return done, err
+}
+
+func superseded(from, account string) *Error {
+	whose, hint := "one that keytender had", "nothing was changed; sign in with `keytender login`"
+	if account != "" {
+		whose, hint = "the account "+account, "nothing was changed; the account keeps the newer one"
+	}
+	return failed("superseded", "the login in "+from+" is an older one of "+whose+": its refresh token is spent", hint, nil)
 }
 
 func accountOf(p ledger.Person) keychain.Account {

@@ -103,6 +103,9 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	if err != nil {
 		return nil, storeError(v.store.Kind(), err)
 	}
+	if f, known := w.l.Identify(pairOf(current)); known && w.l.Account(account) == nil && f.Account() != "" {
+		return nil, noAccount(account) // a copy that a rename left behind: its login goes by another name
+	}
 	r := &renewal{work: w, account: account, current: current, chain: w.chainFor(account, current)}
 	return r, r.finish()
 }

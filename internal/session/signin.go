@@ -326,16 +326,17 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if err := checkName(w.l, t.account); err != nil { // another program may have added its twin
 		return "", false, err
 	}
+	undo := func(context.Context) {}
+	if former, undo, err = w.keepFormer(ctx, t); err != nil {
+		return "", false, err
+	}
 	var moved []string
 	leaving := w.l.Store
 	if w.l.Store != "" && w.config.Store != "auto" && w.config.Store != w.l.Store {
 		if moved, err = w.copyRecords(ctx, t.account); err != nil {
+			undo(ctx)
 			return "", false, err
 		}
-	}
-	undo := func(context.Context) {}
-	if former, undo, err = w.keepFormer(ctx, t); err != nil {
-		return "", false, err
 	}
 	chosen, err := w.saveChoosing(ctx, t.account, t.c)
 	notSaved := err
@@ -353,13 +354,13 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	w.l.TermsShown = w.l.TermsShown || t.granted()
 	a := w.l.Add(t.account)
 	a.LongLived = t.longLived
-	if a.Person.Like(personOf(t.c.Account)) == ledger.Different {
+	if a.Person.Like(personOf(t.c.Account)) != ledger.Same {
 		a.Person = ledger.Person{}
 		w.partChains(t.account, true)
 	} else if !t.carries {
 		w.partChains(t.account, false)
 	}
-	chain := w.l.Begin(t.account, personOf(t.c.Account), pairOf(t.c))
+	chain := w.l.Join(t.account, personOf(t.c.Account), pairOf(t.c))
 	a.Chain, chain.Shared = chain.ID, t.what == "imported"
 	w.describeAccount(t.account, t.c)
 	chain.Last = &ledger.Change{At: w.wall(), What: t.what, Who: "keytender"}

@@ -158,8 +158,13 @@ func (w *work) chainFor(account string, c keychain.Credential) *ledger.Chain {
 	pair := pairOf(c)
 	a := w.l.Add(account)
 	chain := w.l.ChainOf(account)
+	if chain != nil && !chain.Knows(pair) && chain.Person.Like(personOf(c.Account)) == ledger.Different {
+		// It replaced the login of another person, whose copies elsewhere are not its own.
+		a.Person, chain = ledger.Person{}, nil
+		w.partChains(account, true)
+	}
 	if chain == nil {
-		chain = w.l.Begin(account, personOf(c.Account), pair)
+		chain = w.l.Join(account, personOf(c.Account), pair)
 		a.Chain = chain.ID
 	}
 	chain.Person = chain.Person.Or(personOf(c.Account))

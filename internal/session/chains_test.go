@@ -1,0 +1,161 @@
+package session
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+// These hold one chain to one account: a pair that two of them hold is spent twice.
+
+// mended fails unless nothing spent was sent and both copies of the login live.
+func (r *rig) mended() {
+	r.t.Helper()
+	if n := r.server.Count("renew-reused"); n != 0 {
+		r.t.Errorf("a spent refresh token was sent %d times", n)
+	}
+	r.alive(r.stored())
+	r.alive(r.entry().Login)
+}
+
+// asJSON is a login as Claude Code's entry has it.
+func asJSON(c keychain.Credential) secret.String {
+	return secret.New(fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"accountUuid":%q,"organizationUuid":%q}}`,
+		c.Access.Reveal(), c.Refresh.Reveal(), c.AccessEnds.UnixMilli(), c.Account.ID, c.Account.OrganizationID))
+}
+
+func (r *rig) renewed(account string) {
+	r.t.Helper()
+	if _, err := r.start().On(account).Renew(r.t.Context(), true); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func (r *rig) signedOut(o SignOutOptions) {
+	r.t.Helper()
+	if _, err := r.start().SignOut(r.t.Context(), o); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestImportReplacesNoAccountByAnothersLogin(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	b := r.issued("b@example.com", time.Hour)
+	r.keep("bob", b)
+	done, err := r.start().ImportJSON(t.Context(), ImportOptions{Account: "bob", Replace: true}, asJSON(a))
+	if err != nil || done.Account != "default" || !done.Already {
+		t.Errorf("%+v %v", done, err)
+	}
+	r.renewed("default")
+	r.renewed("bob")
+	r.mended()
+}
+
+func TestImportOfWhatClaudeCodeKept(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.signedOut(SignOutOptions{KeepClaudeCode: true})
+	if _, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	r.mended()
+}
+
+func TestImportAfterSignOut(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	r.signedOut(SignOutOptions{})
+	if _, err := r.start().ImportJSON(t.Context(), ImportOptions{}, asJSON(a)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	r.mended()
+}
+
+// Claude Code goes on with the newer pair: the older one would end its login too.
+func TestSpentPairOfNobodyIsNotImported(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	r.renewed("")
+	r.signedOut(SignOutOptions{KeepClaudeCode: true})
+	if _, err := r.start().ImportJSON(t.Context(), ImportOptions{}, asJSON(a)); exitOf(err) != ExitFailed {
+		t.Errorf("%v", err)
+	}
+	r.alive(r.entry().Login)
+}
+
+// Somebody follows the entry while Claude Code still signs in.
+func TestSamePairIsTakenInTwice(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	again := r.issued("a@example.com", time.Hour)
+	r.writeEntry(again)
+	if err := r.start().Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.keep("default", again)
+	r.writeEntry(r.renewElsewhere(again))
+	r.renewed("")
+	r.mended()
+	if n := len(r.ledger().Chains); n != 1 {
+		t.Errorf("%d chains", n)
+	}
+}
+
+// Killed between the record and the ledger: the other person's copies stay theirs.
+func TestKilledWhileALoginIsReplaced(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	if err := r.vault().save(t.Context(), "default", r.issued("b@example.com", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	if !r.entry().Login.SamePair(a) {
+		t.Error("the entry lost the login of the person before")
+	}
+}
+
+// Killed between the copy and the ledger.
+func TestCopyThatARenameLeft(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	if err := r.vault().save(t.Context(), "work", a); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("default")
+	if _, err := r.start().On("work").Renew(t.Context(), true); err == nil {
+		t.Error("a spent copy was renewed")
+	}
+	r.mended()
+}
+
+// With --replace, while nobody can be asked who signed in.
+func TestReplacedByNobodyKnown(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	b := r.issued("b@example.com", time.Hour)
+	b.Account = keychain.Account{}
+	w := r.work()
+	_, former, err := w.takeIn(t.Context(), takenIn{account: "default", c: b, what: "signed-in", activate: true, carries: true})
+	w.end()
+	if err != nil || !former {
+		t.Fatal(former, err)
+	}
+	if err := r.start().catchUp(t.Context(), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if !r.entry().Login.SamePair(a) {
+		t.Error("another login was carried over that of the person before")
+	}
+	if known := r.ledger().Account("default").Person; known.Known() {
+		t.Errorf("taken for %+v", known)
+	}
+}
