@@ -145,8 +145,13 @@ func (c *Chain) Advance(p Pair) {
 		return false
 	})
 	c.Generations = append(c.Generations, next)
-	if len(c.Generations) > maxGenerations {
-		c.Generations = c.Generations[len(c.Generations)-maxGenerations:]
+	c.keep(maxGenerations)
+}
+
+// keep forgets all generations but the newest.
+func (c *Chain) keep(newest int) {
+	if spare := len(c.Generations) - newest; spare > 0 {
+		c.Generations = c.Generations[spare:]
 	}
 }
 

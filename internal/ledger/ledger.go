@@ -56,9 +56,11 @@ type Account struct {
 
 // Bounds keep the file small: `token` reads it each time.
 const (
-	maxGenerations = 64
-	maxChains      = 64
-	maxPast        = 8
+	maxGenerations  = 256 // more than a login of 30 days has at a renewal every three hours
+	allGenerations  = 8192
+	idleGenerations = 32 // of a chain that no account goes on with
+	maxChains       = 64
+	maxPast         = 8
 )
 
 // New returns the ledger of an installation that knows nothing yet.
@@ -100,6 +102,14 @@ func (l *Ledger) prune() {
 		spare--
 		return true
 	})
+	most := min(maxGenerations, allGenerations/max(1, len(l.Accounts)))
+	for _, c := range l.Chains {
+		if c.Account == "" {
+			c.keep(min(most, idleGenerations))
+		} else {
+			c.keep(most)
+		}
+	}
 }
 
 func (l *Ledger) refers(chain string) bool {

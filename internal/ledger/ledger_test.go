@@ -246,6 +246,19 @@ func TestLedgerIsBounded(t *testing.T) {
 	}
 }
 
+// TestForgottenGeneration: a pair that lay in a place for longer than its chain remembers
+// is no successor.
+func TestForgottenGeneration(t *testing.T) {
+	l, place := known()
+	chain := l.ChainOf("ann")
+	for n := range maxGenerations + 1 {
+		chain.Advance(pair(digits(n + 100)))
+	}
+	if found := l.Relate(place, Found{Pair: pair("3"), Person: ann}); chain.Knows(pair("3")) || found.Relation != Superseded || found.Chain != chain {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestDamagedLedger(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", "{}", `{"version":1}`, `{"version":3}`, `{"version":2,"accounts":[null]}`,
 		`{"version":2,"chains":[null]}`, `{"version":2,"store":"elsewhere"}`, `{"version":2`} {

@@ -61,6 +61,10 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 	if finding, known := l.Identify(f.Pair); known {
 		return finding
 	}
+	if place != nil && place.Pair == f.Pair && l.Chain(place.Chain) != nil {
+		// It lay there when we looked last, and its chain has forgotten it since.
+		return Finding{Superseded, l.Chain(place.Chain)}
+	}
 	var possible *Chain
 	for _, c := range l.layThere(place) {
 		if f.Pair.Refresh == "" && c.Current().Refresh != "" {
@@ -75,13 +79,19 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 			}
 		}
 	}
+	for _, c := range l.Chains {
+		if possible != nil || !c.Shared || c.Account == "" || f.Pair.Refresh == "" {
+			continue
+		}
+		switch c.Person.Like(f.Person) {
+		case Same:
+			return Finding{Successor, c}
+		case Unsure:
+			possible = c
+		}
+	}
 	if possible != nil {
 		return Finding{Unknown, possible}
-	}
-	for _, c := range l.Chains {
-		if c.Shared && c.Account != "" && f.Pair.Refresh != "" && c.Person.Like(f.Person) == Same {
-			return Finding{Successor, c}
-		}
 	}
 	return Finding{Relation: Stranger}
 }

@@ -2,9 +2,12 @@ package session
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"keytender/internal/fakeclaude"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -158,4 +161,39 @@ func TestReplacedByNobodyKnown(t *testing.T) {
 	if known := r.ledger().Account("default").Person; known.Known() {
 		t.Errorf("taken for %+v", known)
 	}
+}
+
+// The ledger is lost, and with it that the entry holds our login.
+func TestLedgerIsLost(t *testing.T) {
+	for _, ids := range []bool{true, false} {
+		r := newRig(t)
+		c := r.signIn(time.Hour)
+		if err := os.Remove(filepath.Join(r.home, "state", ledgerFile)); err != nil {
+			t.Fatal(err)
+		}
+		newer := r.renewElsewhere(c)
+		if !ids {
+			newer.Account = keychain.Account{}
+			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
+		}
+		r.writeEntry(newer)
+		if _, err := r.start().Renew(t.Context(), true); (exitOf(err) == 0) != ids {
+			t.Errorf("%v", err)
+		}
+		r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = nil })
+		r.renewed("")
+		r.mended()
+	}
+}
+
+// A backup of three weeks ago, when a login is renewed every eight hours.
+func TestOldBackupOfAnEntry(t *testing.T) {
+	r := newRig(t)
+	backup := r.signIn(time.Hour)
+	for range 70 {
+		r.renewed("")
+	}
+	r.writeEntry(backup)
+	r.renewed("")
+	r.mended()
 }

@@ -165,7 +165,7 @@ func (w *work) chainFor(account string, c keychain.Credential) *ledger.Chain {
 	}
 	if chain == nil {
 		chain = w.l.Join(account, personOf(c.Account), pair)
-		a.Chain = chain.ID
+		a.Chain, chain.Shared = chain.ID, true // where it lies besides is not known any more
 	}
 	chain.Person = chain.Person.Or(personOf(c.Account))
 	w.describeAccount(account, c)
