@@ -103,7 +103,8 @@ func (c *center) delegate(onAction func()) objc.ID {
 				pressed := goText(send(response, "actionIdentifier"))
 				mark := goText(send(send(send(response, "notification"), "request"), "identifier"))
 				call(done)
-				if pressed == actionKey && c.asked.press(mark) {
+				// A click on the text counts too: UNNotificationDefaultActionIdentifier.
+				if (pressed == actionKey || pressed == "com.apple.UNNotificationDefaultActionIdentifier") && c.asked.press(mark) {
 					onAction()
 				}
 			}},
@@ -124,7 +125,10 @@ func (c *center) show(n Notice) error {
 		ended <- nil
 	})
 	defer done.Release()
-	if !c.trying(func() { send(c.id, "addNotificationRequest:withCompletionHandler:", c.request(n), done) }) {
+	if !c.trying(func() {
+		send(c.id, "removeAllDeliveredNotifications") // they do not pile up
+		send(c.id, "addNotificationRequest:withCompletionHandler:", c.request(n), done)
+	}) {
 		return errFuse
 	}
 	select {

@@ -21,6 +21,11 @@ import (
 const (
 	notifyName = "org.freedesktop.Notifications"
 	notifyPath = "/org/freedesktop/Notifications"
+	busName    = "org.freedesktop.DBus"
+
+	// defaultKey is the click on the notification itself (Desktop Notifications
+	// Specification, "Actions").
+	defaultKey = "default"
 )
 
 // busNotifier shows notifications through the desktop's service, on a connection of
@@ -30,17 +35,17 @@ const (
 type busNotifier struct {
 	onAction func()
 
-	mu     sync.Mutex // one call at a time; guards the next three
+	mu     sync.Mutex // one call at a time; guards the next two
 	conn   *dbus.Conn
-	asking uint32 // the last one that asked for a sign-in
 	closed bool
 
 	ids   sync.Mutex
-	shown map[uint32]bool // ours, with a button, still on the screen
+	last  uint32 // our newest one, which the next one replaces
+	asked bool   // it asks for a sign-in, and nobody has answered
 }
 
 func New(onAction func()) Notifier {
-	return &busNotifier{onAction: onAction, shown: map[uint32]bool{}}
+	return &busNotifier{onAction: onAction}
 }
 
 // Notify shows n. The service is started by the bus where the system has one.
@@ -78,8 +83,7 @@ func (b *busNotifier) notify(ctx context.Context, n Notice) error {
 		n.Body = html.EscapeString(n.Body)
 	}
 	note := notify.Notification{
-		// Whatever comes next answers it or makes it out of date.
-		AppName: menu.AppName, ReplacesID: b.asking, Summary: n.Title, Body: n.Body,
+		AppName: menu.AppName, Summary: n.Title, Body: n.Body,
 		ExpireTimeout: notify.ExpireTimeoutSetByNotificationServer,
 		Hints:         map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("keytender")},
 	}
@@ -90,23 +94,19 @@ func (b *busNotifier) notify(ctx context.Context, n Notice) error {
 	}
 	note.SetUrgency(urgency)
 	if n.Action != "" && slices.Contains(capabilities, "actions") {
-		note.Actions = []notify.Action{{Key: actionKey, Label: n.Action}}
+		// A click on the text does the same; services show no button for it.
+		note.Actions = []notify.Action{{Key: defaultKey, Label: n.Action}, {Key: actionKey, Label: n.Action}}
 	}
 	// The signal of a very quick person must find the number noted.
 	b.ids.Lock()
 	defer b.ids.Unlock()
+	// What comes next answers the one before, or makes it out of date: they do not pile up.
+	note.ReplacesID = b.last
 	id, err := notify.SendNotification(conn, note)
 	if err != nil {
 		return err
 	}
-	delete(b.shown, b.asking)
-	b.asking = 0
-	if n.Action != "" {
-		b.asking = id
-	}
-	if note.Actions != nil {
-		b.shown[id] = true
-	}
+	b.last, b.asked = id, note.Actions != nil
 	return nil
 }
 
@@ -137,11 +137,16 @@ func (b *busNotifier) connect(ctx context.Context) (*dbus.Conn, error) {
 	}
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
-	// Only what the service itself sends counts.
-	if err := conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(notifyName), dbus.WithMatchInterface(notifyName)); err != nil {
+	// Only what the service itself sends counts, and that it has gone.
+	err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(notifyName), dbus.WithMatchInterface(notifyName))
+	if err == nil {
+		err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, notifyName))
+	}
+	if err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
+	b.forget()
 	go func() {
 		for s := range signals {
 			b.hear(s)
@@ -151,25 +156,44 @@ func (b *busNotifier) connect(ctx context.Context) (*dbus.Conn, error) {
 	return conn, nil
 }
 
-// hear acts on a button of one of our notifications; the service reports everybody's.
-func (b *busNotifier) hear(s *dbus.Signal) {
-	if s == nil || len(s.Body) < 1 || s.Path != notifyPath {
-		return
-	}
-	id, ok := s.Body[0].(uint32)
-	if !ok {
-		return
-	}
+// forget leaves our newest notification alone: another service may give its number to
+// somebody else's.
+func (b *busNotifier) forget() {
 	b.ids.Lock()
-	ours := b.shown[id]
-	delete(b.shown, id)
-	b.ids.Unlock()
-	if !ours || s.Name != notifyName+".ActionInvoked" || len(s.Body) < 2 {
-		return
+	defer b.ids.Unlock()
+	b.last, b.asked = 0, false
+}
+
+// hear acts on a click on our newest notification; the service reports everybody's.
+func (b *busNotifier) hear(s *dbus.Signal) {
+	switch {
+	case s == nil || len(s.Body) < 2:
+	case s.Sender == busName && s.Name == busName+".NameOwnerChanged":
+		if before, _ := s.Body[1].(string); before != "" {
+			b.forget()
+		}
+	case s.Path == notifyPath && s.Name == notifyName+".ActionInvoked":
+		id, _ := s.Body[0].(uint32)
+		key, _ := s.Body[1].(string)
+		if (key == actionKey || key == defaultKey) && b.answered(id) {
+			b.onAction()
+		}
+	case s.Path == notifyPath && s.Name == notifyName+".NotificationClosed":
+		if id, ok := s.Body[0].(uint32); ok {
+			b.answered(id)
+		}
 	}
-	if key, ok := s.Body[1].(string); ok && key == actionKey {
-		b.onAction()
+}
+
+// answered reports whether id is the notification that asks, and it asks no more.
+func (b *busNotifier) answered(id uint32) bool {
+	b.ids.Lock()
+	defer b.ids.Unlock()
+	asked := b.asked && id == b.last
+	if asked {
+		b.asked = false
 	}
+	return asked
 }
 
 // Close takes nothing off the screen: a notification outlives who sent it.

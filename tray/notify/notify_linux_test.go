@@ -33,7 +33,7 @@ func TestNotifierOnTheBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := traytest.Receive(t, service.Notes, "the notification")
-	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"sign-in", "Sign in…"}) {
+	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"default", "Sign in…", "sign-in", "Sign in…"}) {
 		t.Errorf("got %+v", got)
 	}
 	if v := got.Hints["desktop-entry"].Value(); v != "keytender" {
@@ -73,6 +73,61 @@ func TestNotifierOnTheBus(t *testing.T) {
 		t.Error("one press counted twice")
 	case <-time.After(100 * time.Millisecond):
 	}
+}
+
+// Our notifications do not pile up, and a click on the text does what the button does, as
+// long as it is the newest that was clicked and it asks for something.
+func TestOneNotificationAtATime(t *testing.T) {
+	address := traytest.StartBus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+	conn := traytest.Connect(t, address)
+	service := traytest.ServeNotifications(t, conn, "body", "actions")
+	pressed := make(chan struct{}, 8)
+	n := New(func() { pressed <- struct{}{} })
+	defer n.Close()
+	tell := func(what Notice, replaces uint32) traytest.Note {
+		t.Helper()
+		if err := n.Notify(t.Context(), what); err != nil {
+			t.Fatal(err)
+		}
+		got := traytest.Receive(t, service.Notes, what.Title)
+		if got.Replaces != replaces {
+			t.Errorf("%s replaces %d, want %d", what.Title, got.Replaces, replaces)
+		}
+		return got
+	}
+	first := tell(Notice{Title: "one"}, 0)
+	for _, title := range []string{"two", "three", "four"} {
+		tell(Notice{Title: title}, first.ID)
+	}
+	service.Press(t, first.ID, "default") // it asks for nothing
+	tell(Notice{Title: "asks", Action: "Sign in…"}, first.ID)
+	service.Press(t, first.ID, "default")
+	traytest.Receive(t, pressed, "the click on the text")
+	service.Press(t, first.ID, "default")
+	tell(Notice{Title: "asks again", Action: "Sign in…"}, first.ID)
+	if err := conn.Emit(notifyPath, notifyName+".NotificationClosed", first.ID, uint32(2)); err != nil {
+		t.Fatal(err)
+	}
+	service.Press(t, first.ID, "default") // what is closed cannot be clicked
+	select {
+	case <-pressed:
+		t.Error("a click counted that asks for nothing")
+	case <-time.After(200 * time.Millisecond):
+	}
+	// Another service has numbers of its own: none of its notifications is replaced.
+	conn.Close()
+	service = traytest.ServeNotifications(t, traytest.Connect(t, address), "body", "actions")
+	forgotten := func() bool {
+		b := n.(*busNotifier)
+		b.ids.Lock()
+		defer b.ids.Unlock()
+		return b.last == 0
+	}
+	for deadline := time.Now().Add(10 * time.Second); !forgotten() && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	tell(Notice{Title: "to another service"}, 0)
 }
 
 func TestNotifierWithoutMarkupOrActions(t *testing.T) {

@@ -20,6 +20,7 @@ func toastXML(n Notice, picture, argument string) (string, error) {
 	var toast struct {
 		XMLName  xml.Name `xml:"toast"`
 		Type     string   `xml:"activationType,attr"`
+		Launch   string   `xml:"launch,attr,omitempty"`
 		Duration string   `xml:"duration,attr"`
 		Binding  struct {
 			Template string   `xml:"template,attr"`
@@ -40,6 +41,7 @@ func toastXML(n Notice, picture, argument string) (string, error) {
 		toast.Binding.Image = &image{"appLogoOverride", picture}
 	}
 	if n.Action != "" {
+		toast.Launch = argument // a click on the text
 		toast.Actions = &actions{action{n.Action, argument, "foreground"}}
 	}
 	text, err := xml.Marshal(toast)

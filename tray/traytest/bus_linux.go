@@ -161,9 +161,13 @@ type Note struct {
 func (s *Notifications) GetCapabilities() ([]string, *dbus.Error) { return s.capabilities, nil }
 
 func (s *Notifications) Notify(app string, replaces uint32, _, title, body string, actions []string, hints map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
-	s.last++
-	s.Notes <- Note{s.last, replaces, app, title, body, actions, hints}
-	return s.last, nil
+	id := replaces
+	if id == 0 {
+		s.last++
+		id = s.last
+	}
+	s.Notes <- Note{id, replaces, app, title, body, actions, hints}
+	return id, nil
 }
 
 // Press tells everybody that a button was pressed.
