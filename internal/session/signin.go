@@ -341,7 +341,8 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	chosen, err := w.saveChoosing(ctx, t.account, t.c)
 	notSaved := err
 	if err != nil && t.granted() {
-		chosen, err = cmp.Or(w.wantedStore(w.l), "keychain"), w.vault(w.l).spillGranted(t.account, t.c)
+		// The other records lie in the store that was chosen before, so that one stays.
+		chosen, err = cmp.Or(w.l.Store, w.wantedStore(w.l), "keychain"), w.vault(w.l).spillGranted(t.account, t.c)
 	}
 	if err != nil {
 		undo(ctx)
