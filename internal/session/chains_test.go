@@ -197,3 +197,34 @@ func TestOldBackupOfAnEntry(t *testing.T) {
 	r.renewed("")
 	r.mended()
 }
+
+// A client that drops the ids has renewed, and nobody can be asked whose the pair is.
+func TestImportOfAPairThatMayBeOurs(t *testing.T) {
+	for _, name := range []string{"entry", "input"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c := r.signIn(time.Hour)
+			newer := r.renewElsewhere(c)
+			newer.Account = keychain.Account{}
+			r.writeEntry(newer)
+			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
+			take := func(account string) (Imported, error) {
+				o := ImportOptions{Account: account}
+				if name == "input" {
+					return r.start().ImportJSON(t.Context(), o, asJSON(newer))
+				}
+				return r.start().ImportClaudeCode(t.Context(), o)
+			}
+			for _, account := range []string{"", "work"} {
+				if done, err := take(account); exitOf(err) != ExitTryLater {
+					t.Errorf("%q: %+v %v", account, done, err)
+				}
+			}
+			if done, err := take("default"); err != nil || !done.Already {
+				t.Errorf("%+v %v", done, err)
+			}
+			r.renewed("")
+			r.mended()
+		})
+	}
+}

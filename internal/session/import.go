@@ -149,6 +149,9 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 			}
 		}
 	}
+	if err := w.recognise(ctx, o.Account, c); err != nil {
+		return Imported{}, err
+	}
 	name, note, err := w.signsInTo(ctx, o.Account, c, false, o.Replace)
 	if err != nil {
 		return Imported{}, err
@@ -173,6 +176,25 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), "import", nil, 0
 	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: "imported", activate: true})
 	return done, err
+}
+
+// recognise takes in the login as what it is in the entry that holds it too: a newer pair
+// of ours is never taken in beside ours. Where that cannot be found out, the person who
+// names the account says so.
+func (w *work) recognise(ctx context.Context, asked string, c keychain.Credential) error {
+	for _, dir := range w.directories() {
+		s, err := w.see(ctx, dir, true)
+		if err != nil || pairOf(s.entry.Login) != pairOf(c) {
+			continue
+		}
+		if s.Relation == ledger.Unknown && asked != "" && s.Account() == asked {
+			s.Relation = ledger.Successor
+		}
+		if s.Relation == ledger.Unknown || s.Relation == ledger.Successor {
+			return w.settle(ctx, s)
+		}
+	}
+	return nil
 }
 
 func superseded(from, account string) *Error {
