@@ -109,8 +109,8 @@ var twisted = append(make([]string, 24), "status 500", "status 429", "status 401
 
 // without leaves out steps, directories and twists that begin with what KTTEST_WITHOUT lists.
 func without(name string) bool {
-	for _, prefix := range strings.Fields(os.Getenv("KTTEST_WITHOUT")) {
-		if strings.HasPrefix(name, prefix) {
+	for _, prefix := range strings.Split(os.Getenv("KTTEST_WITHOUT"), ";") {
+		if prefix != "" && strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
