@@ -12,9 +12,6 @@ import (
 
 // TestHistories takes random steps in random order. -rapid.checks says how many histories.
 func TestHistories(t *testing.T) {
-	if _, listed := expected[t.Name()]; listed && os.Getenv("KTTEST_HISTORIES") == "" {
-		t.Skip("expected")
-	}
 	rapid.Check(t, func(t *rapid.T) {
 		steps := rapid.SliceOfN(steps(), 8, 18).Draw(t, "steps")
 		play(t, steps)

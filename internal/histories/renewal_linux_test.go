@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
@@ -249,23 +250,27 @@ func TestHungUpRightAfterTheAnswer(t *testing.T) {
 	}
 }
 
-// Killed with Claude Code's locks in hand, the next command is not kept waiting.
+// Killed at any moment, a command seldom leaves locks behind whose owner nobody can tell: the
+// next command would wait for their own limit.
 func TestKilledWithTheLocksInHand(t *testing.T) {
 	holds(t, func(w *world) {
-		for range 8 {
+		keptWaiting := 0
+		for i := 0; i < 30 && keptWaiting < 2; i++ {
 			w.takenOver(time.Hour)
 			p := w.shell().start("refresh", "--force")
-			within(5*time.Second, func() bool { return exists(w.cc.dir+".lock") || p.hasEnded() })
+			time.Sleep(time.Duration(rand.N(25_000)) * time.Microsecond)
 			sent := w.renewals()
 			p.signal(syscall.SIGKILL)
 			p.wait()
 			r := w.run("refresh", "--force")
 			if r.took > 10*time.Second {
-				w.Errorf("the next command took %v", r.took)
-			}
-			if w.renewals() == sent+1 {
+				keptWaiting++
+			} else if w.renewals() == sent+1 {
 				r.want(0)
 			}
+		}
+		if keptWaiting > 1 {
+			w.Errorf("the next command was kept waiting more than once")
 		}
 	})
 }
