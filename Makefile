@@ -4,6 +4,7 @@ PREFIX  ?= /usr/local
 BIN     ?= bin
 FUZZTIME ?= 30s
 SOAK    ?= 10m
+N       ?= 1000
 IDLE    ?= 1m
 VERSION ?= $(shell packaging/version.sh number)
 
@@ -43,7 +44,7 @@ TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windo
 # What a program is made of; the last names the commit.
 SOURCES = go.mod go.sum CHANGELOG.md assets callback cmd internal keychain tray $(wildcard .git/logs/HEAD)
 
-.PHONY: help build run demo test vet lint check wine test-windows fuzz soak bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
+.PHONY: help build run demo test vet lint check wine test-windows fuzz soak histories bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -109,6 +110,9 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 
 soak: setup-test ## run the soak tests for SOAK (10m)
 	@$(TESTENV); set -x; KTTEST_SOAK=$(SOAK) $(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak' ./...
+
+histories: ## play N (1000) random histories of sign-ins, renewals, switches and faults
+	$(GO) test -count=1 -timeout 0 -run '^TestHistories$$' ./internal/histories -rapid.checks=$(N)
 
 bench: setup-test ## measure commands and the menu-bar app (idle for IDLE, 1m) beside their peers into docs/performance.md
 	@$(MAKE) --no-print-directory build
