@@ -67,11 +67,33 @@ func (l *Ledger) AddPlace(id string, kind Kind, where json.RawMessage) *Place {
 	if p == nil {
 		p = &Place{ID: id, Kind: kind}
 		l.Places = append(l.Places, p)
-		// One order for everybody who takes the locks of several.
-		slices.SortFunc(l.Places, func(a, b *Place) int { return cmpText(a.ID, b.ID) })
+		l.sortPlaces()
 	}
 	p.Where = where
 	return p
+}
+
+// sortPlaces keeps one order for everybody who takes the locks of several.
+func (l *Ledger) sortPlaces() {
+	slices.SortFunc(l.Places, func(a, b *Place) int { return cmpText(a.ID, b.ID) })
+}
+
+// MovePlace gives a place another id, or adds what lay in it to the place that has that id.
+func (l *Ledger) MovePlace(p *Place, id string) {
+	for _, d := range l.Displaced {
+		if d.Place == p.ID {
+			d.Place = id
+		}
+	}
+	if there := l.Place(id); there != nil {
+		for _, chain := range append(slices.Clone(p.Past), p.Chain) {
+			there.past(chain)
+		}
+		l.ForgetPlace(p.ID)
+		return
+	}
+	p.ID = id
+	l.sortPlaces()
 }
 
 func cmpText(a, b string) int {
@@ -115,7 +137,16 @@ func (p *Place) leave(next string) {
 	if p.Chain == "" || p.Chain == next {
 		return
 	}
-	p.Past = append(slices.DeleteFunc(p.Past, func(id string) bool { return id == p.Chain || id == next }), p.Chain)
+	p.Past = slices.DeleteFunc(p.Past, func(id string) bool { return id == next })
+	p.past(p.Chain)
+}
+
+// past notes that the chain lay here before.
+func (p *Place) past(chain string) {
+	if chain == "" {
+		return
+	}
+	p.Past = append(slices.DeleteFunc(p.Past, func(id string) bool { return id == chain }), chain)
 	if len(p.Past) > maxPast {
 		p.Past = p.Past[len(p.Past)-maxPast:]
 	}

@@ -52,7 +52,17 @@ func (e *Engine) directory(p *ledger.Place) *claudecode.Directory {
 	if json.Unmarshal(p.Where, &at) != nil || at.Dir == "" {
 		return nil
 	}
-	return claudecode.At(at, e.entries)
+	return claudecode.Found(p.ID, at, e.entries)
+}
+
+// movePlaces calls each place by the name that it has now: a directory that was moved away
+// and linked to is one place, not two whose locks would stand in each other's way.
+func (e *Engine) movePlaces(l *ledger.Ledger) {
+	for _, p := range slices.Clone(l.Places) {
+		if dir := e.directory(p); dir != nil && dir.ID() != p.ID {
+			l.MovePlace(p, dir.ID())
+		}
+	}
 }
 
 // place returns the ledger's place for an entry, a new one where there was none.

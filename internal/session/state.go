@@ -74,6 +74,7 @@ func (e *Engine) ledger() (*ledger.Ledger, error) {
 	if err != nil || !usable(l) {
 		return nil, damagedState(e.statePath(ledgerFile))
 	}
+	e.movePlaces(l)
 	return l, nil
 }
 

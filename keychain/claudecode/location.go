@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -43,6 +44,25 @@ func At(l Location, c Config) *Directory {
 		d.item = c.item(l.Service, l.Account)
 	}
 	return d
+}
+
+// Found is At for an entry whose ID is known. Where a link on its path leads elsewhere by
+// now, it is looked for where it led.
+func Found(id string, l Location, c Config) *Directory {
+	d := At(l, c)
+	path, isFile := strings.CutPrefix(id, "file:")
+	if !isFile || d.item != nil || d.ID() == id {
+		return d
+	}
+	if l.File != "" {
+		l.File = path
+	} else {
+		l.Dir, l.Settings = filepath.Dir(path), d.settingsDir
+	}
+	if there := At(l, c); there.ID() == id {
+		return there
+	}
+	return d // the directory itself was moved, and left a link
 }
 
 // Location returns what At needs to find this entry again.

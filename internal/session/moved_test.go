@@ -1,0 +1,79 @@
+package session
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func link(t *testing.T, target, path string) {
+	t.Helper()
+	_ = os.Remove(path)
+	if err := os.Symlink(target, path); err != nil {
+		t.Skip("no links here:", err)
+	}
+}
+
+func (r *rig) beside(name string) string { return filepath.Join(filepath.Dir(r.claude), name) }
+
+// Many keep ~/.claude among their dotfiles and link to it.
+func TestDirectoryIsMovedAndLinkedTo(t *testing.T) {
+	short(t)
+	r := newRig(t)
+	r.signIn(time.Hour)
+	if err := os.Rename(r.claude, r.beside("dotfiles")); err != nil {
+		t.Fatal(err)
+	}
+	link(t, r.beside("dotfiles"), r.claude)
+	r.renewed("")
+	r.mended()
+	if n := len(r.ledger().Places); n != 1 {
+		t.Errorf("%d places", n)
+	}
+	// And back, which another process sees while the ledger has the former name.
+	if err := os.Remove(r.claude); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(r.beside("dotfiles"), r.claude); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	r.mended()
+}
+
+// Some change between accounts by turning a link: the copy stays where it led.
+func TestLinkIsTurned(t *testing.T) {
+	short(t)
+	r := newRig(t)
+	for _, path := range []string{r.beside("one"), r.beside("two")} {
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link(t, r.beside("one"), r.claude)
+	r.signIn(time.Hour)
+	link(t, r.beside("two"), r.claude)
+	r.renewed("")
+	link(t, r.beside("one"), r.claude)
+	r.mended()
+}
+
+// CLAUDE_CODE_AUTH_CREDENTIALS_PATH names the file, so it is there without the directory.
+func TestEntryWithoutItsDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "credentials.json")
+	r := newRig(t, "CLAUDE_CODE_AUTH_CREDENTIALS_PATH="+file)
+	r.signIn(time.Hour)
+	if err := os.RemoveAll(r.claude); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	r.mended()
+}
+
+func short(t *testing.T) {
+	t.Helper()
+	former := entryWait
+	entryWait = 2 * time.Second
+	t.Cleanup(func() { entryWait = former })
+}
