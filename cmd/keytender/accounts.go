@@ -46,6 +46,7 @@ func newAccountsRename(c *console) *cobra.Command {
 			if err := engine.RenameAccount(cmd.Context(), args[0], args[1]); err != nil {
 				return err
 			}
+			c.fact("account", args[1])
 			c.line(tick, "Account: %s is called %s now", args[0], args[1])
 			return nil
 		},

@@ -23,8 +23,8 @@ func newAPIKey(c *console) *cobra.Command {
 		Long: "Keeps a Console API key as carefully as a login: in the same store, and never in an argument.\n" +
 			"Calls made with it are billed to the Console account, unlike those of a subscription's login.",
 		Args: cobra.ArbitraryArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return &usageError{"`keytender api-key` takes one of create, set, print, remove", "`keytender api-key --help` says more"}
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return &usageError{"`keytender api-key` takes one of create, set, print, remove", nearVerb(cmd, strings.Join(args, " "))}
 		},
 	}
 	cmd.AddCommand(newAPIKeyCreate(c), newAPIKeySet(c), newAPIKeyPrint(c), newAPIKeyRemove(c))
@@ -72,6 +72,8 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 }
 
 func (c *console) storedKey(n session.APIKeyNotice) {
+	c.fact("masked", n.Masked)
+	c.fact("storedIn", n.Stored)
 	c.line(tick, "API key: %s (masked here; `keytender api-key print` prints it whole)", n.Masked)
 	c.line(tick, "Saved in: %s", n.Stored)
 	if n.Former != "" {
@@ -136,13 +138,16 @@ func newAPIKeyPrint(c *console) *cobra.Command {
 		Short: "Print the key and a newline on stdout",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := c.open()
+			engine, err := c.openFor(account)
 			if err != nil {
 				return err
 			}
 			key, err := engine.APIKey(cmd.Context(), account)
 			if err != nil {
 				return err
+			}
+			if c.object != nil {
+				return c.result(map[string]any{"schemaVersion": 1, "apiKey": key.Reveal()})
 			}
 			_, err = fmt.Fprintln(c.out, key.Reveal())
 			return err
@@ -160,10 +165,10 @@ func newAPIKeyRemove(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove",
 		Short: "Remove the key from this machine",
-		Long:  "Removes the key from this machine. It stays valid until it is deleted at the Console. On a terminal it asks first.",
+		Long:  "Removes the key from this machine. It stays valid until it is deleted at the Console. Asks first.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := c.open()
+			engine, err := c.openFor(account)
 			if err != nil {
 				return err
 			}
@@ -175,8 +180,7 @@ func newAPIKeyRemove(c *console) *cobra.Command {
 			case err != nil && !errors.Is(err, keychain.ErrDamaged):
 				return err
 			}
-			// Nobody is there to ask: whoever wrote the command meant it, and the key itself lives on.
-			if !yes && isTerminal(c.in) {
+			if !yes {
 				if err := c.confirm(cmd, "Remove the API key "+key.Masked()+" from this machine?"); err != nil {
 					return err
 				}

@@ -57,6 +57,9 @@ func (c *console) autostart(program string, change func(*autostart.Entry) error)
 		return &session.Error{Code: "autostart", Exit: session.ExitFailed, Message: "start at login cannot be set: " + err.Error(),
 			Hint: "look at " + s.Place, Err: err}
 	}
+	if c.object != nil {
+		return c.result(map[string]any{"schemaVersion": 1, "on": s.On, "program": s.Program, "place": s.Place})
+	}
 	word := "off"
 	if s.On {
 		word = "on"

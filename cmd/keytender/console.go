@@ -30,8 +30,9 @@ type console struct {
 	terminal bool // a person reads stderr
 	lookup   func(string) (string, bool)
 	environ  func() []string
-	listen   func() // for signals, from now on
-	complete bool   // what was asked for is done, so that a signal changes nothing any more
+	listen   func()  // for signals, from now on
+	object   *object // of --json; nil: it was not asked for
+	complete bool    // what was asked for is done, so that a signal changes nothing any more
 }
 
 func newConsole(in io.Reader, out, err *os.File) *console {
@@ -79,7 +80,11 @@ func (c *console) problem(message, hint string) {
 
 // result prints one JSON object on stdout.
 func (c *console) result(v any) error {
-	e := json.NewEncoder(c.out)
+	out := c.out
+	if c.object != nil {
+		out, c.object.printed = c.object.stdout, true
+	}
+	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

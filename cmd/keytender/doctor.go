@@ -74,6 +74,7 @@ func (c *console) doctor(ctx context.Context, engine *session.Engine, fix bool, 
 	if fix {
 		c.showMended(mended, mendErr, checks)
 	}
+	c.fact("checks", checks)
 	failures := 0
 	for _, check := range checks {
 		m := tick

@@ -55,7 +55,7 @@ func newExportGitHub(c *console) *cobra.Command {
 			case !repository().MatchString(o.repo) || strings.Trim(name, ".") == "":
 				return &usageError{"--repo is not of the form OWNER/NAME", "say it as GitHub shows it, without https:// and .git"}
 			}
-			engine, err := c.open()
+			engine, err := c.openFor(o.account)
 			if err != nil {
 				return err
 			}
@@ -91,6 +91,7 @@ func (c *console) export(ctx context.Context, engine *session.Engine, o exportOp
 	if err := o.set(ctx, o.repo, x.Secret, value); err != nil {
 		return err
 	}
+	c.fact("exported", x)
 	c.line(tick, "Exported: %s to %s", x.Secret, x.Repo)
 	switch {
 	case x.Until == nil:

@@ -185,7 +185,9 @@ What the command line can do, made from the program's own help texts: ` + "`keyt
 
 Results go to stdout, everything for people goes to stderr. A line for people reads ` + "`Name: value`" + `, and a
 mark may stand before it: ` + "`✓`, `⚠` or `✗`" + `. With ` + "`--json`" + ` one JSON object is printed on stdout and nothing
-else there. No verb takes a secret as an argument. What can be set by variables and in a file is in
+else there, by each verb; after an error, with the same exit code, it is
+` + "`{\"schemaVersion\":1,\"error\":{\"code\",\"message\",\"hint\"}}`" + `, and with ` + "`status`" + ` and ` + "`login`" + ` the status beside
+it. No verb takes a secret as an argument. What can be set by variables and in a file is in
 [configuration.md](configuration.md); which way to sign in suits you is in [methods.md](methods.md); what to do
 when something goes wrong is in [troubleshooting.md](troubleshooting.md).
 

@@ -40,6 +40,9 @@ func newImport(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.fact("account", done.Account)
+			c.fact("already", done.Already)
+			c.fact("sharedWith", done.Shared)
 			c.showImported(engine.On(done.Account).Status(cmd.Context()), done)
 			return nil
 		},

@@ -39,9 +39,9 @@ func newLogin(c *console) *cobra.Command {
 				return err
 			}
 			if err != nil {
-				st = failedStatus(st, err)
+				return errors.Join(c.result(failedObject(st, err)), err)
 			}
-			return errors.Join(c.result(st), err)
+			return c.result(st)
 		},
 	}
 	f := cmd.Flags()
@@ -158,17 +158,16 @@ func (c *console) signIn(ctx context.Context, engine *session.Engine, o loginOpt
 
 // failedStatus is the status as it stands, with the error as its problem.
 func failedStatus(st session.Status, err error) session.Status {
-	st.Problem = &session.Problem{Code: "failed", Message: err.Error()}
-	if setting := (&config.Error{}); errors.As(err, &setting) {
-		st.Problem = &session.Problem{Code: "usage", Message: setting.Error(), Hint: setting.Hint}
-	}
-	if usage := (&usageError{}); errors.As(err, &usage) {
-		st.Problem = &session.Problem{Code: "usage", Message: usage.message, Hint: usage.hint}
-	}
-	if known := (&session.Error{}); errors.As(err, &known) {
-		st.Problem = &session.Problem{Code: known.Code, Message: known.Message, Hint: known.Hint}
-	}
+	st.Problem = problemOf(err)
 	return st
+}
+
+// failedObject is the status together with what every verb prints after an error.
+func failedObject(st session.Status, err error) any {
+	return struct {
+		session.Status
+		Error *session.Problem `json:"error"`
+	}{failedStatus(st, err), problemOf(err)}
 }
 
 // opener returns how the browser is opened here, or nil where none can be: no

@@ -38,7 +38,7 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 	if o.all && o.account != "" {
 		return &usageError{"--all and --account do not go together", "choose one of them"}
 	}
-	engine, err := c.open()
+	engine, err := c.openFor(o.account)
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,19 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 			return err
 		}
 	}
-	var problems []error
+	var (
+		problems []error
+		done     = []session.Step{}
+	)
 	for _, name := range names {
 		steps, err := engine.On(name).SignOut(patient(cmd), o.SignOutOptions)
 		c.steps(steps)
+		done = append(done, steps...)
 		if err != nil {
 			problems = append(problems, err)
 		}
 	}
+	c.fact("steps", done)
 	if len(problems) == 1 {
 		return problems[0]
 	}

@@ -52,16 +52,21 @@ func run(args []string, c *console) int {
 	} else {
 		listen()
 	}
+	if wantsJSON(args) {
+		c.answerInJSON()
+	}
 	root := newRoot(c, args)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if code := caught(); code != 0 && !c.complete && (err == nil || ctx.Err() != nil) {
 		if err != nil {
 			c.line(cross, "interrupted; nothing more was changed")
+			err = &session.Error{Code: "interrupted", Message: "interrupted; nothing more was changed", Hint: "run it again"}
 		}
+		_ = c.closeJSON(err)
 		return code
 	}
-	return c.fail(err)
+	return c.fail(errors.Join(err, c.closeJSON(err)))
 }
 
 // briefly is how long a verb that only reads does not listen for signals: that costs
@@ -123,21 +128,18 @@ func (c *console) fail(err error) int {
 		setting *config.Error
 		known   *session.Error
 	)
+	if p := problemOf(err); p != nil {
+		c.problem(p.Message, p.Hint)
+	}
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage):
-		c.problem(usage.message, usage.hint)
-		return session.ExitUsage
-	case errors.As(err, &setting):
-		c.problem(setting.Error(), setting.Hint)
+	case errors.As(err, &usage), errors.As(err, &setting):
 		return session.ExitUsage
 	case errors.As(err, &known):
-		c.problem(known.Message, known.Hint)
 		return known.Exit
 	}
-	c.problem(err.Error(), "`keytender doctor` looks for what is wrong")
 	return session.ExitFailed
 }

@@ -27,6 +27,8 @@ func newMirror(c *console) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				c.fact("claudeCode", map[string]any{"place": place, "state": relation})
+				c.fact("changes", changes)
 				c.say(plain, "Claude Code: %s (%s)", relation, place)
 				for _, change := range changes {
 					c.say(plain, "%s: %s -> %s", change.Key, change.Before, change.After)
@@ -44,6 +46,7 @@ func newMirror(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.fact("claudeCode", engine.Status(cmd.Context()).ClaudeCode)
 			c.line(tick, "Claude Code: %s", sentence)
 			return nil
 		},

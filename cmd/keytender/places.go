@@ -52,6 +52,7 @@ func newPlacesForget(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.fact("forgotten", p)
 			c.line(tick, "Let go: %s; nothing in it was changed", p.Place)
 			switch {
 			case p.Kind == "displaced":

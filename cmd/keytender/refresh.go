@@ -28,6 +28,10 @@ func newRefresh(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.fact("renewed", r.Done)
+			c.fact("adopted", r.Adopted)
+			c.fact("dueAt", timeOrNull(r.DueAt))
+			c.fact("expiresAt", timeOrNull(r.Ends))
 			switch {
 			case r.Adopted:
 				c.line(tick, "Renewed: Claude Code had renewed the login; its tokens were taken over")

@@ -47,8 +47,13 @@ func newRoot(c *console, args []string) *cobra.Command {
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{err.Error(), "`" + cmd.CommandPath() + " --help` lists the flags"}
+		// Behind a verb that there is not, each of its flags is unknown too.
+		if !cmd.HasParent() && !strings.HasPrefix(args[0], "-") {
+			return noArguments(cmd, args)
+		}
+		return flagError(cmd, err)
 	})
+	defer giveJSON(root)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelp())
 	if len(args) > 0 {
@@ -61,7 +66,9 @@ func newRoot(c *console, args []string) *cobra.Command {
 		}
 	}
 	for _, v := range verbs {
-		root.AddCommand(v.make(c))
+		verb := v.make(c)
+		verb.SuggestFor = otherNames[v.name]
+		root.AddCommand(verb)
 	}
 	return root
 }
@@ -72,12 +79,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if !cmd.HasParent() {
-		hint := "`keytender help` lists the verbs"
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			hint = "did you mean `keytender " + near[0] + "`? " + hint
-		}
-		return &usageError{"there is no such verb", hint}
+	if cmd.HasAvailableSubCommands() {
+		return &usageError{"there is no such verb", nearVerb(cmd, args[0])}
 	}
 	return &usageError{"`" + cmd.CommandPath() + "` takes no argument", "`" + cmd.CommandPath() + " --help` says what it takes"}
 }
@@ -125,6 +128,11 @@ func (c *console) openFor(account string) (*session.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if account != "" {
+		if err := engine.KnowsAccount(account); err != nil {
+			return nil, err
+		}
+	}
 	return engine.On(account), nil
 }
 
@@ -139,7 +147,7 @@ func newHelp() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			verb, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return &usageError{"there is no such verb", "`keytender help` lists the verbs"}
+				return &usageError{"there is no such verb", nearVerb(cmd.Root(), args[0])}
 			}
 			verb.InitDefaultHelpFlag()
 			return verb.Help()

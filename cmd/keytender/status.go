@@ -25,7 +25,7 @@ func newStatus(c *console) *cobra.Command {
 			engine, err := c.openFor(account)
 			if err != nil {
 				if asJSON { // the object comes in every case
-					return errors.Join(c.result(failedStatus(session.NoStatus(), err)), err)
+					return errors.Join(c.result(failedObject(session.NoStatus(), err)), err)
 				}
 				return err
 			}

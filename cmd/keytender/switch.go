@@ -16,6 +16,8 @@ func newSwitch(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.fact("account", args[0])
+			c.fact("claudeCode", engine.Status(cmd.Context()).ClaudeCode)
 			c.line(tick, "Account: %s", args[0])
 			c.line(plain, "Claude Code: %s", sentence)
 			return nil

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"keytender/internal/ledger"
@@ -25,6 +26,18 @@ func (e *Engine) AccountNames() (names []string, active string, err error) {
 		return nil, "", err
 	}
 	return l.Names(), l.Choose(e.account), nil
+}
+
+// KnowsAccount returns an error where there is no account of this name, nor an API key.
+func (e *Engine) KnowsAccount(name string) error {
+	l, err := e.ledger()
+	if err != nil {
+		return err
+	}
+	if l.Account(name) == nil && !slices.Contains(l.APIKeys, name) {
+		return noAccount(name)
+	}
+	return nil
 }
 
 // AccountStatus is what may be shown of one account. An unknown time is nil.

@@ -21,10 +21,10 @@ import (
 
 // Check is one thing that `doctor` looked at.
 type Check struct {
-	Name   string
-	State  CheckState
-	Detail string // what was found
-	Hint   string // what to do; empty when nothing is
+	Name   string     `json:"name"`
+	State  CheckState `json:"state"`
+	Detail string     `json:"detail"` // what was found
+	Hint   string     `json:"hint"`   // what to do; empty when nothing is
 }
 
 // CheckState is how a check ended.

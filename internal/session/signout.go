@@ -20,8 +20,8 @@ type SignOutOptions struct {
 
 // Step says what became of one part of a sign-out.
 type Step struct {
-	Text   string
-	Undone bool // a wish, like telling the server, that the sign-out does not hang on
+	Text   string `json:"text"`
+	Undone bool   `json:"undone"` // a wish, like telling the server, that the sign-out does not hang on
 }
 
 // SignOut removes the account's login from every place that the ledger knows, and nothing

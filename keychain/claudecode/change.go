@@ -38,8 +38,9 @@ func (ch Change) IsZero() bool { return ch.SignIn == nil && !ch.SignOut && ch.Re
 // KeyChange is one line of a dry run. An empty text means that the key is not there;
 // tokens are masked, and of unknown keys no value is shown.
 type KeyChange struct {
-	Key           string
-	Before, After string
+	Key    string `json:"key"`
+	Before string `json:"before"`
+	After  string `json:"after"`
 }
 
 // merge returns the document after the change, and whether that is another one.
