@@ -22,8 +22,8 @@ func newDoctor(c *console) *cobra.Command {
 		Use:   "doctor",
 		Short: "Look for what is wrong, and say what to do",
 		Long: "Checks what has been seen to go wrong, each ok, warn or FAIL with what to do, and lists the settings with\n" +
-			"where each value comes from. Sends nothing. --fix mends rights and locks that were left behind, and says\n" +
-			"how to undo it; --report writes all of it, without names and secrets, to a file that can be shown around.",
+			"where each value comes from. Sends nothing. --fix mends rights and locks that were left behind, moves\n" +
+			"aside what is damaged, and says how to undo it; --report writes all of it, without names and secrets, to a file that can be shown around.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("report") && report == "" {

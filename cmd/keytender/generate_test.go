@@ -183,9 +183,9 @@ const verbsIntroduction = `# Verbs
 What the command line can do, made from the program's own help texts: ` + "`keytender help VERB`" + ` and
 ` + "`--help`" + ` behind a verb say the same.
 
-Results go to stdout, everything for people goes to stderr. A line for people reads ` + "`Name: value`" + `, and a
-mark may stand before it: ` + "`✓`, `⚠` or `✗`" + `. With ` + "`--json`" + ` one JSON object is printed on stdout and nothing
-else there, by each verb; after an error, with the same exit code, it is
+Results, reports among them, go to stdout; progress, questions, warnings and errors go to stderr. A line for people
+reads ` + "`Name: value`" + `, and a mark may stand before it: ` + "`✓`, `⚠` or `✗`" + `. With ` + "`--json`" + ` each verb prints
+one JSON object on stdout and nothing else there; after an error, with the same exit code, it is
 ` + "`{\"schemaVersion\":1,\"error\":{\"code\",\"message\",\"hint\"}}`" + `, and with ` + "`status`" + ` and ` + "`login`" + ` the status beside
 it. No verb takes a secret as an argument. What can be set by variables and in a file is in
 [configuration.md](configuration.md); which way to sign in suits you is in [methods.md](methods.md); what to do
@@ -248,7 +248,8 @@ An unknown time is ` + "`null`" + `. New keys may come; these stay.
 
 - ` + "`state`: `signed-in`, `signed-out`, `sign-in-again` or `try-later`" + `
 - ` + "`state`" + ` of a store: ` + "`ok`, `absent`, `locked`, `denied`, `unavailable`, `damaged` or `not-used`" + `
-- ` + "`claudeCode.state`: `in-step`, `newer`, `older`, `other-login`, `signed-out`, `absent`, `damaged`, `busy` or `off`" + `
+- ` + "`claudeCode.state`: `in-step`, `newer`, `older`, `other-login`, `signed-out`, `absent`, `damaged`, `busy`," + `
+  ` + "`unknown` (it may hold newer tokens, and nobody could be asked whose) or `off`" + `
 - ` + "`login.estimated`" + `: the server did not say when the login ends, so 30 days were assumed
 - ` + "`problem`: `null`" + `, or an object with ` + "`code`, `message` and `hint`" + `
 `
@@ -270,7 +271,10 @@ func exampleStatus() session.Status {
 		ClaudeCode:    session.EntryStatus{Mirror: true, Place: "/home/a/.claude/.credentials.json", State: "in-step", OverriddenBy: []string{}},
 		Tray:          session.TrayStatus{Running: true},
 		LastChange:    &session.ChainChange{At: *at(time.November, 20, 12), What: "renewed", Who: "keytender"},
-		Accounts:      []session.AccountStatus{{Name: "default"}},
-		Exports:       []session.Export{{Repo: "a/site", Secret: "CLAUDE_CODE_OAUTH_TOKEN", Account: "ci", Until: at(time.December, 31, 12), At: *at(time.November, 1, 12)}},
+		Accounts: []session.AccountStatus{{Name: "default", Email: "a@example.com", Organization: "Example", Plan: "max", State: session.SignedIn,
+			Login: session.LoginClock{ExpiresAt: at(time.December, 20, 12)}, Active: true, Places: []string{"/home/a/.claude/.credentials.json"}}},
+		Places: []session.PlaceStatus{{ID: "file:/home/a/.claude/.credentials.json", Place: "/home/a/.claude/.credentials.json", Kind: "entry",
+			Account: "default", State: session.PlaceInStep, RefreshToken: true}},
+		Exports: []session.Export{{Repo: "a/site", Secret: "CLAUDE_CODE_OAUTH_TOKEN", Account: "ci", Until: at(time.December, 31, 12), At: *at(time.November, 1, 12)}},
 	}
 }

@@ -316,7 +316,7 @@ func (r *rig) sweepPlanted() {
 			r.Errorf("%s repeats a token out of an answer:\n%s", place, text)
 		}
 	}
-	for _, name := range []string{"page", "home/kt/keytender.log", "home/kt/state/journal.json", "home/kt/state/history.jsonl"} {
+	for _, name := range []string{"page", "home/kt/keytender.log", "home/kt/state/ledger.json", "home/kt/state/history.jsonl"} {
 		if text, err := os.ReadFile(filepath.Join(r.dir, name)); err == nil && strings.Contains(string(text), planted) {
 			r.Errorf("%s repeats a token out of an answer:\n%s", name, text)
 		}
