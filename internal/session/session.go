@@ -147,8 +147,7 @@ func (e *Engine) wall() time.Time { return e.now().Round(0).UTC() }
 // times; one whose server is silent takes longer, and whoever waits is told.
 const lockWait = 45 * time.Second
 
-// lock takes the installation's lock. Whoever writes a record, the journal or the
-// settings holds it.
+// lock takes the installation's lock. Whoever writes a record or the ledger holds it.
 func (e *Engine) lock(ctx context.Context, wait time.Duration) (release func(), err error) {
 	return e.lockUnless(ctx, wait, func() bool { return false })
 }
