@@ -42,7 +42,7 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 
 	picture := func(state, row string) {
 		t.Helper()
-		d.WaitMenu("Quit", 10*time.Second)
+		d.WaitMenu("Quit")
 		for end := time.Now().Add(10 * time.Second); !strings.Contains(labels(t, d), row); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s: the menu lacks %q: %s", state, row, labels(t, d))
@@ -74,7 +74,7 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	seen("signed-out", "Signed out")
 	d.ClickMenuDBus("Sign in…")
 	seen("working", "Waiting for the browser…")
-	d.WaitNotification("Copy link", 10*time.Second) // no browser opens here
+	d.WaitNotification("Copy link") // no browser opens here
 	d.ClickMenuDBus("Cancel sign-in")
 	login()
 	begin := time.Now()
@@ -86,7 +86,7 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	// By keyboard alone: from the first line down to Help, into it, and to its end.
 	d.OpenMenu()
 	d.Keys("Up", "Up", "Right", "Up", "Return") // from the end: Quit, Help, its last line
-	d.WaitNotification("not made by Anthropic", 5*time.Second)
+	d.WaitNotification("not made by Anthropic")
 	for _, item := range items(t, d) {
 		if item.Visible && !item.Separator && strings.TrimSpace(item.Label) == "" {
 			t.Errorf("item %d has no name", item.ID)
@@ -101,26 +101,26 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 
 	// A panel that crashes takes the icon with it, and brings it back.
 	d.RestartPanel()
-	d.WaitMenu("Renew now", 15*time.Second)
+	d.WaitMenu("Renew now")
 	picture("after-restart", "a@example.com · Max")
 	d.ClickMenu("Help/Show status") // submenus are there again too
-	d.WaitNotification("Login ends in 30 days", 5*time.Second)
+	d.WaitNotification("Login ends in 30 days")
 
 	server.Set(func(b *fakeclaude.Behaviour) { b.LoginLife = 5*24*time.Hour + time.Hour })
 	commandLine(t, d, server, programs, "logout", "--yes")
 	login()
 	seen("soon", "Login ends in 5 days")
-	d.WaitNotification("Login ends in 5 days", 10*time.Second)
+	d.WaitNotification("Login ends in 5 days")
 
 	server.Set(func(b *fakeclaude.Behaviour) {
 		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "FAKE revoked").Repeat(fakeclaude.Forever)}
 	})
 	d.ClickMenuDBus("Renew now")
-	d.WaitNotification("You need to sign in again", 10*time.Second)
+	d.WaitNotification("You need to sign in again")
 	seen("trouble", "⚠")
 	// Its button starts the sign-in.
 	d.ClickNotificationAction("Sign in again…")
-	d.WaitMenu("Cancel sign-in", 5*time.Second)
+	d.WaitMenu("Cancel sign-in")
 	d.ClickMenuDBus("Cancel sign-in")
 
 	time.Sleep(2 * time.Second) // what the cancelling left to do
@@ -135,9 +135,9 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	d.RestartBus()
 	picture("after-bus", "⚠")
 	d.ClickMenu("Help/Show status")
-	d.WaitNotification("The login has ended", 5*time.Second)
+	d.WaitNotification("The login has ended")
 	d.ClickMenuDBus("Sign in again…")
-	d.WaitMenu("Cancel sign-in", 5*time.Second)
+	d.WaitMenu("Cancel sign-in")
 }
 
 func items(t *testing.T, d *realdesktop.Desktop) []realdesktop.MenuItem {

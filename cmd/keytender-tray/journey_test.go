@@ -92,27 +92,27 @@ func TestC_3_OneClickIn(t *testing.T) {
 	programs := buildBoth(t)
 	launch(t, d, server, filepath.Join(programs, "keytender-tray"))
 
-	d.WaitMenu("Sign in…", 20*time.Second)
+	d.WaitMenu("Sign in…")
 	d.OpenMenu()
 	d.Screenshot("menu-signed-out")
 	d.CloseMenu()
 	d.ClickMenu("Sign in…")
-	page := d.WaitPage(server.AuthorizeURL(), 40*time.Second)
-	page.WaitText("Allow", 20*time.Second)
-	d.WaitMenu("Cancel sign-in", 5*time.Second)
+	page := d.WaitPage(server.AuthorizeURL())
+	page.WaitText("Allow")
+	d.WaitMenu("Cancel sign-in")
 	d.Screenshot("browser-allow")
 	page.Click("Allow")
-	page.WaitText("a@example.com", 10*time.Second)
+	page.WaitText("a@example.com")
 	d.Screenshot("browser-signed-in")
 	if url := page.URL(); strings.Contains(url, "code=") || strings.Contains(url, "?") {
 		t.Errorf("the code is still in the address bar: %s", url)
 	}
 
-	note := d.WaitNotification("a@example.com", 10*time.Second)
+	note := d.WaitNotification("a@example.com")
 	if strings.Contains(note.Summary+note.Body, "sk-ant") {
 		t.Errorf("the notification holds a token: %+v", note)
 	}
-	d.WaitMenu("Renew now", 10*time.Second)
+	d.WaitMenu("Renew now")
 	d.OpenMenu()
 	d.Screenshot("menu-signed-in")
 	d.CloseMenu()
@@ -149,7 +149,7 @@ func TestC_3_OneClickIn(t *testing.T) {
 	if _, err := d.Run(filepath.Join(programs, "keytender"), "logout", "--yes"); err != nil {
 		t.Fatal(err)
 	}
-	d.WaitMenu("Sign in…", 5*time.Second)
+	d.WaitMenu("Sign in…")
 	if stored := d.Secret("service", "keytender", "username", "a"); stored != "" {
 		t.Error("secret-tool still finds the login after logout")
 	}

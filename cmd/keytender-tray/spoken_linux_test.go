@@ -25,7 +25,7 @@ func TestForThoseWhoDoNotSeeIt(t *testing.T) {
 	programs := buildBoth(t)
 	commandLine(t, d, server, programs, "login", "--browser-command", approver(t))
 	launch(t, d, server, filepath.Join(programs, "keytender-tray"))
-	d.WaitMenu("Renew now", 15*time.Second)
+	d.WaitMenu("Renew now")
 
 	all, reached := d.SpokenMenu()
 	var clickable []string
@@ -83,7 +83,7 @@ func TestOtherScripts(t *testing.T) {
 	commandLine(t, d, server, programs, "login", "--browser-command", approver(t))
 	for language, words := range map[string][2]string{"ja_JP": {"もう一度ログイン…", "終了"}, "zh_CN": {"重新登录…", "退出"}} {
 		launchIn(language+".UTF-8", t, d, server, filepath.Join(programs, "keytender-tray"))
-		d.WaitMenu(words[0], 15*time.Second)
+		d.WaitMenu(words[0])
 		var signs strings.Builder
 		for _, r := range labels(t, d) {
 			if unicode.Is(unicode.Han, r) || unicode.Is(unicode.Hiragana, r) || unicode.Is(unicode.Katakana, r) {

@@ -117,10 +117,10 @@ func TestC_3_CommandLineInRealBrowser(t *testing.T) {
 	if callback := s.says("Callback"); callback != "http://localhost:8765/callback" {
 		t.Errorf("callback at %s", callback)
 	}
-	page := d.WaitPage(server.AuthorizeURL(), 40*time.Second)
-	page.WaitText("Allow", 20*time.Second)
+	page := d.WaitPage(server.AuthorizeURL())
+	page.WaitText("Allow")
 	page.Click("Allow")
-	page.WaitText("Signed in as a@example.com", 10*time.Second)
+	page.WaitText("Signed in as a@example.com")
 	if strings.Contains(page.URL(), "?") {
 		t.Errorf("the code is still in the address bar: %s", page.URL())
 	}
@@ -137,10 +137,10 @@ func TestC_3_CommandLineInRealBrowser(t *testing.T) {
 
 	// Once more, and this time the person says no.
 	s = beginSignIn(t, append(d.Env(), server.Env()...))
-	page = d.WaitPage(server.AuthorizeURL(), 40*time.Second)
-	page.WaitText("Decline", 20*time.Second)
+	page = d.WaitPage(server.AuthorizeURL())
+	page.WaitText("Decline")
 	page.Click("Decline")
-	page.WaitText("Nothing was stored", 10*time.Second)
+	page.WaitText("Nothing was stored")
 	d.Screenshot("browser-declined")
 	s.exits(7)
 	if !strings.Contains(d.Secret("service", "keytender", "username", "a"), "sk-ant-ort01-FAKE") {

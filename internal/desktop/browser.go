@@ -15,6 +15,8 @@ import (
 
 	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp/remote"
+
+	"keytender/internal/testguard"
 )
 
 func (d *Desktop) profile() string { return d.path("home", ".config", "kt-browser") }
@@ -85,7 +87,7 @@ func (d *Desktop) tabs() (open []tab, err error) {
 		return nil, err
 	}
 	port, _, _ := strings.Cut(string(text), "\n")
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Timeout: 30 * time.Second}
 	defer client.CloseIdleConnections()
 	response, err := client.Get("http://127.0.0.1:" + port + "/json/list")
 	if err != nil {
@@ -97,9 +99,9 @@ func (d *Desktop) tabs() (open []tab, err error) {
 
 // WaitPage waits for a tab whose address starts with prefix. A first page may take
 // seconds: the browser starts for it.
-func (d *Desktop) WaitPage(prefix string, limit time.Duration) *Page {
+func (d *Desktop) WaitPage(prefix string) *Page {
 	d.t.Helper()
-	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(testguard.Patience); ; time.Sleep(100 * time.Millisecond) {
 		open, err := d.tabs()
 		for _, tab := range open {
 			if tab.Type == "page" && strings.HasPrefix(tab.URL, prefix) {
@@ -107,7 +109,7 @@ func (d *Desktop) WaitPage(prefix string, limit time.Duration) *Page {
 			}
 		}
 		if time.Now().After(end) {
-			d.fail("no page at %s within %s; open: %+v (%v)", prefix, limit, open, err)
+			d.fail("no page at %s within %s; open: %+v (%v)", prefix, testguard.Patience, open, err)
 		}
 	}
 }
@@ -115,7 +117,7 @@ func (d *Desktop) WaitPage(prefix string, limit time.Duration) *Page {
 // evaluate runs a JavaScript expression in the page. One command on a connection of
 // its own changes nothing else in the page, which whole automation libraries do.
 func evaluate[T any](p *Page, expression string) (value T, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	conn, err := remote.DialContext(ctx, p.ws)
 	if err != nil {
@@ -162,15 +164,15 @@ func (p *Page) Text() string {
 }
 
 // WaitText waits until the page shows text.
-func (p *Page) WaitText(text string, limit time.Duration) {
+func (p *Page) WaitText(text string) {
 	p.d.t.Helper()
 	shown := ""
-	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(testguard.Patience); ; time.Sleep(100 * time.Millisecond) {
 		if shown = p.Text(); strings.Contains(shown, text) {
 			return
 		}
 		if time.Now().After(end) {
-			p.d.fail("%s does not show %q within %s but %q", p.URL(), text, limit, shown)
+			p.d.fail("%s does not show %q within %s but %q", p.URL(), text, testguard.Patience, shown)
 		}
 	}
 }
@@ -184,7 +186,7 @@ func (p *Page) Click(label string) {
 	name, _ := json.Marshal(label)
 	type point struct{ X, Y, W, H, OuterX, OuterY, OuterW, OuterH float64 }
 	var at *point
-	p.d.wait("the button "+label, 10*time.Second, func() bool {
+	p.d.wait("the button "+label, func() bool {
 		at, _ = evaluate[*point](p, fmt.Sprintf(`(() => {
 			const e = [...document.querySelectorAll("a, button, input, label, summary")].find(e =>
 				(e.innerText || e.value || e.ariaLabel || "").trim() === %s && e.getClientRects().length);
@@ -200,7 +202,7 @@ func (p *Page) Click(label string) {
 	})
 	var origin *point
 	shift := 0
-	p.d.wait("the page to see the pointer", 10*time.Second, func() bool {
+	p.d.wait("the page to see the pointer", func() bool {
 		shift = 1 - shift // only a pointer that moves is seen
 		x, y := int(at.OuterX+at.OuterW/2)+shift, int(at.OuterY+at.OuterH*2/3)
 		if _, err := p.d.Run("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y), "sleep", "0.1"); err != nil {

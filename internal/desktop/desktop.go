@@ -4,15 +4,17 @@ package desktop
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/testguard"
 )
 
 // Part is a piece of the desktop that can be left out.
@@ -64,20 +66,26 @@ type Desktop struct {
 	o       Options
 	dir     string
 	display string
+	port    int // of the callback
 
 	children []<-chan struct{} // closed when one has ended
 	bus      *dbus.Conn
 
 	mu       sync.Mutex
 	notified []Notification
-	clicked  []int32 // ids of menu items
+	clicked  []int32         // ids of menu items
+	pressed  int             // buttons of notifications
+	own      string          // our own name on the bus
+	read     map[string]bool // icons whose menu the panel has read, by bus name
+	relaid   int             // times that a menu changed its lines
+	traffic  []string        // the last that went over the bus between panel and icon
 }
 
 // Start brings the desktop up and takes it down when the test ends. Where programs
 // are missing it skips the test, or fails it when KTTEST_DESKTOP is "required".
 //
-// One desktop runs at a time on a machine, across test binaries too: they share the
-// callback's port, and two browsers are slow enough to break each other's limits.
+// One desktop of a person runs at a time, across test binaries too: two panels and two
+// browsers beside each other are slow enough to be no desktop that anybody has.
 func Start(t testing.TB, o Options) *Desktop {
 	t.Helper()
 	os.Getenv("KTTEST_RUN") // see the Makefile: keeps go test from reusing the result
@@ -87,11 +95,11 @@ func Start(t testing.TB, o Options) *Desktop {
 	takeTurn(t)
 	sweep()
 
-	dir, err := os.MkdirTemp(filepath.Dir(place), filepath.Base(place))
+	dir, err := os.MkdirTemp(filepath.Dir(place()), filepath.Base(place()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Desktop{t: t, o: o, dir: dir}
+	d := &Desktop{t: t, o: o, dir: dir, port: callbackPort(t)}
 	t.Cleanup(d.stop)
 	for _, sub := range []string{"run", "home", "tmp", "bin", "log", "services"} {
 		if err := os.Mkdir(d.path(sub), 0o700); err != nil {
@@ -135,7 +143,7 @@ func skipOrFail(t testing.TB, why string) {
 }
 
 // Env is the environment of a program on this desktop, for exec.Cmd. It holds no
-// variable of keytender's own.
+// variable of keytender's own, but for the port where its own is taken.
 func (d *Desktop) Env() []string {
 	home := d.path("home")
 	set := map[string]string{
@@ -159,6 +167,9 @@ func (d *Desktop) Env() []string {
 	}
 	if d.o.has(Bus) {
 		set["DBUS_SESSION_BUS_ADDRESS"] = d.busAddress()
+	}
+	if d.port != usualPort {
+		set["KEYTENDER_PORT"] = strconv.Itoa(d.port)
 	}
 	var env []string
 	for _, entry := range os.Environ() {
@@ -186,6 +197,9 @@ func foreign(name string) bool {
 // Home is the home directory of the person on this desktop.
 func (d *Desktop) Home() string { return d.path("home") }
 
+// Port is where a sign-in on this desktop listens when it is told nothing else.
+func (d *Desktop) Port() int { return d.port }
+
 func (d *Desktop) path(elem ...string) string {
 	return filepath.Join(append([]string{d.dir}, elem...)...)
 }
@@ -202,18 +216,22 @@ func (d *Desktop) write(text string, elem ...string) {
 }
 
 // wait polls until done, or fails the test with the desktop's logs.
-func (d *Desktop) wait(what string, limit time.Duration, done func() bool) {
+func (d *Desktop) wait(what string, done func() bool) {
 	d.t.Helper()
-	for end := time.Now().Add(limit); !done(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(testguard.Patience); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			d.fail("%s: not within %s", what, limit)
+			d.fail("%s: not within %s", what, testguard.Patience)
 		}
 	}
 }
 
 func (d *Desktop) fail(format string, args ...any) {
 	d.t.Helper()
-	d.t.Fatalf("desktop: %s\n%s", fmt.Sprintf(format, args...), d.logs())
+	seen := ""
+	if d.o.has(Panel) && d.own != "" {
+		seen = d.explain()
+	}
+	d.t.Fatalf("desktop: %s\n%s%s", fmt.Sprintf(format, args...), seen, d.logs())
 }
 
 // logs are the last lines that each part wrote.
@@ -230,21 +248,4 @@ func (d *Desktop) logs() string {
 		}
 	}
 	return all.String()
-}
-
-// takeTurn waits until no other desktop of this user runs. The lock is an abstract
-// socket, which goes with its process however that ends.
-func takeTurn(t testing.TB) {
-	t.Helper()
-	name := fmt.Sprintf("@keytender-desktop-%d", os.Getuid())
-	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		lock, err := net.Listen("unix", name)
-		if err == nil {
-			t.Cleanup(func() { lock.Close() })
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("desktop: another one has been running for five minutes: %v", err)
-		}
-	}
 }

@@ -153,11 +153,11 @@ func browse(t *testing.T, d *Desktop) {
 	if _, err := d.Run("xdg-open", server.URL+"/?q=1"); err != nil {
 		t.Fatal(err)
 	}
-	page := d.WaitPage(server.URL, 30*time.Second)
-	page.WaitText("May it?", 5*time.Second)
+	page := d.WaitPage(server.URL)
+	page.WaitText("May it?")
 	d.Screenshot("desktop-page")
 	page.Click("Allow")
-	page.WaitText("It may.", 10*time.Second)
+	page.WaitText("It may.")
 	if !reflect.DeepEqual(clicks, []string{"POST"}) {
 		t.Errorf("the server saw %v, want one POST", clicks)
 	}
@@ -175,7 +175,7 @@ func notify(t *testing.T, d *Desktop) {
 		"--wait", "Soon over", "Two days left")
 	cmd.Env = d.Env()
 	out := startReading(t, cmd)
-	n := d.WaitNotification("Soon over", 10*time.Second)
+	n := d.WaitNotification("Soon over")
 	want := Notification{App: "Sample", Summary: "Soon over", Body: "Two days left",
 		Actions: map[string]string{"again": "Sign in again"}, Urgency: 2}
 	if !reflect.DeepEqual(n, want) {
@@ -201,11 +201,8 @@ func clickTray(t *testing.T, d *Desktop) {
 	if _, err := d.TrayIcon(); err == nil {
 		t.Error("an icon before any program showed one")
 	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(d.Env(), "KTTEST_TRAY=1")
-	out := startReading(t, cmd)
-
-	d.WaitMenu("Sign in", 10*time.Second)
+	out := startSample(t, d)
+	d.WaitMenu("Sign in")
 	icon, err := d.TrayIcon()
 	if err != nil {
 		t.Fatal(err)
@@ -235,6 +232,14 @@ func clickTray(t *testing.T, d *Desktop) {
 	waitFor(t, out, "clicked About")
 }
 
+// startSample starts the program with an icon.
+func startSample(t *testing.T, d *Desktop) (output string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(d.Env(), "KTTEST_TRAY=1")
+	return startReading(t, cmd)
+}
+
 // startReading starts a program whose output goes into the file it returns.
 func startReading(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
@@ -254,13 +259,13 @@ func startReading(t *testing.T, cmd *exec.Cmd) string {
 
 func waitFor(t *testing.T, file, line string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
 		text, _ := os.ReadFile(file)
 		if strings.Contains("\n"+string(text), "\n"+line+"\n") {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("no line %q within 10 s in:\n%s", line, text)
+			t.Fatalf("no line %q within %v in:\n%s", line, testguard.Patience, text)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/testguard"
 )
 
 // MenuItem is an entry of the tray icon's menu as the panel is told of it.
@@ -154,25 +156,19 @@ func find(items []MenuItem, label string) (levels [][]MenuItem, picks []int) {
 
 // WaitMenu waits until the tray's menu has an item of that label (see ClickMenu)
 // that can be clicked.
-func (d *Desktop) WaitMenu(label string, limit time.Duration) MenuItem {
-	d.t.Helper()
-	levels, picks := d.waitMenu(label, limit)
-	return levels[len(levels)-1][picks[len(picks)-1]]
-}
-
-func (d *Desktop) waitMenu(label string, limit time.Duration) (levels [][]MenuItem, picks []int) {
+func (d *Desktop) WaitMenu(label string) MenuItem {
 	d.t.Helper()
 	var shown string
-	for end := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
 		items, err := d.TrayMenu()
-		if levels, picks = find(items, label); levels != nil {
-			return levels, picks
+		if levels, picks := find(items, label); levels != nil {
+			return levels[len(levels)-1][picks[len(picks)-1]]
 		}
 		if shown = fmt.Sprint(labels(items)); err != nil {
 			shown = err.Error()
 		}
 		if time.Now().After(end) {
-			d.fail("no %q to click in the tray's menu within %s: %s", label, limit, shown)
+			d.fail("no %q to click in the tray's menu within %s: %s", label, testguard.Patience, shown)
 		}
 	}
 }
@@ -195,7 +191,7 @@ func labels(items []MenuItem) (texts []string) {
 // ClickMenuDBus clicks an item by the message that a panel sends, without pixels.
 func (d *Desktop) ClickMenuDBus(label string) {
 	d.t.Helper()
-	item := d.WaitMenu(label, 10*time.Second)
+	item := d.WaitMenu(label)
 	icon, err := d.TrayIcon()
 	if err != nil {
 		d.fail("%v", err)
@@ -204,158 +200,4 @@ func (d *Desktop) ClickMenuDBus(label string) {
 	if call.Err != nil {
 		d.fail("clicking %q: %v", label, call.Err)
 	}
-}
-
-// ClickMenu clicks the icon on the panel and then the item, with the pointer. The
-// label is whole, or ends in * for any ending; "Submenu/Item" goes through a submenu.
-//
-// A menu that changes while it is open may swallow a click, as it does a person's,
-// who then clicks again: so does this, until the panel reports the click.
-func (d *Desktop) ClickMenu(label string) {
-	d.t.Helper()
-	for range 4 {
-		levels, picks := d.waitMenu(label, 10*time.Second)
-		last := len(levels) - 1
-		target, before := levels[last][picks[last]].ID, d.clicks()
-		if at, shown := d.pointTo(levels, picks); shown {
-			d.click(at.centre())
-			for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-				if d.clickedSince(before, target) {
-					return
-				}
-			}
-		}
-	}
-	d.fail("the panel reported no click on %q", label)
-}
-
-// pointTo opens the menus that lead to an item and says where it shows.
-func (d *Desktop) pointTo(levels [][]MenuItem, picks []int) (at box, shown bool) {
-	d.t.Helper()
-	popup := d.OpenMenu()
-	for i, items := range levels {
-		if i > 0 {
-			before := d.popups()
-			d.click(at.centre())
-			if popup, shown = d.newPopup(before); !shown {
-				return box{}, false
-			}
-		}
-		if at, shown = row(popup, items, picks[i]); !shown {
-			return box{}, false
-		}
-	}
-	return at, true
-}
-
-// OpenMenu opens the icon's menu with the pointer and leaves it open.
-func (d *Desktop) OpenMenu() (popup box) {
-	d.t.Helper()
-	// A panel that has just come back may not have put the icon in its place yet.
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-		d.CloseMenu()
-		d.click(d.trayIconBox().centre())
-		if popup, shown := d.newPopup(nil); shown {
-			return popup
-		}
-	}
-	d.fail("a click on the icon opened no menu")
-	return popup
-}
-
-// CloseMenu closes the menus that are open with the Escape key.
-func (d *Desktop) CloseMenu() {
-	d.t.Helper()
-	d.wait("the menu to close", 10*time.Second, func() bool {
-		if len(d.popups()) == 0 {
-			return true
-		}
-		_, _ = d.Run("xdotool", "key", "Escape", "sleep", "0.1")
-		return false
-	})
-}
-
-// The tray lives in a process of the panel that gives its windows this class.
-const plugin = "wrapper-2.0"
-
-// trayIconBox finds the icon: the tray is a row of squares on the top edge, and with
-// one icon in it, it is one square.
-func (d *Desktop) trayIconBox() (found box) {
-	d.t.Helper()
-	d.wait("an icon on the panel", 10*time.Second, func() bool {
-		for _, w := range d.windows(plugin) {
-			if w.y == 0 && w.h > 20 && w.w >= w.h-2 {
-				found = w
-				return true
-			}
-		}
-		return false
-	})
-	return found
-}
-
-// popups are the menus on the screen, by window id.
-func (d *Desktop) popups() map[string]box {
-	found := map[string]box{}
-	for id, w := range d.windows(plugin) {
-		if w.w > 40 && w.h > 20 {
-			if text, _ := d.Run("xwininfo", "-id", id); strings.Contains(text, "IsViewable") &&
-				strings.Contains(text, "Override Redirect State: yes") {
-				found[id] = w
-			}
-		}
-	}
-	return found
-}
-
-// newPopup waits for a menu that was not there before and keeps still.
-func (d *Desktop) newPopup(before map[string]box) (popup box, shown bool) {
-	d.t.Helper()
-	var last box
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		now := box{}
-		for id, w := range d.popups() {
-			if _, old := before[id]; !old {
-				now = w
-			}
-		}
-		if now == last && now.w > 0 {
-			return now, true
-		}
-		last = now
-	}
-	return box{}, false
-}
-
-// row is where an item shows in a popup. Menus are not in the accessibility tree, so
-// it is computed from Adwaita's measures: 4 pixels around, a separator of 1, and the
-// items share the rest. A popup that they do not fit is refused, not guessed at.
-func row(popup box, items []MenuItem, pick int) (at box, fits bool) {
-	const around, line = 4, 1
-	rows, lines := 0, 0
-	for _, item := range items {
-		switch {
-		case !item.Visible:
-		case item.Separator:
-			lines++
-		default:
-			rows++
-		}
-	}
-	space := popup.h - 2*around - lines*line
-	height := space / max(rows, 1)
-	if rows == 0 || space%rows != 0 || height < 18 || height > 48 {
-		return box{}, false
-	}
-	top := popup.y + around
-	for _, item := range items[:pick] {
-		switch {
-		case !item.Visible:
-		case item.Separator:
-			top += line
-		default:
-			top += height
-		}
-	}
-	return box{popup.x, top, min(120, popup.w), height}, true
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/testguard"
 )
 
 // Notification is what a program asked to be shown.
@@ -63,9 +65,9 @@ func (d *Desktop) Notifications() []Notification {
 }
 
 // WaitNotification waits for one whose summary or body contains text.
-func (d *Desktop) WaitNotification(text string, limit time.Duration) (found Notification) {
+func (d *Desktop) WaitNotification(text string) (found Notification) {
 	d.t.Helper()
-	d.wait("a notification with "+text, limit, func() bool {
+	d.wait("a notification with "+text, func() bool {
 		for _, n := range d.Notifications() {
 			if strings.Contains(n.Summary, text) || strings.Contains(n.Body, text) {
 				found = n
@@ -78,11 +80,11 @@ func (d *Desktop) WaitNotification(text string, limit time.Duration) (found Noti
 }
 
 // ClickNotificationAction clicks, with the pointer, the button of that label on a
-// notification that shows.
+// notification that shows, and waits until the daemon says that it was pressed.
 func (d *Desktop) ClickNotificationAction(label string) {
 	d.t.Helper()
 	var at box
-	d.wait("the notification's button "+label, 10*time.Second, func() bool {
+	d.wait("the notification's button "+label, func() bool {
 		first, found := d.findAccessible("xfce4-notifyd", "push button", label)
 		if !found {
 			return false
@@ -91,5 +93,11 @@ func (d *Desktop) ClickNotificationAction(label string) {
 		at, found = d.findAccessible("xfce4-notifyd", "push button", label)
 		return found && at == first
 	})
+	before := d.presses()
 	d.click(at.centre())
+	for end := time.Now().Add(testguard.Patience); d.presses() == before; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			d.fail("the click at %+v on the notification's button %q pressed nothing", at, label)
+		}
+	}
 }

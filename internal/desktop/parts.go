@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/testguard"
 )
 
 // programs says what each part runs; all is for what every desktop needs. The first
@@ -73,7 +75,7 @@ func (d *Desktop) startDisplay() {
 	cmd.ExtraFiles = []*os.File{w}
 	d.spawn("xvfb", cmd)
 	w.Close()
-	_ = r.SetReadDeadline(time.Now().Add(15 * time.Second))
+	_ = r.SetReadDeadline(time.Now().Add(testguard.Patience))
 	number, err := bufio.NewReader(r).ReadString('\n')
 	if err != nil {
 		d.fail("Xvfb named no display: %v", err)
@@ -107,20 +109,20 @@ func (d *Desktop) startBus() {
 </busconfig>
 `, d.busAddress(), d.path("services")), "bus.conf")
 	d.spawn("bus", exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+d.path("bus.conf")))
-	d.wait("the session bus", 10*time.Second, func() bool {
+	d.wait("the session bus", func() bool {
 		var err error
 		d.bus, err = dbus.Connect(d.busAddress())
 		return err == nil
 	})
 }
 
-// call makes a method call with a limit of 5 s and starts no service by it.
+// call makes a method call with a limit of 30 s and starts no service by it.
 func (d *Desktop) call(dest, path, method string, args ...any) *dbus.Call {
 	return callOn(d.bus, dest, path, method, args...)
 }
 
 func callOn(bus *dbus.Conn, dest, path, method string, args ...any) *dbus.Call {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	return bus.Object(dest, dbus.ObjectPath(path)).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
 }
@@ -136,7 +138,7 @@ func property(bus *dbus.Conn, dest, path, iface, name string) any {
 
 func (d *Desktop) waitName(name string) {
 	d.t.Helper()
-	d.wait(name+" on the bus", 15*time.Second, func() bool {
+	d.wait(name+" on the bus", func() bool {
 		var owned bool
 		err := d.bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, name).Store(&owned)
 		return err == nil && owned
@@ -162,13 +164,13 @@ func (d *Desktop) startKeyring() {
 			return property(d.bus, secrets, login, "org.freedesktop.Secret.Collection", "Locked") == want
 		}
 	}
-	d.wait("the login keyring", 10*time.Second, locked(false))
+	d.wait("the login keyring", locked(false))
 	if d.o.Locked {
 		call := d.call(secrets, "/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock", []dbus.ObjectPath{login})
 		if call.Err != nil {
 			d.fail("locking the keyring: %v", call.Err)
 		}
-		d.wait("the locked keyring", 10*time.Second, locked(true))
+		d.wait("the locked keyring", locked(true))
 	}
 }
 
@@ -182,7 +184,7 @@ func (d *Desktop) Secret(attributes ...string) string {
 func (d *Desktop) startWindowManager() {
 	d.t.Helper()
 	d.spawn("wm", exec.Command("openbox", "--sm-disable"))
-	d.wait("the window manager", 10*time.Second, func() bool {
+	d.wait("the window manager", func() bool {
 		text, err := d.Run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK")
 		return err == nil && strings.Contains(text, "0x")
 	})
@@ -198,9 +200,10 @@ const (
 
 func (d *Desktop) startPanel() {
 	d.t.Helper()
+	d.forget()
 	d.write(panelSettings, "home", ".config", "xfce4", "xfconf", "xfce-perchannel-xml", "xfce4-panel.xml")
 	d.spawn("panel", exec.Command("xfce4-panel", "--disable-wm-check"))
-	d.wait("the panel's tray", 20*time.Second, func() bool {
+	d.wait("the panel's tray", func() bool {
 		return property(d.bus, watcher, watcherPath, watcher, "IsStatusNotifierHostRegistered") == true
 	})
 }

@@ -25,6 +25,14 @@ func (d *Desktop) click(x, y int) {
 	}
 }
 
+// point moves the pointer there.
+func (d *Desktop) point(x, y int) {
+	d.t.Helper()
+	if _, err := d.Run("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y)); err != nil {
+		d.fail("%v", err)
+	}
+}
+
 // window is a line of xwininfo's tree: id, title and instance name, size, and the
 // place on the screen, which comes last.
 var windowLine = regexp.MustCompile(`(?m)^ +(0x[0-9a-f]+) (.*)  (\d+)x(\d+)\+-?\d+\+-?\d+ +\+(-?\d+)\+(-?\d+)$`)

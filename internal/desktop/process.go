@@ -13,15 +13,19 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"keytender/internal/testguard"
 )
 
 // mark is the variable that every process on a desktop inherits; its value is the
 // desktop's directory. Whatever carries it is ended with the desktop.
 const mark = "KTTEST_DESKTOP_DIR"
 
-// place is how every desktop's directory starts. It is short, and not below the
-// tests' own, because a socket's path has about a hundred characters at most.
-const place = "/tmp/kt-desktop-"
+// place is how the directory of every desktop of this user starts. It is short because
+// sockets lie in it.
+func place() string {
+	return filepath.Join(testguard.ShortTemp(), fmt.Sprintf("kt-desktop-%d-", os.Getuid()))
+}
 
 // spawn starts a part in a session of its own, its output in log/NAME.
 func (d *Desktop) spawn(name string, cmd *exec.Cmd) {
@@ -45,12 +49,12 @@ func (d *Desktop) spawn(name string, cmd *exec.Cmd) {
 	d.children = append(d.children, done)
 }
 
-// Run runs a program on this desktop, at most 20 s, and returns its trimmed
+// Run runs a program on this desktop, not for ever, and returns its trimmed
 // standard output. The error holds what it wrote to standard error.
 func (d *Desktop) Run(name string, args ...string) (string, error) { return d.feed("", name, args...) }
 
 func (d *Desktop) feed(stdin, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
 	defer cancel()
 	// Env's PATH, not ours, decides what is run
 	cmd := exec.CommandContext(ctx, "env", append([]string{name}, args...)...)
@@ -91,10 +95,10 @@ func (d *Desktop) stop() {
 func sweep() {
 	end(func() []int {
 		return processes(func(env, args []byte) bool {
-			return bytes.Contains(env, []byte("\x00"+mark+"="+place)) || bytes.Contains(args, []byte("--user-data-dir="+place))
+			return bytes.Contains(env, []byte("\x00"+mark+"="+place())) || bytes.Contains(args, []byte("--user-data-dir="+place()))
 		})
 	})
-	dirs, _ := filepath.Glob(place + "*")
+	dirs, _ := filepath.Glob(place() + "*")
 	for _, dir := range dirs {
 		_ = os.RemoveAll(dir)
 	}
@@ -112,11 +116,14 @@ func (d *Desktop) processes() []int {
 // end asks processes to end, then makes them, and returns what is left.
 func end(list func() []int) []int {
 	pids := list()
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+	for _, stage := range []struct {
+		signal syscall.Signal
+		limit  time.Duration
+	}{{syscall.SIGTERM, 2 * time.Second}, {syscall.SIGKILL, testguard.Patience}} {
 		for _, pid := range pids {
-			_ = syscall.Kill(pid, signal)
+			_ = syscall.Kill(pid, stage.signal)
 		}
-		for limit := time.Now().Add(2 * time.Second); len(pids) > 0 && time.Now().Before(limit); pids = list() {
+		for limit := time.Now().Add(stage.limit); len(pids) > 0 && time.Now().Before(limit); pids = list() {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}

@@ -4,10 +4,10 @@ package desktop
 
 import (
 	_ "embed"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -40,7 +40,7 @@ func (d *Desktop) SpokenMenu() (items []SpokenItem, reached []string) {
 	d.spawn("menuhost", exec.Command(d.menuHost(), icon.dest, icon.menu))
 	defer d.endPrograms("menuhost")
 	var menu accessible
-	d.wait("the menu in the accessibility tree", 15*time.Second, func() bool {
+	d.wait("the menu in the accessibility tree", func() bool {
 		found := descendants(bus, application(bus, "menuhost"), 4, "menu", "Keytender")
 		if len(found) == 0 {
 			return false
@@ -107,31 +107,47 @@ func spoken(bus *dbus.Conn, menu accessible) (items []SpokenItem) {
 // walk goes down the whole menu with the arrow keys, and into each submenu.
 func (d *Desktop) walk(bus *dbus.Conn, menu accessible) (reached []string) {
 	d.t.Helper()
-	for id := range d.windows("menuhost") {
-		if _, err := d.Run("xdotool", "windowactivate", "--sync", id); err == nil {
-			break
+	d.wait("the menu's window to have the keyboard", func() bool {
+		for id := range d.windows("menuhost") {
+			if _, err := d.Run("xdotool", "windowactivate", "--sync", id); err == nil {
+				return true
+			}
 		}
-	}
+		return false
+	})
 	at := func() (path string, opens bool) {
-		time.Sleep(150 * time.Millisecond)
 		names, opens := selected(bus, menu)
 		return strings.Join(names, "/"), opens
 	}
-	d.Keys("F10", "Down")
+	d.press("F10", "Down")
 	for here, opens := at(); here != "" && !slices.Contains(reached, here); here, opens = at() {
 		reached = append(reached, here)
 		if opens {
-			d.Keys("Right")
+			d.press("Right")
 			for inside, _ := at(); !slices.Contains(reached, inside); inside, _ = at() {
 				reached = append(reached, inside)
-				d.Keys("Down")
+				d.press("Down")
 			}
-			d.Keys("Left")
+			d.press("Left")
 		}
-		d.Keys("Down")
+		d.press("Down")
 	}
-	d.Keys("Escape", "Escape", "Escape")
+	d.press("Escape")
 	return reached
+}
+
+// press presses keys and waits until the window has acted on each.
+func (d *Desktop) press(keys ...string) {
+	d.t.Helper()
+	acted := func() int {
+		text, _ := os.ReadFile(d.path("log", "menuhost"))
+		return strings.Count(string(text), "key\n")
+	}
+	for _, key := range keys {
+		before := acted()
+		d.Keys(key)
+		d.wait("the menu to act on the key "+key, func() bool { return acted() > before })
+	}
 }
 
 // selected names the line at which the keyboard stands, after those that lead to it,

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // RestartPanel ends the panel, as a crash or an upgrade does, and starts it anew.
@@ -59,7 +58,7 @@ func (d *Desktop) endPrograms(names ...string) {
 	for _, pid := range alive() {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
 	}
-	d.wait("the end of "+strings.Join(names, ", "), 10*time.Second, func() bool { return len(alive()) == 0 })
+	d.wait("the end of "+strings.Join(names, ", "), func() bool { return len(alive()) == 0 })
 }
 
 // Keys presses keys one after the other, by their X names.

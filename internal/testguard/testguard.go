@@ -23,7 +23,10 @@ var kept = map[string]bool{
 // With it no test can reach the person's home, keychain, bus, display or any host
 // but loopback: every proxy variable names a closed port, which only loopback
 // addresses bypass. It returns the exit code for os.Exit.
+//
+// Where the system lets it, the tests also have a network of their own, see Apart.
 func Run(m *testing.M) int {
+	goApart()
 	home, err := os.MkdirTemp("", "keytender-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testguard:", err)

@@ -1,9 +1,19 @@
 /* menuhost NAME PATH shows a tray icon's menu in a window of its own, drawn by the library
    that GTK panels draw it with, so that it stands in the accessibility tree: panels take
-   their tray menus out of that. */
+   their tray menus out of that. It prints a line for each key once it has acted on it. */
+#include <stdio.h>
 #include <gtk/gtk.h>
 
 GtkWidget *dbusmenu_gtkmenu_new(char *name, char *path); /* libdbusmenu-gtk3 */
+
+static void act(GdkEvent *event, gpointer data)
+{
+	gtk_main_do_event(event);
+	if (event->type == GDK_KEY_PRESS) {
+		puts("key");
+		fflush(stdout);
+	}
+}
 
 int main(int argc, char **argv)
 {
@@ -16,6 +26,7 @@ int main(int argc, char **argv)
 	gtk_menu_shell_append(GTK_MENU_SHELL(bar), item);
 	gtk_container_add(GTK_CONTAINER(window), bar);
 	gtk_widget_show_all(window);
+	gdk_event_handler_set(act, NULL, NULL);
 	gtk_main();
 	return 0;
 }
