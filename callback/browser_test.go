@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"keytender/internal/testguard"
 )
 
 // chromium starts a browser that can reach nothing but loopback.
@@ -117,7 +119,7 @@ func TestS4_6_ABrowserShowsTheOutcomeWithoutTheCode(t *testing.T) {
 			}
 			select {
 			case <-closed:
-			case <-time.After(5 * time.Second):
+			case <-time.After(testguard.Patience):
 				t.Error("Close did not return")
 			}
 		})
@@ -154,7 +156,7 @@ func TestABrowserGetsItsLanguageAndThePictureOnTheTab(t *testing.T) {
 	}
 	see(t, ctx, chromedp.Evaluate[bool](`(window.tab = new Image()).src = document.querySelector("link[rel=icon]").href, true`))
 	width := 0
-	for deadline := time.Now().Add(10 * time.Second); width == 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); width == 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		width = see(t, ctx, chromedp.Evaluate[int](`tab.naturalWidth`))
 	}
 	if width != 48 {

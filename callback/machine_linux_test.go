@@ -11,8 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unsafe"
+
+	"keytender/internal/testguard"
 )
 
 // A machine that has one stack alone, made of a network namespace of our own: with its
@@ -52,7 +53,7 @@ func onMachine(t *testing.T, machine string) {
 			t.Skip(err)
 		}
 	}
-	if err := loopbackUp(); err != nil {
+	if err := testguard.RaiseLoopback(); err != nil {
 		t.Skip(err)
 	}
 	if machine == "v6 alone" {
@@ -75,7 +76,7 @@ func onMachine(t *testing.T, machine string) {
 		}()
 		// By the name, as a browser goes there. Its addresses are not asked of a resolver,
 		// which a namespace may not have.
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testguard.Patience)
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			_, port, _ := net.SplitHostPort(address)
 			var d net.Dialer
@@ -117,22 +118,10 @@ func onMachine(t *testing.T, machine string) {
 	s.Close()
 }
 
-type flagsRequest struct {
-	name  [syscall.IFNAMSIZ]byte
-	flags uint16
-	_     [22]byte
-}
-
 type addressRequest struct {
 	name    [syscall.IFNAMSIZ]byte
 	address syscall.RawSockaddrInet4
 	_       [8]byte
-}
-
-func loopbackUp() error {
-	q := flagsRequest{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
-	copy(q.name[:], "lo")
-	return control(syscall.SIOCSIFFLAGS, unsafe.Pointer(&q))
 }
 
 // forgetV4 takes 127.0.0.1 away.

@@ -185,7 +185,7 @@ func TestChildTrouble(t *testing.T) {
 					k.Limit = 300 * time.Millisecond
 				}
 			}
-			start := time.Now()
+			start := testguard.Start()
 			if err := k.Save(t.Context(), "default", record); !errors.Is(err, c.want) {
 				t.Errorf("save: %v, want %v", err, c.want)
 			} else if strings.Contains(err.Error(), "FAKE") {
@@ -197,9 +197,7 @@ func TestChildTrouble(t *testing.T) {
 			if err := k.Delete(t.Context(), "default"); !errors.Is(err, c.want) {
 				t.Errorf("delete: %v, want %v", err, c.want)
 			}
-			if took := time.Since(start); took > 3*k.Limit+9*time.Second {
-				t.Errorf("three calls with a limit of %v took %v", k.Limit, took)
-			}
+			start.Within(t, 3*k.Limit+9*time.Second, "three calls")
 		})
 	}
 	k := &OSKeychain{Service: "keytender-test", program: filepath.Join(t.TempDir(), "none")}

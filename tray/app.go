@@ -43,8 +43,9 @@ type app struct {
 	now      func() time.Time
 	words    *menu.Words
 
-	ctx  context.Context // ends when the person quits
-	quit context.CancelFunc
+	ctx   context.Context // ends when the person quits
+	quit  context.CancelFunc
+	drawn chan struct{} // closed behind the last drawing
 
 	again atomic.Bool // the end is to make room for a new start
 
@@ -74,7 +75,7 @@ type app struct {
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
-	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...), queue: newQueue(), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
+	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...), queue: newQueue(), drawn: make(chan struct{}), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
 	a.wait = sync.OnceValue(a.letEnd)
 	a.around = menu.Around{Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
@@ -104,7 +105,7 @@ func (a *app) start() {
 		})
 	}
 	a.patient.Go(func() { a.engine.Tend(a.ctx, a.changed) })
-	a.quick.Go(func() { a.loop(changes) })
+	a.quick.Go(func() { defer close(a.drawn); a.loop(changes) })
 }
 
 // letEnd quits, lets everything end that is under way, and reports whether it did.

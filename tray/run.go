@@ -234,10 +234,21 @@ func (a *app) live(found toolkit.Place) {
 	}
 	kit.Run(func() {
 		a.showMenu(kit)
-		// Not sooner: what is asked of a library that is still starting is lost.
-		context.AfterFunc(a.ctx, kit.Quit)
+		// Not sooner: what is asked of a library that is still starting is lost. Not in the
+		// middle of a drawing, whose rest one of the libraries complains of on stderr; but a
+		// drawing that hangs keeps nobody.
+		context.AfterFunc(a.ctx, func() {
+			select {
+			case <-a.drawn:
+			case <-time.After(drawWait):
+			}
+			kit.Quit()
+		})
 	}, func() { a.wait() }) // the library may end by itself, with its display; without it we would be unseen
 }
+
+// drawWait is longer than one drawing takes.
+const drawWait = 500 * time.Millisecond
 
 // panelWait is longer than a panel takes that starts with the session, as we do.
 const panelWait = time.Minute

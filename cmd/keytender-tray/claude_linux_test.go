@@ -11,6 +11,7 @@ import (
 
 	"keytender/internal/fakeclaude"
 	"keytender/internal/fakeclaude/officialtest"
+	"keytender/internal/testguard"
 	"keytender/tray/traytest"
 )
 
@@ -53,7 +54,7 @@ func TestThroughTheRealClaudeCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The client's last page is on its own host, which is not there.
-	browser := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Timeout: testguard.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := browser.Get(location)
 	if err != nil {
 		t.Fatal(err)
@@ -75,10 +76,8 @@ func TestThroughTheRealClaudeCode(t *testing.T) {
 	d.panel.Click("  Through Claude Code…")
 	traytest.Receive(t, d.notes.Notes, "what happens now")
 	d.browsed()
-	begin := time.Now()
+	begin := testguard.Start()
 	d.panel.Click("  Cancel sign-in")
 	d.panel.Want("  Sign in again…")
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("cancelling took %v", took)
-	}
+	begin.Within(t, 2*time.Second, "cancelling")
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	realdesktop "keytender/internal/desktop"
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // launch starts a program of ours on the desktop: the menu-bar app, built as it is
@@ -41,11 +43,13 @@ func launchIn(locale string, t *testing.T, d *realdesktop.Desktop, server *fakec
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
+		asked := testguard.Start()
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
-		case <-time.After(5 * time.Second):
-			t.Errorf("%s did not end within 5 s of SIGTERM", filepath.Base(program))
+			asked.Within(t, 5*time.Second, "the end after SIGTERM")
+		case <-time.After(testguard.Patience):
+			t.Errorf("%s did not end after SIGTERM", filepath.Base(program))
 			_ = cmd.Process.Kill()
 			<-ended
 		}

@@ -59,12 +59,12 @@ func share(t *testing.T, span time.Duration) {
 	env := append([]string{"HOME=" + home, "USER=tester", "PATH=" + os.Getenv("PATH"), "KEYTENDER_STORE=file", "KEYTENDER_HOME=" + filepath.Join(home, "kt"),
 		"DBUS_SESSION_BUS_ADDRESS=" + address, "KEYTENDER_LOG=debug", "HTTPS_PROXY=http://127.0.0.1:9"}, server.Env()...)
 
-	login := exec.Command(keytender, "login", "--port", "4"+time.Now().Format("0405"), "--browser-command", approver(t))
+	login := exec.Command(keytender, "login", "--port", testguard.FreePort(t), "--browser-command", approver(t))
 	login.Env = env
 	if out, err := login.CombinedOutput(); err != nil {
 		t.Fatalf("keytender login: %v\n%s", err, out)
 	}
-	app := exec.Command(traytest.Build(t, programs, "build"))
+	app := exec.Command(program(t, programs))
 	app.Env = env
 	if err := app.Start(); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func init() {
 	if page == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
 	defer cancel()
 	location, err := fakeclaude.Approve(ctx, page)
 	if err == nil {

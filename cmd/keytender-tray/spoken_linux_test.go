@@ -11,6 +11,7 @@ import (
 
 	realdesktop "keytender/internal/desktop"
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // TestForThoseWhoDoNotSeeIt: in the accessibility tree every line has a name, and says
@@ -97,7 +98,7 @@ func TestOtherScripts(t *testing.T) {
 		d.Screenshot("menu-" + language)
 		d.CloseMenu()
 		d.ClickMenuDBus(words[1])
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
 			if _, err := d.TrayIcon(); err != nil {
 				break
 			} else if time.Now().After(end) {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 	"keytender/tray/traytest"
 )
 
@@ -84,7 +85,7 @@ func (d *desktop) signIn() {
 // wait waits until the server got so many requests of a kind.
 func (d *desktop) wait(kind string, count int) {
 	d.Helper()
-	for deadline := time.Now().Add(20 * time.Second); d.server.Count(kind) < count; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); d.server.Count(kind) < count; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			d.Fatalf("%d requests of kind %s, want %d", d.server.Count(kind), kind, count)
 		}
@@ -226,13 +227,13 @@ func TestIdleOpensNoConnection(t *testing.T) {
 	d := start(t)
 	d.signIn()
 	d.panel.Want("# Claude Code: in step")
-	time.Sleep(2500 * time.Millisecond) // until the callback port is closed for certain
+	pid := d.pid()
+	d.waitFor("the callback port to close", func() bool { return len(sockets(t, pid)) == 0 })
 	before := d.server.Counts()
 
 	trace := filepath.Join(t.TempDir(), "trace")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	pid := d.pid()
 	cmd := exec.CommandContext(ctx, strace, "-f", "-qq", "-e", "trace=socket,connect,sendto,read,futex", "-o", trace, "-p", strconv.Itoa(pid))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, _ := cmd.CombinedOutput()
@@ -246,6 +247,14 @@ func TestIdleOpensNoConnection(t *testing.T) {
 	if after := d.server.Counts(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("the idle app asked the server: %v, before %v", after, before)
 	}
+	for _, table := range sockets(t, pid) {
+		t.Errorf("the idle app holds a %s socket", table)
+	}
+}
+
+// sockets are the kinds of network sockets that a process holds.
+func sockets(t *testing.T, pid int) (kinds []string) {
+	t.Helper()
 	var held []string
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	for _, link := range links {
@@ -255,10 +264,11 @@ func TestIdleOpensNoConnection(t *testing.T) {
 	for _, table := range []string{"tcp", "tcp6", "udp", "udp6"} {
 		for _, inode := range inodes(t, table) {
 			if slices.Contains(held, "socket:["+inode+"]") {
-				t.Errorf("the idle app holds a %s socket", table)
+				kinds = append(kinds, table)
 			}
 		}
 	}
+	return kinds
 }
 
 // inodes are those of a table of sockets of this machine.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"keytender/internal/session"
+	"keytender/internal/testguard"
 )
 
 // The stand-ins for other people's programs. Each writes what it was given into the
@@ -205,7 +206,7 @@ func ask(method, path, bearer string, body []byte, into any) {
 	if bearer != "" {
 		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
-	answer, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
+	answer, err := (&http.Client{Timeout: testguard.Patience}).Do(request)
 	must(err)
 	defer answer.Body.Close()
 	if answer.StatusCode != 200 {

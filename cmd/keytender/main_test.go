@@ -46,7 +46,7 @@ func (g guarded) Run() int { return testguard.Run(g.m) }
 // browse is a browser that clicks at once and follows the redirect to its last page,
 // which it writes to the file in $PAGE.
 func browse(click func(context.Context, string) (string, error), args []string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
 	defer cancel()
 	location, err := click(ctx, args[len(args)-1])
 	if err != nil {
@@ -57,7 +57,7 @@ func browse(click func(context.Context, string) (string, error), args []string) 
 }
 
 func fetch(url string) int {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testguard.Patience}
 	answer, err := client.Get(url)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -79,7 +79,7 @@ func fetch(url string) int {
 
 // forgeThenApprove sends what a stranger would send first, and the right answer after.
 func forgeThenApprove(args []string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
 	defer cancel()
 	location, err := fakeclaude.Approve(ctx, args[len(args)-1])
 	if err != nil {
@@ -120,7 +120,7 @@ func TestScripts(t *testing.T) {
 				"PAGE="+filepath.Join(env.WorkDir, "page.html"),
 				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
-				"PORT="+freePort(), "GORACE="+raceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"),
+				"PORT="+testguard.FreePort(t), "GORACE="+raceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"),
 			)
 			return nil
 		},
@@ -143,16 +143,6 @@ func TestScripts(t *testing.T) {
 func programPath(name string) string {
 	path, _ := exec.LookPath(name)
 	return path
-}
-
-// freePort is a port that was free a moment ago.
-func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "0"
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // exitsWith runs a command and wants this exit code: code 5 keytender token.
@@ -357,7 +347,7 @@ func noLeaks(ts *testscript.TestScript, _ bool, args []string) {
 // page 'Signed in as'.
 func pageShows(ts *testscript.TestScript, neg bool, args []string) {
 	var page []byte
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if page, _ = os.ReadFile(ts.Getenv("PAGE")); len(page) > 0 {
 			break
 		}

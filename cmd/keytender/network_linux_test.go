@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // traced runs the program under strace and returns the addresses that it or a child
@@ -113,7 +114,7 @@ func TestOnlyTheSetHostsAreContacted(t *testing.T) {
 	}
 	// With --browser-command the browser is traced too: it reaches the sign-in page and
 	// our own port, which the fixed --port names.
-	port := freePort()
+	port := testguard.FreePort(t)
 	exit, addresses := r.reached("login", "--port", port, "--browser-command", filepath.Join(r.dir, "browser"))
 	want := []string{server, apiAddress, "127.0.0.1:" + port, "[::1]:" + port}
 	for _, address := range addresses {

@@ -15,6 +15,7 @@ import (
 	"keytender/internal/fakeclaude"
 	"keytender/internal/fakeclaude/officialtest"
 	"keytender/internal/secret"
+	"keytender/internal/testguard"
 )
 
 // These tests drive the real Claude Code, offline: whatever it wants to say to its
@@ -111,7 +112,7 @@ func (r *realClaude) signIn() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.keytender(nil, "login", "--port", freePort(), "--browser-command", browser)
+	r.keytender(nil, "login", "--port", testguard.FreePort(r.t), "--browser-command", browser)
 }
 
 func (r *realClaude) authStatus() (status struct {

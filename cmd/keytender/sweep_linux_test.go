@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // The sweep: the built program goes through the journey, and through it again with
@@ -529,7 +530,7 @@ func TestSweepEnded(t *testing.T) {
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)
 				}
-				for deadline := time.Now().Add(20 * time.Second); r.server.Held() == 0; time.Sleep(5 * time.Millisecond) {
+				for deadline := time.Now().Add(testguard.Patience); r.server.Held() == 0; time.Sleep(5 * time.Millisecond) {
 					if time.Now().After(deadline) {
 						t.Fatal("no call came")
 					}

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // screen is keytender in a real terminal.
@@ -72,13 +74,36 @@ func (s *screen) text() string {
 func (s *screen) wait(pattern string) string {
 	s.t.Helper()
 	want := regexp.MustCompile(pattern)
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if found := want.FindStringSubmatch(s.text()); found != nil {
 			return found[len(found)-1]
 		}
 	}
 	s.t.Fatalf("%s was not shown:\n%s", pattern, s.text())
 	return ""
+}
+
+// waitEchoOff waits until the terminal shows nothing of what is typed.
+func (s *screen) waitEchoOff() {
+	s.t.Helper()
+	for deadline := time.Now().Add(testguard.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if s.echoIsOff() {
+			return
+		}
+	}
+	s.t.Fatal("the terminal still shows what is typed")
+}
+
+func (s *screen) echoIsOff() (off bool) {
+	raw, err := s.terminal.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		state, err := unix.IoctlGetTermios(int(fd), getTermios)
+		off = err == nil && state.Lflag&unix.ECHO == 0
+	})
+	return off
 }
 
 func (s *screen) write(text string) {
@@ -95,7 +120,7 @@ func (s *screen) end() int {
 	go func() { _ = s.cmd.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(testguard.Patience):
 		s.t.Fatalf("it does not end:\n%s", s.text())
 	}
 	<-s.closed
@@ -228,7 +253,7 @@ func TestS0_18_TypedKeyIsNotShown(t *testing.T) {
 	server := startServer(t)
 	s := inTerminal(t, server, t.TempDir(), nil, "api-key", "set")
 	s.wait(`API key: `)
-	time.Sleep(50 * time.Millisecond) // until the terminal's echo is off
+	s.waitEchoOff()
 	s.write("sk-ant-api03-FAKE-typed-by-hand\n")
 	s.wait(`API key: sk-ant-api03-`)
 	if code := s.end(); code != 0 || strings.Contains(s.text(), "FAKE") {

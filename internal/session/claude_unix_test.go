@@ -126,7 +126,7 @@ echo yes >'`+proof+`'
 	if !errors.As(err, &known) || known.Exit != ExitTimedOut {
 		t.Fatalf("got %v", err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); ; time.Sleep(10 * time.Millisecond) {
 		if text, _ := os.ReadFile(proof); len(text) > 0 {
 			return
 		}

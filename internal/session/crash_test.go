@@ -22,6 +22,7 @@ import (
 
 	"keytender/internal/config"
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -170,12 +171,12 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	a := aftermath{how: how}
 	if runtime.GOOS == "windows" && r.chain().Intent != nil {
 		// What a dead process had sent may still be on its way, under Wine through another one.
-		for deadline := time.Now().Add(time.Second); r.posts() == 0 && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(testguard.Patience); r.posts() == 0 && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	// What the server had begun it finishes, whether somebody listens or not.
-	for deadline := time.Now().Add(5 * time.Second); r.posts() == 1 && !r.server.Spent(before.Refresh.Reveal()) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testguard.Patience); r.posts() == 1 && !r.server.Spent(before.Refresh.Reveal()) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	a.rotated = r.server.Spent(before.Refresh.Reveal())
@@ -383,7 +384,7 @@ func (r *rig) crashOnce(n int) aftermath {
 		c = r.child("none")
 		select {
 		case <-rotated:
-		case <-time.After(20 * time.Second):
+		case <-time.After(testguard.Patience):
 			t.Fatalf("no renewal came: %s", c.out.String())
 		}
 	}

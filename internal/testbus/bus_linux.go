@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/testguard"
 )
 
 const configuration = `<busconfig>
@@ -30,7 +32,7 @@ const configuration = `<busconfig>
 func Start(t testing.TB) (address string) {
 	t.Helper()
 	need(t, "dbus-daemon")
-	dir := shortDir(t)
+	dir := testguard.ShortDir(t)
 	path := filepath.Join(dir, "bus")
 	address = "unix:path=" + path
 	file := filepath.Join(dir, "bus.conf")
@@ -67,17 +69,6 @@ func need(t testing.TB, program string) {
 	t.Skipf("%s is not installed", program)
 }
 
-// shortDir is for sockets, whose paths are at most 108 bytes long.
-func shortDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "kt-bus-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 // run starts a daemon and ends it when the test ends.
 func run(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
@@ -92,7 +83,7 @@ func run(t testing.TB, cmd *exec.Cmd) {
 
 func wait(t testing.TB, what string, there func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !there(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); !there(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not come up", what)
 		}

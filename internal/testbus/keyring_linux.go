@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/testguard"
 )
 
 // Keyring is gnome-keyring with an unlocked login keyring. About once in a thousand
@@ -31,7 +33,7 @@ type Keyring struct {
 func StartKeyring(t testing.TB, address string) *Keyring {
 	t.Helper()
 	need(t, "gnome-keyring-daemon")
-	k := &Keyring{dir: shortDir(t), address: address, conn: connect(t, address), gone: make(chan struct{})}
+	k := &Keyring{dir: testguard.ShortDir(t), address: address, conn: connect(t, address), gone: make(chan struct{})}
 	if err := k.start(); err != nil {
 		t.Fatal(err)
 	}

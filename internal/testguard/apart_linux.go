@@ -71,7 +71,7 @@ func goApart() {
 // raise brings the loopback up and starts the binary anew, without the right to do so.
 func raise() {
 	runtime.LockOSThread() // capabilities belong to a thread
-	err := loopbackUp()
+	err := RaiseLoopback()
 	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prCapAmbient, prCapAmbientClearAll, 0, 0, 0, 0); err == nil && errno != 0 && errno != syscall.EINVAL {
 		err = errno
 	}
@@ -91,8 +91,9 @@ const (
 	prCapAmbientClearAll = 4
 )
 
-// loopbackUp raises the interface by its flags: netdevice(7).
-func loopbackUp() error {
+// RaiseLoopback brings up the loopback of the network namespace that the calling process
+// is in, by the interface's flags: netdevice(7).
+func RaiseLoopback() error {
 	request := struct {
 		name  [syscall.IFNAMSIZ]byte
 		flags uint16

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"keytender/internal/dirlock"
+	"keytender/internal/testguard"
 )
 
 // These tests meet the real other side. They run when it is installed and named:
@@ -126,7 +127,7 @@ func TestRealClientKilledWhileRenewing(t *testing.T) {
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	select {
 	case <-renewals:
-	case <-time.After(20 * time.Second):
+	case <-time.After(testguard.Patience):
 		t.Fatal("the client asked for nothing")
 	}
 	for !exists(home + "/.claude/.oauth_refresh.lock.owner") {

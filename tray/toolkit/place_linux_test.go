@@ -7,26 +7,25 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/testguard"
 	"keytender/tray/bus"
 	"keytender/tray/traytest"
 )
 
 // TestSilentBus: something accepts and never answers.
 func TestSilentBus(t *testing.T) {
-	path := filepath.Join(traytest.ShortDir(t), "bus")
+	path := filepath.Join(testguard.ShortDir(t), "bus")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
-	begin := time.Now()
+	begin := testguard.Start()
 	if Look(t.Context()) != NoSession {
 		t.Error("a bus that does not answer is a session")
 	}
-	if took := time.Since(begin); took > bus.Wait+time.Second {
-		t.Errorf("it took %v", took)
-	}
+	begin.Within(t, bus.Wait+time.Second, "it")
 }
 
 func TestLookForPlace(t *testing.T) {
@@ -38,7 +37,7 @@ func TestLookForPlace(t *testing.T) {
 	if got := Look(t.Context()); got != NoPlace {
 		t.Errorf("with a bus alone: %v", got)
 	}
-	x := filepath.Join(traytest.ShortDir(t), "wayland")
+	x := filepath.Join(testguard.ShortDir(t), "wayland")
 	l, err := net.Listen("unix", x)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
+
+	"keytender/internal/testguard"
 )
 
 const (
@@ -40,7 +42,7 @@ type MortalBus struct {
 // StartMortalBus is StartBus for one that is to die.
 func StartMortalBus(t *testing.T) *MortalBus {
 	t.Helper()
-	dir := ShortDir(t)
+	dir := testguard.ShortDir(t)
 	config := filepath.Join(dir, "bus.conf")
 	if err := os.WriteFile(config, []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=`+dir+`/bus</listen><auth>EXTERNAL</auth>
@@ -77,17 +79,6 @@ func (b *MortalBus) Start() {
 // Kill ends it at once, as a crash does.
 func (b *MortalBus) Kill() { b.kill() }
 
-// ShortDir is a folder whose path leaves room for a socket's name.
-func ShortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "kt-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // Connect opens a connection that ends with the test.
 func Connect(t *testing.T, address string) *dbus.Conn {
 	t.Helper()
@@ -105,7 +96,7 @@ func Receive[T any](t *testing.T, from <-chan T, what string) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(10 * time.Second):
+	case <-time.After(testguard.Patience):
 		t.Fatalf("%s did not come", what)
 		panic("unreachable")
 	}
@@ -257,7 +248,7 @@ func (p *Panel) Rows() (text string, ids map[string]int32) {
 func (p *Panel) Want(row string) int32 {
 	p.Helper()
 	var text string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var ids map[string]int32
 		text, ids = p.Rows()
 		if id, ok := ids[row]; ok {
