@@ -44,7 +44,7 @@ TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windo
 # What a program is made of; the last names the commit.
 SOURCES = go.mod go.sum CHANGELOG.md assets callback cmd internal keychain tray $(wildcard .git/logs/HEAD)
 
-.PHONY: help build run demo test vet lint check wine test-windows fuzz soak histories bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
+.PHONY: help build run demo test test-fast format vet lint check wine test-windows fuzz soak histories bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -67,11 +67,17 @@ demo: setup-run ## build, then show the whole journey offline, with nothing real
 test: setup-test vet ## everything that must pass: format, vet on three systems, all tests with -race
 	@# all modules now: the tests run go too, and are kept from the network
 	$(GO) mod download
-	@$(TESTENV); set -x; CGO_ENABLED=$(HAS_CC) $(GO) test $(RACE) -timeout 8m ./...
+	@$(TESTENV); set -x; CGO_ENABLED=$(HAS_CC) $(GO) test $(RACE) -timeout 30m ./...
 	@[ ! -s build/missing.txt ] || { echo; echo "PASSED, BUT NOT EVERYTHING RAN. Missing here:"; sed 's/^/  /' build/missing.txt; }
 
-vet: ## format, and go vet on three systems
+# Without cgo nothing but Go is compiled, and what did not change comes from go's cache.
+test-fast: format ## the tests without desktop, browser, npm and race detector, for the daily loop
+	CGO_ENABLED=0 $(GO) test -short -timeout 10m ./...
+
+format:
 	@! gofmt -l assets callback cmd internal keychain packaging tray | grep . || { echo "gofmt would change these files"; exit 1; }
+
+vet: format ## format, and go vet on three systems
 	CGO_ENABLED=$(HAS_CC) $(GO) vet $(filter-out -race,$(RACE)) ./...
 	CGO_ENABLED=0 $(GO) build ./...
 	CGO_ENABLED=0 $(GO) vet ./...
@@ -92,7 +98,8 @@ export BUILDS
 lint: ## actionlint over the workflows and shellcheck over the scripts, where they can be had
 	@packaging/lint.sh
 
-check: vet lint ## vet, lint, staticcheck on three systems and, where its database can be reached, govulncheck
+check: vet lint ## vet, lint, go.mod, staticcheck on three systems and, where its database can be reached, govulncheck
+	$(GO) mod tidy -diff
 	echo "$$BUILDS" | $(GO) run $(STATICCHECK) -matrix ./...
 	@mkdir -p build
 	$(GO) run $(GOVULNCHECK) ./... >build/govulncheck.txt 2>&1 && cat build/govulncheck.txt || { cat build/govulncheck.txt; \

@@ -20,6 +20,7 @@ import (
 // chromium starts a browser that can reach nothing but loopback.
 func chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
+	testguard.Slow(t)
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("there is no chromium on this machine, so no real browser to try the pages with")

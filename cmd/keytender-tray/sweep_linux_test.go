@@ -227,8 +227,15 @@ func TestIdleOpensNoConnection(t *testing.T) {
 	d := start(t)
 	d.signIn()
 	d.panel.Want("# Claude Code: in step")
+	// Started anew: for two minutes the callback's port tells late browsers how it ended.
+	if err := d.process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	traytest.Receive(t, d.ended, "the end")
+	d.launch()
+	d.panel.Want("# Claude Code: in step")
 	pid := d.pid()
-	d.waitFor("the callback port to close", func() bool { return len(sockets(t, pid)) == 0 })
+	settle(t, pid)
 	before := d.server.Counts()
 
 	trace := filepath.Join(t.TempDir(), "trace")

@@ -88,6 +88,7 @@ type Desktop struct {
 // browsers beside each other are slow enough to be no desktop that anybody has.
 func Start(t testing.TB, o Options) *Desktop {
 	t.Helper()
+	testguard.Slow(t)
 	os.Getenv("KTTEST_RUN") // see the Makefile: keeps go test from reusing the result
 	if missing := missing(o); len(missing) > 0 {
 		skipOrFail(t, "the desktop needs what is not installed: "+strings.Join(missing, ", "))

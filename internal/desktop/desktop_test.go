@@ -67,6 +67,7 @@ func runTray() {
 
 func TestDesktop(t *testing.T) {
 	var d *Desktop
+	testguard.Slow(t)
 	t.Cleanup(func() { // runs after the desktop's own
 		if left := d.processes(); len(left) > 0 {
 			t.Errorf("left running: %v", left)

@@ -14,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/chromedp"
+
+	"keytender/internal/testguard"
 )
 
 // buttonNamed finds a button by its accessible name, as a screen reader does.
@@ -38,6 +40,7 @@ func buttonNamed(name string) chromedp.QueryOption {
 // request that then reaches a loopback listener: the callback's gate must be able to
 // take it.
 func TestChromium(t *testing.T) {
+	testguard.Slow(t)
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("there is no chromium on this machine")
