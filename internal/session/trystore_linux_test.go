@@ -12,6 +12,7 @@ import (
 
 	"keytender/internal/fakeclaude"
 	"keytender/internal/testbus"
+	"keytender/internal/testguard"
 	"keytender/keychain"
 )
 
@@ -85,16 +86,14 @@ func TestStoreIsTriedFirst(t *testing.T) {
 			test.begin(t)
 			r := newRig(t, "KEYTENDER_STORE="+test.store)
 			var told []Event
-			begin := time.Now()
+			begin := testguard.Start()
 			_, err := r.start().SignIn(t.Context(), SignInOptions{Timeout: 100 * time.Millisecond, Port: anyPort(t)}, func(e Event) { told = append(told, e) })
 			if test.want == "" {
 				known := &Error{}
 				if !errors.Is(err, test.err) || !errors.As(err, &known) || known.Exit != ExitTryLater || known.Hint == "" || len(told) > 0 {
 					t.Errorf("%v, told %v", err, told)
 				}
-				if took := time.Since(begin); took > storeWait+3*time.Second {
-					t.Errorf("it took %v", took)
-				}
+				begin.Within(t, storeWait+3*time.Second, "it")
 				return
 			}
 			if exitOf(err) != ExitTimedOut || len(told) == 0 || told[0].Kind != EventStore || !strings.HasPrefix(told[0].Value, test.want) {

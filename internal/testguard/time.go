@@ -21,13 +21,16 @@ type Stopwatch struct {
 // Start starts one.
 func Start() Stopwatch { return Stopwatch{time.Now(), stalls()} }
 
+// Elapsed is what went by since the start.
+func (s Stopwatch) Elapsed() time.Duration { return time.Since(s.begin) }
+
 // Within is an error of the test where more than limit went by since the start.
 // Stretches on which a program waited for a processor or a disk do not count: what
 // happens meanwhile is the other programs' doing. Nothing that works takes as long as
 // Patience.
 func (s Stopwatch) Within(t testing.TB, limit time.Duration, what string) {
 	t.Helper()
-	took, stalled := time.Since(s.begin), stalls()-s.stalls
+	took, stalled := s.Elapsed(), stalls()-s.stalls
 	if _, err := os.Stat("/proc/pressure"); err != nil {
 		limit *= 5 // how busy it is cannot be known
 	}
