@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // TestEveryVerbHasJSON, for scripts that know nothing but that.
@@ -53,7 +54,7 @@ func TestJSONIsOneObject(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command(programPath("keytender"), args...)
 		cmd.Env = append(append(os.Environ(), server.Env()...), "HOME="+home, "USERPROFILE="+home, "XDG_CONFIG_HOME="+home, "PATH="+home,
-			"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "KEYTENDER_PORT="+freePort())
+			"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "KEYTENDER_PORT="+testguard.FreePort(t))
 		cmd.Stdin = strings.NewReader(stdin)
 		out, err := cmd.Output()
 		exit := &exec.ExitError{}
