@@ -176,6 +176,9 @@ func (s *FileStore) change(ctx context.Context, edit func(records map[string]jso
 	if err != nil {
 		return err
 	}
+	if len(data) >= maxStoreFile { // nobody could read it again
+		return ErrTooBig
+	}
 	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ var (
 	ErrDenied      = errors.New("access was denied")
 	ErrUnavailable = errors.New("the keychain is not available")
 	ErrTimedOut    = errors.New("the keychain did not answer in time")
-	ErrTooBig      = errors.New("the record is too big for the keychain")
+	ErrTooBig      = errors.New("the record is too big for the store")
 	ErrDamaged     = errors.New("the stored data is damaged")
 	ErrUnreadable  = errors.New("the file store cannot be read")
 )

@@ -195,6 +195,11 @@ func (l *Ledger) Rename(from, to string) {
 			p.Account = to
 		}
 	}
+	for _, d := range l.Displaced {
+		if d.Account == from {
+			d.Account = to
+		}
+	}
 	if a := l.Account(from); a != nil {
 		a.Name = to
 	}

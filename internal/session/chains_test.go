@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -226,5 +227,71 @@ func TestImportOfAPairThatMayBeOurs(t *testing.T) {
 			r.renewed("")
 			r.mended()
 		})
+	}
+}
+
+// Claude Code goes on in a place that the person let go of.
+func TestNewerPairWhereThePersonLetGo(t *testing.T) {
+	r := newRig(t)
+	c := r.signIn(time.Hour)
+	if _, err := r.start().ForgetPlace(t.Context(), r.ledger().Places[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	r.writeEntry(r.renewElsewhere(c))
+	r.renewed("")
+	if r.mended(); r.posts() != 1 { // Claude Code's own
+		t.Errorf("%d renewals", r.posts())
+	}
+}
+
+// The entry tells an id, and our login an e-mail alone.
+func TestPersonsThatTellDifferentThings(t *testing.T) {
+	r := newRig(t)
+	c := r.issued("a@example.com", time.Hour)
+	ids := c.Account
+	c.Account = keychain.Account{Email: "a@example.com"}
+	r.keep("default", c)
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	newer := r.renewElsewhere(c)
+	newer.Account = ids
+	r.writeEntry(newer)
+	r.renewed("")
+	r.mended()
+}
+
+// What an entry tells beside its tokens must not keep us from reading our own files.
+func TestEntryWithAnEndlessName(t *testing.T) {
+	r := newRig(t)
+	c := r.issued("a@example.com", time.Hour)
+	r.keep("default", c)
+	x := r.issued("x@example.com", time.Hour)
+	x.Account.ID = strings.Repeat("x", 2<<20)
+	r.writeEntry(x)
+	if _, err := r.start().Mirror(t.Context()); err == nil {
+		t.Error("a login that cannot be put back was displaced")
+	}
+	if !r.entry().Login.SamePair(x) {
+		t.Error("it is gone")
+	}
+	if token, err := r.start().Token(t.Context(), 0); err != nil || !token.Equal(c.Access) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRenamedAccountKeepsWhatWasDisplaced(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.keep("default", r.issued("b@example.com", time.Hour))
+	if err := r.start().RenameAccount(t.Context(), "default", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	r.account = "bob"
+	if _, err := r.start().On("bob").SignOut(t.Context(), SignOutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if left := r.ledger().Displaced; len(left) != 0 {
+		t.Errorf("%d logins stay", len(left))
 	}
 }

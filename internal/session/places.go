@@ -114,7 +114,7 @@ func (s sighting) found() ledger.Found {
 // other programs exchange the entry and leave that file as it is: so it counts only where
 // the server cannot be asked any more, and only for what lay there before, never against it.
 func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
-	if ask && !s.person.Known() {
+	if ask && (!s.person.Known() || s.Relation == ledger.Unknown) {
 		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
 	}
 	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() && !(ask && w.canBeAsked(s.entry.Login)) {

@@ -131,19 +131,20 @@ func (r *renewal) run(ctx context.Context, n need) error {
 		return r.renewWithClaude(ctx, n)
 	}
 	defer r.letGo()
+	before := pairOf(r.current)
 	if err := r.lockEntries(ctx, entryWait); err != nil {
 		return r.inTheWay(err)
 	}
 	r.crash("claude-code-locked")
 	for range 3 {
-		switch moved, err := r.reread(ctx); {
+		switch _, err := r.reread(ctx); {
 		case err != nil:
 			return r.inTheWay(err)
-		case moved && r.meets(n, r.current):
-			r.carryHeld(ctx)
-			r.current.Method = adopted
-			return nil
-		case !moved && r.meets(n, r.current):
+		case r.meets(n, r.current):
+			if pairOf(r.current) != before {
+				r.carryHeld(ctx)
+				r.current.Method = adopted
+			}
 			return nil
 		}
 		err := r.spend(ctx)
@@ -173,8 +174,14 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration) error {
 	start := time.Now()
 	for _, dir := range r.directories() {
 		place := r.l.Place(dir.ID())
-		if place != nil && place.Let || !dir.Installed() {
-			if place != nil && r.holds(place) && !place.Let {
+		if place != nil && place.Let {
+			if err := r.lookAt(ctx, dir); err != nil {
+				r.log.Warn("a place that was let go of could not be looked at", "place", place.ID, "reason", plain(err))
+			}
+			continue
+		}
+		if !dir.Installed() {
+			if place != nil && r.holds(place) {
 				r.noteGone(place)
 			}
 			continue
@@ -192,6 +199,20 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration) error {
 		r.held = append(r.held, &held{dir: dir, lock: lock})
 	}
 	return nil
+}
+
+// lookAt takes over a newer pair from a place that holds nothing up: Claude Code goes on
+// there, and what it spent is not sent again.
+func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) error {
+	s, err := r.see(ctx, dir, true)
+	if err != nil {
+		return err
+	}
+	newest, err := r.takeNewer(ctx, s, r.account, r.current)
+	if err == nil && pairOf(newest) != pairOf(r.current) {
+		r.current, r.chain = newest, r.l.ChainOf(r.account)
+	}
+	return err
 }
 
 // settleOthers takes in what an entry tells of other accounts: it is looked at anyway.

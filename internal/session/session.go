@@ -239,6 +239,8 @@ func storeError(kind string, err error) *Error {
 		return say("damaged", ExitFailed, "nothing was overwritten; move the damaged "+kind+" record away and sign in again with `keytender login`")
 	case errors.Is(err, keychain.ErrUnreadable):
 		return say("unreadable", ExitFailed, "give yourself back the right to read it; nothing was changed")
+	case errors.Is(err, keychain.ErrTooBig) && kind == "file":
+		return say("too-big", ExitFailed, "nothing was changed; sign out of what is not used any more (`keytender places`)")
 	case errors.Is(err, keychain.ErrTooBig):
 		return say("too-big", ExitFailed, "sign in with KEYTENDER_STORE=file, which has no such limit")
 	}

@@ -68,6 +68,9 @@ var boundKeys = []string{organizationKey, "trustedDeviceToken", "enterpriseGatew
 // maxToken is far more than any token has. A longer one is no token.
 const maxToken = 16 << 10
 
+// maxName is more than any id or word in it has.
+const maxName = 1 << 10
+
 // requiredScope must be among the scopes, or the client says that nobody is signed in.
 const requiredScope = "user:inference"
 
@@ -104,8 +107,8 @@ func (e *Entry) decode(inner object) {
 	l.Access = secret.New(text(inner.get(accessKey)))
 	l.Refresh = secret.New(text(inner.get(refreshKey)))
 	l.Account = keychain.Account{
-		ID: text(inner.get(accountKey)), OrganizationID: text(inner.get(organizationKey)),
-		Plan: text(inner.get(planKey)), RateLimitTier: text(inner.get(tierKey)),
+		ID: name(inner.get(accountKey)), OrganizationID: name(inner.get(organizationKey)),
+		Plan: name(inner.get(planKey)), RateLimitTier: name(inner.get(tierKey)),
 	}
 	l.AccessEnds, _ = clientTime(inner.get(endsKey))
 	l.LoginEnds, _ = clientTime(inner.get(loginEndsKey))
@@ -197,6 +200,15 @@ func text(raw json.RawMessage) string {
 		return ""
 	}
 	return *s
+}
+
+// name returns a text that can be an id or a word; a longer one is none, and must not
+// fill what is kept of it.
+func name(raw json.RawMessage) string {
+	if s := text(raw); len(s) <= maxName {
+		return s
+	}
+	return ""
 }
 
 // scopesOf reads the list. The client half-accepts the space-separated form, which is
