@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -356,8 +357,8 @@ func (a *app) mirror() {
 
 func (a *app) mirrored(said string, err error) {
 	a.ended(a.words.MirrorFailed, err)
-	if err == nil && said != "" {
-		a.tell(notify.Notice{Title: a.words.ClaudeCode, Body: menu.Sentences(said)})
+	if err == nil && said != "" { // turning the mirror off writes nothing
+		a.tell(notify.Notice{Title: a.words.DoneMirrored})
 	}
 }
 
@@ -366,8 +367,8 @@ func (a *app) signOut(o session.SignOutOptions) {
 	a.quick.Go(func() {
 		steps, err := a.engine.SignOut(session.Patient(a.ctx), o)
 		var said []string
-		for _, step := range steps {
-			said = append(said, step.Text)
+		if o.Revoke && slices.ContainsFunc(steps, func(s session.Step) bool { return s.Undone }) {
+			said = append(said, a.words.RevokeFailed)
 		}
 		a.queue.post(func() {
 			a.ended(a.words.SignOutFailed, err)

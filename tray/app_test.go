@@ -209,7 +209,7 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
 		b.wantTold("Before you sign in", "Signed in as first_last@example.com")
-		if got, want := b.notifier.shown[1].Body, "Plan: Max. Your login is kept and renewed by itself. Claude Code: not written: it is damaged."; got != want {
+		if got, want := b.notifier.shown[1].Body, "Plan: Max. Your login is kept and renewed by itself. Could not write to Claude Code."; got != want {
 			b.Errorf("body %q, want %q", got, want)
 		}
 	})
@@ -241,9 +241,9 @@ func TestFailedSignInSaysWhatToDo(t *testing.T) {
 		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		b.wantMenu("# ⚠ You said no in the browser", "# Click Allow next time", "  Sign in…")
+		b.wantMenu("# ⚠ The sign-in was declined in the browser", "# Sign in again and allow it there", "  Sign in…")
 		b.wantTold("Sign-in did not work")
-		if got, want := b.notifier.shown[0].Body, "You said no in the browser. Click Allow next time."; got != want {
+		if got, want := b.notifier.shown[0].Body, "The sign-in was declined in the browser. Sign in again and allow it there."; got != want {
 			b.Errorf("body %q, want %q", got, want)
 		}
 		// It is history once something else happened.
@@ -306,7 +306,7 @@ func TestMirrorTurnedOnWritesAtOnce(t *testing.T) {
 		if diff := cmp.Diff([]string{"SetMirror false", "SetMirror true", "Mirror"}, b.engine.calls); diff != "" {
 			b.Error(diff)
 		}
-		b.wantTold("Claude Code")
+		b.wantTold("Claude Code now has this login")
 	})
 }
 
@@ -323,7 +323,7 @@ func TestCheckMarkFollowsTheTruth(t *testing.T) {
 		}
 		b.click(menu.ItemMirror) // off
 		b.click(menu.ItemMirror) // on, and the write fails
-		b.wantMenu("  [x] Mirror to Claude Code", "# ⚠ Claude Code holds its lock")
+		b.wantMenu("  [x] Mirror to Claude Code", "# ⚠ Another program holds the lock")
 		// A click that is not obeyed at all leaves the mark as it was.
 		person(b.engine, time.Hour, nil)
 		b.click(menu.ItemSignIn)

@@ -146,15 +146,15 @@ func TestC3_WholeAppOnTheBus(t *testing.T) {
 	// A status from outside, one that needs the person.
 	again := traytest.SignedIn(time.Now())
 	again.State = session.SignInAgain
-	again.Problem = &session.Problem{Message: "the login was <revoked>", Hint: "sign in again"}
+	again.Problem = &session.Problem{Code: "sign-in-again", Message: "the login was <revoked>", Hint: "sign in again"}
 	data, err := json.Marshal(again)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.send(string(data))
 	got := traytest.Receive(t, service.Notes, "the warning")
-	if got.Title != "You need to sign in again" || !strings.Contains(got.Body, "&lt;revoked&gt;") {
-		t.Errorf("told %+v", got)
+	if got.Title != "You need to sign in again" || !strings.Contains(got.Body, "cannot be renewed") || strings.Contains(got.Body, "revoked") {
+		t.Errorf("told %q: %q", got.Title, got.Body)
 	}
 	service.Press(t, got.ID, "sign-in")
 	if got := traytest.Receive(t, c.out, "the sign-in by the button"); got != "SignIn" {

@@ -86,13 +86,14 @@ func (a *app) switchTo(account string) {
 	if account == a.status.Account {
 		return
 	}
+	label := menu.Label(a.status, account)
 	a.activity = menu.Activity{Switching: true}
 	a.quick.Go(func() {
-		said, err := a.engine.Switch(session.Patient(a.ctx), account)
+		_, err := a.engine.Switch(session.Patient(a.ctx), account)
 		a.queue.post(func() {
 			a.ended(a.words.SwitchFailed, err)
 			if err == nil {
-				a.tell(notify.Notice{Title: fmt.Sprintf(a.words.DoneSwitched, account), Body: menu.Sentences(said)})
+				a.tell(notify.Notice{Title: fmt.Sprintf(a.words.DoneSwitched, label)})
 			}
 		})
 	})
@@ -114,7 +115,7 @@ func (a *app) startAtLogin(on bool) {
 			a.around.Starts = starts
 			if err != nil {
 				a.log.Warn("start at login could not be changed", "error", err)
-				a.tell(notify.Notice{Title: a.words.AtLoginFailed, Body: menu.Sentences(plainly(err).Error())})
+				a.tell(notify.Notice{Title: a.words.AtLoginFailed, Body: menu.Sentences(a.words.UnexpectedHint)})
 			}
 		})
 	})

@@ -116,10 +116,10 @@ func TestSwitchAndAddAccounts(t *testing.T) {
 		s.Accounts = traytest.Named("account-2", "default")
 		return s
 	}, func(b *bench) {
-		b.wantMenu("  [x] default · first_last@example.com", "  account-2", "  Add an account…")
+		b.wantMenu("  [x] first_last@example.com · Max", "  account-2", "  Add an account…")
 		b.click(menu.ItemAccount + 1)
 		b.wantTold("Account: account-2")
-		b.wantMenu("  [x] account-2 · account-2@example.com", "  default")
+		b.wantMenu("  [x] account-2@example.com · Max", "  default")
 		account := "nobody asked"
 		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status, error) {
 			account = o.Account

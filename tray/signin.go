@@ -145,11 +145,7 @@ func (a *app) follow(e session.Event) {
 		}
 	case session.EventClaudeCode:
 		if e.Warn {
-			a.asides = append(a.asides, a.words.ClaudeCode+": "+e.Value)
-		}
-	case session.EventNote:
-		if e.Warn || a.activity.Way != menu.ByClaude { // which says how to go on, and that is past
-			a.asides = append(a.asides, e.Value)
+			a.asides = append(a.asides, a.words.MirrorFailed)
 		}
 	}
 }

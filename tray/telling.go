@@ -13,8 +13,8 @@ import (
 
 // The notifications' texts, and the errors'.
 
-// problemOf puts an error in words for the person. An error that was not written
-// for people keeps its text to itself: it may hold what nobody should see.
+// problemOf is an error as a problem, which the menu tells by its code. An error that was
+// not written for people keeps its text to itself: it may hold what nobody should see.
 func problemOf(w *menu.Words, err error) session.Problem {
 	var known *session.Error
 	if errors.As(err, &known) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keytender/internal/session"
+	"keytender/internal/shown"
 )
 
 // ID names a line of the menu. The toolkits cannot take lines away or put one
@@ -183,6 +184,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	known, idle := s.State != "", !a.Busy()
 	login := known && s.State != session.SignedOut
 	renews := s.State == session.SignedIn || s.State == session.TryLater
+	over := s.Login.ExpiresAt != nil && !now.Before(*s.Login.ExpiresAt)
 
 	who, ends, there := Heading(w, s, now)
 	add(ItemWho, who, false)
@@ -232,7 +234,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	}
 
 	if login {
-		add(ItemRenew, either(a.Renewing, w.Renewing, w.Renew), idle && renews && s.AccessToken.Renewable)
+		add(ItemRenew, either(a.Renewing, w.Renewing, w.Renew), idle && renews && !over && s.AccessToken.Renewable)
 	}
 	if known {
 		check(ItemMirror, either(a.Mirroring, w.Mirroring, w.Mirror), idle, s.ClaudeCode.Mirror)
@@ -247,11 +249,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		add(ItemAccounts, either(a.Switching, w.Switching, w.Accounts), idle)
 		names := Accounts(s)
 		for i, name := range names[:min(len(names), accountLines)] {
-			label := name
-			if name == s.Account && s.Email != "" {
-				label += " · " + s.Email
-			}
-			check(ItemAccount+ID(i), label, idle, name == s.Account)
+			check(ItemAccount+ID(i), Label(s, name), idle, name == s.Account)
 		}
 		if more := len(names) - accountLines; more > 0 {
 			add(ItemMoreAccounts, fmt.Sprintf(w.MoreAccounts, more), false)
@@ -315,6 +313,31 @@ func Accounts(s session.Status) []string {
 	return names
 }
 
+// Label names an account of s: e-mail and plan, and the name that the person gave where it tells more: where no
+// e-mail is known, or another account has the same one.
+func Label(s session.Status, name string) string {
+	mails := map[string]int{}
+	var mine session.AccountStatus
+	for _, a := range s.Accounts {
+		mails[a.Email]++
+		if a.Name == name {
+			mine = a
+		}
+	}
+	if name == s.Account && mine.Email == "" {
+		mine.Email, mine.Plan = s.Email, s.Plan
+	}
+	switch {
+	case mine.Email == "":
+		return name
+	case mails[mine.Email] > 1:
+		return mine.Email + " · " + name
+	case mine.Plan != "":
+		return mine.Email + " · " + shown.Plan(mine.Plan)
+	}
+	return mine.Email
+}
+
 // needsMirror says in which states only the person's word writes into the entry:
 // background work never replaces or revives what Claude Code holds.
 func needsMirror(state session.EntryState) bool {
@@ -334,6 +357,7 @@ func clocks(w *Words, s session.Status, now time.Time) string {
 		switch left := end.Sub(now); {
 		case left <= 0:
 			parts = append(parts, w.LoginEnded)
+			over = true
 		case !over:
 			parts = append(parts, w.EndsIn(left, s.Login.Estimated))
 		}

@@ -60,11 +60,16 @@ var menuCases = []struct {
 		Activity{SignIn: Waiting, Link: "https://example.com", Until: traytest.Noon.Add(4*time.Minute + 10*time.Second)}, Around{}},
 	{"a sign-in is being cancelled", session.Status{State: session.SignedOut}, Activity{SignIn: Cancelling, Link: "https://example.com"}, Around{}},
 	{"a sign-in failed", session.Status{State: session.SignedOut},
-		Activity{Failed: &session.Problem{Message: "the port is taken", Hint: "stop the other program"}}, Around{}},
+		Activity{Failed: &session.Problem{Code: "port-taken", Message: "port 8765 is taken", Hint: "run `keytender login --port 9`"}}, Around{}},
 	{"renewing", traytest.SignedIn(traytest.Noon), Activity{Renewing: true}, Around{}},
 	{"several accounts, the token may be copied", traytest.Changed(func(s *session.Status) {
 		s.Account, s.Accounts = "work", traytest.Named("default", "home", "work")
 	}), Activity{}, Around{CopyToken: true, CanStart: true, Starts: true}},
+	{"accounts whose e-mail is known", traytest.Changed(func(s *session.Status) {
+		s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"}, {Name: "work", Email: "a@work.example", Plan: "team"},
+			{Name: "b", Email: "b@example.com"}, {Name: "one", Email: "c@example.com", Plan: "pro"}, {Name: "two", Email: "c@example.com", Plan: "pro"}}
+	}), Activity{}, Around{}},
+	{"the login has ended, and the server has not said so yet", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(-time.Minute) }), Activity{}, Around{}},
 	{"more accounts than there are lines", traytest.Changed(func(s *session.Status) {
 		s.Account = "l"
 		s.Accounts = traytest.Named(strings.Fields("a b c d e f g h i j k l")...)

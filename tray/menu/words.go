@@ -19,8 +19,9 @@ const AppName = "Keytender"
 // each text takes what the English one takes (%s, %d), in the same order; a span of
 // time stands where its plain form fits.
 //
-// What the engine says itself (what became of Claude Code's entry, say) is English;
-// its errors are told in the other languages by their codes, see Problems.
+// No text but those on stderr holds a command, a variable or a code: who reads it has a
+// menu. What the engine says itself is for the terminal; its errors are told by their
+// codes, see Problems.
 type Words struct {
 	// The lines about the login.
 	Reading    string
@@ -113,6 +114,8 @@ type Words struct {
 	DoneSignedInBody   string
 	DoneSignedInPlan   string // plan
 	DoneSignedOut      string
+	DoneMirrored       string
+	RevokeFailed       string
 	DoneSwitched       string // account
 	DoneLinkCopied     string
 	DoneLinkBody       string
@@ -130,7 +133,6 @@ type Words struct {
 	ShowsCodeBody      string
 	CodeRefused        string
 	CodeRefusedBody    string
-	ClaudeCode         string
 	EndingBody         string
 	Ended              string
 	EndedBody          string
@@ -169,8 +171,7 @@ type Words struct {
 	NoMenu         string
 	NoStateDir     string // error
 
-	// Problems are the engine's errors by their codes: message and hint. English has
-	// none: it shows the engine's own words, which say more.
+	// Problems are the engine's errors by their codes: message and hint.
 	Problems map[string][2]string
 }
 
@@ -287,6 +288,8 @@ func (w *Words) span(d time.Duration) string {
 func (w *Words) Problem(p session.Problem) session.Problem {
 	if said, ok := w.Problems[p.Code]; ok {
 		p.Message, p.Hint = said[0], said[1]
+	} else if p.Message != "" {
+		p.Message, p.Hint = w.Unexpected, w.UnexpectedHint
 	}
 	return p
 }

@@ -76,9 +76,6 @@ func regexpAll(pattern, text string) map[string]bool {
 func TestProblemsInEveryLanguage(t *testing.T) {
 	codes := slices.Sorted(maps.Keys(german.Problems))
 	for language, w := range languages {
-		if language == "en" {
-			continue
-		}
 		if got := slices.Sorted(maps.Keys(w.Problems)); !slices.Equal(got, codes) {
 			t.Errorf("%s knows %v, German %v", language, got, codes)
 		}
@@ -95,11 +92,43 @@ func TestProblemsInEveryLanguage(t *testing.T) {
 		}
 	}
 	p := session.Problem{Code: "locked", Message: "m", Hint: "h"}
-	if english.Problem(p) != p || german.Problem(p) == p {
-		t.Error("English shows the engine's own words, German its own")
+	for _, code := range []string{"locked", "something new", ""} {
+		for _, w := range languages {
+			p.Code = code
+			if got := w.Problem(p); got.Message == "m" || got.Hint == "h" {
+				t.Errorf("%q is told in the engine's own words: %+v", code, got)
+			}
+		}
 	}
-	if p.Code = "something new"; german.Problem(p) != p {
-		t.Error("a code that is not known keeps the engine's words")
+	if got := german.Problem(session.Problem{}); got != (session.Problem{}) {
+		t.Errorf("no problem is told as %+v", got)
+	}
+}
+
+// onStderr are the texts that a terminal shows, where a command is what helps.
+var onStderr = map[string]bool{"AlreadyRunning": true, "NotAsRoot": true, "NoSession": true, "Refused": true, "NoPlace": true, "NoMenu": true, "NoStateDir": true}
+
+// TestNoTextIsForTheTerminal: no command, variable, code or flag in the menu, in a
+// notification, or in the menu of any state.
+func TestNoTextIsForTheTerminal(t *testing.T) {
+	terminal := regexp.MustCompile("`|--|KEYTENDER_|HTTP|hint:|\\.log\\b|keytender |\\b[45]\\d\\d\\b|\\d+m\\d+s")
+	for language, w := range languages {
+		texts := w.texts()
+		for code, said := range w.Problems {
+			texts[code], texts[code+" hint"] = said[0], said[1]
+		}
+		for name, text := range texts {
+			if found := terminal.FindString(text); found != "" && !onStderr[name] {
+				t.Errorf("%s: %s holds %q: %s", language, name, found, text)
+			}
+		}
+		for _, c := range menuCases {
+			for _, item := range Menu(w, c.status, c.doing, c.around, traytest.Noon) {
+				if found := terminal.FindString(item.Text); found != "" {
+					t.Errorf("%s, %s: a line holds %q: %s", language, c.name, found, item.Text)
+				}
+			}
+		}
 	}
 }
 
@@ -131,7 +160,7 @@ func TestNothingOverflows(t *testing.T) {
 		}
 		texts := w.texts()
 		for _, name := range []string{"DoneSignedIn", "DoneSignedOut", "DoneLinkCopied", "DoneDiagnosis", "DoneToken", "BeforeSignIn",
-			"ClaudeSignsIn", "ShowsCode", "CodeRefused", "Ended", "Again", "Trouble", "WithoutIcon", "NoBrowser", "NoClipboard", "NoLog", "LogNotOpened",
+			"ClaudeSignsIn", "DoneMirrored", "ShowsCode", "CodeRefused", "Ended", "Again", "Trouble", "WithoutIcon", "NoBrowser", "NoClipboard", "NoLog", "LogNotOpened",
 			"SignInFailed", "RenewFailed", "MirrorFailed", "SignOutFailed", "SwitchFailed", "AtLoginFailed", "CopyFailed"} {
 			if columns(texts[name]) > title {
 				t.Errorf("%s: the title %s has %d columns: %s", language, name, columns(texts[name]), texts[name])
@@ -145,14 +174,22 @@ func TestNothingOverflows(t *testing.T) {
 		if columns(w.SignInAgain) > button {
 			t.Errorf("%s: the button is too wide: %s", language, w.SignInAgain)
 		}
-		// No two lines of one menu may be told apart by their places alone.
+		// No two lines of one menu or submenu may be told apart by their places alone.
 		for _, c := range menuCases {
-			seen := map[string]bool{}
+			type line struct {
+				under ID
+				text  string
+			}
+			seen := map[line]bool{}
 			for _, item := range Menu(w, c.status, c.doing, c.around, traytest.Noon) {
-				if seen[item.Text] {
+				at := line{-1, item.Text}
+				if under := Slots[item.ID].Under; under != item.ID {
+					at.under = under
+				}
+				if seen[at] {
 					t.Errorf("%s, %s: twice %q", language, c.name, item.Text)
 				}
-				seen[item.Text] = true
+				seen[at] = true
 			}
 		}
 	}
