@@ -264,12 +264,11 @@ type Refusal string
 
 // The refusals. MaySend is none.
 const (
-	MaySend      Refusal = ""
-	NoRefresh    Refusal = "no-refresh-token"
-	WasRevoked   Refusal = "revoked"
-	WasLeft      Refusal = "superseded"
-	MustWait     Refusal = "wait"
-	NeverInChain Refusal = "unknown"
+	MaySend    Refusal = ""
+	NoRefresh  Refusal = "no-refresh-token"
+	WasRevoked Refusal = "revoked"
+	WasLeft    Refusal = "superseded"
+	MustWait   Refusal = "wait"
 )
 
 // MaySpend says whether the pair's refresh token may be sent now. The places that hold a

@@ -18,7 +18,6 @@ const (
 	DisplacedLogin Kind = "displaced"
 	SpillFile      Kind = "spill"
 	Record         Kind = "record" // in our store
-	DamagedCopy    Kind = "damaged"
 )
 
 // Place is anywhere outside our own store that holds, or held, a copy of a pair.

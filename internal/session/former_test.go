@@ -86,3 +86,22 @@ func TestRenewedBetweenTheVersions(t *testing.T) {
 		t.Error("the successor was not taken over")
 	}
 }
+
+// A sign-out that tells the server names the newest pair: the one that Claude Code got.
+func TestRevokeNamesTheNewestPair(t *testing.T) {
+	r := newRig(t)
+	theirs := r.renewElsewhere(r.signIn(time.Hour))
+	r.writeEntry(theirs)
+	if _, err := r.start().SignOut(t.Context(), SignOutOptions{Revoke: true}); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, q := range r.server.Requests() {
+		if q.Kind == "revoke" {
+			told = append(told, q.Body["token"])
+		}
+	}
+	if len(told) != 1 || told[0] != theirs.Refresh.Fingerprint() {
+		t.Errorf("the server was told of %d tokens, and not of the newest", len(told))
+	}
+}

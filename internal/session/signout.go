@@ -43,6 +43,12 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		}
 		return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
 	}
+	// What Claude Code renewed is what the server is told of: our own pair is spent then. A
+	// place that cannot be read is told by the sign-out itself.
+	if r, err := w.renewal(ctx, account); err == nil {
+		_ = r.settleElsewhere(ctx, "")
+		current = r.current
+	}
 	out := &signingOut{work: w, account: account, current: current}
 	if o.Revoke {
 		out.revoke(ctx, loadErr)
