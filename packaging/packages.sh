@@ -3,7 +3,7 @@
 # (amd64 and arm64) from the programs in dist/programs, into PACKAGES (dist/packages).
 # `make packages` calls it.
 #
-# The same commit always gives the same bytes. HOMEPAGE and MAINTAINER may be set.
+# The same commit always gives the same bytes. OWNER (of the repository), HOMEPAGE and MAINTAINER may be set.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ nfpm=$(packaging/tool.sh nfpm)
 NUMBER=${VERSION:-$(packaging/version.sh number)}
 SOURCE_DATE_EPOCH=$(packaging/version.sh epoch)
 export NUMBER SOURCE_DATE_EPOCH
-export HOMEPAGE="${HOMEPAGE-}" MAINTAINER="${MAINTAINER:-Keytender authors <keytender@localhost>}"
+export HOMEPAGE="${HOMEPAGE:-${OWNER:+https://github.com/$OWNER/keytender}}" MAINTAINER="${MAINTAINER:-Keytender authors <keytender@localhost>}"
 
 umask 022
 mkdir -p "$out"
