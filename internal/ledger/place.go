@@ -32,6 +32,9 @@ type Place struct {
 	// Chain and Pair: what we wrote or saw there last. Both are empty where no login was.
 	Chain string `json:"chain,omitempty"`
 	Pair  Pair   `json:"pair,omitzero"`
+	// Next is the chain that is about to be written here; it stands until that is noted. A
+	// process that is killed in between leaves it, and what follows is known.
+	Next string `json:"next,omitempty"`
 	// Past are the chains that lay there before, newest last: a copy of theirs that
 	// comes back is known.
 	Past []string `json:"past,omitempty"`
@@ -113,7 +116,7 @@ func (l *Ledger) ForgetPlace(id string) {
 // Holds notes that this pair of the chain lies in the place.
 func (p *Place) Holds(c *Chain, pair Pair) {
 	p.leave(c.ID)
-	p.Chain, p.Pair, p.SignedOut, p.Gone = c.ID, pair, false, time.Time{}
+	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Next = c.ID, pair, false, time.Time{}, ""
 }
 
 func (c *Chain) standingOf(p Pair) Relation {
@@ -127,7 +130,7 @@ func (c *Chain) standingOf(p Pair) Relation {
 // out.
 func (p *Place) Empty(signedOut bool) {
 	p.leave("")
-	p.Chain, p.Pair, p.SignedOut = "", Pair{}, signedOut
+	p.Chain, p.Pair, p.SignedOut, p.Next = "", Pair{}, signedOut, ""
 	p.Behind, p.Reason, p.Gone = time.Time{}, "", time.Time{}
 }
 
@@ -185,7 +188,7 @@ func (l *Ledger) AnyBehind() bool { return slices.ContainsFunc(l.Places, l.Behin
 func (l *Ledger) HeldBy(account string) []*Place {
 	var places []*Place
 	for _, p := range l.Places {
-		ids := append([]string{p.Chain}, p.Past...)
+		ids := append([]string{p.Next, p.Chain}, p.Past...)
 		if slices.ContainsFunc(ids, func(id string) bool { c := l.Chain(id); return c != nil && c.Account == account }) {
 			places = append(places, p)
 		}

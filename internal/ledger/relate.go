@@ -102,7 +102,7 @@ func (l *Ledger) layThere(place *Place) []*Chain {
 		return nil
 	}
 	var chains []*Chain
-	for _, id := range append([]string{place.Chain}, backward(place.Past)...) {
+	for _, id := range append([]string{place.Next, place.Chain}, backward(place.Past)...) {
 		if c := l.Chain(id); c != nil {
 			chains = append(chains, c)
 		}

@@ -277,6 +277,10 @@ func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
 	if !d.Nothing {
 		change = claudecode.Change{Restore: secret.New(string(aside.Inner)), Bound: secret.New(string(aside.Bound)),
 			RestoreOrganization: secret.New(string(aside.Organization))}
+		if err := w.expect(s.dir, w.l.Chain(d.Chain)); err != nil {
+			moved.takeBack(ctx)
+			return "", err
+		}
 	}
 	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(s.entry.Inner()) {

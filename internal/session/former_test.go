@@ -105,3 +105,32 @@ func TestRevokeNamesTheNewestPair(t *testing.T) {
 		t.Errorf("the server was told of %d tokens, and not of the newest", len(told))
 	}
 }
+
+// A process that is killed between the write into an entry and the note of it leaves no
+// pair that nobody knows: what Claude Code makes of it is its successor.
+func TestKilledBetweenWriteAndNote(t *testing.T) {
+	r := newRig(t)
+	c := r.issued("a@example.com", time.Hour)
+	r.keep("default", c)
+	before, err := os.ReadFile(r.state(ledgerFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := r.work()
+	if err := w.expect(w.entry, w.l.ChainOf("default")); err != nil {
+		t.Fatal(err)
+	}
+	w.release() // and here it is killed, the entry written
+	r.writeEntry(c)
+	theirs := r.renewElsewhere(c)
+	r.writeEntry(theirs)
+	if _, err := r.start().Switch(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	if !r.stored().SamePair(theirs) || !r.entry().Login.SamePair(theirs) || r.server.Count("renew-reused") != 0 {
+		t.Error("the pair that Claude Code got is lost")
+	}
+	if after, _ := os.ReadFile(r.state(ledgerFile)); string(after) == string(before) {
+		t.Error("the place was not noted")
+	}
+}

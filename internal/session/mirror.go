@@ -190,6 +190,10 @@ func (w *work) overwrite(ctx context.Context, s sighting, r *renewal) (string, e
 		own = w.boundRecord(ctx, r.account)
 		change.Bound = secret.New(own.Keys)
 	}
+	if err := w.expect(dir, r.chain); err != nil {
+		moved.takeBack(ctx)
+		return "", err
+	}
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(s.entry.Inner()) {
 			return claudecode.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",

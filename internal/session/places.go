@@ -76,6 +76,17 @@ func (w *work) place(dir *claudecode.Directory) *ledger.Place {
 	return w.l.AddPlace(dir.ID(), kind, where)
 }
 
+// expect notes durably that the chain is about to be written into an entry where another
+// one lies, or none: a process that is killed then leaves no pair that nobody knows.
+func (w *work) expect(dir *claudecode.Directory, c *ledger.Chain) error {
+	place := w.place(dir)
+	if c == nil || place.Chain == c.ID {
+		return nil
+	}
+	place.Next = c.ID
+	return w.save()
+}
+
 // see reads an entry and compares it with everything that is known. Where ids are
 // missing they are looked up: at the server if ask says so, else in the client's state
 // file.
@@ -309,6 +320,9 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	chain := w.l.ChainOf(c.account)
 	if chain == nil || chain.Dead(pairOf(c.current)) {
 		return nil
+	}
+	if err := w.expect(c.dir, chain); err != nil {
+		return err
 	}
 	s := sighting{dir: c.dir}
 	written := false
