@@ -44,7 +44,7 @@ type answer struct {
 	secret.Hidden
 	Error  string `json:"error,omitempty"` // a key of childErrors
 	Detail string `json:"detail,omitempty"`
-	Record string `json:"record,omitempty"`
+	Record string `json:"record,omitempty"` // load: the record; save: the former one, where that is a head
 }
 
 var childErrors = map[string]error{
@@ -93,6 +93,14 @@ func serve(r request) answer {
 		}
 		return answer{Record: record}
 	case "save":
+		// What cannot be read is not written over, and no second dialog asks about it.
+		former, err := keyring.Get(r.Service, r.Name)
+		if err != nil && !errors.Is(err, keyring.ErrNotFound) {
+			return refusal(err)
+		}
+		if _, ok := readHead(former); !ok {
+			former = ""
+		}
 		if err := keyring.Set(r.Service, r.Name, r.Record); err != nil {
 			return refusal(err)
 		}
@@ -104,7 +112,7 @@ func serve(r request) answer {
 		if err != nil || back != r.Record {
 			return answer{Error: "denied", Detail: "the keychain did not take the record"}
 		}
-		return answer{}
+		return answer{Record: former}
 	case "delete":
 		if err := keyring.Delete(r.Service, r.Name); err != nil && !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
@@ -173,24 +181,33 @@ func (k *OSKeychain) Kind() string { return "keychain" }
 
 // Load implements Store.
 func (k *OSKeychain) Load(ctx context.Context, name string) (secret.String, error) {
-	limited, cancel := context.WithTimeout(ctx, k.limit())
+	ctx, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
+	record, err := k.loadItem(ctx, name)
+	if h, ok := readHead(record.Reveal()); err == nil && ok {
+		record, err = k.loadParts(ctx, name, h)
+	}
+	if err != nil {
+		return secret.String{}, fmt.Errorf("reading from the keychain: %w", err)
+	}
+	return record, nil
+}
+
+// loadItem reads one item.
+func (k *OSKeychain) loadItem(limited context.Context, name string) (secret.String, error) {
 	if record, done := k.loadDirect(limited, name+k.Suffix); done {
 		k.remember(nil)
 		return record, nil
 	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) {
-		return secret.String{}, fmt.Errorf("reading from the keychain: %w", ErrTimedOut)
+		return secret.String{}, ErrTimedOut
 	}
 	if err := k.heldBack(limited); err != nil {
-		return secret.String{}, fmt.Errorf("reading from the keychain: %w", err)
+		return secret.String{}, err
 	}
 	a, err := k.call(limited, request{Op: "load", Name: name + k.Suffix})
 	k.remember(err)
-	if err != nil {
-		return secret.String{}, fmt.Errorf("reading from the keychain: %w", err)
-	}
-	return secret.New(a.Record), nil
+	return secret.New(a.Record), err
 }
 
 // heldBack returns what the last read met when another one would only put its dialog
@@ -214,20 +231,31 @@ func (k *OSKeychain) remember(err error) {
 	}
 }
 
-// Save implements Store. A record over MaxRecord bytes is ErrTooBig on every
-// system, so that a login never depends on which one it was made on.
+// Save implements Store. A record over MaxRecord bytes is kept in parts on every system,
+// so that a login never depends on which one it was made on.
 func (k *OSKeychain) Save(ctx context.Context, name string, record secret.String) error {
+	ctx, cancel := context.WithTimeout(ctx, k.limit())
+	defer cancel()
+	save := k.saveHead
 	if len(record.Reveal()) > MaxRecord {
-		return fmt.Errorf("writing to the keychain: %w", ErrTooBig)
+		save = k.saveParts
 	}
-	if _, err := k.call(ctx, request{Op: "save", Name: name + k.Suffix, Record: record.Reveal()}); err != nil {
+	if err := save(ctx, name, record.Reveal()); err != nil {
 		return fmt.Errorf("writing to the keychain: %w", err)
 	}
 	return nil
 }
 
-// Delete implements Store.
+// Delete implements Store. The parts go first: while the head is there, whoever is stopped
+// in between finds something to delete again.
 func (k *OSKeychain) Delete(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, k.limit())
+	defer cancel()
+	for _, slot := range slots {
+		if err := k.dropParts(ctx, name, slot); err != nil {
+			return fmt.Errorf("deleting from the keychain: %w", err)
+		}
+	}
 	if _, err := k.call(ctx, request{Op: "delete", Name: name + k.Suffix}); err != nil {
 		return fmt.Errorf("deleting from the keychain: %w", err)
 	}

@@ -53,7 +53,7 @@ func TestInstallationsDoNotShareItems(t *testing.T) {
 }
 
 func roundTrip(t testing.TB, k *OSKeychain) {
-	for _, name := range []string{"default", "work", "big..part"} {
+	for _, name := range []string{"default", "work", "big..part", "long"} {
 		if err := k.Delete(t.Context(), name); err != nil {
 			t.Fatalf("deleting nothing: %v", err)
 		}
@@ -66,6 +66,7 @@ func roundTrip(t testing.TB, k *OSKeychain) {
 	}
 	for name, text := range map[string]string{
 		"default": `{"type":"oauth","access":"sk-ant-oat01-FAKE"}`, "work": "ä\n\"quoted\" \\ and 'single'", "big..part": strings.Repeat("x", MaxRecord),
+		"long": strings.Repeat("ä", 3*MaxRecord),
 	} {
 		for _, text := range []string{"x", text} { // written, and overwritten
 			if err := k.Save(t.Context(), name, secret.New(text)); err != nil {

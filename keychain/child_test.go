@@ -259,13 +259,3 @@ func TestChildEnvironment(t *testing.T) {
 		}
 	}
 }
-
-func TestTooBigForTheKeychain(t *testing.T) {
-	k := program(t, `cat >/dev/null; echo '{}'`)
-	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", MaxRecord+1))); !errors.Is(err, ErrTooBig) {
-		t.Errorf("%v", err)
-	}
-	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", MaxRecord))); err != nil {
-		t.Errorf("%v", err)
-	}
-}

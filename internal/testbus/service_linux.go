@@ -84,6 +84,9 @@ func (s *Service) Behave(before func(method string) Step) {
 	s.before = before
 }
 
+// Leave takes the service off the bus.
+func (s *Service) Leave() { _ = s.conn.Close() }
+
 // Lock locks the keyring, with nobody there to unlock it, or unlocks it.
 func (s *Service) Lock(locked bool) {
 	s.mu.Lock()
