@@ -10,6 +10,7 @@ import (
 // The test binary is its own child: the keychain child.
 func TestMain(m *testing.M) {
 	runScript()
+	upgraded()
 	RunChild()
 	os.Exit(testguard.Run(m))
 }
