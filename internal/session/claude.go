@@ -437,6 +437,20 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		r.current.Method = adopted
 		return nil
 	}
+	newest := pairOf(r.current)
+	if err := r.proveOthers(ctx); err != nil {
+		return r.inTheWay(err)
+	}
+	if pairOf(r.current) != newest {
+		r.carry(ctx, r.account, r.current, entryWait)
+		if before, err = r.lookWithClaude(ctx); err != nil {
+			return err
+		}
+		if r.meets(n, r.current) {
+			r.current.Method = adopted
+			return nil
+		}
+	}
 	if err := r.maySend(); err != nil {
 		return err
 	}
@@ -472,6 +486,19 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		return nil
 	}
 	return r.notRenewed(after.entry)
+}
+
+// proveOthers takes over a newer pair from the entries beside the one that Claude Code
+// renews, and shows that they take the pair that it will get.
+func (r *renewal) proveOthers(ctx context.Context) error {
+	defer r.letGo()
+	if err := r.lockEntries(ctx, entryWait, r.entry.ID()); err != nil {
+		return err
+	}
+	if _, err := r.reread(ctx); err != nil {
+		return err
+	}
+	return r.prove(ctx)
 }
 
 // lookWithClaude reads the entry, takes over a newer pair, and carries it to the others.

@@ -167,6 +167,52 @@ exit 1
 	}
 }
 
+// TestClaudeRenewsWhatLiesElsewhereToo: the client spends what other entries hold as well.
+func TestClaudeRenewsWhatLiesElsewhereToo(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	withClaude(t, `[ "$1" = --version ] && { echo '2.1.329 (Claude Code)'; exit; }
+: >'`+ran+`'
+`)
+	prepare := func(t *testing.T) (r *rig, home, work string) {
+		r = newRig(t, "KEYTENDER_REFRESH_WITH=claude")
+		r.signIn(time.Minute)
+		home, work = r.claude, r.beside("work")
+		r.goTo(work)
+		if err := os.Mkdir(work, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.start().Mirror(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return r, home, work
+	}
+	t.Run("renewed there", func(t *testing.T) {
+		r, home, _ := prepare(t)
+		r.writeEntry(r.renewElsewhere(r.stored()))
+		r.goTo(home)
+		r.pass(2 * time.Minute)
+		r.renewed("")
+		r.mended()
+	})
+	t.Run("cannot be written there", func(t *testing.T) {
+		r, home, work := prepare(t)
+		if err := os.WriteFile(filepath.Join(work, ".storage-write.lock"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.goTo(home)
+		r.pass(2 * time.Minute)
+		if _, err := r.start().Renew(t.Context(), false); exitOf(err) != ExitTryLater {
+			t.Errorf("%v", err)
+		}
+	})
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("Claude Code was made to spend what is spent already, or what could not be carried")
+	}
+}
+
+// goTo works with another directory of Claude Code's from now on.
+func (r *rig) goTo(dir string) { r.claude, r.environ["CLAUDE_CONFIG_DIR"] = dir, dir }
+
 // What the client prints about itself: a version, and whose login it uses.
 func FuzzClaudeSays(f *testing.F) {
 	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)", "claude v2.1.329",

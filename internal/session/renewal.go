@@ -132,7 +132,7 @@ func (r *renewal) run(ctx context.Context, n need) error {
 	}
 	defer r.letGo()
 	before := pairOf(r.current)
-	if err := r.lockEntries(ctx, entryWait); err != nil {
+	if err := r.lockEntries(ctx, entryWait, ""); err != nil {
 		return r.inTheWay(err)
 	}
 	r.crash("claude-code-locked")
@@ -167,13 +167,17 @@ func (r *renewal) inTheWay(err error) error {
 var errMoved = errors.New("the login was renewed by another program meanwhile")
 
 // lockEntries takes Claude Code's renewal locks of every entry that holds a copy of this
-// login, or that cannot be read and may: in the ledger's order, all within wait.
-func (r *renewal) lockEntries(ctx context.Context, wait time.Duration) error {
+// login, or that cannot be read and may: in the ledger's order, all within wait. but is the
+// id of one that is left out.
+func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but string) error {
 	ctx, cancel := context.WithTimeout(ctx, wait+time.Second)
 	defer cancel()
 	start := time.Now()
 	for _, dir := range r.directories() {
 		place := r.l.Place(dir.ID())
+		if dir.ID() == but {
+			continue
+		}
 		if place != nil && place.Let {
 			if err := r.lookAt(ctx, dir); err != nil {
 				r.log.Warn("a place that was let go of could not be looked at", "place", place.ID, "reason", plain(err))
