@@ -139,10 +139,10 @@ func (h *history) lies(token, below string) bool {
 	})
 }
 
-// livingOf is a living refresh token of a person's account that keytender holds.
+// livingOf is another living refresh token of a person's account.
 func (h *history) livingOf(who person) string {
 	for _, token := range h.livingTokens() {
-		if h.names[who] && h.server.Owner(token) == who.email() && h.inKeytender(token) {
+		if h.names[who] && h.server.Owner(token) == who.email() && h.found(token) {
 			return token
 		}
 	}
@@ -543,8 +543,8 @@ func killed(h *history, begin func() *process, argument string) result {
 }
 
 // minutePasses lets the locks of the dead become old.
-func (h *history) minutePasses() {
-	for _, c := range h.clients() {
+func (w *world) minutePasses() {
+	for _, c := range w.clients() {
 		for _, path := range append(c.locks(), c.state+".lock") {
 			past := time.Now().Add(-61 * time.Second)
 			_ = os.Chtimes(path, past, past)

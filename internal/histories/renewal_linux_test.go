@@ -274,3 +274,31 @@ func TestKilledWithTheLocksInHand(t *testing.T) {
 		}
 	})
 }
+
+// Killed as soon as the entry is written, it is known all the same whose pair lies there: what
+// Claude Code renewed of it is taken over.
+func TestKilledAfterTheEntryWasWritten(t *testing.T) {
+	for round := range 6 {
+		t.Run(itoa(round), func(t *testing.T) {
+			holds(t, func(w *world) {
+				w.work.shell().login(ann, "--account", "ann").want(0)
+				p := w.shell().beginLogin(ann, "--account", "ann")
+				redirect := w.redirect(p)
+				followed := make(chan struct{})
+				go func() {
+					defer close(followed)
+					w.follow(redirect)
+				}()
+				within(20*time.Second, func() bool { return w.cc.refresh() != "" || p.hasEnded() })
+				p.signal(syscall.SIGKILL)
+				p.wait()
+				<-followed
+				w.minutePasses()
+				w.cc.goesOn(ann)
+				w.run("switch", "ann").want(0)
+				w.run("refresh", "--force").want(0)
+				w.cc.goesOn(ann)
+			})
+		})
+	}
+}

@@ -246,7 +246,7 @@ func (w *world) lostAnswers() {
 
 // within waits until something is true.
 func within(d time.Duration, is func() bool) bool {
-	for deadline := time.Now().Add(d); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(d); ; time.Sleep(time.Millisecond) {
 		if is() {
 			return true
 		}
