@@ -182,7 +182,7 @@ func TestC_1_C_2_PackagesAndFolders(t *testing.T) {
 			t.Errorf("go.mod lacks %s", library)
 		}
 	}
-	for file, library := range map[string]string{"callback/*.go": "github.com/pkg/browser", "keychain/*.go": "github.com/zalando/go-keyring", "tray/*.go": "github.com/getlantern/systray"} {
+	for file, library := range map[string]string{"callback/*.go": "github.com/pkg/browser", "keychain/*.go": "github.com/zalando/go-keyring", "tray/toolkit/*.go": "github.com/getlantern/systray"} {
 		paths, err := filepath.Glob(filepath.Join(projectRoot, filepath.FromSlash(file)))
 		if err != nil {
 			t.Fatal(err)

@@ -280,6 +280,7 @@ func (r *rig) sweep() {
 func mayHoldTokens(name string) bool {
 	base := filepath.Base(name)
 	return name == "/home/kt/credentials.json" || name == "/home/.claude/.credentials.json" ||
+		strings.HasPrefix(name, "/home/.claude/.credentials.json.aside-") || // a damaged one, as doctor --fix leaves it
 		filepath.Dir(name) == "/home/kt/state" && (strings.HasPrefix(base, "spill-") || strings.HasPrefix(base, "reserve-"))
 }
 
