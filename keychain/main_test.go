@@ -15,4 +15,4 @@ func TestMain(m *testing.M) {
 	os.Exit(testguard.Run(m))
 }
 
-var mustWrite, mustRead, names, symlink, exists = testguard.Write, testguard.Read, testguard.Names, testguard.Symlink, testguard.Exists
+var names, symlink = testguard.Names, testguard.Symlink

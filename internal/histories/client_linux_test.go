@@ -184,9 +184,6 @@ func (d document) json() string {
 	return string(data)
 }
 
-// accountBound are the keys beside the login that belong to its account.
-var accountBound = []string{"organizationUuid", "trustedDeviceToken", "enterpriseGateway", "designOauth"}
-
 // hold puts a login into the entry, as a sign-in of the client does.
 func (c *client) hold(login document) {
 	c.w.Helper()

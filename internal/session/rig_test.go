@@ -258,11 +258,3 @@ func leftovers(t testing.TB, dir string, allowed ...string) []string {
 func grantOf(c keychain.Credential) oauth.Grant {
 	return oauth.Grant{Access: c.Access, Refresh: c.Refresh, ExpiresIn: c.Lifetime, ExpiresInKnown: true}
 }
-
-// unpause lets a renewal be sent at once.
-func (r *rig) unpause() error {
-	w := r.work()
-	defer w.end()
-	w.l.ChainOf(r.account).NotBefore = time.Time{}
-	return w.save()
-}

@@ -326,7 +326,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if err := checkName(w.l, t.account); err != nil { // another program may have added its twin
 		return "", false, err
 	}
-	undo := func(context.Context) {}
+	var undo func(context.Context)
 	if former, undo, err = w.keepFormer(ctx, t); err != nil {
 		return "", false, err
 	}
