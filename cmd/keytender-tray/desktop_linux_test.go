@@ -133,7 +133,7 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	d.RestartBus()
 	picture("after-bus", "⚠")
 	d.ClickMenu("Help/Show status")
-	d.WaitNotification("The login has ended")
+	d.WaitNotification("cannot be renewed any more")
 	d.ClickMenuDBus("Sign in again…")
 	d.WaitMenu("Cancel sign-in")
 }

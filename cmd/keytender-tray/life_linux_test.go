@@ -83,7 +83,8 @@ func TestFollowsTheWorld(t *testing.T) {
 
 	access, refresh := d.server.Issue("b@example.com")
 	rewrite(func(login map[string]any) map[string]any {
-		return map[string]any{"accessToken": access, "refreshToken": refresh, "expiresAt": login["expiresAt"], "scopes": login["scopes"]}
+		return map[string]any{"accessToken": access, "refreshToken": refresh, "expiresAt": login["expiresAt"], "scopes": login["scopes"],
+			"accountUuid": "FAKE-somebody-else"}
 	})
 	within("# Claude Code has another login")
 	d.panel.Want("  Put this login into Claude Code")

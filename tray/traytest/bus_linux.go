@@ -291,7 +291,7 @@ func OpenPanel(t *testing.T, conn *dbus.Conn, item string) *Panel {
 func Build(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(dir, "program")
-	cmd := exec.Command("go", append(args, "-o", path, ".")...)
+	cmd := exec.Command("go", append(args, "-buildvcs=false", "-o", path, ".")...) // its version is that of the test
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v: %s", err, out)
