@@ -89,6 +89,9 @@ type Change struct {
 // Begin begins a chain with its first pair.
 func (l *Ledger) Begin(account string, p Person, first Pair) *Chain {
 	l.Numbers++
+	for l.Chain("c"+strconv.Itoa(l.Numbers)) != nil { // a ledger may have been put together by hand
+		l.Numbers++
+	}
 	c := &Chain{ID: "c" + strconv.Itoa(l.Numbers), Account: account, Person: p}
 	c.Advance(first)
 	l.Chains = append(l.Chains, c)
