@@ -327,6 +327,9 @@ func (h *history) notReady(s step, c *client) bool {
 			return true
 		}
 		h.command(step{where: s.where, what: "refresh if due"}, "refresh", "--account", string(c.who()))
+		if (h.mend[c] != nil || h.hidden[h.other(c)]) && h.server.Spent(c.refresh()) {
+			return true // it cannot be written, or the newer pair not read, until that is mended
+		}
 	}
 	delete(h.behind, c)
 	return false
@@ -440,7 +443,11 @@ func (h *history) finish() {
 		if h.faulty { // pauses, and settings that a server refused
 			codes = []int{0, 1, 5}
 		}
-		if r := h.run("switch", string(who)); r.code == 1 && strings.Contains(r.err, "scope") {
+		r := h.run("switch", string(who))
+		if r.code == 4 && h.wanted[who].client {
+			continue // what keytender had was ended, and Claude Code signed in anew
+		}
+		if r.code == 1 && strings.Contains(r.err, "scope") {
 			h.run("refresh", "--account", string(who), "--force").want(codes...)
 			h.run("switch", string(who)).want(codes...)
 		} else {

@@ -1,21 +1,42 @@
 package histories
 
 import (
+	"flag"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// TestHistories takes random steps in random order. -rapid.checks says how many histories.
+// lanes are histories that are played at once: they wait more than they work.
+const lanes = 4
+
+// usually is how many histories are played where -rapid.checks does not say.
+const usually = 200
+
+// TestHistories takes random steps in random order.
 func TestHistories(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		steps := rapid.SliceOfN(steps(), 8, 18).Draw(t, "steps")
-		play(t, steps)
-	})
+	checks := flag.Lookup("rapid.checks")
+	n, told := usually, false
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == checks.Name })
+	if told {
+		n, _ = strconv.Atoi(checks.Value.String())
+	}
+	if err := checks.Value.Set(itoa((n + lanes - 1) / lanes)); err != nil {
+		t.Fatal(err)
+	}
+	for lane := range lanes {
+		t.Run(itoa(lane), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				play(t, rapid.SliceOfN(steps(), 8, 18).Draw(t, "steps"))
+			})
+		})
+	}
 }
 
 // TestReplay plays the steps in the file that KTTEST_REPLAY names, as a failure prints them.

@@ -12,21 +12,21 @@ import (
 )
 
 // scratch holds the built program and every world. Another user than ours can look into it:
-// where tests run as root, the program runs as somebody else.
-var scratch string
-
-func TestMain(m *testing.M) {
+// where tests run as root, the program runs as somebody else. It is made when it is first
+// asked for, since the guard may run the whole binary anew.
+var scratch = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "keytender-histories-")
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	scratch = dir
+	return dir, err
+})
+
+func TestMain(m *testing.M) {
 	code := testguard.Run(m)
-	_ = os.RemoveAll(dir)
+	if dir, err := scratch(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
 	os.Exit(code)
 }
 
@@ -35,7 +35,11 @@ var program = sync.OnceValues(func() (string, error) {
 	if named := os.Getenv("KTTEST_KEYTENDER"); named != "" {
 		return filepath.Abs(named)
 	}
-	path := filepath.Join(scratch, "keytender")
+	dir, err := scratch()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "keytender")
 	build := exec.Command("go", "build", "-o", path, "./cmd/keytender")
 	build.Dir = "../.."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

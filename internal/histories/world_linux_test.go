@@ -64,7 +64,11 @@ func newWorld(t reporter) *world {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	root, err := os.MkdirTemp(scratch, "")
+	dir, err := scratch()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	root, err := os.MkdirTemp(dir, "")
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
