@@ -69,6 +69,7 @@ func newRig(t *testing.T) *rig {
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	r := &rig{T: t, server: server, program: program, dir: t.TempDir(), said: map[string]string{}}
+	t.Cleanup(r.awaitBrowsers) // before its folder goes
 	r.home = filepath.Join(r.dir, "home")
 	r.entry = filepath.Join(r.home, ".claude", ".credentials.json")
 	self, err := os.Executable()
@@ -85,6 +86,25 @@ func newRig(t *testing.T) *rig {
 		"KEYTENDER_HOME="+filepath.Join(r.home, "kt"), "KEYTENDER_STORE=file", "KEYTENDER_LOG=debug", "GOTRACEBACK=crash",
 		"PAGE="+filepath.Join(r.dir, "page"), "ENTRY="+r.entry, "RECORD="+t.TempDir(), "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(r.dir, "no-bus"))
 	return r
+}
+
+// awaitBrowsers waits until nothing lives that was started here. A browser outlives the
+// command that opened it, and still writes the page that it was shown.
+func (r *rig) awaitBrowsers() {
+	mine := []byte("PAGE=" + filepath.Join(r.dir, "page") + "\x00")
+	lives := func() bool {
+		paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+		return slices.ContainsFunc(paths, func(path string) bool {
+			environ, _ := os.ReadFile(path) // one that ended meanwhile, or is somebody else's, has none
+			return bytes.Contains(environ, mine)
+		})
+	}
+	for end := time.Now().Add(time.Minute); lives(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.Error("something that was started here does not end")
+			return
+		}
+	}
 }
 
 // command is the program in a shell that takes nothing from files and lets cores be
