@@ -34,6 +34,8 @@ type Chain struct {
 	// Apart: the account goes on with another chain, and nobody said that this one makes
 	// room for it where it lies. It goes its own way.
 	Apart bool `json:"apart,omitempty"`
+	// Seen: it is nobody's of ours and was only ever seen. Keytender wrote none of it.
+	Seen bool `json:"seen,omitempty"`
 	// Shared: it was taken over from another program, so copies may lie in places that
 	// nobody told of.
 	Shared bool `json:"shared,omitempty"`
@@ -107,8 +109,18 @@ func (l *Ledger) Join(account string, p Person, pair Pair) *Chain {
 		return l.Begin(account, p, pair)
 	}
 	c := f.Chain
-	c.Account, c.Apart, c.Person = account, false, p.Or(c.Person)
+	c.Account, c.Apart, c.Seen, c.Person = account, false, false, p.Or(c.Person)
 	c.Advance(pair)
+	return c
+}
+
+// See notes a login that is nobody's of ours: it is known again, and so is whose it is.
+func (l *Ledger) See(p Person, pair Pair) *Chain {
+	if f, known := l.Identify(pair); known {
+		return f.Chain
+	}
+	c := l.Begin("", p, pair)
+	c.Seen = true
 	return c
 }
 

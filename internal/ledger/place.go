@@ -46,6 +46,8 @@ type Place struct {
 	// Behind is since when a newer pair waits to be written here, and Reason why.
 	Behind time.Time `json:"behind,omitzero"`
 	Reason string    `json:"reason,omitempty"`
+	// Leaving: the person signed out of it, and it could not be taken out.
+	Leaving bool `json:"leaving,omitempty"`
 	// Gone is since when it cannot be reached.
 	Gone time.Time `json:"gone,omitzero"`
 }
@@ -117,6 +119,9 @@ func (l *Ledger) ForgetPlace(id string) {
 func (p *Place) Holds(c *Chain, pair Pair) {
 	p.leave(c.ID)
 	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Next = c.ID, pair, false, time.Time{}, ""
+	if c.Account != "" {
+		p.Leaving = false
+	}
 }
 
 func (c *Chain) standingOf(p Pair) Relation {
@@ -130,7 +135,7 @@ func (c *Chain) standingOf(p Pair) Relation {
 // out.
 func (p *Place) Empty(signedOut bool) {
 	p.leave("")
-	p.Chain, p.Pair, p.SignedOut, p.Next = "", Pair{}, signedOut, ""
+	p.Chain, p.Pair, p.SignedOut, p.Next, p.Leaving = "", Pair{}, signedOut, "", false
 	p.Behind, p.Reason, p.Gone = time.Time{}, "", time.Time{}
 }
 

@@ -59,7 +59,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		return Finding{Relation: SignedOut}
 	}
 	if finding, known := l.Identify(f.Pair); known {
-		return finding
+		return l.claimed(place, finding, f.Person)
 	}
 	if place != nil && place.Pair == f.Pair && l.Chain(place.Chain) != nil {
 		// It lay there when we looked last, and its chain has forgotten it since.
@@ -70,11 +70,14 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		if f.Pair.Refresh == "" && c.Current().Refresh != "" {
 			continue // what cannot be renewed succeeds nothing that can
 		}
-		switch c.Person.Like(f.Person) {
+		switch l.like(c, f.Person) {
 		case Same:
+			if place.left(c) {
+				return Finding{Relation: Stranger}
+			}
 			return Finding{Successor, c}
 		case Unsure:
-			if possible == nil {
+			if possible == nil && c.Account != "" { // a stranger's is kept whole, whatever it is
 				possible = c
 			}
 		}
@@ -83,7 +86,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		if possible != nil || !c.Shared || c.Account == "" || f.Pair.Refresh == "" {
 			continue
 		}
-		switch c.Person.Like(f.Person) {
+		switch l.like(c, f.Person) {
 		case Same:
 			return Finding{Successor, c}
 		case Unsure:
@@ -94,6 +97,28 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		return Finding{Unknown, possible}
 	}
 	return Finding{Relation: Stranger}
+}
+
+// like compares a chain's person with what a pair tells. One that names an account without
+// its organisation may be of each organisation in which that account is known.
+func (l *Ledger) like(c *Chain, p Person) Likeness {
+	likeness := c.Person.Like(p)
+	if likeness != Same || p.Organization != "" {
+		return likeness
+	}
+	for _, a := range l.Accounts {
+		if differ(a.Person.Organization, c.Person.Organization) && a.Person.Like(p) == Same {
+			return Unsure
+		}
+	}
+	return Same
+}
+
+// left reports whether the chain has certainly moved on from the generation that lies in
+// the place: it was spent elsewhere, and nothing newer was ever about to be written here.
+// What is found there then is a grant of its own, and no successor.
+func (p *Place) left(c *Chain) bool {
+	return p.Chain == c.ID && p.Next == "" && c.Left(p.Pair)
 }
 
 // layThere lists the chains that lay in a place, the last one first.
@@ -116,6 +141,19 @@ func backward(ids []string) []string {
 	return ids
 }
 
+// claimed is what was identified, unless it was taken for a grant of its own before it was
+// seen where our newest generation stood: a copy of the successor that lies there.
+func (l *Ledger) claimed(place *Place, f Finding, p Person) Finding {
+	if place == nil || f.Relation != Current || !f.Chain.Seen {
+		return f
+	}
+	c := l.Chain(place.Chain)
+	if c == nil || c.Account == "" || place.Pair != c.Current() || l.like(c, p.Or(f.Chain.Person)) != Same {
+		return f
+	}
+	return Finding{Successor, c}
+}
+
 // Identify finds the chain that has had the pair. Living chains come before those that
 // were left.
 func (l *Ledger) Identify(p Pair) (f Finding, known bool) {
@@ -125,7 +163,7 @@ func (l *Ledger) Identify(p Pair) (f Finding, known bool) {
 			continue
 		}
 		relation := c.standing(i, p)
-		if !known || rank(relation) > rank(f.Relation) {
+		if !known || rank(relation) > rank(f.Relation) || rank(relation) == rank(f.Relation) && f.Chain.Account == "" && c.Account != "" {
 			f, known = Finding{relation, c}, true
 		}
 	}

@@ -89,12 +89,15 @@ func (w *work) setAside(ctx context.Context, s sighting) (movedOut, error) {
 		return movedOut{}, err
 	}
 	chain, pair := s.Chain, pairOf(s.entry.Login)
-	if chain == nil {
-		chain = w.l.Begin("", s.person, pair)
+	foreign := chain == nil || chain.Seen
+	if foreign {
+		chain = w.l.Join("", s.person, pair)
 	}
+	w.place(s.dir).Holds(chain, pair)
 	d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), Chain: chain.ID, Pair: pair, Person: s.person, At: w.wall()})
 	v := w.vault(w.l)
 	drop := func(ctx context.Context) {
+		chain.Seen = foreign
 		w.l.DropDisplaced(d.ID)
 		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
 			w.log.Warn("the copy of a login that was not displaced after all stays", "reason", plain(err))
@@ -254,7 +257,7 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 	if err := w.settle(ctx, s); err != nil {
 		return "", err
 	}
-	if s.Relation == ledger.Stranger {
+	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {
 		return "", failed("other-login", "Claude Code's entry holds a login that keytender did not write",
 			"nothing was changed; sign out in Claude Code first if that login is not wanted", nil)
 	}

@@ -89,6 +89,9 @@ func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) Plac
 	case seen.Relation == ledger.Absent, seen.Relation == ledger.SignedOut:
 		s.State, s.RefreshToken = PlaceSignedOut, false
 	}
+	if p.Leaving {
+		s.State, s.Reason = PlaceUnwritable, "signed out, but it could not be taken out; `keytender logout` tries again"
+	}
 	return s
 }
 

@@ -76,11 +76,11 @@ func (w *work) place(dir *claudecode.Directory) *ledger.Place {
 	return w.l.AddPlace(dir.ID(), kind, where)
 }
 
-// expect notes durably that the chain is about to be written into an entry where another
-// one lies, or none: a process that is killed then leaves no pair that nobody knows.
+// expect notes durably that the chain is about to be written into an entry: a process that
+// is killed then leaves no pair that nobody knows.
 func (w *work) expect(dir *claudecode.Directory, c *ledger.Chain) error {
 	place := w.place(dir)
-	if c == nil || place.Chain == c.ID {
+	if c == nil || place.Next == c.ID {
 		return nil
 	}
 	place.Next = c.ID
@@ -163,8 +163,8 @@ func (w *work) settle(ctx context.Context, s sighting) error {
 		}
 		return nil
 	case ledger.Stranger:
-		if place != nil && place.Chain != "" {
-			place.Empty(false)
+		if place != nil {
+			place.Holds(w.l.See(s.person, pairOf(s.entry.Login)), pairOf(s.entry.Login))
 		}
 		return nil
 	case ledger.Unknown:
@@ -184,15 +184,18 @@ func (w *work) takeNewer(ctx context.Context, s sighting, account string, curren
 	if err := w.settle(ctx, s); err != nil {
 		return current, err
 	}
-	if s.Account() != account {
-		return current, nil
+	if s.Relation == ledger.Stranger { // it is known by now
+		s.Finding = w.l.Relate(w.l.Place(s.dir.ID()), s.found())
 	}
-	pair := pairOf(s.entry.Login)
-	if s.Relation == ledger.Current && s.Chain == w.l.ChainOf(account) && pair.Refresh != "" && s.Chain.Left(pairOf(current)) {
+	own, pair := w.l.ChainOf(account), pairOf(s.entry.Login)
+	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && s.Chain.Left(pairOf(current))
+	switch another := w.another(s, account); {
+	case another && own.Dead(own.Current()), ahead:
+		s.Chain.Account, s.Chain.Seen = account, false
 		if err := w.adopt(ctx, s); err != nil {
 			return current, err
 		}
-	} else if s.Relation != ledger.Successor {
+	case s.Account() != account || s.Relation != ledger.Successor:
 		return current, nil
 	}
 	v := w.vault(w.l)
@@ -203,12 +206,21 @@ func (w *work) takeNewer(ctx context.Context, s sighting, account string, curren
 	return newest, nil
 }
 
+// another reports whether a sighting is another grant of the account's person, which nobody
+// signed out of: the account goes on with it when its own is dead.
+func (w *work) another(s sighting, account string) bool {
+	own, c := w.l.ChainOf(account), s.Chain
+	return own != nil && c != nil && c != own && s.Relation == ledger.Current && pairOf(s.entry.Login).Refresh != "" &&
+		(c.Seen || c.Apart && c.Account == account) && c.Person.Like(own.Person) == ledger.Same
+}
+
 // noteSignedOut notes that the client took our login out of its entry: by `claude auth
 // logout`, which also asks the server to end it, or by blanking it after a refusal.
 func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 	c := w.l.Chain(place.Chain)
-	place.Empty(true)
-	if c == nil || c.Account == "" {
+	ours := c != nil && c.Account != ""
+	place.Empty(ours)
+	if !ours {
 		return
 	}
 	detail := "its entry is gone: " + place.ID
@@ -222,7 +234,8 @@ func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 func unknownLogin(s sighting) *Error {
 	return &Error{Code: "unknown-login", Exit: ExitTryLater,
 		Message: "Claude Code's entry (" + s.dir.Place() + ") holds tokens that may be newer ones of this login, and it could not be found out whose they are",
-		Hint:    "nothing was sent or changed; try again when the network is there, or, if they are, take them over with `keytender import claude-code --account " + s.Account() + "`"}
+		Hint:    "nothing was sent or changed; try again when the network is there, or, if they are, take them over with `keytender import claude-code --account " + s.Account() + "`, and if not, " +
+			"let go of the place with `keytender places forget '" + s.dir.ID() + "'`"}
 }
 
 // adopt takes over a pair of a chain that another program got. The caller holds our lock.
@@ -321,6 +334,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	if chain == nil || chain.Dead(pairOf(c.current)) {
 		return nil
 	}
+	before := c.place.Next
 	if err := w.expect(c.dir, chain); err != nil {
 		return err
 	}
@@ -336,6 +350,9 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 		}
 		return claudecode.Change{SignIn: &c.current, NewLogin: s.Chain != chain}, nil
 	})
+	if unwritable := (&claudecode.UnwritableError{}); errors.As(err, &unwritable) {
+		c.place.Next = before
+	}
 	switch {
 	case err != nil:
 		return err

@@ -190,7 +190,7 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 			}
 			continue
 		}
-		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account {
+		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account && !r.another(s, r.account) {
 			if err := r.settleOthers(ctx, s); err != nil {
 				return err
 			}
@@ -227,10 +227,11 @@ func (r *renewal) settleOthers(ctx context.Context, s sighting) error {
 	return r.settle(ctx, s)
 }
 
-// holds reports whether a login of the account lay in the place when we last looked.
+// holds reports whether the login lay in the place when we last looked, or one that it is
+// to replace there.
 func (r *renewal) holds(p *ledger.Place) bool {
 	c := r.l.Chain(p.Chain)
-	return c != nil && c.Account == r.account
+	return c != nil && c.Account == r.account && !c.Apart
 }
 
 func lockError(ctx context.Context, dir *claudecode.Directory, err error) error {

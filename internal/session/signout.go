@@ -38,10 +38,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	v := w.vault(w.l)
 	current, loadErr := v.load(ctx, account)
 	if errors.Is(loadErr, keychain.ErrNotFound) && w.l.Account(account) == nil {
-		if e.account != "" && len(w.l.Accounts) > 0 {
-			return nil, noAccount(account)
-		}
-		return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
+		return w.signOutAgain(ctx)
 	}
 	// What Claude Code renewed is what the server is told of: our own pair is spent then. A
 	// place that cannot be read is told by the sign-out itself.
@@ -66,6 +63,28 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	w.remember(Record{Account: account, What: "signed-out"})
 	out.note(w.save())
 	return out.steps, notRemoved(out.problems)
+}
+
+// signOutAgain goes on where there is no account any more: what an earlier sign-out could
+// not take out of an entry is tried once more.
+func (w *work) signOutAgain(ctx context.Context) ([]Step, error) {
+	out := &signingOut{work: w}
+	for _, p := range w.l.Places {
+		c := w.l.Chain(p.Chain)
+		if !p.Leaving || c == nil || w.account != "" && c.Was != w.account || c.Was == out.account {
+			continue
+		}
+		out.account = c.Was
+		out.takeOut(ctx)
+	}
+	switch {
+	case out.account != "":
+		out.note(w.save())
+		return out.steps, notRemoved(out.problems)
+	case w.account != "" && len(w.l.Accounts) > 0:
+		return nil, noAccount(w.account)
+	}
+	return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
 }
 
 // signingOut is a sign-out under way.
@@ -129,7 +148,8 @@ func (s *signingOut) takeOut(ctx context.Context) {
 			continue
 		}
 		if place != nil && place.Chain != "" && !dir.Installed() {
-			if c := s.l.Chain(place.Chain); c != nil && c.Account == s.account {
+			if s.ours(place, s.l.Chain(place.Chain)) {
+				place.Leaving = true
 				s.note(failed("not-removed", dir.Place()+" cannot be reached, and a copy of the login may lie there", "remove "+dir.File()+" when it is back", errGone))
 			}
 			continue
@@ -140,8 +160,9 @@ func (s *signingOut) takeOut(ctx context.Context) {
 
 func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	seen, err := s.see(ctx, dir, true)
-	if err == nil && seen.Account() != s.account {
-		if isForeign(seen) && s.l.Place(dir.ID()) != nil {
+	place := s.l.Place(dir.ID())
+	if err == nil && !s.ours(place, seen.Chain) {
+		if isForeign(seen) && place != nil {
 			s.done("Claude Code's entry holds another login and was left alone (" + dir.Place() + ")")
 		}
 		return
@@ -151,7 +172,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	}
 	lock, err := dir.LockRenewal(ctx, entryWait)
 	if err != nil {
-		s.note(entryError(err))
+		s.leaves(dir, err)
 		return
 	}
 	defer s.unlock(lock)
@@ -159,16 +180,17 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		again := sighting{dir: dir, entry: now, person: personOf(now.Login.Account)}
 		again.Finding = s.l.Relate(s.l.Place(dir.ID()), again.found())
-		if taken = again.Account() == s.account && again.Relation != ledger.Unknown; !taken {
-			if again.Relation == ledger.Unknown && again.Account() == s.account {
-				return claudecode.Change{}, unknownLogin(again)
-			}
+		switch taken = false; {
+		case !s.ours(place, again.Chain):
 			return claudecode.Change{}, nil
+		case again.Relation == ledger.Unknown:
+			return claudecode.Change{}, unknownLogin(again)
 		}
+		taken = true
 		return claudecode.Change{SignOut: true}, nil
 	})
 	if err != nil {
-		s.note(entryError(err))
+		s.leaves(dir, err)
 		return
 	}
 	if taken {
@@ -177,14 +199,29 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	}
 }
 
+// ours reports whether a chain in a place is the account's, or was when an earlier sign-out
+// could not take it out of there.
+func (s *signingOut) ours(place *ledger.Place, c *ledger.Chain) bool {
+	return c != nil && (c.Account == s.account || c.Account == "" && c.Was == s.account && place != nil && place.Leaving)
+}
+
+// leaves notes that the login could not be taken out of an entry: the next sign-out tries
+// again.
+func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
+	if s.mayLieIn(dir) {
+		s.l.Place(dir.ID()).Leaving = true
+	}
+	problem := entryError(err)
+	if busy := (&Error{}); errors.As(problem, &busy) && busy.Exit == ExitBusy {
+		problem = failed("not-removed", dir.Place()+" is in use: "+busy.Message, "wait until Claude Code is done, then sign out again", err)
+	}
+	s.note(problem)
+}
+
 // mayLieIn reports whether a copy lay in the place when it was last read.
 func (s *signingOut) mayLieIn(dir *claudecode.Directory) bool {
 	place := s.l.Place(dir.ID())
-	if place == nil {
-		return false
-	}
-	c := s.l.Chain(place.Chain)
-	return c != nil && c.Account == s.account
+	return place != nil && s.ours(place, s.l.Chain(place.Chain))
 }
 
 func isForeign(s sighting) bool {

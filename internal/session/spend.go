@@ -185,11 +185,22 @@ func (r *renewal) noteSend(ctx context.Context) error {
 	}
 	r.chain.Intent.At = r.wall()
 	r.chain.Intent.Sends++
+	r.expectHeld(r.chain.ID)
 	if err := r.save(); err != nil {
 		return err
 	}
 	r.crash("intent")
 	return nil
+}
+
+// expectHeld notes what is about to be written into the entries that are held; "" takes it
+// back.
+func (r *renewal) expectHeld(chain string) {
+	for _, h := range r.held {
+		if place := r.l.Place(h.dir.ID()); place != nil && r.holds(place) {
+			place.Next = chain
+		}
+	}
 }
 
 // renewalScopes leaves out what only a sign-in may ask for; the server refuses it in a
@@ -284,6 +295,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 	if !errors.As(callErr, &answer) {
 		return callErr // ours: cancelled, moved, or the ledger could not be written
 	}
+	r.expectHeld("")
 	chain, now := r.chain, r.wall()
 	resent := chain.Intent != nil && chain.Intent.Sends >= 2
 	switch {

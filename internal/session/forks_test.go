@@ -1,0 +1,187 @@
+package session
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"keytender/keychain"
+)
+
+// Two pairs that both seem to follow one generation, and logins of nobody that come back: at
+// most one is the successor, and no living one is written over.
+
+// inTwo is one login in two directories; the second one's name is given.
+func (r *rig) inTwo(second string) (a keychain.Credential, home, work string) {
+	r.t.Helper()
+	home, work = r.claude, r.beside(second)
+	a = r.signIn(time.Hour)
+	if err := os.Mkdir(work, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	r.goTo(work)
+	if _, err := r.start().Mirror(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+	r.goTo(home)
+	return a, home, work
+}
+
+// Claude Code renews in one directory; in the other the person signs out, which ends the
+// login, and in again. Which of the two is looked at first depends on their names.
+func TestRenewedHereAndSignedInAnewThere(t *testing.T) {
+	for _, second := range []string{"a-first", "z-last"} {
+		t.Run(second, func(t *testing.T) {
+			r := newRig(t)
+			a, home, work := r.inTwo(second)
+			r.goTo(work)
+			r.writeEntry(r.renewElsewhere(a))
+			r.server.RevokeFamily(a.Refresh.Reveal())
+			r.goTo(home)
+			r.writeEntry(r.issued("a@example.com", time.Hour))
+			r.renewed("") // what was taken over first may be the dead one
+			r.alive(r.entry().Login)
+			r.renewed("")
+			r.mended()
+		})
+	}
+}
+
+// The second directory was away meanwhile.
+func TestRenewedWhereNobodyLooked(t *testing.T) {
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	r.goTo(work)
+	r.writeEntry(r.renewElsewhere(a))
+	r.server.RevokeFamily(a.Refresh.Reveal())
+	if err := os.Rename(work, work+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	r.goTo(home)
+	r.writeEntry(r.issued("a@example.com", time.Hour))
+	r.renewed("")
+	if err := os.Rename(work+"-away", work); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	r.mended()
+}
+
+// The person copied the newest pair by hand over one that was behind.
+func TestNewestPairIsCopiedByHand(t *testing.T) {
+	for _, second := range []string{"a-first", "z-last"} {
+		t.Run(second, func(t *testing.T) {
+			r := newRig(t)
+			a, home, work := r.inTwo(second)
+			r.writeEntry(r.renewElsewhere(a)) // taken over here, and not carried there
+			w := r.work()
+			s, err := w.see(t.Context(), w.entry, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.settle(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			w.end()
+			newest := r.renewElsewhere(r.stored())
+			r.writeEntry(newest)
+			r.goTo(work)
+			r.writeEntry(newest)
+			r.goTo(home)
+			r.renewed("")
+			r.mended()
+			r.goTo(work)
+			r.mended()
+		})
+	}
+}
+
+// A login that was put back by hand and went on is the one that was kept aside.
+func TestStrangerIsDisplacedTwice(t *testing.T) {
+	r := newRig(t)
+	x := r.issued("x@example.com", time.Hour)
+	r.writeEntry(x)
+	r.signIn(time.Hour)
+	r.writeEntry(r.renewElsewhere(x))
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	back := 0
+	for range 3 {
+		if _, err := r.start().Undo(t.Context()); err == nil {
+			back++
+		}
+		r.alive(r.entry().Login)
+	}
+	if back != 1 {
+		t.Errorf("%d logins were put back", back)
+	}
+}
+
+// One account in two organisations: a pair that names the account alone may be of either.
+func TestPairThatNamesNoOrganisation(t *testing.T) {
+	r := newRig(t)
+	a := r.issued("a@example.com", time.Hour)
+	r.keep("one", a)
+	if _, err := r.start().On("one").Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b := r.issued("a@example.com", time.Hour)
+	b.Account.OrganizationID = "org-two"
+	r.keep("two", b)
+	if _, err := r.start().Switch(t.Context(), "two"); err != nil {
+		t.Fatal(err)
+	}
+	newer := r.renewElsewhere(a)
+	newer.Account = keychain.Account{ID: a.Account.ID}
+	r.writeEntry(newer)
+	r.renewed("two")
+	r.renewed("one")
+	if n := r.server.Count("renew-reused"); n != 0 {
+		t.Errorf("a spent refresh token was sent %d times", n)
+	}
+	for _, name := range []string{"one", "two"} {
+		c, err := r.vault().load(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.alive(c)
+	}
+}
+
+// Whom an entry's login belongs to is asked once.
+func TestStrangerWithoutIDsIsKnownAgain(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	x := r.issued("x@example.com", time.Hour)
+	x.Account = keychain.Account{}
+	r.writeEntry(x)
+	r.renewed("")
+	asked := r.server.Count("profile")
+	if st := r.start().Status(t.Context()); st.ClaudeCode.State != OtherLogin {
+		t.Errorf("%s", st.ClaudeCode.State)
+	}
+	r.renewed("")
+	if n := r.server.Count("profile"); n != asked {
+		t.Errorf("asked %d times more", n-asked)
+	}
+}
+
+// What a sign-out could not take out is taken out by the next one.
+func TestSignOutAgain(t *testing.T) {
+	short(t)
+	r := newRig(t)
+	r.signIn(time.Hour)
+	lock, err := r.start().entry.LockRenewal(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); exitOf(err) != ExitFailed {
+		t.Errorf("%v", err)
+	}
+	_ = lock.Release()
+	r.signedOut(SignOutOptions{})
+	if !r.entry().Login.Refresh.IsZero() {
+		t.Error("the login stays")
+	}
+}
