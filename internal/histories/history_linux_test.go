@@ -41,12 +41,14 @@ type history struct {
 	hidden  map[*client]bool // nobody may read or write there right now
 	backups map[person]document
 	faulty  bool // the server asked for pauses
+	// theirs are logins that Claude Code made: displaced, they are kept for it.
+	theirs map[int]bool
 }
 
 func (w *world) history() *history {
 	h := &history{
 		world: w, wanted: map[person]login{}, names: map[person]bool{}, behind: map[*client]bool{},
-		mend: map[*client]func(){}, hidden: map[*client]bool{}, backups: map[person]document{},
+		mend: map[*client]func(){}, hidden: map[*client]bool{}, backups: map[person]document{}, theirs: map[int]bool{},
 	}
 	for _, c := range h.clients() {
 		c.add("mcpOAuth", others["mcpOAuth"])
@@ -382,6 +384,7 @@ func (h *history) clientSignsIn(s step) {
 	}
 	h.overwritten(c)
 	c.signIn(s.who)
+	h.theirs[h.server.Login(c.refresh())] = true
 	h.wanted[s.who] = login{c.refresh(), true}
 }
 
@@ -461,6 +464,19 @@ func (h *history) finish() {
 		h.do(step{where: "home", what: "client renews"})
 		h.run("refresh", "--force").want(codes...)
 		h.do(step{where: "home", what: "client renews"})
+	}
+	h.signOutOfAll()
+}
+
+// signOutOfAll holds that nothing alive of the accounts stays in the installation.
+func (h *history) signOutOfAll() {
+	h.Helper()
+	h.run("logout", "--all", "--yes").want(0)
+	for _, token := range h.livingTokens() {
+		who := person(strings.TrimSuffix(h.server.Owner(token), "@example.com"))
+		if h.names[who] && !h.theirs[h.server.Login(token)] && h.inKeytender(token) {
+			h.Fatalf("a living login of %s is still there after the sign-out of all: %v", who, h.kept(token))
+		}
 	}
 }
 

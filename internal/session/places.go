@@ -234,7 +234,7 @@ func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 func unknownLogin(s sighting) *Error {
 	return &Error{Code: "unknown-login", Exit: ExitTryLater,
 		Message: "Claude Code's entry (" + s.dir.Place() + ") holds tokens that may be newer ones of this login, and it could not be found out whose they are",
-		Hint:    "nothing was sent or changed; try again when the network is there, or, if they are, take them over with `keytender import claude-code --account " + s.Account() + "`, and if not, " +
+		Hint: "nothing was sent or changed; try again when the network is there, or, if they are, take them over with `keytender import claude-code --account " + s.Account() + "`, and if not, " +
 			"let go of the place with `keytender places forget '" + s.dir.ID() + "'`"}
 }
 
