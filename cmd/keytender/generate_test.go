@@ -46,6 +46,8 @@ var exitCodes = []struct {
 	{session.ExitBusy, "busy: another program holds a lock; nothing was changed"},
 	{session.ExitDeclined, "declined: the person said no in the browser"},
 	{session.ExitTimedOut, "timed out: nobody came back from the browser in time"},
+	{exitNotExecutable, "`exec` alone: the program is there, but cannot be executed"},
+	{exitNoProgram, "`exec` alone: there is no such program"},
 	{129, "the terminal was closed (SIGHUP)"},
 	{130, "interrupted (SIGINT)"},
 	{131, "ended (SIGQUIT)"},

@@ -17,7 +17,7 @@ var verbs = []struct {
 	name string
 	make func(*console) *cobra.Command
 }{
-	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"refresh", newRefresh}, {"mirror", newMirror},
+	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"exec", newExec}, {"refresh", newRefresh}, {"mirror", newMirror},
 	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"switch", newSwitch}, {"api-key", newAPIKey},
 	{"export", newExport}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray},
 	{"autostart", newAutostart}, {"version", newVersion}, {"completion", newCompletion},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -32,12 +33,9 @@ func newToken(c *console) *cobra.Command {
 			if !cmd.Flags().Changed("min-valid") {
 				minValid = max(minValid, engine.Config().RefreshSkew)
 			}
-			token, err := engine.Token(cmd.Context(), minValid)
-			if token.IsZero() {
+			token, err := c.accessToken(cmd.Context(), engine, minValid)
+			if err != nil {
 				return err
-			}
-			if err != nil && cmd.Context().Err() == nil {
-				c.line(danger, "this token is valid, but not for %s: %v", minValid, err)
 			}
 			if asJSON {
 				return c.printToken(engine, cmd, token)
@@ -50,6 +48,19 @@ func newToken(c *console) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout, with the token and its end")
 	accountFlag(cmd, &account)
 	return cmd
+}
+
+// accessToken returns a token that is valid for minValid, or with a warning one that is
+// valid for less.
+func (c *console) accessToken(ctx context.Context, engine *session.Engine, minValid time.Duration) (secret.String, error) {
+	token, err := engine.Token(ctx, minValid)
+	if token.IsZero() {
+		return token, err
+	}
+	if err != nil && ctx.Err() == nil {
+		c.line(danger, "this token is valid, but not for %s: %v", minValid, err)
+	}
+	return token, nil
 }
 
 // printToken prints the token with its end and whose it is.

@@ -71,6 +71,16 @@ func (d *Directory) OverridesIn(project string) []string {
 	return names
 }
 
+// OverridingIn is the part of it that stands in an environment, a list of NAME=VALUE.
+func (d *Directory) OverridingIn(environ []string) []string {
+	values := map[string]string{}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		values[name] = value
+	}
+	return d.overriding(func(name string) string { return values[name] })
+}
+
 // overriding names the variables of one environment that stand before the entry.
 func (d *Directory) overriding(get func(string) string) []string {
 	names := []string{}
