@@ -13,15 +13,17 @@ type Words struct {
 	Plan HTML // {{plan}}
 	Said HTML // {{said}}: what the sign-in service gave as its reason
 
-	Finishing Page // Next: {{next}}, an address
-	SignedIn  Page
-	Elsewhere Page // signed in by a pasted code
-	As        HTML // {{title}}, {{email}}: the title of the two when it is known who signed in
-	Declined  Page
-	TimedOut  Page
-	Cancelled Page
-	Stray     Page // a redirect that is not of this attempt
-	Refused   Page // a request that is no part of a sign-in
+	Finishing     Page // Next: {{next}}, an address
+	SignedIn      Page
+	Elsewhere     Page // signed in by a pasted code
+	As            HTML // {{title}}, {{email}}: the title of the two when it is known who signed in
+	Declined      Page
+	TimedOut      Page
+	Cancelled     Page
+	Stray         Page // a redirect that is not of this attempt
+	Refused       Page // a request that is no part of a sign-in
+	Instead       Page // Claude Code signs in, since a link of ours was followed
+	ThroughClaude HTML // that link, on the page of a refusal
 
 	NotSignedIn HTML // the title of every failure
 	// Failures are text and next step by the word for what went wrong; "" is any other.

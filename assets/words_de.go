@@ -51,11 +51,17 @@ var german = Words{
 		Text:  "Keytender wartet hier auf das Ende einer Anmeldung. Diese Anfrage gehört nicht dazu, und nichts wurde geändert.",
 		Next:  "Sie können dieses Fenster schließen.",
 	},
+	Instead: Page{
+		Title: "Claude Code meldet Sie an",
+		Text:  "Keytender hat Claude Code gebeten, Sie anzumelden.",
+		Next:  "Weiter geht es auf der Seite, die Claude Code im Browser öffnet. Wie es steht, sagt das Menü von Keytender; dieses Fenster können Sie schließen.",
+	},
+	ThroughClaude: "Über Claude Code anmelden",
 
 	NotSignedIn: "Nicht angemeldet",
 	Failures: map[string][2]HTML{
 		"":              {"Die Anmeldung konnte nicht abgeschlossen werden.", "Schließen Sie dieses Fenster. Die Menüleiste oder das Terminal sagt mehr dazu."},
-		"refused":       {"Der Anmeldedienst lässt nicht zu, dass Keytender Sie anmeldet. Nichts wurde gespeichert.", "Schließen Sie dieses Fenster und melden Sie sich stattdessen <strong>über Claude Code</strong> an: Dessen eigene Anmeldung ist der Weg, den der Dienst vorsieht."},
+		"refused":       {"Der Anmeldedienst lässt nicht zu, dass Keytender Sie anmeldet. Nichts wurde gespeichert.", "Melden Sie sich stattdessen <strong>über Claude Code</strong> an: Dessen eigene Anmeldung ist der Weg, den der Dienst vorsieht."},
 		"code-refused":  {"Der Anmeldedienst hat die Antwort nicht angenommen. Sie gilt ein einziges Mal und nur wenige Minuten. Nichts wurde gespeichert.", "Schließen Sie dieses Fenster und beginnen Sie die Anmeldung neu."},
 		"other-account": {"Das ist ein anderes Konto als das gewünschte. Nichts wurde gespeichert.", "Schließen Sie dieses Fenster. Melden Sie sich im Browser von diesem Konto ab und beginnen Sie die Anmeldung neu."},
 		"try-later":     {"Der Anmeldedienst ist nicht erreichbar oder hat Schwierigkeiten. Nichts wurde gespeichert.", "Schließen Sie dieses Fenster, warten Sie ein paar Minuten und beginnen Sie die Anmeldung neu."},

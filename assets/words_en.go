@@ -51,11 +51,17 @@ var english = Words{
 		Text:  "Keytender is waiting here for the end of a sign-in. This request is no part of it, and nothing was changed.",
 		Next:  "You can close this window.",
 	},
+	Instead: Page{
+		Title: "Claude Code signs in",
+		Text:  "Keytender has asked Claude Code to sign you in.",
+		Next:  "Go on in the page that Claude Code opens in your browser. Keytender’s menu says how it stands, and you can close this window.",
+	},
+	ThroughClaude: "Sign in through Claude Code",
 
 	NotSignedIn: "Not signed in",
 	Failures: map[string][2]HTML{
 		"":              {"The sign-in could not be completed.", "Close this window. The menu bar or the terminal says more."},
-		"refused":       {"The sign-in service does not let Keytender sign you in. Nothing was stored.", "Close this window, and choose to sign in <strong>through Claude Code</strong> instead: Claude Code’s own sign-in is the way that the service provides."},
+		"refused":       {"The sign-in service does not let Keytender sign you in. Nothing was stored.", "Sign in <strong>through Claude Code</strong> instead: Claude Code’s own sign-in is the way that the service provides."},
 		"code-refused":  {"The sign-in service did not accept the answer. It works once, and for a few minutes only. Nothing was stored.", "Close this window, and start the sign-in again."},
 		"other-account": {"This is another account than the one that was asked for. Nothing was stored.", "Close this window. Sign out of that account in the browser, and start the sign-in again."},
 		"try-later":     {"The sign-in service cannot be reached or is in trouble. Nothing was stored.", "Close this window, wait a few minutes, and start the sign-in again."},

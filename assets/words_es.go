@@ -51,11 +51,17 @@ var spanish = Words{
 		Text:  "Keytender espera aquí el final de un inicio de sesión. Esta petición no forma parte de él, y no se ha cambiado nada.",
 		Next:  "Puede cerrar esta ventana.",
 	},
+	Instead: Page{
+		Title: "Claude Code inicia su sesión",
+		Text:  "Keytender ha pedido a Claude Code que inicie su sesión.",
+		Next:  "Continúe en la página que Claude Code abre en el navegador. El menú de Keytender dice cómo va, y puede cerrar esta ventana.",
+	},
+	ThroughClaude: "Iniciar sesión a través de Claude Code",
 
 	NotSignedIn: "Sesión no iniciada",
 	Failures: map[string][2]HTML{
 		"":              {"No se pudo terminar el inicio de sesión.", "Cierre esta ventana. La barra de menús o el terminal dice más."},
-		"refused":       {"El servicio de inicio de sesión no permite que Keytender inicie su sesión. No se ha guardado nada.", "Cierre esta ventana e inicie sesión <strong>a través de Claude Code</strong>: su propio inicio de sesión es la vía que ofrece el servicio."},
+		"refused":       {"El servicio de inicio de sesión no permite que Keytender inicie su sesión. No se ha guardado nada.", "Inicie sesión <strong>a través de Claude Code</strong>: su propio inicio de sesión es la vía que ofrece el servicio."},
 		"code-refused":  {"El servicio de inicio de sesión no aceptó la respuesta. Sirve una sola vez y durante pocos minutos. No se ha guardado nada.", "Cierre esta ventana y empiece de nuevo el inicio de sesión."},
 		"other-account": {"Esta no es la cuenta que se pidió. No se ha guardado nada.", "Cierre esta ventana. Cierre la sesión de esa cuenta en el navegador y empiece de nuevo el inicio de sesión."},
 		"try-later":     {"No se puede contactar con el servicio de inicio de sesión, o tiene problemas. No se ha guardado nada.", "Cierre esta ventana, espere unos minutos y empiece de nuevo el inicio de sesión."},

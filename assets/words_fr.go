@@ -51,11 +51,17 @@ var french = Words{
 		Text:  "Keytender attend ici la fin d’une connexion. Cette demande n’en fait pas partie, et rien n’a été modifié.",
 		Next:  "Vous pouvez fermer cette fenêtre.",
 	},
+	Instead: Page{
+		Title: "Claude Code vous connecte",
+		Text:  "Keytender a demandé à Claude Code de vous connecter.",
+		Next:  "Continuez dans la page que Claude Code ouvre dans votre navigateur. Le menu de Keytender dit où cela en est, et vous pouvez fermer cette fenêtre.",
+	},
+	ThroughClaude: "Se connecter via Claude Code",
 
 	NotSignedIn: "Connexion non effectuée",
 	Failures: map[string][2]HTML{
 		"":              {"La connexion n’a pas pu être terminée.", "Fermez cette fenêtre. La barre de menus ou le terminal en dit plus."},
-		"refused":       {"Le service de connexion ne permet pas à Keytender de vous connecter. Rien n’a été enregistré.", "Fermez cette fenêtre et connectez-vous plutôt <strong>via Claude Code</strong> : sa propre connexion est la voie prévue par le service."},
+		"refused":       {"Le service de connexion ne permet pas à Keytender de vous connecter. Rien n’a été enregistré.", "Connectez-vous plutôt <strong>via Claude Code</strong> : sa propre connexion est la voie prévue par le service."},
 		"code-refused":  {"Le service de connexion n’a pas accepté la réponse. Elle ne sert qu’une fois, et pendant quelques minutes seulement. Rien n’a été enregistré.", "Fermez cette fenêtre et recommencez la connexion."},
 		"other-account": {"Ce n’est pas le compte qui était demandé. Rien n’a été enregistré.", "Fermez cette fenêtre. Déconnectez-vous de ce compte dans le navigateur et recommencez la connexion."},
 		"try-later":     {"Le service de connexion est injoignable ou en difficulté. Rien n’a été enregistré.", "Fermez cette fenêtre, attendez quelques minutes et recommencez la connexion."},

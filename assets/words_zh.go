@@ -51,11 +51,17 @@ var chinese = Words{
 		Text:  "Keytender 正在这里等待登录完成。此请求与登录无关，没有更改任何内容。",
 		Next:  "您可以关闭此窗口。",
 	},
+	Instead: Page{
+		Title: "Claude Code 正在登录",
+		Text:  "Keytender 已请 Claude Code 为您登录。",
+		Next:  "请在 Claude Code 于浏览器中打开的页面上继续。进度见 Keytender 的菜单；您可以关闭此窗口。",
+	},
+	ThroughClaude: "通过 Claude Code 登录",
 
 	NotSignedIn: "未能登录",
 	Failures: map[string][2]HTML{
 		"":              {"登录未能完成。", "请关闭此窗口。详情见菜单栏或终端。"},
-		"refused":       {"登录服务不允许 Keytender 为您登录。没有保存任何内容。", "请关闭此窗口，改为<strong>通过 Claude Code</strong> 登录：这是该服务提供的方式。"},
+		"refused":       {"登录服务不允许 Keytender 为您登录。没有保存任何内容。", "请改为<strong>通过 Claude Code</strong> 登录：这是该服务提供的方式。"},
 		"code-refused":  {"登录服务没有接受这次答复。它只能使用一次，且仅在几分钟内有效。没有保存任何内容。", "请关闭此窗口，然后重新登录。"},
 		"other-account": {"这不是所要求的账户。没有保存任何内容。", "请关闭此窗口，在浏览器中退出该账户，然后重新登录。"},
 		"try-later":     {"无法连接登录服务，或该服务出现故障。没有保存任何内容。", "请关闭此窗口，等待几分钟，然后重新登录。"},

@@ -31,6 +31,9 @@ type Config struct {
 	// then meets a page of ours. Another process gets another port meanwhile. 0: not at
 	// all, as a program has to that ends with its attempt.
 	Linger time.Duration
+	// Instead is called, once, when the person follows the link to Claude Code's own
+	// sign-in that stands on the page of a refusal. nil: the page has no such link.
+	Instead func()
 }
 
 // Answer is what came back from the browser: either a code or an error.
@@ -62,6 +65,8 @@ type Outcome struct {
 	// Problem is the engine's word for what went wrong when Kind is Failed, see failureOf.
 	Problem string
 	Said    string // Failed, Declined: the reason that the sign-in service gave, if any
+
+	instead string // path of the link to the other way, for who may see it
 }
 
 // ErrPortTaken is wrapped by every *PortError.

@@ -21,6 +21,7 @@ const (
 	atFinishing
 	atDone
 	atOver // after an attempt alone
+	atInstead
 )
 
 // A refusal is an answer that changes nothing. Its page says the reason, and nothing of

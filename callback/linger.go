@@ -17,11 +17,12 @@ type ending struct {
 	gate    *gate
 	done    string // the attempt's own path of the outcome's page
 	outcome Outcome
+	instead *instead
 }
 
 func newEnding(s *Server) *ending {
-	places := map[string]place{"/callback": atCallback, overPath: atOver, s.finishing: atFinishing, s.done: atDone}
-	return &ending{gate: newGate(Config{}, s.port, places), done: s.done, outcome: *s.outcome}
+	places := s.instead.among(map[string]place{"/callback": atCallback, overPath: atOver, s.finishing: atFinishing, s.done: atDone})
+	return &ending{gate: newGate(Config{}, s.port, places), done: s.done, outcome: *s.outcome, instead: s.instead}
 }
 
 func (e *ending) answer(q request, _ func()) reply {
@@ -40,6 +41,8 @@ func (e *ending) answer(q request, _ func()) reply {
 		return reply{status: http.StatusOK, page: nameless}
 	case atFinishing:
 		return reply{status: http.StatusSeeOther, location: e.done, page: known}
+	case atInstead:
+		return e.instead.follow()
 	default:
 		return reply{status: http.StatusOK, page: known}
 	}

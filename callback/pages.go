@@ -129,12 +129,16 @@ func (b *book) outcome(o Outcome) []byte {
 		return b.fill(b.page("stop", w.Stopped, w.Cancelled))
 	}
 	text := w.Failures[failureOf[o.Problem]]
-	return b.fill(b.said(b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Text: text[0], Next: text[1]}), o))
+	p := b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Text: text[0], Next: text[1]})
+	if o.instead != "" {
+		p["act"], p["doing"] = assets.Text(o.instead), w.ThroughClaude
+	}
+	return b.fill(b.said(p, o))
 }
 
 // failureOf groups the engine's words for what went wrong by what the page says.
 var failureOf = map[string]string{
-	"refused": "refused", "configuration": "refused",
+	"not-permitted": "refused", "configuration": "refused",
 	"code-refused": "code-refused", "other-account": "other-account", "try-later": "try-later",
 	"locked": "locked", "denied": "keychain", "unavailable": "keychain", "timed-out": "keychain",
 	"storage": "storage",

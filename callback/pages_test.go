@@ -95,7 +95,7 @@ func TestEveryPageHasItsText(t *testing.T) {
 		{"en", Outcome{Kind: Declined}, []string{"Nothing was stored"}, "reason"},
 		{"en", Outcome{Kind: TimedOut}, []string{"took too long", "Nothing was stored"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "configuration"}, []string{"<h1>Not signed in</h1>", "does not let Keytender sign you in", "through Claude Code"}, "reason"},
-		{"fr", Outcome{Kind: Failed, Problem: "refused", Said: "unknown client"}, []string{"ne permet pas", "via Claude Code", "cette raison : unknown client"}, "Signed in"},
+		{"fr", Outcome{Kind: Failed, Problem: "not-permitted", Said: "unknown client"}, []string{"ne permet pas", "via Claude Code", "cette raison : unknown client"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "locked"}, []string{"keychain of this computer is locked"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "what nobody knows"}, []string{"could not be completed"}, "nobody"},
 		{"en", Outcome{Kind: 99}, []string{"Not signed in"}, "Signed in as"},

@@ -34,6 +34,7 @@ type Server struct {
 	gate      *gate
 	finishing string // path that leads on to the outcome once there is one
 	done      string // path of the outcome's page
+	instead   *instead
 
 	answers   chan Answer
 	settled   chan struct{} // closed when the outcome is there
@@ -94,8 +95,9 @@ func newServer(c Config, port int) *Server {
 	if s.hold <= 0 {
 		s.hold = defaultHold
 	}
+	s.instead = newInstead(c.Instead)
 	s.host = newHost(s.answer)
-	s.gate = newGate(c, port, map[string]place{"/callback": atCallback, s.finishing: atFinishing, s.done: atDone})
+	s.gate = newGate(c, port, s.instead.among(map[string]place{"/callback": atCallback, s.finishing: atFinishing, s.done: atDone}))
 	return s
 }
 
@@ -127,6 +129,7 @@ func (s *Server) Finish(o Outcome) {
 // settle is Finish for who holds mu.
 func (s *Server) settle(o Outcome) {
 	if s.outcome == nil {
+		o.instead = s.instead.pathFor(o)
 		s.outcome = &o
 		close(s.settled)
 	}
@@ -204,6 +207,9 @@ func (s *Server) answer(q request, ours func()) reply {
 	case atFinishing:
 		ours()
 		return s.progress()
+	case atInstead:
+		ours()
+		return s.instead.follow()
 	default:
 		ours()
 		return s.end()
@@ -261,5 +267,5 @@ func outcomeOf(a Answer) Outcome {
 	case "server_error", "temporarily_unavailable":
 		return Outcome{Kind: Failed, Problem: "try-later", Said: a.ErrDescription}
 	}
-	return Outcome{Kind: Failed, Problem: "refused", Said: a.ErrDescription}
+	return Outcome{Kind: Failed, Problem: "not-permitted", Said: a.ErrDescription}
 }

@@ -277,7 +277,7 @@ func (a *app) click(id menu.ID) {
 		a.signIn()
 	case menu.ItemWithCode:
 		a.signInBy(menu.ByCode, "")
-	case menu.ItemWithClaude:
+	case menu.ItemWithClaude, menu.ItemInstead:
 		a.signInBy(menu.ByClaude, "")
 	case menu.ItemAddAccount:
 		a.signInBy(menu.ByBrowser, "") // the account is that of the person who signs in
@@ -392,6 +392,10 @@ func (a *app) fail(title string, err error) {
 	p := problemOf(a.words, err)
 	a.log.Warn("a click could not be obeyed", "code", p.Code)
 	a.activity.Failed = &p
+	if p.Refused() {
+		a.tell(noticeRefused(a.words, title, p))
+		return
+	}
 	a.tell(noticeFailed(title, a.words.Problem(p)))
 }
 

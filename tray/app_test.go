@@ -601,3 +601,38 @@ func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 		t.Errorf("%d separators", kit.separators)
 	}
 }
+
+// TestARefusalLeadsToClaudeCode: one sentence, no code, and a button, a line and a link on
+// the page that each begin Claude Code's own sign-in.
+func TestARefusalLeadsToClaudeCode(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		var page func()
+		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status, error) {
+			page = o.Instead
+			return session.Status{}, &session.Error{Code: session.NotPermitted, Message: "HTTP 403: only authorized for use with Claude Code", Hint: "run `keytender`"}
+		}
+		began := 0
+		b.engine.claude = func(context.Context, session.Terminal) (session.Status, error) {
+			began++
+			return session.Status{}, context.Canceled
+		}
+		for way, begin := range map[string]func(){
+			"the button": func() { b.app.queue.post(func() { b.app.obey(b.notifier.shown[0].Deed) }) },
+			"the line":   func() { b.kit.click(menu.ItemInstead) },
+			"the page":   func() { page() },
+		} {
+			b.notifier.shown, began = nil, 0
+			b.click(menu.ItemSignIn)
+			b.wantMenu("# ⚠ The server does not let Keytender sign you in", "  Sign in through Claude Code")
+			n := b.notifier.shown[0]
+			if n.Action != "Sign in through Claude Code" || n.Body != "The server does not let Keytender sign you in. Sign in through Claude Code instead." {
+				b.Errorf("told %+v", n)
+			}
+			begin()
+			synctest.Wait()
+			if began != 1 {
+				b.Errorf("%s: %d sign-ins through Claude Code", way, began)
+			}
+		}
+	})
+}

@@ -122,7 +122,7 @@ func needsPerson(s session.Status) bool {
 		return false
 	}
 	switch s.Problem.Code {
-	case "locked", "denied", "unavailable", "damaged", "refused", "too-big", "storage", "configuration":
+	case "locked", "denied", "unavailable", "damaged", "refused", "too-big", "storage", "configuration", session.NotPermitted:
 		return true
 	}
 	return false

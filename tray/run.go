@@ -148,7 +148,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 
 	var a *app
 	if o.notifier == nil {
-		o.notifier = notify.New(func() { a.queue.post(a.signIn) })
+		o.notifier = notify.New(func(d notify.Deed) { a.queue.post(func() { a.obey(d) }) })
 	}
 	defer o.notifier.Close()
 	a = newApp(ctx, engine, o)

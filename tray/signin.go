@@ -14,6 +14,16 @@ import (
 // signIn starts the usual sign-in unless something is under way already.
 func (a *app) signIn() { a.signInBy(menu.ByBrowser, "") }
 
+// obey does what the person asks for from a notification or a page.
+func (a *app) obey(d notify.Deed) {
+	switch d {
+	case notify.SignIn:
+		a.signIn()
+	case notify.SignInWithClaude:
+		a.signInBy(menu.ByClaude, "")
+	}
+}
+
 // signInBy starts a sign-in, for the active account or the one that is named. What the
 // person copies counts in every way: it is delivered when they say so.
 func (a *app) signInBy(way menu.Way, account string) {
@@ -28,7 +38,8 @@ func (a *app) signInBy(way menu.Way, account string) {
 		a.activity.SignIn = menu.Waiting
 		a.tell(notify.Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
 	}
-	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted, Linger: lateLimit}
+	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted, Linger: lateLimit,
+		Instead: func() { a.queue.post(func() { a.obey(notify.SignInWithClaude) }) }}
 	if way == menu.ByCode {
 		o.Method = "paste"
 	}

@@ -49,6 +49,13 @@ func noticeFailed(title string, p session.Problem) notify.Notice {
 	return notify.Notice{Title: title, Body: menu.Sentences(p.Message, p.Hint)}
 }
 
+// noticeRefused: only Claude Code's own sign-in helps, so that is what it offers.
+func noticeRefused(w *menu.Words, title string, p session.Problem) notify.Notice {
+	n := noticeFailed(title, w.Problem(p))
+	n.Action, n.Deed = w.Instead, notify.SignInWithClaude
+	return n
+}
+
 func noticeEnding(w *menu.Words, left time.Duration, s session.Status) notify.Notice {
 	return notify.Notice{Title: w.EndsIn(left, s.Login.Estimated), Body: menu.Sentences(whose(w, s), w.EndingBody), Action: w.SignInAgain}
 }
@@ -66,6 +73,9 @@ func noticeSignInAgain(w *menu.Words, s session.Status) notify.Notice {
 }
 
 func noticeTrouble(w *menu.Words, p session.Problem) notify.Notice {
+	if p.Refused() {
+		return noticeRefused(w, w.Trouble, p)
+	}
 	p = w.Problem(p)
 	return notify.Notice{Title: w.Trouble, Body: menu.Sentences(p.Message, p.Hint)}
 }

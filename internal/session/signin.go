@@ -127,7 +127,7 @@ func (e *Engine) listen(ctx context.Context, o SignInOptions, attempt *oauth.Att
 	if port == 0 {
 		port = e.config.Port
 	}
-	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: o.PortExact, State: attempt.State(), Issuer: e.config.Issuer, Linger: o.Linger})
+	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: o.PortExact, State: attempt.State(), Issuer: e.config.Issuer, Linger: o.Linger, Instead: o.Instead})
 	switch {
 	case errors.Is(err, callback.ErrPortTaken) && o.PortExact:
 		return nil, failed("port-taken", err.Error(), "stop that program, or choose another port with --port", err)
@@ -164,7 +164,7 @@ func redirectError(p oauth.Pasted) error {
 	case "server_error", "temporarily_unavailable":
 		return later("the sign-in server is in trouble ("+said+")", "try again in a few minutes; nothing was changed", nil)
 	}
-	return failed("refused", "the sign-in server refused ("+said+")",
+	return failed(NotPermitted, "the sign-in server refused ("+said+")",
 		"check ANTHROPIC_CLIENT_ID and ANTHROPIC_SCOPE, or sign in with `keytender login --method claude-code`", nil)
 }
 
@@ -250,7 +250,7 @@ func (e *Engine) exchangeError(ctx context.Context, err error) error {
 	case oauth.Declined:
 		return &Error{Code: "declined", Exit: ExitDeclined, Message: "the sign-in was declined: " + answer.Error(), Hint: "run `keytender login` again and choose Allow", Err: err}
 	case oauth.Misconfigured:
-		return failed("configuration", "the server does not accept how keytender asks: "+answer.Error(),
+		return failed(misfit(answer), "the server does not accept how keytender asks: "+answer.Error(),
 			"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE, "+official, err)
 	case oauth.Malformed:
 		return later("the server's answer could not be used: "+answer.Error(), "run `keytender login` again, "+official, err)

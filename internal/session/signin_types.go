@@ -20,6 +20,8 @@ type SignInOptions struct {
 	Timeout   time.Duration
 	Linger    time.Duration // how long the port says afterwards how it ended, see callback.Config
 	NoMirror  bool
+	// Instead is what the page of a refusal offers; nil: nothing, see callback.Config.
+	Instead func()
 
 	// Open opens the browser; nil opens nothing. Its error is shown and the
 	// sign-in goes on: the link works as well.

@@ -115,8 +115,8 @@ func (r *renewal) maySend() error {
 	case ledger.WasLeft:
 		return again("the stored login is an older one than the last renewal brought, and its refresh token is spent", nil)
 	}
-	if c.Problem != nil && c.Problem.Code == "configuration" {
-		return failed("configuration", c.Problem.Message, c.Problem.Hint, nil)
+	if c.Problem != nil && (*Problem)(c.Problem).Refused() {
+		return failed(c.Problem.Code, c.Problem.Message, c.Problem.Hint, nil)
 	}
 	wait := c.Blocked(now).Sub(now).Round(time.Second)
 	message := fmt.Sprintf("the server asked to wait: no renewal is sent for another %s", wait)
@@ -329,7 +329,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 		if r.scopeless { // it was asked twice
 			pause = ledger.MaxPause
 		}
-		result = failed("configuration", "the server does not accept how keytender asks: "+answer.Error(),
+		result = failed(misfit(answer), "the server does not accept how keytender asks: "+answer.Error(),
 			"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE (`keytender doctor`); the login is kept", callErr)
 	case answer.Kind == oauth.Malformed:
 		pause = 10 * time.Minute

@@ -31,6 +31,7 @@ const (
 	ItemHint3
 
 	ItemSignIn
+	ItemInstead
 	ItemOtherWays
 	ItemWithCode
 	ItemWithClaude
@@ -210,6 +211,9 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 			add(ItemSignIn, w.SignInAgain, idle)
 		} else {
 			add(ItemSignIn, w.SignIn, idle)
+		}
+		if s.Problem.Refused() || a.Failed.Refused() {
+			add(ItemInstead, w.Instead, idle)
 		}
 		add(ItemOtherWays, w.OtherWays, idle)
 		add(ItemWithCode, w.WithCode, idle)

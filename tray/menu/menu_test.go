@@ -61,6 +61,8 @@ var menuCases = []struct {
 	{"a sign-in is being cancelled", session.Status{State: session.SignedOut}, Activity{SignIn: Cancelling, Link: "https://example.com"}, Around{}},
 	{"a sign-in failed", session.Status{State: session.SignedOut},
 		Activity{Failed: &session.Problem{Code: "port-taken", Message: "port 8765 is taken", Hint: "run `keytender login --port 9`"}}, Around{}},
+	{"the server does not let us", session.Status{State: session.SignedOut},
+		Activity{Failed: &session.Problem{Code: session.NotPermitted, Message: "HTTP 403: FAKE"}}, Around{}},
 	{"renewing", traytest.SignedIn(traytest.Noon), Activity{Renewing: true}, Around{}},
 	{"several accounts, the token may be copied", traytest.Changed(func(s *session.Status) {
 		s.Account, s.Accounts = "work", traytest.Named("default", "home", "work")

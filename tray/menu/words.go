@@ -60,6 +60,7 @@ type Words struct {
 	OtherWays     string
 	WithCode      string
 	WithClaude    string
+	Instead       string
 	Opening       string
 	Waiting       string // span
 	WaitingCode   string // span

@@ -35,6 +35,7 @@ var german = Words{
 	OtherWays:     "Auf anderem Weg anmelden",
 	WithCode:      "Mit einem Code aus dem Browser…",
 	WithClaude:    "Über Claude Code…",
+	Instead:       "Über Claude Code anmelden",
 	Opening:       "Browser wird geöffnet…",
 	Waiting:       "Warten auf den Browser… noch %s",
 	WaitingCode:   "Warten auf den Code… noch %s",
@@ -156,7 +157,7 @@ var german = Words{
 		"claude-code-entry":    {"Der Eintrag von Claude Code ist nicht verwendbar", "Nichts daran wurde geändert. „Diagnose kopieren“ unter „Hilfe“ sagt mehr"},
 		"declined":             {"Die Anmeldung wurde im Browser abgelehnt", "Melden Sie sich noch einmal an und erlauben Sie es dort"},
 		"timed-out":            {"Aus dem Browser kam nicht rechtzeitig eine Antwort", "Melden Sie sich noch einmal an"},
-		"refused":              {"Der Server lässt Keytender Sie nicht anmelden", "Melden Sie sich stattdessen über Claude Code an"},
+		"refused":              {"Wo eine Datei der Anmeldung hingehört, liegt etwas anderes", "Verschieben Sie es. „Diagnose kopieren“ unter „Hilfe“ sagt, wo"},
 		"no-port":              {"Für die Antwort des Browsers war kein Port frei", "Melden Sie sich mit einem Code an"},
 		"no-claude":            {"Claude Code ist nicht installiert oder zu alt", "Installieren Sie es, oder melden Sie sich im Browser an"},
 		"claude-failed":        {"Claude Code hat Sie nicht angemeldet", "Melden Sie Claude Code im Terminal an, oder sich im Browser"},
@@ -170,5 +171,6 @@ var german = Words{
 		"place-behind":         {"Ein Ort dieser Anmeldung ist nicht auf dem neuesten Stand", "Nichts zu tun: Es wird von selbst noch einmal versucht"},
 		"not-removed":          {"Nicht alles ließ sich entfernen", "„Diagnose kopieren“ unter „Hilfe“ sagt, was übrig ist"},
 		"other-login":          {"Claude Code hat eine andere Anmeldung", "Sie wurde nicht angetastet"},
+		"not-permitted":        {"Der Server lässt Keytender Sie nicht anmelden", "Melden Sie sich stattdessen über Claude Code an"},
 	},
 }

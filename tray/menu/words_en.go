@@ -35,6 +35,7 @@ var english = Words{
 	OtherWays:     "Sign in another way",
 	WithCode:      "With a code from the browser…",
 	WithClaude:    "Through Claude Code…",
+	Instead:       "Sign in through Claude Code",
 	Opening:       "Opening the browser…",
 	Waiting:       "Waiting for the browser… %s left",
 	WaitingCode:   "Waiting for the code… %s left",
@@ -156,7 +157,7 @@ var english = Words{
 		"claude-code-entry":    {"Claude Code's entry cannot be used", "Nothing in it was changed. \"Copy diagnosis\" under \"Help\" says more"},
 		"declined":             {"The sign-in was declined in the browser", "Sign in again and allow it there"},
 		"timed-out":            {"Nobody came back from the browser in time", "Sign in again"},
-		"refused":              {"The server does not let Keytender sign you in", "Sign in through Claude Code instead"},
+		"refused":              {"Something else lies where a file of the login belongs", "Move it away. \"Copy diagnosis\" under \"Help\" says where"},
 		"no-port":              {"No port was free for the browser's answer", "Sign in with a code"},
 		"no-claude":            {"Claude Code is not installed or too old", "Install it, or sign in in the browser"},
 		"claude-failed":        {"Claude Code did not sign you in", "Sign in to Claude Code in a terminal, or in the browser"},
@@ -170,5 +171,6 @@ var english = Words{
 		"place-behind":         {"A place of this login is behind", "Nothing to do: it is tried again by itself"},
 		"not-removed":          {"Not everything could be removed", "\"Copy diagnosis\" under \"Help\" says what is left"},
 		"other-login":          {"Claude Code holds another login", "It was left alone"},
+		"not-permitted":        {"The server does not let Keytender sign you in", "Sign in through Claude Code instead"},
 	},
 }

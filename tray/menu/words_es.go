@@ -35,6 +35,7 @@ var spanish = Words{
 	OtherWays:     "Iniciar sesión de otro modo",
 	WithCode:      "Con un código del navegador…",
 	WithClaude:    "A través de Claude Code…",
+	Instead:       "Entrar con Claude Code",
 	Opening:       "Abriendo el navegador…",
 	Waiting:       "Esperando al navegador… quedan %s",
 	WaitingCode:   "Esperando el código… quedan %s",
@@ -156,7 +157,7 @@ var spanish = Words{
 		"claude-code-entry":    {"La entrada de Claude Code no se puede usar", "No se ha cambiado nada en ella. «Copiar el diagnóstico» en «Ayuda» dice más"},
 		"declined":             {"El inicio de sesión se rechazó en el navegador", "Vuelva a intentarlo y permítalo"},
 		"timed-out":            {"El navegador no respondió a tiempo", "Vuelva a intentarlo"},
-		"refused":              {"El servidor no deja que Keytender inicie su sesión", "Inicie sesión a través de Claude Code"},
+		"refused":              {"En el lugar de un archivo de la sesión hay otra cosa", "Muévala. «Copiar el diagnóstico» en «Ayuda» dice dónde"},
 		"no-port":              {"No había ningún puerto libre para la respuesta", "Inicie sesión con un código"},
 		"no-claude":            {"Claude Code no está instalado o es muy antiguo", "Instálelo, o inicie sesión en el navegador"},
 		"claude-failed":        {"Claude Code no inició la sesión", "Inicie sesión en Claude Code en una terminal, o en el navegador"},
@@ -170,5 +171,6 @@ var spanish = Words{
 		"place-behind":         {"Un lugar de esta sesión no está al día", "No tiene que hacer nada: se reintentará solo"},
 		"not-removed":          {"No se pudo quitar todo", "«Copiar el diagnóstico» en «Ayuda» dice qué queda"},
 		"other-login":          {"Claude Code tiene otra sesión", "No se ha tocado"},
+		"not-permitted":        {"El servidor no deja que Keytender inicie su sesión", "Inicie sesión a través de Claude Code"},
 	},
 }

@@ -35,6 +35,7 @@ var french = Words{
 	OtherWays:     "Se connecter autrement",
 	WithCode:      "Avec un code du navigateur…",
 	WithClaude:    "Via Claude Code…",
+	Instead:       "Se connecter via Claude Code",
 	Opening:       "Ouverture du navigateur…",
 	Waiting:       "En attente du navigateur… encore %s",
 	WaitingCode:   "En attente du code… encore %s",
@@ -156,7 +157,7 @@ var french = Words{
 		"claude-code-entry":    {"L'entrée de Claude Code est inutilisable", "Rien n'y a été changé. « Copier le diagnostic » sous « Aide » en dit plus"},
 		"declined":             {"La connexion a été refusée dans le navigateur", "Reconnectez-vous et autorisez-la"},
 		"timed-out":            {"Le navigateur n'a pas répondu à temps", "Reconnectez-vous"},
-		"refused":              {"Le serveur ne laisse pas Keytender vous connecter", "Connectez-vous plutôt via Claude Code"},
+		"refused":              {"Autre chose se trouve à la place d'un fichier de la connexion", "Déplacez-le. « Copier le diagnostic » sous « Aide » dit où"},
 		"no-port":              {"Aucun port libre pour la réponse du navigateur", "Connectez-vous avec un code"},
 		"no-claude":            {"Claude Code n'est pas installé ou trop ancien", "Installez-le, ou connectez-vous par le navigateur"},
 		"claude-failed":        {"Claude Code ne s'est pas connecté", "Connectez Claude Code dans un terminal, ou connectez-vous par le navigateur"},
@@ -170,5 +171,6 @@ var french = Words{
 		"place-behind":         {"Un endroit de cette connexion est en retard", "Rien à faire : un nouvel essai aura lieu automatiquement"},
 		"not-removed":          {"Tout n'a pas pu être supprimé", "« Copier le diagnostic » sous « Aide » dit ce qui reste"},
 		"other-login":          {"Claude Code a une autre connexion", "Elle n'a pas été touchée"},
+		"not-permitted":        {"Le serveur ne laisse pas Keytender vous connecter", "Connectez-vous plutôt via Claude Code"},
 	},
 }

@@ -35,6 +35,7 @@ var japanese = Words{
 	OtherWays:     "別の方法でログイン",
 	WithCode:      "ブラウザーのコードで…",
 	WithClaude:    "Claude Code で…",
+	Instead:       "Claude Code でログイン",
 	Opening:       "ブラウザーを開いています…",
 	Waiting:       "ブラウザーを待っています… 残り%s",
 	WaitingCode:   "コードを待っています… 残り%s",
@@ -156,7 +157,7 @@ var japanese = Words{
 		"claude-code-entry":    {"Claude Code の記録を使えません", "何も変更していません。詳しくは「ヘルプ」の診断情報を見てください"},
 		"declined":             {"ブラウザーでログインが拒否されました", "もう一度ログインし、許可してください"},
 		"timed-out":            {"時間内にブラウザーから応答がありませんでした", "もう一度ログインしてください"},
-		"refused":              {"サーバーが Keytender でのログインを認めていません", "代わりに Claude Code でログインしてください"},
+		"refused":              {"ログインのファイルの場所に別のものがあります", "移動してください。場所は「ヘルプ」の診断情報で分かります"},
 		"no-port":              {"ブラウザーの応答を受けるポートがありません", "コードでログインしてください"},
 		"no-claude":            {"Claude Code がインストールされていないか、古すぎます", "インストールするか、ブラウザーでログインしてください"},
 		"claude-failed":        {"Claude Code はログインしませんでした", "ターミナルで Claude Code にログインするか、ブラウザーでログインしてください"},
@@ -170,5 +171,6 @@ var japanese = Words{
 		"place-behind":         {"このログインの保存場所の一つが古いままです", "操作は不要です。自動で再試行します"},
 		"not-removed":          {"すべては削除できませんでした", "残ったものは「ヘルプ」の診断情報で分かります"},
 		"other-login":          {"Claude Code には別のログインがあります", "変更していません"},
+		"not-permitted":        {"サーバーが Keytender でのログインを認めていません", "代わりに Claude Code でログインしてください"},
 	},
 }

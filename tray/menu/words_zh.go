@@ -35,6 +35,7 @@ var chinese = Words{
 	OtherWays:     "用其他方式登录",
 	WithCode:      "使用浏览器中的授权码…",
 	WithClaude:    "通过 Claude Code…",
+	Instead:       "通过 Claude Code 登录",
 	Opening:       "正在打开浏览器…",
 	Waiting:       "正在等待浏览器… 还剩 %s",
 	WaitingCode:   "正在等待授权码… 还剩 %s",
@@ -156,7 +157,7 @@ var chinese = Words{
 		"claude-code-entry":    {"Claude Code 的记录无法使用", "没有改动其中任何内容；详情见“帮助”中的诊断信息"},
 		"declined":             {"在浏览器中拒绝了登录", "请再次登录并允许"},
 		"timed-out":            {"浏览器没有及时回应", "请再次登录"},
-		"refused":              {"服务器不允许 Keytender 为您登录", "请改为通过 Claude Code 登录"},
+		"refused":              {"登录文件的位置上有其他东西", "请将其移走；位置见“帮助”中的诊断信息"},
 		"no-port":              {"没有可用于浏览器回应的端口", "请用授权码登录"},
 		"no-claude":            {"没有安装 Claude Code，或版本太旧", "请安装，或用浏览器登录"},
 		"claude-failed":        {"Claude Code 没有登录", "请在终端中登录 Claude Code，或用浏览器登录"},
@@ -170,5 +171,6 @@ var chinese = Words{
 		"place-behind":         {"此登录的一个保存位置尚未更新", "无需操作，会自动重试"},
 		"not-removed":          {"未能全部移除", "剩余内容见“帮助”中的诊断信息"},
 		"other-login":          {"Claude Code 中是另一个登录", "没有改动它"},
+		"not-permitted":        {"服务器不允许 Keytender 为您登录", "请改为通过 Claude Code 登录"},
 	},
 }

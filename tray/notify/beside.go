@@ -17,7 +17,7 @@ type besideNotifier struct {
 	show func(Notice) error
 }
 
-func New(onAction func()) Notifier {
+func New(onAction func(Deed)) Notifier {
 	return &besideNotifier{one: make(chan struct{}, 1), show: systemNotices(onAction)}
 }
 

@@ -15,26 +15,27 @@ const actionKey = "sign-in"
 type button struct {
 	mu    sync.Mutex
 	asked string
+	deed  Deed
 }
 
 // next returns the mark of the notification's button, "" when it has none.
 func (b *button) next(n Notice) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.asked = ""
+	b.asked, b.deed = "", n.Deed
 	if n.Action != "" {
 		b.asked = actionKey + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
 	return b.asked
 }
 
-// press reports whether mark is that of the button that counts, once.
-func (b *button) press(mark string) bool {
+// press is what the button with this mark asks for, and whether it counts, once.
+func (b *button) press(mark string) (Deed, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	counts := mark != "" && mark == b.asked
 	if counts {
 		b.asked = ""
 	}
-	return counts
+	return b.deed, counts
 }

@@ -12,11 +12,21 @@ type Notifier interface {
 	Close() error
 }
 
+// Deed is what the person can ask for from a notification.
+type Deed int
+
+// The deeds.
+const (
+	SignIn Deed = iota
+	SignInWithClaude
+)
+
 // Notice is one notification. It holds no secret: it is made of session.Status and
 // of errors that are written for people.
 type Notice struct {
 	Title  string
 	Body   string
-	Action string // label of the button that starts a sign-in; empty: no button
+	Action string // label of the button; empty: no button
+	Deed   Deed   // what the button, and a click on the text, ask for
 	Urgent bool   // stays until the person has seen it, where the desktop can
 }

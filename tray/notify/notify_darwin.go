@@ -16,7 +16,7 @@ import (
 
 // systemNotices shows notifications under our own name and with a button where the
 // program runs from its bundle; elsewhere macOS has none for us.
-func systemNotices(onAction func()) func(Notice) error {
+func systemNotices(onAction func(Deed)) func(Notice) error {
 	if c := openCenter(onAction); c != nil {
 		return c.show
 	}
@@ -48,7 +48,7 @@ type center struct {
 }
 
 // openCenter returns nil where there is none for this program.
-func openCenter(onAction func()) (c *center) {
+func openCenter(onAction func(Deed)) (c *center) {
 	for _, name := range []string{"Foundation", "UserNotifications"} {
 		if _, err := purego.Dlopen(frameworks+name+".framework/"+name, purego.RTLD_GLOBAL|purego.RTLD_NOW); err != nil {
 			return nil
@@ -88,7 +88,7 @@ func openCenter(onAction func()) (c *center) {
 
 // delegate makes the object that macOS tells of the button, and asks whether to show a
 // notification although the program is at the front.
-func (c *center) delegate(onAction func()) objc.ID {
+func (c *center) delegate(onAction func(Deed)) objc.ID {
 	var protocols []*objc.Protocol
 	if p := objc.GetProtocol("UNUserNotificationCenterDelegate"); p != nil {
 		protocols = append(protocols, p)
@@ -104,8 +104,11 @@ func (c *center) delegate(onAction func()) objc.ID {
 				mark := goText(send(send(send(response, "notification"), "request"), "identifier"))
 				call(done)
 				// A click on the text counts too: UNNotificationDefaultActionIdentifier.
-				if (pressed == actionKey || pressed == "com.apple.UNNotificationDefaultActionIdentifier") && c.asked.press(mark) {
-					onAction()
+				if pressed != actionKey && pressed != "com.apple.UNNotificationDefaultActionIdentifier" {
+					return
+				}
+				if deed, counts := c.asked.press(mark); counts {
+					onAction(deed)
 				}
 			}},
 	})

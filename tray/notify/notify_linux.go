@@ -33,7 +33,7 @@ const (
 // to the signals itself: the library's own listener trusts what any program on the
 // bus sends.
 type busNotifier struct {
-	onAction func()
+	onAction func(Deed)
 
 	mu     sync.Mutex // one call at a time; guards the next two
 	conn   *dbus.Conn
@@ -41,10 +41,11 @@ type busNotifier struct {
 
 	ids   sync.Mutex
 	last  uint32 // our newest one, which the next one replaces
-	asked bool   // it asks for a sign-in, and nobody has answered
+	asked bool   // it asks for deed, and nobody has answered
+	deed  Deed
 }
 
-func New(onAction func()) Notifier {
+func New(onAction func(Deed)) Notifier {
 	return &busNotifier{onAction: onAction}
 }
 
@@ -106,7 +107,7 @@ func (b *busNotifier) notify(ctx context.Context, n Notice) error {
 	if err != nil {
 		return err
 	}
-	b.last, b.asked = id, note.Actions != nil
+	b.last, b.asked, b.deed = id, note.Actions != nil, n.Deed
 	return nil
 }
 
@@ -175,8 +176,11 @@ func (b *busNotifier) hear(s *dbus.Signal) {
 	case s.Path == notifyPath && s.Name == notifyName+".ActionInvoked":
 		id, _ := s.Body[0].(uint32)
 		key, _ := s.Body[1].(string)
-		if (key == actionKey || key == defaultKey) && b.answered(id) {
-			b.onAction()
+		if key != actionKey && key != defaultKey {
+			return
+		}
+		if deed, ours := b.answered(id); ours {
+			b.onAction(deed)
 		}
 	case s.Path == notifyPath && s.Name == notifyName+".NotificationClosed":
 		if id, ok := s.Body[0].(uint32); ok {
@@ -185,15 +189,15 @@ func (b *busNotifier) hear(s *dbus.Signal) {
 	}
 }
 
-// answered reports whether id is the notification that asks, and it asks no more.
-func (b *busNotifier) answered(id uint32) bool {
+// answered is what notification id asks for, and whether it is ours; it asks no more.
+func (b *busNotifier) answered(id uint32) (Deed, bool) {
 	b.ids.Lock()
 	defer b.ids.Unlock()
 	asked := b.asked && id == b.last
 	if asked {
 		b.asked = false
 	}
-	return asked
+	return b.deed, asked
 }
 
 // Close takes nothing off the screen: a notification outlives who sent it.

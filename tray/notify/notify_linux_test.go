@@ -17,7 +17,7 @@ func TestNotifierOnTheBus(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 	conn := traytest.Connect(t, address)
 	pressed := make(chan struct{}, 8)
-	n := New(func() { pressed <- struct{}{} })
+	n := New(func(Deed) { pressed <- struct{}{} })
 	defer n.Close()
 
 	// Without a service: an error, soon.
@@ -82,7 +82,7 @@ func TestOneNotificationAtATime(t *testing.T) {
 	conn := traytest.Connect(t, address)
 	service := traytest.ServeNotifications(t, conn, "body", "actions")
 	pressed := make(chan struct{}, 8)
-	n := New(func() { pressed <- struct{}{} })
+	n := New(func(Deed) { pressed <- struct{}{} })
 	defer n.Close()
 	tell := func(what Notice, replaces uint32) traytest.Note {
 		t.Helper()
@@ -133,7 +133,7 @@ func TestNotifierWithoutMarkupOrActions(t *testing.T) {
 	address := traytest.StartBus(t)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 	service := traytest.ServeNotifications(t, traytest.Connect(t, address), "body")
-	n := New(func() {})
+	n := New(func(Deed) {})
 	defer n.Close()
 	if err := n.Notify(t.Context(), Notice{Title: "x", Body: "a < b", Action: "Sign in…"}); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestSilentBus(t *testing.T) {
 	}
 	defer l.Close()
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
-	n := New(func() {})
+	n := New(func(Deed) {})
 	begin := testguard.Start()
 	if n.Notify(t.Context(), Notice{Title: "x"}) == nil {
 		t.Error("shown by nobody")

@@ -1,0 +1,29 @@
+package session
+
+import (
+	"errors"
+
+	"keytender/internal/oauth"
+)
+
+// NotPermitted is the code of a provider's refusal: it lets no program but its own have
+// this login. It is final, and nothing tries to get around it.
+const NotPermitted = "not-permitted"
+
+// Refused reports whether the server turned Keytender away, so that only Claude Code's own
+// sign-in helps. An answer about the settings counts: with those that Keytender comes with,
+// it means the same.
+func (p *Problem) Refused() bool {
+	return p != nil && (p.Code == NotPermitted || p.Code == "configuration")
+}
+
+// misfit is the code for an answer to a call that the server does not accept as it is.
+func misfit(answer *oauth.Error) string {
+	switch {
+	case errors.Is(answer, oauth.ErrClaudeCodeOnly):
+		return NotPermitted
+	case answer.Code == "unauthorized_client", answer.Code == "permission_error":
+		return NotPermitted // RFC 6749 §5.2, and the API's own word
+	}
+	return "configuration"
+}

@@ -1,0 +1,50 @@
+package session
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"keytender/internal/fakeclaude"
+	"keytender/internal/oauth"
+)
+
+// TestARefusalIsAFact: who words it need not read the sentence.
+func TestARefusalIsAFact(t *testing.T) {
+	for _, c := range []struct {
+		answer *oauth.Error
+		want   string
+	}{
+		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_request", Err: oauth.ErrClaudeCodeOnly}, NotPermitted},
+		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "unauthorized_client"}, NotPermitted},
+		{&oauth.Error{Kind: oauth.Misconfigured, Status: 403, Code: "permission_error"}, NotPermitted},
+		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_scope"}, "configuration"},
+	} {
+		if got := misfit(c.answer); got != c.want {
+			t.Errorf("%+v is %q, want %q", c.answer, got, c.want)
+		}
+	}
+	for code, want := range map[string]bool{NotPermitted: true, "configuration": true, "refused": false, "try-later": false} {
+		if (&Problem{Code: code}).Refused() != want {
+			t.Errorf("%q: refused is not %v", code, want)
+		}
+	}
+	if (*Problem)(nil).Refused() {
+		t.Error("no problem is a refusal")
+	}
+}
+
+// TestARenewalThatTheProviderRefuses shows as that fact in the status.
+func TestARenewalThatTheProviderRefuses(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.faults(fakeclaude.Refusal(403, "invalid_request", "This credential is only authorized for use with Claude Code and cannot be used for other API requests.").Repeat(fakeclaude.Forever))
+	e := r.start()
+	_, err := e.Renew(t.Context(), true)
+	if known := (&Error{}); !errors.As(err, &known) || known.Code != NotPermitted {
+		t.Errorf("the renewal ends with %v", err)
+	}
+	if s := e.Status(t.Context()); !s.Problem.Refused() {
+		t.Errorf("the status says %+v", s.Problem)
+	}
+}
