@@ -87,15 +87,15 @@ func hang() {
 }
 
 // fakeClaude is the official client. FAKE_CLAUDE: old, other-old, hang-version;
-// at a sign-in fail, lie, hang, write-and-fail, write-and-hang, ask, stranger (its
-// state file speaks of another account); at a renewal refuse, hang, blank, write-and-fail.
+// at a sign-in fail, lie, hang, write-and-fail, write-and-hang, ask, nobody (its entry has
+// no ids), stranger (its state file speaks of another account); at a renewal refuse, hang, blank, write-and-fail.
 func fakeClaude(args []string) int {
 	recordCall("claude", args)
 	mode := os.Getenv("FAKE_CLAUDE")
 	switch line := strings.Join(args, " "); {
 	case line == "--version":
 		return fakeVersion(mode)
-	case line == "auth login --claudeai", line == "auth login --console":
+	case strings.HasPrefix(line+" ", "auth login --claudeai "), strings.HasPrefix(line+" ", "auth login --console "):
 		return fakeSignIn(mode)
 	case line == "auth status --json":
 		fmt.Printf(`{"loggedIn":true,"authMethod":"claude.ai","email":%q,"orgId":%q}`, os.Getenv("FAKE_EMAIL"), os.Getenv("FAKE_ORG"))
@@ -147,11 +147,16 @@ func fakeSignIn(mode string) int {
 		Organization struct{ UUID string }
 	}
 	ask("GET", "/api/oauth/profile", issued.Access, nil, &profile)
-	writeLogin(map[string]any{
+	login := map[string]any{
 		"accessToken": issued.Access, "refreshToken": issued.Refresh, "expiresAt": time.Now().Add(8 * time.Hour).UnixMilli(),
 		"scopes": []string{"user:profile", "user:inference"}, "subscriptionType": "max",
 		"accountUuid": profile.Account.UUID, "organizationUuid": profile.Organization.UUID,
-	})
+	}
+	if mode == "nobody" {
+		delete(login, "accountUuid")
+		delete(login, "organizationUuid")
+	}
+	writeLogin(login)
 	id := profile.Account.UUID
 	if mode == "stranger" {
 		id = "FAKE-somebody-else"

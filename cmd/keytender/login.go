@@ -61,7 +61,7 @@ func newLogin(c *console) *cobra.Command {
 // commonFlags are those of every sign-in in the browser.
 func (o *loginOptions) commonFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.Expect, "expect", "", "refuse any other account than this e-mail's")
+	o.hintFlags(cmd)
 	f.BoolVar(&o.noBrowser, "no-browser", false, "open nothing, print the links")
 	f.StringVar(&o.browserCommand, "browser-command", "", "open the link with this command (%s stands for the link)")
 	f.IntVar(&o.Port, "port", 0, "callback port, this one or an error")
@@ -101,8 +101,8 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 		}
 		o.Scopes = scopes
 	}
-	if flags.Changed("expect") && !strings.Contains(o.Expect, "@") {
-		return bad("--expect is no e-mail address")
+	if err := o.checkHints(cmd); err != nil {
+		return err
 	}
 	if flags.Changed("browser-command") {
 		if err := callback.CheckCommand(o.browserCommand); err != nil {

@@ -18,6 +18,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/oauth"
+	"keytender/internal/secret"
 	"keytender/internal/testguard"
 	"keytender/keychain"
 )
@@ -121,6 +123,7 @@ func TestScripts(t *testing.T) {
 				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
 				"PORT="+testguard.FreePort(t), "GORACE="+raceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"),
+				"CONTROL=a\x1b[31mb",
 			)
 			return nil
 		},
@@ -135,8 +138,19 @@ func TestScripts(t *testing.T) {
 			"seed":      seed,
 			"noleaks":   noLeaks,
 			"page":      pageShows,
+
+			"organization": organization,
 		},
 	})
+}
+
+// organization sets $ORG to the id of the organization that the server signs in to.
+func organization(ts *testscript.TestScript, _ bool, _ []string) {
+	access, _ := serverOf(ts).Issue("a@example.com")
+	client := oauth.Client{APIURL: serverOf(ts).URL(), UserAgent: "keytender/test"}
+	profile, err := client.Profile(context.Background(), secret.New(access))
+	ts.Check(err)
+	ts.Setenv("ORG", profile.OrganizationID)
 }
 
 // programPath is where a command of TestMain lies, for scripts that change PATH.

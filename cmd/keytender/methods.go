@@ -26,8 +26,11 @@ Which way?
 While it waits, the browser's answer and a pasted code both count, whichever
 comes first: CODE#STATE, the whole URL of the page, or the code alone.
 
---expect EMAIL refuses any other account before anything is stored. Who is signed
-in stays so until the new sign-in has succeeded.`
+--expect EMAIL refuses any other account before anything is stored, --org ID any
+other organization. The sign-in page is told both, and so it is told --email EMAIL
+and --sso; with --method claude-code the official client is told all but the
+organization, for which it has no flag. Who is signed in stays so until the new
+sign-in has succeeded.`
 
 // refusedWithValidity are the scopes with which the server refuses a validity of
 // one's own: "Custom expires_in not allowed for scope …".

@@ -229,7 +229,7 @@ func TestS2_1_RealClientSignsInForUs(t *testing.T) {
 	r := newRealClaude(t)
 	_, refresh := r.server.Issue("a@example.com")
 	out := r.keytender([]string{"CLAUDE_CODE_OAUTH_REFRESH_TOKEN=" + refresh, "CLAUDE_CODE_OAUTH_SCOPES=user:profile user:inference"},
-		"login", "--method", "claude-code", "--json", "--expect", "a@example.com")
+		"login", "--method", "claude-code", "--json", "--expect", "a@example.com", "--sso")
 	if !strings.Contains(out, `"method":"claude-code"`) || !strings.Contains(out, `"email":"a@example.com"`) || !strings.Contains(out, `"state":"in-step"`) {
 		t.Errorf("login --method claude-code: %s", out)
 	}

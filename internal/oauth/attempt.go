@@ -21,6 +21,15 @@ type AttemptConfig struct {
 	PasteRedirect string // page that shows the code to a person
 	Scopes        []string
 	Issuer        string // RFC 9207: compared when set and a pasted URL has an iss
+	Hints         Hints
+}
+
+// Hints are what the sign-in page is told beforehand. None of them binds it: what was
+// granted is looked at afterwards.
+type Hints struct {
+	Email        string // OpenID Connect Core §3.1.2.1, login_hint
+	SSO          bool
+	Organization string // id
 }
 
 // Attempt is one sign-in on its way: a state and a PKCE verifier (RFC 7636), each
@@ -66,7 +75,7 @@ func (a *Attempt) Verifier() secret.String { return a.verifier }
 // that comes back is bound to that redirect URI. Every URL of an attempt has the
 // same challenge and state, so that whichever comes back first can be used.
 func (a *Attempt) URL(redirectURI string) string {
-	parameters := []struct{ name, value string }{
+	parameters := []parameter{
 		{"code", "true"},
 		{"client_id", a.config.ClientID},
 		{"response_type", "code"},
@@ -76,6 +85,7 @@ func (a *Attempt) URL(redirectURI string) string {
 		{"code_challenge_method", "S256"},
 		{"state", a.state},
 	}
+	parameters = append(parameters, a.config.Hints.parameters()...)
 	// RFC 6749 §3.1: the endpoint's own query is kept, no parameter is repeated,
 	// and there is no fragment.
 	own := a.authorize.Query()
@@ -93,6 +103,22 @@ func (a *Attempt) URL(redirectURI string) string {
 	u := *a.authorize
 	u.RawQuery, u.Fragment, u.RawFragment = query.String(), "", ""
 	return u.String()
+}
+
+type parameter struct{ name, value string }
+
+// parameters name the hints as Claude Code's own sign-in does.
+func (h Hints) parameters() (all []parameter) {
+	if h.Organization != "" {
+		all = append(all, parameter{"orgUUID", h.Organization})
+	}
+	if h.Email != "" {
+		all = append(all, parameter{"login_hint", h.Email})
+	}
+	if h.SSO {
+		all = append(all, parameter{"login_method", "sso"})
+	}
+	return all
 }
 
 // PasteURL is the URL whose page shows a code to copy.

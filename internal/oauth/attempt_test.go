@@ -38,6 +38,23 @@ func TestS1_6_AuthorizeURLOrder(t *testing.T) {
 	}
 }
 
+// TestHintsAreNamedAsTheClientDoes: behind all else, only those that are given, and quoted.
+func TestHintsAreNamedAsTheClientDoes(t *testing.T) {
+	for want, hints := range map[string]Hints{
+		"":                                {},
+		"&login_method=sso":               {SSO: true},
+		"&login_hint=a%2Bb%40example.com": {Email: "a+b@example.com"},
+		"&orgUUID=o%261&login_hint=a%40example.com&login_method=sso": {Email: "a@example.com", SSO: true, Organization: "o&1"},
+	} {
+		c := fakeConfig
+		c.Hints = hints
+		a := newAttempt(t, c)
+		if _, got, _ := strings.Cut(a.PasteURL(), "&state="+a.State()); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestS0_7_StateAndVerifier(t *testing.T) {
 	met := map[string]bool{}
 	for range 50 {

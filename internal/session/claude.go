@@ -250,7 +250,7 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if c.Account.Email == "" {
 		c.Account.Email = p.email(ctx, c.Account)
 	}
-	if err := expected(o.Expect, c.Account.Email); err != nil {
+	if err := o.expected(c.Account); err != nil {
 		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
 		return Status{}, err
 	}
@@ -290,12 +290,9 @@ func (e *Engine) readEntry(ctx context.Context) (claudecode.Entry, error) {
 // letClaudeSignIn runs `claude auth login` and returns the entry with the login that
 // it wrote.
 func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInOptions, t Terminal, before claudecode.Entry, tell func(Event)) (claudecode.Entry, error) {
-	kind := "--claudeai"
-	if o.Console {
-		kind = "--console"
-	}
-	tell(Event{Kind: EventNote, Value: p.name() + " signs in now, with its own page and prompts: claude auth login " + kind})
-	c := p.command("auth", "login", kind)
+	args := o.claudeArgs()
+	tell(Event{Kind: EventNote, Value: p.name() + " signs in now, with its own page and prompts: claude " + strings.Join(args, " ")})
+	c := p.command(args...)
 	c.Stdin, c.Stdout, c.Stderr = t.In, t.Out, t.Out
 	limit := e.loginTimeout(o)
 	runErr := p.run(ctx, c, limit)

@@ -103,7 +103,7 @@ func (e *Engine) loginTimeout(o SignInOptions) time.Duration {
 
 func (e *Engine) attemptConfig(o SignInOptions) oauth.AttemptConfig {
 	c := oauth.AttemptConfig{AuthorizeURL: e.config.AuthURL, ClientID: e.config.ClientID,
-		PasteRedirect: e.config.RedirectURI, Scopes: e.config.Scopes, Issuer: e.config.Issuer}
+		PasteRedirect: e.config.RedirectURI, Scopes: e.config.Scopes, Issuer: e.config.Issuer, Hints: o.hints()}
 	if o.Console {
 		c.AuthorizeURL = e.config.ConsoleAuthURL
 	}
@@ -211,22 +211,10 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 			tell(Event{Kind: EventNote, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
 		}
 	}
-	if err := expected(o.Expect, c.Account.Email); err != nil {
+	if err := o.expected(c.Account); err != nil {
 		return keychain.Credential{}, err
 	}
 	return c, nil
-}
-
-// expected compares the account of a sign-in with the one that the person wants.
-func expected(want, found string) *Error {
-	if want == "" || strings.EqualFold(want, found) {
-		return nil
-	}
-	if found == "" {
-		found = "an account whose e-mail could not be found out"
-	}
-	return failed("other-account", "signed in as "+found+", but "+want+" was expected; nothing was stored",
-		"sign out of "+found+" in the browser, or use another browser profile, and try again", nil)
 }
 
 func account(p oauth.Profile) keychain.Account {

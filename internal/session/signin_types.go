@@ -11,6 +11,9 @@ type SignInOptions struct {
 	Account   string   // default: the account of the person who signs in
 	Replace   bool     // another person's login under Account makes room, and is kept
 	Expect    string   // e-mail; any other account is refused before anything is written
+	Org       string   // id; any other organization is refused before anything is written
+	Email     string   // for the sign-in page to fill in; empty: Expect
+	SSO       bool     // the sign-in page leads to single sign-on
 	Scopes    []string // nil: the configured ones
 	Console   bool
 	LongLived time.Duration // >0: ask for this validity

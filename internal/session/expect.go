@@ -1,0 +1,54 @@
+package session
+
+import (
+	"cmp"
+	"strings"
+
+	"keytender/internal/oauth"
+	"keytender/keychain"
+)
+
+// hints are what the sign-in page is told of the account that the person wants.
+func (o SignInOptions) hints() oauth.Hints {
+	return oauth.Hints{Email: cmp.Or(o.Email, o.Expect), SSO: o.SSO, Organization: o.Org}
+}
+
+// claudeArgs are the arguments with which the official client signs in. It takes no
+// organization: what it signed in to is looked at afterwards.
+func (o SignInOptions) claudeArgs() []string {
+	args := []string{"auth", "login", "--claudeai"}
+	if o.Console {
+		args[2] = "--console"
+	}
+	if email := o.hints().Email; email != "" {
+		args = append(args, "--email="+email)
+	}
+	if o.SSO {
+		args = append(args, "--sso")
+	}
+	return args
+}
+
+// expected compares the account of a sign-in with the one that the person wants.
+func (o SignInOptions) expected(a keychain.Account) *Error {
+	if o.Expect != "" && !strings.EqualFold(o.Expect, a.Email) {
+		found := cmp.Or(a.Email, "an account whose e-mail could not be found out")
+		return failed("other-account", "signed in as "+found+", but "+o.Expect+" was expected; nothing was stored",
+			"sign out of "+found+" in the browser, or use another browser profile, and try again", nil)
+	}
+	if o.Org != "" && !strings.EqualFold(o.Org, a.OrganizationID) {
+		return failed("other-organization", "signed in to "+organizationOf(a)+", but the organization "+o.Org+" was expected; nothing was stored",
+			"choose that organization on the sign-in page, or sign in with an account that belongs to it", nil)
+	}
+	return nil
+}
+
+func organizationOf(a keychain.Account) string {
+	switch {
+	case a.OrganizationID == "":
+		return "an organization that could not be found out"
+	case a.Organization == "":
+		return "the organization " + a.OrganizationID
+	}
+	return "the organization " + a.Organization + " (" + a.OrganizationID + ")"
+}
