@@ -26,6 +26,8 @@ type Words struct {
 	ThroughClaude HTML // that link, on the page of a refusal
 
 	NotSignedIn HTML // the title of every failure
+	// Kept says where the login lies, by the engine's word for it.
+	Kept map[string]HTML
 	// Failures are text and next step by the word for what went wrong; "" is any other.
 	Failures map[string][2]HTML
 	// Reasons stand on Stray and Refused.

@@ -59,6 +59,7 @@ var german = Words{
 	ThroughClaude: "Über Claude Code anmelden",
 
 	NotSignedIn: "Nicht angemeldet",
+	Kept:        map[string]HTML{"keychain": "Sie liegt im Schlüsselbund dieses Computers.", "file": "Hier gibt es keinen Schlüsselbund: Sie liegt in einer einfachen Datei, die nur Ihr eigener Benutzer lesen kann.", "aside": "Kein Speicher hat sie bisher angenommen: Sie wartet in einer eigenen Datei und zieht von selbst um."},
 	Failures: map[string][2]HTML{
 		"":              {"Die Anmeldung konnte nicht abgeschlossen werden.", "Schließen Sie dieses Fenster. Die Menüleiste oder das Terminal sagt mehr dazu."},
 		"refused":       {"Der Anmeldedienst lässt nicht zu, dass Keytender Sie anmeldet. Nichts wurde gespeichert.", "Melden Sie sich stattdessen <strong>über Claude Code</strong> an: Dessen eigene Anmeldung ist der Weg, den der Dienst vorsieht."},

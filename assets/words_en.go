@@ -59,6 +59,7 @@ var english = Words{
 	ThroughClaude: "Sign in through Claude Code",
 
 	NotSignedIn: "Not signed in",
+	Kept:        map[string]HTML{"keychain": "It is kept in the keychain of this computer.", "file": "There is no keychain here: it is kept in a plain file that only your own user can read.", "aside": "No store took it yet: it waits in a file of your own, and moves on by itself."},
 	Failures: map[string][2]HTML{
 		"":              {"The sign-in could not be completed.", "Close this window. The menu bar or the terminal says more."},
 		"refused":       {"The sign-in service does not let Keytender sign you in. Nothing was stored.", "Sign in <strong>through Claude Code</strong> instead: Claude Code’s own sign-in is the way that the service provides."},

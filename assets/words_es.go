@@ -59,6 +59,7 @@ var spanish = Words{
 	ThroughClaude: "Iniciar sesión a través de Claude Code",
 
 	NotSignedIn: "Sesión no iniciada",
+	Kept:        map[string]HTML{"keychain": "Se guarda en el llavero de este equipo.", "file": "Aquí no hay llavero: se guarda en un archivo sin cifrar que solo su usuario puede leer.", "aside": "Ningún llavero la ha aceptado aún: espera en un archivo suyo y se moverá sola."},
 	Failures: map[string][2]HTML{
 		"":              {"No se pudo terminar el inicio de sesión.", "Cierre esta ventana. La barra de menús o el terminal dice más."},
 		"refused":       {"El servicio de inicio de sesión no permite que Keytender inicie su sesión. No se ha guardado nada.", "Inicie sesión <strong>a través de Claude Code</strong>: su propio inicio de sesión es la vía que ofrece el servicio."},

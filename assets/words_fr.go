@@ -59,6 +59,7 @@ var french = Words{
 	ThroughClaude: "Se connecter via Claude Code",
 
 	NotSignedIn: "Connexion non effectuée",
+	Kept:        map[string]HTML{"keychain": "Elle est gardée dans le trousseau de cet ordinateur.", "file": "Il n’y a pas de trousseau ici : elle est gardée dans un simple fichier que seul votre utilisateur peut lire.", "aside": "Aucun trousseau ne l’a encore prise : elle attend dans un fichier à vous et sera déplacée automatiquement."},
 	Failures: map[string][2]HTML{
 		"":              {"La connexion n’a pas pu être terminée.", "Fermez cette fenêtre. La barre de menus ou le terminal en dit plus."},
 		"refused":       {"Le service de connexion ne permet pas à Keytender de vous connecter. Rien n’a été enregistré.", "Connectez-vous plutôt <strong>via Claude Code</strong> : sa propre connexion est la voie prévue par le service."},

@@ -59,6 +59,7 @@ var chinese = Words{
 	ThroughClaude: "通过 Claude Code 登录",
 
 	NotSignedIn: "未能登录",
+	Kept:        map[string]HTML{"keychain": "登录保存在这台电脑的钥匙串中。", "file": "这里没有钥匙串：登录保存在只有您本人的用户可以读取的普通文件中。", "aside": "暂时没有地方接受它：它在您自己的文件中等待，之后会自动移走。"},
 	Failures: map[string][2]HTML{
 		"":              {"登录未能完成。", "请关闭此窗口。详情见菜单栏或终端。"},
 		"refused":       {"登录服务不允许 Keytender 为您登录。没有保存任何内容。", "请改为<strong>通过 Claude Code</strong> 登录：这是该服务提供的方式。"},

@@ -62,6 +62,7 @@ type Outcome struct {
 	Kind  OutcomeKind
 	Email string // SignedIn, ElsewhereDone; may be empty
 	Plan  string // likewise
+	Kept  string // likewise: where, see assets.Words.Kept
 	// Problem is the engine's word for what went wrong when Kind is Failed, see failureOf.
 	Problem string
 	Said    string // Failed, Declined: the reason that the sign-in service gave, if any

@@ -149,6 +149,7 @@ func (b *book) welcome(text assets.Page, o Outcome) page {
 	if o.Email != "" {
 		p["title"] = assets.Fill(b.words.As, map[string]assets.HTML{"title": text.Title, "email": outside(o.Email)})
 	}
+	p["kept"] = b.words.Kept[o.Kept]
 	if o.Plan != "" {
 		p["plan"] = assets.Fill(b.words.Plan, map[string]assets.HTML{"plan": outside(shown.Plan(o.Plan))})
 	}

@@ -95,6 +95,8 @@ func TestEveryPageHasItsText(t *testing.T) {
 		{"en", Outcome{Kind: Declined}, []string{"Nothing was stored"}, "reason"},
 		{"en", Outcome{Kind: TimedOut}, []string{"took too long", "Nothing was stored"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "configuration"}, []string{"<h1>Not signed in</h1>", "does not let Keytender sign you in", "through Claude Code"}, "reason"},
+		{"en", Outcome{Kind: SignedIn, Kept: "file"}, []string{"no keychain here: it is kept in a plain file"}, "kept in the keychain"},
+		{"de", Outcome{Kind: ElsewhereDone, Kept: "keychain"}, []string{"liegt im Schlüsselbund"}, "Datei"},
 		{"fr", Outcome{Kind: Failed, Problem: "not-permitted", Said: "unknown client"}, []string{"ne permet pas", "via Claude Code", "cette raison : unknown client"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "locked"}, []string{"keychain of this computer is locked"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "what nobody knows"}, []string{"could not be completed"}, "nobody"},

@@ -66,7 +66,8 @@ type app struct {
 	lastTick     time.Time
 	activity     menu.Activity
 	cancelSignIn context.CancelFunc
-	asides       []string // what the sign-in says beside its outcome
+	before       []notify.Notice // what has to be said before the browser opens
+	asides       []string        // what the sign-in says beside its outcome
 	pasted       chan<- string
 	around       menu.Around
 	memory       Memory

@@ -209,7 +209,7 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
 		b.wantTold("Before you sign in", "Signed in as first_last@example.com")
-		if got, want := b.notifier.shown[1].Body, "Plan: Max. Your login is kept and renewed by itself. Could not write to Claude Code."; got != want {
+		if got, want := b.notifier.shown[1].Body, "Plan: Max. Your login is kept in the keychain and renewed by itself. Could not write to Claude Code."; got != want {
 			b.Errorf("body %q, want %q", got, want)
 		}
 	})

@@ -2,6 +2,7 @@ package tray
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -32,7 +33,7 @@ func (a *app) signInBy(way menu.Way, account string) {
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	pasted := make(chan string, 1)
-	a.cancelSignIn, a.pasted, a.asides = cancel, pasted, nil
+	a.cancelSignIn, a.pasted, a.asides, a.before = cancel, pasted, nil, nil
 	a.activity = menu.Activity{SignIn: menu.Opening, Way: way}
 	if way == menu.ByClaude {
 		a.activity.SignIn = menu.Waiting
@@ -91,7 +92,7 @@ func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted
 
 // openPage opens the page that shows a code, and says what to do with it.
 func (a *app) openPage(url string) {
-	a.tell(notify.Notice{Title: a.words.ShowsCode, Body: a.words.ShowsCodeBody})
+	a.tell(a.withBefore(a.words.ShowsCode, a.words.ShowsCodeBody))
 	if a.options.Open == nil {
 		return
 	}
@@ -134,6 +135,9 @@ func (a *app) follow(e session.Event) {
 	switch e.Kind {
 	case session.EventSignInURL:
 		a.activity.Link = e.Value
+		if len(a.before) > 0 {
+			a.tell(a.withBefore(a.before[0].Title))
+		}
 	case session.EventPasteURL:
 		// Without a link for the redirect there is no other way.
 		if a.activity.Way == menu.ByCode || a.activity.Link == "" {
@@ -149,16 +153,48 @@ func (a *app) follow(e session.Event) {
 	case session.EventOpenFailed:
 		a.tell(notify.Notice{Title: a.words.NoBrowser, Body: a.words.NoBrowserBody})
 	case session.EventTerms:
-		a.tell(notify.Notice{Title: a.words.BeforeSignIn, Body: a.words.BeforeSignInBody})
+		a.before = append(a.before, notify.Notice{Title: a.words.BeforeSignIn, Body: a.words.BeforeSignInBody})
 	case session.EventStore:
-		if e.Detail != "" { // a plain file, since there is no keychain
-			a.asides = append(a.asides, e.Value)
+		a.activity.Keep = e.Keep
+		if e.Warn { // a plain file, since there is no keychain
+			a.before = append(a.before, notify.Notice{Title: a.words.PlainFile, Body: a.words.PlainFileBody})
 		}
+	case session.EventNote:
+		a.followNote(e)
 	case session.EventClaudeCode:
 		if e.Warn {
 			a.asides = append(a.asides, a.words.MirrorFailed)
 		}
 	}
+}
+
+// followNote takes what the engine tells beside the steps.
+func (a *app) followNote(e session.Event) {
+	w := a.words
+	switch e.Note {
+	case session.NoteServerWaits:
+		a.tell(notify.Notice{Title: fmt.Sprintf(w.ServerWaits, w.Span(e.Left))})
+	case session.NoteWhose:
+		a.asides = append(a.asides, w.WhoseUnknown)
+	case session.NoteFormerKept:
+		a.asides = append(a.asides, w.FormerKept)
+	case session.NoteUnusable:
+		a.asides = append(a.asides, w.NotUsable)
+	case session.NoteClaudeGoes:
+		if len(a.before) > 0 {
+			a.tell(a.withBefore(w.ClaudeSignsIn, w.ClaudeSignsInBody))
+		}
+	}
+}
+
+// withBefore is one notification of texts and of what has to be said before a browser
+// opens: a second one would take the first one's place.
+func (a *app) withBefore(title string, texts ...string) notify.Notice {
+	for _, n := range a.before {
+		texts = append(texts, n.Body)
+	}
+	a.before = nil
+	return notify.Notice{Title: title, Body: menu.Sentences(texts...)}
 }
 
 func (a *app) endSignIn(s session.Status, err error) {

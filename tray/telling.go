@@ -34,9 +34,18 @@ func codeOf(e *session.Error) string {
 
 // noticeSignedIn tells of a sign-in, and what did not go as wished beside it.
 func noticeSignedIn(w *menu.Words, s session.Status, asides []string) notify.Notice {
-	texts := []string{w.DoneSignedInBody}
+	kept := w.DoneSignedInBody
+	switch s.Keep() {
+	case session.InKeychain:
+		kept = w.DoneKeptInKeychain
+	case session.InFile:
+		kept = w.DoneKeptInFile
+	case session.Aside:
+		kept = w.DoneKeptAside
+	}
+	texts := []string{kept}
 	if s.Email != "" && s.Plan != "" {
-		texts = []string{fmt.Sprintf(w.DoneSignedInPlan, shown.Plan(s.Plan)), w.DoneSignedInBody}
+		texts = []string{fmt.Sprintf(w.DoneSignedInPlan, shown.Plan(s.Plan)), kept}
 	}
 	title := w.DoneSignedIn
 	if s.Email != "" {

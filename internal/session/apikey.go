@@ -58,18 +58,18 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 		return APIKeyNotice{}, err
 	}
 	var notice APIKeyNotice
-	err = e.obtain(ctx, l.TermsShown, o, tell, func(login keychain.Credential) error {
+	err = e.obtain(ctx, l.TermsShown, o, tell, func(login keychain.Credential) (Keep, error) {
 		tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
 		key, err := e.client.CreateAPIKey(ctx, login.Access)
 		if err != nil {
-			return apiKeyError(ctx, err, login.HasScope("org:create_api_key"))
+			return "", apiKeyError(ctx, err, login.HasScope("org:create_api_key"))
 		}
 		// The key is there: from here on nothing is cut short.
 		notice, err = e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
 		if known := (&Error{}); errors.As(err, &known) {
 			known.Hint += "; the new key (" + key.Masked() + ") is lost, so delete it at the Console"
 		}
-		return err
+		return "", err
 	})
 	if err != nil {
 		return APIKeyNotice{}, err

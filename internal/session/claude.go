@@ -291,7 +291,7 @@ func (e *Engine) readEntry(ctx context.Context) (claudecode.Entry, error) {
 // it wrote.
 func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInOptions, t Terminal, before claudecode.Entry, tell func(Event)) (claudecode.Entry, error) {
 	args := o.claudeArgs()
-	tell(Event{Kind: EventNote, Value: p.name() + " signs in now, with its own page and prompts: claude " + strings.Join(args, " ")})
+	tell(Event{Kind: EventNote, Note: NoteClaudeGoes, Value: p.name() + " signs in now, with its own page and prompts: claude " + strings.Join(args, " ")})
 	c := p.command(args...)
 	c.Stdin, c.Stdout, c.Stderr = t.In, t.Out, t.Out
 	limit := e.loginTimeout(o)
@@ -305,7 +305,7 @@ func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInO
 	}
 	if after.State == claudecode.SignedIn && (before.State != claudecode.SignedIn || !after.Login.SamePair(before.Login)) {
 		if ok, why := after.AcceptedByClient(); !ok {
-			tell(Event{Kind: EventNote, Value: "Claude Code will not use what it wrote: " + why, Warn: true})
+			tell(Event{Kind: EventNote, Note: NoteUnusable, Value: "Claude Code will not use what it wrote: " + why, Warn: true})
 		}
 		return after, nil
 	}
@@ -373,11 +373,11 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before s
 	if note != "" {
 		tell(Event{Kind: EventNote, Value: note})
 	}
-	tell(Event{Kind: EventSaved, Value: stored})
+	tell(Event{Kind: EventSaved, Value: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
 	w.carry(ctx, account, c, entryWait)
 	tell(Event{Kind: EventClaudeCode, Value: sentence})
 	if over := e.entry.Overrides(); len(over) > 0 {
-		tell(Event{Kind: EventNote, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
+		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
 	}
 	e.tellEnds(c, tell)
 	return nil

@@ -45,7 +45,7 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 	if already, err := e.vault(l).load(ctx, account); err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
 	}
-	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) error { return e.keepSignIn(ctx, o, c, tell) })
+	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) (Keep, error) { return e.keepSignIn(ctx, o, c, tell) })
 	if err != nil {
 		return Status{}, err
 	}
@@ -54,7 +54,7 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 
 // obtain does what every sign-in in the browser has in common, up to the credential. keep
 // does the rest, whose outcome the browser's page tells.
-func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, tell func(Event), keep func(keychain.Credential) error) (err error) {
+func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, tell func(Event), keep func(keychain.Credential) (Keep, error)) (err error) {
 	if !termsShown {
 		tell(Event{Kind: EventTerms})
 	}
@@ -80,10 +80,11 @@ func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, t
 	if err != nil {
 		return err
 	}
-	if err := keep(c); err != nil {
+	kept, err := keep(c)
+	if err != nil {
 		return err
 	}
-	outcome = callback.Outcome{Kind: callback.SignedIn, Email: c.Account.Email, Plan: c.Account.Plan}
+	outcome = callback.Outcome{Kind: callback.SignedIn, Email: c.Account.Email, Plan: c.Account.Plan, Kept: string(kept)}
 	if pasted {
 		outcome.Kind = callback.ElsewhereDone
 	}
@@ -134,7 +135,7 @@ func (e *Engine) listen(ctx context.Context, o SignInOptions, attempt *oauth.Att
 	case err != nil && o.Paste == nil:
 		return nil, failed("no-port", "no port can be opened for the answer: "+plain(err), "sign in with `keytender login --method paste`", err)
 	case err != nil:
-		tell(Event{Kind: EventNote, Value: "no port can be opened for the answer (" + plain(err) + "); paste the code instead", Warn: true})
+		tell(Event{Kind: EventNote, Note: NoteNoPort, Value: "no port can be opened for the answer (" + plain(err) + "); paste the code instead", Warn: true})
 		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 		return nil, nil
 	}
@@ -176,7 +177,7 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 	if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Kind == oauth.Throttled {
 		pause := max(answer.RetryAfter, time.Second)
 		if pause <= codeLife {
-			tell(Event{Kind: EventNote, Value: "the server asks to wait " + pause.Round(time.Second).String() + "; then the same code is tried once more", Warn: true})
+			tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Value: "the server asks to wait " + pause.Round(time.Second).String() + "; then the same code is tried once more", Warn: true})
 			if sleep(ctx, pause) == nil {
 				grant, err = e.client.Exchange(ctx, request)
 			}
@@ -208,7 +209,7 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 	c.Account = account(grant.Account)
 	if slices.Contains(c.Scopes, "user:profile") {
 		if err := e.askWhose(ctx, &c, 10*time.Second); err != nil {
-			tell(Event{Kind: EventNote, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
+			tell(Event{Kind: EventNote, Note: NoteWhose, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
 		}
 	}
 	if err := o.expected(c.Account); err != nil {
@@ -248,20 +249,20 @@ func (e *Engine) exchangeError(ctx context.Context, err error) error {
 
 // keepSignIn stores the credential in the account of the person who signed in, makes that
 // the active one, and mirrors it.
-func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Credential, tell func(Event)) error {
+func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Credential, tell func(Event)) (Keep, error) {
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer w.end()
 	if err := ctx.Err(); err != nil {
-		return err // cancelled at the last moment: nothing is stored
+		return "", err // cancelled at the last moment: nothing is stored
 	}
 	// From here on the sign-in is carried through.
 	ctx = Patient(context.WithoutCancel(ctx))
 	account, note, err := w.signsInTo(ctx, o.Account, c, o.LongLived > 0, o.Replace)
 	if err != nil {
-		return err
+		return "", err
 	}
 	// A long-lived token takes the place of no daily login.
 	daily := w.l.Account(w.l.Active)
@@ -270,19 +271,20 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	kind, former, err := w.takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", longLived: o.LongLived > 0,
 		activate: activate, carries: mirrors})
 	if err != nil {
-		return err
+		return "", err
 	}
 	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
 	if note != "" {
 		tell(Event{Kind: EventNote, Value: note})
 	}
 	if former {
-		tell(Event{Kind: EventNote, Value: "the login that " + account + " had before is kept: `keytender mirror --undo` gives it to Claude Code"})
+		tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: "the login that " + account + " had before is kept: `keytender mirror --undo` gives it to Claude Code"})
 	}
-	tell(Event{Kind: EventSaved, Value: kind, Warn: w.vault(w.l).spilled(account)})
+	spilled := w.vault(w.l).spilled(account)
+	tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
 	w.tellMirror(ctx, mirrors, account, tell)
 	e.tellEnds(c, tell)
-	return nil
+	return keepOf(w.l.Store, spilled), nil
 }
 
 func (e *Engine) tellEnds(c keychain.Credential, tell func(Event)) {
@@ -531,7 +533,7 @@ func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tel
 	}
 	tell(Event{Kind: EventClaudeCode, Value: sentence})
 	if over := w.entry.Overrides(); len(over) > 0 {
-		tell(Event{Kind: EventNote, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
+		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
 	}
 }
 

@@ -66,4 +66,6 @@ type Event struct {
 	At     time.Time
 	Left   time.Duration
 	Warn   bool // the step did not go as wished, and the sign-in went on
+	Keep   Keep // EventStore, EventSaved: the same as Value, as a fact
+	Note   Note // EventNote
 }

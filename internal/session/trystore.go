@@ -27,7 +27,7 @@ func (e *Engine) tryStore(ctx context.Context, l *ledger.Ledger, tell func(Event
 	err := e.tryKeychain(Patient(ctx))
 	switch {
 	case err == nil:
-		tell(Event{Kind: EventStore, Value: e.storeName("keychain")})
+		tell(Event{Kind: EventStore, Value: e.storeName("keychain"), Keep: InKeychain})
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -83,7 +83,7 @@ func (e *Engine) tryFile(tell func(Event), why string) error {
 	if err != nil {
 		return storageTrouble(dir, "the login could not be kept", err)
 	}
-	tell(Event{Kind: EventStore, Value: e.storeName("file"), Detail: why, Warn: why != ""})
+	tell(Event{Kind: EventStore, Value: e.storeName("file"), Detail: why, Warn: why != "", Keep: InFile})
 	return nil
 }
 

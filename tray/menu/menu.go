@@ -23,6 +23,7 @@ const (
 	ItemWho ID = iota
 	ItemClocks
 	ItemEntry
+	ItemKept
 	ItemUnwatched
 	ItemProblem // and on
 	ItemProblem2
@@ -115,8 +116,9 @@ type Item struct {
 type Activity struct {
 	SignIn    SignInPhase
 	Way       Way
-	Link      string    // the sign-in's URL, once it is known
-	Until     time.Time // when the sign-in gives up
+	Keep      session.Keep // where the login of this sign-in will be kept
+	Link      string       // the sign-in's URL, once it is known
+	Until     time.Time    // when the sign-in gives up
 	Renewing  bool
 	Mirroring bool
 	Switching bool
@@ -191,6 +193,11 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	add(ItemWho, who, false)
 	add(ItemClocks, ends, false)
 	add(ItemEntry, there, false)
+	if a.SignIn != NoSignIn && a.Keep == session.InFile && s.Keep() != session.InFile {
+		add(ItemKept, w.WillBeInFile, false)
+	} else {
+		add(ItemKept, w.kept(s.Keep()), false)
+	}
 	if r.Unwatched {
 		add(ItemUnwatched, w.Unwatched, false)
 	}
@@ -297,7 +304,7 @@ func either(first bool, one, other string) string {
 }
 
 func waiting(w *Words, a Activity, now time.Time) string {
-	left := w.span(a.Until.Sub(now))
+	left := w.Span(a.Until.Sub(now))
 	switch a.Way {
 	case ByCode:
 		return fmt.Sprintf(w.WaitingCode, left)
@@ -371,15 +378,15 @@ func clocks(w *Words, s session.Status, now time.Time) string {
 		switch {
 		case over:
 			if left > 0 && s.AccessToken.Valid {
-				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.span(left)))
+				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.Span(left)))
 			}
 		case !s.AccessToken.Renewable && left > 0:
 			// A long-lived token is the login; its end is said once.
 			if s.Login.ExpiresAt == nil {
-				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.span(left)))
+				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.Span(left)))
 			}
 		case s.AccessToken.Renewable && left > 0:
-			parts = append(parts, fmt.Sprintf(w.TokenRenews, w.span(left)))
+			parts = append(parts, fmt.Sprintf(w.TokenRenews, w.Span(left)))
 		case s.AccessToken.Renewable && s.State == session.TryLater:
 			parts = append(parts, w.TokenEnded)
 		case s.AccessToken.Renewable:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keytender/internal/ledger"
 	"keytender/internal/session"
 	"keytender/tray/traytest"
 )
@@ -63,6 +64,13 @@ var menuCases = []struct {
 		Activity{Failed: &session.Problem{Code: "port-taken", Message: "port 8765 is taken", Hint: "run `keytender login --port 9`"}}, Around{}},
 	{"the server does not let us", session.Status{State: session.SignedOut},
 		Activity{Failed: &session.Problem{Code: session.NotPermitted, Message: "HTTP 403: FAKE"}}, Around{}},
+	{"kept in a plain file", traytest.Changed(func(s *session.Status) {
+		s.Stores = []session.StoreState{{Name: "keychain", State: "absent"}, {Name: "file", State: "ok"}}
+	}), Activity{}, Around{}},
+	{"it waits outside the keychain", traytest.Changed(func(s *session.Status) {
+		s.Places = []session.PlaceStatus{{Kind: ledger.SpillFile, Account: "default"}}
+	}), Activity{}, Around{}},
+	{"a sign-in that will keep a plain file", session.Status{State: session.SignedOut}, Activity{SignIn: Waiting, Keep: session.InFile, Until: traytest.Noon.Add(time.Minute)}, Around{}},
 	{"renewing", traytest.SignedIn(traytest.Noon), Activity{Renewing: true}, Around{}},
 	{"several accounts, the token may be copied", traytest.Changed(func(s *session.Status) {
 		s.Account, s.Accounts = "work", traytest.Named("default", "home", "work")
@@ -174,7 +182,7 @@ func TestS4_12_Span(t *testing.T) {
 		47*time.Hour + 40*time.Minute:   "2 days",
 		7*day - time.Minute:             "7 days",
 	} {
-		if got := english.span(d); got != want {
+		if got := english.Span(d); got != want {
 			t.Errorf("Span(%v) = %q, want %q", d, got, want)
 		}
 	}

@@ -51,6 +51,10 @@ type Words struct {
 	Overridden     string // by what
 	RenewedNow     string
 	RenewedAgo     string // span
+	KeptInKeychain string
+	KeptInFile     string
+	KeptAside      string
+	WillBeInFile   string
 
 	Unwatched string
 
@@ -113,6 +117,9 @@ type Words struct {
 	DoneSignedIn       string
 	DoneSignedInAs     string // e-mail
 	DoneSignedInBody   string
+	DoneKeptInKeychain string
+	DoneKeptInFile     string
+	DoneKeptAside      string
 	DoneSignedInPlan   string // plan
 	DoneSignedOut      string
 	DoneMirrored       string
@@ -128,6 +135,12 @@ type Words struct {
 	AboutBody          string
 	BeforeSignIn       string
 	BeforeSignInBody   string
+	PlainFile          string
+	PlainFileBody      string
+	ServerWaits        string
+	WhoseUnknown       string
+	FormerKept         string
+	NotUsable          string
 	ClaudeSignsIn      string
 	ClaudeSignsInBody  string
 	ShowsCode          string
@@ -208,16 +221,16 @@ func (w *Words) who(s session.Status) string {
 
 func (w *Words) EndsIn(left time.Duration, estimated bool) string {
 	if estimated {
-		return fmt.Sprintf(w.LoginEndsAbout, w.span(left))
+		return fmt.Sprintf(w.LoginEndsAbout, w.Span(left))
 	}
-	return fmt.Sprintf(w.LoginEnds, w.span(left))
+	return fmt.Sprintf(w.LoginEnds, w.Span(left))
 }
 
 func (w *Words) renewedAgo(ago time.Duration) string {
 	if ago < time.Minute {
 		return w.RenewedNow
 	}
-	return fmt.Sprintf(w.RenewedAgo, w.span(ago))
+	return fmt.Sprintf(w.RenewedAgo, w.Span(ago))
 }
 
 // entry says how Claude Code's entry stands beside our record.
@@ -245,6 +258,19 @@ func (w *Words) entry(state session.EntryState) string {
 	return ""
 }
 
+// kept says where the login lies.
+func (w *Words) kept(k session.Keep) string {
+	switch k {
+	case session.InKeychain:
+		return w.KeptInKeychain
+	case session.InFile:
+		return w.KeptInFile
+	case session.Aside:
+		return w.KeptAside
+	}
+	return ""
+}
+
 // tooltipLength is all that Windows has room for, in UTF-16 units.
 const tooltipLength = 127
 
@@ -259,9 +285,9 @@ func (w *Words) Tooltip(state IconState, s session.Status) string {
 	return shorten(text, tooltipLength)
 }
 
-// span puts a length of time in words, as coarse as a person would: "24 days",
+// Span puts a length of time in words, as coarse as a person would: "24 days",
 // "1 day 2 h", "3 h 4 min", "5 min".
-func (w *Words) span(d time.Duration) string {
+func (w *Words) Span(d time.Duration) string {
 	minutes := int(math.Round(d.Minutes()))
 	hours, days := int(math.Round(d.Hours())), int(math.Round(d.Hours()/24))
 	switch {

@@ -153,7 +153,7 @@ func TestNothingOverflows(t *testing.T) {
 		}
 		for _, d := range []time.Duration{0, time.Minute, 59 * time.Minute, 9*time.Hour + 59*time.Minute, 23 * time.Hour, 47 * time.Hour, 364 * day} {
 			for _, format := range []string{w.LoginEnds, w.LoginEndsAbout, w.TokenRenews, w.TokenEnds, w.Waiting, w.WaitingCode} {
-				if line := fmt.Sprintf(format, w.span(d)); columns(line) > 50 {
+				if line := fmt.Sprintf(format, w.Span(d)); columns(line) > 50 {
 					t.Errorf("%s: too wide for half a line: %s", language, line)
 				}
 			}

@@ -20,6 +20,7 @@ func SignedIn(now time.Time) session.Status {
 		AccessToken: session.AccessClock{ExpiresAt: &token, Valid: true, Renewable: true},
 		Login:       session.LoginClock{ExpiresAt: &login}, Accounts: Named("default"),
 		ClaudeCode: session.EntryStatus{Mirror: true, State: "in-step"},
+		Stores:     []session.StoreState{{Name: "keychain", State: "ok"}, {Name: "file", State: "not-used"}},
 	}
 }
 

@@ -1,0 +1,55 @@
+package session
+
+import (
+	"slices"
+
+	"keytender/internal/ledger"
+)
+
+// Keep says where a login is kept.
+type Keep string
+
+// Where a login can be kept.
+const (
+	InKeychain Keep = "keychain"
+	InFile     Keep = "file"  // a plain file that only the person's own user can read
+	Aside      Keep = "aside" // no store takes it: it waits in a file until one does
+)
+
+// keepOf is where a login lies that was saved in a store of this kind.
+func keepOf(kind string, spilled bool) Keep {
+	if spilled {
+		return Aside
+	}
+	return Keep(kind)
+}
+
+// Keep is where the login of st is kept; empty: there is none, or it is not known.
+func (st Status) Keep() Keep {
+	if st.State == SignedOut || st.State == "" {
+		return ""
+	}
+	if slices.ContainsFunc(st.Places, func(p PlaceStatus) bool { return p.Kind == ledger.SpillFile && p.Account == st.Account }) {
+		return Aside
+	}
+	for _, s := range st.Stores {
+		if s.State != "not-used" && s.State != "absent" {
+			return Keep(s.Name)
+		}
+	}
+	return ""
+}
+
+// Note names what an EventNote tells, for who has words of their own for it.
+type Note string
+
+// The notes. One without a name is for the terminal alone.
+const (
+	NoteNoPort      Note = "no-port"      // the answer cannot come by itself: a code has to be pasted
+	NoteServerWaits Note = "server-waits" // Left: until the same code is tried once more
+	NoteWhose       Note = "whose"        // who signed in could not be asked
+	NoteFormerKept  Note = "former-kept"  // the login that the account had before is kept, and can be put back
+	NoteOverridden  Note = "overridden"   // Claude Code uses something else than its entry
+	NoteClaudeGoes  Note = "claude-goes"  // Claude Code opens its own page now
+	NoteUnusable    Note = "unusable"     // Claude Code will not use what it wrote
+)
