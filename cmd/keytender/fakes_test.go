@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -98,7 +99,8 @@ func fakeClaude(args []string) int {
 	case strings.HasPrefix(line+" ", "auth login --claudeai "), strings.HasPrefix(line+" ", "auth login --console "):
 		return fakeSignIn(mode)
 	case line == "auth status --json":
-		fmt.Printf(`{"loggedIn":true,"authMethod":"claude.ai","email":%q,"orgId":%q}`, os.Getenv("FAKE_EMAIL"), os.Getenv("FAKE_ORG"))
+		fmt.Printf(`{"loggedIn":true,"authMethod":%q,"apiProvider":"firstParty","email":%q,"orgId":%q}`,
+			cmp.Or(os.Getenv("FAKE_METHOD"), "claude.ai"), os.Getenv("FAKE_EMAIL"), os.Getenv("FAKE_ORG"))
 		return 0
 	case len(args) == 4 && strings.HasPrefix(line, "-p . --model "):
 		input, _ := io.ReadAll(os.Stdin)

@@ -125,7 +125,7 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 	}
 	c.say(plain, "Claude Code: %s", entryWords(st.ClaudeCode))
 	if len(st.ClaudeCode.OverriddenBy) > 0 {
-		c.say(danger, "Overridden by: %s", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
+		c.say(danger, "Overridden by: %s (as this environment and your settings say; a project's were not looked at, see `keytender which`)", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
 	}
 	running := "not running"
 	if st.Tray.Running {

@@ -30,6 +30,7 @@ import (
 type claudeProgram struct {
 	path    string
 	version string
+	dir     string // where it is started; empty: here
 	engine  *Engine
 }
 
@@ -128,8 +129,12 @@ func (p claudeProgram) name() string { return strings.TrimSpace("Claude Code " +
 
 func (p claudeProgram) command(args ...string) *exec.Cmd {
 	c := exec.Command(p.path, args...)
+	c.Dir = p.dir
 	c.SysProcAttr = sameWindow()
 	c.Env = os.Environ()
+	if p.dir != "" {
+		c.Env = append(c.Env, "PWD="+p.dir)
+	}
 	// Found outside of the PATH, what it is started by (node, say) often lies beside it.
 	if dir, path := filepath.Dir(p.path), os.Getenv("PATH"); !slices.Contains(filepath.SplitList(path), dir) {
 		if path != "" {

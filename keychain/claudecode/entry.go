@@ -63,7 +63,9 @@ var innerKeys = []string{accessKey, refreshKey, endsKey, loginEndsKey, scopesKey
 
 // boundKeys stand beside the login and belong to its account, as the client's own logout
 // has it. Every other key there belongs to the person or to nobody we know.
-var boundKeys = []string{organizationKey, "trustedDeviceToken", "enterpriseGateway", "designOauth"}
+var boundKeys = []string{organizationKey, "trustedDeviceToken", gatewayKey, "designOauth"}
+
+const gatewayKey = "enterpriseGateway"
 
 // maxToken is far more than any token has. A longer one is no token.
 const maxToken = 16 << 10

@@ -29,7 +29,7 @@ func FuzzClientSettings(f *testing.F) {
 	dir := f.TempDir()
 	c := &Directory{env: func(string) (string, bool) { return "", false }, home: dir, settingsDir: dir, state: filepath.Join(dir, ".claude.json"), goos: "windows"}
 	possible := []string{"apiKeyHelper (settings.json)"}
-	for _, name := range slices.Concat(switches, credentials, []string{headersVariable, profileVariable, federationVariable}) {
+	for _, name := range slices.Concat(clouds, []string{simpleVariable, headersVariable, socketVariable, authVariable, keyVariable, oauthVariable, profileVariable, federationVariable}) {
 		possible = append(possible, "env."+name+" (settings.json)")
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -13,21 +13,65 @@ import (
 // requests elsewhere, or with another credential. Another program's environment cannot be
 // seen; what is named here is that of this process.
 
-// switches send every request elsewhere when they are on.
-var switches = []string{
-	"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_ANTHROPIC_AWS",
-	"CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_SIMPLE",
+// SourceKind is the kind of a credential that Claude Code may use.
+type SourceKind string
+
+// The kinds, in the order in which the client takes them. FromSimple is none: with
+// CLAUDE_CODE_SIMPLE an API key is used, and nothing else.
+const (
+	FromCloud      SourceKind = "cloud"
+	FromHeaders    SourceKind = "headers"
+	FromSocket     SourceKind = "socket"
+	FromAuthToken  SourceKind = "auth-token"
+	FromHelper     SourceKind = "helper"
+	FromAPIKey     SourceKind = "api-key"
+	FromSimple     SourceKind = "simple"
+	FromOAuthToken SourceKind = "oauth-token"
+	FromFederation SourceKind = "federation"
+	FromProfile    SourceKind = "profile"
+)
+
+// Source is one thing that stands before the entry. It holds no value.
+type Source struct {
+	Kind SourceKind
+	Name string // the variable or setting
+	File string // of the settings in which it stands; empty: the environment
+	in   string // the file as it is called in a list
 }
 
-// credentials count unless they are blank.
-var credentials = []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_UNIX_SOCKET"}
+// String is how it is called in a list.
+func (s Source) String() string {
+	switch {
+	case s.in == "":
+		return s.Name
+	case s.Kind == FromHelper, s.Name == activeProfile:
+		return s.Name + " (" + s.in + ")"
+	}
+	return "env." + s.Name + " (" + s.in + ")"
+}
 
-// The others need a closer look.
+// clouds send every request elsewhere when they are on.
+var clouds = []string{"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+	"CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD", "CLAUDE_CODE_USE_MANTLE"}
+
+// The other variables. Those of credentials count unless they are blank.
 const (
+	authVariable       = "ANTHROPIC_AUTH_TOKEN"
+	keyVariable        = "ANTHROPIC_API_KEY"
+	oauthVariable      = "CLAUDE_CODE_OAUTH_TOKEN"
+	socketVariable     = "ANTHROPIC_UNIX_SOCKET"
+	simpleVariable     = "CLAUDE_CODE_SIMPLE"
 	headersVariable    = "ANTHROPIC_CUSTOM_HEADERS"
 	profileVariable    = "ANTHROPIC_PROFILE"
 	federationVariable = "ANTHROPIC_FEDERATION_RULE_ID"
+	baseVariable       = "ANTHROPIC_BASE_URL"
+	activeProfile      = "active_config"
+	helperSetting      = "apiKeyHelper"
 )
+
+// projects are the variables that count in a project's settings, too: switches, and where
+// requests go. No credential is among them.
+var projects = append(slices.Clone(clouds), headersVariable, baseVariable)
 
 // federation is complete with these beside the rule.
 var federation = []string{"ANTHROPIC_ORGANIZATION_ID", "ANTHROPIC_IDENTITY_TOKEN"}
@@ -46,27 +90,10 @@ var managedDir = func(goos string) string {
 // Overrides names what makes the entry ineffective for Claude Code: variables of our own
 // environment, and of the person's and the administrator's settings what stands before it.
 // Values are never shown.
-func (d *Directory) Overrides() []string { return d.OverridesIn("") }
-
-// OverridesIn is Overrides for a client that is started in this project's directory.
-func (d *Directory) OverridesIn(project string) []string {
-	names := d.overriding(d.env.get)
-	names = append(names, d.inSettings(filepath.Join(d.settingsDir, "settings.json"), "settings.json", true)...)
-	// A project's own env is not used for credentials; its helper is. The person's own
-	// folder is no project's, and its settings.local.json is used by nobody.
-	if folder := filepath.Join(project, ".claude"); project != "" && folder != d.settingsDir {
-		for _, name := range []string{"settings.json", "settings.local.json"} {
-			names = append(names, d.inSettings(filepath.Join(folder, name), ".claude/"+name+" of the project", false)...)
-		}
-	}
-	managed := managedDir(d.goos)
-	names = append(names, d.inSettings(filepath.Join(managed, "managed-settings.json"), "managed-settings.json", true)...)
-	parts, _ := filepath.Glob(filepath.Join(managed, "managed-settings.d", "*.json"))
-	for _, part := range parts {
-		names = append(names, d.inSettings(part, "managed-settings.d", true)...)
-	}
-	if d.federated() {
-		names = append(names, "active_config (.config/anthropic)")
+func (d *Directory) Overrides() []string {
+	names := []string{}
+	for _, s := range d.Standing("").Before {
+		names = append(names, s.String())
 	}
 	return names
 }
@@ -78,34 +105,181 @@ func (d *Directory) OverridingIn(environ []string) []string {
 		name, value, _ := strings.Cut(pair, "=")
 		values[name] = value
 	}
-	return d.overriding(func(name string) string { return values[name] })
-}
-
-// overriding names the variables of one environment that stand before the entry.
-func (d *Directory) overriding(get func(string) string) []string {
-	names := []string{}
-	given := func(name string) bool { return strings.TrimSpace(get(name)) != "" }
-	for _, name := range credentials {
-		if given(name) {
-			names = append(names, name)
-		}
-	}
-	if given(federationVariable) && !slices.ContainsFunc(federation, func(name string) bool { return !given(name) }) {
-		names = append(names, federationVariable)
-	}
-	if authorizes(get(headersVariable)) {
-		names = append(names, headersVariable)
-	}
-	if profile := strings.TrimSpace(get(profileVariable)); profile != "" && d.isProfile(profile) {
-		names = append(names, profileVariable)
-	}
-	for _, name := range switches {
-		if truthy(get(name)) {
-			names = append(names, name)
-		}
+	var names []string
+	for _, s := range d.before(layers{{get: func(name string) (string, bool) { value, ok := values[name]; return value, ok }}}) {
+		names = append(names, s.String())
 	}
 	return names
 }
+
+// Standing is what counts for a client that is started in one directory.
+type Standing struct {
+	// Before is what stands before the entry; the first of it is used.
+	Before []Source
+	// BaseURL, when it is set, is where requests go, with whatever credential; Base names it.
+	BaseURL string
+	Base    Source
+	// Unusable are files of settings that are not what the client takes: it leaves them out.
+	Unusable []string
+	// ForcedOrganizations are the only ones with which the client starts; empty: any.
+	ForcedOrganizations []string
+}
+
+// Standing looks at all that stands before the entry for a client that is started in this
+// project's directory; empty: in none.
+func (d *Directory) Standing(project string) Standing {
+	all, unusable := d.layers(project)
+	st := Standing{Before: d.before(all), Unusable: unusable}
+	if d.federated() {
+		st.Before = append(st.Before, Source{Kind: FromFederation, Name: activeProfile, in: ".config/anthropic",
+			File: filepath.Join(d.home, ".config", "anthropic", activeProfile)})
+	}
+	if value, from := all.value(baseVariable); strings.TrimSpace(value) != "" {
+		st.BaseURL, st.Base = strings.TrimSpace(value), from.source("", baseVariable)
+	}
+	for _, l := range all {
+		if l.managed && l.organizations != nil {
+			st.ForcedOrganizations = l.organizations
+		}
+	}
+	return st
+}
+
+// layer is one place where variables and a helper may be set. One that is higher counts
+// more, also where it says that a variable is blank or a switch off.
+type layer struct {
+	in, file      string // empty for the environment
+	get           func(name string) (value string, isSet bool)
+	helper        bool
+	project       bool // of its variables only some count
+	managed       bool
+	organizations []string
+}
+
+func (l layer) source(kind SourceKind, name string) Source {
+	return Source{Kind: kind, Name: name, File: l.file, in: l.in}
+}
+
+// layers in the order in which they count, the highest last.
+type layers []layer
+
+// value is what a variable is for the client, and where that stands.
+func (all layers) value(name string) (value string, from layer) {
+	for _, l := range slices.Backward(all) {
+		if l.project && !slices.Contains(projects, name) {
+			continue
+		}
+		if value, isSet := l.get(name); isSet {
+			return value, l
+		}
+	}
+	return "", layer{}
+}
+
+// layers reads all settings that count in this project's directory.
+func (d *Directory) layers(project string) (all layers, unusable []string) {
+	all = layers{{get: d.env}}
+	add := func(path, in string, change func(*layer)) {
+		l, found, ok := settingsLayer(path, in)
+		switch {
+		case !ok:
+			unusable = append(unusable, path)
+		case found:
+			change(&l)
+			all = append(all, l)
+		}
+	}
+	add(filepath.Join(d.settingsDir, "settings.json"), "settings.json", func(*layer) {})
+	if project != "" {
+		folder := filepath.Join(project, ".claude")
+		for _, name := range []string{"settings.json", "settings.local.json"} {
+			// The person's own folder is a project too where the client is started in it; its
+			// settings.json was read above.
+			if name == "settings.json" && realPath(folder) == realPath(d.settingsDir) {
+				continue
+			}
+			add(filepath.Join(folder, name), ".claude/"+name+" of the project", func(l *layer) { l.project = true })
+		}
+	}
+	managed := managedDir(d.goos)
+	parts, _ := filepath.Glob(filepath.Join(managed, "managed-settings.d", "*.json"))
+	add(filepath.Join(managed, "managed-settings.json"), "managed-settings.json", func(l *layer) { l.managed = true })
+	for _, part := range parts { // by name
+		add(part, "managed-settings.d", func(l *layer) { l.managed = true })
+	}
+	return all, unusable
+}
+
+// settingsLayer reads one file of settings. One that is no JSON object is not ok.
+func settingsLayer(path, in string) (l layer, found, ok bool) {
+	data, err := readSettings(path)
+	if os.IsNotExist(err) {
+		return layer{}, false, true
+	}
+	var settings map[string]any
+	if err != nil || json.Unmarshal(data, &settings) != nil {
+		return layer{}, false, false
+	}
+	env, _ := settings["env"].(map[string]any)
+	helper, _ := settings[helperSetting].(string)
+	l = layer{in: in, file: path, helper: strings.TrimSpace(helper) != ""}
+	l.get = func(name string) (string, bool) {
+		switch value := env[name].(type) {
+		case nil:
+			return "", false
+		case string:
+			return value, true
+		default:
+			return fmt.Sprint(value), true
+		}
+	}
+	switch forced := settings["forceLoginOrgUUID"].(type) {
+	case string:
+		l.organizations = []string{forced}
+	case []any:
+		for _, id := range forced {
+			if text, isText := id.(string); isText {
+				l.organizations = append(l.organizations, text)
+			}
+		}
+	}
+	return l, true, true
+}
+
+// before lists what stands before the entry, in the order in which the client takes it.
+func (d *Directory) before(all layers) (list []Source) {
+	given := func(kind SourceKind, name string, counts func(value string) bool) (found []Source) {
+		if value, from := all.value(name); counts(value) {
+			found = append(found, from.source(kind, name))
+		}
+		return found
+	}
+	for _, name := range clouds {
+		list = append(list, given(FromCloud, name, truthy)...)
+	}
+	list = append(list, given(FromHeaders, headersVariable, authorizes)...)
+	list = append(list, given(FromSocket, socketVariable, notBlank)...)
+	bearer := given(FromAuthToken, authVariable, notBlank)
+	for _, l := range slices.Backward(all) {
+		if l.helper {
+			bearer = append(bearer, l.source(FromHelper, helperSetting))
+		}
+	}
+	key := given(FromAPIKey, keyVariable, notBlank)
+	if simple := given(FromSimple, simpleVariable, truthy); len(simple) > 0 {
+		list = slices.Concat(list, key, simple, bearer) // with it the key alone is used
+	} else {
+		list = slices.Concat(list, bearer, key)
+	}
+	list = append(list, given(FromOAuthToken, oauthVariable, notBlank)...)
+	if !slices.ContainsFunc(federation, func(name string) bool { value, _ := all.value(name); return !notBlank(value) }) {
+		list = append(list, given(FromFederation, federationVariable, notBlank)...)
+	}
+	list = append(list, given(FromProfile, profileVariable, func(name string) bool { return d.isProfile(strings.TrimSpace(name)) })...)
+	return list
+}
+
+func notBlank(value string) bool { return strings.TrimSpace(value) != "" }
 
 // truthy reads a switch as the client does: =0 and =false are off.
 func truthy(text string) bool {
@@ -131,7 +305,7 @@ func (d *Directory) profileFile(name string) string {
 // isProfile reports whether there is such a profile: the client goes on with the entry when
 // there is none.
 func (d *Directory) isProfile(name string) bool {
-	if name != filepath.Base(name) {
+	if name == "" || name != filepath.Base(name) {
 		return false
 	}
 	info, err := os.Stat(d.profileFile(name))
@@ -140,7 +314,7 @@ func (d *Directory) isProfile(name string) bool {
 
 // federated reports whether the profile that is active signs in by federation.
 func (d *Directory) federated() bool {
-	active, err := readSettings(filepath.Join(d.home, ".config", "anthropic", "active_config"))
+	active, err := readSettings(filepath.Join(d.home, ".config", "anthropic", activeProfile))
 	name := strings.TrimSpace(string(active))
 	if err != nil || name == "" || !d.isProfile(name) {
 		return false
@@ -154,39 +328,19 @@ func (d *Directory) federated() bool {
 	return profile["type"] == "oidc_federation" || authentication["type"] == "oidc_federation"
 }
 
-// inSettings names what one file of settings puts before the entry.
-func (d *Directory) inSettings(path, shown string, withEnv bool) []string {
-	data, err := readSettings(path)
-	if err != nil {
-		return nil
+// HasGateway reports whether the entry names a gateway of the account's organisation.
+func (e Entry) HasGateway() bool { return e.document().get(gatewayKey) != nil }
+
+// StateFile is the client's state file.
+func (d *Directory) StateFile() string { return d.stateFile() }
+
+// HasConsoleKey reports whether the client's state file holds an API key that it made at a
+// Console sign-in. It uses it where the entry holds no login. On macOS such a key may lie
+// in a keychain item, which is not looked at.
+func (d *Directory) HasConsoleKey() bool {
+	data, err := readSettings(d.stateFile())
+	var state struct {
+		Key string `json:"primaryApiKey"`
 	}
-	var settings map[string]any
-	if json.Unmarshal(data, &settings) != nil {
-		return nil
-	}
-	var names []string
-	if helper, _ := settings["apiKeyHelper"].(string); strings.TrimSpace(helper) != "" {
-		names = append(names, "apiKeyHelper ("+shown+")")
-	}
-	env, _ := settings["env"].(map[string]any)
-	if !withEnv || env == nil {
-		return names
-	}
-	get := func(name string) string {
-		switch value := env[name].(type) {
-		case nil:
-			if slices.Contains(federation, name) {
-				return d.env.get(name) // it joins what stands in the environment
-			}
-			return ""
-		case string:
-			return value
-		default:
-			return fmt.Sprint(value)
-		}
-	}
-	for _, name := range d.overriding(get) {
-		names = append(names, "env."+name+" ("+shown+")")
-	}
-	return names
+	return err == nil && json.Unmarshal(data, &state) == nil && state.Key != ""
 }
