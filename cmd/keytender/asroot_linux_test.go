@@ -35,6 +35,7 @@ func TestVerbsAsRootOverAnothersHome(t *testing.T) {
 	login := `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a","refreshToken":"sk-ant-ort01-FAKE-r","expiresAt":4102444800000}}`
 	for _, verb := range [][]string{
 		{"login", "--no-browser"}, {"login", "--method", "paste"}, {"login", "--method", "claude-code"}, {"import", "-"},
+		{"login", "--begin"}, {"login", "--finish"},
 		{"api-key", "set"}, {"api-key", "create", "--no-browser"}, {"autostart", "on"}, {"autostart", "off"},
 	} {
 		stdin := login
@@ -63,7 +64,9 @@ func TestVerbsAsRootOverAnothersHome(t *testing.T) {
 	if err := os.Chown(filepath.Join(own, "kt", "state"), person, person); err != nil {
 		t.Fatal(err)
 	}
-	if code, out := run(elsewhere, login, "import", "-"); code != 1 || !strings.Contains(out, "belongs to another user") {
-		t.Errorf("a state folder of another user: exit code %d: %s", code, out)
+	for _, verb := range [][]string{{"import", "-"}, {"login", "--finish"}} {
+		if code, out := run(elsewhere, login, verb...); code != 1 || !strings.Contains(out, "belongs to another user") {
+			t.Errorf("%v, a state folder of another user: exit code %d: %s", verb, code, out)
+		}
 	}
 }

@@ -24,6 +24,7 @@ type loginOptions struct {
 	browserCommand string
 	json           bool
 	longLived      time.Duration
+	begin, finish  bool // a sign-in in two steps
 }
 
 func newLogin(c *console) *cobra.Command {
@@ -34,6 +35,9 @@ func newLogin(c *console) *cobra.Command {
 		Long:  loginHelp,
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.begin && !o.finish {
+				return c.beginLogin(cmd, o)
+			}
 			st, err := c.login(cmd, o)
 			if !o.json {
 				return err
@@ -55,6 +59,7 @@ func newLogin(c *console) *cobra.Command {
 	o.commonFlags(cmd)
 	f.BoolVar(&o.NoMirror, "no-mirror", false, "leave Claude Code's entry as it is")
 	f.BoolVar(&o.json, "json", false, "print one JSON object on stdout at the end")
+	o.stepFlags(cmd)
 	return cmd
 }
 
@@ -112,6 +117,9 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 	if o.Method == "paste" && flags.Changed("port") {
 		return bad("--port and --method paste do not go together: pasting opens no port")
 	}
+	if err := o.checkSteps(cmd); err != nil {
+		return err
+	}
 	if o.Method == "claude-code" {
 		for _, name := range []string{"port", "long-lived", "scope", "browser-command"} {
 			if flags.Changed(name) {
@@ -147,6 +155,9 @@ func (c *console) signIn(ctx context.Context, engine *session.Engine, o loginOpt
 			c.line(plain, "Browser: Claude Code decides itself whether it opens one")
 		}
 		return engine.SignInWithClaude(ctx, o.SignInOptions, session.Terminal{In: c.in, Out: c.err}, c.tell)
+	}
+	if o.finish {
+		return engine.FinishSignIn(ctx, c.pastedLines(), c.tell)
 	}
 	o.Paste = c.pastedLines()
 	if o.Method == "browser" && !o.noBrowser {

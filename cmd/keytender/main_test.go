@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 		"decline-browser": func() { os.Exit(browse(fakeclaude.Decline, os.Args[1:])) },
 		"forger-browser":  func() { os.Exit(forgeThenApprove(os.Args[1:])) },
 		"claude":          func() { os.Exit(fakeClaude(os.Args[1:])) },
+		"paste-page":      func() { os.Exit(pastePage(os.Stdin, os.Args[1:])) },
 		"gh":              func() { os.Exit(fakeGH(os.Args[1:])) },
 	})
 }
@@ -56,6 +57,31 @@ func browse(click func(context.Context, string) (string, error), args []string) 
 		return 1
 	}
 	return fetch(location)
+}
+
+// pastePage clicks Allow behind the link on its stdin and prints what the page then shows,
+// CODE#STATE; decline: clicks the other button and prints the page's URL.
+func pastePage(link io.Reader, args []string) int {
+	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
+	defer cancel()
+	text, err := io.ReadAll(link)
+	click := fakeclaude.Approve
+	if len(args) > 0 {
+		click = fakeclaude.Decline
+	}
+	shown := ""
+	if err == nil {
+		shown, err = click(ctx, strings.TrimSpace(string(text)))
+	}
+	if err == nil && len(args) == 0 {
+		shown, err = fakeclaude.PasteText(shown)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(shown)
+	return 0
 }
 
 func fetch(url string) int {

@@ -26,6 +26,10 @@ Which way?
 While it waits, the browser's answer and a pasted code both count, whichever
 comes first: CODE#STATE, the whole URL of the page, or the code alone.
 
+In two steps, for programs and for short connections: --begin prints the link and
+ends, and within ten minutes --finish takes what its page showed on stdin, once.
+Between the two the sign-in waits in a file that you alone can read.
+
 --expect EMAIL refuses any other account before anything is stored, --org ID any
 other organization. The sign-in page is told both, and so it is told --email EMAIL
 and --sso; with --method claude-code the official client is told all but the

@@ -44,6 +44,13 @@ type Attempt struct {
 
 // NewAttempt makes a fresh attempt. It errs only on URLs that cannot be used.
 func NewAttempt(c AttemptConfig) (*Attempt, error) {
+	var random [32]byte
+	rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	return ResumeAttempt(c, base64.RawURLEncoding.EncodeToString(random[:]), secret.New(oauth2.GenerateVerifier()))
+}
+
+// ResumeAttempt goes on with an attempt that another process began, by what it had made.
+func ResumeAttempt(c AttemptConfig, state string, verifier secret.String) (*Attempt, error) {
 	authorize, err := endpoint(c.AuthorizeURL)
 	if err != nil {
 		return nil, fmt.Errorf("reading the authorize URL: %w", err)
@@ -54,15 +61,11 @@ func NewAttempt(c AttemptConfig) (*Attempt, error) {
 	if c.ClientID == "" {
 		return nil, errors.New("there is no client id")
 	}
+	if len(state) < 43 || len(verifier.Reveal()) < 43 { // RFC 7636 §4.1
+		return nil, errors.New("its state or verifier is too short")
+	}
 	c.Scopes = slices.Clone(c.Scopes)
-	var random [32]byte
-	rand.Read(random[:]) // never fails: crypto/rand ends the program instead
-	return &Attempt{
-		config:    c,
-		authorize: authorize,
-		state:     base64.RawURLEncoding.EncodeToString(random[:]),
-		verifier:  secret.New(oauth2.GenerateVerifier()),
-	}, nil
+	return &Attempt{config: c, authorize: authorize, state: state, verifier: verifier}, nil
 }
 
 // State is what the redirect must carry.

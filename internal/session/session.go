@@ -163,6 +163,7 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 		return nil, e.storageTrouble("the state folder cannot be made", err)
 	}
 	e.keepPrivate()
+	e.endOldAttempt()
 	path := filepath.Join(e.config.Places.State, "lock")
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, wait)

@@ -13,7 +13,10 @@ import (
 	"keytender/keychain"
 )
 
-var errLoginTimeout = errors.New("nobody came back from the browser in time")
+var (
+	errNothingMore  = errors.New("no code came")
+	errLoginTimeout = errors.New("nobody came back from the browser in time")
+)
 
 // waiting is the part of a sign-in in which two ways are open: the redirect of the
 // browser and what the person pastes.
@@ -29,6 +32,8 @@ type waiting struct {
 	paste     pasting
 	sent      []secret.String // codes that went to the server: each goes there once
 	tell      func(Event)
+	// pipedAlone: nothing but the lines can bring a code, so their end is the wait's.
+	pipedAlone bool
 }
 
 // answered is what ended a wait: a code and the redirect URI that it is bound to.
@@ -106,6 +111,9 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 				w.lines = nil // the end of stdin does not end the sign-in
 				if got, ok := w.bareCode(ctx); ok {
 					return got, nil
+				}
+				if w.pipedAlone {
+					return answered{}, errNothingMore
 				}
 			}
 			if strings.TrimSpace(line) == "" {

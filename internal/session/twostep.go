@@ -1,0 +1,318 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"keytender/internal/atomicfile"
+	"keytender/internal/oauth"
+	"keytender/internal/secret"
+)
+
+// A sign-in in two steps, for whoever cannot stay while the person is in the browser: one
+// call gives the link and ends, another one takes what its page showed. Between the two
+// the attempt waits in a file of the state folder, mode 0600, for ten minutes.
+
+const (
+	attemptFile = "sign-in.json"
+	// finishingFile is the attempt while its code is on the way to the server: whoever
+	// renamed it there is the one who sends.
+	finishingFile = "sign-in.finishing.json"
+
+	attemptLife = 10 * time.Minute
+)
+
+// savedAttempt is the attempt with what the person chose for it.
+type savedAttempt struct {
+	secret.Hidden
+	Begun       time.Time     `json:"begun"`
+	State       string        `json:"state"`
+	Verifier    string        `json:"verifier"`
+	ClientID    string        `json:"clientId"`
+	RedirectURI string        `json:"redirectUri"`
+	Scopes      []string      `json:"scopes"`
+	Account     string        `json:"account,omitempty"`
+	Replace     bool          `json:"replace,omitempty"`
+	Expect      string        `json:"expect,omitempty"`
+	Org         string        `json:"org,omitempty"`
+	Console     bool          `json:"console,omitempty"`
+	LongLived   time.Duration `json:"longLived,omitempty"` // nanoseconds
+	NoMirror    bool          `json:"noMirror,omitempty"`
+}
+
+func (s savedAttempt) options() SignInOptions {
+	return SignInOptions{Method: "paste", Account: s.Account, Replace: s.Replace, Expect: s.Expect, Org: s.Org,
+		Scopes: s.Scopes, Console: s.Console, LongLived: s.LongLived, NoMirror: s.NoMirror}
+}
+
+// BegunSignIn is a sign-in that waits to be finished.
+type BegunSignIn struct {
+	PasteURL string
+	Ends     time.Time
+}
+
+// BeginSignIn makes a sign-in whose code FinishSignIn takes. The store is tried first, and
+// one that waited before is given up.
+func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Event)) (BegunSignIn, error) {
+	if err := e.MayWrite(); err != nil {
+		return BegunSignIn{}, err
+	}
+	l, err := e.ledger()
+	if err != nil {
+		return BegunSignIn{}, err
+	}
+	if o.Account != "" {
+		if err := checkName(l, o.Account); err != nil {
+			return BegunSignIn{}, err
+		}
+	}
+	if err := e.tryStore(ctx, l, tell); err != nil {
+		return BegunSignIn{}, err
+	}
+	if already, err := e.vault(l).load(ctx, l.Choose(o.Account)); err == nil {
+		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: l.Choose(o.Account)})
+	}
+	if !l.TermsShown {
+		tell(Event{Kind: EventTerms})
+	}
+	c := e.attemptConfig(o)
+	attempt, err := oauth.NewAttempt(c)
+	if err != nil {
+		return BegunSignIn{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
+	}
+	saved := savedAttempt{Begun: e.wall(), State: attempt.State(), Verifier: attempt.Verifier().Reveal(),
+		ClientID: c.ClientID, RedirectURI: c.PasteRedirect, Scopes: c.Scopes, Account: o.Account, Replace: o.Replace,
+		Expect: o.Expect, Org: o.Org, Console: o.Console, LongLived: o.LongLived, NoMirror: o.NoMirror}
+	if err := e.saveAttempt(ctx, saved, tell); err != nil {
+		return BegunSignIn{}, err
+	}
+	tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
+	return BegunSignIn{PasteURL: attempt.PasteURL(), Ends: saved.Begun.Add(attemptLife)}, nil
+}
+
+func (e *Engine) saveAttempt(ctx context.Context, saved savedAttempt, tell func(Event)) error {
+	release, err := e.lock(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if _, err := os.Lstat(e.statePath(attemptFile)); err == nil {
+		tell(Event{Kind: EventNote, Value: "the sign-in that was begun before is given up"})
+	}
+	return e.writeState(attemptFile, saved)
+}
+
+// FinishSignIn takes the code of the sign-in that waits from lines, exchanges it and keeps
+// the login. What is no code of it ends nothing while there are lines and time left.
+func (e *Engine) FinishSignIn(ctx context.Context, lines <-chan string, tell func(Event)) (Status, error) {
+	if err := e.MayWrite(); err != nil {
+		return Status{}, err
+	}
+	saved, err := e.waitingAttempt()
+	if err != nil {
+		return Status{}, err
+	}
+	l, err := e.ledger()
+	if err != nil {
+		return Status{}, err
+	}
+	if err := e.tryStore(ctx, l, tell); err != nil {
+		return Status{}, goesOn(err, saved)
+	}
+	o := saved.options()
+	config := e.attemptConfig(o)
+	config.PasteRedirect = saved.RedirectURI // the code is bound to it
+	attempt, err := oauth.ResumeAttempt(config, saved.State, secret.New(saved.Verifier))
+	if err != nil {
+		return Status{}, damagedState(e.statePath(attemptFile))
+	}
+	f := &finishing{saved: saved}
+	f.waiting = waiting{engine: e, options: o, attempt: attempt, lines: lines, pipedAlone: true, tell: func(step Event) {
+		if step.Kind == EventRefused {
+			f.refused = step.Value
+		}
+		tell(step)
+	}}
+	timed, cancel := context.WithTimeoutCause(ctx, saved.Begun.Add(attemptLife).Sub(e.wall()), errLoginTimeout)
+	defer cancel()
+	if err := f.finish(timed, ctx); err != nil {
+		return Status{}, err
+	}
+	return e.Status(context.WithoutCancel(ctx)), nil
+}
+
+// waitingAttempt reads the attempt that waits. One whose time is over is ended.
+func (e *Engine) waitingAttempt() (savedAttempt, error) {
+	var saved savedAttempt
+	path := e.statePath(attemptFile)
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return saved, noAttempt()
+	}
+	data, readErr := atomicfile.Read(path, maxStateFile)
+	switch {
+	case errors.Is(readErr, fs.ErrNotExist):
+		return saved, noAttempt()
+	case err != nil || readErr != nil:
+		return saved, e.storageTrouble(path+" cannot be read", errors.Join(err, readErr))
+	case json.Unmarshal(data, &saved) != nil || saved.State == "":
+		return saved, failed("damaged", path+" is damaged", "begin anew with `keytender login --begin`, which overwrites it", nil)
+	}
+	if e.isOld(info) || e.wall().Before(saved.Begun.Add(-time.Minute)) || !e.wall().Before(saved.Begun.Add(attemptLife)) {
+		e.endAttempt(attemptFile)
+		return saved, tooLate()
+	}
+	if saved.ClientID != e.config.ClientID {
+		return saved, failed("settings-changed", "the sign-in was begun with another ANTHROPIC_CLIENT_ID than the one that is set now",
+			"set it as before, or begin anew with `keytender login --begin`", nil)
+	}
+	return saved, nil
+}
+
+func noAttempt() *Error {
+	return failed("no-sign-in", "no sign-in waits to be finished: none was begun here by this user, or it has ended",
+		"begin one with `keytender login --begin`; it can be finished once, within ten minutes", nil)
+}
+
+func tooLate() *Error {
+	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "the sign-in was begun more than ten minutes ago, and its time is over",
+		Hint: "begin anew with `keytender login --begin`", Err: errLoginTimeout}
+}
+
+func (e *Engine) isOld(info fs.FileInfo) bool { return e.wall().Sub(info.ModTime()) >= attemptLife }
+
+func (e *Engine) endAttempt(name string) {
+	if err := os.Remove(e.statePath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.log.Warn("a sign-in that has ended could not be taken away", "reason", plain(err))
+	}
+}
+
+// endOldAttempt takes away an attempt that nobody came back to. Every command that writes
+// looks, since no process of its own waits for it.
+func (e *Engine) endOldAttempt() {
+	for _, name := range []string{attemptFile, finishingFile} {
+		if info, err := os.Lstat(e.statePath(name)); err == nil && e.isOld(info) {
+			e.endAttempt(name)
+		}
+	}
+}
+
+// finishing is the second step.
+type finishing struct {
+	waiting
+	saved   savedAttempt
+	refused string // why the last line was
+}
+
+// finish ends with timed; what is kept goes on with ctx.
+func (f *finishing) finish(timed, ctx context.Context) error {
+	e := f.engine
+	for {
+		f.renew(timed)
+		answer, err := f.next(timed)
+		if err != nil {
+			return f.noCode(timed, err)
+		}
+		if err := f.claim(); err != nil {
+			return err
+		}
+		f.tell(Event{Kind: EventFinishing})
+		f.sent = append(f.sent, answer.Code)
+		c, err := e.exchange(ctx, f.options, f.attempt, answer, f.tell)
+		switch {
+		case err == nil:
+			defer e.endAttempt(finishingFile)
+			return e.keepSignIn(ctx, f.options, c, f.tell)
+		case answer.bare && isNoCode(err), neverLookedAt(err):
+			if f.putBack(); !f.open(timed) || !isNoCode(err) {
+				return goesOn(err, f.saved)
+			}
+			f.tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+		default:
+			e.endAttempt(finishingFile)
+			return beginAnew(err)
+		}
+	}
+}
+
+// claim takes the attempt, so that no other process sends a code of it.
+func (f *finishing) claim() error {
+	e := f.engine
+	err := os.Rename(e.statePath(attemptFile), e.statePath(finishingFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return noAttempt() // another process was faster
+	}
+	if err != nil {
+		return goesOn(e.storageTrouble("the sign-in that waits cannot be taken", err), f.saved)
+	}
+	var now savedAttempt
+	if err := e.readState(finishingFile, &now); err != nil || now.State != f.saved.State {
+		f.putBack()
+		return noAttempt() // a new one was begun since we read ours
+	}
+	return nil
+}
+
+// noCode says why no code came. A server's word on the page ends the attempt.
+func (f *finishing) noCode(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, errNothingMore) && f.refused == "":
+		return goesOn(failed("no-code", "there is nothing on stdin", "", nil), f.saved)
+	case errors.Is(err, errNothingMore):
+		return goesOn(failed("no-code", "no code of this sign-in came: "+f.refused, "", nil), f.saved)
+	case errors.Is(context.Cause(ctx), errLoginTimeout):
+		f.engine.endAttempt(attemptFile)
+		return tooLate()
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	f.engine.endAttempt(attemptFile)
+	return beginAnew(err)
+}
+
+// putBack lets the attempt wait again, unless another one was begun meanwhile.
+func (f *finishing) putBack() {
+	e := f.engine
+	if _, err := os.Lstat(e.statePath(attemptFile)); err == nil {
+		e.endAttempt(finishingFile)
+	} else if err := os.Rename(e.statePath(finishingFile), e.statePath(attemptFile)); err != nil {
+		e.log.Warn("the sign-in could not be put back", "reason", plain(err))
+	}
+}
+
+// neverLookedAt: the code did not reach the server, or it did not look at it.
+func neverLookedAt(err error) bool {
+	answer := &oauth.Error{}
+	return errors.As(err, &answer) && (!answer.Sent || answer.Kind == oauth.Throttled)
+}
+
+// goesOn says that the sign-in waits on, and how to go on with it.
+func goesOn(err error, saved savedAttempt) error {
+	known := &Error{}
+	if !errors.As(err, &known) {
+		return err
+	}
+	on := *known
+	on.Hint = "give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin"
+	if known.Hint != "" && !strings.Contains(known.Hint, "`keytender login") {
+		on.Hint = known.Hint + "; then run `keytender login --finish` again with the same code"
+	}
+	on.Hint += "; the sign-in waits until " + saved.Begun.Add(attemptLife).Local().Format("15:04:05")
+	return &on
+}
+
+// beginAnew makes the hint one for a sign-in in two steps.
+func beginAnew(err error) error {
+	known := &Error{}
+	if !errors.As(err, &known) {
+		return err
+	}
+	ended := *known
+	ended.Hint = strings.ReplaceAll(known.Hint, "`keytender login`", "`keytender login --begin`")
+	return &ended
+}
