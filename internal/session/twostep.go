@@ -227,7 +227,8 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 		switch {
 		case err == nil:
 			defer e.endAttempt(finishingFile)
-			return e.keepSignIn(ctx, f.options, c, f.tell)
+			_, err := e.keepSignIn(ctx, f.options, c, f.tell)
+			return err
 		case answer.bare && isNoCode(err), neverLookedAt(err):
 			if f.putBack(); !f.open(timed) || !isNoCode(err) {
 				return goesOn(err, f.saved)
