@@ -77,7 +77,7 @@ const briefly = 20 * time.Millisecond
 // onlyReads is true of the verbs that are asked for again and again, and that write
 // nothing but what the engine announces.
 func onlyReads(args []string) bool {
-	return len(args) > 0 && slices.Contains([]string{"token", "status", "exec"}, args[0])
+	return len(args) > 0 && slices.Contains([]string{"token", "status", "exec", "statusline"}, args[0])
 }
 
 // withSignals cancels the context at SIGINT, SIGTERM, SIGHUP and SIGQUIT, from the first

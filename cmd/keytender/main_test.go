@@ -162,6 +162,7 @@ func TestScripts(t *testing.T) {
 			"hold":      holdPort,
 			"useragent": userAgentIs,
 			"seed":      seed,
+			"ending":    seedEnding,
 			"noleaks":   noLeaks,
 			"page":      pageShows,
 
@@ -364,6 +365,18 @@ func seed(ts *testscript.TestScript, _ bool, args []string) {
 	ends := time.Now().Add(time.Duration(seconds) * time.Second).UnixMilli()
 	text := fmt.Sprintf(`{"mcpOAuth":{"server":{"big":12345678901234567890}},"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max","somethingNew":{"a":1}}}`,
 		access, refresh, ends)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// seedEnding writes a pair as seed does, of a login that ends by itself: ending FILE LENGTH
+// EMAIL, negative for one that is over.
+func seedEnding(ts *testscript.TestScript, _ bool, args []string) {
+	left, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	access, refresh := serverOf(ts).Issue(args[2])
+	now := time.Now()
+	text := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"refreshTokenExpiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
+		access, refresh, now.Add(8*time.Hour).UnixMilli(), now.Add(left).UnixMilli())
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 

@@ -19,7 +19,7 @@ var verbs = []struct {
 }{
 	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"exec", newExec}, {"refresh", newRefresh}, {"mirror", newMirror},
 	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"switch", newSwitch}, {"api-key", newAPIKey},
-	{"which", newWhich}, {"export", newExport}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray},
+	{"which", newWhich}, {"statusline", newStatusline}, {"export", newExport}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray},
 	{"autostart", newAutostart}, {"version", newVersion}, {"completion", newCompletion},
 }
 
