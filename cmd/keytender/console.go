@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"keytender/internal/config"
 	"keytender/internal/session"
 )
 
@@ -32,7 +33,10 @@ type console struct {
 	environ  func() []string
 	listen   func()  // for signals, from now on
 	object   *object // of --json; nil: it was not asked for
-	complete bool    // what was asked for is done, so that a signal changes nothing any more
+	config   *config.Config
+	// accountFrom is what named the account that a verb works on, when its flag did not.
+	accountFrom string
+	complete    bool // what was asked for is done, so that a signal changes nothing any more
 }
 
 func newConsole(in io.Reader, out, err *os.File) *console {

@@ -28,7 +28,7 @@ func newHistory(c *console) *cobra.Command {
 				return err
 			}
 			if account != "" {
-				if err := engine.KnowsAccount(account); err != nil && !slices.ContainsFunc(records, func(r session.Record) bool { return r.Account == account }) {
+				if err := c.knows(engine, account); err != nil && !slices.ContainsFunc(records, func(r session.Record) bool { return r.Account == account }) {
 					return err // one that is gone has a history too
 				}
 				records = slices.DeleteFunc(records, func(r session.Record) bool { return r.Account != account })

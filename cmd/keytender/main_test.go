@@ -231,6 +231,7 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 	"lost":           func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Lost()} },
 	"short":          func(b *fakeclaude.Behaviour) { b.AccessLife = 30 * time.Second },
 	"other-account":  func(b *fakeclaude.Behaviour) { b.Account = "b@example.com" },
+	"first-account":  func(b *fakeclaude.Behaviour) { b.Account = "a@example.com" },
 	"server-error":   func(b *fakeclaude.Behaviour) { b.AllowError = "server_error" },
 	"bad-type":       func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.With("token_type", `"mac"`)} },
 	"odd-expiry":     func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.With("expires_in", `"soon"`)} },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 
@@ -42,6 +43,7 @@ func newRoot(c *console, args []string) *cobra.Command {
 			return cmd.Help()
 		},
 	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.chooseAccount(cmd) }
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -95,9 +97,39 @@ func oneArgument(what string) cobra.PositionalArgs {
 	}
 }
 
+// settings are read once: a verb that chooses an account needs them before it runs.
+func (c *console) settings() (config.Config, error) {
+	if c.config == nil {
+		cfg, err := config.Load(c.lookup, c.environ())
+		if err != nil {
+			return cfg, err
+		}
+		c.config = &cfg
+	}
+	return *c.config, nil
+}
+
+// chooseAccount gives --account the account that KEYTENDER_ACCOUNT names, for a project or a
+// terminal, where the flag was not given and --all does not say otherwise.
+func (c *console) chooseAccount(cmd *cobra.Command) error {
+	flag, all := cmd.Flags().Lookup("account"), cmd.Flags().Lookup("all")
+	if flag == nil || flag.Changed || all != nil && all.Changed {
+		return nil
+	}
+	cfg, err := c.settings()
+	if err != nil || cfg.Account == "" {
+		return nil // the verb says what is wrong with the settings, in its own way
+	}
+	c.accountFrom = "KEYTENDER_ACCOUNT"
+	if from := cfg.Origin[c.accountFrom].From; from != "environment" {
+		c.accountFrom = "account in " + from
+	}
+	return flag.Value.Set(cfg.Account)
+}
+
 // open reads the settings and prepares the engine with its log.
 func (c *console) open() (*session.Engine, error) {
-	cfg, err := config.Load(c.lookup, c.environ())
+	cfg, err := c.settings()
 	if err != nil {
 		return nil, err
 	}
@@ -129,15 +161,25 @@ func (c *console) openFor(account string) (*session.Engine, error) {
 		return nil, err
 	}
 	if account != "" {
-		if err := engine.KnowsAccount(account); err != nil {
+		if err := c.knows(engine, account); err != nil {
 			return nil, err
 		}
 	}
 	return engine.On(account), nil
 }
 
+// knows returns an error where there is no such account. It says who named it, when that
+// was not the command line.
+func (c *console) knows(engine *session.Engine, account string) error {
+	err := engine.KnowsAccount(account)
+	if known := (&session.Error{}); c.accountFrom != "" && errors.As(err, &known) && known.Code == "no-account" {
+		return &session.Error{Code: known.Code, Exit: known.Exit, Message: known.Message + ", which " + c.accountFrom + " names", Hint: known.Hint, Err: err}
+	}
+	return err
+}
+
 func accountFlag(cmd *cobra.Command, account *string) {
-	cmd.Flags().StringVar(account, "account", "", "the account to work on (default: the active one)")
+	cmd.Flags().StringVar(account, "account", "", "the account to work on (default: KEYTENDER_ACCOUNT, else the active one)")
 }
 
 func newHelp() *cobra.Command {

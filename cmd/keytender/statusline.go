@@ -15,7 +15,6 @@ import (
 )
 
 func newStatusline(c *console) *cobra.Command {
-	var account string
 	cmd := &cobra.Command{
 		Use:   "statusline",
 		Short: "Print one line for Claude Code's status line",
@@ -26,7 +25,7 @@ func newStatusline(c *console) *cobra.Command {
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			environ := c.environ()
-			engine, err := c.openFor(account)
+			engine, err := c.open()
 			if err != nil {
 				return err
 			}
@@ -39,7 +38,6 @@ func newStatusline(c *console) *cobra.Command {
 			return nil
 		},
 	}
-	accountFlag(cmd, &account)
 	return cmd
 }
 

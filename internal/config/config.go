@@ -29,6 +29,7 @@ import (
 type Config struct {
 	Places Places
 
+	Account      string // for the command line; empty: the active one
 	Store        string // auto, keychain, file
 	KeychainArgv string // as-claude-code, never
 	Port         int
@@ -108,6 +109,7 @@ func keyOf(variable string) string {
 }
 
 var settings = []setting{
+	{"KEYTENDER_ACCOUNT", nil, "", takeAccount},
 	{"KEYTENDER_STORE", nil, "auto", oneOf(func(c *Config) *string { return &c.Store }, "auto", "keychain", "file")},
 	{"KEYTENDER_KEYCHAIN_ARGV", nil, "as-claude-code", oneOf(func(c *Config) *string { return &c.KeychainArgv }, "as-claude-code", "never")},
 	{"KEYTENDER_PORT", nil, "8765", takePort},
@@ -506,6 +508,18 @@ func duration(field func(*Config) *time.Duration, least, most time.Duration) fun
 		*field(c) = value
 		return nil
 	}
+}
+
+// takeAccount takes what can be an account's name; whether there is one is not known here.
+func takeAccount(c *Config, text string) error {
+	strange := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	}
+	if strings.ContainsFunc(text, strange) || strings.HasPrefix(text, "-") || strings.HasPrefix(text, ".") || len(text) > 100 {
+		return fmt.Errorf("%q is no name of an account", clean(text))
+	}
+	c.Account = text
+	return nil
 }
 
 func takePort(c *Config, text string) error {

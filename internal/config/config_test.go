@@ -82,6 +82,7 @@ var every = []struct {
 	want          any
 	bad           []string
 }{
+	{"KEYTENDER_ACCOUNT", "account", "work-1", `"work-1"`, func(c Config) any { return c.Account }, "work-1", []string{"a b", "-a", "../a", ".a", "a/b", "ä", "a\x1b", strings.Repeat("a", 101)}},
 	{"KEYTENDER_STORE", "store", "file", `"file"`, func(c Config) any { return c.Store }, "file", []string{"File", "disk", "keychain,file", "auto "}},
 	{"KEYTENDER_PORT", "port", "1234", "1234", func(c Config) any { return c.Port }, 1234, []string{"0", "65536", "-1", "+80", "80.0", "0x50", "http", "8765 ", "١"}},
 	{"KEYTENDER_LOGIN_TIMEOUT", "login_timeout", "90s", `"90s"`, func(c Config) any { return c.LoginTimeout }, 90 * time.Second, []string{"90", "0", "-5m", "25h", "soon", "1ms", "1e9s"}},

@@ -26,12 +26,12 @@ func (e *Engine) Glance(environ []string) (Glance, error) {
 		return Glance{}, err
 	}
 	g := Glance{State: SignedOut}
-	name := l.Choose(e.account)
+	name := l.Choose("")
 	if e.entry != nil {
 		if over := e.entry.OverridingIn(environ); len(over) > 0 {
 			g.Instead = over[0]
 		}
-		if p := l.Place(e.entry.ID()); p != nil && e.account == "" {
+		if p := l.Place(e.entry.ID()); p != nil {
 			if c := l.Chain(p.Chain); c != nil && c.Account != "" {
 				name = c.Account
 			} else {
