@@ -10,64 +10,96 @@ import (
 	"keytender/internal/session"
 )
 
+// statusOptions are the flags of `status`.
+type statusOptions struct {
+	asJSON, check, ics bool
+	account            string
+	endsWithin         lengthFlag
+}
+
 func newStatus(c *console) *cobra.Command {
-	var (
-		asJSON, check bool
-		account       string
-	)
+	var o statusOptions
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show who is signed in, until when, and how Claude Code's entry stands",
 		Long: "Shows who is signed in, the end of the access token and of the login itself, where both are stored,\nand how Claude Code's entry stands. Makes no connection without --check, which makes one test call, after a\n" +
-			"renewal when the token has ended. A refusal of that call is a warning; no answer to it is exit 5.",
+			"renewal when the token has ended. A refusal of that call is a warning; no answer to it is exit 5.\n\n" +
+			"--ends-within is for monitoring: exit 4 when a login of any account (or of --account) ends within that time.\n" +
+			"--ics prints a calendar with the end of every login and every exported token, and alarms before them.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := c.openFor(account)
-			if err != nil {
-				if asJSON { // the object comes in every case
-					return errors.Join(c.result(failedObject(session.NoStatus(), err)), err)
-				}
-				return err
-			}
-			var (
-				sentence string
-				ok       bool
-				probeErr error
-			)
-			if check { // first: it may renew
-				sentence, ok, probeErr = engine.Probe(cmd.Context())
-			}
-			st := engine.Status(cmd.Context())
-			code := st.Exit()
-			if known := (&session.Error{}); code == 0 && errors.As(probeErr, &known) {
-				code = known.Exit
-			}
-			if st.State == session.SignedIn && code == session.ExitTryLater {
-				st.State = session.TryLater
-			}
-			if asJSON {
-				if st.Problem == nil && probeErr != nil {
-					st = failedStatus(st, probeErr)
-				}
-				if err := c.result(st); err != nil {
+			switch {
+			case o.ics && (o.asJSON || o.check || o.endsWithin.given):
+				return &usageError{"--ics goes with --account alone", "leave the other flags out"}
+			case o.ics:
+				engine, err := c.openFor(o.account)
+				if err != nil {
 					return err
 				}
-			} else {
-				c.showStatus(st, time.Now())
+				return c.printCalendar(engine)
 			}
-			if check {
-				c.showProbe(sentence, ok, probeErr)
-			}
-			if code != 0 {
-				return exitError(code)
-			}
-			return nil
+			return c.status(cmd, o)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
-	cmd.Flags().BoolVar(&check, "check", false, "make one test call with the access token")
-	accountFlag(cmd, &account)
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print one JSON object on stdout")
+	cmd.Flags().BoolVar(&o.check, "check", false, "make one test call with the access token")
+	cmd.Flags().BoolVar(&o.ics, "ics", false, "print a calendar (RFC 5545) with the end of every login and exported token")
+	cmd.Flags().Var(&o.endsWithin, "ends-within", "exit 4 when a login ends within this time, say 72h or 3d")
+	accountFlag(cmd, &o.account)
 	return cmd
+}
+
+func (c *console) status(cmd *cobra.Command, o statusOptions) error {
+	engine, err := c.openFor(o.account)
+	if err != nil {
+		if o.asJSON { // the object comes in every case
+			return errors.Join(c.result(failedObject(session.NoStatus(), err)), err)
+		}
+		return err
+	}
+	var (
+		sentence string
+		ok       bool
+		probeErr error
+	)
+	if o.check { // first: it may renew
+		sentence, ok, probeErr = engine.Probe(cmd.Context())
+	}
+	st := engine.Status(cmd.Context())
+	code := st.Exit()
+	if known := (&session.Error{}); code == 0 && errors.As(probeErr, &known) {
+		code = known.Exit
+	}
+	if st.State == session.SignedIn && code == session.ExitTryLater {
+		st.State = session.TryLater
+	}
+	var soon []session.End
+	if o.endsWithin.given {
+		if soon, err = endsSoon(engine, o.endsWithin.length, time.Now()); err != nil && code == 0 {
+			return err
+		}
+		if len(soon) > 0 {
+			code = session.ExitSignInAgain
+		}
+	}
+	if o.asJSON {
+		if st.Problem == nil && probeErr != nil {
+			st = failedStatus(st, probeErr)
+		}
+		if err := c.statusObject(st, o, soon); err != nil {
+			return err
+		}
+	} else {
+		c.showStatus(st, time.Now())
+		c.showEndsSoon(soon, time.Now())
+	}
+	if o.check {
+		c.showProbe(sentence, ok, probeErr)
+	}
+	if code != 0 {
+		return exitError(code)
+	}
+	return nil
 }
 
 func (c *console) showProbe(sentence string, ok bool, err error) {

@@ -83,6 +83,7 @@ func flagError(cmd *cobra.Command, err error) error {
 // kinds of flags that can be given a wrong value.
 var kinds = map[string]string{
 	"duration": "a length of time, say 90s, 5m or 8h",
+	"length":   "a length of time, say 90m, 72h, 3d or 2w",
 	"int":      "a whole number",
 	"bool":     "true or false",
 }
