@@ -20,7 +20,7 @@ func newToken(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Print an access token that is still valid, renewing it first when needed",
-		Long:  "Prints the access token and a newline on stdout. A token that is valid for long enough is printed\nwithout any connection; otherwise the login is renewed first. Unless --min-valid is given,\nKEYTENDER_REFRESH_SKEW counts where it is more.",
+		Long:  "Prints the access token and a newline on stdout. A token that is valid for long enough is printed\nwithout any connection; otherwise the login is renewed first. Unless --min-valid is given,\nKEYTENDER_REFRESH_SKEW counts where it is more. A call of the API with it needs the header\nanthropic-beta: oauth-2025-04-20; docs/recipes.md has an example with curl.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if minValid < 0 {
