@@ -13,17 +13,18 @@ type Words struct {
 	Plan HTML // {{plan}}
 	Said HTML // {{said}}: what the sign-in service gave as its reason
 
-	Finishing     Page // Next: {{next}}, an address
-	SignedIn      Page
-	Elsewhere     Page // signed in by a pasted code
-	As            HTML // {{title}}, {{email}}: the title of the two when it is known who signed in
-	Declined      Page
-	TimedOut      Page
-	Cancelled     Page
-	Stray         Page // a redirect that is not of this attempt
-	Refused       Page // a request that is no part of a sign-in
-	Instead       Page // Claude Code signs in, since a link of ours was followed
-	ThroughClaude HTML // that link, on the page of a refusal
+	Finishing Page // Next: {{next}}, an address
+	SignedIn  Page
+	Elsewhere Page // signed in by a pasted code
+	As        HTML // {{title}}, {{email}}: the title of the two when it is known who signed in
+	Declined  Page
+	TimedOut  Page
+	Cancelled Page
+	Stray     Page // a redirect that is not of this attempt
+	Refused   Page // a request that is no part of a sign-in
+
+	Welcome Page           // before the first sign-in; Next: the terms
+	Ways    map[string]Way // what a page offers, by the name of each
 
 	NotSignedIn HTML // the title of every failure
 	// Kept says where the login lies, by the engine's word for it.
@@ -36,6 +37,12 @@ type Words struct {
 
 // Page is what one page says: what happened, and below the line what to do next.
 type Page struct{ Title, Text, Next HTML }
+
+// Way is a link, what stands below it, and the page that it leads to.
+type Way struct {
+	Label, Text HTML
+	Chosen      Page
+}
 
 // WordsIn returns the texts in a language of internal/language.
 func WordsIn(tag string) *Words {

@@ -51,12 +51,20 @@ var german = Words{
 		Text:  "Keytender wartet hier auf das Ende einer Anmeldung. Diese Anfrage gehört nicht dazu, und nichts wurde geändert.",
 		Next:  "Sie können dieses Fenster schließen.",
 	},
-	Instead: Page{
-		Title: "Claude Code meldet Sie an",
-		Text:  "Keytender hat Claude Code gebeten, Sie anzumelden.",
-		Next:  "Weiter geht es auf der Seite, die Claude Code im Browser öffnet. Wie es steht, sagt das Menü von Keytender; dieses Fenster können Sie schließen.",
+	Welcome: Page{
+		Title: "Willkommen bei Keytender",
+		Text:  "Keytender sitzt in der Menüleiste, hält die Anmeldung Ihres eigenen Claude-Kontos für Claude Code am Leben und meldet sich rechtzeitig, bevor sie abläuft. Es sendet sie nirgendwohin außer zu Anthropic und stammt nicht von Anthropic.",
+		Next:  "Bevor Sie sich anmelden: Nach Anthropics Bedingungen dürfen Dritte keine Claude.ai-Anmeldung anbieten. Der Server kann Keytender ablehnen, und das ist dann endgültig. Diese Wege stehen offen.",
 	},
-	ThroughClaude: "Über Claude Code anmelden",
+	Ways: map[string]Way{
+		"browser": {"Anmelden", "Im Browser, durch Keytender selbst.", Page{Title: "Die Anmeldeseite wird geöffnet", Text: "Weiter geht es im neuen Tab Ihres Browsers.", Next: "Sie können dieses Fenster schließen. Der Schlüssel in der Menüleiste zeigt, wie es steht."}},
+		"claude": {"Über Claude Code anmelden", "Die eigene Anmeldung von Claude Code, wie die Bedingungen es vorsehen. Keytender bewahrt eine Kopie davon auf.", Page{
+			Title: "Claude Code meldet Sie an",
+			Text:  "Keytender hat Claude Code gebeten, Sie anzumelden.",
+			Next:  "Weiter geht es auf der Seite, die Claude Code im Browser öffnet. Wie es steht, sagt das Menü von Keytender; dieses Fenster können Sie schließen.",
+		}},
+		"watch": {"Nur beobachten", "Keytender bewahrt keine Kopie auf: Es sagt, wie es um die Anmeldung von Claude Code steht und wann sie abläuft.", Page{Title: "Keytender beobachtet jetzt nur", Text: "Es bewahrt keine Kopie Ihrer Anmeldung auf und meldet sich, bevor die von Claude Code abläuft.", Next: "Sie können dieses Fenster schließen. Im Menü lässt es sich jederzeit ändern."}},
+	},
 
 	NotSignedIn: "Nicht angemeldet",
 	Kept:        map[string]HTML{"keychain": "Sie liegt im Schlüsselbund dieses Computers.", "file": "Hier gibt es keinen Schlüsselbund: Sie liegt in einer einfachen Datei, die nur Ihr eigener Benutzer lesen kann.", "aside": "Kein Speicher hat sie bisher angenommen: Sie wartet in einer eigenen Datei und zieht von selbst um."},

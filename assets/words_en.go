@@ -51,12 +51,20 @@ var english = Words{
 		Text:  "Keytender is waiting here for the end of a sign-in. This request is no part of it, and nothing was changed.",
 		Next:  "You can close this window.",
 	},
-	Instead: Page{
-		Title: "Claude Code signs in",
-		Text:  "Keytender has asked Claude Code to sign you in.",
-		Next:  "Go on in the page that Claude Code opens in your browser. Keytender’s menu says how it stands, and you can close this window.",
+	Welcome: Page{
+		Title: "Welcome to Keytender",
+		Text:  "It sits in the menu bar, keeps the login of your own Claude account alive for Claude Code, and tells you in time before it ends. It sends your login nowhere but to Anthropic, and is not made by Anthropic.",
+		Next:  "Before you sign in: Anthropic’s terms do not allow third parties to offer Claude.ai sign-in. The server may refuse Keytender, and that is final then. These ways are open to you.",
 	},
-	ThroughClaude: "Sign in through Claude Code",
+	Ways: map[string]Way{
+		"browser": {"Sign in", "In your browser, by Keytender itself.", Page{Title: "The sign-in page opens", Text: "Go on in the new tab of your browser.", Next: "You can close this window. The key in the menu bar says how it stands."}},
+		"claude": {"Sign in through Claude Code", "Claude Code’s own sign-in, as the terms foresee. Keytender keeps a copy of that login.", Page{
+			Title: "Claude Code signs in",
+			Text:  "Keytender has asked Claude Code to sign you in.",
+			Next:  "Go on in the page that Claude Code opens in your browser. Keytender’s menu says how it stands, and you can close this window.",
+		}},
+		"watch": {"Only watch", "Keytender keeps no copy: it says how Claude Code’s login stands, and when it ends.", Page{Title: "Keytender only watches now", Text: "It keeps no copy of your login, and tells you before Claude Code’s login ends.", Next: "You can close this window. The menu can change it at any time."}},
+	},
 
 	NotSignedIn: "Not signed in",
 	Kept:        map[string]HTML{"keychain": "It is kept in the keychain of this computer.", "file": "There is no keychain here: it is kept in a plain file that only your own user can read.", "aside": "No store took it yet: it waits in a file of your own, and moves on by itself."},

@@ -51,12 +51,20 @@ var spanish = Words{
 		Text:  "Keytender espera aquí el final de un inicio de sesión. Esta petición no forma parte de él, y no se ha cambiado nada.",
 		Next:  "Puede cerrar esta ventana.",
 	},
-	Instead: Page{
-		Title: "Claude Code inicia su sesión",
-		Text:  "Keytender ha pedido a Claude Code que inicie su sesión.",
-		Next:  "Continúe en la página que Claude Code abre en el navegador. El menú de Keytender dice cómo va, y puede cerrar esta ventana.",
+	Welcome: Page{
+		Title: "Le damos la bienvenida a Keytender",
+		Text:  "Keytender está en la barra de menús, mantiene viva para Claude Code la sesión de su propia cuenta de Claude y le avisa a tiempo antes de que caduque. No la envía a ningún sitio salvo a Anthropic, y no está hecho por Anthropic.",
+		Next:  "Antes de iniciar sesión: las condiciones de Anthropic no permiten que terceros ofrezcan el inicio de sesión de Claude.ai. El servidor puede rechazar Keytender, y en ese caso es definitivo. Tiene estas vías.",
 	},
-	ThroughClaude: "Iniciar sesión a través de Claude Code",
+	Ways: map[string]Way{
+		"browser": {"Iniciar sesión", "En el navegador, por medio de Keytender.", Page{Title: "Se abre la página de inicio de sesión", Text: "Continúe en la nueva pestaña del navegador.", Next: "Puede cerrar esta ventana. La llave de la barra de menús dice cómo va."}},
+		"claude": {"Iniciar sesión a través de Claude Code", "El inicio de sesión propio de Claude Code, como prevén las condiciones. Keytender guarda una copia.", Page{
+			Title: "Claude Code inicia su sesión",
+			Text:  "Keytender ha pedido a Claude Code que inicie su sesión.",
+			Next:  "Continúe en la página que Claude Code abre en el navegador. El menú de Keytender dice cómo va, y puede cerrar esta ventana.",
+		}},
+		"watch": {"Solo observar", "Keytender no guarda ninguna copia: dice cómo está la sesión de Claude Code y cuándo caduca.", Page{Title: "Keytender ahora solo observa", Text: "No guarda ninguna copia de su sesión y le avisa antes de que caduque la de Claude Code.", Next: "Puede cerrar esta ventana. En el menú se puede cambiar cuando quiera."}},
+	},
 
 	NotSignedIn: "Sesión no iniciada",
 	Kept:        map[string]HTML{"keychain": "Se guarda en el llavero de este equipo.", "file": "Aquí no hay llavero: se guarda en un archivo sin cifrar que solo su usuario puede leer.", "aside": "Ningún llavero la ha aceptado aún: espera en un archivo suyo y se moverá sola."},

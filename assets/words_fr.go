@@ -51,12 +51,20 @@ var french = Words{
 		Text:  "Keytender attend ici la fin d’une connexion. Cette demande n’en fait pas partie, et rien n’a été modifié.",
 		Next:  "Vous pouvez fermer cette fenêtre.",
 	},
-	Instead: Page{
-		Title: "Claude Code vous connecte",
-		Text:  "Keytender a demandé à Claude Code de vous connecter.",
-		Next:  "Continuez dans la page que Claude Code ouvre dans votre navigateur. Le menu de Keytender dit où cela en est, et vous pouvez fermer cette fenêtre.",
+	Welcome: Page{
+		Title: "Bienvenue dans Keytender",
+		Text:  "Keytender se tient dans la barre de menus, garde active pour Claude Code la connexion de votre propre compte Claude et vous prévient à temps avant qu’elle expire. Il ne l’envoie nulle part ailleurs que chez Anthropic, et n’est pas fait par Anthropic.",
+		Next:  "Avant de vous connecter : les conditions d’Anthropic n’autorisent pas les tiers à proposer la connexion à Claude.ai. Le serveur peut refuser Keytender, et c’est alors définitif. Ces voies vous sont ouvertes.",
 	},
-	ThroughClaude: "Se connecter via Claude Code",
+	Ways: map[string]Way{
+		"browser": {"Se connecter", "Dans votre navigateur, par Keytender lui-même.", Page{Title: "La page de connexion s’ouvre", Text: "Continuez dans le nouvel onglet de votre navigateur.", Next: "Vous pouvez fermer cette fenêtre. La clé dans la barre de menus dit où cela en est."}},
+		"claude": {"Se connecter via Claude Code", "La connexion propre à Claude Code, comme le prévoient les conditions. Keytender en garde une copie.", Page{
+			Title: "Claude Code vous connecte",
+			Text:  "Keytender a demandé à Claude Code de vous connecter.",
+			Next:  "Continuez dans la page que Claude Code ouvre dans votre navigateur. Le menu de Keytender dit où cela en est, et vous pouvez fermer cette fenêtre.",
+		}},
+		"watch": {"Observer seulement", "Keytender ne garde aucune copie : il dit où en est la connexion de Claude Code et quand elle expire.", Page{Title: "Keytender observe seulement", Text: "Il ne garde aucune copie de votre connexion et vous prévient avant l’expiration de celle de Claude Code.", Next: "Vous pouvez fermer cette fenêtre. Le menu permet d’en changer à tout moment."}},
+	},
 
 	NotSignedIn: "Connexion non effectuée",
 	Kept:        map[string]HTML{"keychain": "Elle est gardée dans le trousseau de cet ordinateur.", "file": "Il n’y a pas de trousseau ici : elle est gardée dans un simple fichier que seul votre utilisateur peut lire.", "aside": "Aucun trousseau ne l’a encore prise : elle attend dans un fichier à vous et sera déplacée automatiquement."},

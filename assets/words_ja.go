@@ -51,12 +51,20 @@ var japanese = Words{
 		Text:  "Keytender はここでログインの完了を待っています。この要求はその一部ではなく、何も変更されていません。",
 		Next:  "このウィンドウを閉じてかまいません。",
 	},
-	Instead: Page{
-		Title: "Claude Code がログインします",
-		Text:  "Keytender は Claude Code にログインを依頼しました。",
-		Next:  "Claude Code がブラウザーで開くページで続けてください。状況は Keytender のメニューに表示されます。このウィンドウは閉じてかまいません。",
+	Welcome: Page{
+		Title: "Keytender へようこそ",
+		Text:  "Keytender はメニューバーにあり、ご自身の Claude アカウントのログインを Claude Code のために保ち、期限が切れる前に知らせます。ログインは Anthropic 以外のどこにも送りません。Anthropic の製品ではありません。",
+		Next:  "ログインの前に：Anthropic の規約では、第三者が Claude.ai のログインを提供することは認められていません。サーバーが Keytender を拒否することがあり、その判断は変わりません。次の方法から選べます。",
 	},
-	ThroughClaude: "Claude Code でログイン",
+	Ways: map[string]Way{
+		"browser": {"ログイン", "ブラウザーで、Keytender がログインします。", Page{Title: "ログインのページを開きます", Text: "ブラウザーの新しいタブで続けてください。", Next: "このウィンドウは閉じてかまいません。状況はメニューバーの鍵で分かります。"}},
+		"claude": {"Claude Code でログイン", "規約に沿った、Claude Code 自身のログインです。Keytender はそのコピーを保管します。", Page{
+			Title: "Claude Code がログインします",
+			Text:  "Keytender は Claude Code にログインを依頼しました。",
+			Next:  "Claude Code がブラウザーで開くページで続けてください。状況は Keytender のメニューに表示されます。このウィンドウは閉じてかまいません。",
+		}},
+		"watch": {"見守るだけ", "Keytender はコピーを持ちません。Claude Code のログインの状態と期限を知らせます。", Page{Title: "Keytender は見守るだけになりました", Text: "ログインのコピーを持たず、Claude Code のログインの期限が切れる前に知らせます。", Next: "このウィンドウは閉じてかまいません。メニューでいつでも変えられます。"}},
+	},
 
 	NotSignedIn: "ログインできませんでした",
 	Kept:        map[string]HTML{"keychain": "ログインはこのコンピューターのキーチェーンにあります。", "file": "ここにはキーチェーンがないため、ご自身のユーザーだけが読める通常のファイルに保存されています。", "aside": "まだどこにも保存できていません。ご自身のファイルで待ち、自動で移されます。"},

@@ -51,12 +51,20 @@ var chinese = Words{
 		Text:  "Keytender 正在这里等待登录完成。此请求与登录无关，没有更改任何内容。",
 		Next:  "您可以关闭此窗口。",
 	},
-	Instead: Page{
-		Title: "Claude Code 正在登录",
-		Text:  "Keytender 已请 Claude Code 为您登录。",
-		Next:  "请在 Claude Code 于浏览器中打开的页面上继续。进度见 Keytender 的菜单；您可以关闭此窗口。",
+	Welcome: Page{
+		Title: "欢迎使用 Keytender",
+		Text:  "Keytender 位于菜单栏，为 Claude Code 保持您自己的 Claude 账户的登录，并在到期前及时通知您。除 Anthropic 外，它不会把登录发送到任何地方；它不是 Anthropic 的产品。",
+		Next:  "登录之前：Anthropic 的条款不允许第三方提供 Claude.ai 登录。服务器可能拒绝 Keytender，一旦拒绝即为最终结果。您可以选择以下方式。",
 	},
-	ThroughClaude: "通过 Claude Code 登录",
+	Ways: map[string]Way{
+		"browser": {"登录", "在浏览器中，由 Keytender 登录。", Page{Title: "正在打开登录页面", Text: "请在浏览器的新标签页中继续。", Next: "您可以关闭此窗口。进度见菜单栏中的钥匙图标。"}},
+		"claude": {"通过 Claude Code 登录", "条款认可的 Claude Code 自身的登录。Keytender 保管它的一份副本。", Page{
+			Title: "Claude Code 正在登录",
+			Text:  "Keytender 已请 Claude Code 为您登录。",
+			Next:  "请在 Claude Code 于浏览器中打开的页面上继续。进度见 Keytender 的菜单；您可以关闭此窗口。",
+		}},
+		"watch": {"仅查看", "Keytender 不保留副本：它显示 Claude Code 的登录状态和到期时间。", Page{Title: "Keytender 现在仅查看", Text: "它不保留您的登录的副本，并在 Claude Code 的登录到期前通知您。", Next: "您可以关闭此窗口。随时可以在菜单中更改。"}},
+	},
 
 	NotSignedIn: "未能登录",
 	Kept:        map[string]HTML{"keychain": "登录保存在这台电脑的钥匙串中。", "file": "这里没有钥匙串：登录保存在只有您本人的用户可以读取的普通文件中。", "aside": "暂时没有地方接受它：它在您自己的文件中等待，之后会自动移走。"},

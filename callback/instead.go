@@ -18,7 +18,9 @@ func newInstead(begin func()) *instead {
 		return nil
 	}
 	once := sync.OnceFunc(func() { go begin() })
-	page := func(in *book) []byte { return in.fill(in.page("wait", in.words.InProgress, in.words.Instead)) }
+	page := func(in *book) []byte {
+		return in.fill(in.page("wait", in.words.InProgress, in.words.Ways["claude"].Chosen))
+	}
 	return &instead{path: "/instead/" + randomHex(), follow: func() reply {
 		once()
 		return reply{status: http.StatusOK, page: page}

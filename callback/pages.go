@@ -32,7 +32,7 @@ var pageFrame = sync.OnceValue(func() *frame {
 		icon:  assets.HTML(base64.StdEncoding.EncodeToString(read("icons/keytender-48.png"))),
 		marks: map[string]assets.HTML{},
 	}
-	for _, name := range []string{"bad", "good", "late", "stop", "stray", "wait"} {
+	for _, name := range []string{"bad", "good", "key", "late", "stop", "stray", "wait"} {
 		f.marks[name] = assets.HTML(read("pages/mark-" + name + ".html"))
 	}
 	// The picture on the tab stands in the page itself, so that no picture is let through
@@ -131,7 +131,7 @@ func (b *book) outcome(o Outcome) []byte {
 	text := w.Failures[failureOf[o.Problem]]
 	p := b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Text: text[0], Next: text[1]})
 	if o.instead != "" {
-		p["act"], p["doing"] = assets.Text(o.instead), w.ThroughClaude
+		p["act"], p["doing"] = assets.Text(o.instead), w.Ways["claude"].Label
 	}
 	return b.fill(b.said(p, o))
 }

@@ -48,6 +48,8 @@ type app struct {
 	quit  context.CancelFunc
 	drawn chan struct{} // closed behind the last drawing
 
+	termsSeen atomic.Bool // somebody saw what the terms say
+
 	again atomic.Bool // the end is to make room for a new start
 
 	queue   *queue
@@ -71,6 +73,7 @@ type app struct {
 	pasted       chan<- string
 	around       menu.Around
 	memory       Memory
+	greeted      bool // at the first start
 	telling      bool // a notification from Decide is under way
 	quietUntil   time.Time
 	returning    bool // a new start is needed for the icon, once nothing is under way
@@ -79,6 +82,7 @@ type app struct {
 func newApp(ctx context.Context, engine Engine, o Options) *app {
 	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...), queue: newQueue(), drawn: make(chan struct{}), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
+	a.termsSeen.Store(a.welcomedAlready())
 	a.wait = sync.OnceValue(a.letEnd)
 	a.around = menu.Around{Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
 	return a
@@ -214,6 +218,7 @@ func (a *app) read() {
 				a.activity.Failed = nil // what failed is history
 			}
 			a.status = s
+			a.welcome()
 			a.decide()
 			if a.readAgain {
 				a.read()
@@ -273,6 +278,7 @@ func (a *app) click(id menu.ID) {
 	if !a.offered(id) {
 		return
 	}
+	a.around.Said = ""
 	switch id {
 	case menu.ItemSignIn:
 		a.signIn()
@@ -312,7 +318,7 @@ func (a *app) click(id menu.ID) {
 	case menu.ItemCopyDiagnosis:
 		a.copyDiagnosis()
 	case menu.ItemAbout:
-		a.tell(notify.Notice{Title: fmt.Sprintf(a.words.AboutTitle, a.options.Version), Body: a.words.AboutBody})
+		a.answer(fmt.Sprintf(a.words.AboutTitle, a.options.Version), a.words.AboutBody)
 	case menu.ItemQuit:
 		a.quit()
 	default:
@@ -393,16 +399,22 @@ func (a *app) fail(title string, err error) {
 	p := problemOf(a.words, err)
 	a.log.Warn("a click could not be obeyed", "code", p.Code)
 	a.activity.Failed = &p
+	n := noticeFailed(title, a.words.Problem(p))
 	if p.Refused() {
-		a.tell(noticeRefused(a.words, title, p))
-		return
+		n = noticeRefused(a.words, title, p)
 	}
-	a.tell(noticeFailed(title, a.words.Problem(p)))
+	a.show(n, func(error) {}) // the menu tells it anyway
 }
 
 // tell shows a notification that answers a click; when it cannot be shown, the menu
 // still tells.
-func (a *app) tell(n notify.Notice) { a.show(n, func(error) {}) }
+func (a *app) tell(n notify.Notice) {
+	a.show(n, func(err error) {
+		if err != nil {
+			a.say(n)
+		}
+	})
+}
 
 func (a *app) show(n notify.Notice, done func(error)) {
 	a.quick.Go(func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"keytender/internal/session"
@@ -124,12 +125,12 @@ func (a *app) startAtLogin(on bool) {
 // showStatus says in a notification what the first lines say: the arrow keys go past
 // lines that cannot be clicked, so not everybody gets to read those.
 func (a *app) showStatus() {
-	who, ends, there := menu.Heading(a.words, a.status, a.wall())
+	who, ends, there, kept := menu.Heading(a.words, a.status, a.wall())
 	p, hint := menu.Problem(a.words, a.status, a.activity)
 	if !hint {
 		p.Hint = ""
 	}
-	a.tell(notify.Notice{Title: who, Body: menu.Sentences(ends, there, p.Message, p.Hint)})
+	a.answer(who, slices.DeleteFunc([]string{ends, there, kept, p.Message, p.Hint}, func(text string) bool { return text == "" })...)
 }
 
 func (a *app) showLog() {

@@ -68,7 +68,7 @@ func TestShowStatus(t *testing.T) {
 		b.click(menu.ItemShowStatus)
 		want := []notify.Notice{
 			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step."},
-			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. The keychain is locked. Unlock it."},
+			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain. The keychain is locked. Unlock it."},
 		}
 		if !slices.Equal(b.notifier.shown, want) {
 			b.Errorf("told %+v", b.notifier.shown)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"keytender/callback"
 	"keytender/internal/ending"
 	"keytender/internal/session"
 	"keytender/tray/autostart"
@@ -38,6 +39,8 @@ type Options struct {
 	// Languages are the person's, the first choice first; nil: those of the session.
 	Languages []string
 	LogPath   string
+	// Show serves a page of ours for Open to open; nil: no pages.
+	Show func(ctx context.Context, s callback.Sheet, life time.Duration) (*callback.Showing, error)
 	// OpenLog shows the log to the person.
 	OpenLog func(ctx context.Context, path string) error
 	// CopyToken puts the access token on the clipboard; clear takes it off again if it
@@ -55,6 +58,7 @@ type Options struct {
 	appears  func(context.Context) <-chan struct{}
 	returns  func(context.Context) <-chan struct{}
 	again    func() error
+	display  func() bool
 }
 
 // AtLogin is the start with the person's session; *autostart.Entry is one.
@@ -99,6 +103,9 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	}
 	if o.returns == nil {
 		o.returns = toolkit.Returns
+	}
+	if o.display == nil {
+		o.display = toolkit.Display
 	}
 	if o.again == nil {
 		o.again = startAgain

@@ -40,7 +40,8 @@ func (a *app) signInBy(way menu.Way, account string) {
 		a.tell(notify.Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
 	}
 	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted, Linger: lateLimit,
-		Instead: func() { a.queue.post(func() { a.obey(notify.SignInWithClaude) }) }}
+		TermsSeen: a.termsSeen.Load,
+		Instead:   func() { a.queue.post(func() { a.obey(notify.SignInWithClaude) }) }}
 	if way == menu.ByCode {
 		o.Method = "paste"
 	}
@@ -92,7 +93,7 @@ func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted
 
 // openPage opens the page that shows a code, and says what to do with it.
 func (a *app) openPage(url string) {
-	a.tell(a.withBefore(a.words.ShowsCode, a.words.ShowsCodeBody))
+	a.tellBefore(a.words.ShowsCode, a.words.ShowsCodeBody)
 	if a.options.Open == nil {
 		return
 	}
@@ -136,7 +137,7 @@ func (a *app) follow(e session.Event) {
 	case session.EventSignInURL:
 		a.activity.Link = e.Value
 		if len(a.before) > 0 {
-			a.tell(a.withBefore(a.before[0].Title))
+			a.tellBefore(a.before[0].Title)
 		}
 	case session.EventPasteURL:
 		// Without a link for the redirect there is no other way.
@@ -153,6 +154,9 @@ func (a *app) follow(e session.Event) {
 	case session.EventOpenFailed:
 		a.tell(notify.Notice{Title: a.words.NoBrowser, Body: a.words.NoBrowserBody})
 	case session.EventTerms:
+		if a.welcomedAlready() {
+			return
+		}
 		a.before = append(a.before, notify.Notice{Title: a.words.BeforeSignIn, Body: a.words.BeforeSignInBody})
 	case session.EventStore:
 		a.activity.Keep = e.Keep
@@ -182,19 +186,30 @@ func (a *app) followNote(e session.Event) {
 		a.asides = append(a.asides, w.NotUsable)
 	case session.NoteClaudeGoes:
 		if len(a.before) > 0 {
-			a.tell(a.withBefore(w.ClaudeSignsIn, w.ClaudeSignsInBody))
+			a.tellBefore(w.ClaudeSignsIn, w.ClaudeSignsInBody)
 		}
 	}
 }
 
-// withBefore is one notification of texts and of what has to be said before a browser
-// opens: a second one would take the first one's place.
-func (a *app) withBefore(title string, texts ...string) notify.Notice {
+// tellBefore tells of a step together with what has to be said before a browser opens: a
+// second notification would take the first one's place. Only what was really shown
+// counts as said.
+func (a *app) tellBefore(title string, texts ...string) {
+	terms := false
 	for _, n := range a.before {
 		texts = append(texts, n.Body)
+		terms = terms || n.Title == a.words.BeforeSignIn
 	}
 	a.before = nil
-	return notify.Notice{Title: title, Body: menu.Sentences(texts...)}
+	n := notify.Notice{Title: title, Body: menu.Sentences(texts...)}
+	a.show(n, func(err error) {
+		switch {
+		case err != nil:
+			a.say(n)
+		case terms:
+			a.rememberWelcome()
+		}
+	})
 }
 
 func (a *app) endSignIn(s session.Status, err error) {

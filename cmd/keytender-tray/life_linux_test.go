@@ -21,7 +21,6 @@ import (
 func (d *desktop) signInCalmly() {
 	d.Helper()
 	d.signIn()
-	traytest.Receive(d.T, d.notes.Notes, "the notice about the terms")
 	traytest.Receive(d.T, d.notes.Notes, "the notification")
 	d.panel.Want("# Claude Code: in step")
 }
@@ -294,7 +293,7 @@ func TestSignInWithACodeFromTheMenu(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.panel.Want("  Use the code on the clipboard")
-	traytest.Receive(t, d.notes.Notes, "the terms, and what to do with the code")
+	traytest.Receive(t, d.notes.Notes, "what to do with the code")
 	for _, text := range []string{"nothing of the kind", location} {
 		if err := os.WriteFile(board, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

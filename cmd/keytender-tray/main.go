@@ -54,7 +54,7 @@ func run(args []string) int {
 	}
 	log := logfile.New(settings.Places.Log, settings.LogLevel)
 	engine.LogTo(log)
-	o := tray.Options{StateDir: settings.Places.State, Open: callback.Open, Log: log,
+	o := tray.Options{StateDir: settings.Places.State, Open: callback.Open, Show: callback.Show, Log: log,
 		Version: session.Version, LogPath: settings.Places.Log, OpenLog: openFile, Stderr: stderr()}
 	if settings.CopyToken {
 		o.CopyToken = func(ctx context.Context) (func(context.Context) error, error) { return copyToken(ctx, engine) }

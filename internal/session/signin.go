@@ -269,7 +269,7 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	activate := !o.NoMirror && (o.LongLived <= 0 || daily == nil || daily.Name == account)
 	mirrors := activate && e.mirrors(w.l)
 	kind, former, err := w.takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", longLived: o.LongLived > 0,
-		activate: activate, carries: mirrors})
+		activate: activate, carries: mirrors, unseen: o.TermsSeen != nil && !o.TermsSeen()})
 	if err != nil {
 		return "", err
 	}
@@ -303,6 +303,7 @@ type takenIn struct {
 	what      string // signed-in, imported
 	longLived bool
 	activate  bool // make it the active account
+	unseen    bool // nobody has seen what the terms say
 	carries   bool // it takes the place of the account's former chain wherever that lies
 }
 
@@ -342,7 +343,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Places.Credentials)
 	}
 	w.l.Store = chosen
-	w.l.TermsShown = w.l.TermsShown || t.granted()
+	w.l.TermsShown = w.l.TermsShown || t.granted() && !t.unseen
 	a := w.l.Add(t.account)
 	a.LongLived = t.longLived
 	if a.Person.Like(personOf(t.c.Account)) != ledger.Same {

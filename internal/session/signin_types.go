@@ -25,6 +25,9 @@ type SignInOptions struct {
 	NoMirror  bool
 	// Instead is what the page of a refusal offers; nil: nothing, see callback.Config.
 	Instead func()
+	// TermsSeen reports whether the person has seen what EventTerms asked to tell; nil: a
+	// terminal has shown it.
+	TermsSeen func() bool
 
 	// Open opens the browser; nil opens nothing. Its error is shown and the
 	// sign-in goes on: the link works as well.

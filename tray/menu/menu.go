@@ -25,6 +25,12 @@ const (
 	ItemEntry
 	ItemKept
 	ItemUnwatched
+	ItemSaid // and on
+	ItemSaid2
+	ItemSaid3
+	ItemSaid4
+	ItemSaid5
+	ItemSaid6
 	ItemProblem // and on
 	ItemProblem2
 	ItemHint // and on
@@ -158,8 +164,9 @@ type Around struct {
 	Version string
 	// CanStart: the system's start with the session is known; Starts: it is on.
 	CanStart, Starts bool
-	CopyToken        bool // the person's settings allow it
-	Unwatched        bool // changes on the disk are not reported
+	CopyToken        bool   // the person's settings allow it
+	Said             string // what no notification could tell
+	Unwatched        bool   // changes on the disk are not reported
 }
 
 // recently is how long the menu mentions that Claude Code renewed.
@@ -189,17 +196,20 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	renews := s.State == session.SignedIn || s.State == session.TryLater
 	over := s.Login.ExpiresAt != nil && !now.Before(*s.Login.ExpiresAt)
 
-	who, ends, there := Heading(w, s, now)
+	who, ends, there, kept := Heading(w, s, now)
 	add(ItemWho, who, false)
 	add(ItemClocks, ends, false)
 	add(ItemEntry, there, false)
 	if a.SignIn != NoSignIn && a.Keep == session.InFile && s.Keep() != session.InFile {
 		add(ItemKept, w.WillBeInFile, false)
 	} else {
-		add(ItemKept, w.kept(s.Keep()), false)
+		add(ItemKept, kept, false)
 	}
 	if r.Unwatched {
 		add(ItemUnwatched, w.Unwatched, false)
+	}
+	for i, text := range wrap(r.Said, wrapAt, int(ItemProblem-ItemSaid)) {
+		add(ItemSaid+ID(i), text, false)
 	}
 	if p, hint := Problem(w, s, a); p.Message != "" {
 		for i, text := range wrap("⚠ "+capital(p.Message), wrapAt, int(ItemHint-ItemProblem)) {
@@ -286,14 +296,14 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 }
 
 // Heading is who is signed in, and how that login and Claude Code's entry stand.
-func Heading(w *Words, s session.Status, now time.Time) (who, ends, there string) {
+func Heading(w *Words, s session.Status, now time.Time) (who, ends, there, kept string) {
 	switch s.State {
 	case "":
-		return w.Reading, "", ""
+		return w.Reading, "", "", ""
 	case session.SignedOut:
-		return w.SignedOut, "", ""
+		return w.SignedOut, "", "", ""
 	}
-	return w.who(s), clocks(w, s, now), entry(w, s, now)
+	return w.who(s), clocks(w, s, now), entry(w, s, now), w.kept(s.Keep())
 }
 
 func either(first bool, one, other string) string {
