@@ -121,9 +121,15 @@ func when(t time.Time, now time.Time) string {
 // any time.
 const pipedAnswer = 5 * time.Second
 
-// confirm asks a yes-or-no question, which a terminal or a pipe may answer; silence
-// means no, and so does a signal. The error is nil after a yes.
+// confirm asks whether something is to be removed.
 func (c *console) confirm(cmd *cobra.Command, question string) error {
+	return c.confirmThat(cmd, question, "removed")
+}
+
+// confirmThat asks a yes-or-no question, which a terminal or a pipe may answer; silence
+// means no, and so does a signal. The error is nil after a yes, and says else that nothing
+// was done.
+func (c *console) confirmThat(cmd *cobra.Command, question, done string) error {
 	ctx := cmd.Context()
 	fmt.Fprint(c.err, question+" [y/N] ")
 	asked := ctx
@@ -145,9 +151,9 @@ func (c *console) confirm(cmd *cobra.Command, question string) error {
 	case answer == "y", answer == "yes":
 		return nil
 	case answer == "" && !isTerminal(c.in): // nobody was there to ask
-		return &usageError{"nothing was removed: this needs your yes", hint}
+		return &usageError{"nothing was " + done + ": this needs your yes", hint}
 	}
-	return &session.Error{Code: "not-confirmed", Exit: session.ExitFailed, Message: "nothing was removed: you did not say yes", Hint: hint}
+	return &session.Error{Code: "not-confirmed", Exit: session.ExitFailed, Message: "nothing was " + done + ": you did not say yes", Hint: hint}
 }
 
 func isTerminal(in io.Reader) bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,20 +196,19 @@ func (c *console) opener(command string) func(context.Context, string) error {
 }
 
 func (c *console) noBrowserHere() string {
-	for _, name := range []string{"SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"} {
-		if value, _ := c.lookup(name); value != "" {
-			return "since this is a session over SSH"
-		}
+	switch {
+	case c.overSSH():
+		return "since this is a session over SSH"
+	case runtime.GOOS == "linux" && !c.anySet("DISPLAY", "WAYLAND_DISPLAY"):
+		return "since there is no display"
 	}
-	if runtime.GOOS != "linux" {
-		return ""
-	}
-	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY"} {
-		if value, _ := c.lookup(name); value != "" {
-			return ""
-		}
-	}
-	return "since there is no display"
+	return ""
+}
+
+func (c *console) overSSH() bool { return c.anySet("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY") }
+
+func (c *console) anySet(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { value, _ := c.lookup(name); return value != "" })
 }
 
 // maxPaste bounds a pasted line: a callback URL with the longest code fits.

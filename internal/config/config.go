@@ -144,22 +144,33 @@ var foreign = []string{"CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR",
 
 // Load reads the environment and config.toml. Every error is an *Error.
 func Load(lookup func(string) (string, bool), environ []string) (Config, error) {
+	c, problems := Salvage(lookup, environ)
+	if len(problems) > 0 {
+		return Config{}, problems[0]
+	}
+	return c, nil
+}
+
+// Salvage is Load for a look at what is wrong: it takes over what can be used, the default
+// for what cannot, and returns everything that keeps Load from working. Where there is no
+// place to keep anything, the places are empty.
+func Salvage(lookup func(string) (string, bool), environ []string) (Config, []error) {
+	var problems []error
+	note := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
 	c := Config{Origin: map[string]Origin{}, environ: map[string]string{}}
 	places, err := findPlaces(lookup)
 	if err != nil {
-		return Config{}, err
+		return Config{}, []error{err}
 	}
 	c.Places = places
 	file, err := readFile(places.ConfigFile)
-	if err != nil {
-		return Config{}, err
-	}
-	if err := checkVariables(environ); err != nil {
-		return Config{}, err
-	}
-	if err := c.takeEverywhere(lookup, file, runtime.GOOS); err != nil {
-		return Config{}, err
-	}
+	note(err)
+	note(checkVariables(environ))
+	note(c.takeEverywhere(lookup, file, runtime.GOOS))
 	for _, s := range settings {
 		// The last one counts; each is looked at, since a bad value that is overridden
 		// today counts tomorrow.
@@ -175,7 +186,8 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 		}
 		for _, v := range values {
 			if err := s.take(&c, millisecondsOf(v.name, v.Value)); err != nil {
-				return Config{}, &Error{Name: v.name, Reason: err.Error(), Hint: "correct it in " + origin(v.From) + ", or remove it to use the default (" + defaultOf(s) + ")"}
+				note(&Error{Name: v.name, Reason: err.Error(), Hint: "correct it in " + origin(v.From) + ", or remove it to use the default (" + defaultOf(s) + ")"})
+				continue
 			}
 			c.Origin[s.variable] = v.Origin
 		}
@@ -190,7 +202,7 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 	}
 	for _, name := range foreign {
 		if value, _ := c.Lookup(name); strings.ContainsFunc(value, unicode.IsControl) {
-			return Config{}, &Error{Name: name, Reason: "it holds a line break or another control character", Hint: "correct it, or unset it"}
+			note(&Error{Name: name, Reason: "it holds a line break or another control character", Hint: "correct it, or unset it"})
 		}
 		if value, ok := lookup(name); ok {
 			c.Origin[name] = Origin{Value: value, From: "environment"}
@@ -198,7 +210,7 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 			c.Origin[name] = Origin{Value: value, From: places.ConfigFile}
 		}
 	}
-	return c, nil
+	return c, problems
 }
 
 // named is a value under the name that it was given by.
@@ -559,7 +571,9 @@ func takeModel(c *Config, text string) error {
 
 func takeScopes(c *Config, text string) error {
 	scopes, err := ParseScopes(text)
-	c.Scopes = scopes
+	if err == nil {
+		c.Scopes = scopes
+	}
 	return err
 }
 

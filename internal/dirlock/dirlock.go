@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/robustio"
+
+	"keytender/internal/shown"
 )
 
 // ErrBusy says that another program holds the lock.
@@ -171,7 +173,7 @@ func (r Request) notEmpty() *BusyError {
 }
 
 func (r Request) dated(ahead time.Duration) *BusyError {
-	return &BusyError{Path: r.Path, Reason: "the lock is dated " + ahead.Round(time.Second).String() + " ahead, so it holds everybody up until then",
+	return &BusyError{Path: r.Path, Reason: "the lock is dated " + shown.Around(ahead) + " ahead, so it holds everybody up until then",
 		Hint: "check the clock, close Claude Code, then keytender doctor --fix"}
 }
 

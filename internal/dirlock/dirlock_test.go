@@ -49,7 +49,7 @@ func TestLockJudgesWhatStandsThere(t *testing.T) {
 		"a little ahead": {make: func(t *testing.T, p string) { makeLock(t, p, -time.Second) }, says: "at work"},
 		"almost stale":   {make: func(t *testing.T, p string) { makeLock(t, p, 13*time.Second) }, says: "at work"},
 		"stale":          {make: func(t *testing.T, p string) { makeLock(t, p, 16*time.Second) }, taken: true},
-		"future":         {make: func(t *testing.T, p string) { makeLock(t, p, -time.Hour) }, says: "dated 1h0m0s ahead"},
+		"future":         {make: func(t *testing.T, p string) { makeLock(t, p, -time.Hour) }, says: "dated 1 hour ahead"},
 		"a file":         {make: func(t *testing.T, p string) { mustWrite(t, p, "") }, stuck: true, says: "no directory"},
 		"stale, not empty": {make: func(t *testing.T, p string) {
 			makeLock(t, p, 0)

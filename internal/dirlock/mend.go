@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/shown"
 )
 
 // aliveWithin is longer than the pause between two signs of life of a holder.
@@ -26,12 +27,12 @@ func (r Request) Trouble() (what string, stuck bool) {
 	case !info.IsDir():
 		return "it is no directory, so nobody can take the lock: Claude Code then says that a login succeeded and saves nothing", true
 	case age < -futureLimit:
-		return "it is dated " + (-age).Round(time.Second).String() + " ahead, and holds everybody up until then", true
+		return "it is dated " + shown.Around(age) + " ahead, and holds everybody up until then", true
 	case age > r.Stale:
 		if entries, err := os.ReadDir(r.Path); err == nil && len(entries) > 0 {
 			return "it was left behind, and there is something in it, so nobody can clear it", true
 		}
-		return "it was left behind " + age.Round(time.Second).String() + " ago; the next one to need it clears it", false
+		return "it was left behind " + shown.Around(age) + " ago; the next one to need it clears it", false
 	}
 	return "", false
 }

@@ -29,7 +29,10 @@ type Client struct {
 	RootCAs *x509.CertPool // nil: the system's
 
 	Now func() time.Time // nil: time.Now; for Retry-After dates
-	Log *slog.Logger     // nil: nothing is logged. Each call is a line of level debug
+	// Dated is called with the date of each answer, by the server's clock, and with when the
+	// request was sent, by ours. nil: nobody asks.
+	Dated func(server, sent time.Time)
+	Log   *slog.Logger // nil: nothing is logged. Each call is a line of level debug
 }
 
 // ExchangeRequest is what turns a code into tokens.

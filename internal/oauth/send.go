@@ -46,8 +46,11 @@ type answer struct {
 
 // send sends the request once and logs that it did, without anything that went with it.
 func (c *Client) send(ctx context.Context, r request) (answer, error) {
-	began := time.Now()
+	began, sent := time.Now(), c.now()
 	a, err := c.sendOnce(ctx, r)
+	if server, bad := http.ParseTime(a.header.Get("Date")); c.Dated != nil && bad == nil {
+		c.Dated(server, sent)
+	}
 	if target, bad := url.Parse(r.url); c.Log != nil && bad == nil {
 		outcome := http.StatusText(a.status)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"keytender/internal/config"
 	"keytender/internal/ledger"
 	"keytender/internal/pattern"
+	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -82,6 +83,42 @@ func lookForClaude() (string, error) {
 	return "", err
 }
 
+// allClaudes lists every client that is installed here, the one that is started first in
+// front.
+func allClaudes() (paths []string) {
+	var seen []string
+	add := func(path string) {
+		real, err := filepath.EvalSymlinks(path)
+		if info, statErr := os.Stat(path); err == nil && statErr == nil && info.Mode().IsRegular() && !slices.Contains(seen, real) {
+			if found, err := exec.LookPath(path); err == nil {
+				seen, paths = append(seen, real), append(paths, found)
+			}
+		}
+	}
+	if first, err := lookForClaude(); err == nil {
+		add(first)
+	}
+	name := "claude"
+	if runtime.GOOS == "windows" {
+		name = "claude.exe"
+	}
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if filepath.IsAbs(dir) {
+			add(filepath.Join(dir, name))
+		}
+	}
+	home, _ := config.Home()
+	for _, place := range ClaudePlaces {
+		if below, ok := strings.CutPrefix(place, "~/"); ok {
+			place = filepath.Join(home, filepath.FromSlash(below))
+		}
+		if filepath.IsAbs(place) {
+			add(place)
+		}
+	}
+	return paths
+}
+
 var versionNumber = pattern.New(`(?:^|[^0-9.])(\d{1,4})\.(\d{1,4})\.(\d{1,6})(?:[^0-9]|$)`)
 
 // findClaude finds the official client and asks its version. One that names none, a
@@ -97,7 +134,7 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 	case ctx.Err() != nil:
 		return p, ctx.Err()
 	case errors.Is(err, errClaudeTime):
-		return p, failed("claude-hangs", path+" does not answer: `claude --version` took longer than "+ClaudeLimits.Version.String(),
+		return p, failed("claude-hangs", path+" does not answer: `claude --version` took longer than "+shown.Span(ClaudeLimits.Version),
 			"run it yourself to see what it waits for; "+installClaude, err)
 	case errors.Is(err, errClaudeStart):
 		return p, failed("no-claude", path+" cannot be started: "+plain(err), installClaude, err)
@@ -325,7 +362,7 @@ func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duratio
 	case errors.Is(runErr, errClaudeStart):
 		return failed("no-claude", plain(runErr), installClaude, runErr)
 	case errors.Is(runErr, errClaudeTime):
-		return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "Claude Code did not finish the sign-in within " + limit.String() + " and was asked to end",
+		return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "Claude Code did not finish the sign-in within " + shown.Span(limit) + " and was asked to end",
 			Hint: again + "; nothing was changed", Err: runErr}
 	case errors.As(runErr, &exit):
 		return failed("claude-failed", fmt.Sprintf("Claude Code did not sign in (it ended with %s)", exit.ProcessState), again+"; nothing was changed", runErr)
@@ -393,7 +430,7 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before s
 // It is empty when neither surely tells.
 func (p claudeProgram) email(ctx context.Context, a keychain.Account) string {
 	if id, known := p.engine.entry.Identity(); known && a.ID != "" && id.AccountID == a.ID {
-		return shown(id.Email)
+		return emailLike(id.Email)
 	}
 	out, err := p.ask(ctx, ClaudeLimits.Who, "auth", "status", "--json")
 	if err != nil {
@@ -414,7 +451,7 @@ func saidEmail(out []byte, organization string) string {
 	if json.Unmarshal(out, &said) != nil || !said.LoggedIn || said.Method != "claude.ai" || organization == "" || said.Organization != organization {
 		return ""
 	}
-	return shown(said.Email)
+	return emailLike(said.Email)
 }
 
 // stillExpired is what people know from the tools that renew this way, word for word.
@@ -558,8 +595,8 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 	return result
 }
 
-// shown is another program's text for an e-mail, or nothing when it is none.
-func shown(email string) string {
+// emailLike is another program's text for an e-mail, or nothing when it is none.
+func emailLike(email string) string {
 	if len(email) > 254 || !strings.Contains(email, "@") || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ""
 	}

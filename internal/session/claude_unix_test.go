@@ -250,7 +250,7 @@ func hasOtherCase(object map[string]any) bool {
 
 func TestShownEmail(t *testing.T) {
 	for text, want := range map[string]string{"a@example.com": "a@example.com", "": "", "nobody": "", "a@b\x1b[2J": "", "a b@example.com": "", strings.Repeat("a", 255) + "@b": ""} {
-		if got := shown(text); got != want {
+		if got := emailLike(text); got != want {
 			t.Errorf("%q: %q", text, got)
 		}
 	}

@@ -15,6 +15,20 @@ import (
 	"keytender/internal/secret"
 )
 
+// Diagnosed is the report where there is nothing but checks: no place to keep anything.
+func Diagnosed(checks []Check) string {
+	return withoutNames(checkLines(time.Now(), checks), userName())
+}
+
+func checkLines(now time.Time, checks []Check) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", Version, runtime.GOOS, runtime.GOARCH, now.Format(time.RFC3339))
+	for _, check := range checks {
+		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
+	}
+	return text.String()
+}
+
 // Diagnosis is what Examine found, the settings and the end of the history, in a text
 // that is safe to show around: who and where somebody is, and whatever looks like a
 // token, is taken out.
@@ -25,11 +39,8 @@ func (e *Engine) Diagnosis(ctx context.Context) string {
 // DiagnosisOf is Diagnosis with checks that were made already.
 func (e *Engine) DiagnosisOf(ctx context.Context, checks []Check) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", Version, runtime.GOOS, runtime.GOARCH, e.wall().Format(time.RFC3339))
-	for _, check := range checks {
-		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
-	}
-	text.WriteString("\nSettings\n")
+	text.WriteString(checkLines(e.wall(), checks))
+	text.WriteString("\nWhy\n" + e.Why(ctx) + "\n\nSettings\n")
 	for _, name := range e.config.Names() {
 		fmt.Fprintf(&text, "%s = %s (%s)\n", name, e.config.Origin[name].Value, e.config.Origin[name].From)
 	}

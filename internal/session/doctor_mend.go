@@ -4,23 +4,152 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"keytender/internal/ledger"
+	"keytender/internal/shown"
 	"keytender/keychain"
+	"keytender/keychain/claudecode"
 )
+
+// Repair is one thing that `doctor --fix` would do.
+type Repair struct {
+	What string // "move … aside, since it cannot be read"
+	do   func(context.Context) (Mended, error)
+}
+
+// Mended is one thing that was put right.
+type Mended struct {
+	What string
+	undo []undoStep // in the order in which it was done
+}
+
+// asideName is the name under which a file keeps what it held: nothing is deleted that
+// somebody may want back.
+func (e *Engine) asideName(path string) string {
+	return path + asideInfix + e.wall().Format("20060102-150405")
+}
+
+const asideInfix = ".aside-"
+
+// Repairs lists what can be put right without asking anybody else. It changes nothing.
+func (e *Engine) Repairs(ctx context.Context) []Repair {
+	ctx = oneWait(ctx)
+	repairs := append(e.repairPermissions(), e.repairLocks()...)
+	if _, err := e.ledger(); errors.Is(err, keychain.ErrDamaged) {
+		// What else may be wrong is seen when it can be read again.
+		return append(repairs, Repair{"move the damaged list of accounts in " + e.config.Places.State + " aside, and find the accounts again", e.mendLedger})
+	}
+	st := e.Status(ctx)
+	if e.credentialsDamaged() && e.copyInEntry(ctx) {
+		repairs = append(repairs, Repair{"move " + e.config.Places.Credentials + " aside, since it cannot be read, and take the login over from Claude Code's entry", e.mendCredentials})
+	}
+	repairs = append(repairs, e.repairEntry(ctx, st)...)
+	for _, m := range e.misnamed(ctx) {
+		repairs = append(repairs, Repair{"make Claude Code's state file name the person of the login in " + m.dir.Place(), func(ctx context.Context) (Mended, error) { return e.mendIdentity(ctx, m) }})
+	}
+	for _, path := range e.leftovers() {
+		repairs = append(repairs, Repair{"give " + path + " another name: it was left behind", func(context.Context) (Mended, error) {
+			return e.moveAside(path, "moved "+path+" out of the way")
+		}})
+	}
+	return repairs
+}
+
+// Mend does these repairs. What was done can be taken back by Unmend until the next one.
+func (e *Engine) Mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
+	if err := e.MayWrite(); err != nil {
+		return nil, err
+	}
+	var (
+		mended   []Mended
+		problems []error
+		steps    []undoStep
+	)
+	for _, repair := range repairs {
+		m, err := repair.do(ctx)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		if m.What == "" {
+			continue
+		}
+		mended, steps = append(mended, m), append(steps, m.undo...)
+		e.remember(Record{What: "mended", Detail: m.What})
+	}
+	for i, step := range steps { // what stands there when all is done
+		if step.Kind == undoMoved {
+			steps[i].Stands = printOf(step.Path)
+		}
+	}
+	if len(steps) > 0 {
+		problems = append(problems, e.writeState(mendedFile, lastMended{e.wall(), steps}))
+	}
+	return mended, errors.Join(problems...)
+}
+
+func (e *Engine) repairPermissions() (repairs []Repair) {
+	for _, l := range e.looseFiles() {
+		repairs = append(repairs, Repair{fmt.Sprintf("close %s to others (mode %04o)", l.path, l.want), func(context.Context) (Mended, error) {
+			if err := os.Chmod(l.path, l.want); err != nil {
+				return Mended{}, failed("not-mended", "the permissions of "+l.path+" could not be changed: "+plain(err), l.repair(), err)
+			}
+			return Mended{fmt.Sprintf("%s now has mode %04o", l.path, l.want), []undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode}}}, nil
+		}})
+	}
+	return repairs
+}
+
+func (e *Engine) moveAside(path, what string) (Mended, error) {
+	aside := e.asideName(path)
+	if err := os.Rename(path, aside); err != nil {
+		return Mended{}, failed("not-mended", path+" could not be moved aside: "+plain(err), "move it away by hand", err)
+	}
+	return Mended{what, []undoStep{{Kind: undoMoved, Path: path, Aside: aside}}}, nil
+}
+
+// repairEntry is what can be done about an entry that Claude Code does not accept: one that
+// cannot be read is moved aside, and where our login lay there and lives it is written anew.
+// An entry that somebody signed out of is left so.
+func (e *Engine) repairEntry(ctx context.Context, st Status) []Repair {
+	if e.entryErr != nil {
+		return nil
+	}
+	l, err := e.ledger()
+	if err != nil {
+		return nil
+	}
+	place := l.Place(e.entry.ID())
+	ours := st.State == SignedIn && st.AccessToken.Renewable && st.ClaudeCode.Mirror && place != nil && !place.Let && l.Account(st.Account) != nil
+	w := &work{Engine: e, l: l}
+	s, err := w.see(ctx, e.entry, false)
+	unusable := &claudecode.UnusableError{}
+	switch accepted, _ := s.entry.AcceptedByClient(); {
+	case errors.As(err, &unusable):
+		return nil
+	case errors.Is(err, keychain.ErrDamaged) && e.entry.FileIsRead():
+		repairs := []Repair{{"move " + e.entry.File() + " aside, since it cannot be read", e.mendEntry}}
+		if ours {
+			repairs = append(repairs, Repair{"write the login of the account " + st.Account + " into Claude Code's entry anew", e.mirrorAgain})
+		}
+		return repairs
+	case err != nil:
+		return nil
+	case ours && s.entry.Blanked():
+		return []Repair{{"write the login of the account " + st.Account + " into the entry that Claude Code blanked", e.mirrorAgain}}
+	case ours && s.entry.State == claudecode.SignedIn && !accepted && s.Account() == st.Account:
+		return []Repair{{"write the login of the account " + st.Account + " into Claude Code's entry anew", e.mirrorAgain}}
+	}
+	return nil
+}
 
 // mendEntry moves an entry aside that nobody can read: Claude Code takes it for none, and a
 // login could not be written there.
 func (e *Engine) mendEntry(ctx context.Context) (Mended, error) {
-	if e.entryErr != nil {
-		return Mended{}, nil
-	}
-	if _, err := e.readEntry(ctx); !errors.Is(err, keychain.ErrDamaged) {
-		return Mended{}, nil
-	}
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
@@ -28,40 +157,122 @@ func (e *Engine) mendEntry(ctx context.Context) (Mended, error) {
 	defer w.end()
 	aside, err := e.entry.MoveAside(ctx)
 	if err != nil {
-		return Mended{}, failed("not-mended", "Claude Code's entry could not be moved aside: "+plain(err), "move it away by hand", err)
+		return Mended{}, failed("not-mended", "Claude Code's entry could not be moved aside: "+plain(err), "close Claude Code and move it away by hand", err)
 	}
 	if place := w.l.Place(e.entry.ID()); place != nil {
 		place.Empty(false)
 	}
-	return Mended{fmt.Sprintf("moved %s aside, since it cannot be read; `keytender mirror` writes a new one", e.entry.File()),
-		"mv '" + aside + "' '" + e.entry.File() + "'"}, nil
+	return Mended{"moved " + e.entry.File() + " aside, since it cannot be read", []undoStep{{Kind: undoEntry, Path: e.entry.File(), Aside: aside}}}, nil
 }
+
+// mirrorAgain is the person's word, as `mirror` is: the server is asked first whether a login
+// lives that Claude Code was signed out of.
+func (e *Engine) mirrorAgain(ctx context.Context) (Mended, error) {
+	sentence, err := e.Mirror(ctx)
+	if err != nil {
+		return Mended{}, err
+	}
+	return Mended{"Claude Code's entry: " + sentence, []undoStep{{Kind: undoMirror}}}, nil
+}
+
+func (e *Engine) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
+	if err := m.dir.SetIdentity(ctx, m.id); err != nil {
+		return Mended{}, failed("not-mended", "Claude Code's state file could not be corrected: "+plain(err), "close Claude Code and try again", err)
+	}
+	at, former := m.dir.Location(), m.former
+	return Mended{"Claude Code's state file names the person of the login in " + m.dir.Place(), []undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),
+		Identity: &formerIdentity{former.AccountID, former.Email, former.OrganizationID, former.Whole.Reveal()}}}}, nil
+}
+
+// credentialsDamaged reports whether the file store cannot be read.
+func (e *Engine) credentialsDamaged() bool {
+	_, err := e.file.Names()
+	return errors.Is(err, keychain.ErrDamaged)
+}
+
+// copyInEntry reports whether an entry holds a newest pair of one of our accounts.
+func (e *Engine) copyInEntry(ctx context.Context) bool {
+	l, err := e.ledger()
+	if err != nil || l.Store != "file" {
+		return false
+	}
+	w := &work{Engine: e, l: l}
+	for _, dir := range e.knownEntries() {
+		if s, err := w.see(ctx, dir, false); err == nil && w.isGoodCopy(s) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *work) isGoodCopy(s sighting) bool {
+	own := s.Account() != "" && s.Chain == w.l.ChainOf(s.Account())
+	return own && (s.Relation == ledger.Current || s.Relation == ledger.Successor) && !s.entry.Login.Refresh.IsZero()
+}
+
+// mendCredentials moves the file store aside and keeps anew what Claude Code's entries hold
+// of our accounts.
+func (e *Engine) mendCredentials(ctx context.Context) (Mended, error) {
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return Mended{}, err
+	}
+	defer w.end()
+	m, err := e.moveAside(e.config.Places.Credentials, "moved "+e.config.Places.Credentials+" aside, since it cannot be read")
+	if err != nil {
+		return m, err
+	}
+	var kept []string
+	for _, dir := range w.directories() {
+		s, err := w.see(ctx, dir, false)
+		if err != nil || !w.isGoodCopy(s) || slices.Contains(kept, s.Account()) {
+			continue
+		}
+		a := w.l.Account(s.Account())
+		c := w.carryOver(s, keychain.Credential{Method: "claude-code"})
+		c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
+		if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
+			return m, storeError("file", err)
+		}
+		s.Chain.Advance(pairOf(c))
+		w.describeAccount(a.Name, c)
+		kept = append(kept, a.Name)
+	}
+	m.What += ", and took the login over from Claude Code's entry: " + strings.Join(kept, ", ")
+	return m, w.save()
+}
+
+// formerFiles are what the first version kept in the state folder.
+var formerFiles = []string{"settings.json", "journal.json"}
 
 // mendLedger moves a damaged ledger aside and takes over what there is: the accounts that
 // the history and the file store name, with the records of theirs that can be read.
 func (e *Engine) mendLedger(ctx context.Context) (Mended, error) {
-	if _, err := e.ledger(); !errors.Is(err, keychain.ErrDamaged) {
-		return Mended{}, nil
-	}
 	release, err := e.lock(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
 	}
-	path := e.statePath(ledgerFile)
-	if _, err := os.Lstat(path); err != nil {
-		release()
-		return Mended{}, failed("not-mended", "what the first version left in "+e.config.Places.State+" is damaged", "move settings.json and journal.json away by hand", err)
+	var m Mended
+	files := []string{ledgerFile}
+	if _, err := os.Lstat(e.statePath(ledgerFile)); errors.Is(err, fs.ErrNotExist) {
+		files = formerFiles
 	}
-	aside := path + ".aside-" + e.wall().Format("20060102-150405")
-	if err := os.Rename(path, aside); err != nil {
-		release()
-		return Mended{}, e.storageTrouble(path+" could not be moved aside", err)
+	for _, name := range files {
+		if _, err := os.Lstat(e.statePath(name)); err != nil {
+			continue
+		}
+		moved, err := e.moveAside(e.statePath(name), "")
+		if err != nil {
+			release()
+			return m, err
+		}
+		m.undo = append(m.undo, moved.undo...)
 	}
 	w := &work{Engine: e, l: ledger.New(), release: release}
 	defer w.end()
 	w.rebuild(Patient(ctx))
-	return Mended{fmt.Sprintf("moved %s aside, since it cannot be read, and found %d accounts again", path, len(w.l.Accounts)),
-		"mv '" + aside + "' '" + path + "'"}, w.save()
+	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", e.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
+	return m, w.save()
 }
 
 // rebuild finds the accounts again. What lies in Claude Code's entries is found as they are

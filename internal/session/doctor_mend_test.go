@@ -21,8 +21,9 @@ func TestDamagedLedgerIsRebuilt(t *testing.T) {
 	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitFailed || !strings.Contains(err.(*Error).Hint, "doctor --fix") {
 		t.Fatalf("token: %v", err)
 	}
-	mended, err := r.start().Mend(t.Context())
-	if err != nil || len(mended) != 1 || !strings.HasPrefix(mended[0].Undo, "mv ") {
+	e := r.start()
+	mended, err := e.Mend(t.Context(), e.Repairs(t.Context()))
+	if err != nil || len(mended) != 1 {
 		t.Fatalf("%+v, %v", mended, err)
 	}
 	names, active, _ := r.start().AccountNames()
@@ -48,8 +49,9 @@ func TestDamagedEntryIsMovedAside(t *testing.T) {
 	if err := os.WriteFile(r.entryFile(), []byte(broken), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mended, err := r.start().Mend(t.Context())
-	if err != nil || len(mended) != 1 {
+	e := r.start()
+	mended, err := e.Mend(t.Context(), e.Repairs(t.Context()))
+	if err != nil || len(mended) != 2 {
 		t.Fatalf("%+v, %v", mended, err)
 	}
 	found, _ := filepath.Glob(r.entryFile() + ".aside-*")
@@ -59,7 +61,13 @@ func TestDamagedEntryIsMovedAside(t *testing.T) {
 	if text, _ := os.ReadFile(found[0]); string(text) != broken {
 		t.Errorf("the bytes became %s", text)
 	}
-	if _, err := r.start().Mirror(t.Context()); err != nil || !r.entry().Login.SamePair(c) {
-		t.Errorf("mirror: %v", err)
+	if !r.entry().Login.SamePair(c) {
+		t.Error("our login was not written anew")
+	}
+	if undone, err := r.start().Unmend(t.Context()); err != nil || len(undone) != 2 {
+		t.Errorf("undone: %v, %v", undone, err)
+	}
+	if text, _ := os.ReadFile(r.entryFile()); string(text) != broken {
+		t.Errorf("undone, the entry is %s", text)
 	}
 }

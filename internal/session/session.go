@@ -68,6 +68,7 @@ type Engine struct {
 	// account is the one to work on; empty: the active one.
 	account string
 	asked   *asked
+	heard   *heard
 	osStore *keychain.OSKeychain
 	file    *keychain.FileStore
 	log     *slog.Logger
@@ -94,6 +95,7 @@ func Open(c config.Config) (*Engine, error) {
 		log:     slog.New(slog.DiscardHandler),
 		now:     time.Now,
 		asked:   &asked{},
+		heard:   &heard{},
 		crash:   func(string) {},
 
 		beforeWriting: func() {},
@@ -102,7 +104,7 @@ func Open(c config.Config) (*Engine, error) {
 		TokenURL: c.TokenURL, RevokeURL: c.RevokeURL, APIURL: strings.TrimSuffix(c.APIURL, "/"),
 		ClientID: c.ClientID, UserAgent: "keytender/" + Version, Form: c.TokenForm,
 	}
-	e.client.Now = e.wall
+	e.client.Now, e.client.Dated = e.wall, e.noteServerDate
 	e.entries = claudecode.Config{
 		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
 		ArgvAllowed: c.KeychainArgv == "as-claude-code",

@@ -12,6 +12,7 @@ import (
 	"keytender/callback"
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
+	"keytender/internal/shown"
 	"keytender/keychain"
 )
 
@@ -177,7 +178,7 @@ func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.A
 	if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Kind == oauth.Throttled {
 		pause := max(answer.RetryAfter, time.Second)
 		if pause <= codeLife {
-			tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Value: "the server asks to wait " + pause.Round(time.Second).String() + "; then the same code is tried once more", Warn: true})
+			tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Value: "the server asks to wait " + shown.Span(pause.Round(time.Second)) + "; then the same code is tried once more", Warn: true})
 			if sleep(ctx, pause) == nil {
 				grant, err = e.client.Exchange(ctx, request)
 			}

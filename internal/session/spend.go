@@ -11,6 +11,7 @@ import (
 
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
+	"keytender/internal/shown"
 	"keytender/keychain"
 )
 
@@ -340,7 +341,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 			pause = max(pause, backOff(chain.Failures))
 		}
 		chain.Failures++
-		result = later(answer.Error(), "the server asked to wait "+pause.Round(time.Second).String()+"; the login is as good as before", callErr)
+		result = later(answer.Error(), "the server asked to wait "+shown.Span(pause.Round(time.Second))+"; the login is as good as before", callErr)
 	default:
 		pause = backOff(chain.Failures)
 		if answer.Answered && answer.Status/100 == 2 && chain.Failures > 0 {

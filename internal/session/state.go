@@ -126,6 +126,7 @@ func (e *Engine) opened(release func()) (*work, error) {
 // end gives the lock back. What was noted and not saved is saved where that works: it is
 // nothing that anybody waits for.
 func (w *work) end() {
+	w.keepServerDate()
 	if err := w.save(); err != nil {
 		w.log.Warn("the ledger could not be written", "reason", plain(err))
 	}

@@ -278,7 +278,7 @@ func (e *Engine) askAbout(ctx context.Context, w *Which, entry claudecode.Entry)
 		return
 	}
 	w.Client.Checked, w.Client.Method, w.Client.Provider = true, shownWord(*said.Method), shownWord(said.Provider)
-	w.Client.Email = shown(said.Email)
+	w.Client.Email = emailLike(said.Email)
 	if method, told := methods[w.Uses.Kind]; told {
 		agrees := method == *said.Method
 		w.Client.Agrees = &agrees

@@ -79,7 +79,7 @@ func TestImportRules(t *testing.T) {
 	only := map[string][]string{
 		"keytender/internal/secret":     {"keytender/internal/pattern"},
 		"keytender/internal/atomicfile": {},
-		"keytender/internal/dirlock":    {"keytender/internal/atomicfile"},
+		"keytender/internal/dirlock":    {"keytender/internal/atomicfile", "keytender/internal/shown"},
 		"keytender/internal/ledger":     {"keytender/internal/secret", "keytender/internal/pattern"},
 	}
 	// Only these import the room that knows Claude Code's entry.

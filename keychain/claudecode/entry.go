@@ -87,6 +87,9 @@ func parseEntry(text []byte, source string) (Entry, error) {
 	if whole.repeats(loginKey) {
 		return Entry{}, fmt.Errorf("%w: %s stands in it twice", keychain.ErrDamaged, loginKey)
 	}
+	if what := moved(whole); what != "" {
+		return Entry{}, movedError(what)
+	}
 	raw := whole.get(loginKey)
 	if raw == nil {
 		return e, nil

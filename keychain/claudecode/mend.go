@@ -78,3 +78,42 @@ func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
 	}
 	return aside, nil
 }
+
+// MoveBack undoes MoveAside. It fails with fs.ErrExist where there is an entry again that
+// holds anything.
+func (d *Directory) MoveBack(ctx context.Context, aside string) (err error) {
+	lock, err := d.lockWrite(ctx)
+	if err != nil {
+		return fmt.Errorf("putting Claude Code's entry back: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	if now, err := d.loadFile(); err != nil || len(now.document()) > 0 {
+		return fmt.Errorf("putting Claude Code's entry back: %w", fs.ErrExist)
+	}
+	if err := os.Rename(aside, d.file); err != nil {
+		return fmt.Errorf("putting Claude Code's entry back: %w", err)
+	}
+	return nil
+}
+
+// FileIsRead reports whether the client reads the entry from the file. On macOS it does so
+// while there is no keychain item.
+func (d *Directory) FileIsRead() bool { return d.item == nil }
+
+// Strays lists further keychain items of the entry's service, by their accounts: programs
+// that do not name one have written them. It opens no secret.
+func (d *Directory) Strays(ctx context.Context) (accounts []string) {
+	if d.item == nil {
+		return nil
+	}
+	for _, account := range []string{"unknown", fallbackAccount, "root"} {
+		if account == d.item.account {
+			continue
+		}
+		stray := &item{service: d.item.service, account: account, run: d.item.run, now: d.item.now}
+		if _, err := stray.stamp(ctx); err == nil {
+			accounts = append(accounts, account)
+		}
+	}
+	return accounts
+}

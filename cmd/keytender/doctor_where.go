@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"keytender/internal/session"
+)
+
+// checkSurroundings recognises where the program runs, and says what that means, and looks
+// at what the menu-bar app needs of a desktop.
+func (c *console) checkSurroundings(ctx context.Context) []session.Check {
+	ok := func(detail, means string) session.Check {
+		return session.Check{Name: "surroundings", State: session.CheckOK, Detail: detail, Means: means}
+	}
+	var checks []session.Check
+	if isWSL() {
+		checks = append(checks, ok("this is WSL (Linux inside Windows)",
+			"a browser of Windows comes back to localhost here only while WSL forwards it; else use `keytender login --method paste`. Claude Code of Windows has an entry of its own"))
+	}
+	if isContainer(c.lookup) {
+		checks = append(checks, ok("this is a container",
+			"its files go with it unless they lie on a volume, and a browser outside does not reach its localhost: use `keytender login --method paste`"))
+	}
+	if c.overSSH() {
+		checks = append(checks, ok("you are connected over SSH", "no browser is opened here, and a desktop's keychain may be locked: use `keytender login --method paste`"))
+	}
+	if len(checks) == 0 {
+		checks = append(checks, ok("neither WSL nor a container, and not over SSH", ""))
+	}
+	return append(checks, c.checkDesktop(ctx)...)
+}
+
+// Where Linux says what it runs in. Tests put others in their place.
+var (
+	kernelRelease  = "/proc/sys/kernel/osrelease"
+	containerMarks = []string{"/.dockerenv", "/run/.containerenv"}
+)
+
+func isWSL() bool {
+	release, err := os.ReadFile(kernelRelease)
+	return err == nil && strings.Contains(strings.ToLower(string(release)), "microsoft")
+}
+
+func isContainer(lookup func(string) (string, bool)) bool {
+	if kind, ok := lookup("container"); ok && kind != "" { // systemd-nspawn and podman say so
+		return true
+	}
+	for _, mark := range containerMarks {
+		if _, err := os.Stat(mark); err == nil {
+			return true
+		}
+	}
+	return false
+}

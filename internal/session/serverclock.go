@@ -1,0 +1,63 @@
+package session
+
+import (
+	"os"
+	"sync"
+	"time"
+)
+
+// clockFile says how far our clock is from the server's; it is there only while it is.
+const clockFile = "clock.json"
+
+// clockLimit is more than a slow answer and the seconds that a Date header counts in.
+const clockLimit = time.Minute
+
+type clockNote struct {
+	At         time.Time `json:"at"`
+	OffSeconds int64     `json:"offSeconds"` // the server's clock less ours
+}
+
+// heard is how far the clock was from the server's at the last answer. It is written down
+// when the work is done: between an answer and its storing there is no time for that.
+type heard struct {
+	mu   sync.Mutex
+	note *clockNote
+}
+
+// noteServerDate is called with the server's date at each answer. A laptop may have slept
+// between the sending and the answer, so either time of ours may be the right one.
+func (e *Engine) noteServerDate(server, sent time.Time) {
+	now := e.wall()
+	off := server.Sub(now)
+	if sinceSent := server.Sub(sent); sinceSent.Abs() < off.Abs() {
+		off = sinceSent
+	}
+	e.heard.mu.Lock()
+	defer e.heard.mu.Unlock()
+	e.heard.note = &clockNote{now, int64(off / time.Second)}
+}
+
+// keepServerDate writes down what was heard, for whoever holds our lock.
+func (e *Engine) keepServerDate() {
+	e.heard.mu.Lock()
+	defer e.heard.mu.Unlock()
+	note := e.heard.note
+	e.heard.note = nil
+	switch {
+	case note == nil:
+	case (time.Duration(note.OffSeconds) * time.Second).Abs() < clockLimit:
+		_ = os.Remove(e.statePath(clockFile))
+	default:
+		if err := e.writeState(clockFile, note); err != nil {
+			e.log.Warn("how far the clock is off could not be noted", "reason", plain(err))
+		}
+	}
+}
+
+func (e *Engine) serverClock() (off time.Duration, at time.Time, known bool) {
+	var note clockNote
+	if e.readState(clockFile, &note) != nil || note.OffSeconds == 0 {
+		return 0, time.Time{}, false
+	}
+	return time.Duration(note.OffSeconds) * time.Second, note.At, true
+}
