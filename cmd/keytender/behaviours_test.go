@@ -165,10 +165,10 @@ func TestS1_15_S4_16_TroubleshootingPage(t *testing.T) {
 
 // TestS3_5_SourcesAreNamed: the page about CI names what it rests on.
 func TestS3_5_SourcesAreNamed(t *testing.T) {
-	page := document(t, "docs/methods.md")
+	page := document(t, "docs/ci.md")
 	for _, source := range []string{"anthropics/claude-code-action", "anthropics/claude-code/issues/6536"} {
 		if !strings.Contains(page, source) {
-			t.Errorf("docs/methods.md does not name %s", source)
+			t.Errorf("docs/ci.md does not name %s", source)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -47,7 +48,7 @@ func recordCall(name string, args []string) {
 }
 
 // fakeGH is the GitHub command line. FAKE_GH: signed-out, forbidden, unknown, offline,
-// hang, echo (an error that repeats the value).
+// hang, echo (an error that repeats the value); with "set-" before it, only when it sets.
 func fakeGH(args []string) int {
 	recordCall("gh", args)
 	value, _ := io.ReadAll(os.Stdin)
@@ -56,7 +57,11 @@ func fakeGH(args []string) int {
 		fmt.Fprintln(os.Stderr, text)
 		return code
 	}
-	switch os.Getenv("FAKE_GH") {
+	mode, whenSetting := strings.CutPrefix(os.Getenv("FAKE_GH"), "set-")
+	if whenSetting && !slices.Contains(args, "set") {
+		return 0
+	}
+	switch mode {
 	case "signed-out":
 		return say(4, "To get started with GitHub CLI, please run:  gh auth login\nAlternatively, populate the GH_TOKEN environment variable")
 	case "forbidden":

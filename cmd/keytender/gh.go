@@ -21,6 +21,16 @@ var ghLimit = time.Minute
 // setRepositorySecret sets a repository secret through the GitHub command line. The
 // value goes to its stdin and stands in no argument and no variable.
 func (c *console) setRepositorySecret(ctx context.Context, repo, name string, value secret.String) error {
+	return runGH(ctx, repo, value, "secret", "set", name, "--repo", repo)
+}
+
+// repositoryReached finds out whether gh is there, signed in, and may see the repository's
+// secrets.
+func (c *console) repositoryReached(ctx context.Context, repo string) error {
+	return runGH(ctx, repo, secret.String{}, "secret", "list", "--repo", repo)
+}
+
+func runGH(ctx context.Context, repo string, stdin secret.String, args ...string) error {
 	path, err := exec.LookPath("gh")
 	if err != nil {
 		return &session.Error{Code: "no-gh", Exit: session.ExitFailed, Message: "the GitHub command line is not installed here: there is no program named gh",
@@ -28,9 +38,9 @@ func (c *console) setRepositorySecret(ctx context.Context, repo, name string, va
 	}
 	ctx, cancel := context.WithTimeout(ctx, ghLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "secret", "set", name, "--repo", repo)
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), "GH_PROMPT_DISABLED=1", "GH_NO_UPDATE_NOTIFIER=1", "NO_COLOR=1")
-	cmd.Stdin = strings.NewReader(value.Reveal())
+	cmd.Stdin = strings.NewReader(stdin.Reveal())
 	said := bounded.Keep(64 << 10)
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -42,7 +52,7 @@ func (c *console) setRepositorySecret(ctx context.Context, repo, name string, va
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	return ghError(ctx, err, string(said.Bytes()), repo, value)
+	return ghError(ctx, err, string(said.Bytes()), repo, stdin)
 }
 
 // ghError tells apart what a person can do about a failed call. gh has one exit code

@@ -254,10 +254,13 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 	"models-unauthorized": func(b *fakeclaude.Behaviour) {
 		b.Faults = []fakeclaude.Fault{{On: "models", Status: 401, Times: fakeclaude.Forever}}
 	},
-	"no-refresh": func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Without("refresh_token")} },
-	"cap":        func(b *fakeclaude.Behaviour) { b.LongLifeCap = 240 * time.Hour },
-	"no-key":     func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"create_api_key": 403} },
-	"well":       func(b *fakeclaude.Behaviour) { b.Faults, b.Refuse = nil, nil },
+	"no-refresh":    func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Without("refresh_token")} },
+	"cap":           func(b *fakeclaude.Behaviour) { b.LongLifeCap = 240 * time.Hour },
+	"cap-off":       func(b *fakeclaude.Behaviour) { b.LongLifeCap = 0 },
+	"short-profile": func(b *fakeclaude.Behaviour) { b.LongLifeScopes = nil },
+	"long-profile":  func(b *fakeclaude.Behaviour) { b.LongLifeScopes = []string{"user:profile"} },
+	"no-key":        func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"create_api_key": 403} },
+	"well":          func(b *fakeclaude.Behaviour) { b.Faults, b.Refuse = nil, nil },
 }
 
 // setFault turns a switch of the server: fault throttled.

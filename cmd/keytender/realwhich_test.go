@@ -37,6 +37,7 @@ func TestRealClientAgreesWithWhich(t *testing.T) {
 		"simple with a key":      {[]string{auth, key, "CLAUDE_CODE_SIMPLE=1"}, nil, "api-key"},
 		"a helper":               {[]string{token}, map[string]string{own: helper}, "helper"},
 		"a helper before a key":  {[]string{key}, map[string]string{own: helper}, "helper"},
+		"a federated identity":   {[]string{"ANTHROPIC_FEDERATION_RULE_ID=r", "ANTHROPIC_ORGANIZATION_ID=o"}, nil, "federation"},
 		"a bearer and a helper":  {[]string{auth}, map[string]string{own: helper}, "auth-token"},
 		"a project's helper":     {nil, map[string]string{shared: helper}, "helper"},
 		"its local helper":       {nil, map[string]string{local: helper}, "helper"},

@@ -22,6 +22,7 @@ type Behaviour struct {
 	LoginLife    time.Duration `json:"loginLife"`    // from sign-in to the end of the refresh tokens; no renewal moves it
 
 	LongLifeCap     time.Duration `json:"longLifeCap"`     // most that a custom expires_in is granted; 0: what was asked
+	LongLifeScopes  []string      `json:"longLifeScopes"`  // scopes that a custom expires_in goes with, besides user:inference
 	LongLifeRefresh bool          `json:"longLifeRefresh"` // a refresh token with a custom expires_in too
 
 	Forms        bool           `json:"forms"`        // token calls may be forms; JSON always works

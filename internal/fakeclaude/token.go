@@ -114,7 +114,7 @@ func (s *Server) grant(f *family, scopes []string, now time.Time, life time.Dura
 }
 
 // lifetime is how long the access token of an exchange lives. A custom one is for
-// inference alone.
+// inference alone, unless the switches say otherwise.
 func lifetime(asked string, scopes []string, b Behaviour) (life time.Duration, custom bool, problem string) {
 	if asked == "" {
 		return b.AccessLife, false, ""
@@ -124,7 +124,7 @@ func lifetime(asked string, scopes []string, b Behaviour) (life time.Duration, c
 		return 0, false, "Invalid 'expires_in' in request."
 	}
 	for _, scope := range scopes {
-		if scope != "user:inference" {
+		if scope != "user:inference" && !slices.Contains(b.LongLifeScopes, scope) {
 			return 0, false, "Custom expires_in not allowed for scope " + scope
 		}
 	}

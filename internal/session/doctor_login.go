@@ -187,7 +187,7 @@ func (e *Engine) checkExports(context.Context, Status) []Check {
 	}
 	for _, x := range list {
 		if x.Until != nil && x.Until.Before(e.wall()) {
-			return []Check{warn(name, x.Secret+" in "+x.Repo+" has ended", "what runs there is signed out", "export a new one with `keytender export github --repo "+x.Repo+"`")}
+			return []Check{warn(name, x.Secret+" in "+x.Repo+" has ended", "what runs there is signed out", "export a new one with `keytender export github --repo "+x.Repo+" --new-token`")}
 		}
 	}
 	return []Check{fine(name, "%d", len(list))}

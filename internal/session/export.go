@@ -14,8 +14,8 @@ import (
 type Export struct {
 	Repo    string     `json:"repo"`
 	Secret  string     `json:"secret"`
-	Account string     `json:"account"`
-	Until   *time.Time `json:"until"` // nil: it does not end by itself
+	Account string     `json:"account"` // empty: a token that no account holds
+	Until   *time.Time `json:"until"`   // nil: it does not end by itself
 	At      time.Time  `json:"at"`
 }
 
@@ -52,14 +52,18 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 	return c.Access, c.AccessEnds, nil
 }
 
-// NoteExport keeps in mind what was exported where, and until when it works.
-func (e *Engine) NoteExport(ctx context.Context, x Export) error {
+// NoteExport keeps in mind what was exported where, and until when it works. Its account is
+// the engine's, or the active one, unless no account holds what was exported.
+func (e *Engine) NoteExport(ctx context.Context, x Export, held bool) error {
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
 	defer w.end()
-	x.Account, x.At = w.l.Choose(x.Account), e.wall().Truncate(time.Second)
+	x.At = e.wall().Truncate(time.Second)
+	if x.Account = w.l.Choose(x.Account); !held {
+		x.Account = ""
+	}
 	list := exportList{Version: 1}
 	if err := e.readState(exportsFile, &list); err != nil {
 		return err

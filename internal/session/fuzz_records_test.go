@@ -138,7 +138,7 @@ func FuzzRecords(f *testing.F) {
 		}
 		listed, err := e.exports()
 		check("exports", err)
-		noteErr := e.NoteExport(t.Context(), Export{Repo: "FAKE/new", Secret: "S"})
+		noteErr := e.NoteExport(t.Context(), Export{Repo: "FAKE/new", Secret: "S"}, true)
 		if check("noting an export", noteErr); (err == nil) != (noteErr == nil) {
 			t.Fatalf("reading: %v, noting: %v", err, noteErr)
 		}

@@ -73,8 +73,9 @@ const (
 // requests go. No credential is among them.
 var projects = append(slices.Clone(clouds), headersVariable, baseVariable)
 
-// federation is complete with these beside the rule.
-var federation = []string{"ANTHROPIC_ORGANIZATION_ID", "ANTHROPIC_IDENTITY_TOKEN"}
+// organizationVariable is what the rule of a federation needs beside it; where the identity
+// comes from does not matter.
+const organizationVariable = "ANTHROPIC_ORGANIZATION_ID"
 
 // managedDir is where an administrator's settings lie. Tests put another in its place.
 var managedDir = func(goos string) string {
@@ -272,7 +273,7 @@ func (d *Directory) before(all layers) (list []Source) {
 		list = slices.Concat(list, bearer, key)
 	}
 	list = append(list, given(FromOAuthToken, oauthVariable, notBlank)...)
-	if !slices.ContainsFunc(federation, func(name string) bool { value, _ := all.value(name); return !notBlank(value) }) {
+	if value, _ := all.value(organizationVariable); notBlank(value) {
 		list = append(list, given(FromFederation, federationVariable, notBlank)...)
 	}
 	list = append(list, given(FromProfile, profileVariable, func(name string) bool { return d.isProfile(strings.TrimSpace(name)) })...)

@@ -39,7 +39,7 @@ func TestOverrides(t *testing.T) {
 		"headers":              {map[string]string{"ANTHROPIC_CUSTOM_HEADERS": "X-A: b\nauthorization : Bearer FAKE"}, nil, []string{"ANTHROPIC_CUSTOM_HEADERS"}},
 		"other headers":        {map[string]string{"ANTHROPIC_CUSTOM_HEADERS": "X-Authorization: b\nX: Authorization: c"}, nil, nil},
 		"federation":           {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "r", "ANTHROPIC_ORGANIZATION_ID": "o", "ANTHROPIC_IDENTITY_TOKEN": "FAKE"}, nil, []string{"ANTHROPIC_FEDERATION_RULE_ID"}},
-		"half of it":           {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "r", "ANTHROPIC_ORGANIZATION_ID": "o"}, nil, nil},
+		"half of it":           {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "r", "ANTHROPIC_IDENTITY_TOKEN": "FAKE"}, nil, nil},
 		"a profile":            {map[string]string{"ANTHROPIC_PROFILE": "work"}, map[string]string{".config/anthropic/configs/work.json": "{}"}, []string{"ANTHROPIC_PROFILE"}},
 		"no such profile":      {map[string]string{"ANTHROPIC_PROFILE": "work"}, nil, nil},
 		"a profile elsewhere":  {map[string]string{"ANTHROPIC_PROFILE": "../../x"}, map[string]string{".config/x.json": "{}"}, nil},

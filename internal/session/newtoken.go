@@ -1,0 +1,54 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"keytender/internal/secret"
+	"keytender/keychain"
+)
+
+// NewToken signs in for a token of a validity of its own (o.LongLived) and hands it to use.
+// No account becomes active, and nothing is mirrored. The token is kept, as the account that
+// is returned, only where use fails: else it would live on for a year with nobody to know it.
+func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event), use func(ctx context.Context, token secret.String, until time.Time) error) (kept string, err error) {
+	if err := e.MayWrite(); err != nil {
+		return "", err
+	}
+	l, err := e.ledger()
+	if err != nil {
+		return "", err
+	}
+	o.NoMirror, o.Account, o.Replace = true, "", false
+	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) (Keep, error) {
+		if !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat") {
+			return "", failed("wrong-kind", "the new token does not begin with sk-ant-oat, so it is no OAuth token of Claude", "it was not exported and not kept", nil)
+		}
+		failure := use(ctx, c.Access, c.AccessEnds)
+		if failure == nil {
+			tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+			return "", nil
+		}
+		if ctx.Err() != nil {
+			return "", failure // who cancels wants nothing of it
+		}
+		keep, err := e.keepSignIn(ctx, o, c, tell)
+		if err == nil {
+			kept, err = e.accountOf(c)
+		}
+		return keep, errors.Join(failure, err)
+	})
+	return kept, err
+}
+
+// accountOf is the account that a pair belongs to.
+func (e *Engine) accountOf(c keychain.Credential) (string, error) {
+	l, err := e.ledger()
+	if err != nil {
+		return "", err
+	}
+	finding, _ := l.Identify(pairOf(c))
+	return finding.Account(), nil
+}
