@@ -123,6 +123,8 @@ func fakeVersion(mode string) int {
 		fmt.Println("2.0.76 (Claude Code)")
 	case "other-old":
 		fmt.Println("cloud accounting, claude v1.4.2")
+	case "newest":
+		fmt.Println("2.1.99999 (Claude Code)")
 	case "hang-version":
 		hang()
 	default:

@@ -235,3 +235,37 @@ func TestS2_1_RealClientSignsInForUs(t *testing.T) {
 	}
 	r.prompt()
 }
+
+// TestRealClientIsBackAfterDoctor: what `doctor --fix` writes anew is a login for the real
+// client, whether its entry was damaged, or the client had blanked it.
+func TestRealClientIsBackAfterDoctor(t *testing.T) {
+	for name, stub := range map[string]string{
+		"damaged": `{"claudeAiOauth":{"accessToken":"FAKE`,
+		"blanked": `{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0,"scopes":["user:inference"]},"mcpOAuth":{"s":{"accessToken":"FAKE-mcp"}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRealClient(t, stub)
+			if out, _, err := r.run(nil, r.path, "auth", "status", "--json"); err == nil {
+				t.Fatalf("the client is signed in: %s", out)
+			}
+			r.keytender(nil, "doctor", "--fix", "--yes")
+			if got := r.authStatus(); !got.LoggedIn || got.Method != "claude.ai" || got.Plan != "max" {
+				t.Errorf("claude auth status: %+v", got)
+			}
+			r.prompt()
+			if data, _ := os.ReadFile(r.entry); name == "blanked" && !strings.Contains(string(data), "FAKE-mcp") {
+				t.Error("the login of an MCP server is gone")
+			}
+		})
+	}
+}
+
+// newRealClient is a signed-in home whose entry then became another one.
+func newRealClient(t *testing.T, entry string) *realClaude {
+	r := newRealClaude(t)
+	r.signIn()
+	if err := os.WriteFile(r.entry, []byte(entry), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
