@@ -110,6 +110,34 @@ func TestSignInThroughClaudeCode(t *testing.T) {
 	})
 }
 
+// TestWatchOnlySignsInThroughClaudeCode: from the menu and from a notification.
+func TestWatchOnlySignsInThroughClaudeCode(t *testing.T) {
+	watched := func(now time.Time) session.Status {
+		s := traytest.SignedIn(now)
+		traytest.Watched(&s)
+		return s
+	}
+	run(t, watched, func(b *bench) {
+		b.engine.claude = func(context.Context, session.Terminal) (session.Status, error) { return watched(time.Now()), nil }
+		b.wantMenu("# Watch-only: no copy is kept here", "  Sign in again…")
+		for _, line := range []string{"Mirror", "Renew", "Sign out", "Sign in another way", "Accounts"} {
+			if strings.Contains(b.kit.menu(), line) {
+				b.Errorf("the menu offers %s", line)
+			}
+		}
+		b.click(menu.ItemSignIn)
+		b.app.queue.post(b.app.signIn)
+		synctest.Wait()
+		b.wantTold("Claude Code signs in", "Signed in as first_last@example.com", "Claude Code signs in", "Signed in as first_last@example.com")
+		if n := b.notifier.shown[1]; !strings.Contains(n.Body, "no copy is kept") {
+			b.Errorf("told %q", n.Body)
+		}
+		if slices.Contains(b.engine.calls, "SignIn") {
+			b.Error("we signed in ourselves")
+		}
+	})
+}
+
 func TestSwitchAndAddAccounts(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
 		s := traytest.SignedIn(now)

@@ -99,6 +99,9 @@ func TestDecide(t *testing.T) {
 		s.State = session.SignInAgain
 		s.Problem = &session.Problem{Message: "the login was revoked", Hint: "sign in again"}
 	})
+	blanked := session.Status{State: session.SignInAgain, Role: session.RoleWatch, Account: session.WatchedAccount,
+		Problem: &session.Problem{Code: "sign-in-again", Message: "the login has ended", Hint: "sign in again"}}
+	watched := traytest.Changed(traytest.Watched)
 	type step struct {
 		after  time.Duration // since noon
 		status session.Status
@@ -126,6 +129,10 @@ func TestDecide(t *testing.T) {
 		{"came back, then nears its end", []step{
 			{0, revoked, "You need to sign in again"}, {time.Hour, traytest.SignedIn(traytest.Noon), ""},
 			{17 * day, traytest.SignedIn(traytest.Noon), "Login ends in 7 days"}}},
+		{"a login that is only watched", []step{
+			{0, watched, ""}, {22 * day, watched, "Login ends in 2 days"}, {25 * day, watched, "Your login has ended"},
+			{25*day + time.Hour, session.Status{State: session.SignedOut, Role: session.RoleWatch}, ""}}},
+		{"one that was blanked", []step{{0, watched, ""}, {time.Hour, blanked, "You need to sign in again"}, {2 * time.Hour, blanked, ""}}},
 		{"another person", []step{
 			{0, ends(2 * day), "Login ends in 2 days"},
 			{0, traytest.Changed(func(s *session.Status) { s.Email, s.Login.ExpiresAt = "b@example.com", traytest.At(2*day) }), "Login ends in 2 days"}}},

@@ -56,7 +56,8 @@ func (a *app) welcome() {
 	a.greeted = true
 	switch {
 	case a.welcomedAlready():
-	case a.status.State == session.SignedIn || a.status.State == session.SignInAgain: // no first start
+	case a.status.State == session.SignedIn || a.status.State == session.SignInAgain,
+		a.status.Role == session.RoleWatch: // no first start
 		a.rememberWelcome()
 	case a.status.State == session.SignedOut && a.options.Show != nil && a.options.display():
 		obey := func(d notify.Deed) func() { return func() { a.queue.post(func() { a.obey(d) }) } }

@@ -13,7 +13,13 @@ import (
 )
 
 // signIn starts the usual sign-in unless something is under way already.
-func (a *app) signIn() { a.signInBy(menu.ByBrowser, "") }
+func (a *app) signIn() {
+	if a.status.Role == session.RoleWatch {
+		a.signInBy(menu.ByClaude, "") // no other way keeps no copy
+		return
+	}
+	a.signInBy(menu.ByBrowser, "")
+}
 
 // obey does what the person asks for from a notification or a page.
 func (a *app) obey(d notify.Deed) {

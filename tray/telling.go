@@ -43,6 +43,9 @@ func noticeSignedIn(w *menu.Words, s session.Status, asides []string) notify.Not
 	case session.Aside:
 		kept = w.DoneKeptAside
 	}
+	if s.Role == session.RoleWatch {
+		kept = w.WatchOnly
+	}
 	texts := []string{kept}
 	if s.Email != "" && s.Plan != "" {
 		texts = []string{fmt.Sprintf(w.DoneSignedInPlan, shown.Plan(s.Plan)), kept}

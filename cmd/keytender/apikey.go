@@ -93,6 +93,9 @@ func newAPIKeySet(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := engine.MayKeep(); err != nil {
+				return err
+			}
 			key, err := c.readSecret(cmd.Context(), "API key: ")
 			if err != nil {
 				return err

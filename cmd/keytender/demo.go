@@ -101,7 +101,7 @@ func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 	if _, err := engine.Renew(ctx, true); err != nil {
 		return err
 	}
-	c.line(tick, "Claude Code: %s", entryWords(engine.Status(ctx).ClaudeCode))
+	c.line(tick, "Claude Code: %s", entryWords(engine.Status(ctx)))
 	if reused := server.Count("renew-reused"); reused != 0 {
 		return fmt.Errorf("a refresh token was used %d times too often", reused)
 	}

@@ -117,6 +117,9 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := engine.MayKeep(); err != nil { // an issued token is kept where it cannot be set
+		return err
+	}
 	// What would fail after the sign-in shows before it: a token of a year was then made in vain.
 	if err := c.repositoryReached(ctx, o.repo); err != nil {
 		return err
@@ -148,7 +151,10 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 func (c *console) export(ctx context.Context, engine *session.Engine, o exportOptions) error {
 	x := session.Export{Repo: o.repo, Account: o.account, Secret: tokenVariable}
 	var value secret.String
-	var err error
+	err := engine.MayKeep() // what is noted here is kept, too
+	if err != nil {
+		return err
+	}
 	if o.apiKey {
 		x.Secret = "ANTHROPIC_API_KEY"
 		if value, err = engine.APIKey(ctx, o.account); err == nil && !strings.HasPrefix(value.Reveal(), "sk-ant-api") {
@@ -201,7 +207,7 @@ const remindBefore = 21 * 24 * time.Hour
 
 // showReminders tells of what ends soon and renews itself nowhere.
 func (c *console) showReminders(st session.Status, now time.Time) {
-	if ends := st.AccessToken.ExpiresAt; st.State == session.SignedIn && ends != nil && !st.AccessToken.Renewable {
+	if ends := st.AccessToken.ExpiresAt; st.State == session.SignedIn && ends != nil && !st.AccessToken.Renewable && st.Role != session.RoleWatch {
 		if left := ends.Sub(now); left < remindBefore {
 			c.say(danger, "Reminder: this token cannot be renewed and ends in %s; get a new one with `keytender login --long-lived`", duration(left))
 		} else {

@@ -23,6 +23,9 @@ func newImport(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := engine.MayKeep(); err != nil {
+				return err
+			}
 			var done session.Imported
 			switch args[0] {
 			case "claude-code":

@@ -140,6 +140,9 @@ func (c *console) login(cmd *cobra.Command, o loginOptions) (session.Status, err
 	if err != nil {
 		return session.NoStatus(), err
 	}
+	if err := o.watched(cmd, engine); err != nil {
+		return session.NoStatus(), err
+	}
 	st, err := c.signIn(cmd.Context(), engine, o)
 	if err != nil {
 		return engine.Status(context.WithoutCancel(cmd.Context())), err
@@ -309,4 +312,5 @@ func (c *console) tell(e session.Event) {
 
 const termsNotice = `Before you sign in: Anthropic's terms do not allow third parties to offer Claude.ai
   sign-in, and its server may refuse this client. A refusal is final here. The way
-  that the terms foresee is the official client: ` + "`keytender login --method claude-code`" + `.`
+  that the terms foresee is the official client: ` + "`keytender login --method claude-code`" + `,
+  of whose login a copy is stored here too. No copy at all is kept with ` + "`keytender watch on`" + `.`

@@ -13,8 +13,9 @@ Which way?
   (browser, the usual one)     a browser here       yes, until the       your own desk
                                                     login ends (weeks)
   --method paste               a browser anywhere   yes, as above        servers, SSH, containers
-  --method claude-code         Claude Code          yes, as above        the way that Anthropic's
-                               2.1.88 or newer                           terms foresee
+  --method claude-code         Claude Code          yes, as above        the official client signs in;
+                               2.1.88 or newer                           a copy is kept here too
+  (after keytender watch on)   Claude Code          Claude Code does     no copy is kept at all
   --long-lived                 a subscription       no: one token for    CI, inference alone
                                                     a year
   --console                    a Console account    yes, as above        Console accounts

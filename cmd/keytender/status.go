@@ -133,6 +133,9 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 		note := ""
 		if st.AccessToken.Renewable {
 			note = ", renews by itself"
+			if st.Role == session.RoleWatch {
+				note = ", Claude Code renews it when it starts"
+			}
 		}
 		c.say(plain, "Expires: %s%s", when(*st.AccessToken.ExpiresAt, now), note)
 	}
@@ -144,6 +147,9 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 		c.say(plain, "Sign in again by: %s%s", when(*st.Login.ExpiresAt, now), note)
 	}
 	c.showReminders(st, now)
+	if st.Role == session.RoleWatch {
+		c.say(plain, "Role: watch-only; no copy of a login is kept here, and none is renewed")
+	}
 	if len(st.Accounts) > 1 {
 		c.say(plain, "Account: %s (of %s)", st.Account, strings.Join(st.Names(), ", "))
 	}
@@ -155,7 +161,7 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 			c.say(plain, "Stored in: %s (%s)", store.Name, store.State)
 		}
 	}
-	c.say(plain, "Claude Code: %s", entryWords(st.ClaudeCode))
+	c.say(plain, "Claude Code: %s", entryWords(st))
 	if len(st.ClaudeCode.OverriddenBy) > 0 {
 		c.say(danger, "Overridden by: %s (as this environment and your settings say; a project's were not looked at, see `keytender which`)", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
 	}
@@ -183,7 +189,8 @@ func who(st session.Status) string {
 }
 
 // entryWords says in words how Claude Code's entry stands.
-func entryWords(e session.EntryStatus) string {
+func entryWords(st session.Status) string {
+	e := st.ClaudeCode
 	words := map[session.EntryState]string{
 		session.InStep:         "in step",
 		session.Newer:          "holds newer tokens of this login; they are taken over at the next renewal",
@@ -196,8 +203,24 @@ func entryWords(e session.EntryStatus) string {
 		session.Off:            "not mirrored",
 		session.UnknownLogin:   "holds tokens of which nobody could say whose they are; they are left alone",
 	}[e.State]
+	if st.Role == session.RoleWatch {
+		words = watchedWords(e.State)
+	}
 	if e.Place != "" {
 		words += " (" + e.Place + ")"
 	}
 	return words
+}
+
+// watchedWords says what Claude Code's entry holds where nothing of ours stands beside it.
+func watchedWords(state session.EntryState) string {
+	switch state {
+	case session.Off:
+		return "signed in"
+	case session.Damaged:
+		return "cannot be used"
+	case session.Busy:
+		return "locked by another program"
+	}
+	return "signed out"
 }

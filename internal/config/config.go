@@ -31,6 +31,7 @@ type Config struct {
 
 	Account      string // for the command line; empty: the active one
 	Store        string // auto, keychain, file
+	Role         string // tend, watch
 	KeychainArgv string // as-claude-code, never
 	Port         int
 	LoginTimeout time.Duration
@@ -112,6 +113,7 @@ var settings = []setting{
 	{"KEYTENDER_ACCOUNT", nil, "", takeAccount},
 	{"KEYTENDER_STORE", nil, "auto", oneOf(func(c *Config) *string { return &c.Store }, "auto", "keychain", "file")},
 	{"KEYTENDER_KEYCHAIN_ARGV", nil, "as-claude-code", oneOf(func(c *Config) *string { return &c.KeychainArgv }, "as-claude-code", "never")},
+	{"KEYTENDER_ROLE", nil, "tend", oneOf(func(c *Config) *string { return &c.Role }, "tend", "watch")},
 	{"KEYTENDER_PORT", nil, "8765", takePort},
 	{"KEYTENDER_LOGIN_TIMEOUT", nil, "5m", duration(func(c *Config) *time.Duration { return &c.LoginTimeout }, 100*time.Millisecond, 24*time.Hour)},
 	{"KEYTENDER_REFRESH_SKEW", []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS"}, "60s", duration(func(c *Config) *time.Duration { return &c.RefreshSkew }, 0, time.Hour)},

@@ -23,6 +23,8 @@ type Ledger struct {
 	Active string `json:"active,omitempty"`
 	// Mirror is the person's choice in the menu; nil leaves it to the configuration.
 	Mirror *bool `json:"mirror,omitempty"`
+	// WatchOnly is the person's choice that no copy of a login is kept.
+	WatchOnly bool `json:"watchOnly,omitempty"`
 	// TermsShown: the notice about Anthropic's terms was shown once.
 	TermsShown bool `json:"termsShown,omitempty"`
 	// APIKeys are the accounts that an API key is kept for.

@@ -83,7 +83,7 @@ func (e *Engine) accountState(l *ledger.Ledger, a *ledger.Account) State {
 
 // RenameAccount gives an account another name; its login stays where it is used.
 func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
-	w, err := e.begin(ctx, lockWait)
+	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return err
 	}

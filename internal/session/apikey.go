@@ -184,6 +184,9 @@ func (e *Engine) APIKey(ctx context.Context, account string) (secret.String, err
 	if err != nil {
 		return secret.String{}, err
 	}
+	if e.watches(l) && len(l.APIKeys) == 0 {
+		return secret.String{}, e.watchOnly()
+	}
 	account = l.Choose(account)
 	if err := checkAccount(account); err != nil {
 		return secret.String{}, err
@@ -218,7 +221,7 @@ func noAPIKey() *Error {
 // RemoveAPIKey removes the account's API key from the store. The key itself stays
 // valid until it is deleted at the Console.
 func (e *Engine) RemoveAPIKey(ctx context.Context, account string) error {
-	w, err := e.begin(ctx, lockWait)
+	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return err
 	}

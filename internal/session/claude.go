@@ -259,6 +259,9 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if err != nil {
 		return Status{}, err
 	}
+	if e.watches(l) {
+		return e.watchSignIn(ctx, o, t, tell)
+	}
 	if o.Account != "" {
 		if err := checkName(l, o.Account); err != nil {
 			return Status{}, err

@@ -43,6 +43,9 @@ func fail(name, detail, means, hint string) Check {
 func (e *Engine) Examine(ctx context.Context) []Check {
 	ctx = oneWait(ctx)
 	st := e.Status(ctx)
+	if st.Role == RoleWatch {
+		return e.examineWatched(ctx, st)
+	}
 	var checks []Check
 	for _, look := range []func(context.Context, Status) []Check{
 		e.checkLogin, e.checkOthersEnds, e.checkEntry, e.checkIdentity, e.checkPlaces, e.checkClientLocks, e.checkOverrides, e.checkClientSettings,

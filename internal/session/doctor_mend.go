@@ -150,7 +150,7 @@ func (e *Engine) repairEntry(ctx context.Context, st Status) []Repair {
 // mendEntry moves an entry aside that nobody can read: Claude Code takes it for none, and a
 // login could not be written there.
 func (e *Engine) mendEntry(ctx context.Context) (Mended, error) {
-	w, err := e.begin(ctx, lockWait)
+	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
 	}

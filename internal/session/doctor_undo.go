@@ -166,7 +166,7 @@ func (e *Engine) takeBackMirror(ctx context.Context) (string, error) {
 
 // takeBackEntry puts an entry back that was moved aside, unless there is one again.
 func (e *Engine) takeBackEntry(ctx context.Context, step undoStep) (string, error) {
-	w, err := e.begin(ctx, lockWait)
+	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return "", err
 	}

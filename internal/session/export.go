@@ -33,6 +33,9 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 	if err != nil {
 		return secret.String{}, time.Time{}, err
 	}
+	if e.watches(l) {
+		return secret.String{}, time.Time{}, e.watchOnly()
+	}
 	account = l.Choose(account)
 	if err := checkAccount(account); err != nil {
 		return secret.String{}, time.Time{}, err

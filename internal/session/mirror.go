@@ -245,6 +245,9 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 	if err != nil {
 		return "", "", nil, err
 	}
+	if e.watches(l) {
+		return "", "", nil, e.watchOnly()
+	}
 	account := l.Choose(e.account)
 	v := e.vault(l)
 	current, err := v.load(ctx, account)

@@ -57,7 +57,7 @@ const vainPause = 24 * time.Hour
 
 func (e *Engine) renewedInVain() bool {
 	l, err := e.ledger()
-	if err != nil {
+	if err != nil || e.watches(l) { // Claude Code renews its own login
 		return true
 	}
 	c := l.ChainOf(l.Choose(e.account))

@@ -18,7 +18,7 @@ const TrayLock = "tray.lock"
 
 // NoStatus is the status of what could not be looked at.
 func NoStatus() Status {
-	return Status{SchemaVersion: 1, State: TryLater, Account: "default", Scopes: []string{}, MissingScopes: []string{}, Accounts: []AccountStatus{},
+	return Status{SchemaVersion: 1, State: TryLater, Role: RoleTend, Account: "default", Scopes: []string{}, MissingScopes: []string{}, Accounts: []AccountStatus{},
 		Places: []PlaceStatus{}, Exports: []Export{}, Stores: []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
 		ClaudeCode: EntryStatus{State: Off, OverriddenBy: []string{}}}
 }
@@ -33,6 +33,10 @@ func (e *Engine) Status(ctx context.Context) Status {
 	l, err := e.ledger()
 	if err != nil {
 		e.blame(&st, err)
+		return st
+	}
+	if e.watches(l) {
+		e.describeWatched(ctx, &st, l)
 		return st
 	}
 	st.Account = l.Choose(e.account)

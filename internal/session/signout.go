@@ -29,7 +29,7 @@ type Step struct {
 // error; the rest is removed all the same. A login of Claude Code's that Keytender neither
 // wrote nor took over is not touched.
 func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) {
-	w, err := e.begin(ctx, lockWait)
+	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,9 @@ func (w *work) signOutAgain(ctx context.Context) ([]Step, error) {
 		return out.steps, notRemoved(out.problems)
 	case w.account != "" && len(w.l.Accounts) > 0:
 		return nil, noAccount(w.account)
+	}
+	if w.watches(w.l) {
+		return []Step{{Text: "this is watch-only: no login is kept here; `claude auth logout` signs Claude Code out"}}, nil
 	}
 	return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
 }

@@ -96,8 +96,18 @@ type work struct {
 	was     string
 }
 
-// begin takes the lock and reads the ledger.
+// begin takes the lock and reads the ledger. It refuses where nothing is kept.
 func (e *Engine) begin(ctx context.Context, wait time.Duration) (*work, error) {
+	w, err := e.beginAnyway(ctx, wait)
+	if err == nil && e.watches(w.l) {
+		w.release()
+		return nil, e.watchOnly()
+	}
+	return w, err
+}
+
+// beginAnyway is begin for what adds no copy of a login.
+func (e *Engine) beginAnyway(ctx context.Context, wait time.Duration) (*work, error) {
 	release, err := e.lock(ctx, wait)
 	if err != nil {
 		return nil, err

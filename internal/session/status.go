@@ -35,6 +35,7 @@ type Status struct {
 	ClaudeCode    EntryStatus  `json:"claudeCode"`
 	Tray          TrayStatus   `json:"tray"`
 	Problem       *Problem     `json:"problem"`
+	Role          Role         `json:"role"`
 	// LastChange says who moved the token chain last: "renewed", "adopted" and the
 	// like, with the program's name; nil when nothing is known.
 	LastChange *ChainChange `json:"lastChange"`

@@ -58,7 +58,7 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 func (e *Engine) tendNow(ctx context.Context) time.Duration {
 	ctx = oneWait(ctx)
 	l, err := e.ledger()
-	if err != nil {
+	if err != nil || e.watches(l) {
 		return look
 	}
 	names := l.Names()

@@ -21,6 +21,9 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 	if err != nil {
 		return secret.String{}, err
 	}
+	if e.watches(l) {
+		return e.watchedToken(ctx, minValid)
+	}
 	name := l.Choose(e.account)
 	v := e.vault(l)
 	current, err := v.load(ctx, name)
@@ -130,6 +133,9 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	if err != nil {
 		return Renewal{}, err
 	}
+	if e.watches(l) {
+		return Renewal{}, e.notRenewedHere()
+	}
 	name := l.Choose(e.account)
 	v := e.vault(l)
 	before, err := v.load(ctx, name)
@@ -228,7 +234,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 		return err
 	}
 	look := &work{Engine: e, l: l}
-	if len(l.Accounts) == 0 || !look.somethingToFollow(ctx) {
+	if len(l.Accounts) == 0 || e.watches(l) || !look.somethingToFollow(ctx) {
 		return nil
 	}
 	w, err := e.begin(ctx, lockWait)

@@ -20,6 +20,9 @@ var probeRecord = keychain.RecordName("probe", "probe")
 // tryStore finds out before the browser opens where the login will be kept, so that no
 // granted code is lost to a store that takes nothing, and tells which it is.
 func (e *Engine) tryStore(ctx context.Context, l *ledger.Ledger, tell func(Event)) error {
+	if e.watches(l) {
+		return e.watchOnly()
+	}
 	kind := e.wantedStore(l)
 	if kind == "file" {
 		return e.tryFile(tell, "")

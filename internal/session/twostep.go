@@ -113,11 +113,14 @@ func (e *Engine) FinishSignIn(ctx context.Context, lines <-chan string, tell fun
 	if err := e.MayWrite(); err != nil {
 		return Status{}, err
 	}
-	saved, err := e.waitingAttempt()
+	l, err := e.ledger()
 	if err != nil {
 		return Status{}, err
 	}
-	l, err := e.ledger()
+	if e.watches(l) {
+		return Status{}, e.watchOnly()
+	}
+	saved, err := e.waitingAttempt()
 	if err != nil {
 		return Status{}, err
 	}

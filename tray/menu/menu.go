@@ -194,6 +194,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	known, idle := s.State != "", !a.Busy()
 	login := known && s.State != session.SignedOut
 	renews := s.State == session.SignedIn || s.State == session.TryLater
+	tends := s.Role != session.RoleWatch // else there is nothing of ours to renew, mirror or remove
 	over := s.Login.ExpiresAt != nil && !now.Before(*s.Login.ExpiresAt)
 
 	who, ends, there, kept := Heading(w, s, now)
@@ -232,9 +233,11 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		if s.Problem.Refused() || a.Failed.Refused() {
 			add(ItemInstead, w.Instead, idle)
 		}
-		add(ItemOtherWays, w.OtherWays, idle)
-		add(ItemWithCode, w.WithCode, idle)
-		add(ItemWithClaude, w.WithClaude, idle)
+		if tends {
+			add(ItemOtherWays, w.OtherWays, idle)
+			add(ItemWithCode, w.WithCode, idle)
+			add(ItemWithClaude, w.WithClaude, idle)
+		}
 	case Opening:
 		add(ItemSignIn, w.Opening, false)
 	case Waiting:
@@ -254,10 +257,10 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		add(ItemCopyLink, w.CopyLink, a.Link != "")
 	}
 
-	if login {
+	if login && tends {
 		add(ItemRenew, either(a.Renewing, w.Renewing, w.Renew), idle && renews && !over && s.AccessToken.Renewable)
 	}
-	if known {
+	if known && tends {
 		check(ItemMirror, either(a.Mirroring, w.Mirroring, w.Mirror), idle, s.ClaudeCode.Mirror)
 	}
 	if renews && s.AccessToken.ExpiresAt != nil && s.ClaudeCode.Mirror && !a.Mirroring && needsMirror(s.ClaudeCode.State) {
@@ -266,7 +269,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	if r.CopyToken && renews {
 		add(ItemCopyToken, w.CopyToken, idle)
 	}
-	if len(s.Accounts) > 0 {
+	if len(s.Accounts) > 0 && tends {
 		add(ItemAccounts, either(a.Switching, w.Switching, w.Accounts), idle)
 		names := Accounts(s)
 		for i, name := range names[:min(len(names), accountLines)] {
@@ -277,7 +280,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		}
 		add(ItemAddAccount, w.AddAccount, idle)
 	}
-	if login {
+	if login && tends {
 		add(ItemSignOut, either(a.Leaving, w.SigningOut, w.SignOut), idle)
 		add(ItemSignOutHere, w.SignOutHere, idle)
 		add(ItemSignOutBoth, w.SignOutBoth, idle)
@@ -301,6 +304,9 @@ func Heading(w *Words, s session.Status, now time.Time) (who, ends, there, kept 
 	case "":
 		return w.Reading, "", "", ""
 	case session.SignedOut:
+		if s.Role == session.RoleWatch {
+			return w.SignedOut, "", w.WatchOnly, ""
+		}
 		return w.SignedOut, "", "", ""
 	}
 	return w.who(s), clocks(w, s, now), entry(w, s, now), w.kept(s.Keep())
@@ -383,7 +389,7 @@ func clocks(w *Words, s session.Status, now time.Time) string {
 			parts = append(parts, w.EndsIn(left, s.Login.Estimated))
 		}
 	}
-	if end := s.AccessToken.ExpiresAt; end != nil {
+	if end := s.AccessToken.ExpiresAt; end != nil && s.Role != session.RoleWatch {
 		left := end.Sub(now)
 		switch {
 		case over:
@@ -418,6 +424,9 @@ func entry(w *Words, s session.Status, now time.Time) string {
 	case s.ClaudeCode.State == session.InStep && c != nil && c.Who == "Claude Code" &&
 		now.Sub(c.At) >= 0 && now.Sub(c.At) < recently:
 		return w.renewedAgo(now.Sub(c.At))
+	}
+	if s.Role == session.RoleWatch {
+		return w.WatchOnly
 	}
 	return w.entry(s.ClaudeCode.State)
 }

@@ -56,6 +56,8 @@ var menuCases = []struct {
 		State: session.SignedIn, Account: "ci", ClaudeCode: session.EntryStatus{State: "absent"},
 		AccessToken: session.AccessClock{ExpiresAt: traytest.At(300 * day), Valid: true},
 	}, Activity{}, Around{}},
+	{"watch-only", traytest.Changed(traytest.Watched), Activity{}, Around{CopyToken: true}},
+	{"watch-only, signed out", session.Status{State: session.SignedOut, Role: session.RoleWatch, Account: session.WatchedAccount}, Activity{}, Around{}},
 	{"a sign-in opens", session.Status{State: session.SignedOut}, Activity{SignIn: Opening}, Around{}},
 	{"a sign-in waits", session.Status{State: session.SignedOut},
 		Activity{SignIn: Waiting, Link: "https://example.com", Until: traytest.Noon.Add(4*time.Minute + 10*time.Second)}, Around{}},

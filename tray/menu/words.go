@@ -55,6 +55,7 @@ type Words struct {
 	KeptInFile     string
 	KeptAside      string
 	WillBeInFile   string
+	WatchOnly      string
 
 	Unwatched string
 

@@ -31,6 +31,7 @@ var german = Words{
 	KeptInFile:     "Liegt in einer einfachen Datei: kein Schlüsselbund da",
 	KeptAside:      "Wartet in einer Datei, bis der Schlüsselbund sie annimmt",
 	WillBeInFile:   "Kommt in eine einfache Datei: kein Schlüsselbund da",
+	WatchOnly:      "Nur beobachten: hier liegt keine Kopie",
 
 	Unwatched: "Änderungen erscheinen binnen einer Minute (keine Dateiüberwachung)",
 
@@ -158,6 +159,8 @@ var german = Words{
 	Problems: map[string][2]string{
 		"sign-in-again":        {"Die Anmeldung lässt sich nicht mehr erneuern", "Melden Sie sich erneut an"},
 		"signed-out":           {"Niemand ist angemeldet", "Melden Sie sich an"},
+		"watch-only":           {"Hier wird nur beobachtet: keine Anmeldung wird gespeichert oder erneuert", "Melden Sie sich über Claude Code an"},
+		"watch-keeps":          {"Hier liegen noch Kopien einer Anmeldung, obwohl nur beobachtet wird", "Entfernen Sie sie auf der Befehlszeile"},
 		"try-later":            {"Der Server ist gerade nicht erreichbar oder überlastet", "Nichts zu tun: Es wird von selbst noch einmal versucht"},
 		"locked":               {"Der Schlüsselbund ist gesperrt", "Entsperren Sie ihn"},
 		"denied":               {"Der Schlüsselbund lässt Keytender nicht zu", "Erlauben Sie es in dessen Dialog, oder prüfen Sie die Rechte der Datei"},

@@ -31,6 +31,7 @@ var english = Words{
 	KeptInFile:     "Kept in a plain file: there is no keychain",
 	KeptAside:      "Waits in a file until the keychain takes it",
 	WillBeInFile:   "Will be kept in a plain file: there is no keychain",
+	WatchOnly:      "Watch-only: no copy is kept here",
 
 	Unwatched: "Changes show within a minute: files cannot be watched here",
 
@@ -158,6 +159,8 @@ var english = Words{
 	Problems: map[string][2]string{
 		"sign-in-again":        {"The login cannot be renewed any more", "Sign in again"},
 		"signed-out":           {"Nobody is signed in", "Sign in"},
+		"watch-only":           {"Only watching: no login is kept or renewed here", "Sign in through Claude Code"},
+		"watch-keeps":          {"Copies of a login are still kept here, although this only watches", "Remove them on the command line"},
 		"try-later":            {"The server cannot be reached or is overloaded", "Nothing to do: it is tried again by itself"},
 		"locked":               {"The keychain is locked", "Unlock it"},
 		"denied":               {"The keychain does not let Keytender in", "Allow it in its dialog, or look at the file's permissions"},

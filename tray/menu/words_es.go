@@ -31,6 +31,7 @@ var spanish = Words{
 	KeptInFile:     "Guardada en un archivo sin cifrar: no hay llavero",
 	KeptAside:      "Espera en un archivo hasta que el llavero la acepte",
 	WillBeInFile:   "Irá a un archivo sin cifrar: no hay llavero",
+	WatchOnly:      "Solo observar: aquí no hay ninguna copia",
 
 	Unwatched: "Los cambios se ven en un minuto (archivos sin vigilancia)",
 
@@ -158,6 +159,8 @@ var spanish = Words{
 	Problems: map[string][2]string{
 		"sign-in-again":        {"La sesión ya no se puede renovar", "Vuelva a iniciar sesión"},
 		"signed-out":           {"Nadie ha iniciado sesión", "Inicie sesión"},
+		"watch-only":           {"Solo observar: aquí no se guarda ni renueva ninguna sesión", "Inicie sesión con Claude Code"},
+		"watch-keeps":          {"Aquí quedan copias de una sesión, aunque solo se observa", "Elimínelas en la línea de comandos"},
 		"try-later":            {"El servidor no responde o está saturado", "No tiene que hacer nada: se reintentará solo"},
 		"locked":               {"El llavero está bloqueado", "Desbloquéelo"},
 		"denied":               {"El llavero no permite el acceso a Keytender", "Permítalo en su ventana, o revise los permisos del archivo"},

@@ -31,6 +31,7 @@ var french = Words{
 	KeptInFile:     "Gardée dans un simple fichier : pas de trousseau",
 	KeptAside:      "Attend dans un fichier que le trousseau la prenne",
 	WillBeInFile:   "Ira dans un simple fichier : pas de trousseau",
+	WatchOnly:      "Surveillance seule : aucune copie ici",
 
 	Unwatched: "Changements visibles sous une minute (fichiers non surveillés)",
 
@@ -158,6 +159,8 @@ var french = Words{
 	Problems: map[string][2]string{
 		"sign-in-again":        {"La connexion ne peut plus être renouvelée", "Reconnectez-vous"},
 		"signed-out":           {"Personne n'est connecté", "Connectez-vous"},
+		"watch-only":           {"Surveillance seule : aucune connexion n'est conservée ni renouvelée ici", "Connectez-vous avec Claude Code"},
+		"watch-keeps":          {"Des copies d'une connexion restent ici, malgré la surveillance seule", "Supprimez-les en ligne de commande"},
 		"try-later":            {"Le serveur est injoignable ou surchargé", "Rien à faire : un nouvel essai aura lieu automatiquement"},
 		"locked":               {"Le trousseau est verrouillé", "Déverrouillez-le"},
 		"denied":               {"Le trousseau refuse Keytender", "Autorisez-le dans sa fenêtre, ou vérifiez les droits du fichier"},

@@ -31,6 +31,13 @@ func Changed(f func(*session.Status)) session.Status {
 	return s
 }
 
+// Watched makes it one of Claude Code's, of which no copy is kept.
+func Watched(s *session.Status) {
+	s.Role, s.Account, s.Accounts, s.Method = session.RoleWatch, session.WatchedAccount, nil, "claude-code"
+	s.ClaudeCode = session.EntryStatus{State: session.Off}
+	s.Stores = []session.StoreState{{Name: "keychain", State: "not-used"}, {Name: "file", State: "not-used"}}
+}
+
 // Named are accounts of which no more is known than their names.
 func Named(names ...string) []session.AccountStatus {
 	var accounts []session.AccountStatus

@@ -1,0 +1,335 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"keytender/internal/ledger"
+	"keytender/internal/secret"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// Role is what Keytender is to the person's login.
+type Role string
+
+// The roles. To watch is to keep no copy of any login and to renew none: what Claude
+// Code's entry holds is shown, its end is announced, and Claude Code signs in.
+const (
+	RoleTend  Role = "tend"
+	RoleWatch Role = "watch"
+)
+
+const roleSetting = "KEYTENDER_ROLE"
+
+// WatchedAccount stands for an account's name where none is kept.
+const WatchedAccount = "claude-code"
+
+// RoleState says which role counts, and who says so: empty, the path of config.toml or the
+// environment. Without either it is what the person chose with SetWatch.
+type RoleState struct {
+	Role Role
+	From string
+}
+
+// watches reports whether no copy of a login is kept. The setting counts more than the
+// choice that is remembered: an administrator or a shell's profile may have made it.
+func (e *Engine) watches(l *ledger.Ledger) bool {
+	if e.roleFrom() != "" {
+		return e.config.Role == string(RoleWatch)
+	}
+	return l.WatchOnly
+}
+
+func (e *Engine) roleFrom() string {
+	if from := e.config.Origin[roleSetting].From; from != "default" {
+		return from
+	}
+	return ""
+}
+
+// Role tells which role counts.
+func (e *Engine) Role() (RoleState, error) {
+	l, err := e.ledger()
+	if err != nil {
+		return RoleState{}, err
+	}
+	s := RoleState{Role: RoleTend, From: e.roleFrom()}
+	if e.watches(l) {
+		s.Role = RoleWatch
+	}
+	return s, nil
+}
+
+// SetWatch chooses watch-only, or the way back. Logins that Keytender keeps are never
+// thrown away for it: while there are any, watch-only is refused.
+func (e *Engine) SetWatch(ctx context.Context, on bool) error {
+	want := RoleTend
+	if on {
+		want = RoleWatch
+	}
+	if from := e.roleFrom(); from != "" && e.config.Role != string(want) {
+		return failed("role-is-set", roleSetting+" is "+e.config.Role+" ("+from+"), which counts more than this choice; nothing was changed",
+			e.unsetRole(), nil)
+	}
+	w, err := e.beginAnyway(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	if on {
+		if kept := w.kept(ctx); kept != nil {
+			return failed("watch-keeps", kept.Message+", and watch-only keeps no copy; nothing was changed",
+				kept.Hint+"; then run `keytender watch on` again", nil)
+		}
+		w.endAttempt(attemptFile)
+		w.endAttempt(finishingFile)
+	}
+	w.l.WatchOnly = on
+	return w.save()
+}
+
+// unsetRole says how to take the setting back.
+func (e *Engine) unsetRole() string {
+	if from := e.roleFrom(); from != "environment" {
+		return "take `role` out of " + from
+	}
+	return "unset " + roleSetting
+}
+
+// watchOnly refuses what would keep a login.
+func (e *Engine) watchOnly() *Error {
+	back := "`keytender watch off` lets Keytender keep logins"
+	if e.roleFrom() != "" {
+		back = e.unsetRole() + " to let Keytender keep logins"
+	}
+	return failed("watch-only", "this is watch-only: Keytender keeps no copy of a login here, and renews none",
+		"Claude Code signs in with `keytender login --method claude-code`; "+back, nil)
+}
+
+// notRenewedHere refuses what would renew a login.
+func (e *Engine) notRenewedHere() *Error {
+	known := e.watchOnly()
+	known.Hint = "Claude Code renews its login when it starts: `claude auth status` is enough; " + strings.SplitN(known.Hint, "; ", 2)[1]
+	return known
+}
+
+// kept names what is kept of logins and keys, and how to remove it; nil: nothing.
+func (w *work) kept(ctx context.Context) *Problem {
+	say := func(message, hint string) *Problem { return &Problem{"watch-keeps", message, hint} }
+	names := w.l.Names()
+	if len(names) == 0 && w.keepsUnknown(ctx) {
+		names = []string{w.l.Choose("")}
+	}
+	lent := func(p *ledger.Place) bool { return p.Kind == ledger.Lent }
+	kept := func(d *ledger.Displaced) bool { return !d.Nothing }
+	switch {
+	case slices.ContainsFunc(w.l.Places, lent):
+		return say("Keytender still lends a login", "take it back with `keytender lend --back --all`")
+	case len(names) > 0:
+		return say("Keytender still keeps the login of "+strings.Join(names, ", "),
+			"`keytender logout --all --keep-claude-code` removes its copies, and Claude Code stays signed in")
+	case slices.ContainsFunc(w.l.Displaced, kept):
+		d := w.l.Displaced[slices.IndexFunc(w.l.Displaced, kept)]
+		return say("Keytender still keeps a login that a mirror displaced", "`keytender places forget "+d.ID+"` removes it for good")
+	case len(w.l.APIKeys) > 0:
+		return say("Keytender still keeps an API key ("+w.l.APIKeys[0]+")", "`keytender api-key remove --account "+w.l.APIKeys[0]+"` removes it")
+	}
+	for _, pattern := range []string{"spill-*", "reserve-*", "*.damaged"} {
+		if left, _ := filepath.Glob(w.statePath(pattern)); len(left) > 0 {
+			return say("a file that may hold a login was left behind: "+left[0], "remove that file")
+		}
+	}
+	return nil
+}
+
+// keepsUnknown looks for a record of which the ledger knows nothing.
+func (w *work) keepsUnknown(ctx context.Context) bool {
+	_, err := w.vault(w.l).load(ctx, w.l.Choose(""))
+	return err == nil
+}
+
+// describeWatched fills in what Claude Code's entry tells.
+func (e *Engine) describeWatched(ctx context.Context, st *Status, l *ledger.Ledger) {
+	st.Role, st.Account = RoleWatch, WatchedAccount
+	look := &work{Engine: e, l: l}
+	defer func() {
+		if kept := look.keptByLedger(); kept != nil && st.Problem == nil {
+			kept.Message += " although this is watch-only"
+			st.Problem = kept
+		}
+	}()
+	if e.entryErr != nil {
+		e.blame(st, entryError(e.entryErr))
+		st.ClaudeCode.State = Damaged
+		return
+	}
+	st.ClaudeCode.Place = e.entry.Place()
+	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, e.entry.Overrides()...)
+	entry, err := e.readEntry(ctx)
+	switch {
+	case closed(err):
+		st.ClaudeCode.State = Busy
+		e.blame(st, storeError("keychain", err))
+	case err != nil:
+		st.ClaudeCode.State = Damaged
+		e.blame(st, failed("damaged", "Claude Code's entry cannot be used: "+err.Error(),
+			"nothing in it was changed; move it away and sign in again in Claude Code", err))
+	default:
+		e.describeEntryAlone(st, entry)
+	}
+}
+
+// keptByLedger is kept without a look into a keychain: that could open a dialog.
+func (w *work) keptByLedger() *Problem {
+	if len(w.l.Accounts)+len(w.l.Displaced)+len(w.l.APIKeys)+len(w.l.Places) == 0 {
+		return nil
+	}
+	known := *w
+	l := *w.l
+	known.l = &l
+	if len(l.Accounts) == 0 {
+		l.Store = "file" // which asks nobody
+	}
+	return known.kept(context.Background())
+}
+
+func (e *Engine) describeEntryAlone(st *Status, entry claudecode.Entry) {
+	c := entry.Login
+	now := e.wall()
+	switch entry.State {
+	case claudecode.Absent:
+		st.ClaudeCode.State = Absent
+		return
+	case claudecode.SignedOut:
+		st.ClaudeCode.State = EntrySignedOut
+		if c.Account.ID == "" && c.Account.Plan == "" && c.LoginEnds.IsZero() {
+			return // nothing but MCP logins
+		}
+	default:
+		st.ClaudeCode.State = Off
+	}
+	st.State = SignedIn
+	st.Method, st.Plan, st.Email = "claude-code", c.Account.Plan, e.watchedEmail(c.Account)
+	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Renewable: !c.Refresh.IsZero(),
+		Valid: entry.State == claudecode.SignedIn && (c.AccessEnds.IsZero() || now.Before(c.AccessEnds))}
+	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds)}
+	st.Scopes = append(st.Scopes, c.Scopes...)
+	accepted, why := entry.AcceptedByClient()
+	over := ""
+	switch {
+	case entry.State == claudecode.SignedOut: // the client blanks a login that the server calls spent
+		over = "Claude Code's login has ended: the server does not renew it any more"
+	case !accepted:
+		over = "Claude Code does not accept its login: " + why
+	case !c.LoginEnds.IsZero() && !now.Before(c.LoginEnds):
+		over = "Claude Code's login has ended: it was given until " + c.LoginEnds.Local().Format("2006-01-02 15:04 MST")
+	case !st.AccessToken.Valid && c.Refresh.IsZero():
+		over = "Claude Code's login has ended and holds no refresh token"
+	}
+	if over != "" {
+		st.State = SignInAgain
+		st.Problem = &Problem{"sign-in-again", over, "sign in again with `keytender login --method claude-code`"}
+	}
+}
+
+// watchedEmail is whom the client's own state file names, when it speaks of that account.
+func (e *Engine) watchedEmail(a keychain.Account) string {
+	if id, known := e.entry.Identity(); known && (a.ID == "" || id.AccountID == a.ID) {
+		return emailLike(id.Email)
+	}
+	return ""
+}
+
+// watchedToken returns the access token of Claude Code's entry while it is valid for
+// minValid: nothing is stored for it, and nothing renewed.
+func (e *Engine) watchedToken(ctx context.Context, minValid time.Duration) (secret.String, error) {
+	if e.entryErr != nil {
+		return secret.String{}, entryError(e.entryErr)
+	}
+	entry, err := e.readEntry(ctx)
+	if err != nil {
+		return secret.String{}, entryError(err)
+	}
+	st := NoStatus()
+	st.State = SignedOut
+	e.describeEntryAlone(&st, entry)
+	renew := "Claude Code renews its login when it starts: run `claude auth status`, then try again"
+	switch c := entry.Login; {
+	case st.State == SignedOut:
+		out := signedOut()
+		out.Message, out.Hint = "Claude Code is signed out", "sign in with `keytender login --method claude-code`"
+		return secret.String{}, out
+	case st.State == SignInAgain:
+		over := again(st.Problem.Message, nil)
+		over.Hint = st.Problem.Hint
+		return secret.String{}, over
+	case !st.AccessToken.Valid:
+		return secret.String{}, later("the access token has ended, and this is watch-only: Keytender renews nothing", renew, nil)
+	case !c.AccessEnds.IsZero() && c.AccessEnds.Sub(e.wall()) <= minValid:
+		return c.Access, later("this is watch-only: Keytender renews nothing", renew, nil)
+	}
+	return entry.Login.Access, nil
+}
+
+// watchSignIn lets the official client sign in and keeps nothing of it.
+func (e *Engine) watchSignIn(ctx context.Context, o SignInOptions, t Terminal, tell func(Event)) (Status, error) {
+	if e.entryErr != nil {
+		return Status{}, entryError(e.entryErr)
+	}
+	// An entry that cannot be read is one that the client would overwrite, MCP logins and all.
+	before, err := e.readEntry(ctx)
+	if err != nil {
+		return Status{}, entryError(err)
+	}
+	p, err := e.findClaude(ctx)
+	if err != nil {
+		return Status{}, withoutTending(err)
+	}
+	after, err := e.letClaudeSignIn(ctx, p, o, t, before, tell)
+	if err != nil {
+		return Status{}, withoutTending(err)
+	}
+	c := after.Login
+	if c.Account.Email == "" {
+		c.Account.Email = p.email(ctx, c.Account)
+	}
+	if err := o.expected(c.Account); err != nil {
+		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
+		return Status{}, err
+	}
+	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	tell(Event{Kind: EventClaudeCode, Value: "signed in itself (" + e.entry.Place() + "); this is watch-only, so no copy is kept"})
+	tell(Event{Kind: EventExpires, At: c.AccessEnds})
+	if !c.LoginEnds.IsZero() {
+		tell(Event{Kind: EventLoginEnds, At: c.LoginEnds})
+	}
+	return e.Status(context.WithoutCancel(ctx)), nil
+}
+
+// withoutTending takes out of a hint the way that watch-only does not have.
+func withoutTending(err error) error {
+	known := &Error{}
+	if !errors.As(err, &known) {
+		return err
+	}
+	alone := *known
+	alone.Hint = strings.ReplaceAll(alone.Hint, ", or sign in with `keytender login`", "")
+	return &alone
+}
+
+// MayKeep is nil unless this is watch-only.
+func (e *Engine) MayKeep() error {
+	l, err := e.ledger()
+	if err != nil {
+		return err
+	}
+	if e.watches(l) {
+		return e.watchOnly()
+	}
+	return nil
+}
