@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,25 @@ func build(output, pkg string, cgo bool, flags ...string) error {
 		return fmt.Errorf("building %s: %w: %s", pkg, err, out)
 	}
 	return nil
+}
+
+// smallList is where the Makefile says in which packages nothing is inlined.
+var smallList = regexp.MustCompile(`-gcflags=%/\.\.\.=-l,([a-z. ]+)\)`)
+
+// smallFlags are the compiler's flags for the command line, as the Makefile has them.
+func smallFlags(makefile string) (flags []string, err error) {
+	text, err := os.ReadFile(makefile)
+	if err != nil {
+		return nil, err
+	}
+	list := smallList.FindSubmatch(text)
+	if list == nil {
+		return nil, errors.New("the Makefile does not say how the command line is kept small")
+	}
+	for prefix := range strings.FieldsSeq(string(list[1])) {
+		flags = append(flags, "-gcflags="+prefix+"/...=-l")
+	}
+	return flags, nil
 }
 
 func (b *bench) size() error {
@@ -64,8 +84,11 @@ func (b *bench) keychain() error {
 	}
 	// The same program, but with go-keyring in a child of it for every read.
 	child := filepath.Join(b.dir, "childonly")
-	if err := build(child, "./cmd/keytender", false, "-tags", "nethttpomithttp2,childonly",
-		"-gcflags=keytender/...=-l", "-gcflags=github.com/...=-l", "-gcflags=gopkg.in/...=-l", "-gcflags=golang.org/...=-l"); err != nil {
+	flags, err := smallFlags("Makefile")
+	if err != nil {
+		return err
+	}
+	if err := build(child, "./cmd/keytender", false, append(flags, "-tags", "nethttpomithttp2,childonly")...); err != nil {
 		return err
 	}
 	token := []string{b.keytender, "token"}
@@ -94,15 +117,55 @@ func (b *bench) file() error {
 	return errors.Join(
 		b.compare("`keytender token`, file store", 0.1, env, token, []string{"gh", "auth", "token"}, "`gh auth token`"),
 		b.compare("`keytender token`, file store", 2, env, token, []string{b.bare, filepath.Join(b.dir, "file", "credentials.json")}, "a bare Go program that reads the file"),
-		b.compare("`keytender status`, file store", 1.5, env, []string{b.keytender, "status"}, token, "`keytender token`"))
+		b.compare("`keytender status`, file store", 1.5, env, []string{b.keytender, "status"}, token, "`keytender token`"),
+		b.tools(env))
+}
+
+// tools are the commands that others run for a person: a prompt, a script, a hook.
+func (b *bench) tools(env []string) error {
+	// Where the client is not installed it is not asked; the key is what `which` finds.
+	bare := append(slices.Clone(env), "PATH="+filepath.Join(b.dir, "empty"), "ANTHROPIC_API_KEY=FAKE")
+	nothing, err := exec.LookPath("true")
+	if err != nil {
+		return err
+	}
+	status := []string{b.keytender, "status"}
+	return errors.Join(
+		b.compareAll("`keytender exec -- true`, file store", 1.5, env, []string{b.keytender, "exec", "--", nothing},
+			[][]string{{b.keytender, "token"}, {nothing}}, "`keytender token` and `true`"),
+		b.compare("`keytender which` without the client", 2, bare, []string{b.keytender, "which"}, status, "`keytender status`"),
+		b.compare("`keytender statusline`", 2, env, []string{b.keytender, "statusline"}, status, "`keytender status`"),
+		b.atOnce("`keytender statusline`", 5*time.Millisecond, env, []string{b.keytender, "statusline"}))
+}
+
+// atOnce wants a command to be done within a length of time.
+func (b *bench) atOnce(what string, limit time.Duration, env []string, command []string) error {
+	var times []time.Duration
+	for range rounds {
+		t, err := once(env, command)
+		if err != nil {
+			return err
+		}
+		times = append(times, t)
+	}
+	m := median(times)
+	b.add(what, fmt.Sprintf("under %d ms", limit.Milliseconds()), fmt.Sprintf("%.1f ms", milliseconds(m)), m < limit)
+	return nil
 }
 
 // compare runs ours and its peer in turn and adds the row.
 func (b *bench) compare(what string, limit float64, env []string, ours, peer []string, peerName string) error {
+	return b.compareAll(what, limit, env, ours, [][]string{peer}, peerName)
+}
+
+// compareAll is compare with several commands that together do the same.
+func (b *bench) compareAll(what string, limit float64, env []string, ours []string, peers [][]string, peerName string) error {
 	goal := fmt.Sprintf("at most %.1f × %s", limit, peerName)
-	if _, err := exec.LookPath(peer[0]); err != nil {
-		b.rows = append(b.rows, row{what, goal, "not measured: " + peer[0] + " is not installed", ""})
-		return nil
+	for _, peer := range peers {
+		if _, err := exec.LookPath(peer[0]); err != nil {
+			b.rows = append(b.rows, row{what, goal, "not measured: " + peer[0] + " is not installed", ""})
+			return nil
+		}
 	}
 	var a, c []time.Duration
 	var ratios []float64
@@ -112,9 +175,13 @@ func (b *bench) compare(what string, limit float64, env []string, ours, peer []s
 		if err != nil {
 			return err
 		}
-		tc, err := once(env, peer)
-		if err != nil {
-			return err
+		var tc time.Duration
+		for _, peer := range peers {
+			t, err := once(env, peer)
+			if err != nil {
+				return err
+			}
+			tc += t
 		}
 		if i >= warmUp {
 			a, c, ratios = append(a, ta), append(c, tc), append(ratios, float64(ta)/float64(tc))
