@@ -40,6 +40,8 @@ func (w *calendarWriter) event(e session.End, now time.Time, installation string
 	whose := e.Email
 	if whose == "" {
 		whose = "account " + e.Account
+	} else if e.Twin {
+		whose += " (account " + e.Account + ")"
 	}
 	summary := "Claude: sign in again, " + whose
 	detail := "The login of " + whose + " ends. Sign in again with: keytender login --account " + e.Account

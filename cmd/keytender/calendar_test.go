@@ -92,6 +92,10 @@ func TestCalendar(t *testing.T) {
 			open = open[:len(open)-1]
 		}
 	}
+	login.Twin = true
+	if twin := calendarOf(t, []session.End{login}, now); !slices.Contains(twin, `SUMMARY:Claude: sign in again\, anna@example.com (account work)`) {
+		t.Errorf("of two accounts with one e-mail: %q", twin)
+	}
 	ids := func(lines []string) (ids []string) {
 		for _, line := range lines {
 			if strings.HasPrefix(line, "UID:") {

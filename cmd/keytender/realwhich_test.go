@@ -2,11 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"keytender/internal/secret"
 	"keytender/internal/session"
 )
 
@@ -73,5 +77,27 @@ func TestRealClientAgreesWithWhich(t *testing.T) {
 				t.Errorf("whose: %q", w.Uses.Email)
 			}
 		})
+	}
+}
+
+// TestRealClientTakesExecsToken: in `exec` the real client uses the token of its environment,
+// which is ours, also where its entry holds another login.
+func TestRealClientTakesExecsToken(t *testing.T) {
+	r := newRealClaude(t)
+	r.signIn()
+	ours := secret.New(r.keytender(nil, "token")).Fingerprint()
+	// Another login in the entry.
+	other, refresh := r.server.Issue("b@example.com")
+	entry := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`, other, refresh)
+	if err := os.WriteFile(r.entry, []byte(entry), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := r.keytender(nil, "exec", "--", r.path, "auth", "status", "--json"); !strings.Contains(out, `"authMethod": "oauth_token"`) {
+		t.Errorf("claude auth status in exec: %s", out)
+	}
+	r.keytender([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, "exec", "--", r.path, "-p", "hi", "--model", "claude-haiku-4-5")
+	calls := r.bearers("messages")
+	if len(calls) == 0 || slices.ContainsFunc(calls, func(bearer string) bool { return bearer != ours }) {
+		t.Errorf("the client sent %q, the token is %s", calls, ours)
 	}
 }

@@ -114,6 +114,8 @@ func statusLine(g session.Glance, limits []limit, now time.Time) string {
 		name := shown.Cut(shown.Line(g.Email), 80)
 		if name == "" {
 			name = g.Account
+		} else if g.Twin {
+			name += " " + g.Account
 		}
 		if plan := shown.Cut(shown.Line(g.Plan), 30); plan != "" {
 			name += " (" + plan + ")"

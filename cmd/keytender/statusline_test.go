@@ -40,6 +40,7 @@ func TestStatusLine(t *testing.T) {
 		{with(func(g *session.Glance) { g.LoginEnds, g.State = now.Add(-time.Hour), session.SignInAgain }), "", "anna@example.com (max) · ✗ sign in again"},
 		{with(func(g *session.Glance) { g.LoginEnds = time.Time{} }), "", "anna@example.com (max)"},
 		{with(func(g *session.Glance) { g.Email, g.Plan = "", "" }), "", "work"},
+		{with(func(g *session.Glance) { g.Twin = true }), "", "anna@example.com work (max)"},
 		{with(func(g *session.Glance) { g.Email = "a\x1b[31m\n\u202e@x" }), "", "a[31m @x (max)"},
 		{with(func(g *session.Glance) { g.Instead = "ANTHROPIC_API_KEY" }), "", "⚠ ANTHROPIC_API_KEY"},
 		{with(func(g *session.Glance) { g.Other = true }), handed(`{"seven_day":{"used_percentage":10}}`), "a login that keytender does not tend · 7d 90% left"},

@@ -11,6 +11,7 @@ type End struct {
 	Account      string    `json:"account"`
 	Email        string    `json:"email"`
 	Organization string    `json:"organization"`
+	Twin         bool      `json:"-"` // another account has this e-mail
 	EndsAt       time.Time `json:"endsAt"`
 	Estimated    bool      `json:"estimated"`
 	// Secret and Repo say where an exported token lies; empty for a login.
@@ -30,7 +31,7 @@ func (e *Engine) Ends() ([]End, error) {
 		if e.account != "" && a.Name != e.account {
 			continue
 		}
-		end := End{Account: a.Name, Email: a.Person.Email, Organization: a.Organization, EndsAt: a.LoginEnds, Estimated: a.LoginEstimated}
+		end := End{Account: a.Name, Email: a.Person.Email, Organization: a.Organization, EndsAt: a.LoginEnds, Estimated: a.LoginEstimated, Twin: hasTwin(l, a)}
 		if !a.Renewable && !a.AccessEnds.IsZero() { // nothing moves that end
 			end.EndsAt, end.Estimated = a.AccessEnds, false
 		}

@@ -1,6 +1,11 @@
 package session
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"keytender/internal/ledger"
+)
 
 // Glance is what a line about the login shows. It comes from the ledger alone: nothing is
 // asked, no token read, no lock taken.
@@ -8,6 +13,7 @@ type Glance struct {
 	State     State
 	Account   string
 	Email     string
+	Twin      bool // another account has this e-mail, say in another organization
 	Plan      string
 	LoginEnds time.Time // zero: unknown
 	Estimated bool
@@ -42,9 +48,17 @@ func (e *Engine) Glance(environ []string) (Glance, error) {
 	if a := l.Account(name); a != nil {
 		g.State, g.Account, g.Email, g.Plan = e.accountState(l, a), a.Name, a.Person.Email, a.Plan
 		g.LoginEnds, g.Estimated = a.LoginEnds, a.LoginEstimated
+		g.Twin = hasTwin(l, a)
 		if !a.Renewable {
 			g.LoginEnds = a.AccessEnds
 		}
 	}
 	return g, nil
+}
+
+// hasTwin reports whether an e-mail alone does not say which account it is.
+func hasTwin(l *ledger.Ledger, a *ledger.Account) bool {
+	return slices.ContainsFunc(l.Accounts, func(other *ledger.Account) bool {
+		return other != a && other.Person.Email == a.Person.Email && a.Person.Email != ""
+	})
 }

@@ -32,13 +32,27 @@ func FuzzClientSettings(f *testing.F) {
 	for _, name := range slices.Concat(clouds, []string{simpleVariable, headersVariable, socketVariable, authVariable, keyVariable, oauthVariable, profileVariable, federationVariable}) {
 		possible = append(possible, "env."+name+" (settings.json)")
 	}
+	project := filepath.Join(dir, "project")
+	if err := os.MkdirAll(filepath.Join(project, ".claude"), 0o700); err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range []string{"settings.json", "settings.local.json"} {
+		possible = append(possible, helperSetting+" (.claude/"+file+" of the project)")
+		for _, name := range append(slices.Clone(clouds), headersVariable) {
+			possible = append(possible, "env."+name+" (.claude/"+file+" of the project)")
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, name := range []string{"settings.json", ".claude.json"} {
+		for _, name := range []string{"settings.json", ".claude.json", "project/.claude/settings.json", "project/.claude/settings.local.json"} {
 			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for _, name := range c.Overrides() {
+		names := c.Overrides()
+		for _, source := range c.Standing(project).Before {
+			names = append(names, source.String())
+		}
+		for _, name := range names {
 			if !slices.Contains(possible, name) {
 				t.Fatalf("%q is named", name)
 			}
