@@ -37,7 +37,7 @@ func TestWhatIsAskedForIsSeenWithoutNotifications(t *testing.T) {
 	}{
 		{menu.ItemAbout, "  About Keytender 1.2.3", 1},
 		{menu.ItemShowStatus, "# first_last@example.com · Max", 1},
-		{menu.ItemCopyDiagnosis, "# Diagnosis copied. It holds no token, name or address, so", 0},
+		{menu.ItemCopyDiagnosis, "# Diagnosis copied. It holds no token, name or address, so it", 0},
 	} {
 		run(t, traytest.SignedIn, func(b *bench) {
 			b.notifier.err = errors.New("no service")
