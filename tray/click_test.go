@@ -67,7 +67,7 @@ func TestShowStatus(t *testing.T) {
 		synctest.Wait()
 		b.click(menu.ItemShowStatus)
 		want := []notify.Notice{
-			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step."},
+			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain."},
 			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain. The keychain is locked. Unlock it."},
 		}
 		if !slices.Equal(b.notifier.shown, want) {
