@@ -83,7 +83,8 @@ func findProgram(name string) (string, error) {
 	case errors.Is(err, exec.ErrDot):
 		return "", notRun(exitNoProgram, shownName+" lies in this folder alone", "say ./"+shownName+" if that one is meant", err)
 	case errors.Is(err, os.ErrPermission), isThere(name):
-		return "", notRun(exitNotExecutable, shownName+" is there, but cannot be executed", "make it executable (chmod +x), or name the program that runs it", err)
+		return "", notRun(exitNotExecutable, shownName+" is there, but cannot be executed",
+			"make it executable (chmod +x), or name the program that runs it", err)
 	}
 	return "", notRun(exitNoProgram, "there is no program "+shownName, "check its name, or give its whole path", err)
 }

@@ -59,10 +59,19 @@ func newWhich(c *console) *cobra.Command {
 
 // kindWords are what people call each kind of credential.
 var kindWords = map[session.SourceKind]string{
-	"cloud": "a cloud provider", "headers": "an Authorization header of your own", "socket": "a socket that stands for the API", "auth-token": "a bearer token",
-	"helper": "an API key that a program prints", "api-key": "an API key", "simple": "nothing: its simple mode takes an API key alone",
-	"oauth-token": "a token of a login", "federation": "a federated identity", "profile": "a profile of Anthropic's tools",
-	session.FromEntry: "its own login", session.FromConsoleKey: "an API key that it made itself", session.FromNothing: "nothing: nobody is signed in",
+	"cloud":                "a cloud provider",
+	"headers":              "an Authorization header of your own",
+	"socket":               "a socket that stands for the API",
+	"auth-token":           "a bearer token",
+	"helper":               "an API key that a program prints",
+	"api-key":              "an API key",
+	"simple":               "nothing: its simple mode takes an API key alone",
+	"oauth-token":          "a token of a login",
+	"federation":           "a federated identity",
+	"profile":              "a profile of Anthropic's tools",
+	session.FromEntry:      "its own login",
+	session.FromConsoleKey: "an API key that it made itself",
+	session.FromNothing:    "nothing: nobody is signed in",
 }
 
 // showWhich writes the report.

@@ -31,7 +31,8 @@ func (e *Engine) Ends() ([]End, error) {
 		if e.account != "" && a.Name != e.account {
 			continue
 		}
-		end := End{Account: a.Name, Email: a.Person.Email, Organization: a.Organization, EndsAt: a.LoginEnds, Estimated: a.LoginEstimated, Twin: hasTwin(l, a)}
+		end := End{Account: a.Name, Email: a.Person.Email, Organization: a.Organization, Twin: hasTwin(l, a),
+			EndsAt: a.LoginEnds, Estimated: a.LoginEstimated}
 		if !a.Renewable && !a.AccessEnds.IsZero() { // nothing moves that end
 			end.EndsAt, end.Estimated = a.AccessEnds, false
 		}

@@ -10,10 +10,13 @@ import (
 	"keytender/keychain"
 )
 
+// UseToken does with a new token what it was made for. It lives until then.
+type UseToken func(ctx context.Context, token secret.String, until time.Time) error
+
 // NewToken signs in for a token of a validity of its own (o.LongLived) and hands it to use.
 // No account becomes active, and nothing is mirrored. The token is kept, as the account that
 // is returned, only where use fails: else it would live on for a year with nobody to know it.
-func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event), use func(ctx context.Context, token secret.String, until time.Time) error) (kept string, err error) {
+func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event), use UseToken) (kept string, err error) {
 	if err := e.MayWrite(); err != nil {
 		return "", err
 	}
@@ -24,7 +27,8 @@ func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event)
 	o.NoMirror, o.Account, o.Replace = true, "", false
 	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) (Keep, error) {
 		if !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat") {
-			return "", failed("wrong-kind", "the new token does not begin with sk-ant-oat, so it is no OAuth token of Claude", "it was not exported and not kept", nil)
+			return "", failed("wrong-kind", "the new token does not begin with sk-ant-oat, so it is no OAuth token of Claude",
+				"it was not exported and not kept", nil)
 		}
 		failure := use(ctx, c.Access, c.AccessEnds)
 		if failure == nil {

@@ -89,9 +89,16 @@ type ClientAnswer struct {
 // methods is what `claude auth status --json` calls each kind. It does not tell custom
 // headers, a socket and a profile.
 var methods = map[SourceKind]string{
-	claudecode.FromCloud: "third_party", claudecode.FromAuthToken: "oauth_token", claudecode.FromHelper: "api_key_helper", claudecode.FromAPIKey: "api_key",
-	claudecode.FromOAuthToken: "oauth_token", claudecode.FromFederation: "oauth_token", FromEntry: "claude.ai", FromConsoleKey: "api_key", FromNothing: "none",
-	claudecode.FromSimple: "none",
+	claudecode.FromCloud:      "third_party",
+	claudecode.FromAuthToken:  "oauth_token",
+	claudecode.FromHelper:     "api_key_helper",
+	claudecode.FromAPIKey:     "api_key",
+	claudecode.FromOAuthToken: "oauth_token",
+	claudecode.FromFederation: "oauth_token",
+	claudecode.FromSimple:     "none",
+	FromEntry:                 "claude.ai",
+	FromConsoleKey:            "api_key",
+	FromNothing:               "none",
 }
 
 // Overriding names what stands before Claude Code's entry in this environment, a list of
