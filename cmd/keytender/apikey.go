@@ -43,7 +43,7 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 				return err
 			}
 			if o.Method == "claude-code" {
-				return &usageError{"--method is none of browser, paste: Claude Code keeps the keys that it makes to itself", "leave --method out"}
+				return &usageError{"--method is none of browser, paste: Claude Code makes a key in its own way", "leave --method out, or run `keytender login --method claude-code --console`"}
 			}
 			engine, err := c.open()
 			if err != nil {

@@ -94,7 +94,7 @@ func hang() {
 
 // fakeClaude is the official client. FAKE_CLAUDE: old, other-old, hang-version;
 // at a sign-in fail, lie, hang, write-and-fail, write-and-hang, ask, nobody (its entry has
-// no ids), stranger (its state file speaks of another account); at a renewal refuse, hang, blank, write-and-fail.
+// no ids), key (it makes an API key and no login), stranger (its state file speaks of another account); at a renewal refuse, hang, blank, write-and-fail.
 func fakeClaude(args []string) int {
 	recordCall("claude", args)
 	mode := os.Getenv("FAKE_CLAUDE")
@@ -143,6 +143,17 @@ func fakeSignIn(mode string) int {
 		return 0
 	case "hang":
 		hang()
+	case "key", "key-and-fail", "odd-key":
+		key := "sk-ant-api03-FAKE-made-by-the-client"
+		if mode == "odd-key" {
+			key = "FAKE-odd"
+		}
+		state := fmt.Sprintf(`{"primaryApiKey":%q,"oauthAccount":{"accountUuid":"FAKE-a","emailAddress":"a@example.com","organizationUuid":"FAKE-org"}}`, key)
+		must(os.WriteFile(filepath.Join(os.Getenv("HOME"), ".claude.json"), []byte(state), 0o600))
+		if mode == "key-and-fail" {
+			return 1
+		}
+		return 0
 	case "ask":
 		fmt.Print("Paste code here if prompted > ")
 		line := make([]byte, 64)

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 		"decline-browser": func() { os.Exit(browse(fakeclaude.Decline, os.Args[1:])) },
 		"forger-browser":  func() { os.Exit(forgeThenApprove(os.Args[1:])) },
 		"claude":          func() { os.Exit(fakeClaude(os.Args[1:])) },
+		"hosted-browser":  func() { os.Exit(visitHosted(os.Args[1:])) },
 		"paste-page":      func() { os.Exit(pastePage(os.Stdin, os.Args[1:])) },
 		"gh":              func() { os.Exit(fakeGH(os.Args[1:])) },
 	})

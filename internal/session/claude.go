@@ -283,9 +283,10 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if err != nil {
 		return Status{}, err
 	}
+	key := e.madeKey(ctx, o)
 	after, err := e.letClaudeSignIn(ctx, p, o, t, before.entry, tell)
 	if err != nil {
-		return Status{}, err
+		return e.takeMadeKey(ctx, o, key, true, err, tell)
 	}
 	c := after.Login
 	c.Method, c.Issued, c.Unknown, c.Lifetime = "claude-code", e.wall(), nil, 0
@@ -372,7 +373,7 @@ func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duratio
 	case runErr != nil:
 		return failed("claude-failed", "Claude Code did not sign in: "+plain(runErr), again, runErr)
 	case o.Console:
-		return failed("claude-wrote-nothing", "Claude Code signed in at the Console and wrote no login into its entry ("+e.entry.Place()+"): a Console sign-in may end in an API key that it keeps for itself",
+		return failed("claude-wrote-nothing", "Claude Code signed in at the Console and wrote no login into its entry ("+e.entry.Place()+"), nor a new API key into its settings",
 			"make one for yourself with `keytender api-key create`", nil)
 	}
 	return failed("claude-wrote-nothing", "Claude Code ended as if it had signed in, but the login in its entry ("+e.entry.Place()+") is not a new one",

@@ -290,9 +290,10 @@ func (e *Engine) watchSignIn(ctx context.Context, o SignInOptions, t Terminal, t
 	if err != nil {
 		return Status{}, withoutTending(err)
 	}
+	key := e.madeKey(ctx, o)
 	after, err := e.letClaudeSignIn(ctx, p, o, t, before, tell)
 	if err != nil {
-		return Status{}, withoutTending(err)
+		return e.takeMadeKey(ctx, o, key, false, withoutTending(err), tell)
 	}
 	c := after.Login
 	if c.Account.Email == "" {

@@ -107,7 +107,7 @@ var german = Words{
 	AboutTitle:         "Keytender %s",
 	AboutBody:          "Hütet die Anmeldung Ihres eigenen Claude-Kontos und stammt nicht von Anthropic.",
 	BeforeSignIn:       "Bevor Sie sich anmelden",
-	BeforeSignInBody:   "Nach Anthropics Bedingungen dürfen Dritte keine Claude.ai-Anmeldung anbieten; der Server kann dieses Programm ablehnen, und das ist dann endgültig. Der vorgesehene Weg: „Über Claude Code“ im Menü.",
+	BeforeSignInBody:   "Nach Anthropics Bedingungen dürfen Dritte keine Claude.ai-Anmeldung anbieten; der Server kann dieses Programm ablehnen, und das ist dann endgültig. Der vorgesehene Weg: „Über Claude Code“ im Menü. Auch davon behält Keytender eine Kopie.",
 	PlainFile:          "Eine einfache Datei wird sie aufbewahren",
 	PlainFileBody:      "Hier gibt es keinen Schlüsselbund; die Anmeldung kommt in eine Datei, die nur Ihr eigener Benutzer lesen kann. Wer das nicht will, bricht im Menü ab.",
 	ServerWaits:        "Der Server bittet um Geduld: %s",

@@ -107,7 +107,7 @@ var english = Words{
 	AboutTitle:         "Keytender %s",
 	AboutBody:          "It keeps the login of your own Claude account, and is not made by Anthropic.",
 	BeforeSignIn:       "Before you sign in",
-	BeforeSignInBody:   "Anthropic's terms do not allow third parties to offer Claude.ai sign-in, and its server may refuse this program; that is final then. The way the terms foresee: \"Through Claude Code\" in the menu.",
+	BeforeSignInBody:   "Anthropic's terms do not allow third parties to offer Claude.ai sign-in, and its server may refuse this program; that is final then. The way the terms foresee: \"Through Claude Code\" in the menu. Keytender keeps a copy of that login, too.",
 	PlainFile:          "A plain file will keep your login",
 	PlainFileBody:      "There is no keychain here, so your login will be kept in a file that only your own user can read. To prevent that, cancel in the menu.",
 	ServerWaits:        "The server asks to wait %s",

@@ -107,7 +107,7 @@ var spanish = Words{
 	AboutTitle:         "Keytender %s",
 	AboutBody:          "Cuida la sesión de su propia cuenta de Claude; no es un producto de Anthropic.",
 	BeforeSignIn:       "Antes de iniciar sesión",
-	BeforeSignInBody:   "Las condiciones de Anthropic no permiten que terceros ofrezcan el inicio de sesión de Claude.ai, y su servidor puede rechazar este programa; en ese caso es definitivo. El camino previsto: «A través de Claude Code» en el menú.",
+	BeforeSignInBody:   "Las condiciones de Anthropic no permiten que terceros ofrezcan el inicio de sesión de Claude.ai, y su servidor puede rechazar este programa; en ese caso es definitivo. El camino previsto: «A través de Claude Code» en el menú. Keytender guarda también una copia.",
 	PlainFile:          "Un archivo guardará su sesión",
 	PlainFileBody:      "Aquí no hay llavero; la sesión irá a un archivo que solo su usuario puede leer. Para evitarlo, cancele en el menú.",
 	ServerWaits:        "El servidor pide esperar %s",

@@ -107,7 +107,7 @@ var french = Words{
 	AboutTitle:         "Keytender %s",
 	AboutBody:          "Veille sur la connexion de votre propre compte Claude ; n'est pas un produit d'Anthropic.",
 	BeforeSignIn:       "Avant de vous connecter",
-	BeforeSignInBody:   "Les conditions d'Anthropic n'autorisent pas les tiers à proposer la connexion à Claude.ai, et son serveur peut refuser ce programme ; c'est alors définitif. La voie prévue : « Via Claude Code » dans le menu.",
+	BeforeSignInBody:   "Les conditions d'Anthropic n'autorisent pas les tiers à proposer la connexion à Claude.ai, et son serveur peut refuser ce programme ; c'est alors définitif. La voie prévue : « Via Claude Code » dans le menu. Keytender en garde aussi une copie.",
 	PlainFile:          "Un simple fichier gardera la connexion",
 	PlainFileBody:      "Il n'y a pas de trousseau ici ; la connexion ira dans un fichier que seul votre utilisateur peut lire. Pour l'éviter, annulez dans le menu.",
 	ServerWaits:        "Le serveur demande d'attendre %s",

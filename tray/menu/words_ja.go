@@ -107,7 +107,7 @@ var japanese = Words{
 	AboutTitle:         "Keytender %s",
 	AboutBody:          "ご自身の Claude アカウントのログインを守ります。Anthropic の製品ではありません。",
 	BeforeSignIn:       "ログインの前に",
-	BeforeSignInBody:   "Anthropic の規約では、第三者が Claude.ai のログインを提供することは認められていません。サーバーがこのプログラムを拒否することがあり、その判断は変わりません。規約に沿う方法：メニューの「Claude Code で」。",
+	BeforeSignInBody:   "Anthropic の規約では、第三者が Claude.ai のログインを提供することは認められていません。サーバーがこのプログラムを拒否することがあり、その判断は変わりません。規約に沿う方法：メニューの「Claude Code で」。その場合もログインのコピーを保存します。",
 	PlainFile:          "通常のファイルに保存されます",
 	PlainFileBody:      "ここにはキーチェーンがないため、ご自身のユーザーだけが読めるファイルに保存されます。望まない場合はメニューで中止してください。",
 	ServerWaits:        "サーバーが待つよう求めています：%s",

@@ -107,7 +107,7 @@ var chinese = Words{
 	AboutTitle:         "Keytender %s",
 	AboutBody:          "它保管您自己的 Claude 账户的登录，并非 Anthropic 的产品。",
 	BeforeSignIn:       "登录之前",
-	BeforeSignInBody:   "Anthropic 的条款不允许第三方提供 Claude.ai 登录，其服务器可能拒绝本程序，一旦拒绝即为最终结果。条款认可的方式：菜单中的“通过 Claude Code”。",
+	BeforeSignInBody:   "Anthropic 的条款不允许第三方提供 Claude.ai 登录，其服务器可能拒绝本程序，一旦拒绝即为最终结果。条款认可的方式：菜单中的“通过 Claude Code”。那样也会保存登录的副本。",
 	PlainFile:          "登录将保存在普通文件中",
 	PlainFileBody:      "这里没有钥匙串，登录将保存在只有您本人的用户可以读取的文件中。如不愿意，请在菜单中取消。",
 	ServerWaits:        "服务器要求等待 %s",
