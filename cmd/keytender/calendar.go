@@ -45,6 +45,9 @@ func (w *calendarWriter) event(e session.End, now time.Time, installation string
 	}
 	summary := "Claude: sign in again, " + whose
 	detail := "The login of " + whose + " ends. Sign in again with: keytender login --account " + e.Account
+	if e.Watched {
+		detail = "The login of " + whose + " in Claude Code ends. Sign in again with: keytender login"
+	}
 	if e.Estimated {
 		detail += "\nThe server did not say when; this is an estimate."
 	}

@@ -92,6 +92,7 @@ var every = []struct {
 	{"KEYTENDER_LOG", "log", "debug", `"debug"`, func(c Config) any { return c.LogLevel }, "debug", []string{"DEBUG", "trace", "2"}},
 	{"KEYTENDER_MIRROR", "mirror", "off", "false", func(c Config) any { return c.Mirror }, false, []string{"yes", "TRUE", "2"}},
 	{"KEYTENDER_COPY_TOKEN", "copy_token", "1", "true", func(c Config) any { return c.CopyToken }, true, []string{"yes", "TRUE"}},
+	{"KEYTENDER_ROLE", "role", "watch", `"watch"`, func(c Config) any { return c.Role }, "watch", []string{"off", "Watch", "tend watch"}},
 	{"KEYTENDER_TOKEN_ENCODING", "token_encoding", "form", `"form"`, func(c Config) any { return c.TokenForm }, true, []string{"xml", "FORM"}},
 	{"KEYTENDER_REFRESH_WITH", "refresh_with", "claude", `"claude"`, func(c Config) any { return c.RefreshWith }, "claude", []string{"openssl"}},
 	{"ANTHROPIC_CLIENT_ID", "client_id", "own-id", `"own-id"`, func(c Config) any { return c.ClientID }, "own-id", []string{"a b", "a\nb", "ä", strings.Repeat("x", 201)}},

@@ -12,6 +12,7 @@ type End struct {
 	Email        string    `json:"email"`
 	Organization string    `json:"organization"`
 	Twin         bool      `json:"-"` // another account has this e-mail
+	Watched      bool      `json:"-"` // it is Claude Code's own, of which no copy is kept
 	EndsAt       time.Time `json:"endsAt"`
 	Estimated    bool      `json:"estimated"`
 	// Secret and Repo say where an exported token lies; empty for a login.
@@ -27,6 +28,9 @@ func (e *Engine) Ends() ([]End, error) {
 		return nil, err
 	}
 	var ends []End
+	if e.watches(l) {
+		ends = e.watchedEnds()
+	}
 	for _, a := range l.Accounts {
 		if e.account != "" && a.Name != e.account {
 			continue

@@ -31,6 +31,9 @@ func (e *Engine) Glance(environ []string) (Glance, error) {
 	if err != nil {
 		return Glance{}, err
 	}
+	if e.watches(l) {
+		return e.glanceWatched(environ), nil
+	}
 	g := Glance{State: SignedOut}
 	name := l.Choose("")
 	if e.entry != nil {

@@ -334,3 +334,50 @@ func (e *Engine) MayKeep() error {
 	}
 	return nil
 }
+
+// watchedEnds is when the login ends that Claude Code's entry holds.
+func (e *Engine) watchedEnds() []End {
+	st := e.Status(context.Background())
+	end := End{Account: st.Account, Email: st.Email, Watched: true}
+	at := st.Login.ExpiresAt
+	if !st.AccessToken.Renewable && st.AccessToken.ExpiresAt != nil { // nothing moves that end
+		at = st.AccessToken.ExpiresAt
+	}
+	switch {
+	case st.State == SignInAgain && (at == nil || at.After(e.wall())):
+		end.EndsAt = e.wall() // it has ended before its time
+	case at == nil || st.State == SignedOut:
+		return nil
+	default:
+		end.EndsAt = *at
+	}
+	return []End{end}
+}
+
+// glanceWatched is Glance for Claude Code's own login. It reads a file alone: a keychain is
+// not asked for a line that is drawn again and again.
+func (e *Engine) glanceWatched(environ []string) Glance {
+	g := Glance{State: SignedOut}
+	if e.entry == nil {
+		return g
+	}
+	if over := e.entry.OverridingIn(environ); len(over) > 0 {
+		g.Instead = over[0]
+	}
+	if !e.entry.FileIsRead() {
+		if id, known := e.entry.Identity(); known {
+			g.State, g.Account, g.Email = SignedIn, WatchedAccount, emailLike(id.Email)
+		}
+		return g
+	}
+	st := NoStatus()
+	st.State = SignedOut
+	if entry, err := e.readEntry(context.Background()); err == nil {
+		e.describeEntryAlone(&st, entry)
+	}
+	g.State, g.Account, g.Email, g.Plan = st.State, WatchedAccount, st.Email, st.Plan
+	if st.Login.ExpiresAt != nil {
+		g.LoginEnds = *st.Login.ExpiresAt
+	}
+	return g
+}

@@ -226,6 +226,13 @@ func TestWatchedStates(t *testing.T) {
 			if (st.State == SignInAgain || st.State == TryLater) != (st.Problem != nil) {
 				t.Errorf("the problem is %+v", st.Problem)
 			}
+			ends, err := r.start().Ends()
+			if over := st.State == SignInAgain; err != nil || over != (len(ends) == 1 && !ends[0].EndsAt.After(r.now())) {
+				t.Errorf("the ends are %+v, %v", ends, err)
+			}
+			if g, err := r.start().Glance(nil); err != nil || c.state != TryLater && g.State != c.state {
+				t.Errorf("at a glance it is %s, %v", g.State, err)
+			}
 			if st.Keep() != "" {
 				t.Errorf("kept in %s", st.Keep())
 			}
