@@ -309,6 +309,8 @@ func (a *app) click(id menu.ID) {
 		a.signOut(session.SignOutOptions{Revoke: true})
 	case menu.ItemCopyToken:
 		a.copyToken()
+	case menu.ItemWatch:
+		a.setWatch(false)
 	case menu.ItemStartAtLogin:
 		a.startAtLogin(!a.around.Starts)
 	case menu.ItemShowStatus:

@@ -22,6 +22,8 @@ type Engine interface {
 	SetMirror(ctx context.Context, on bool) (string, error)
 	// Switch makes another account the active one and mirrors it.
 	Switch(ctx context.Context, account string) (string, error)
+	// SetWatch chooses watch-only, or the way back.
+	SetWatch(ctx context.Context, on bool) error
 	SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error)
 	// Diagnosis says how everything stands, in a text that can be shown around.
 	Diagnosis(ctx context.Context) string

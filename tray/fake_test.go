@@ -23,14 +23,15 @@ type fakeEngine struct {
 	changes chan struct{}
 	allow   chan struct{}
 
-	signIn func(context.Context, session.SignInOptions, func(session.Event)) (session.Status, error)
-	claude func(context.Context, session.Terminal) (session.Status, error)
-	renew  func(context.Context) error
-	mirror func(context.Context) (string, error)
-	watch  error
-	first  bool // nobody has signed in here before
-	looks  int  // changes that reached Tend
-	hangs  bool // Status does not answer before its context ends
+	signIn   func(context.Context, session.SignInOptions, func(session.Event)) (session.Status, error)
+	claude   func(context.Context, session.Terminal) (session.Status, error)
+	renew    func(context.Context) error
+	mirror   func(context.Context) (string, error)
+	setWatch error
+	watch    error
+	first    bool // nobody has signed in here before
+	looks    int  // changes that reached Tend
+	hangs    bool // Status does not answer before its context ends
 }
 
 func newFakeEngine(s session.Status) *fakeEngine {
@@ -94,6 +95,17 @@ func (f *fakeEngine) Switch(_ context.Context, account string) (string, error) {
 	f.status.Account, f.status.Email = account, account+"@example.com"
 	f.mu.Unlock()
 	return "Claude Code now has this login", nil
+}
+
+func (f *fakeEngine) SetWatch(_ context.Context, on bool) error {
+	f.note("SetWatch %v", on)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.Role = session.RoleTend
+	if on {
+		f.status.Role = session.RoleWatch
+	}
+	return f.setWatch
 }
 
 func (f *fakeEngine) Diagnosis(context.Context) string { return "ok login: FAKE diagnosis" }

@@ -61,7 +61,8 @@ func (a *app) welcome() {
 		a.rememberWelcome()
 	case a.status.State == session.SignedOut && a.options.Show != nil && a.options.display():
 		obey := func(d notify.Deed) func() { return func() { a.queue.post(func() { a.obey(d) }) } }
-		ways := []callback.Way{{Name: "browser", Do: obey(notify.SignIn)}, {Name: "claude", Do: obey(notify.SignInWithClaude)}}
+		ways := []callback.Way{{Name: "browser", Do: obey(notify.SignIn)}, {Name: "claude", Do: obey(notify.SignInWithClaude)},
+			{Name: "watch", Do: func() { a.queue.post(func() { a.setWatch(true) }) }}}
 		a.present(callback.Sheet{Ways: ways}, welcomeLife, a.rememberWelcome)
 	}
 }

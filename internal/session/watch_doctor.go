@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // examineWatched is Examine where no login is kept: what matters then is Claude Code's own.
@@ -28,7 +29,9 @@ func (e *Engine) checkWatchedEntry(ctx context.Context, st Status) []Check {
 		return e.checkEntry(ctx, st)
 	}
 	if _, err := e.readEntry(ctx); err != nil {
-		return []Check{e.unreadableEntry(err, st)}
+		check := e.unreadableEntry(err, st)
+		check.Hint = strings.ReplaceAll(check.Hint, "`keytender mirror` writes a new one", "`keytender login` signs in anew")
+		return []Check{check}
 	}
 	state := "signed in"
 	if st.ClaudeCode.State != Off {

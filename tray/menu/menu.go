@@ -69,6 +69,7 @@ const (
 	ItemShowLog
 	ItemCopyDiagnosis
 	ItemAbout
+	ItemWatch
 	ItemQuit
 
 	Count
@@ -106,6 +107,7 @@ var Slots = func() (all [Count]Slot) {
 	}
 	all[ItemStartAtLogin].LineAbove = true
 	all[ItemStartAtLogin].Checkable = true
+	all[ItemWatch].Checkable = true
 	all[ItemQuit].LineAbove = true
 	return all
 }()
@@ -294,6 +296,9 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	add(ItemShowLog, w.ShowLog, true)
 	add(ItemCopyDiagnosis, w.CopyDiagnosis, true)
 	add(ItemAbout, fmt.Sprintf(w.About, r.Version), true)
+	if !tends {
+		check(ItemWatch, w.OnlyWatch, idle, true)
+	}
 	add(ItemQuit, w.Quit, true)
 	return items
 }

@@ -56,6 +56,7 @@ type Words struct {
 	KeptAside      string
 	WillBeInFile   string
 	WatchOnly      string
+	OnlyWatch      string // the line that changes it
 
 	Unwatched string
 

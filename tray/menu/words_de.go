@@ -32,6 +32,7 @@ var german = Words{
 	KeptAside:      "Wartet in einer Datei, bis der Schlüsselbund sie annimmt",
 	WillBeInFile:   "Kommt in eine einfache Datei: kein Schlüsselbund da",
 	WatchOnly:      "Nur beobachten: hier liegt keine Kopie",
+	OnlyWatch:      "Nur beobachten",
 
 	Unwatched: "Änderungen erscheinen binnen einer Minute (keine Dateiüberwachung)",
 
@@ -161,6 +162,7 @@ var german = Words{
 		"signed-out":           {"Niemand ist angemeldet", "Melden Sie sich an"},
 		"watch-only":           {"Hier wird nur beobachtet: keine Anmeldung wird gespeichert oder erneuert", "Melden Sie sich über Claude Code an"},
 		"watch-keeps":          {"Hier liegen noch Kopien einer Anmeldung, obwohl nur beobachtet wird", "Entfernen Sie sie auf der Befehlszeile"},
+		"role-is-set":          {"Eine Einstellung bestimmt, ob hier nur beobachtet wird", "Sehen Sie role in config.toml nach"},
 		"try-later":            {"Der Server ist gerade nicht erreichbar oder überlastet", "Nichts zu tun: Es wird von selbst noch einmal versucht"},
 		"locked":               {"Der Schlüsselbund ist gesperrt", "Entsperren Sie ihn"},
 		"denied":               {"Der Schlüsselbund lässt Keytender nicht zu", "Erlauben Sie es in dessen Dialog, oder prüfen Sie die Rechte der Datei"},

@@ -31,7 +31,8 @@ var english = Words{
 	KeptInFile:     "Kept in a plain file: there is no keychain",
 	KeptAside:      "Waits in a file until the keychain takes it",
 	WillBeInFile:   "Will be kept in a plain file: there is no keychain",
-	WatchOnly:      "Watch-only: no copy is kept here",
+	WatchOnly:      "Only watching: no copy is kept here",
+	OnlyWatch:      "Only watch",
 
 	Unwatched: "Changes show within a minute: files cannot be watched here",
 
@@ -161,6 +162,7 @@ var english = Words{
 		"signed-out":           {"Nobody is signed in", "Sign in"},
 		"watch-only":           {"Only watching: no login is kept or renewed here", "Sign in through Claude Code"},
 		"watch-keeps":          {"Copies of a login are still kept here, although this only watches", "Remove them on the command line"},
+		"role-is-set":          {"A setting decides whether this only watches", "Look at role in config.toml, or ask who set it up"},
 		"try-later":            {"The server cannot be reached or is overloaded", "Nothing to do: it is tried again by itself"},
 		"locked":               {"The keychain is locked", "Unlock it"},
 		"denied":               {"The keychain does not let Keytender in", "Allow it in its dialog, or look at the file's permissions"},

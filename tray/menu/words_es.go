@@ -32,6 +32,7 @@ var spanish = Words{
 	KeptAside:      "Espera en un archivo hasta que el llavero la acepte",
 	WillBeInFile:   "Irá a un archivo sin cifrar: no hay llavero",
 	WatchOnly:      "Solo observar: aquí no hay ninguna copia",
+	OnlyWatch:      "Solo observar",
 
 	Unwatched: "Los cambios se ven en un minuto (archivos sin vigilancia)",
 
@@ -161,6 +162,7 @@ var spanish = Words{
 		"signed-out":           {"Nadie ha iniciado sesión", "Inicie sesión"},
 		"watch-only":           {"Solo observar: aquí no se guarda ni renueva ninguna sesión", "Inicie sesión con Claude Code"},
 		"watch-keeps":          {"Aquí quedan copias de una sesión, aunque solo se observa", "Elimínelas en la línea de comandos"},
+		"role-is-set":          {"Un ajuste decide si solo se observa", "Mire role en config.toml"},
 		"try-later":            {"El servidor no responde o está saturado", "No tiene que hacer nada: se reintentará solo"},
 		"locked":               {"El llavero está bloqueado", "Desbloquéelo"},
 		"denied":               {"El llavero no permite el acceso a Keytender", "Permítalo en su ventana, o revise los permisos del archivo"},

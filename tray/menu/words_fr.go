@@ -31,7 +31,8 @@ var french = Words{
 	KeptInFile:     "Gardée dans un simple fichier : pas de trousseau",
 	KeptAside:      "Attend dans un fichier que le trousseau la prenne",
 	WillBeInFile:   "Ira dans un simple fichier : pas de trousseau",
-	WatchOnly:      "Surveillance seule : aucune copie ici",
+	WatchOnly:      "Observer seulement : aucune copie ici",
+	OnlyWatch:      "Observer seulement",
 
 	Unwatched: "Changements visibles sous une minute (fichiers non surveillés)",
 
@@ -159,8 +160,9 @@ var french = Words{
 	Problems: map[string][2]string{
 		"sign-in-again":        {"La connexion ne peut plus être renouvelée", "Reconnectez-vous"},
 		"signed-out":           {"Personne n'est connecté", "Connectez-vous"},
-		"watch-only":           {"Surveillance seule : aucune connexion n'est conservée ni renouvelée ici", "Connectez-vous avec Claude Code"},
-		"watch-keeps":          {"Des copies d'une connexion restent ici, malgré la surveillance seule", "Supprimez-les en ligne de commande"},
+		"watch-only":           {"Observer seulement : aucune connexion n'est conservée ni renouvelée ici", "Connectez-vous avec Claude Code"},
+		"watch-keeps":          {"Des copies d'une connexion restent ici, bien que Keytender ne fasse qu'observer", "Supprimez-les en ligne de commande"},
+		"role-is-set":          {"Un réglage décide si Keytender ne fait qu'observer", "Regardez role dans config.toml"},
 		"try-later":            {"Le serveur est injoignable ou surchargé", "Rien à faire : un nouvel essai aura lieu automatiquement"},
 		"locked":               {"Le trousseau est verrouillé", "Déverrouillez-le"},
 		"denied":               {"Le trousseau refuse Keytender", "Autorisez-le dans sa fenêtre, ou vérifiez les droits du fichier"},

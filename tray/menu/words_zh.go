@@ -32,6 +32,7 @@ var chinese = Words{
 	KeptAside:      "在文件中等待钥匙串接受",
 	WillBeInFile:   "将保存在普通文件中（没有钥匙串）",
 	WatchOnly:      "仅查看：此处不保存副本",
+	OnlyWatch:      "仅查看",
 
 	Unwatched: "改动最多一分钟后显示（无法监视文件）",
 
@@ -161,6 +162,7 @@ var chinese = Words{
 		"signed-out":           {"尚未登录", "请登录"},
 		"watch-only":           {"仅查看：此处不保存也不续期任何登录", "请通过 Claude Code 登录"},
 		"watch-keeps":          {"虽为仅查看，此处仍保存着登录的副本", "请在命令行中删除"},
+		"role-is-set":          {"是否仅查看由设置决定", "请查看 config.toml 中的 role"},
 		"try-later":            {"服务器无法连接或繁忙", "无需操作，会自动重试"},
 		"locked":               {"钥匙串已锁定", "请解锁"},
 		"denied":               {"钥匙串不允许 Keytender 访问", "请在其对话框中允许，或检查文件权限"},
