@@ -15,6 +15,7 @@ import (
 
 	"keytender/internal/config"
 	"keytender/internal/session"
+	"keytender/internal/shown"
 )
 
 // The rules of every message, here once: results, reports among them, go to stdout and
@@ -93,8 +94,19 @@ func (c *console) result(v any) error {
 	return e.Encode(v)
 }
 
-// duration writes a length of time as people say it: "1d 2h", "3h 4m", "5m",
+// spoken writes a length of time as people say it: "1 day 2 hours", "5 minutes",
 // "expired".
+func spoken(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "expired"
+	case d < time.Minute:
+		return shown.Span(d.Truncate(time.Second))
+	}
+	return shown.Span(d.Truncate(time.Minute))
+}
+
+// duration is spoken where there is little room: "1d 2h", "3h 4m", "5m", "expired".
 func duration(d time.Duration) string {
 	switch {
 	case d <= 0:
@@ -114,7 +126,7 @@ func when(t time.Time, now time.Time) string {
 	if t.IsZero() {
 		return "unknown"
 	}
-	return t.Local().Format("2006-01-02 15:04:05") + " (" + duration(t.Sub(now)) + ")"
+	return t.Local().Format("2006-01-02 15:04:05 MST") + " (" + spoken(t.Sub(now)) + ")"
 }
 
 // pipedAnswer is how long a pipe may take to answer a question; a person may take

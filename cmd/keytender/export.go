@@ -209,7 +209,7 @@ const remindBefore = 21 * 24 * time.Hour
 func (c *console) showReminders(st session.Status, now time.Time) {
 	if ends := st.AccessToken.ExpiresAt; st.State == session.SignedIn && ends != nil && !st.AccessToken.Renewable && st.Role != session.RoleWatch {
 		if left := ends.Sub(now); left < remindBefore {
-			c.say(danger, "Reminder: this token cannot be renewed and ends in %s; get a new one with `keytender login --long-lived`", duration(left))
+			c.say(danger, "Reminder: this token cannot be renewed and ends in %s; get a new one with `keytender login --long-lived`", spoken(left))
 		} else {
 			c.say(plain, "Renewal: none, this token holds no refresh token; sign in again before its end")
 		}
@@ -226,7 +226,7 @@ func (c *console) showReminders(st session.Status, now time.Time) {
 		case left <= 0:
 			c.say(danger, "Exported: %s in %s has ended; %s", x.Secret, x.Repo, again)
 		case left < remindBefore:
-			c.say(danger, "Exported: %s in %s ends in %s; %s", x.Secret, x.Repo, duration(left), again)
+			c.say(danger, "Exported: %s in %s ends in %s; %s", x.Secret, x.Repo, spoken(left), again)
 		}
 	}
 }

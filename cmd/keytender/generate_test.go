@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -154,11 +155,58 @@ func generate(t *testing.T) map[string]string {
 		if err := doc.GenMan(cmd, header, &page); err != nil {
 			t.Fatal(err)
 		}
-		made[manFolder+"/"+strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1"] = page.String()
+		made[manFolder+"/"+strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1"] = withValues(cmd, page.String())
 	}
 	each(root, write)
 	write(trayProgramCommand()) // in the place of the verb that starts it
 	return made
+}
+
+var optionLine = regexp.MustCompile("(?m)^((?:\\\\fB-[a-z]\\\\fP, )?\\\\fB--([a-z-]+)\\\\fP).*$")
+
+// withValues names what a flag takes, where the library writes the zero of its type as if
+// that were the default. Where there is one it stands in the flag's text.
+func withValues(cmd *cobra.Command, page string) string {
+	return optionLine.ReplaceAllStringFunc(page, func(line string) string {
+		found := optionLine.FindStringSubmatch(line)
+		f := cmd.Flags().Lookup(found[2])
+		if f == nil {
+			return line
+		}
+		value := map[string]string{"string": "TEXT", "int": "N", "duration": "TIME"}[f.Value.Type()]
+		switch {
+		case f.Value.Type() == "bool":
+			return found[1]
+		case value == "":
+			value = "TIME"
+		}
+		if f.NoOptDefVal != "" {
+			return found[1] + "[=\\fI" + value + "\\fP]"
+		}
+		return found[1] + " \\fI" + value + "\\fP"
+	})
+}
+
+// TestManPagesFit holds that nothing in a man page is wider than a terminal of 80 columns:
+// what is set line by line is not wrapped, and is set 7 columns in.
+func TestManPagesFit(t *testing.T) {
+	for name, page := range generate(t) {
+		if !strings.HasSuffix(name, ".1") {
+			continue
+		}
+		if strings.Contains(page, "[=false]") || strings.Contains(page, `=""`) {
+			t.Errorf("%s tells a default that is none", name)
+		}
+		inside := false
+		for line := range strings.Lines(page) {
+			switch line = strings.TrimRight(line, "\n"); {
+			case line == ".EX", line == ".EE":
+				inside = line == ".EX"
+			case inside && len(line) > 73:
+				t.Errorf("%s: %d columns: %s", name, len(line), line)
+			}
+		}
+	}
 }
 
 // trayProgramCommand describes the other program, which is too small for cobra.

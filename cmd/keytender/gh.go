@@ -76,7 +76,7 @@ func ghError(ctx context.Context, err error, said, repo string, value secret.Str
 	exit := &exec.ExitError{}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &session.Error{Code: "gh-hangs", Exit: session.ExitTryLater, Message: "gh did not end within " + ghLimit.String(), Hint: "look at the network and try again", Err: err}
+		return &session.Error{Code: "gh-hangs", Exit: session.ExitTryLater, Message: "gh did not end within " + shown.Span(ghLimit), Hint: "look at the network and try again", Err: err}
 	case errors.As(err, &exit) && exit.ExitCode() == 4, has("gh auth login", "bad credentials", "http 401"):
 		return problem("gh-signed-out", "gh is not signed in to GitHub", "sign in with `gh auth login`")
 	case has("http 404", "could not resolve to a repository", "not found"):

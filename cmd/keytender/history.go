@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,7 @@ func newHistory(c *console) *cobra.Command {
 				if r.Detail != "" {
 					detail = ": " + r.Detail
 				}
-				c.say(plain, "%s  %s  %s by %s%s", r.At.Local().Format(time.DateTime), r.Account, r.What, r.Who, detail)
+				c.say(plain, "%s  %s  %s by %s%s", r.At.Local().Format("2006-01-02 15:04:05 MST"), r.Account, r.What, r.Who, detail)
 			}
 			if len(records) == 0 {
 				c.say(plain, "Nothing has happened yet")

@@ -274,7 +274,7 @@ func (c *console) tell(e session.Event) {
 	case session.EventOpenFailed:
 		c.line(danger, "Browser: it did not open (%s); open one of the links above yourself", e.Value)
 	case session.EventWaiting:
-		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", duration(max(time.Second, e.Left.Round(time.Second))))
+		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", spoken(max(time.Second, e.Left.Round(time.Second))))
 	case session.EventRefused:
 		c.line(danger, "Not taken: %s; the sign-in goes on", e.Value)
 	case session.EventFinishing:

@@ -9,20 +9,18 @@ const loginHelp = `Signs in to your own Claude account and keeps the tokens in t
 
 Which way?
 
-  Way                          Needs                Renews by itself     For
-  (browser, the usual one)     a browser here       yes, until the       your own desk
-                                                    login ends (weeks)
-  --method paste               a browser anywhere   yes, as above        servers, SSH, containers
-  --method claude-code         Claude Code          yes, as above        the official client signs in;
-                               2.1.88 or newer                           a copy is kept here too
-  (after keytender watch on)   Claude Code          Claude Code does     no copy is kept at all
-  --long-lived                 a subscription       no: one token for    CI, inference alone
-                                                    a year
-  --console                    a Console account    yes, as above        Console accounts
-  keytender api-key create     a Console account    never ends           CI and headless use,
-                                                                         billed per token
-  keytender import             a login elsewhere    yes, but the chain   trying it out
-                                                    is shared
+  Way                   Needs               Renews      For
+  (the usual one)       a browser here      until the   your own desk
+                                            login ends
+  --method paste        a browser anywhere  as above    SSH, containers
+  --method claude-code  Claude Code 2.1.88  as above    a copy is kept
+                        or newer                        here too
+  (with watch on)       Claude Code         by itself   no copy is kept
+  --long-lived          a subscription      no: a year  CI, inference only
+  --console             a Console account   as above    Console accounts
+  api-key create        a Console account   never ends  CI, billed by use
+  import                a login elsewhere   as above    trying it out; the
+                                                        chain is shared
 
 While it waits, the browser's answer and a pasted code both count, whichever
 comes first: CODE#STATE, the whole URL of the page, or the code alone.

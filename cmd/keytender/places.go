@@ -75,7 +75,7 @@ func (c *console) showPlaces(places []session.PlaceStatus) error {
 	for _, p := range places {
 		state := string(p.State)
 		if p.Since != nil && p.State != session.PlaceKept {
-			state += " for " + duration(time.Since(*p.Since))
+			state += " for " + spoken(time.Since(*p.Since))
 		}
 		place := p.Place
 		if p.Kind == "displaced" {

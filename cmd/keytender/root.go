@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -39,6 +40,9 @@ func newRoot(c *console, args []string) *cobra.Command {
 			if version {
 				return c.printVersion(false)
 			}
+			if c.terminal && isTerminal(c.in) {
+				return c.greet(cmd.Context())
+			}
 			cmd.SetOut(c.err)
 			return cmd.Help()
 		},
@@ -72,6 +76,7 @@ func newRoot(c *console, args []string) *cobra.Command {
 		verb.SuggestFor = otherNames[v.name]
 		root.AddCommand(verb)
 	}
+	giveOffers(root)
 	return root
 }
 
@@ -208,6 +213,7 @@ func newCompletion(c *console) *cobra.Command {
 			root := cmd.Root()
 			switch args[0] {
 			case "bash":
+				fmt.Fprint(c.out, bashAlone)
 				return root.GenBashCompletionV2(c.out, true)
 			case "zsh":
 				return root.GenZshCompletion(c.out)

@@ -154,7 +154,7 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 		c.say(plain, "Account: %s (of %s)", st.Account, strings.Join(st.Names(), ", "))
 	}
 	if st.LastChange != nil {
-		c.say(plain, "Last change: %s by %s, %s ago", st.LastChange.What, st.LastChange.Who, duration(now.Sub(st.LastChange.At)))
+		c.say(plain, "Last change: %s by %s, %s ago", st.LastChange.What, st.LastChange.Who, spoken(now.Sub(st.LastChange.At)))
 	}
 	for _, store := range st.Stores {
 		if store.State != "not-used" {
@@ -188,16 +188,27 @@ func who(st session.Status) string {
 	return name
 }
 
-// entryWords says in words how Claude Code's entry stands.
+// entryWords says in words how Claude Code's entry stands. What to do fits the login: one
+// that is over, or not there, is not mirrored.
 func entryWords(st session.Status) string {
 	e := st.ClaudeCode
+	advice := func(words, what string) string {
+		if st.State != session.SignedIn {
+			return words
+		}
+		return words + "; " + what
+	}
+	other := "holds the login of " + e.Whose + ", which is left alone"
+	if st.State == session.SignedOut {
+		other = "holds the login of " + e.Whose + "; `keytender import claude-code` takes it over"
+	}
 	words := map[session.EntryState]string{
 		session.InStep:         "in step",
 		session.Newer:          "holds newer tokens of this login; they are taken over at the next renewal",
-		session.Older:          "holds older tokens of this login; `keytender mirror` brings it in step",
-		session.OtherLogin:     "holds another login, which is left alone",
-		session.EntrySignedOut: "signed out there; `keytender mirror` signs it in",
-		session.Absent:         "no entry; `keytender mirror` makes it",
+		session.Older:          advice("holds older tokens of this login", "`keytender refresh` brings it in step"),
+		session.OtherLogin:     other,
+		session.EntrySignedOut: advice("signed out there", "`keytender mirror` signs it in"),
+		session.Absent:         advice("no entry", "`keytender mirror` makes it"),
 		session.Damaged:        "cannot be used",
 		session.Busy:           "locked by another program",
 		session.Off:            "not mirrored",

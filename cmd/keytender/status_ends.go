@@ -85,7 +85,7 @@ func (c *console) showEndsSoon(soon []session.End, now time.Time) {
 			name = e.Email + ", " + name
 		}
 		if left := e.EndsAt.Sub(now); left > 0 {
-			c.say(danger, "Ends soon: %s, in %s", name, duration(left))
+			c.say(danger, "Ends soon: %s, in %s", name, spoken(left))
 		} else {
 			c.say(cross, "Ended: %s", name)
 		}

@@ -44,7 +44,8 @@ func newToken(c *console) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().DurationVar(&minValid, "min-valid", minValid, "renew first when less than this is left")
+	cmd.Flags().DurationVar(&minValid, "min-valid", minValid, "renew first when less than this is left (default 1m)")
+	cmd.Flags().Lookup("min-valid").DefValue = "0s" // it is told in words
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout, with the token and its end")
 	accountFlag(cmd, &account)
 	return cmd

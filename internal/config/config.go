@@ -23,6 +23,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
+
+	"keytender/internal/shown"
 )
 
 // Config is everything that can be set, checked.
@@ -517,7 +519,7 @@ func duration(field func(*Config) *time.Duration, least, most time.Duration) fun
 			return fmt.Errorf("%q is no length of time (say 90s or 5m)", clean(text))
 		}
 		if value < least || value > most {
-			return fmt.Errorf("%s is not between %s and %s", clean(text), least, most)
+			return fmt.Errorf("%s is not between %s and %s", clean(text), shown.Span(least), shown.Span(most))
 		}
 		*field(c) = value
 		return nil

@@ -105,7 +105,7 @@ func (e *Engine) describe(st *Status, c keychain.Credential, chain *ledger.Chain
 		again("the login has ended: it was given until " + c.LoginEnds.Local().Format("2006-01-02 15:04 MST"))
 	case problem == nil && !st.AccessToken.Valid && !chain.Blocked(e.wall()).IsZero():
 		st.State = TryLater
-		st.Problem = &Problem{"try-later", chain.Why, "try again after " + chain.NotBefore.Local().Format("15:04:05") + "; the login is as good as before"}
+		st.Problem = &Problem{"try-later", chain.Why, "try again after " + chain.NotBefore.Local().Format("15:04:05 MST") + "; the login is as good as before"}
 	case problem != nil:
 		st.Problem = problem
 		if !st.AccessToken.Valid {
@@ -213,6 +213,9 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 		return
 	}
 	st.ClaudeCode.State = w.entryState(s, st.Account, ours)
+	if st.ClaudeCode.State == OtherLogin {
+		st.ClaudeCode.Whose = w.nameOf(s)
+	}
 	accepted, why := s.entry.AcceptedByClient()
 	place := w.l.Place(w.entry.ID())
 	switch st.ClaudeCode.State {

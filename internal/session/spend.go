@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -120,9 +119,9 @@ func (r *renewal) maySend() error {
 		return failed(c.Problem.Code, c.Problem.Message, c.Problem.Hint, nil)
 	}
 	wait := c.Blocked(now).Sub(now).Round(time.Second)
-	message := fmt.Sprintf("the server asked to wait: no renewal is sent for another %s", wait)
+	message := "the server asked to wait: no renewal is sent for another " + shown.Span(wait)
 	if c.Why != "" {
-		message = fmt.Sprintf("%s; no renewal is sent for another %s", c.Why, wait)
+		message = c.Why + "; no renewal is sent for another " + shown.Span(wait)
 	}
 	return later(message, "try again after that; the login is as good as before", nil)
 }
@@ -348,7 +347,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 			pause = max(pause, 10*time.Minute) // a web page, twice: no network that asks to sign in first
 		}
 		chain.Failures++
-		result = later(answer.Error(), "keytender tries again by itself; the login is as good as before", callErr)
+		result = later(answer.Error(), r.nextTry()+"; the login is as good as before", callErr)
 	}
 	chain.Why = ""
 	if pause > 0 {
@@ -360,6 +359,14 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 	}
 	r.log.Warn("a renewal failed", "account", r.account, "kind", answer.Kind.String(), "status", answer.Status, "sent", answer.Sent)
 	return result
+}
+
+// nextTry says who tries again: nobody does by itself where no app runs.
+func (e *Engine) nextTry() string {
+	if e.trayRuns() {
+		return "keytender tries again by itself"
+	}
+	return "try again in a few minutes"
 }
 
 // patience is how many Retry-Afters in a row are taken at their word when they are short.

@@ -75,6 +75,8 @@ type EntryStatus struct {
 	Place        string     `json:"place"`
 	State        EntryState `json:"state"`
 	OverriddenBy []string   `json:"overriddenBy"`
+	// Whose is the person of a login there that is not the account's.
+	Whose string `json:"whose,omitempty"`
 }
 
 // EntryState is the one word for how an entry of Claude Code's stands.

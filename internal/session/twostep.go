@@ -306,7 +306,7 @@ func goesOn(err error, saved savedAttempt) error {
 	if known.Hint != "" && !strings.Contains(known.Hint, "`keytender login") {
 		on.Hint = known.Hint + "; then run `keytender login --finish` again with the same code"
 	}
-	on.Hint += "; the sign-in waits until " + saved.Begun.Add(attemptLife).Local().Format("15:04:05")
+	on.Hint += "; the sign-in waits until " + saved.Begun.Add(attemptLife).Local().Format("15:04:05 MST")
 	return &on
 }
 

@@ -10,6 +10,7 @@ import (
 	"keytender/callback"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
+	"keytender/internal/shown"
 	"keytender/keychain"
 )
 
@@ -161,6 +162,6 @@ func (e *Engine) timedOut(ctx context.Context, o SignInOptions) error {
 	if !errors.Is(context.Cause(ctx), errLoginTimeout) {
 		return ctx.Err()
 	}
-	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + e.loginTimeout(o).String(),
+	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + shown.Span(e.loginTimeout(o)),
 		Hint: "run `keytender login` again; --timeout gives more time", Err: errLoginTimeout}
 }
