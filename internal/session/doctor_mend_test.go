@@ -71,3 +71,81 @@ func TestDamagedEntryIsMovedAside(t *testing.T) {
 		t.Errorf("undone, the entry is %s", text)
 	}
 }
+
+// What doctor moved aside of ours goes with the last account: it may hold a token. Claude
+// Code's damaged entry may hold others' logins, so it stays and is named.
+func TestSignOutTakesWhatWasMovedAside(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	store := filepath.Join(r.home, "credentials.json")
+	for path, text := range map[string]string{store: `{"default":{"acc`, r.entryFile() + ".tmp.0badcafe": `{"a":1}`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		old := r.now().Add(-2 * leftoverAge)
+		_ = os.Chtimes(path, old, old)
+	}
+	e := r.start()
+	if mended, err := e.Mend(t.Context(), e.Repairs(t.Context())); err != nil || len(mended) != 2 {
+		t.Fatalf("%+v, %v", mended, err)
+	}
+	if err := os.WriteFile(r.entryFile(), []byte(`{"claudeAiOauth":{"accessToken":"FAKE`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e = r.start()
+	if _, err := e.Mend(t.Context(), e.Repairs(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	steps, err := r.start().SignOut(t.Context(), SignOutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, pattern := range []string{store + "*", r.state("*") + asideInfix + "*", r.entryFile() + "*" + asideInfix + "*"} {
+		found, _ := filepath.Glob(pattern)
+		for _, path := range found {
+			if strings.Contains(path, asideInfix) {
+				left = append(left, path)
+			}
+		}
+	}
+	if len(left) != 1 || !strings.HasPrefix(left[0], r.entryFile()+asideInfix) {
+		t.Errorf("left: %v", left)
+	}
+	named := false
+	for _, s := range steps {
+		named = named || strings.Contains(s.Text, left[0])
+	}
+	if !named {
+		t.Errorf("not named: %+v", steps)
+	}
+}
+
+// A clock that is far from the server's is noted after the answer, and forgotten with one
+// that is not.
+func TestServerClockIsNoted(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	e := r.start()
+	for _, c := range []struct {
+		ahead time.Duration
+		off   bool
+	}{{30 * time.Second, false}, {time.Hour, true}, {-2 * time.Minute, true}, {0, false}} {
+		e.noteServerDate(r.now().Add(c.ahead), r.now())
+		w, err := e.begin(t.Context(), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.end()
+		off, _, known := r.start().serverClock()
+		if known != c.off || known && (off-c.ahead).Abs() > 5*time.Second {
+			t.Errorf("%v ahead: %v, known %v", c.ahead, off, known)
+		}
+	}
+	// A laptop slept between the sending and the answer.
+	e.noteServerDate(r.now().Add(-time.Hour), r.now().Add(-time.Hour))
+	e.keepServerDate()
+	if _, _, known := r.start().serverClock(); known {
+		t.Error("a sleep counts as a clock that is off")
+	}
+}

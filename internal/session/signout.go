@@ -56,6 +56,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		out.takeOut(ctx)
 	}
 	out.dropRecords(ctx, v)
+	out.dropAsides()
 	if w.l.Active != "" && w.l.Active != account {
 		out.done("the active account is now " + w.l.Active)
 	}
