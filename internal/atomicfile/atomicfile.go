@@ -72,7 +72,7 @@ func WriteMode(ctx context.Context, path string, data []byte, mode fs.FileMode) 
 		return err
 	}
 	sweep(path, tempInfix, time.Now().Add(-time.Minute))
-	temp, err := writeTemp(path, data, mode, before)
+	temp, err := writeTemp(path, data, mode, before, Disk.Sync)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
@@ -104,8 +104,20 @@ func inTime(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// writeTemp writes data durably into a new file beside path and returns its name.
-func writeTemp(path string, data []byte, mode fs.FileMode, before time.Time) (string, error) {
+// Prepare writes data beside path, for somebody who renames it there in a moment. It is for
+// what is of no use after a crash of the machine: nothing of it is durable.
+func Prepare(path string, data []byte) (temp string, err error) {
+	before, err := replaceable(path)
+	if err != nil {
+		return "", err
+	}
+	sweep(path, tempInfix, time.Now().Add(-time.Minute))
+	return writeTemp(path, data, 0o600, before, func(*os.File) error { return nil })
+}
+
+// writeTemp writes data into a new file beside path, durably where sync makes it so, and
+// returns its name.
+func writeTemp(path string, data []byte, mode fs.FileMode, before time.Time, sync func(*os.File) error) (string, error) {
 	var random [4]byte
 	_, _ = rand.Read(random[:])
 	name := path + tempInfix + hex.EncodeToString(random[:])
@@ -113,7 +125,7 @@ func writeTemp(path string, data []byte, mode fs.FileMode, before time.Time) (st
 	if err != nil {
 		return "", err
 	}
-	err = fill(f, data, mode)
+	err = fill(f, data, mode, sync)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
@@ -126,14 +138,14 @@ func writeTemp(path string, data []byte, mode fs.FileMode, before time.Time) (st
 	return name, err
 }
 
-func fill(f *os.File, data []byte, mode fs.FileMode) error {
+func fill(f *os.File, data []byte, mode fs.FileMode, sync func(*os.File) error) error {
 	if _, err := Disk.Write(f, data); err != nil {
 		return err
 	}
 	if err := Disk.Chmod(f, mode); err != nil { // the umask may have taken our own rights
 		return err
 	}
-	return Disk.Sync(f)
+	return sync(f)
 }
 
 // moveTime gives name a modification time later than before: two writes within one

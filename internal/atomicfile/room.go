@@ -150,7 +150,7 @@ func refill(f *os.File, data []byte, mode fs.FileMode, before time.Time) error {
 		err = f.Truncate(int64(len(data))) // the rest of the room is given back, this part is kept
 	}
 	if err == nil {
-		err = fill(f, data, mode)
+		err = fill(f, data, mode, Disk.Sync)
 	}
 	if closed := f.Close(); err == nil {
 		err = closed

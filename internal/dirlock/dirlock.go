@@ -82,11 +82,14 @@ type Request struct {
 	Now   func() time.Time
 	// Dead reports that the holder of the lock as it stands is surely gone. nil: never.
 	Dead func(path string, info fs.FileInfo) bool
+
+	prepared string // the directory's name until it is put in its place
 }
 
 // Take waits for the lock, takes it, and keeps it fresh until Release. It fails with
 // *BusyError, an ErrBusy.
 func (r Request) Take(ctx context.Context) (*Lock, error) {
+	defer r.Discard()
 	deadline := time.Now().Add(r.Wait)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -128,9 +131,9 @@ func (r Request) Take(ctx context.Context) (*Lock, error) {
 }
 
 // try makes the directory, clearing a stale one out of the way once.
-func (r Request) try() (*Lock, error) {
+func (r *Request) try() (*Lock, error) {
 	for cleared := false; ; cleared = true {
-		err := os.Mkdir(r.Path, 0o700)
+		err := r.place()
 		if err == nil {
 			return r.taken()
 		}
@@ -286,11 +289,19 @@ func (l *Lock) beat(touch bool) error {
 func (l *Lock) Held() error { return l.beat(false) }
 
 // Release gives the lock back, unless it is not ours any more.
-func (l *Lock) Release() error {
+func (l *Lock) Release() error { return l.ReleaseNoted("") }
+
+// ReleaseNoted is Release that takes the note of its holder away too, at the last moment:
+// whoever is killed before it must be told by it, and after it another one may write it.
+func (l *Lock) ReleaseNoted(note string) error {
 	close(l.stop)
 	<-l.stopped
+	ours := note != "" && isOurs(note)
 	if err := l.Held(); err != nil {
 		return err
+	}
+	if ours {
+		_ = os.Remove(note)
 	}
 	if err := removeDir(l.path); err != nil {
 		return fmt.Errorf("giving back the lock: %w", err)

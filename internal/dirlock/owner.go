@@ -46,15 +46,42 @@ func parseOwner(data []byte) (o Owner, ok bool) {
 // nothing and is not written. It only shortens waits after a crash, so its failure does not
 // matter.
 func WriteOwner(path string, first *Lock, legacy float64) {
+	PrepareOwner(path, first.BirthMs(), legacy).Put()
+}
+
+// Note is an owner's note that waits to be put in its place.
+type Note struct{ path, temp string }
+
+// PrepareOwner writes the note of WriteOwner under another name, for locks of which it is
+// known when they were made. It is not synced: it speaks of a process, and no process
+// survives the machine.
+func PrepareOwner(path string, first, legacy float64) *Note {
+	n := &Note{path: path}
 	start := processStart(os.Getpid())
 	domain, space := processDomain()
-	if path == "" || start == "" || domain == "" || first.birth.IsZero() {
-		return
+	if path == "" || start == "" || domain == "" || first == 0 {
+		return n
 	}
-	data, err := json.Marshal(Owner{os.Getpid(), start, domain, space, first.BirthMs(), legacy})
-	if err == nil {
-		_ = atomicfile.Write(path, data)
+	if data, err := json.Marshal(Owner{os.Getpid(), start, domain, space, first, legacy}); err == nil {
+		n.temp, _ = atomicfile.Prepare(path, data)
 	}
+	return n
+}
+
+// Put puts the note in its place. The caller holds the first lock.
+func (n *Note) Put() {
+	if n.temp != "" && atomicfile.Disk.Rename(n.temp, n.path) == nil {
+		n.temp = ""
+	}
+	n.Discard()
+}
+
+// Discard removes a note that was not put in its place.
+func (n *Note) Discard() {
+	if n.temp != "" {
+		_ = os.Remove(n.temp)
+	}
+	n.temp = ""
 }
 
 // BirthMs is when the lock's directory was made, as an Owner tells it; 0 when not known.
@@ -65,12 +92,9 @@ func (l *Lock) BirthMs() float64 {
 	return milliseconds(l.birth)
 }
 
-// RemoveOwner takes our note away; it must be called while the first lock is held, so
-// that nobody else writes it.
-func RemoveOwner(path string) {
-	if o, ok := ReadOwner(path); ok && o.PID == os.Getpid() && o.ProcStart == processStart(o.PID) {
-		_ = os.Remove(path)
-	}
+func isOurs(path string) bool {
+	o, ok := ReadOwner(path)
+	return ok && o.PID == os.Getpid() && o.ProcStart == processStart(o.PID)
 }
 
 // Gone reports whether the directory at path was surely made by this owner and the

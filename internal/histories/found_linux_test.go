@@ -13,6 +13,14 @@ var found = map[string][]step{
 	"mirrored beside a renewal in the other directory": {
 		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "mirror", bob, ""},
 	},
+	"killed while a renewal of the client's was taken over": {
+		{"work", "login", ann, ""}, {"home", "refresh", ann, ""}, {"work", "client renews", ann, ""},
+		{"home", "login", ann, "kill 10"}, {"work", "client renews", ann, ""}, {"home", "switch", ann, ""}, {"home", "refresh", ann, ""},
+	},
+	"two that seem to follow one generation, and a sign-out of all": {
+		{"home", "login", ann, ""}, {"work", "login", ann, ""}, {"home", "switch", ann, ""}, {"work", "client signs in", ann, ""},
+		{"home", "login aside", ann, ""}, {"home", "client renews", ann, ""}, {"home", "switch", ann, ""},
+	},
 	"undone where it never was": {
 		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""}, {"home", "undo", bob, ""},
 	},

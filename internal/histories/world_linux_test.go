@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"keytender/internal/fakeclaude"
@@ -258,4 +259,13 @@ func within(d time.Duration, is func() bool) bool {
 			return false
 		}
 	}
+}
+
+// holds plays a history in a world of its own.
+func holds(t *testing.T, history func(w *world)) {
+	t.Helper()
+	t.Parallel()
+	w := newWorld(t)
+	defer w.end()
+	history(w)
 }

@@ -34,7 +34,7 @@ type Chain struct {
 	// Apart: the account goes on with another chain, and nobody said that this one makes
 	// room for it where it lies. It goes its own way.
 	Apart bool `json:"apart,omitempty"`
-	// Seen: it is nobody's of ours and was only ever seen. Keytender wrote none of it.
+	// Seen: it was only ever seen, where another one had been. Keytender wrote none of it.
 	Seen bool `json:"seen,omitempty"`
 	// Shared: it was taken over from another program, so copies may lie in places that
 	// nobody told of.
@@ -114,13 +114,18 @@ func (l *Ledger) Join(account string, p Person, pair Pair) *Chain {
 	return c
 }
 
-// See notes a login that is nobody's of ours: it is known again, and so is whose it is.
-func (l *Ledger) See(p Person, pair Pair) *Chain {
-	if f, known := l.Identify(pair); known {
-		return f.Chain
+// See notes a stranger's login, so that it is known again, and whose it is. Another grant of
+// an account of ours goes its own way.
+func (l *Ledger) See(f Finding, p Person, pair Pair) *Chain {
+	if known, ok := l.Identify(pair); ok {
+		return known.Chain
 	}
-	c := l.Begin("", p, pair)
-	c.Seen = true
+	account := ""
+	if f.Beside != nil {
+		account = f.Beside.Account
+	}
+	c := l.Begin(account, p, pair)
+	c.Seen, c.Apart = true, account != ""
 	return c
 }
 

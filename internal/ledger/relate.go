@@ -35,6 +35,8 @@ type Finding struct {
 	// Chain is the one that it belongs to, or may belong to where it is Unknown; nil for
 	// a stranger's.
 	Chain *Chain
+	// Beside is the chain whose person has another grant here: a Stranger by its tokens alone.
+	Beside *Chain
 }
 
 // Account is whose login it is, or "".
@@ -63,7 +65,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 	}
 	if place != nil && place.Pair == f.Pair && l.Chain(place.Chain) != nil {
 		// It lay there when we looked last, and its chain has forgotten it since.
-		return Finding{Superseded, l.Chain(place.Chain)}
+		return Finding{Relation: Superseded, Chain: l.Chain(place.Chain)}
 	}
 	var possible *Chain
 	for _, c := range l.layThere(place) {
@@ -73,9 +75,9 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		switch l.like(c, f.Person) {
 		case Same:
 			if place.left(c) {
-				return Finding{Relation: Stranger}
+				return Finding{Relation: Stranger, Beside: c}
 			}
-			return Finding{Successor, c}
+			return Finding{Relation: Successor, Chain: c}
 		case Unsure:
 			if possible == nil && c.Account != "" { // a stranger's is kept whole, whatever it is
 				possible = c
@@ -88,13 +90,13 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		}
 		switch l.like(c, f.Person) {
 		case Same:
-			return Finding{Successor, c}
+			return Finding{Relation: Successor, Chain: c}
 		case Unsure:
 			possible = c
 		}
 	}
 	if possible != nil {
-		return Finding{Unknown, possible}
+		return Finding{Relation: Unknown, Chain: possible}
 	}
 	return Finding{Relation: Stranger}
 }
@@ -151,7 +153,7 @@ func (l *Ledger) claimed(place *Place, f Finding, p Person) Finding {
 	if c == nil || c.Account == "" || place.Pair != c.Current() || l.like(c, p.Or(f.Chain.Person)) != Same {
 		return f
 	}
-	return Finding{Successor, c}
+	return Finding{Relation: Successor, Chain: c}
 }
 
 // Identify finds the chain that has had the pair. Living chains come before those that
@@ -163,8 +165,8 @@ func (l *Ledger) Identify(p Pair) (f Finding, known bool) {
 			continue
 		}
 		relation := c.standing(i, p)
-		if !known || rank(relation) > rank(f.Relation) || rank(relation) == rank(f.Relation) && f.Chain.Account == "" && c.Account != "" {
-			f, known = Finding{relation, c}, true
+		if !known || rank(relation) > rank(f.Relation) || rank(relation) == rank(f.Relation) && f.Chain.Seen && !c.Seen {
+			f, known = Finding{Relation: relation, Chain: c}, true
 		}
 	}
 	return f, known

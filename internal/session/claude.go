@@ -318,7 +318,7 @@ func (e *Engine) settleEntry(ctx context.Context) (sighting, error) {
 	defer w.end()
 	s, err := w.see(ctx, e.entry, true)
 	if err == nil {
-		err = w.settle(ctx, s)
+		err = w.settle(ctx, &s)
 	}
 	return s, err
 }
@@ -550,7 +550,7 @@ func (r *renewal) lookWithClaude(ctx context.Context) (sighting, error) {
 	if err != nil {
 		return s, entryError(err)
 	}
-	newest, err := r.takeNewer(ctx, s, r.account, r.current)
+	newest, err := r.takeNewer(ctx, &s, r.account, r.current)
 	if err != nil {
 		return s, err
 	}

@@ -90,9 +90,10 @@ func (w *work) setAside(ctx context.Context, s sighting) (movedOut, error) {
 	}
 	chain, pair := s.Chain, pairOf(s.entry.Login)
 	foreign := chain == nil || chain.Seen
-	if foreign {
+	if chain == nil {
 		chain = w.l.Join("", s.person, pair)
 	}
+	chain.Seen = false
 	w.place(s.dir).Holds(chain, pair)
 	d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), Chain: chain.ID, Pair: pair, Person: s.person, At: w.wall()})
 	v := w.vault(w.l)
@@ -254,7 +255,7 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", entryError(err)
 	}
-	if err := w.settle(ctx, s); err != nil {
+	if err := w.settle(ctx, &s); err != nil {
 		return "", err
 	}
 	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {

@@ -2,10 +2,13 @@ package session
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
 	"time"
 
 	"keytender/internal/ledger"
+	"keytender/internal/oauth"
 	"keytender/keychain"
 )
 
@@ -20,43 +23,51 @@ type asked struct {
 }
 
 type answerOf struct {
-	person ledger.Person
-	at     time.Time
+	person  ledger.Person
+	at      time.Time
+	refused bool // the server does not take the token any more
 }
 
-func (a *asked) get(access string, now time.Time) (ledger.Person, bool) {
+func (a *asked) get(access string, now time.Time) (answerOf, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known, ok := a.answers[access]
-	return known.person, ok && (known.person.Known() || now.Sub(known.at) < askedAgain && !now.Before(known.at))
+	return known, ok && (known.person.Known() || now.Sub(known.at) < askedAgain && !now.Before(known.at))
 }
 
-func (a *asked) put(access string, p ledger.Person, now time.Time) {
+func (a *asked) put(access string, answer answerOf) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.answers == nil || len(a.answers) > 64 {
 		a.answers = map[string]answerOf{}
 	}
-	a.answers[access] = answerOf{p, now}
+	a.answers[access] = answer
 }
 
 // askPerson asks the server whose an access token is. Nobody is known where it has ended,
 // cannot be asked, or does not say.
 func (e *Engine) askPerson(ctx context.Context, c keychain.Credential) ledger.Person {
+	return e.ask(ctx, c).person
+}
+
+// ask is the server's answer to an access token.
+func (e *Engine) ask(ctx context.Context, c keychain.Credential) answerOf {
 	if !e.canBeAsked(c) {
-		return ledger.Person{}
+		return answerOf{refused: true}
 	}
 	access := c.Access.Fingerprint()
-	if p, ok := e.asked.get(access, e.wall()); ok {
-		return p
+	if known, ok := e.asked.get(access, e.wall()); ok {
+		return known
 	}
 	c.Account = keychain.Account{}
-	if err := e.askWhose(ctx, &c, 5*time.Second); err != nil {
+	err := e.askWhose(ctx, &c, 5*time.Second)
+	if err != nil {
 		e.log.Info("whose login it is could not be asked", "reason", err.Error())
 	}
-	p := personOf(c.Account)
-	e.asked.put(access, p, e.wall())
-	return p
+	told := &oauth.Error{}
+	answer := answerOf{person: personOf(c.Account), at: e.wall(), refused: errors.As(err, &told) && told.Status == http.StatusUnauthorized}
+	e.asked.put(access, answer)
+	return answer
 }
 
 // canBeAsked reports whether the server would still take the access token.

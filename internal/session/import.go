@@ -52,7 +52,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	}
 	c.Account = c.Account.Or(keychain.Account{ID: p.ID, OrganizationID: p.Organization, Email: p.Email})
 	if owner := s.Account(); owner != "" && s.Relation == ledger.Successor && (o.Account == "" || o.Account == owner) {
-		if err := w.settle(ctx, s); err != nil {
+		if err := w.settle(ctx, &s); err != nil {
 			return Imported{}, err
 		}
 		w.l.Active = owner
@@ -191,7 +191,7 @@ func (w *work) recognise(ctx context.Context, asked string, c keychain.Credentia
 			s.Relation = ledger.Successor
 		}
 		if s.Relation == ledger.Unknown || s.Relation == ledger.Successor {
-			return w.settle(ctx, s)
+			return w.settle(ctx, &s)
 		}
 	}
 	return nil

@@ -102,7 +102,7 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 		return "", err
 	}
 	before := pairOf(r.current)
-	if r.current, err = w.takeNewer(ctx, s, r.account, r.current); err != nil {
+	if r.current, err = w.takeNewer(ctx, &s, r.account, r.current); err != nil {
 		return "", err
 	}
 	if pairOf(r.current) != before {
@@ -136,7 +136,7 @@ func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
 			}
 			continue
 		}
-		newest, err := r.takeNewer(ctx, s, r.account, r.current)
+		newest, err := r.takeNewer(ctx, &s, r.account, r.current)
 		if err != nil {
 			return err
 		}

@@ -105,7 +105,27 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 		w.findOut(ctx, &s, ask)
 		s.Finding = w.l.Relate(place, s.found())
 	}
+	if s.Beside != nil {
+		s.Finding = w.contested(ctx, s, ask)
+	}
 	return s, nil
+}
+
+// contested judges a pair that lies where its chain has left a generation behind. One that
+// the server takes is followed, whichever grant it is of; one that it refuses is no
+// successor of ours; and while it cannot be asked nobody knows.
+func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Finding {
+	answer := answerOf{}
+	if ask {
+		answer = w.ask(ctx, s.entry.Login)
+	}
+	switch {
+	case answer.person.Known():
+		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
+	case answer.refused:
+		return s.Finding
+	}
+	return ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
 }
 
 func (s sighting) found() ledger.Found {
@@ -154,7 +174,7 @@ func (w *work) learnOwners(ctx context.Context) {
 
 // settle takes in what a sighting tells, before anything moves: a newer generation goes
 // durably into the account that it belongs to. What stays unknown is an error.
-func (w *work) settle(ctx context.Context, s sighting) error {
+func (w *work) settle(ctx context.Context, s *sighting) error {
 	place := w.l.Place(s.dir.ID())
 	switch s.Relation {
 	case ledger.Absent, ledger.SignedOut:
@@ -164,13 +184,15 @@ func (w *work) settle(ctx context.Context, s sighting) error {
 		return nil
 	case ledger.Stranger:
 		if place != nil {
-			place.Holds(w.l.See(s.person, pairOf(s.entry.Login)), pairOf(s.entry.Login))
+			pair := pairOf(s.entry.Login)
+			place.Holds(w.l.See(s.Finding, s.person, pair), pair)
+			s.Finding = w.l.Relate(place, s.found())
 		}
 		return nil
 	case ledger.Unknown:
-		return unknownLogin(s)
+		return unknownLogin(*s)
 	case ledger.Successor:
-		if err := w.adopt(ctx, s); err != nil {
+		if err := w.adopt(ctx, *s); err != nil {
 			return err
 		}
 	}
@@ -180,19 +202,16 @@ func (w *work) settle(ctx context.Context, s sighting) error {
 
 // takeNewer settles what a sighting tells, and returns the account's newest pair: the one
 // in the entry where our store was put back to an older state, say out of a backup.
-func (w *work) takeNewer(ctx context.Context, s sighting, account string, current keychain.Credential) (keychain.Credential, error) {
+func (w *work) takeNewer(ctx context.Context, s *sighting, account string, current keychain.Credential) (keychain.Credential, error) {
 	if err := w.settle(ctx, s); err != nil {
 		return current, err
 	}
-	if s.Relation == ledger.Stranger { // it is known by now
-		s.Finding = w.l.Relate(w.l.Place(s.dir.ID()), s.found())
-	}
 	own, pair := w.l.ChainOf(account), pairOf(s.entry.Login)
 	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && s.Chain.Left(pairOf(current))
-	switch another := w.another(s, account); {
+	switch another := w.another(*s, account); {
 	case another && own.Dead(own.Current()), ahead:
 		s.Chain.Account, s.Chain.Seen = account, false
-		if err := w.adopt(ctx, s); err != nil {
+		if err := w.adopt(ctx, *s); err != nil {
 			return current, err
 		}
 	case s.Account() != account || s.Relation != ledger.Successor:
@@ -211,7 +230,7 @@ func (w *work) takeNewer(ctx context.Context, s sighting, account string, curren
 func (w *work) another(s sighting, account string) bool {
 	own, c := w.l.ChainOf(account), s.Chain
 	return own != nil && c != nil && c != own && s.Relation == ledger.Current && pairOf(s.entry.Login).Refresh != "" &&
-		(c.Seen || c.Apart && c.Account == account) && c.Person.Like(own.Person) == ledger.Same
+		(c.Apart || c.Seen) && (c.Account == account || c.Account == "") && c.Person.Like(own.Person) == ledger.Same
 }
 
 // noteSignedOut notes that the client took our login out of its entry: by `claude auth
@@ -244,10 +263,12 @@ func (w *work) adopt(ctx context.Context, s sighting) error {
 	a := w.l.Account(c.Account)
 	if a == nil {
 		c.Advance(pair)
+		w.place(s.dir).Holds(c, pair)
 		return w.save()
 	}
 	if own := w.l.Chain(a.Chain); own != nil && own != c && !own.Dead(own.Current()) {
 		c.Advance(pair) // the account goes on with another chain
+		w.place(s.dir).Holds(c, pair)
 		return w.save()
 	}
 	v := w.vault(w.l)
@@ -256,11 +277,15 @@ func (w *work) adopt(ctx context.Context, s sighting) error {
 		return storeError(v.store.Kind(), err)
 	}
 	newer := w.carryOver(s, ours)
+	if err := w.expect(s.dir, c); err != nil { // killed in between, it is still known what lies there
+		return err
+	}
 	if err := v.save(ctx, a.Name, newer); err != nil {
 		return storeError(v.store.Kind(), err)
 	}
 	a.Chain, c.Apart = c.ID, false
 	c.Advance(pairOf(newer))
+	w.place(s.dir).Holds(c, pair)
 	c.Renewed(ledger.Change{At: w.wall(), What: "adopted", Who: "Claude Code"})
 	w.describeAccount(a.Name, newer)
 	if err := w.save(); err != nil {
@@ -359,7 +384,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	case written:
 		w.place(c.dir).Holds(chain, pairOf(c.current))
 	case s.Relation == ledger.Current, s.Relation == ledger.Absent, s.Relation == ledger.SignedOut:
-		return w.settle(ctx, s)
+		return w.settle(ctx, &s)
 	}
 	return nil // newer or unknown: whoever looks next settles it
 }

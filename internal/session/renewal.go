@@ -212,7 +212,7 @@ func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) error {
 	if err != nil {
 		return err
 	}
-	newest, err := r.takeNewer(ctx, s, r.account, r.current)
+	newest, err := r.takeNewer(ctx, &s, r.account, r.current)
 	if err == nil && pairOf(newest) != pairOf(r.current) {
 		r.current, r.chain = newest, r.l.ChainOf(r.account)
 	}
@@ -224,7 +224,7 @@ func (r *renewal) settleOthers(ctx context.Context, s sighting) error {
 	if s.Relation == ledger.Unknown {
 		return nil // not about this login
 	}
-	return r.settle(ctx, s)
+	return r.settle(ctx, &s)
 }
 
 // holds reports whether the login lay in the place when we last looked, or one that it is
@@ -268,7 +268,7 @@ func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
 			}
 			continue
 		}
-		newest, err := r.takeNewer(ctx, s, r.account, r.current)
+		newest, err := r.takeNewer(ctx, &s, r.account, r.current)
 		if err != nil {
 			return moved, err
 		}

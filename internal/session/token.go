@@ -245,7 +245,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 	for _, dir := range w.directories() {
 		s, err := w.see(ctx, dir, true)
 		if err == nil {
-			err = w.settle(ctx, s)
+			err = w.settle(ctx, &s)
 		}
 		if err != nil {
 			e.log.Warn("an entry could not be followed", "place", dir.ID(), "reason", plain(err))

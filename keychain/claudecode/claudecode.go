@@ -277,16 +277,10 @@ func (d *Directory) UpdateIn(ctx context.Context, r *Room, decide func(now Entry
 	return before, nil
 }
 
-func (d *Directory) lockWrite(ctx context.Context) (*dirlock.Lock, error) {
-	if err := os.MkdirAll(d.dir, 0o700); err != nil {
-		return nil, err
-	}
-	return dirlock.Request{Path: d.writeLock(), Stale: writeStale, Wait: writeWait, Now: d.now}.Take(ctx)
-}
 
 // apply merges the change into where the entry lives: a new entry goes to the keychain
 // where there is one, an existing one stays in its place.
-func (d *Directory) apply(ctx context.Context, r *Room, before Entry, ch Change, lock *dirlock.Lock) error {
+func (d *Directory) apply(ctx context.Context, r *Room, before Entry, ch Change, lock writing) error {
 	after, changed, err := before.merge(ch)
 	if err != nil || ch.IsZero() || (!changed && !before.unclean) {
 		return err
@@ -306,7 +300,7 @@ func (d *Directory) apply(ctx context.Context, r *Room, before Entry, ch Change,
 // applyBeside keeps the same login in step in the file, where the client left it when
 // its keychain came back: it would be read again as soon as the item is gone, a spent
 // refresh token with it. Any other file stays as it is: nobody reads it now.
-func (d *Directory) applyBeside(r *Room, before Entry, ch Change, lock *dirlock.Lock) error {
+func (d *Directory) applyBeside(r *Room, before Entry, ch Change, lock writing) error {
 	beside, err := d.loadFile()
 	if err != nil || !sameLogin(beside.Login, before.Login) {
 		return nil

@@ -28,6 +28,40 @@ func (d *Directory) secondLock() (string, error) {
 
 func (d *Directory) writeLock() string { return filepath.Join(d.dir, ".storage-write.lock") }
 
+// writing is the client's lock for writing, held. The client keeps no note of its holder; ours
+// is in our own state, for the next of us.
+type writing struct {
+	*dirlock.Lock
+	note string
+}
+
+// Release gives the lock back.
+func (l writing) Release() error {
+	err := l.Lock.Release()
+	if l.note != "" {
+		_ = os.Remove(l.note)
+	}
+	return err
+}
+
+func (d *Directory) lockWrite(ctx context.Context) (writing, error) {
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return writing{}, err
+	}
+	l := writing{}
+	if d.ownerNote != "" {
+		l.note = filepath.Join(filepath.Dir(d.ownerNote), "write-lock-held.json")
+	}
+	want := dirlock.Request{Path: d.writeLock(), Stale: writeStale, Wait: writeWait, Now: d.now}
+	former, _ := dirlock.ReadOwner(l.note)
+	want.Dead = func(path string, info fs.FileInfo) bool { return former.Gone(path, info, former.LockBirthtimeMs) }
+	want.Prepare()
+	dirlock.PrepareOwner(l.note, want.BirthMs(), 0).Put()
+	var err error
+	l.Lock, err = want.Take(ctx)
+	return l, err
+}
+
 // RenewalLock is held while a refresh token is spent. With it no Claude Code on this
 // machine renews, and each that waits re-reads the entry afterwards.
 type RenewalLock struct {
@@ -57,33 +91,51 @@ func (d *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*Renew
 	start := time.Now()
 	note := dirlock.OwnerNote(d.firstLock()+".owner", d.ownerNote)
 
-	request := dirlock.Request{Path: d.firstLock(), Stale: renewalStale, Wait: wait, Now: d.now}
-	request.Dead = func(path string, info fs.FileInfo) bool {
+	// Locks and note are made under other names first. Whoever is killed between the steps
+	// that put them in place must leave no lock of which nobody can tell that it is dead.
+	wantFirst := dirlock.Request{Path: d.firstLock(), Stale: renewalStale, Wait: wait, Now: d.now}
+	wantFirst.Dead = func(path string, info fs.FileInfo) bool {
 		owner, ok := dirlock.ReadOwner(note)
 		return ok && owner.Gone(path, info, owner.LockBirthtimeMs)
 	}
-	first, err := request.Take(ctx)
+	wantSecond := dirlock.Request{Path: secondPath, Stale: renewalStale, Now: d.now}
+	wantFirst.Prepare()
+	wantSecond.Prepare()
+	defer wantSecond.Discard()
+	birth, legacy := wantFirst.BirthMs(), wantSecond.BirthMs()
+	ready := dirlock.PrepareOwner(note, birth, legacy)
+	defer ready.Discard()
+
+	first, err := wantFirst.Take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// Our note takes the place of one by whoever died and left the second lock behind. That
 	// is told as ours then: it may be cleared when we are dead as well.
-	former, _ := dirlock.ReadOwner(note)
-	leftBehind := func(path string, info fs.FileInfo) bool {
-		return former.Gone(path, info, former.LegacyLockBirthtimeMs)
+	info, err := os.Lstat(secondPath)
+	if err == nil {
+		former, _ := dirlock.ReadOwner(note)
+		wantSecond.Dead = func(path string, info fs.FileInfo) bool {
+			return former.Gone(path, info, former.LegacyLockBirthtimeMs)
+		}
+		legacy = 0
+		if wantSecond.Dead(secondPath, info) {
+			legacy = former.LegacyLockBirthtimeMs
+		}
 	}
-	legacy := 0.0
-	if info, err := os.Lstat(secondPath); err == nil && leftBehind(secondPath, info) {
-		legacy = former.LegacyLockBirthtimeMs
+	if err == nil || first.BirthMs() != birth {
+		dirlock.WriteOwner(note, first, legacy)
+	} else {
+		ready.Put()
 	}
-	dirlock.WriteOwner(note, first, legacy)
-	request.Path, request.Wait, request.Dead = secondPath, max(0, wait-time.Since(start)), leftBehind
-	second, err := request.Take(ctx)
+	wantSecond.Wait = max(0, wait-time.Since(start))
+	second, err := wantSecond.Take(ctx)
 	if err != nil {
-		dirlock.RemoveOwner(note)
-		return nil, errors.Join(err, first.Release())
+		return nil, errors.Join(err, first.ReleaseNoted(note))
 	}
-	dirlock.WriteOwner(note, first, second.BirthMs())
+	if second.BirthMs() != legacy {
+		dirlock.WriteOwner(note, first, second.BirthMs())
+	}
 	return &RenewalLock{first, second, note}, nil
 }
 
@@ -94,8 +146,5 @@ func (l *RenewalLock) Held() error { return errors.Join(l.first.Held(), l.second
 // Release gives the locks back in reverse order. A lock that is not ours any more is
 // left alone and is dirlock.ErrCompromised.
 func (l *RenewalLock) Release() error {
-	if l.first.Held() == nil {
-		dirlock.RemoveOwner(l.note)
-	}
-	return errors.Join(l.second.Release(), l.first.Release())
+	return errors.Join(l.second.Release(), l.first.ReleaseNoted(l.note))
 }
