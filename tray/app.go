@@ -211,9 +211,13 @@ func (a *app) read() {
 	a.lastRead = a.wall()
 	a.quick.Go(func() {
 		s, starts := a.engine.Status(a.ctx), a.startsAtLogin()
+		events, err := a.engine.History()
+		if err != nil {
+			a.log.Warn("the history cannot be read", "error", err)
+		}
 		a.queue.post(func() {
 			a.reading = false
-			a.around.Starts = starts
+			a.around.Starts, a.around.Events = starts, events
 			if s.State != a.status.State {
 				a.activity.Failed = nil // what failed is history
 			}
@@ -286,6 +290,16 @@ func (a *app) click(id menu.ID) {
 		a.signInBy(menu.ByCode, "")
 	case menu.ItemWithClaude, menu.ItemInstead:
 		a.signInBy(menu.ByClaude, "")
+	case menu.ItemAddWithCode:
+		a.signInBy(menu.ByCode, "")
+	case menu.ItemAddWithClaude:
+		a.signInBy(menu.ByClaude, "")
+	case menu.ItemOpenAgain:
+		a.openAgain()
+	case menu.ItemPutBack:
+		a.putBack()
+	case menu.ItemTakeOver:
+		a.takeOver()
 	case menu.ItemAddAccount:
 		a.signInBy(menu.ByBrowser, "") // the account is that of the person who signs in
 	case menu.ItemPasteCode:
@@ -326,6 +340,9 @@ func (a *app) click(id menu.ID) {
 	default:
 		if id >= menu.ItemAccount && id <= menu.ItemLastAccount {
 			a.switchTo(menu.Accounts(a.status)[id-menu.ItemAccount])
+		}
+		if id >= menu.ItemRemoveAccount && id <= menu.ItemLastRemoveAccount {
+			a.removeAccount(menu.Accounts(a.status)[id-menu.ItemRemoveAccount])
 		}
 	}
 }

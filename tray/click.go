@@ -100,6 +100,46 @@ func (a *app) switchTo(account string) {
 	})
 }
 
+// putBack gives Claude Code the login back that made room for ours.
+func (a *app) putBack() {
+	a.change(menu.Activity{Mirroring: true}, a.words.PutBackFailed, notify.Notice{Title: a.words.DonePutBack}, func(ctx context.Context) error {
+		_, err := a.engine.Undo(ctx)
+		return err
+	})
+}
+
+// takeOver keeps a copy of the login that Claude Code has.
+func (a *app) takeOver() {
+	done := notify.Notice{Title: a.words.DoneTakenOver, Body: a.words.DoneTakenOverBody}
+	a.change(menu.Activity{Mirroring: true}, a.words.TakeOverFailed, done, func(ctx context.Context) error {
+		_, err := a.engine.ImportClaudeCode(ctx, session.ImportOptions{})
+		return err
+	})
+}
+
+// removeAccount signs out of one account, here and wherever it was written.
+func (a *app) removeAccount(account string) {
+	done := notify.Notice{Title: fmt.Sprintf(a.words.DoneRemoved, menu.Label(a.status, account))}
+	a.change(menu.Activity{Leaving: true}, a.words.SignOutFailed, done, func(ctx context.Context) error {
+		_, err := a.engine.SignOutOf(ctx, account, session.SignOutOptions{})
+		return err
+	})
+}
+
+// change does what a click asked for, and tells that it is done or that it failed.
+func (a *app) change(doing menu.Activity, failed string, done notify.Notice, do func(context.Context) error) {
+	a.activity = doing
+	a.quick.Go(func() {
+		err := do(session.Patient(a.ctx))
+		a.queue.post(func() {
+			a.ended(failed, err)
+			if err == nil {
+				a.tell(done)
+			}
+		})
+	})
+}
+
 func (a *app) startsAtLogin() bool {
 	if a.options.AtLogin == nil {
 		return false

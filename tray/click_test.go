@@ -329,3 +329,50 @@ func TestOtherLanguage(t *testing.T) {
 		b.app.wait()
 	})
 }
+
+// TestLoginsAreMovedFromTheMenu: put back, taken over, and an account taken away.
+func TestLoginsAreMovedFromTheMenu(t *testing.T) {
+	for _, c := range []struct {
+		id         menu.ID
+		line       string
+		call, told string
+		status     session.Status
+	}{
+		{menu.ItemPutBack, "  Put back the login of b@example.com", "Undo", "Claude Code has its former login again",
+			traytest.Changed(func(s *session.Status) { s.PutBack = &session.PutBack{Email: "b@example.com"} })},
+		{menu.ItemTakeOver, "  Take over Claude Code's login", "ImportClaudeCode {Account: Replace:false}", "Claude Code's login is taken over",
+			session.Status{State: session.SignedOut, ClaudeCode: session.EntryStatus{State: session.OtherLogin}}},
+		{menu.ItemRemoveAccount + 1, "  Remove an account", "SignOutOf work {Revoke:false KeepClaudeCode:false}", "Removed: w@example.com · Pro",
+			traytest.Changed(func(s *session.Status) {
+				s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"}, {Name: "work", Email: "w@example.com", Plan: "pro"}}
+			})},
+	} {
+		run(t, func(time.Time) session.Status { return c.status }, func(b *bench) {
+			b.wantMenu(c.line)
+			b.notifier.shown = nil
+			b.click(c.id)
+			if b.engine.count(c.call) != 1 {
+				b.Errorf("%s: calls %q", c.line, b.engine.calls)
+			}
+			if told := b.notifier.titles(); !slices.Contains(told, c.told) {
+				b.Errorf("%s: told %q", c.line, told)
+			}
+		})
+	}
+}
+
+// TestTheWaitingPageIsOpenedAgain in the browser way, where no code is pasted.
+func TestTheWaitingPageIsOpenedAgain(t *testing.T) {
+	run(t, signedOutStatus, func(b *bench) {
+		person(b.engine, time.Hour, nil)
+		b.click(menu.ItemSignIn)
+		b.click(menu.ItemOpenAgain)
+		if got := b.hasOpened(); !slices.Equal(got, []string{"https://example.com/authorize"}) {
+			b.Errorf("opened %q", got)
+		}
+		if rows := b.kit.menu(); strings.Contains(rows, "clipboard") {
+			b.Errorf("it offers a code:\n%s", rows)
+		}
+		b.click(menu.ItemCancel)
+	})
+}

@@ -24,6 +24,14 @@ type Engine interface {
 	Switch(ctx context.Context, account string) (string, error)
 	// SetWatch chooses watch-only, or the way back.
 	SetWatch(ctx context.Context, on bool) error
+	// SignOutOf signs out of one account.
+	SignOutOf(ctx context.Context, account string, o session.SignOutOptions) ([]session.Step, error)
+	// Undo puts back the login that made room in Claude Code's entry.
+	Undo(ctx context.Context) (string, error)
+	// ImportClaudeCode takes over the login that Claude Code's entry holds.
+	ImportClaudeCode(ctx context.Context, o session.ImportOptions) (session.Imported, error)
+	// History is what happened, oldest first.
+	History() ([]session.Record, error)
 	SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error)
 	// Diagnosis says how everything stands, in a text that can be shown around.
 	Diagnosis(ctx context.Context) string

@@ -32,6 +32,7 @@ type fakeEngine struct {
 	first    bool // nobody has signed in here before
 	looks    int  // changes that reached Tend
 	hangs    bool // Status does not answer before its context ends
+	history  []session.Record
 }
 
 func newFakeEngine(s session.Status) *fakeEngine {
@@ -142,6 +143,23 @@ func (f *fakeEngine) SignOut(ctx context.Context, o session.SignOutOptions) ([]s
 	f.set(session.Status{State: session.SignedOut, Account: "default"})
 	return []session.Step{{Text: "the login is gone from this computer"}}, nil
 }
+
+func (f *fakeEngine) SignOutOf(_ context.Context, account string, o session.SignOutOptions) ([]session.Step, error) {
+	f.note("SignOutOf %s %+v", account, o)
+	return nil, nil
+}
+
+func (f *fakeEngine) Undo(context.Context) (string, error) {
+	f.note("Undo")
+	return "the login of b is back", nil
+}
+
+func (f *fakeEngine) ImportClaudeCode(_ context.Context, o session.ImportOptions) (session.Imported, error) {
+	f.note("ImportClaudeCode %+v", o)
+	return session.Imported{}, nil
+}
+
+func (f *fakeEngine) History() ([]session.Record, error) { return f.history, nil }
 
 func (f *fakeEngine) Changes(context.Context) (<-chan struct{}, error) { return f.changes, f.watch }
 

@@ -268,7 +268,11 @@ func (a *app) tellNoIcon() {
 		return
 	}
 	told.At = a.wall().UTC()
-	a.show(notify.Notice{Title: a.words.WithoutIcon, Body: a.words.WithoutIconBody}, func(err error) {
+	n := notify.Notice{Title: a.words.WithoutIcon, Body: a.words.WithoutIconBody}
+	if a.status.State == session.SignedOut {
+		n.Action = a.words.SignIn // there is no menu to do it from
+	}
+	a.show(n, func(err error) {
 		if err == nil {
 			a.remember(a.memory.with(noIcon, told))
 		}

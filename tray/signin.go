@@ -110,6 +110,19 @@ func (a *app) openPage(url string) {
 	})
 }
 
+// openAgain opens the sign-in's page once more: the tab was closed, or it opened nowhere.
+func (a *app) openAgain() {
+	link := a.activity.Link
+	if a.options.Open == nil {
+		return
+	}
+	a.quick.Go(func() {
+		if err := a.options.Open(a.ctx, link); err != nil {
+			a.queue.post(func() { a.follow(session.Event{Kind: session.EventOpenFailed}) })
+		}
+	})
+}
+
 // pasteCode hands what is on the clipboard to the sign-in that waits.
 func (a *app) pasteCode() {
 	pasted := a.pasted

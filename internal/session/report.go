@@ -72,6 +72,7 @@ func (e *Engine) Status(ctx context.Context) Status {
 	st.Accounts = e.accountStatuses(l)
 	st.Places = look.placeStatuses(ctx, &st)
 	look.describePlaces(&st)
+	st.PutBack = look.offerPutBack()
 	return st
 }
 

@@ -43,6 +43,8 @@ type Status struct {
 	Accounts []AccountStatus `json:"accounts"`
 	// Places lists every place that holds a copy of a login.
 	Places []PlaceStatus `json:"places"`
+	// PutBack is what `mirror --undo` would put back; nil: nothing.
+	PutBack *PutBack `json:"putBack"`
 	// Exports lists what was put into repositories, what ends first in front.
 	Exports []Export `json:"exports"`
 }

@@ -39,15 +39,18 @@ const (
 
 	ItemSignIn
 	ItemInstead
+	ItemTakeOver
 	ItemOtherWays
 	ItemWithCode
 	ItemWithClaude
 	ItemPasteCode
-	ItemCancel
+	ItemOpenAgain
 	ItemCopyLink
-	ItemRenew
+	ItemCancel
 	ItemMirror
 	ItemMirrorNow
+	ItemPutBack
+	ItemRenew
 	ItemCopyToken
 	ItemAccounts
 	ItemAccount     // and on, accountLines of them
@@ -58,13 +61,29 @@ const (
 const (
 	ItemMoreAccounts ID = ItemLastAccount + 1 + iota
 	ItemAddAccount
-	ItemSignOut
+	ItemAddWithCode
+	ItemAddWithClaude
+	ItemRemove
+	ItemRemoveAccount     // and on, accountLines of them
+	ItemLastRemoveAccount = ItemRemoveAccount + accountLines - 1
+)
+
+// The lines below those.
+const (
+	ItemSignOut ID = ItemLastRemoveAccount + 1 + iota
 	ItemSignOutHere
 	ItemSignOutBoth
 	ItemSignOutRevoke
 
 	ItemStartAtLogin
-	ItemHelp
+	ItemHappened
+	ItemEvent     // and on, eventLines of them
+	ItemLastEvent = ItemEvent + eventLines - 1
+)
+
+// The last lines.
+const (
+	ItemHelp ID = ItemLastEvent + 1 + iota
 	ItemShowStatus
 	ItemShowLog
 	ItemCopyDiagnosis
@@ -74,6 +93,9 @@ const (
 
 	Count
 )
+
+// eventLines is how much of the history the menu tells.
+const eventLines = 10
 
 // accountLines is how many accounts the menu can list.
 const accountLines = 9
@@ -95,7 +117,7 @@ var Slots = func() (all [Count]Slot) {
 	all[ItemSignIn].LineAbove = true
 	all[ItemMirror].Checkable = true
 	for under, from := range map[ID][2]ID{
-		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemAddAccount},
+		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemRemove}, ItemRemove: {ItemRemoveAccount, ItemLastRemoveAccount}, ItemHappened: {ItemEvent, ItemLastEvent},
 		ItemSignOut: {ItemSignOutHere, ItemSignOutRevoke}, ItemHelp: {ItemShowStatus, ItemAbout},
 	} {
 		for id := from[0]; id <= from[1]; id++ {
@@ -166,9 +188,10 @@ type Around struct {
 	Version string
 	// CanStart: the system's start with the session is known; Starts: it is on.
 	CanStart, Starts bool
-	CopyToken        bool   // the person's settings allow it
-	Said             string // what no notification could tell
-	Unwatched        bool   // changes on the disk are not reported
+	CopyToken        bool             // the person's settings allow it
+	Said             string           // what no notification could tell
+	Events           []session.Record // the history, oldest first
+	Unwatched        bool             // changes on the disk are not reported
 }
 
 // recently is how long the menu mentions that Claude Code renewed.
@@ -198,6 +221,8 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	renews := s.State == session.SignedIn || s.State == session.TryLater
 	tends := s.Role != session.RoleWatch // else there is nothing of ours to renew, mirror or remove
 	over := s.Login.ExpiresAt != nil && !now.Before(*s.Login.ExpiresAt)
+	// Who needs nothing finds the other ways to sign in under the accounts.
+	well := a == Activity{} && s.State == session.SignedIn && s.Problem == nil && len(s.Accounts) > 0 && StateOf(s, a, now) == IconFine
 
 	who, ends, there, kept := Heading(w, s, now)
 	add(ItemWho, who, false)
@@ -235,7 +260,10 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		if s.Problem.Refused() || a.Failed.Refused() {
 			add(ItemInstead, w.Instead, idle)
 		}
-		if tends {
+		if s.State == session.SignedOut && s.ClaudeCode.State == session.OtherLogin && tends {
+			add(ItemTakeOver, w.TakeOver, idle)
+		}
+		if tends && !well {
 			add(ItemOtherWays, w.OtherWays, idle)
 			add(ItemWithCode, w.WithCode, idle)
 			add(ItemWithClaude, w.WithClaude, idle)
@@ -249,24 +277,32 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	case Cancelling:
 		add(ItemSignIn, w.Cancelling, false)
 	}
-	if a.SignIn == Waiting {
+	if a.SignIn == Waiting && a.Way != ByBrowser {
 		add(ItemPasteCode, w.PasteCode, true)
+	}
+	if (a.SignIn == Opening || a.SignIn == Waiting) && a.Way != ByClaude {
+		add(ItemOpenAgain, w.OpenAgain, a.Link != "")
+		add(ItemCopyLink, w.CopyLink, a.Link != "")
 	}
 	if a.SignIn != NoSignIn {
 		add(ItemCancel, w.Cancel, a.SignIn != Cancelling)
 	}
-	if (a.SignIn == Opening || a.SignIn == Waiting) && a.Way != ByClaude {
-		add(ItemCopyLink, w.CopyLink, a.Link != "")
-	}
 
-	if login && tends {
-		add(ItemRenew, either(a.Renewing, w.Renewing, w.Renew), idle && renews && !over && s.AccessToken.Renewable)
-	}
 	if known && tends {
 		check(ItemMirror, either(a.Mirroring, w.Mirroring, w.Mirror), idle, s.ClaudeCode.Mirror)
 	}
 	if renews && s.AccessToken.ExpiresAt != nil && s.ClaudeCode.Mirror && !a.Mirroring && needsMirror(s.ClaudeCode.State) {
 		add(ItemMirrorNow, w.MirrorNow, idle)
+	}
+	if p := s.PutBack; p != nil && tends {
+		text := w.PutBackFormer
+		if p.Email != "" {
+			text = fmt.Sprintf(w.PutBack, p.Email)
+		}
+		add(ItemPutBack, text, idle)
+	}
+	if login && tends {
+		add(ItemRenew, either(a.Renewing, w.Renewing, w.Renew), idle && renews && !over && s.AccessToken.Renewable)
 	}
 	if r.CopyToken && renews {
 		add(ItemCopyToken, w.CopyToken, idle)
@@ -281,6 +317,16 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 			add(ItemMoreAccounts, fmt.Sprintf(w.MoreAccounts, more), false)
 		}
 		add(ItemAddAccount, w.AddAccount, idle)
+		if well { // else *Sign in another way* stands above
+			add(ItemAddWithCode, w.WithCode, idle)
+			add(ItemAddWithClaude, w.WithClaude, idle)
+		}
+		if len(names) > 1 {
+			add(ItemRemove, w.Removing, idle)
+			for i, name := range names[:min(len(names), accountLines)] {
+				add(ItemRemoveAccount+ID(i), Label(s, name), idle)
+			}
+		}
 	}
 	if login && tends {
 		add(ItemSignOut, either(a.Leaving, w.SigningOut, w.SignOut), idle)
@@ -290,6 +336,12 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	}
 	if r.CanStart {
 		check(ItemStartAtLogin, w.StartAtLogin, true, r.Starts)
+	}
+	if events := happened(w, s, r.Events, now); len(events) > 0 {
+		add(ItemHappened, w.Happened, true)
+		for i, text := range events {
+			add(ItemEvent+ID(i), text, false)
+		}
 	}
 	add(ItemHelp, w.Help, true)
 	add(ItemShowStatus, w.ShowStatus, known)
@@ -301,6 +353,23 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	}
 	add(ItemQuit, w.Quit, true)
 	return items
+}
+
+// happened tells the end of the history, the newest first. What has no words here is for
+// the terminal.
+func happened(w *Words, s session.Status, events []session.Record, now time.Time) (lines []string) {
+	for i := len(events) - 1; i >= 0 && len(lines) < eventLines; i-- {
+		e := events[i]
+		text := w.Events[e.What]
+		if text == "" {
+			continue
+		}
+		if len(s.Accounts) > 1 && e.Account != "" {
+			text += " (" + Label(s, e.Account) + ")"
+		}
+		lines = append(lines, fmt.Sprintf(w.Ago, w.Span(now.Sub(e.At)))+" · "+text)
+	}
+	return lines
 }
 
 // Heading is who is signed in, and how that login and Claude Code's entry stand.

@@ -73,6 +73,10 @@ var menuCases = []struct {
 		s.Places = []session.PlaceStatus{{Kind: ledger.SpillFile, Account: "default"}}
 	}), Activity{}, Around{}},
 	{"a sign-in that will keep a plain file", session.Status{State: session.SignedOut}, Activity{SignIn: Waiting, Keep: session.InFile, Until: traytest.Noon.Add(time.Minute)}, Around{}},
+	{"Claude Code holds a login and we hold none", session.Status{State: session.SignedOut, ClaudeCode: session.EntryStatus{Mirror: true, State: session.OtherLogin}}, Activity{}, Around{}},
+	{"a login can be put back, and things happened", traytest.Changed(func(s *session.Status) {
+		s.PutBack = &session.PutBack{Email: "b@example.com"}
+	}), Activity{}, Around{Events: []session.Record{{At: traytest.Noon.Add(-26 * time.Hour), What: "signed-in"}, {At: traytest.Noon.Add(-time.Hour), What: "not known here"}, {At: traytest.Noon.Add(-2 * time.Minute), What: "adopted"}}}},
 	{"renewing", traytest.SignedIn(traytest.Noon), Activity{Renewing: true}, Around{}},
 	{"several accounts, the token may be copied", traytest.Changed(func(s *session.Status) {
 		s.Account, s.Accounts = "work", traytest.Named("default", "home", "work")

@@ -75,16 +75,21 @@ type Words struct {
 	Cancelling    string
 	Cancel        string
 	CopyLink      string
+	OpenAgain     string
 	PasteCode     string
 	Renew         string
 	Renewing      string
 	Mirror        string
 	Mirroring     string
 	MirrorNow     string
+	PutBack       string
+	PutBackFormer string
+	TakeOver      string
 	CopyToken     string
 	Accounts      string
 	Switching     string
 	AddAccount    string
+	Removing      string
 	MoreAccounts  string // number
 	SignOut       string
 	SigningOut    string
@@ -96,6 +101,8 @@ type Words struct {
 	ShowStatus    string
 	ShowLog       string
 	CopyDiagnosis string
+	Happened      string
+	Ago           string
 	About         string // version
 	Quit          string
 
@@ -125,6 +132,10 @@ type Words struct {
 	DoneSignedInPlan   string // plan
 	DoneSignedOut      string
 	DoneMirrored       string
+	DonePutBack        string
+	DoneTakenOver      string
+	DoneTakenOverBody  string
+	DoneRemoved        string
 	RevokeFailed       string
 	DoneSwitched       string // account
 	DoneLinkCopied     string
@@ -171,6 +182,8 @@ type Words struct {
 	SignInFailed   string
 	RenewFailed    string
 	MirrorFailed   string
+	PutBackFailed  string
+	TakeOverFailed string
 	SignOutFailed  string
 	SwitchFailed   string
 	AtLoginFailed  string
@@ -186,6 +199,9 @@ type Words struct {
 	NoPlace        string
 	NoMenu         string
 	NoStateDir     string // error
+
+	// Events are what happened, by the history's words.
+	Events map[string]string
 
 	// Problems are the engine's errors by their codes: message and hint.
 	Problems map[string][2]string
