@@ -210,9 +210,6 @@ func TestClaudeRenewsWhatLiesElsewhereToo(t *testing.T) {
 	}
 }
 
-// goTo works with another directory of Claude Code's from now on.
-func (r *rig) goTo(dir string) { r.claude, r.environ["CLAUDE_CONFIG_DIR"] = dir, dir }
-
 // What the client prints about itself: a version, and whose login it uses.
 func FuzzClaudeSays(f *testing.F) {
 	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)", "claude v2.1.329",

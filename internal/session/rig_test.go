@@ -199,6 +199,9 @@ func (r *rig) writeEntry(c keychain.Credential) {
 	}
 }
 
+// goTo works with another directory of Claude Code's from now on.
+func (r *rig) goTo(dir string) { r.claude, r.environ["CLAUDE_CONFIG_DIR"] = dir, dir }
+
 func (r *rig) entryFile() string { return filepath.Join(r.claude, ".credentials.json") }
 
 // renewElsewhere is Claude Code renewing the login that is in its entry, on its own.
