@@ -231,7 +231,7 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	default:
 		t.Errorf("%s: the next start: %v", how, err)
 	}
-	if _, err := os.Stat(r.locks()[2]); err == nil && !a.lost && !r.entry().Login.SamePair(r.stored()) {
+	if r.left(".storage-write.lock") && !a.lost && !r.inStep() {
 		// Killed while it wrote the entry: that lock holds for 15 s.
 		a.writing = true
 		r.ageLocks(16 * time.Second)
@@ -247,6 +247,9 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 			t.Errorf("%s: after the renewal locks' limit: %v", how, err)
 		}
 	}
+	if !a.lost && !r.inStep() {
+		t.Errorf("%s: not every place was brought up: %+v", how, r.ledger().Places)
+	}
 	if st := r.start().Status(t.Context()); !a.lost && (st.State != SignedIn || st.Problem != nil || st.ClaudeCode.State != "in-step") {
 		t.Errorf("%s: status afterwards: %s, entry %s, %+v", how, st.State, st.ClaudeCode.State, st.Problem)
 	}
@@ -259,7 +262,7 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 			t.Errorf("%s: %s is left, %v old", how, filepath.Base(lock), time.Since(info.ModTime()))
 		}
 	}
-	names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl", "locks-held.json")
+	names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl", "locks-held.json", "write-lock-held.json")
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, ".tmp.") }) // swept later
 	if len(names) > 0 && !a.lost {
 		t.Errorf("%s: left behind: %v", how, names)
@@ -268,8 +271,49 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 }
 
 // locks are Claude Code's, in the order in which they are taken.
-func (r *rig) locks() []string {
-	return []string{filepath.Join(r.claude, ".oauth_refresh.lock"), r.claude + ".lock", filepath.Join(r.claude, ".storage-write.lock")}
+func (r *rig) locks() (paths []string) {
+	for _, dir := range append([]string{r.claude}, r.others...) {
+		paths = append(paths, filepath.Join(dir, ".oauth_refresh.lock"), dir+".lock", filepath.Join(dir, ".storage-write.lock"))
+	}
+	return paths
+}
+
+// left reports whether a lock of that name was left behind in a directory.
+func (r *rig) left(name string) bool {
+	return slices.ContainsFunc(r.locks(), func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil && filepath.Base(path) == name
+	})
+}
+
+// inStep reports whether every entry holds the pair that is stored.
+func (r *rig) inStep() bool {
+	stored, home := r.stored(), r.claude
+	defer r.goTo(home)
+	for _, dir := range append([]string{home}, r.others...) {
+		r.goTo(dir)
+		if !r.entry().Login.SamePair(stored) {
+			return false
+		}
+	}
+	return true
+}
+
+// signInTwice signs in with a login that has ended, in two directories.
+func (r *rig) signInTwice() keychain.Credential {
+	r.t.Helper()
+	before := r.signIn(-time.Minute)
+	home, second := r.claude, filepath.Join(filepath.Dir(r.claude), "work")
+	if err := os.Mkdir(second, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	r.goTo(second)
+	if _, err := r.start().Mirror(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+	r.goTo(home)
+	r.others = []string{second}
+	return before
 }
 
 func (r *rig) ageLocks(d time.Duration) {
@@ -321,7 +365,7 @@ func crashOften(t *testing.T, times int, run func(testing.TB, func(testing.TB)),
 		for _, step := range steps {
 			turns <- func(t testing.TB) aftermath {
 				r := newRig(t)
-				before := r.signIn(-time.Minute)
+				before := r.signInTwice()
 				last := r.child(step).end()
 				if want := "step " + step; last != want && step != "spilled" {
 					t.Errorf("the child did not come to %s: %q", step, last)
@@ -360,7 +404,7 @@ func crashOften(t *testing.T, times int, run func(testing.TB, func(testing.TB)),
 // token is spent.
 func (r *rig) crashOnce(n int) aftermath {
 	t := r.t
-	before := r.signIn(-time.Minute)
+	before := r.signInTwice()
 	moment := rand.N(40 * time.Millisecond)
 	var (
 		c       *child

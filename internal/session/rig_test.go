@@ -31,7 +31,8 @@ type rig struct {
 	claude  string // CLAUDE_CONFIG_DIR
 	shift   *atomic.Int64
 	account string
-	unblock func() // what block made unwritable last
+	others  []string // further directories with the login
+	unblock func()   // what block made unwritable last
 }
 
 // newRig makes an installation of its own beside Claude Code's empty folder. Further
