@@ -154,7 +154,7 @@ func (s *FileStore) readFile() ([]byte, error) {
 		return data, err
 	}
 	if err := os.Chmod(s.Path, 0o600); err != nil {
-		return nil, fmt.Errorf("%s can be read by others and its rights cannot be changed: %w", s.Path, err)
+		return nil, fmt.Errorf("%s can be read by others and its permissions cannot be changed: %w", s.Path, err)
 	}
 	if s.Tightened != nil {
 		s.Tightened(s.Path)

@@ -135,13 +135,13 @@ const pipedAnswer = 5 * time.Second
 
 // confirm asks whether something is to be removed.
 func (c *console) confirm(cmd *cobra.Command, question string) error {
-	return c.confirmThat(cmd, question, "removed")
+	return c.confirmThat(cmd, question, "removed", "--yes")
 }
 
 // confirmThat asks a yes-or-no question, which a terminal or a pipe may answer; silence
 // means no, and so does a signal. The error is nil after a yes, and says else that nothing
-// was done.
-func (c *console) confirmThat(cmd *cobra.Command, question, done string) error {
+// was done, and with which flags nobody is asked.
+func (c *console) confirmThat(cmd *cobra.Command, question, done, flags string) error {
 	ctx := cmd.Context()
 	fmt.Fprint(c.err, question+" [y/N] ")
 	asked := ctx
@@ -156,7 +156,7 @@ func (c *console) confirmThat(cmd *cobra.Command, question, done string) error {
 		return answer, err
 	})
 	answer = strings.ToLower(answer)
-	hint := "answer the question with y, or run `" + cmd.CommandPath() + " --yes`"
+	hint := "answer the question with y, or run `" + cmd.CommandPath() + " " + flags + "`"
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -43,7 +43,7 @@ func newDemo(c *console) *cobra.Command {
 func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 	dir, err := os.MkdirTemp("", "keytender-demo-")
 	if err != nil {
-		return &session.Error{Code: "storage", Exit: session.ExitTryLater, Message: "no throw-away directory can be made: " + err.Error(), Hint: "look at free space and rights of " + os.TempDir(), Err: err}
+		return &session.Error{Code: "storage", Exit: session.ExitTryLater, Message: "no throw-away directory can be made: " + err.Error(), Hint: "look at free space and permissions of " + os.TempDir(), Err: err}
 	}
 	defer os.RemoveAll(dir)
 	server, err := fakeclaude.Start()

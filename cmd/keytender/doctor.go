@@ -189,7 +189,7 @@ func (c *console) mend(cmd *cobra.Command, engine *session.Engine, yes bool) (me
 	}
 	// Where nobody can answer, --fix is the person's word: all of it can be taken back.
 	if !yes && isTerminal(c.in) {
-		if err := c.confirmThat(cmd, "Mend that?", "mended"); err != nil {
+		if err := c.confirmThat(cmd, "Mend that?", "mended", "--fix --yes"); err != nil {
 			return 0, nil, err
 		}
 	}

@@ -151,7 +151,7 @@ func (c *console) open() (*session.Engine, error) {
 	}
 	engine.BeforeWriting(c.listen)
 	engine.NoticeTightened(func(path string) {
-		c.line(danger, "%s could be read by others; its rights were tightened to 0600", path)
+		c.line(danger, "%s could be read by others; its permissions were tightened to 0600", path)
 	})
 	engine.NoticeUsage(func() {
 		c.line(danger, "Renewal: Claude Code renews the login with a small prompt, which spends a little of the plan's usage")

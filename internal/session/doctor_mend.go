@@ -124,7 +124,7 @@ func (e *Engine) repairEntry(ctx context.Context, st Status) []Repair {
 		return nil
 	}
 	place := l.Place(e.entry.ID())
-	ours := st.State == SignedIn && st.AccessToken.Renewable && st.ClaudeCode.Mirror && place != nil && !place.Let && l.Account(st.Account) != nil
+	ours := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid) && st.ClaudeCode.Mirror && place != nil && !place.Let && l.Account(st.Account) != nil
 	w := &work{Engine: e, l: l}
 	s, err := w.see(ctx, e.entry, false)
 	unusable := &claudecode.UnusableError{}

@@ -251,7 +251,7 @@ func storeError(kind string, err error) *Error {
 	if errors.As(err, &refused) {
 		return say("refused", ExitFailed, "put a regular file of your own in its place, or move it away")
 	}
-	return &Error{Code: "storage", Exit: ExitTryLater, Message: "storage is in trouble: " + plain(err), Hint: "look at free space and rights; the login is as good as before", Err: err}
+	return &Error{Code: "storage", Exit: ExitTryLater, Message: "storage is in trouble: " + plain(err), Hint: "look at free space and permissions; the login is as good as before", Err: err}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, keychain.ErrNotFound) }

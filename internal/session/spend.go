@@ -103,7 +103,7 @@ func (r *renewal) maySend() error {
 	case ledger.MaySend:
 		return nil
 	case ledger.NoRefresh:
-		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) {
+		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) || r.validFor(r.current, time.Second) {
 			return again("this login has no refresh token, so it cannot be renewed", nil)
 		}
 		return again("the login has ended and holds no refresh token", nil)
