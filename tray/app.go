@@ -50,7 +50,8 @@ type app struct {
 
 	termsSeen atomic.Bool // somebody saw what the terms say
 
-	again atomic.Bool // the end is to make room for a new start
+	release func()      // gives up being the one app; nil: nothing to give up
+	again   atomic.Bool // the end is to make room for a new start
 
 	queue   *queue
 	changed chan struct{} // passes changes on to Tend
@@ -118,6 +119,11 @@ func (a *app) start() {
 func (a *app) letEnd() bool {
 	a.quit()
 	quick := endsWithin(&a.quick, quitWait)
+	if a.release != nil {
+		// A renewal that a silent server holds up may take half a minute more. It is the
+		// engine's lock that guards it, so whoever starts the app again gets an icon.
+		a.release()
+	}
 	ended := endsWithin(&a.patient, quitPatience) && quick
 	if !ended {
 		a.log.Warn("ended while something was still under way")
@@ -298,6 +304,8 @@ func (a *app) click(id menu.ID) {
 		a.openAgain()
 	case menu.ItemPutBack:
 		a.putBack()
+	case menu.ItemUnlock:
+		a.unlock()
 	case menu.ItemTakeOver:
 		a.takeOver()
 	case menu.ItemAddAccount:

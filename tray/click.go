@@ -100,6 +100,15 @@ func (a *app) switchTo(account string) {
 	})
 }
 
+// unlock asks the keychain as somebody does who is there to answer its dialog.
+func (a *app) unlock() {
+	a.activity = menu.Activity{Unlocking: true}
+	a.quick.Go(func() {
+		a.engine.Status(session.Patient(a.ctx))
+		a.queue.post(func() { a.ended("", nil) })
+	})
+}
+
 // putBack gives Claude Code the login back that made room for ours.
 func (a *app) putBack() {
 	a.change(menu.Activity{Mirroring: true}, a.words.PutBackFailed, notify.Notice{Title: a.words.DonePutBack}, func(ctx context.Context) error {

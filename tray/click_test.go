@@ -376,3 +376,16 @@ func TestTheWaitingPageIsOpenedAgain(t *testing.T) {
 		b.click(menu.ItemCancel)
 	})
 }
+
+// TestUnlockAsksTheKeychainAsAPersonDoes who is there to type a password.
+func TestUnlockAsksTheKeychainAsAPersonDoes(t *testing.T) {
+	locked := session.Status{State: session.TryLater, Problem: &session.Problem{Code: "locked", Message: "m"}}
+	run(t, func(time.Time) session.Status { return locked }, func(b *bench) {
+		b.wantMenu("# ⚠ The keychain is locked", "  Unlock…")
+		b.engine.mu.Lock()
+		b.engine.status = traytest.SignedIn(time.Now()) // the password was right
+		b.engine.mu.Unlock()
+		b.click(menu.ItemUnlock)
+		b.wantMenu("# first_last@example.com · Max")
+	})
+}

@@ -159,6 +159,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	}
 	defer o.notifier.Close()
 	a = newApp(ctx, engine, o)
+	a.release = release
 	a.start()
 	a.live(found)
 	a.wait()

@@ -179,6 +179,12 @@ func TestQuitStoresASentRenewal(t *testing.T) {
 	d.panel.Click("  Quit")
 	d.waitFor("the icon to go", func() bool { return !d.panel.Alive() })
 	begin.Within(t, 2*time.Second, "the icon's going")
+	// Who starts it again meanwhile gets an icon at once.
+	first := d.ended
+	d.ended = make(chan error, 1)
+	d.launch()
+	d.panel.Want("# Claude Code: in step")
+	d.ended = first
 	select {
 	case err := <-d.ended:
 		t.Errorf("it ended before the answer came: %v", err)

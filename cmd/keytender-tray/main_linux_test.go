@@ -120,7 +120,8 @@ func (d *desktop) launch() {
 	}
 	d.process = cmd.Process
 	d.Cleanup(func() { _ = cmd.Process.Kill() })
-	go func() { d.ended <- cmd.Wait() }()
+	ended := d.ended
+	go func() { ended <- cmd.Wait() }()
 	d.openPanel()
 }
 

@@ -39,6 +39,7 @@ const (
 
 	ItemSignIn
 	ItemInstead
+	ItemUnlock
 	ItemTakeOver
 	ItemOtherWays
 	ItemWithCode
@@ -152,6 +153,7 @@ type Activity struct {
 	Renewing  bool
 	Mirroring bool
 	Switching bool
+	Unlocking bool
 	Leaving   bool // signing out
 	// Failed is what the last click could not do; it stands until the next click.
 	Failed *session.Problem
@@ -180,7 +182,7 @@ const (
 )
 
 func (a Activity) Busy() bool {
-	return a.SignIn != NoSignIn || a.Renewing || a.Mirroring || a.Switching || a.Leaving
+	return a.SignIn != NoSignIn || a.Renewing || a.Mirroring || a.Switching || a.Unlocking || a.Leaving
 }
 
 // Around is what the menu shows beside the login and the app's own doing.
@@ -259,6 +261,9 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		}
 		if s.Problem.Refused() || a.Failed.Refused() {
 			add(ItemInstead, w.Instead, idle)
+		}
+		if p := s.Problem; p != nil && (p.Code == "locked" || p.Code == "timed-out") {
+			add(ItemUnlock, w.Unlock, idle)
 		}
 		if s.State == session.SignedOut && s.ClaudeCode.State == session.OtherLogin && tends {
 			add(ItemTakeOver, w.TakeOver, idle)

@@ -77,6 +77,7 @@ type Words struct {
 	CopyLink      string
 	OpenAgain     string
 	PasteCode     string
+	Unlock        string
 	Renew         string
 	Renewing      string
 	Mirror        string

@@ -52,6 +52,7 @@ var german = Words{
 	CopyLink:      "Link kopieren",
 	OpenAgain:     "Seite noch einmal öffnen",
 	PasteCode:     "Code aus der Zwischenablage verwenden",
+	Unlock:        "Entsperren…",
 	Renew:         "Jetzt erneuern",
 	Renewing:      "Wird erneuert…",
 	Mirror:        "In Claude Code spiegeln",

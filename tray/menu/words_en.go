@@ -52,6 +52,7 @@ var english = Words{
 	CopyLink:      "Copy link",
 	OpenAgain:     "Open the page again",
 	PasteCode:     "Use the code on the clipboard",
+	Unlock:        "Unlock…",
 	Renew:         "Renew now",
 	Renewing:      "Renewing…",
 	Mirror:        "Mirror to Claude Code",

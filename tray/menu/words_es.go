@@ -52,6 +52,7 @@ var spanish = Words{
 	CopyLink:      "Copiar el enlace",
 	OpenAgain:     "Abrir la página otra vez",
 	PasteCode:     "Usar el código del portapapeles",
+	Unlock:        "Desbloquear…",
 	Renew:         "Renovar ahora",
 	Renewing:      "Renovando…",
 	Mirror:        "Sincronizar con Claude Code",

@@ -52,6 +52,7 @@ var french = Words{
 	CopyLink:      "Copier le lien",
 	OpenAgain:     "Rouvrir la page",
 	PasteCode:     "Utiliser le code du presse-papiers",
+	Unlock:        "Déverrouiller…",
 	Renew:         "Renouveler maintenant",
 	Renewing:      "Renouvellement…",
 	Mirror:        "Synchroniser avec Claude Code",

@@ -52,6 +52,7 @@ var japanese = Words{
 	CopyLink:      "リンクをコピー",
 	OpenAgain:     "ページをもう一度開く",
 	PasteCode:     "クリップボードのコードを使う",
+	Unlock:        "ロックを解除…",
 	Renew:         "今すぐ更新",
 	Renewing:      "更新中…",
 	Mirror:        "Claude Code に反映する",

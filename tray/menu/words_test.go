@@ -242,3 +242,31 @@ func FuzzWrap(f *testing.F) {
 		_ = Sentences(text, text)
 	})
 }
+
+// TestNoEnglishElsewhere: a word that only English has is in no other language's texts.
+func TestNoEnglishElsewhere(t *testing.T) {
+	only := regexp.MustCompile(`(?i)\b(the|your|sign|with|cannot|and|from|has|have|again|this|opens?|keychain)\b`)
+	for language, w := range languages {
+		if w == &english {
+			continue
+		}
+		texts := w.texts()
+		for code, said := range w.Problems {
+			texts[code], texts[code+" hint"] = said[0], said[1]
+		}
+		for code, said := range w.Events {
+			texts["event "+code] = said
+		}
+		for name, text := range texts {
+			text = strings.ReplaceAll(text, "AppIndicator and KStatusNotifierItem Support", "")
+			if found := only.FindString(text); found != "" && !onStderr[name] {
+				t.Errorf("%s: %s holds %q: %s", language, name, found, text)
+			}
+		}
+		for code := range english.Events {
+			if w.Events[code] == "" {
+				t.Errorf("%s: nothing is said of %q", language, code)
+			}
+		}
+	}
+}

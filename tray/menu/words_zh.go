@@ -52,6 +52,7 @@ var chinese = Words{
 	CopyLink:      "复制链接",
 	OpenAgain:     "再次打开页面",
 	PasteCode:     "使用剪贴板中的授权码",
+	Unlock:        "解锁…",
 	Renew:         "立即续期",
 	Renewing:      "正在续期…",
 	Mirror:        "同步到 Claude Code",
