@@ -20,7 +20,7 @@ var verbs = []struct {
 	make func(*console) *cobra.Command
 }{
 	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"exec", newExec}, {"refresh", newRefresh}, {"mirror", newMirror},
-	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"switch", newSwitch}, {"api-key", newAPIKey},
+	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"lend", newLend}, {"switch", newSwitch}, {"api-key", newAPIKey},
 	{"which", newWhich}, {"statusline", newStatusline}, {"export", newExport}, {"watch", newWatch}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray},
 	{"autostart", newAutostart}, {"version", newVersion}, {"completion", newCompletion},
 }

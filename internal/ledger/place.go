@@ -48,6 +48,8 @@ type Place struct {
 	Reason string    `json:"reason,omitempty"`
 	// Leaving: the person signed out of it, and it could not be taken out.
 	Leaving bool `json:"leaving,omitempty"`
+	// Ends is when the access token that was lent ends.
+	Ends time.Time `json:"ends,omitzero"`
 	// Gone is since when it cannot be reached.
 	Gone time.Time `json:"gone,omitzero"`
 }
@@ -176,7 +178,7 @@ func (l *Ledger) Behind(p *Place) bool {
 // Date keeps since when each place is behind; now is the present.
 func (l *Ledger) Date(now time.Time) {
 	for _, p := range l.Places {
-		switch behind := l.Behind(p); {
+		switch behind := l.Behind(p) || l.LentBehind(p); {
 		case !behind:
 			p.Behind, p.Reason = time.Time{}, ""
 		case p.Behind.IsZero():

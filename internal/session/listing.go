@@ -45,6 +45,9 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 		list = append(list, kept)
 	}
 	for _, p := range w.l.Places {
+		if dir := w.directory(p); dir != nil && w.isLent(dir) {
+			continue // what lay there before it was lent to
+		}
 		list = append(list, w.entryPlace(ctx, p, st))
 	}
 	return list
@@ -52,6 +55,9 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 
 // entryPlace tells of an entry. It is read: that is where a newer pair shows.
 func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
+	if p.Kind == ledger.Lent {
+		return w.lentStatus(p)
+	}
 	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "", Reason: p.Reason, State: PlaceInStep}
 	c := w.l.Chain(p.Chain)
 	if c != nil {
@@ -100,11 +106,15 @@ func (e *Engine) placeName(p *ledger.Place) string {
 	if dir := e.directory(p); dir != nil {
 		return dir.Place()
 	}
+	if p.Kind == ledger.Lent {
+		return lentWhere(p).String()
+	}
 	return p.ID
 }
 
 // describePlaces makes a place that stayed behind the status's problem.
 func (w *work) describePlaces(st *Status) {
+	w.describeLent(st)
 	for _, p := range w.l.Places {
 		if !w.l.Behind(p) || p.Behind.IsZero() || w.wall().Sub(p.Behind) < behindIsTold || st.Problem != nil {
 			continue

@@ -29,11 +29,11 @@ type sighting struct {
 func (w *work) directories() []*claudecode.Directory {
 	var dirs []*claudecode.Directory
 	for _, p := range w.l.Places {
-		if dir := w.directory(p); dir != nil {
+		if dir := w.directory(p); dir != nil && !w.isLent(dir) {
 			dirs = append(dirs, dir)
 		}
 	}
-	if w.entryErr == nil && w.l.Place(w.entry.ID()) == nil {
+	if w.entryErr == nil && w.l.Place(w.entry.ID()) == nil && !w.isLent(w.entry) {
 		dirs = append(dirs, w.entry)
 		slices.SortFunc(dirs, func(a, b *claudecode.Directory) int { return strings.Compare(a.ID(), b.ID()) })
 	}
@@ -73,6 +73,7 @@ func (w *work) place(dir *claudecode.Directory) *ledger.Place {
 	if at.Service != "" {
 		kind = ledger.KeychainItem
 	}
+	w.l.ForgetPlace(lentID(dir)) // what is written as an entry is lent to no more
 	return w.l.AddPlace(dir.ID(), kind, where)
 }
 
@@ -319,6 +320,7 @@ func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credenti
 // carry brings every place of the account up that is behind. What cannot be written now
 // stays behind, is told, and is tried again by whoever comes next.
 func (w *work) carry(ctx context.Context, account string, current keychain.Credential, wait time.Duration) {
+	w.carryLent(ctx, account, current)
 	for _, p := range w.l.HeldBy(account) {
 		if !w.l.Behind(p) {
 			continue

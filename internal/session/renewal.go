@@ -91,6 +91,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		return r.current, nil // whoever held the lock before us renewed
 	}
 	err = r.run(ctx, n)
+	r.carryLent(context.WithoutCancel(ctx), r.account, r.current)
 	return r.current, err
 }
 

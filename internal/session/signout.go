@@ -160,6 +160,7 @@ func (s *signingOut) takeOut(ctx context.Context) {
 		}
 		s.takeOutOf(ctx, dir)
 	}
+	s.takeBackAll(ctx)
 }
 
 func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {

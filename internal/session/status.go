@@ -109,6 +109,8 @@ type PlaceStatus struct {
 	Reason  string      `json:"reason"`
 	// RefreshToken: it holds the refresh token too.
 	RefreshToken bool `json:"refreshToken"`
+	// Ends is when the access token ends that was lent there.
+	Ends *time.Time `json:"expiresAt,omitempty"`
 }
 
 // PlaceState is the one word for how a place stands.

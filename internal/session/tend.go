@@ -69,7 +69,7 @@ func (e *Engine) tendNow(ctx context.Context) time.Duration {
 	for _, name := range names {
 		wait = min(wait, e.On(name).tendAccount(ctx, l))
 	}
-	if slices.ContainsFunc(l.Places, func(p *ledger.Place) bool { return e.canBringUp(l, p) }) {
+	if l.AnyLentBehind() || slices.ContainsFunc(l.Places, func(p *ledger.Place) bool { return e.canBringUp(l, p) }) {
 		if err := e.catchUp(ctx, entryWait); err != nil && ctx.Err() == nil {
 			e.log.Warn("a place could not be brought up", "reason", plain(err))
 		}
@@ -92,7 +92,9 @@ func (e *Engine) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 			return until.Sub(e.wall()) + time.Second
 		}
 	}
-	if e.enough(current, e.config.RefreshSkew) {
+	if half := e.lentLife(l, e.account, current); half > 0 && e.validFor(current, half) {
+		return max(current.AccessEnds.Sub(e.wall())-half, time.Second)
+	} else if half == 0 && e.enough(current, e.config.RefreshSkew) {
 		due := current.AccessEnds.Sub(e.wall()) - e.config.RefreshSkew
 		if current.Lifetime > 0 {
 			due = max(due, current.AccessEnds.Sub(e.wall())-current.Lifetime/2)

@@ -142,6 +142,9 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	if err != nil {
 		return Renewal{}, e.loadError(l, v, name, err)
 	}
+	if !before.Refresh.IsZero() && !e.validFor(before, e.lentLife(l, name, before)) {
+		force = true // where it is lent nothing renews it
+	}
 	if !force && e.validFor(before, e.config.RefreshSkew) && e.plausible(before) {
 		// What Claude Code renewed is taken over, and what it still lacks is written.
 		if err := e.Follow(ctx); err != nil {
@@ -178,6 +181,9 @@ func (e *Engine) unfinished(l *ledger.Ledger, v *vault, account string) bool {
 
 // canBringUp reports whether a place is behind and there.
 func (e *Engine) canBringUp(l *ledger.Ledger, p *ledger.Place) bool {
+	if p.Kind == ledger.Lent {
+		return l.LentBehind(p) && lentWhere(p).local() && lentWhere(p).isThere()
+	}
 	if !l.Behind(p) {
 		return false
 	}
@@ -203,7 +209,7 @@ func (w *work) finishAll(ctx context.Context, wait time.Duration) error {
 	var problems []error
 	for _, name := range w.accountNames() {
 		v := w.vault(w.l)
-		if !w.unfinished(w.l, v, name) && w.l.Account(name) != nil && len(v.strays(name)) == 0 {
+		if !w.unfinished(w.l, v, name) && !w.l.AnyLentBehind() && w.l.Account(name) != nil && len(v.strays(name)) == 0 {
 			continue
 		}
 		r, err := w.renewal(ctx, name)
@@ -257,7 +263,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 // somethingToFollow looks without a lock. What cannot be read now is status's business.
 func (w *work) somethingToFollow(ctx context.Context) bool {
 	for _, name := range w.l.Names() {
-		if w.unfinished(w.l, w.vault(w.l), name) {
+		if w.unfinished(w.l, w.vault(w.l), name) || w.l.AnyLentBehind() {
 			return true
 		}
 	}

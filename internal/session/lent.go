@@ -1,0 +1,424 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"keytender/internal/dirlock"
+	"keytender/internal/ledger"
+	"keytender/internal/secret"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// lentTo is where a lent entry lies: a directory here, or one in a container or at a host.
+type lentTo struct {
+	Dir       string `json:"dir,omitempty"` // empty: the configuration directory there
+	Host      string `json:"host,omitempty"`
+	Container string `json:"container,omitempty"`
+	Tool      string `json:"tool,omitempty"` // docker or podman
+}
+
+func lentWhere(p *ledger.Place) lentTo {
+	var at lentTo
+	_ = json.Unmarshal(p.Where, &at) // the ledger's own text; an empty one is nowhere
+	return at
+}
+
+func (at lentTo) local() bool { return at.Host == "" && at.Container == "" }
+
+// isThere is false for a directory of an unmounted disk: it is not made anew.
+func (at lentTo) isThere() bool {
+	info, err := os.Stat(at.Dir)
+	return err == nil && info.IsDir()
+}
+
+func (at lentTo) String() string {
+	where := at.Host
+	if at.Container != "" {
+		where = at.Tool + ":" + at.Container
+	}
+	switch {
+	case where == "":
+		return at.Dir
+	case at.Dir == "":
+		return where
+	}
+	return where + ":" + at.Dir
+}
+
+func (e *Engine) lentDirectory(at lentTo) *claudecode.Directory {
+	return claudecode.At(claudecode.Location{Dir: at.Dir, State: filepath.Join(at.Dir, ".claude.json")}, e.entries)
+}
+
+func lentID(dir *claudecode.Directory) string { return "lent:" + dir.ID() }
+
+func (w *work) isLent(dir *claudecode.Directory) bool { return w.l.Place(lentID(dir)) != nil }
+
+func (e *Engine) lentPlaceID(at lentTo) string {
+	if at.local() {
+		return lentID(e.lentDirectory(at))
+	}
+	return "lent:" + at.String()
+}
+
+// lendable is the login without what renews it: nobody there can spend it.
+func lendable(c keychain.Credential) keychain.Credential {
+	c.Refresh, c.LoginEnds, c.LoginEndsEstimated = secret.String{}, time.Time{}, false
+	return c
+}
+
+// LendOptions says where to lend; one of the first three is set.
+type LendOptions struct {
+	Dir       string // absolute
+	Container string // NAME[:DIR]
+	Host      string // HOST[:DIR]
+	Replace   bool   // displaces a login that lies in Dir
+}
+
+// Lend writes an entry without the refresh token where another Claude Code reads it. From
+// then on it is renewed there, too.
+func (e *Engine) Lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
+	at, err := o.where()
+	if err != nil {
+		return PlaceStatus{}, err
+	}
+	if _, err := e.Renew(ctx, false); err != nil {
+		if st := e.Status(ctx); !st.AccessToken.Valid {
+			return PlaceStatus{}, err
+		}
+	}
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return PlaceStatus{}, err
+	}
+	defer w.end()
+	r, err := w.renewal(ctx, w.l.Choose(e.account))
+	switch {
+	case err != nil:
+		return PlaceStatus{}, err
+	case r.chain.Dead(pairOf(r.current)) || !e.validFor(r.current, 0):
+		return PlaceStatus{}, again("the login has ended, so it was not lent", nil)
+	}
+	return r.lend(ctx, at, o.Replace)
+}
+
+func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatus, error) {
+	id := r.lentPlaceID(at)
+	if at.local() {
+		if err := r.makeRoom(ctx, at, replace); err != nil {
+			return PlaceStatus{}, err
+		}
+	}
+	known := r.l.Place(id) != nil
+	where, _ := json.Marshal(at)
+	place := r.l.AddPlace(id, ledger.Lent, where)
+	place.Account, place.Let, place.Leaving, place.Next = r.account, false, false, r.chain.ID
+	if err := r.save(); err != nil { // a process that is killed leaves no token that nobody knows of
+		return PlaceStatus{}, err
+	}
+	if err := r.writeLent(ctx, place, r.current); err != nil {
+		if !known {
+			r.l.ForgetPlace(id)
+		}
+		return PlaceStatus{}, notLent(at, err)
+	}
+	r.noteLent(place, r.current)
+	r.remember(Record{Account: r.account, What: "lent", Detail: at.String()})
+	return r.lentStatus(place), r.save()
+}
+
+// errOwnLogin says that a place holds a login that renews itself.
+var errOwnLogin = errors.New("a login with a refresh token lies there")
+
+func notLent(at lentTo, err error) error {
+	known := &Error{}
+	switch {
+	case errors.Is(err, errOwnLogin):
+		hint := "take it out there first (`claude auth logout`), or choose another directory"
+		if at.local() {
+			hint = "choose another directory, or displace that login with --replace"
+		}
+		return failed("full-login", at.String()+" holds a login of its own, with a refresh token, so nothing was lent to it", hint, err)
+	case errors.Is(err, dirlock.ErrBusy), errors.Is(err, context.Canceled):
+		return entryError(err)
+	case errors.As(err, &known):
+		return known
+	}
+	return failed("not-lent", "nothing was lent to "+at.String()+": "+plain(err), "look at its permissions and free space", err)
+}
+
+// makeRoom makes the directory, and displaces what lies there where that was asked for.
+func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
+	dir := r.lentDirectory(at)
+	if r.entryErr == nil && dir.ID() == r.entry.ID() {
+		return failed("own-entry", at.Dir+" is where Claude Code reads its login on this machine: there is nothing to lend",
+			"use `keytender mirror` for it, or choose another directory", nil)
+	}
+	if err := os.MkdirAll(at.Dir, 0o700); err != nil {
+		return notLent(at, err)
+	}
+	if err := os.Chmod(at.Dir, 0o700); err != nil {
+		return notLent(at, err)
+	}
+	s, err := r.see(ctx, dir, replace)
+	if err != nil {
+		return notLent(at, err)
+	}
+	if s.entry.Login.Refresh.IsZero() {
+		return nil
+	}
+	if !replace {
+		return notLent(at, errOwnLogin)
+	}
+	return r.displaceForLent(ctx, s)
+}
+
+// displaceForLent takes a login out of a directory that is to be lent to, and keeps it.
+func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
+	if err := r.settle(ctx, &s); err != nil {
+		return err
+	}
+	moved, err := r.moveOut(ctx, s, "")
+	if err != nil {
+		return err
+	}
+	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
+		if !now.Inner().Equal(s.entry.Inner()) {
+			return claudecode.Change{}, dirlock.ErrBusy
+		}
+		return claudecode.Change{SignOut: true}, nil
+	})
+	if err != nil {
+		moved.takeBack(ctx)
+		return entryError(err)
+	}
+	r.place(s.dir).Empty(false)
+	return r.save()
+}
+
+// writeLent writes the access token into a lent place, never over a login of its own.
+func (e *Engine) writeLent(ctx context.Context, p *ledger.Place, c keychain.Credential) error {
+	at := lentWhere(p)
+	lent := lendable(c)
+	decide := func(now claudecode.Entry) (claudecode.Change, error) {
+		if !now.Login.Refresh.IsZero() {
+			return claudecode.Change{}, errOwnLogin
+		}
+		return claudecode.Change{SignIn: &lent, NewLogin: true}, nil
+	}
+	return e.updateLent(ctx, at, decide)
+}
+
+func (e *Engine) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
+	if !at.local() {
+		return errNotLocal
+	}
+	if !at.isThere() {
+		return errGone
+	}
+	_, err := e.lentDirectory(at).Update(ctx, decide)
+	return err
+}
+
+var errNotLocal = errors.New("it is not on this machine")
+
+func (w *work) noteLent(p *ledger.Place, c keychain.Credential) {
+	chain := w.l.ChainOf(p.Account)
+	if chain == nil {
+		return
+	}
+	p.Holds(chain, ledger.Pair{Access: pairOf(c).Access})
+	p.Ends, p.Reason = c.AccessEnds.Truncate(time.Second), ""
+}
+
+// lentWait bounds the writing into one lent place; those elsewhere are not tried by
+// somebody who has less time.
+const lentWait = 10 * time.Second
+
+// carryLent brings the account's lent places up, all at once: a host that is away keeps
+// none of the others waiting.
+func (w *work) carryLent(ctx context.Context, account string, current keychain.Credential) {
+	chain := w.l.ChainOf(account)
+	if chain == nil || chain.Current().Access != pairOf(current).Access || !w.validFor(current, 0) {
+		return
+	}
+	deadline, hurried := ctx.Deadline()
+	hurried = hurried && time.Until(deadline) < lentWait/3
+	var behind []*ledger.Place
+	for _, p := range w.l.LentTo(account) {
+		if w.l.LentBehind(p) && (lentWhere(p).local() || !hurried) {
+			behind = append(behind, p)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, lentWait)
+	defer cancel()
+	problems := make([]error, len(behind))
+	var all sync.WaitGroup
+	for i, p := range behind {
+		all.Go(func() { problems[i] = w.writeLent(ctx, p, current) })
+	}
+	all.Wait()
+	for i, p := range behind {
+		w.lentOr(p, current, problems[i])
+	}
+}
+
+// lentOr notes what became of one place.
+func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
+	now := w.wall()
+	switch {
+	case err == nil:
+		w.noteLent(p, current)
+	case errors.Is(err, errOwnLogin):
+		w.remember(Record{Account: p.Account, What: "forgotten", Detail: lentWhere(p).String() + " holds a login of its own now"})
+		w.l.ForgetPlace(p.ID)
+	case !p.Gone.IsZero() && now.Sub(p.Gone) > goneFor:
+		w.remember(Record{Account: p.Account, What: "forgotten",
+			Detail: fmt.Sprintf("%s has been away since %s", lentWhere(p), p.Gone.Format(time.DateOnly))})
+		w.l.ForgetPlace(p.ID)
+	default:
+		if p.Gone.IsZero() {
+			p.Gone = now
+		}
+		w.notCarried(p, err)
+	}
+}
+
+// lentStatus tells of a lent place by what is known: looking there could take seconds.
+func (e *Engine) lentStatus(p *ledger.Place) PlaceStatus {
+	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep, Reason: p.Reason}
+	switch {
+	case p.Leaving:
+		s.State, s.Reason = PlaceUnwritable, "taken back, but it could not be reached; the token there ends by itself"
+	case p.Let:
+		s.State, s.Reason = PlaceUnwritable, "you let go of it"
+	case !p.Gone.IsZero():
+		s.State, s.Since = PlaceUnreachable, known(p.Gone)
+	case !p.Behind.IsZero():
+		s.State, s.Since = PlaceBehind, known(p.Behind)
+	}
+	if !p.Ends.IsZero() {
+		s.Ends = known(p.Ends)
+	}
+	return s
+}
+
+// describeLent makes a lent place the status's problem once its token has ended.
+func (w *work) describeLent(st *Status) {
+	for _, p := range w.l.Places {
+		if st.Problem != nil || !w.l.LentBehind(p) || p.Ends.IsZero() || w.wall().Before(p.Ends) {
+			continue
+		}
+		st.Problem = &Problem{"place-behind", fmt.Sprintf("the token that was lent to %s has ended: %s", lentWhere(p), p.Reason),
+			fmt.Sprintf("it is tried again; mend it, or take it back with `keytender lend --back '%s'`", lentWhere(p))}
+	}
+}
+
+// Lent lists the places that are lent to.
+func (e *Engine) Lent() ([]PlaceStatus, error) {
+	l, err := e.ledger()
+	if err != nil {
+		return nil, err
+	}
+	list := []PlaceStatus{}
+	for _, p := range l.Places {
+		if p.Kind == ledger.Lent {
+			list = append(list, e.lentStatus(p))
+		}
+	}
+	return list, nil
+}
+
+// TakeBack removes our login from one lent place, or from all of them where place is
+// empty. Nothing else in the entry there is changed.
+func (e *Engine) TakeBack(ctx context.Context, place string) ([]PlaceStatus, error) {
+	w, err := e.beginAnyway(ctx, lockWait)
+	if err != nil {
+		return nil, err
+	}
+	defer w.end()
+	var back []PlaceStatus
+	var problems []error
+	for _, p := range slices.Clone(w.l.Places) {
+		if p.Kind != ledger.Lent || place != "" && !w.isCalled(p, place) {
+			continue
+		}
+		s := w.lentStatus(p)
+		if err := w.takeBack(ctx, p); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		back = append(back, s)
+	}
+	if place != "" && len(back) == 0 && len(problems) == 0 {
+		return nil, failed("no-place", "nothing is lent to "+place, "`keytender lend --list` names the places", nil)
+	}
+	return back, notRemoved(problems)
+}
+
+func (w *work) isCalled(p *ledger.Place, name string) bool {
+	at := lentWhere(p)
+	if name == p.ID || name == at.String() || name == at.Host || name == at.Container {
+		return true
+	}
+	abs, err := filepath.Abs(name)
+	return err == nil && at.local() && lentID(w.lentDirectory(lentTo{Dir: abs})) == p.ID
+}
+
+// takeBack takes our access token out of one place.
+func (w *work) takeBack(ctx context.Context, p *ledger.Place) error {
+	at := lentWhere(p)
+	limited, cancel := context.WithTimeout(ctx, lentWait)
+	defer cancel()
+	err := w.updateLent(limited, at, func(now claudecode.Entry) (claudecode.Change, error) {
+		pair := pairOf(now.Login)
+		f, ours := w.l.Identify(pair)
+		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
+		return claudecode.Change{SignOut: ours && now.Login.Refresh.IsZero()}, nil
+	})
+	if err != nil && !(at.local() && errors.Is(err, errGone)) {
+		p.Leaving, p.Reason = true, plain(err)
+		return failed("not-removed", "the token that was lent to "+at.String()+" could not be taken out: "+plain(err),
+			"try again with `keytender lend --back '"+at.String()+"'`; it ends by itself", err)
+	}
+	w.remember(Record{Account: p.Account, What: "taken-back", Detail: at.String()})
+	w.l.ForgetPlace(p.ID)
+	return w.save()
+}
+
+// takeBackAll takes the account's access token out of every place that it was lent to.
+func (s *signingOut) takeBackAll(ctx context.Context) {
+	var lent []*ledger.Place
+	for _, p := range s.l.Places {
+		if p.Kind == ledger.Lent && (p.Account == s.account || s.ours(p, s.l.Chain(p.Chain))) {
+			lent = append(lent, p)
+		}
+	}
+	for _, p := range lent {
+		err := s.takeBack(ctx, p)
+		s.note(err)
+		if err == nil {
+			s.done("what was lent was taken back (" + lentWhere(p).String() + ")")
+		}
+	}
+}
+
+// lentLife is how much of a token's life must be left where it is lent: half of it.
+func (e *Engine) lentLife(l *ledger.Ledger, account string, c keychain.Credential) time.Duration {
+	if len(l.LentTo(account)) == 0 {
+		return 0
+	}
+	life := c.Lifetime
+	if life <= 0 && !c.Issued.IsZero() {
+		life = c.AccessEnds.Sub(c.Issued)
+	}
+	return life / 2
+}

@@ -1,0 +1,188 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/internal/ledger"
+	"keytender/keychain/claudecode"
+)
+
+// lent is what lies in a lent directory.
+func (r *rig) lent(dir string) claudecode.Entry {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, ".credentials.json"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	entry, err := claudecode.DecodeEntry(text)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return entry
+}
+
+func (r *rig) lend(dir string) {
+	r.t.Helper()
+	if _, err := r.start().Lend(r.t.Context(), LendOptions{Dir: dir}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// follows fails unless the directory holds the newest access token and nothing that renews.
+func (r *rig) follows(dir string) {
+	r.t.Helper()
+	login := r.lent(dir).Login
+	if want := r.stored(); !login.Access.Equal(want.Access) {
+		r.t.Errorf("%s holds %v, not the newest %v", dir, login.Access.Masked(), want.Access.Masked())
+	}
+	if !login.Refresh.IsZero() || !login.LoginEnds.IsZero() {
+		r.t.Errorf("%s holds a refresh token or its end", dir)
+	}
+}
+
+func TestLentPlacesFollowEachRenewal(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	var dirs []string
+	for i := range 20 {
+		dirs = append(dirs, filepath.Join(t.TempDir(), strconv.Itoa(i)))
+		r.lend(dirs[i])
+	}
+	for range 3 {
+		r.pass(5 * time.Hour) // more than half of the token's life: nothing but lending makes it due
+		if done, err := r.start().Renew(t.Context(), false); err != nil || !done.Done {
+			t.Fatalf("not renewed: %+v %v", done, err)
+		}
+		for _, dir := range dirs {
+			r.follows(dir)
+		}
+	}
+	if r.posts() != 3 {
+		t.Errorf("%d renewals for three", r.posts())
+	}
+	for _, p := range r.ledger().Places {
+		if p.Kind == ledger.Lent && (p.Full() || p.Pair.Refresh != "") {
+			t.Errorf("%s counts as a full copy", p.ID)
+		}
+	}
+}
+
+// TestTendingRenewsWhatIsLent: the app, too, renews at half the token's life.
+func TestTendingRenewsWhatIsLent(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	dir := filepath.Join(t.TempDir(), "lent")
+	r.lend(dir)
+	e := r.start()
+	if wait := e.tendNow(t.Context()); wait < 3*time.Hour || wait > 4*time.Hour {
+		t.Errorf("nothing is due for %v, want a bit less than 4 h", wait)
+	}
+	r.pass(4*time.Hour + time.Minute)
+	e.tendNow(t.Context())
+	if r.posts() != 1 {
+		t.Fatalf("%d renewals at half the life", r.posts())
+	}
+	r.follows(dir)
+}
+
+// TestUnwritableLentPlaceHoldsNothingUp: it is never proved before a send.
+func TestUnwritableLentPlaceHoldsNothingUp(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	dir := filepath.Join(t.TempDir(), "lent")
+	r.lend(dir)
+	aside := dir + ".aside"
+	if err := os.Rename(dir, aside); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // no directory any more
+		t.Fatal(err)
+	}
+	if _, err := r.start().Renew(t.Context(), true); err != nil {
+		t.Fatalf("the renewal was held up: %v", err)
+	}
+	if st := r.start().Status(t.Context()); st.Problem != nil {
+		t.Errorf("told before its token has ended: %+v", st.Problem)
+	}
+	r.pass(9 * time.Hour)
+	_, _ = r.start().Renew(t.Context(), true)
+	if st := r.start().Status(t.Context()); st.Problem == nil || st.Problem.Code != "place-behind" {
+		t.Errorf("not told after its token has ended: %+v", st.Problem)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(aside, dir); err != nil {
+		t.Fatal(err)
+	}
+	r.start().tendNow(t.Context())
+	r.follows(dir)
+
+	// Away for good: given up after 30 days.
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = r.start().Renew(t.Context(), true)
+	r.pass(31 * 24 * time.Hour)
+	w := r.work()
+	w.lentOr(w.l.LentTo(r.account)[0], r.issued("a@example.com", time.Hour), errGone)
+	w.end()
+	if left, _ := r.start().Lent(); len(left) != 0 {
+		t.Errorf("still lent: %+v", left)
+	}
+}
+
+// TestLendLeavesNoRefreshToken sweeps all that lending writes for one.
+func TestLendLeavesNoRefreshToken(t *testing.T) {
+	r := newRig(t)
+	c := r.signIn(8 * time.Hour)
+	root := t.TempDir()
+	r.lend(filepath.Join(root, "lent"))
+	if _, err := r.start().Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, token := range []string{c.Refresh.Reveal(), r.stored().Refresh.Reveal(), "refreshToken"} {
+			if strings.Contains(string(text), token) {
+				t.Errorf("%s holds what renews a login", path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BenchmarkCarryToTwenty is what twenty lent places cost a renewal.
+func BenchmarkCarryToTwenty(b *testing.B) {
+	r := newRig(b)
+	c := r.signIn(8 * time.Hour)
+	root := b.TempDir()
+	for i := range 20 {
+		r.lend(filepath.Join(root, strconv.Itoa(i)))
+	}
+	w := r.work()
+	defer w.end()
+	for b.Loop() {
+		for _, p := range w.l.LentTo(r.account) {
+			p.Pair = ledger.Pair{}
+			_ = os.WriteFile(filepath.Join(lentWhere(p).Dir, ".credentials.json"), []byte(`{"mcpOAuth":{}}`), 0o600)
+		}
+		w.carryLent(context.Background(), r.account, c)
+	}
+	if places, _ := json.Marshal(w.l.LentTo(r.account)); strings.Contains(string(places), "reason") {
+		b.Error("a place was not carried to")
+	}
+}
