@@ -185,3 +185,30 @@ func TestSignOutAgain(t *testing.T) {
 		t.Error("the login stays")
 	}
 }
+
+// Who is left alone with the login gets the newest pair of it.
+func TestSignOutThatKeepsAnEntryThatIsBehind(t *testing.T) {
+	short(t)
+	r := newRig(t)
+	_, home, work := r.inTwo("work")
+	r.goTo(work)
+	w := r.work()
+	lock, err := w.entry.LockRenewal(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := w.l.Place(w.entry.ID())
+	place.Let = true // so that the renewal leaves it behind
+	w.end()
+	r.goTo(home)
+	r.renewed("")
+	_ = lock.Release()
+	w = r.work()
+	w.l.Place(place.ID).Let = false
+	w.end()
+	r.signedOut(SignOutOptions{KeepClaudeCode: true})
+	for _, dir := range []string{home, work} {
+		r.goTo(dir)
+		r.alive(r.entry().Login)
+	}
+}

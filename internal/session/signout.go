@@ -45,6 +45,9 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	if r, err := w.renewal(ctx, account); err == nil {
 		_ = r.settleElsewhere(ctx, "")
 		current = r.current
+		if o.KeepClaudeCode { // it goes on alone with what lies there
+			w.carry(ctx, account, current, entryWait)
+		}
 	}
 	out := &signingOut{work: w, account: account, current: current}
 	if o.Revoke {
