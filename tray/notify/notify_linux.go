@@ -40,6 +40,7 @@ type busNotifier struct {
 	closed bool
 
 	ids   sync.Mutex
+	owner string // the service that showed it, by the name that the bus gave it
 	last  uint32 // our newest one, which the next one replaces
 	asked bool   // it asks for deed, and nobody has answered
 	deed  Deed
@@ -80,6 +81,10 @@ func (b *busNotifier) notify(ctx context.Context, n Notice) error {
 	if err != nil {
 		return err
 	}
+	var owner string
+	if err := conn.BusObject().CallWithContext(ctx, busName+".GetNameOwner", 0, notifyName).Store(&owner); err != nil {
+		return err
+	}
 	if slices.Contains(capabilities, "body-markup") {
 		n.Body = html.EscapeString(n.Body)
 	}
@@ -107,7 +112,7 @@ func (b *busNotifier) notify(ctx context.Context, n Notice) error {
 	if err != nil {
 		return err
 	}
-	b.last, b.asked, b.deed = id, note.Actions != nil, n.Deed
+	b.owner, b.last, b.asked, b.deed = owner, id, note.Actions != nil, n.Deed
 	return nil
 }
 
@@ -162,7 +167,7 @@ func (b *busNotifier) connect(ctx context.Context) (*dbus.Conn, error) {
 func (b *busNotifier) forget() {
 	b.ids.Lock()
 	defer b.ids.Unlock()
-	b.last, b.asked = 0, false
+	b.owner, b.last, b.asked = "", 0, false
 }
 
 // hear acts on a click on our newest notification; the service reports everybody's.
@@ -173,6 +178,7 @@ func (b *busNotifier) hear(s *dbus.Signal) {
 		if before, _ := s.Body[1].(string); before != "" {
 			b.forget()
 		}
+	case !b.fromService(s.Sender): // a signal can be sent straight to us, past every match
 	case s.Path == notifyPath && s.Name == notifyName+".ActionInvoked":
 		id, _ := s.Body[0].(uint32)
 		key, _ := s.Body[1].(string)
@@ -187,6 +193,12 @@ func (b *busNotifier) hear(s *dbus.Signal) {
 			b.answered(id)
 		}
 	}
+}
+
+func (b *busNotifier) fromService(sender string) bool {
+	b.ids.Lock()
+	defer b.ids.Unlock()
+	return sender != "" && sender == b.owner
 }
 
 // answered is what notification id asks for, and whether it is ours; it asks no more.

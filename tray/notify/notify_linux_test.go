@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"keytender/internal/testguard"
 	"keytender/tray/bus"
 	"keytender/tray/traytest"
@@ -52,6 +54,14 @@ func TestNotifierOnTheBus(t *testing.T) {
 	}
 	if err := traytest.Connect(t, address).Emit(notifyPath, notifyName+".ActionInvoked", got.ID, "sign-in"); err != nil {
 		t.Fatal(err)
+	}
+	// Sent straight to us, past what we asked the bus for.
+	straight := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldDestination: dbus.MakeVariant(n.(*busNotifier).conn.Names()[0]), dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath(notifyPath)),
+		dbus.FieldInterface: dbus.MakeVariant(notifyName), dbus.FieldMember: dbus.MakeVariant("ActionInvoked"),
+		dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(got.ID, "sign-in"))}, Body: []any{got.ID, "sign-in"}}
+	if call := traytest.Connect(t, address).Send(straight, nil); call.Err != nil {
+		t.Fatal(call.Err)
 	}
 	select {
 	case <-pressed:
