@@ -277,7 +277,6 @@ func (d *Directory) UpdateIn(ctx context.Context, r *Room, decide func(now Entry
 	return before, nil
 }
 
-
 // apply merges the change into where the entry lives: a new entry goes to the keychain
 // where there is one, an existing one stays in its place.
 func (d *Directory) apply(ctx context.Context, r *Room, before Entry, ch Change, lock writing) error {
