@@ -13,6 +13,7 @@ import (
 	"keytender/internal/session"
 	"keytender/tray/menu"
 	"keytender/tray/notify"
+	"keytender/tray/reminder"
 	"keytender/tray/toolkit"
 )
 
@@ -73,7 +74,7 @@ type app struct {
 	asides       []string        // what the sign-in says beside its outcome
 	pasted       chan<- string
 	around       menu.Around
-	memory       Memory
+	memory       reminder.Memory
 	greeted      bool // at the first start
 	telling      bool // a notification from Decide is under way
 	quietUntil   time.Time
@@ -81,7 +82,7 @@ type app struct {
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
-	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...), queue: newQueue(), drawn: make(chan struct{}), changed: make(chan struct{}, 1), memory: loadMemory(o.StateDir)}
+	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...), queue: newQueue(), drawn: make(chan struct{}), changed: make(chan struct{}, 1), memory: reminder.Load(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
 	a.termsSeen.Store(a.welcomedAlready())
 	a.wait = sync.OnceValue(a.letEnd)
@@ -465,7 +466,7 @@ func (a *app) decide() {
 	if a.telling || a.activity.SignIn != menu.NoSignIn || now.Before(a.quietUntil) {
 		return
 	}
-	n, memory := Decide(a.words, a.status, a.memory, now)
+	n, memory := decide(a.words, a.status, a.memory, now)
 	if n == nil {
 		a.remember(memory)
 		return
@@ -482,12 +483,12 @@ func (a *app) decide() {
 }
 
 // remember keeps what was told, on disk too.
-func (a *app) remember(m Memory) {
+func (a *app) remember(m reminder.Memory) {
 	if maps.Equal(m, a.memory) {
 		return
 	}
 	a.memory = m
-	if err := saveMemory(a.options.StateDir, m); err != nil {
+	if err := reminder.Save(a.options.StateDir, m); err != nil {
 		a.log.Warn("what was notified could not be written down", "error", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"keytender/internal/session"
 	"keytender/tray/autostart"
 	"keytender/tray/menu"
+	"keytender/tray/reminder"
 	"keytender/tray/toolkit"
 	"keytender/tray/traytest"
 )
@@ -429,7 +430,7 @@ func TestChangesFromOutsideShow(t *testing.T) {
 func TestC4_LoginEndIsToldOnce(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
 		s := traytest.SignedIn(now)
-		end := now.Add(7*day + time.Hour)
+		end := now.Add(7*24*time.Hour + time.Hour)
 		s.Login.ExpiresAt = &end
 		return s
 	}, func(b *bench) {
@@ -440,13 +441,13 @@ func TestC4_LoginEndIsToldOnce(t *testing.T) {
 		if b.kit.icon != menu.IconSoon {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
-		if got := loadMemory(b.app.options.StateDir)["default"].Step; got != SevenDays {
+		if got := reminder.Load(b.app.options.StateDir)["default"].Step; got != reminder.SevenDays {
 			b.Errorf("remembered step %d", got)
 		}
-		time.Sleep(3 * day)
+		time.Sleep(3 * 24 * time.Hour)
 		synctest.Wait()
 		b.wantTold("Login ends in 7 days")
-		time.Sleep(30 * day)
+		time.Sleep(30 * 24 * time.Hour)
 		synctest.Wait()
 		b.wantTold("Login ends in 7 days", "Login ends in 3 days", "Login ends in 1 day", "Your login has ended")
 	})
@@ -463,7 +464,7 @@ func TestNoticeThatCannotBeShownIsNotTold(t *testing.T) {
 		before := b.notifier.tries
 		b.notifier.shown = nil
 		b.notifier.mu.Unlock()
-		b.app.queue.post(func() { b.app.remember(Memory{}) })
+		b.app.queue.post(func() { b.app.remember(reminder.Memory{}) })
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		if n := b.notifier.tries - before; n < 2 || n > 9 {

@@ -14,6 +14,7 @@ import (
 	"keytender/internal/session"
 	"keytender/tray/menu"
 	"keytender/tray/notify"
+	"keytender/tray/reminder"
 	"keytender/tray/toolkit"
 	"keytender/tray/traytest"
 )
@@ -146,7 +147,7 @@ func TestWatchOnlySignsInThroughClaudeCode(t *testing.T) {
 // TestWatchOnlyIsChosenAndTakenBack: on the first page, and in the menu.
 func TestWatchOnlyIsChosenAndTakenBack(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
-		b.app.queue.post(func() { b.app.memory, b.app.greeted = Memory{}, true })
+		b.app.queue.post(func() { b.app.memory, b.app.greeted = reminder.Memory{}, true })
 		b.app.options.display = func() bool { return true }
 		pages := b.sheets(true)
 		b.app.queue.post(func() { b.app.greeted = false; b.app.welcome() })

@@ -14,8 +14,11 @@ import (
 
 	"keytender/internal/session"
 	"keytender/tray/menu"
+	"keytender/tray/reminder"
 	"keytender/tray/traytest"
 )
+
+const day = 24 * time.Hour
 
 // TestDecideOverAYear lives through a year in quarter hours: a token that is renewed
 // every eight hours, a server whose telling of the login's end wavers by minutes, a
@@ -24,7 +27,7 @@ import (
 func TestDecideOverAYear(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
 	begin := traytest.Noon
-	memory := Memory{}
+	memory := reminder.Memory{}
 	var got []string
 	// Each login: its length in days, and after how many the person signs in again.
 	logins := []struct{ lasts, again float64 }{
@@ -44,7 +47,7 @@ func TestDecideOverAYear(t *testing.T) {
 			end = start.Add(time.Duration(logins[login].lasts * float64(day)))
 			next = start.Add(time.Duration(logins[login].again * float64(day)))
 			if login == 2 {
-				memory = memory.without("default") // signed in from the menu
+				memory = memory.Without("default") // signed in from the menu
 			}
 		}
 		if h := hour.Hour(); h < 7 || h > 22 || int(hour.Sub(begin)/day) == 27 {
@@ -69,7 +72,7 @@ func TestDecideOverAYear(t *testing.T) {
 			// Locked for a moment, now and then.
 			s = session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
 		}
-		n, m := Decide(menu.In("en"), s, memory, hour)
+		n, m := decide(menu.In("en"), s, memory, hour)
 		memory = m
 		if n != nil {
 			got = append(got, fmt.Sprintf("login %d, day %.1f: %s", login, hour.Sub(start).Hours()/24, n.Title))
@@ -146,9 +149,9 @@ func TestDecide(t *testing.T) {
 			{2 * time.Hour, ends(2 * day), ""}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			memory := Memory{}
+			memory := reminder.Memory{}
 			for i, s := range c.steps {
-				n, m := Decide(menu.In("en"), s.status, memory, traytest.Noon.Add(s.after))
+				n, m := decide(menu.In("en"), s.status, memory, traytest.Noon.Add(s.after))
 				memory = m
 				got := ""
 				if n != nil {
@@ -167,15 +170,15 @@ func TestDecide(t *testing.T) {
 
 func TestMemoryOutlivesTheProgram(t *testing.T) {
 	dir := t.TempDir()
-	want := Memory{"default": {Email: "a@example.com", LoginEnds: traytest.Noon, Step: ThreeDays, At: traytest.Noon}}
-	if err := saveMemory(dir, want); err != nil {
+	want := reminder.Memory{"default": {Email: "a@example.com", LoginEnds: traytest.Noon, Step: reminder.ThreeDays, At: traytest.Noon}}
+	if err := reminder.Save(dir, want); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, loadMemory(dir)); diff != "" {
+	if diff := cmp.Diff(want, reminder.Load(dir)); diff != "" {
 		t.Error(diff)
 	}
 	names, _ := filepath.Glob(filepath.Join(dir, "*"))
-	if !slices.Equal(names, []string{filepath.Join(dir, memoryName)}) {
+	if !slices.Equal(names, []string{filepath.Join(dir, "notices.json")}) {
 		t.Errorf("left behind: %v", names)
 	}
 }
@@ -187,26 +190,26 @@ func FuzzLoadMemory(f *testing.F) {
 	f.Add([]byte(`{"default":{"email":"a@example.com","step":99,"wasOver":"9999-01-01T00:00:00Z"},"work":{"step":-1}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, memoryName), data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "notices.json"), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m := loadMemory(dir)
+		m := reminder.Load(dir)
 		if m == nil {
 			t.Fatal("no memory at all")
 		}
 		now := traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(2 * day) })
-		n, after := Decide(menu.In("en"), now, m, traytest.Noon)
-		if told := m[now.Account]; n == nil && (told.Email != now.Email || told.Step < ThreeDays) {
+		n, after := decide(menu.In("en"), now, m, traytest.Noon)
+		if told := m[now.Account]; n == nil && (told.Email != now.Email || told.Step < reminder.ThreeDays) {
 			t.Fatalf("silent, although only %+v was told", told)
 		}
-		if again, _ := Decide(menu.In("en"), now, after, traytest.Noon.Add(time.Minute)); again != nil && n != nil {
+		if again, _ := decide(menu.In("en"), now, after, traytest.Noon.Add(time.Minute)); again != nil && n != nil {
 			t.Fatalf("told twice: %+v", again)
 		}
-		for _, memory := range []Memory{m, after} {
-			if err := saveMemory(dir, memory); err != nil {
+		for _, memory := range []reminder.Memory{m, after} {
+			if err := reminder.Save(dir, memory); err != nil {
 				return // a year that JSON does not know
 			}
-			if diff := cmp.Diff(memory, loadMemory(dir)); diff != "" {
+			if diff := cmp.Diff(memory, reminder.Load(dir)); diff != "" {
 				t.Fatal(diff)
 			}
 		}
@@ -242,9 +245,9 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 		}), false}},
 		"the clock goes back": {{time.Hour, trouble("locked"), false}, {0, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true}},
 	} {
-		memory := Memory{"default": {Email: "first_last@example.com", Step: SevenDays, LoginEnds: *fine.Login.ExpiresAt}}
+		memory := reminder.Memory{"default": {Email: "first_last@example.com", Step: reminder.SevenDays, LoginEnds: *fine.Login.ExpiresAt}}
 		for i, s := range steps {
-			n, m := Decide(menu.In("en"), s.status, memory, traytest.Noon.Add(s.after))
+			n, m := decide(menu.In("en"), s.status, memory, traytest.Noon.Add(s.after))
 			memory = m
 			if (n != nil) != s.told {
 				t.Errorf("%s, step %d: told %+v", name, i, n)
@@ -253,7 +256,7 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 				t.Errorf("%s, step %d: told %+v", name, i, n)
 			}
 		}
-		if memory["default"].Step != SevenDays {
+		if memory["default"].Step != reminder.SevenDays {
 			t.Errorf("%s: what was told about the login's end is forgotten", name)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"keytender/internal/session"
 	"keytender/tray/menu"
 	"keytender/tray/notify"
+	"keytender/tray/reminder"
 )
 
 // welcomed stands in the Memory for the note at the first start; no account can be
@@ -71,7 +72,7 @@ func (a *app) welcomedAlready() bool { return !a.memory[welcomed].At.IsZero() }
 
 func (a *app) rememberWelcome() {
 	a.termsSeen.Store(true)
-	a.remember(a.memory.with(welcomed, Told{At: a.wall().UTC()}))
+	a.remember(a.memory.With(welcomed, reminder.Told{At: a.wall().UTC()}))
 }
 
 // answer tells what the person asked for, where no notification can be shown on a page.

@@ -10,6 +10,7 @@ import (
 	"keytender/callback"
 	"keytender/internal/session"
 	"keytender/tray/menu"
+	"keytender/tray/reminder"
 	"keytender/tray/traytest"
 )
 
@@ -71,7 +72,7 @@ func TestTheWelcome(t *testing.T) {
 		{"signed in", traytest.SignedIn, true, true, 0, true},
 	} {
 		run(t, c.status, func(b *bench) {
-			b.app.queue.post(func() { b.app.memory, b.app.greeted = Memory{}, true })
+			b.app.queue.post(func() { b.app.memory, b.app.greeted = reminder.Memory{}, true })
 			b.app.options.display = func() bool { return c.display }
 			pages := b.sheets(c.seen)
 			for range 2 { // readings

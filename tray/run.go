@@ -9,10 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"keytender/callback"
 	"keytender/internal/ending"
@@ -142,7 +139,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 		fmt.Fprintln(o.Stderr, w.NoSession)
 		return 1
 	}
-	release, err := holdAlone(o.StateDir)
+	release, err := session.HoldAlone(o.StateDir)
 	if err != nil {
 		fmt.Fprintf(o.Stderr, w.NoStateDir+"\n", plainly(err))
 		return 1
@@ -275,7 +272,7 @@ func (a *app) tellNoIcon() {
 	}
 	a.show(n, func(err error) {
 		if err == nil {
-			a.remember(a.memory.with(noIcon, told))
+			a.remember(a.memory.With(noIcon, told))
 		}
 	})
 }
@@ -289,27 +286,4 @@ func (a *app) rejoin(kit toolkit.Kit) {
 	}
 	a.log.Info("the session bus is back: starting again for the icon")
 	a.returning = true
-}
-
-// lockWait is longer than anybody holds the lock who only looks.
-const lockWait = 300 * time.Millisecond
-
-// holdAlone takes the lock that only one app can hold. A nil release means that
-// another one runs.
-func holdAlone(dir string) (release func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	l := flock.New(filepath.Join(dir, session.TrayLock), flock.SetPermissions(0o600))
-	// `keytender status` holds it for a moment to see whether we do.
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	ok, err := l.TryLockContext(ctx, lockWait/10)
-	switch {
-	case ok:
-		return func() { _ = l.Unlock() }, nil
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, nil
-	}
-	return nil, err
 }

@@ -239,7 +239,7 @@ func (a *app) endSignIn(s session.Status, err error) {
 	case err == nil:
 		a.status = s
 		// A new login is a new story.
-		a.remember(a.memory.without(s.Account))
+		a.remember(a.memory.Without(s.Account))
 		a.tell(noticeSignedIn(a.words, s, a.asides))
 	case cancelled || a.ctx.Err() != nil:
 	default:

@@ -21,7 +21,7 @@ var verbs = []struct {
 }{
 	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"exec", newExec}, {"refresh", newRefresh}, {"mirror", newMirror},
 	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"lend", newLend}, {"switch", newSwitch}, {"api-key", newAPIKey},
-	{"which", newWhich}, {"statusline", newStatusline}, {"export", newExport}, {"watch", newWatch}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray},
+	{"which", newWhich}, {"statusline", newStatusline}, {"export", newExport}, {"watch", newWatch}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray}, {"agent", newAgent},
 	{"autostart", newAutostart}, {"version", newVersion}, {"completion", newCompletion},
 }
 

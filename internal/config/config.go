@@ -6,6 +6,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,7 +54,8 @@ type Config struct {
 	Scopes         []string
 	APIURL         string
 
-	RefreshWith    string // direct, claude
+	OnNotice       []string // a program and its arguments that get each notice; nil: none
+	RefreshWith    string   // direct, claude
 	RefreshModel   string
 	RefreshTimeout time.Duration
 
@@ -115,6 +117,7 @@ var settings = []setting{
 	{"KEYTENDER_ACCOUNT", nil, "", takeAccount},
 	{"KEYTENDER_STORE", nil, "auto", oneOf(func(c *Config) *string { return &c.Store }, "auto", "keychain", "file")},
 	{"KEYTENDER_KEYCHAIN_ARGV", nil, "as-claude-code", oneOf(func(c *Config) *string { return &c.KeychainArgv }, "as-claude-code", "never")},
+	{"KEYTENDER_ON_NOTICE", nil, "", takeCommand},
 	{"KEYTENDER_ROLE", nil, "tend", oneOf(func(c *Config) *string { return &c.Role }, "tend", "watch")},
 	{"KEYTENDER_PORT", nil, "8765", takePort},
 	{"KEYTENDER_LOGIN_TIMEOUT", nil, "5m", duration(func(c *Config) *time.Duration { return &c.LoginTimeout }, 100*time.Millisecond, 24*time.Hour)},
@@ -419,6 +422,10 @@ func parse(path, text string) (map[string]string, error) {
 			return nil, bad(fmt.Sprintf("there is no key %q", clean(name)), "remove it; `keytender doctor` lists the settings that exist")
 		}
 		text, ok := scalar(value)
+		if list, isList := value.([]any); ok && isList && key == keyOf("KEYTENDER_ON_NOTICE") {
+			whole, _ := json.Marshal(list) // its words may hold blanks
+			text = string(whole)
+		}
 		if !ok {
 			return nil, bad(fmt.Sprintf("%q must be a text, a number or true/false", clean(name)), `a line reads: port = 8765 or store = "file"`)
 		}
@@ -570,6 +577,25 @@ func takeModel(c *Config, text string) error {
 		return errors.New("a model name is printable text without blanks and does not begin with '-'")
 	}
 	c.RefreshModel = text
+	return nil
+}
+
+// takeCommand takes a program and its arguments: words between blanks, or a JSON list.
+func takeCommand(c *Config, text string) error {
+	if text == "" {
+		return nil
+	}
+	words := strings.Fields(text)
+	if strings.HasPrefix(text, "[") {
+		words = nil
+		if json.Unmarshal([]byte(text), &words) != nil {
+			return errors.New("it is no list of words")
+		}
+	}
+	if len(words) == 0 || words[0] == "" || strings.ContainsFunc(strings.Join(words, ""), unicode.IsControl) {
+		return errors.New("it names no program")
+	}
+	c.OnNotice = words
 	return nil
 }
 

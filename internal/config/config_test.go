@@ -94,6 +94,7 @@ var every = []struct {
 	{"KEYTENDER_COPY_TOKEN", "copy_token", "1", "true", func(c Config) any { return c.CopyToken }, true, []string{"yes", "TRUE"}},
 	{"KEYTENDER_ROLE", "role", "watch", `"watch"`, func(c Config) any { return c.Role }, "watch", []string{"off", "Watch", "tend watch"}},
 	{"KEYTENDER_TOKEN_ENCODING", "token_encoding", "form", `"form"`, func(c Config) any { return c.TokenForm }, true, []string{"xml", "FORM"}},
+	{"KEYTENDER_ON_NOTICE", "on_notice", `["tell me", "x"]`, `["tell me", "x"]`, func(c Config) any { return strings.Join(c.OnNotice, "|") }, "tell me|x", []string{"[", `[""]`, "[1]"}},
 	{"KEYTENDER_REFRESH_WITH", "refresh_with", "claude", `"claude"`, func(c Config) any { return c.RefreshWith }, "claude", []string{"openssl"}},
 	{"ANTHROPIC_CLIENT_ID", "client_id", "own-id", `"own-id"`, func(c Config) any { return c.ClientID }, "own-id", []string{"a b", "a\nb", "ä", strings.Repeat("x", 201)}},
 	{"ANTHROPIC_AUTH_URL", "auth_url", "https://a.example/x?y=1", `"https://a.example/x?y=1"`, func(c Config) any { return c.AuthURL }, "https://a.example/x?y=1", badURLs},

@@ -7,14 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"keytender/internal/ledger"
 	"keytender/keychain"
 )
-
-// TrayLock is the file in the state folder that the running menu-bar app holds.
-const TrayLock = "tray.lock"
 
 // NoStatus is the status of what could not be looked at.
 func NoStatus() Status {
@@ -234,13 +229,6 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 		p := unknownLogin(s)
 		blame(p.Code, p.Message, p.Hint)
 	}
-}
-
-func (e *Engine) trayRuns() bool {
-	l := flock.New(e.statePath(TrayLock), flock.SetFlag(0), flock.SetPermissions(0o600))
-	defer l.Close()
-	free, err := l.TryRLock()
-	return err == nil && !free
 }
 
 func known(t time.Time) *time.Time {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"keytender/internal/session"
+	"keytender/tray/reminder"
 )
 
 // IconState is what the icon tells at a glance, by its shape. Each is the name of
@@ -21,7 +22,7 @@ const (
 
 // SoonBefore is how long before the login's end the icon begins to show it; the
 // first notification comes at the same time.
-const SoonBefore = 7 * 24 * time.Hour
+const SoonBefore = reminder.Soon
 
 // StateOf chooses the icon. The access token's own end never shows, as long as it
 // can be renewed; trouble that passes by itself shows only when it already leaves

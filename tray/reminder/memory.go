@@ -1,4 +1,4 @@
-package tray
+package reminder
 
 import (
 	"encoding/json"
@@ -12,9 +12,9 @@ import (
 // memoryName is the file in the state folder that holds the Memory.
 const memoryName = "notices.json"
 
-// loadMemory reads what was told. A file that cannot be read costs a repeated
+// Load reads what was told. A file that cannot be read costs a repeated
 // notification at worst, so it counts as empty.
-func loadMemory(dir string) Memory {
+func Load(dir string) Memory {
 	data, err := os.ReadFile(filepath.Join(dir, memoryName))
 	if err != nil {
 		return Memory{}
@@ -27,8 +27,8 @@ func loadMemory(dir string) Memory {
 	return m
 }
 
-// saveMemory replaces the file as a whole, so that a crash leaves the old one.
-func saveMemory(dir string, m Memory) error {
+// Save replaces the file as a whole, so that a crash leaves the old one.
+func Save(dir string, m Memory) error {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
