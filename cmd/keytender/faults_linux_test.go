@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -379,12 +380,14 @@ func (r *faulty) hints() (lines []string) {
 // follow runs a command line as somebody does who reads it, answering what it asks.
 func (r *faulty) follow(line string) (exit int, said string) {
 	switch {
-	case line == "keytender login" || strings.HasPrefix(line, "keytender login ") && !strings.Contains(line, "claude-code"):
+	case line == "keytender login", strings.HasPrefix(line, "keytender login ") && !strings.Contains(line, "claude-code"), strings.HasSuffix(line, " --new-token"):
 		line += " --timeout 20s --browser-command browser"
 	case strings.HasPrefix(line, "keytender logout"):
 		line += " --yes"
 	}
-	cmd := exec.Command("/bin/sh", "-c", line)
+	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", "exec "+line)
 	cmd.Dir = r.dir
 	cmd.Env = slices.DeleteFunc(slices.Clone(r.env), func(pair string) bool { return strings.HasPrefix(pair, "DISPLAY=") })
 	for i, pair := range cmd.Env {
@@ -393,5 +396,8 @@ func (r *faulty) follow(line string) (exit int, said string) {
 		}
 	}
 	out, _ := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		r.Fatalf("%s does not end:\n%s", line, out)
+	}
 	return cmd.ProcessState.ExitCode(), string(out)
 }
