@@ -290,6 +290,10 @@ func (a *app) click(id menu.ID) {
 		return
 	}
 	a.around.Said = ""
+	if id >= menu.ItemEvent && id <= menu.ItemLastEvent {
+		a.showStatus() // how it stands since then
+		return
+	}
 	switch id {
 	case menu.ItemSignIn:
 		a.signIn()

@@ -34,10 +34,28 @@ type desktop struct {
 	notes   *traytest.Notifications
 	panel   *traytest.Panel
 	ended   chan error
-	stderr  bytes.Buffer
+	stderr  said
 	conn    *dbus.Conn
 	program string
 	process *os.Process
+}
+
+// said is what processes of the program wrote, two at once perhaps.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // start starts the program with more variables, NAME=VALUE.
@@ -202,7 +220,7 @@ func TestC3_SignInRenewSignOut(t *testing.T) {
 
 	begin := testguard.Start()
 	d.panel.Click("  Quit")
-	if err := traytest.Receive(t, d.ended, "the end"); err != nil || d.stderr.Len() > 0 {
+	if err := traytest.Receive(t, d.ended, "the end"); err != nil || d.stderr.String() != "" {
 		t.Errorf("ended with %v: %s", err, &d.stderr)
 	}
 	begin.Within(t, 2*time.Second, "quitting")

@@ -83,6 +83,9 @@ type Request struct {
 	// Dead reports that the holder of the lock as it stands is surely gone. nil: never.
 	Dead func(path string, info fs.FileInfo) bool
 
+	// Placed is called as soon as the directory is in its place. nil: nobody asks.
+	Placed func()
+
 	prepared string // the directory's name until it is put in its place
 }
 
@@ -135,6 +138,9 @@ func (r *Request) try() (*Lock, error) {
 	for cleared := false; ; cleared = true {
 		err := r.place()
 		if err == nil {
+			if r.Placed != nil {
+				r.Placed()
+			}
 			return r.taken()
 		}
 		if beingRemoved(err) {

@@ -164,6 +164,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"session.Problem":       "the code of an error",
 		"session.Terminal":      "where to read from",
 		"session.StoreState":    "how a store stands",
+		"session.WhichNote":     "a code",
 	}
 	seen := map[string]bool{}
 	for pkg, dir := range map[string]string{"callback": "../../callback", "keychain": "../../keychain", "claudecode": "../../keychain/claudecode", "oauth": "../oauth", "session": "../session"} {

@@ -181,7 +181,7 @@ func (e *Engine) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 	}
 	at, former := m.dir.Location(), m.former
 	return Mended{"Claude Code's state file names the person of the login in " + m.dir.Place(), []undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),
-		Identity: &formerIdentity{former.AccountID, former.Email, former.OrganizationID, former.Whole.Reveal()}}}}, nil
+		Identity: &formerIdentity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID, Whole: former.Whole.Reveal()}}}}, nil
 }
 
 // credentialsDamaged reports whether the file store cannot be read.

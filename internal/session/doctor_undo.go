@@ -38,6 +38,7 @@ type undoStep struct {
 }
 
 type formerIdentity struct {
+	secret.Hidden
 	AccountID      string `json:"accountId"`
 	Email          string `json:"email"`
 	OrganizationID string `json:"organizationId"`

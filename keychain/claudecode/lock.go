@@ -103,30 +103,28 @@ func (d *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*Renew
 	wantSecond.Prepare()
 	defer wantSecond.Discard()
 	birth, legacy := wantFirst.BirthMs(), wantSecond.BirthMs()
-	ready := dirlock.PrepareOwner(note, birth, legacy)
-	defer ready.Discard()
-
-	first, err := wantFirst.Take(ctx)
-	if err != nil {
-		return nil, err
-	}
 	// Our note takes the place of one by whoever died and left the second lock behind. That
 	// is told as ours then: it may be cleared when we are dead as well.
-	info, err := os.Lstat(secondPath)
-	if err == nil {
-		former, _ := dirlock.ReadOwner(note)
-		wantSecond.Dead = func(path string, info fs.FileInfo) bool {
-			return former.Gone(path, info, former.LegacyLockBirthtimeMs)
-		}
+	former, _ := dirlock.ReadOwner(note)
+	wantSecond.Dead = func(path string, info fs.FileInfo) bool {
+		return former.Gone(path, info, former.LegacyLockBirthtimeMs)
+	}
+	if info, err := os.Lstat(secondPath); err == nil {
 		legacy = 0
 		if wantSecond.Dead(secondPath, info) {
 			legacy = former.LegacyLockBirthtimeMs
 		}
 	}
-	if err == nil || first.BirthMs() != birth {
+	ready := dirlock.PrepareOwner(note, birth, legacy)
+	defer ready.Discard()
+	wantFirst.Placed = ready.Put
+
+	first, err := wantFirst.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if first.BirthMs() != birth { // it could not be prepared
 		dirlock.WriteOwner(note, first, legacy)
-	} else {
-		ready.Put()
 	}
 	wantSecond.Wait = max(0, wait-time.Since(start))
 	second, err := wantSecond.Take(ctx)

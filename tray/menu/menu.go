@@ -345,7 +345,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	if events := happened(w, s, r.Events, now); len(events) > 0 {
 		add(ItemHappened, w.Happened, true)
 		for i, text := range events {
-			add(ItemEvent+ID(i), text, false)
+			add(ItemEvent+ID(i), text, true) // so that the arrow keys reach it, and it is read aloud
 		}
 	}
 	add(ItemHelp, w.Help, true)
