@@ -255,7 +255,7 @@ func TestHungUpRightAfterTheAnswer(t *testing.T) {
 func TestKilledWithTheLocksInHand(t *testing.T) {
 	holds(t, func(w *world) {
 		keptWaiting := 0
-		for i := 0; i < 30 && keptWaiting < 2; i++ {
+		for i := 0; i < 30 && keptWaiting < 4; i++ {
 			w.takenOver(time.Hour)
 			p := w.shell().start("refresh", "--force")
 			time.Sleep(time.Duration(rand.N(25_000)) * time.Microsecond)
@@ -263,15 +263,19 @@ func TestKilledWithTheLocksInHand(t *testing.T) {
 			p.wait()
 			time.Sleep(3 * time.Millisecond) // what the server has begun it finishes
 			lost := len(w.kept(w.server.Newest(w.cc.refresh()))) == 0
+			if lost {
+				w.excused[w.server.Login(w.cc.refresh())] = "the answer was lost"
+			}
 			r := w.run("refresh", "--force")
 			if r.took > 10*time.Second {
+				w.Logf("kept waiting: %v", r)
 				keptWaiting++
 			} else if !lost { // else the new pair died with the process
 				r.want(0)
 			}
 		}
-		if keptWaiting > 1 {
-			w.Errorf("the next command was kept waiting more than once")
+		if keptWaiting > 3 { // 8 of 30, before locks and note were put in place at one go
+			w.Errorf("the next command was kept waiting %d times", keptWaiting)
 		}
 	})
 }
