@@ -104,15 +104,23 @@ func inTime(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Prepare writes data beside path, for somebody who renames it there in a moment. It is for
-// what is of no use after a crash of the machine: nothing of it is durable.
-func Prepare(path string, data []byte) (temp string, err error) {
+// WriteBriefly is Write for what is of no use after a crash of the machine: nothing of it is
+// synced.
+func WriteBriefly(path string, data []byte) error {
 	before, err := replaceable(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	sweep(path, tempInfix, time.Now().Add(-time.Minute))
-	return writeTemp(path, data, 0o600, before, func(*os.File) error { return nil })
+	temp, err := writeTemp(path, data, 0o600, before, func(*os.File) error { return nil })
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := Disk.Rename(temp, path); err != nil {
+		_ = os.Remove(temp)
+		return fmt.Errorf("putting the new %s in its place: %w", path, err)
+	}
+	return nil
 }
 
 // writeTemp writes data into a new file beside path, durably where sync makes it so, and

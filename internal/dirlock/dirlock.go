@@ -83,8 +83,10 @@ type Request struct {
 	// Dead reports that the holder of the lock as it stands is surely gone. nil: never.
 	Dead func(path string, info fs.FileInfo) bool
 
-	// Placed is called as soon as the directory is in its place. nil: nobody asks.
-	Placed func()
+	// Note writes down who is about to hold the prepared lock. It is called while nothing
+	// stands in the place, right before the lock does: whoever is killed in between leaves a
+	// note without a lock, which binds nobody, and never a lock without its note.
+	Note func()
 
 	prepared string // the directory's name until it is put in its place
 }
@@ -138,9 +140,6 @@ func (r *Request) try() (*Lock, error) {
 	for cleared := false; ; cleared = true {
 		err := r.place()
 		if err == nil {
-			if r.Placed != nil {
-				r.Placed()
-			}
 			return r.taken()
 		}
 		if beingRemoved(err) {
@@ -297,20 +296,19 @@ func (l *Lock) Held() error { return l.beat(false) }
 // Release gives the lock back, unless it is not ours any more.
 func (l *Lock) Release() error { return l.ReleaseNoted("") }
 
-// ReleaseNoted is Release that takes the note of its holder away too, at the last moment:
-// whoever is killed before it must be told by it, and after it another one may write it.
+// ReleaseNoted is Release that takes the note of its holder away too, after the lock: whoever
+// is killed in between leaves no lock without its note.
 func (l *Lock) ReleaseNoted(note string) error {
 	close(l.stop)
 	<-l.stopped
-	ours := note != "" && isOurs(note)
 	if err := l.Held(); err != nil {
 		return err
 	}
-	if ours {
-		_ = os.Remove(note)
-	}
 	if err := removeDir(l.path); err != nil {
 		return fmt.Errorf("giving back the lock: %w", err)
+	}
+	if note != "" && isOurs(note) {
+		_ = os.Remove(note)
 	}
 	return nil
 }

@@ -40,48 +40,22 @@ func parseOwner(data []byte) (o Owner, ok bool) {
 	return o, o.PID > 0 && o.ProcStart != "" && o.PIDDomain != "" && o.PIDSpace != ""
 }
 
-// WriteOwner says that this process holds the first lock, and the second one that was made
-// at legacy; 0 while there is none: who is killed before it has both must not hold up others
-// either. Where the system does not tell when a directory was made, the note would prove
-// nothing and is not written. It only shortens waits after a crash, so its failure does not
-// matter.
-func WriteOwner(path string, first *Lock, legacy float64) {
-	PrepareOwner(path, first.BirthMs(), legacy).Put()
-}
-
-// Note is an owner's note that waits to be put in its place.
-type Note struct{ path, temp string }
-
-// PrepareOwner writes the note of WriteOwner under another name, for locks of which it is
-// known when they were made. It is not synced: it speaks of a process, and no process
-// survives the machine.
-func PrepareOwner(path string, first, legacy float64) *Note {
-	n := &Note{path: path}
+// WriteOwner says that this process holds the lock that was made at first, or is about to,
+// and the second one that was made at legacy; 0 while there is none: who is killed before it
+// has both must not hold up others either. Where the system does not tell when a directory was
+// made, first is 0: the note would prove nothing and is not written. It only shortens waits
+// after a crash, so its failure does not matter, and it is not synced: it speaks of a process,
+// and no process survives the machine.
+func WriteOwner(path string, first, legacy float64) {
 	start := processStart(os.Getpid())
 	domain, space := processDomain()
 	if path == "" || start == "" || domain == "" || first == 0 {
-		return n
+		return
 	}
-	if data, err := json.Marshal(Owner{os.Getpid(), start, domain, space, first, legacy}); err == nil {
-		n.temp, _ = atomicfile.Prepare(path, data)
+	data, err := json.Marshal(Owner{os.Getpid(), start, domain, space, first, legacy})
+	if err == nil {
+		_ = atomicfile.WriteBriefly(path, data)
 	}
-	return n
-}
-
-// Put puts the note in its place. The caller holds the first lock.
-func (n *Note) Put() {
-	if n.temp != "" && atomicfile.Disk.Rename(n.temp, n.path) == nil {
-		n.temp = ""
-	}
-	n.Discard()
-}
-
-// Discard removes a note that was not put in its place.
-func (n *Note) Discard() {
-	if n.temp != "" {
-		_ = os.Remove(n.temp)
-	}
-	n.temp = ""
 }
 
 // BirthMs is when the lock's directory was made, as an Owner tells it; 0 when not known.

@@ -56,6 +56,12 @@ func (r *Request) place() error {
 	if r.prepared == "" {
 		return os.Mkdir(r.Path, 0o700)
 	}
+	if _, err := os.Lstat(r.Path); err == nil {
+		return &fs.PathError{Op: "rename", Path: r.Path, Err: fs.ErrExist}
+	}
+	if r.Note != nil {
+		r.Note()
+	}
 	now := r.Now()
 	err := os.Chtimes(r.prepared, now, now)
 	if err == nil {

@@ -36,13 +36,7 @@ type writing struct {
 }
 
 // Release gives the lock back.
-func (l writing) Release() error {
-	err := l.Lock.Release()
-	if l.note != "" {
-		_ = os.Remove(l.note)
-	}
-	return err
-}
+func (l writing) Release() error { return l.ReleaseNoted(l.note) }
 
 func (d *Directory) lockWrite(ctx context.Context) (writing, error) {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
@@ -56,7 +50,8 @@ func (d *Directory) lockWrite(ctx context.Context) (writing, error) {
 	former, _ := dirlock.ReadOwner(l.note)
 	want.Dead = func(path string, info fs.FileInfo) bool { return former.Gone(path, info, former.LockBirthtimeMs) }
 	want.Prepare()
-	dirlock.PrepareOwner(l.note, want.BirthMs(), 0).Put()
+	birth := want.BirthMs()
+	want.Note = func() { dirlock.WriteOwner(l.note, birth, 0) }
 	var err error
 	l.Lock, err = want.Take(ctx)
 	return l, err
@@ -91,8 +86,8 @@ func (d *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*Renew
 	start := time.Now()
 	note := dirlock.OwnerNote(d.firstLock()+".owner", d.ownerNote)
 
-	// Locks and note are made under other names first. Whoever is killed between the steps
-	// that put them in place must leave no lock of which nobody can tell that it is dead.
+	// Locks are made under other names first, so that the note can name them before they stand
+	// in their places: whoever is killed must leave no lock of which nobody can tell whose it was.
 	wantFirst := dirlock.Request{Path: d.firstLock(), Stale: renewalStale, Wait: wait, Now: d.now}
 	wantFirst.Dead = func(path string, info fs.FileInfo) bool {
 		owner, ok := dirlock.ReadOwner(note)
@@ -102,37 +97,46 @@ func (d *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*Renew
 	wantFirst.Prepare()
 	wantSecond.Prepare()
 	defer wantSecond.Discard()
-	birth, legacy := wantFirst.BirthMs(), wantSecond.BirthMs()
-	// Our note takes the place of one by whoever died and left the second lock behind. That
-	// is told as ours then: it may be cleared when we are dead as well.
-	former, _ := dirlock.ReadOwner(note)
+	firstBirth, secondBirth := wantFirst.BirthMs(), wantSecond.BirthMs()
+	var former dirlock.Owner
+	noted := secondBirth // what our note says of the second lock
+	wantFirst.Note = func() {
+		// Our note takes the place of one by whoever died and left the second lock behind. That
+		// is told as ours then: it may be cleared when we are dead as well.
+		former, _ = dirlock.ReadOwner(note)
+		if info, err := os.Lstat(secondPath); err == nil {
+			noted = 0
+			if former.Gone(secondPath, info, former.LegacyLockBirthtimeMs) {
+				noted = former.LegacyLockBirthtimeMs
+			}
+		}
+		dirlock.WriteOwner(note, firstBirth, noted)
+	}
 	wantSecond.Dead = func(path string, info fs.FileInfo) bool {
 		return former.Gone(path, info, former.LegacyLockBirthtimeMs)
 	}
-	if info, err := os.Lstat(secondPath); err == nil {
-		legacy = 0
-		if wantSecond.Dead(secondPath, info) {
-			legacy = former.LegacyLockBirthtimeMs
+	wantSecond.Note = func() {
+		if noted != secondBirth {
+			noted = secondBirth
+			dirlock.WriteOwner(note, firstBirth, noted)
 		}
 	}
-	ready := dirlock.PrepareOwner(note, birth, legacy)
-	defer ready.Discard()
-	wantFirst.Placed = ready.Put
 
 	first, err := wantFirst.Take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if first.BirthMs() != birth { // it could not be prepared
-		dirlock.WriteOwner(note, first, legacy)
+	if first.BirthMs() != firstBirth { // it could not be prepared
+		firstBirth = first.BirthMs()
+		wantFirst.Note()
 	}
 	wantSecond.Wait = max(0, wait-time.Since(start))
 	second, err := wantSecond.Take(ctx)
 	if err != nil {
 		return nil, errors.Join(err, first.ReleaseNoted(note))
 	}
-	if second.BirthMs() != legacy {
-		dirlock.WriteOwner(note, first, second.BirthMs())
+	if second.BirthMs() != noted {
+		dirlock.WriteOwner(note, first.BirthMs(), second.BirthMs())
 	}
 	return &RenewalLock{first, second, note}, nil
 }
