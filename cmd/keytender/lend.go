@@ -12,8 +12,8 @@ import (
 )
 
 type lendOptions struct {
-	account, container, ssh, back string
-	replace, list, all, asJSON    bool
+	account, back              string
+	replace, list, all, asJSON bool
 }
 
 func newLend(c *console) *cobra.Command {

@@ -18,12 +18,9 @@ import (
 	"keytender/keychain/claudecode"
 )
 
-// lentTo is where a lent entry lies: a directory here, or one in a container or at a host.
+// lentTo is where a lent entry lies.
 type lentTo struct {
-	Dir       string `json:"dir,omitempty"` // empty: the configuration directory there
-	Host      string `json:"host,omitempty"`
-	Container string `json:"container,omitempty"`
-	Tool      string `json:"tool,omitempty"` // docker or podman
+	Dir string `json:"dir,omitempty"`
 }
 
 func lentWhere(p *ledger.Place) lentTo {
@@ -32,27 +29,13 @@ func lentWhere(p *ledger.Place) lentTo {
 	return at
 }
 
-func (at lentTo) local() bool { return at.Host == "" && at.Container == "" }
-
 // isThere is false for a directory of an unmounted disk: it is not made anew.
 func (at lentTo) isThere() bool {
 	info, err := os.Stat(at.Dir)
 	return err == nil && info.IsDir()
 }
 
-func (at lentTo) String() string {
-	where := at.Host
-	if at.Container != "" {
-		where = at.Tool + ":" + at.Container
-	}
-	switch {
-	case where == "":
-		return at.Dir
-	case at.Dir == "":
-		return where
-	}
-	return where + ":" + at.Dir
-}
+func (at lentTo) String() string { return at.Dir }
 
 func (e *Engine) lentDirectory(at lentTo) *claudecode.Directory {
 	return claudecode.At(claudecode.Location{Dir: at.Dir, State: filepath.Join(at.Dir, ".claude.json")}, e.entries)
@@ -63,10 +46,7 @@ func lentID(dir *claudecode.Directory) string { return "lent:" + dir.ID() }
 func (w *work) isLent(dir *claudecode.Directory) bool { return w.l.Place(lentID(dir)) != nil }
 
 func (e *Engine) lentPlaceID(at lentTo) string {
-	if at.local() {
-		return lentID(e.lentDirectory(at))
-	}
-	return "lent:" + at.String()
+	return lentID(e.lentDirectory(at))
 }
 
 // lendable is the login without what renews it: nobody there can spend it.
@@ -75,21 +55,16 @@ func lendable(c keychain.Credential) keychain.Credential {
 	return c
 }
 
-// LendOptions says where to lend; one of the first three is set.
+// LendOptions says where to lend.
 type LendOptions struct {
-	Dir       string // absolute
-	Container string // NAME[:DIR]
-	Host      string // HOST[:DIR]
-	Replace   bool   // displaces a login that lies in Dir
+	Dir     string // absolute
+	Replace bool   // displaces a login that lies in Dir
 }
 
 // Lend writes an entry without the refresh token where another Claude Code reads it. From
 // then on it is renewed there, too.
 func (e *Engine) Lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
-	at, err := o.where()
-	if err != nil {
-		return PlaceStatus{}, err
-	}
+	at := lentTo{Dir: filepath.Clean(o.Dir)}
 	if _, err := e.Renew(ctx, false); err != nil {
 		if st := e.Status(ctx); !st.AccessToken.Valid {
 			return PlaceStatus{}, err
@@ -112,10 +87,8 @@ func (e *Engine) Lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
 
 func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatus, error) {
 	id := r.lentPlaceID(at)
-	if at.local() {
-		if err := r.makeRoom(ctx, at, replace); err != nil {
-			return PlaceStatus{}, err
-		}
+	if err := r.makeRoom(ctx, at, replace); err != nil {
+		return PlaceStatus{}, err
 	}
 	known := r.l.Place(id) != nil
 	where, _ := json.Marshal(at)
@@ -142,11 +115,8 @@ func notLent(at lentTo, err error) error {
 	known := &Error{}
 	switch {
 	case errors.Is(err, errOwnLogin):
-		hint := "take it out there first (`claude auth logout`), or choose another directory"
-		if at.local() {
-			hint = "choose another directory, or displace that login with --replace"
-		}
-		return failed("full-login", at.String()+" holds a login of its own, with a refresh token, so nothing was lent to it", hint, err)
+		return failed("full-login", at.String()+" holds a login of its own, with a refresh token, so nothing was lent to it",
+			"choose another directory, or displace that login with --replace", err)
 	case errors.Is(err, dirlock.ErrBusy), errors.Is(err, context.Canceled):
 		return entryError(err)
 	case errors.As(err, &known):
@@ -218,17 +188,12 @@ func (e *Engine) writeLent(ctx context.Context, p *ledger.Place, c keychain.Cred
 }
 
 func (e *Engine) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
-	if !at.local() {
-		return errNotLocal
-	}
 	if !at.isThere() {
 		return errGone
 	}
 	_, err := e.lentDirectory(at).Update(ctx, decide)
 	return err
 }
-
-var errNotLocal = errors.New("it is not on this machine")
 
 func (w *work) noteLent(p *ledger.Place, c keychain.Credential) {
 	chain := w.l.ChainOf(p.Account)
@@ -239,22 +204,19 @@ func (w *work) noteLent(p *ledger.Place, c keychain.Credential) {
 	p.Ends, p.Reason = c.AccessEnds.Truncate(time.Second), ""
 }
 
-// lentWait bounds the writing into one lent place; those elsewhere are not tried by
-// somebody who has less time.
+// lentWait bounds the writing into one lent place.
 const lentWait = 10 * time.Second
 
-// carryLent brings the account's lent places up, all at once: a host that is away keeps
+// carryLent brings the account's lent places up, all at once: a slow disk keeps
 // none of the others waiting.
 func (w *work) carryLent(ctx context.Context, account string, current keychain.Credential) {
 	chain := w.l.ChainOf(account)
 	if chain == nil || chain.Current().Access != pairOf(current).Access || !w.validFor(current, 0) {
 		return
 	}
-	deadline, hurried := ctx.Deadline()
-	hurried = hurried && time.Until(deadline) < lentWait/3
 	var behind []*ledger.Place
 	for _, p := range w.l.LentTo(account) {
-		if w.l.LentBehind(p) && (lentWhere(p).local() || !hurried) {
+		if w.l.LentBehind(p) {
 			behind = append(behind, p)
 		}
 	}
@@ -366,11 +328,11 @@ func (e *Engine) TakeBack(ctx context.Context, place string) ([]PlaceStatus, err
 
 func (w *work) isCalled(p *ledger.Place, name string) bool {
 	at := lentWhere(p)
-	if name == p.ID || name == at.String() || name == at.Host || name == at.Container {
+	if name == p.ID || name == at.String() {
 		return true
 	}
 	abs, err := filepath.Abs(name)
-	return err == nil && at.local() && lentID(w.lentDirectory(lentTo{Dir: abs})) == p.ID
+	return err == nil && lentID(w.lentDirectory(lentTo{Dir: abs})) == p.ID
 }
 
 // takeBack takes our access token out of one place.
@@ -384,7 +346,7 @@ func (w *work) takeBack(ctx context.Context, p *ledger.Place) error {
 		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
 		return claudecode.Change{SignOut: ours && now.Login.Refresh.IsZero()}, nil
 	})
-	if err != nil && !(at.local() && errors.Is(err, errGone)) {
+	if err != nil && !errors.Is(err, errGone) {
 		p.Leaving, p.Reason = true, plain(err)
 		return failed("not-removed", "the token that was lent to "+at.String()+" could not be taken out: "+plain(err),
 			"try again with `keytender lend --back '"+at.String()+"'`; it ends by itself", err)

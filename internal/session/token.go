@@ -182,7 +182,7 @@ func (e *Engine) unfinished(l *ledger.Ledger, v *vault, account string) bool {
 // canBringUp reports whether a place is behind and there.
 func (e *Engine) canBringUp(l *ledger.Ledger, p *ledger.Place) bool {
 	if p.Kind == ledger.Lent {
-		return l.LentBehind(p) && lentWhere(p).local() && lentWhere(p).isThere()
+		return l.LentBehind(p) && lentWhere(p).isThere()
 	}
 	if !l.Behind(p) {
 		return false
