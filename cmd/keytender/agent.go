@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"time"
@@ -55,12 +56,19 @@ func newAgent(c *console) *cobra.Command {
 type agent struct {
 	*console
 	engine  *session.Engine
+	status  session.Status // as it was read last
 	memory  reminder.Memory
 	changed chan struct{} // for Tend
 }
 
-// agentLook is how often the agent looks whether something is to be told.
-const agentLook = time.Minute
+const (
+	// agentLook is how often the agent looks at the clock, which stands still for timers
+	// while a machine sleeps.
+	agentLook = time.Minute
+	// agentRead is how long it trusts what it read, when nobody tells of a change: reading may
+	// ask a keychain.
+	agentRead = 15 * time.Minute
+)
 
 func (a *agent) run(ctx context.Context) error {
 	changes, err := a.engine.Changes(ctx)
@@ -72,7 +80,11 @@ func (a *agent) run(ctx context.Context) error {
 	a.line(tick, "Agent: running; the logins are renewed, and their ends are told")
 	look := time.NewTicker(agentLook)
 	defer look.Stop()
+	var read time.Time
 	for {
+		if now := time.Now().Round(0); changes == nil || now.Sub(read).Abs() >= agentRead {
+			a.status, read = a.engine.Status(ctx), now
+		}
 		a.tell(ctx)
 		select {
 		case <-ctx.Done():
@@ -83,6 +95,7 @@ func (a *agent) run(ctx context.Context) error {
 				changes = nil
 			}
 			a.passOn()
+			read = time.Time{}
 		case <-look.C:
 			if changes == nil {
 				a.passOn()
@@ -101,8 +114,9 @@ func (a *agent) passOn() {
 // tell says what is due of each login. What was told is remembered, so that it is told once.
 func (a *agent) tell(ctx context.Context) {
 	now := time.Now().Round(0)
-	for _, s := range reminder.Logins(a.engine.Status(ctx)) {
-		r, memory := reminder.Next(s, a.memory, now)
+	told := a.memory
+	for _, s := range reminder.Logins(a.status) {
+		r, memory := reminder.Next(s, told, now)
 		if r != nil {
 			n := noticeOf(*r, s, now)
 			a.line(danger, "%s: %s", n.Title, n.Body)
@@ -110,8 +124,12 @@ func (a *agent) tell(ctx context.Context) {
 				a.line(danger, "Notice: KEYTENDER_ON_NOTICE did not take it: %v", err)
 			}
 		}
-		a.memory = memory
+		told = memory
 	}
+	if maps.Equal(told, a.memory) {
+		return
+	}
+	a.memory = told
 	if err := reminder.Save(a.config.Places.State, a.memory); err != nil {
 		a.line(danger, "Notice: what was told could not be written down: %v", err)
 	}

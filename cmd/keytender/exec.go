@@ -41,7 +41,7 @@ func newExec(c *console) *cobra.Command {
 		Example: "keytender exec -- claude -p 'what does this folder hold?'\nkeytender exec --account work -- ./nightly.sh",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if cmd.ArgsLenAtDash() != 0 || len(args) == 0 {
-				return &usageError{"`keytender exec` takes a command behind --", "say it so: keytender exec -- claude -p hello"}
+				return &usageError{"`keytender exec` takes a command behind --", "write it as in: keytender exec -- claude -p hello"}
 			}
 			return nil
 		},

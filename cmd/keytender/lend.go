@@ -58,10 +58,10 @@ func (o *lendOptions) check(args []string) error {
 		return &usageError{"only one of DIR, --list, --back and --all can be done at a time", "`keytender lend --help` says more"}
 	}
 	if o.replace && len(args) == 0 {
-		return &usageError{"--replace goes with a directory to lend to", "say it so: keytender lend DIR --replace"}
+		return &usageError{"--replace goes with a directory to lend to", "write it as in: keytender lend DIR --replace"}
 	}
 	if len(args) > 0 && args[0] == "" {
-		return &usageError{"the directory to lend to has no name", "say it so: keytender lend DIR"}
+		return &usageError{"the directory to lend to has no name", "write it as in: keytender lend DIR"}
 	}
 	return nil
 }

@@ -238,19 +238,11 @@ func firstOf(text string, n int) string {
 // used; called again, the one before it. It replaces nothing but a login that Keytender
 // wrote there.
 func (e *Engine) Undo(ctx context.Context) (string, error) {
-	w, err := e.begin(ctx, lockWait)
+	w, end, err := e.beginHere(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer w.end()
-	if e.entryErr != nil {
-		return "", entryError(e.entryErr)
-	}
-	lock, err := e.entry.LockRenewal(ctx, entryWait)
-	if err != nil {
-		return "", entryError(err)
-	}
-	defer w.unlock(lock)
+	defer end()
 	s, err := w.see(ctx, e.entry, true)
 	if err != nil {
 		return "", entryError(err)

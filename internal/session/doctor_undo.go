@@ -131,19 +131,11 @@ func (e *Engine) takeBackIdentity(ctx context.Context, step undoStep) (string, e
 
 // takeBackMirror takes our login out of the entry again, unless it was changed since.
 func (e *Engine) takeBackMirror(ctx context.Context) (string, error) {
-	w, err := e.begin(ctx, lockWait)
+	w, end, err := e.beginHere(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer w.end()
-	if e.entryErr != nil {
-		return "", entryError(e.entryErr)
-	}
-	lock, err := e.entry.LockRenewal(ctx, entryWait)
-	if err != nil {
-		return "", entryError(err)
-	}
-	defer w.unlock(lock)
+	defer end()
 	s, err := w.see(ctx, e.entry, false)
 	if err != nil {
 		return "", entryError(err)

@@ -80,7 +80,7 @@ type ImportOptions struct {
 func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.String) (Imported, error) {
 	entry, err := claudecode.DecodeEntry([]byte(text.Reveal()))
 	if err != nil {
-		return Imported{}, failed("unusable", "this is not Claude Code's credential JSON: "+err.Error(),
+		return Imported{}, failed("unusable", "this is not Claude Code's credential JSON: "+strings.TrimPrefix(err.Error(), keychain.ErrDamaged.Error()+": "),
 			`it reads {"claudeAiOauth":{"accessToken":…,"refreshToken":…,"expiresAt":…,"scopes":[…]}}; nothing was changed`, err)
 	}
 	if entry.State != claudecode.SignedIn {
