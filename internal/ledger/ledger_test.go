@@ -73,6 +73,68 @@ func TestRelate(t *testing.T) {
 	}
 }
 
+// TestGrantOfItsOwn: where a generation lies that was spent elsewhere, nothing succeeds it,
+// unless something newer was about to be written there.
+func TestGrantOfItsOwn(t *testing.T) {
+	found := Found{Pair: pair("x"), Person: ann}
+	for _, c := range []struct {
+		name   string
+		change func(l *Ledger, p *Place)
+		want   Relation
+	}{
+		{"the newest one lies there", func(*Ledger, *Place) {}, Successor},
+		{"it was spent elsewhere", func(l *Ledger, _ *Place) { l.ChainOf("ann").Advance(pair("4")) }, Stranger},
+		{"and the next one was about to be written", func(l *Ledger, p *Place) {
+			l.ChainOf("ann").Advance(pair("4"))
+			p.Next = l.ChainOf("ann").ID
+		}, Successor},
+	} {
+		l, place := known()
+		c.change(l, place)
+		got := l.Relate(place, found)
+		if got.Relation != c.want || c.want == Stranger && got.Beside != l.ChainOf("ann") {
+			t.Errorf("%s: %v beside %v", c.name, got.Relation, got.Beside)
+		}
+	}
+}
+
+// TestSeenIsKnownAgain: a stranger's login, and another grant of ours, belong to chains of
+// their own from the first look; where our newest generation stood it is its successor after
+// all, a copy of which lies elsewhere.
+func TestSeenIsKnownAgain(t *testing.T) {
+	l, place := known()
+	stranger := l.See(Finding{Relation: Stranger}, xia, pair("9"))
+	if got := l.Relate(place, Found{Pair: pair("9")}); got.Relation != Current || got.Account() != "" || got.Chain != stranger {
+		t.Errorf("a stranger's is %v of %q", got.Relation, got.Account())
+	}
+	elsewhere := l.AddPlace("file:/y", Entry, nil)
+	beside := l.See(Finding{Relation: Stranger, Beside: l.ChainOf("ann")}, ann, pair("4"))
+	elsewhere.Holds(beside, pair("4"))
+	if !beside.Apart || beside.Account != "ann" {
+		t.Errorf("another grant of ann's is %+v", beside)
+	}
+	if got := l.Relate(elsewhere, Found{Pair: pair("4"), Person: ann}); got.Relation != Current || got.Chain != beside {
+		t.Errorf("there it is %v", got.Relation)
+	}
+	if got := l.Relate(place, Found{Pair: pair("4"), Person: ann}); got.Relation != Successor || got.Chain != l.ChainOf("ann") {
+		t.Errorf("where the newest stood it is %v", got.Relation)
+	}
+}
+
+// TestOrganisationThatIsNotNamed: a pair that names the account alone may be of each of its
+// organisations.
+func TestOrganisationThatIsNotNamed(t *testing.T) {
+	found := Found{Pair: pair("4"), Person: Person{ID: "ann-id"}}
+	l, place := known()
+	if got := l.Relate(place, found); got.Relation != Successor {
+		t.Errorf("with one organisation: %v", got.Relation)
+	}
+	l.Add("ann-2").Person = Person{ID: "ann-id", Organization: "org-z"}
+	if got := l.Relate(place, found); got.Relation != Unknown {
+		t.Errorf("with two: %v", got.Relation)
+	}
+}
+
 // TestRevokedIsNoSuccessor: a pair that the server called spent is known for good.
 func TestRevokedIsNoSuccessor(t *testing.T) {
 	l, place := known()

@@ -150,7 +150,7 @@ func (l *Ledger) claimed(place *Place, f Finding, p Person) Finding {
 		return f
 	}
 	c := l.Chain(place.Chain)
-	if c == nil || c.Account == "" || place.Pair != c.Current() || l.like(c, p.Or(f.Chain.Person)) != Same {
+	if c == nil || c == f.Chain || c.Account == "" || place.Pair != c.Current() || l.like(c, p.Or(f.Chain.Person)) != Same {
 		return f
 	}
 	return Finding{Relation: Successor, Chain: c}
