@@ -114,18 +114,14 @@ func (l *Ledger) Join(account string, p Person, pair Pair) *Chain {
 	return c
 }
 
-// See notes a stranger's login, so that it is known again, and whose it is. Another grant of
-// an account of ours goes its own way.
-func (l *Ledger) See(f Finding, p Person, pair Pair) *Chain {
+// See notes a login that is nobody's, so that it is known again, and whose it is. Another
+// grant of an account's person is nobody's too: nobody took it over.
+func (l *Ledger) See(p Person, pair Pair) *Chain {
 	if known, ok := l.Identify(pair); ok {
 		return known.Chain
 	}
-	account := ""
-	if f.Beside != nil {
-		account = f.Beside.Account
-	}
-	c := l.Begin(account, p, pair)
-	c.Seen, c.Apart = true, account != ""
+	c := l.Begin("", p, pair)
+	c.Seen = true
 	return c
 }
 

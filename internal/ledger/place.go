@@ -231,6 +231,16 @@ func (l *Ledger) SetAside(d Displaced) *Displaced {
 	return &d
 }
 
+// Sink puts a displaced login below all others.
+func (l *Ledger) Sink(id string) {
+	for i, d := range l.Displaced {
+		if d.ID == id {
+			l.Displaced = slices.Insert(slices.Delete(l.Displaced, i, i+1), 0, d)
+			return
+		}
+	}
+}
+
 // LastDisplaced returns what undoing puts back in the place: the newest that is not known
 // to be spent. nil: nothing.
 func (l *Ledger) LastDisplaced(place string) *Displaced {

@@ -35,7 +35,8 @@ type Finding struct {
 	// Chain is the one that it belongs to, or may belong to where it is Unknown; nil for
 	// a stranger's.
 	Chain *Chain
-	// Beside is the chain whose person has another grant here: a Stranger by its tokens alone.
+	// Beside is the chain that a Stranger may belong to all the same: its person is the same,
+	// and only the server can tell whether it lives.
 	Beside *Chain
 }
 
@@ -69,15 +70,18 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 	}
 	var possible *Chain
 	for _, c := range l.layThere(place) {
-		if f.Pair.Refresh == "" && c.Current().Refresh != "" {
-			continue // what cannot be renewed succeeds nothing that can
+		if renewable := c.Current().Refresh != ""; renewable != (f.Pair.Refresh != "") && c.Current().Access != "" {
+			continue // what cannot be renewed succeeds nothing that can, and the other way round
 		}
 		switch l.like(c, f.Person) {
 		case Same:
-			if place.left(c) {
-				return Finding{Relation: Stranger, Beside: c}
+			switch {
+			case possible != nil: // the one that lies there now comes first
+				return Finding{Relation: Unknown, Chain: possible}
+			case place.stands(c):
+				return Finding{Relation: Successor, Chain: c}
 			}
-			return Finding{Relation: Successor, Chain: c}
+			return Finding{Relation: Stranger, Beside: c}
 		case Unsure:
 			if possible == nil && c.Account != "" { // a stranger's is kept whole, whatever it is
 				possible = c
@@ -90,7 +94,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		}
 		switch l.like(c, f.Person) {
 		case Same:
-			return Finding{Relation: Successor, Chain: c}
+			return Finding{Relation: Stranger, Beside: c}
 		case Unsure:
 			possible = c
 		}
@@ -116,11 +120,11 @@ func (l *Ledger) like(c *Chain, p Person) Likeness {
 	return Same
 }
 
-// left reports whether the chain has certainly moved on from the generation that lies in
-// the place: it was spent elsewhere, and nothing newer was ever about to be written here.
-// What is found there then is a grant of its own, and no successor.
-func (p *Place) left(c *Chain) bool {
-	return p.Chain == c.ID && p.Next == "" && c.Left(p.Pair)
+// stands reports whether the chain's newest generation lies in the place, or was about to be
+// written there: what follows it is its successor. Where another one lies, or one that the
+// chain has certainly moved on from, it may be a grant of its own.
+func (p *Place) stands(c *Chain) bool {
+	return p.Next == c.ID || p.Chain == c.ID && !c.Left(p.Pair)
 }
 
 // layThere lists the chains that lay in a place, the last one first.

@@ -412,7 +412,7 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before s
 		return err
 	}
 	sentence := "in step: it signed in itself (" + e.entry.Place() + ")"
-	if moved.kept {
+	if moved.kept != "" {
 		sentence += "; `keytender mirror --undo` puts the login of " + moved.whose + " back"
 	}
 	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})

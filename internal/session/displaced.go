@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
@@ -40,7 +41,7 @@ func boundName(account string) string { return keychain.RecordName(account, "cla
 type movedOut struct {
 	whose   string // empty: there was nobody's
 	account string // ours whose login it is
-	kept    bool   // as a displaced login
+	kept    string // the displaced login's id; empty: it is not kept as one
 	undo    func(context.Context)
 }
 
@@ -63,7 +64,9 @@ func (w *work) moveOut(ctx context.Context, s sighting, coming string) (movedOut
 				w.l.DropDisplaced(d.ID)
 			}
 		}}, nil
-	case s.Relation == ledger.Superseded, s.Relation == ledger.Revoked:
+	case leftIn(w.l.Place(s.dir.ID()), s.Finding):
+		return movedOut{}, nil // the person signed out of it
+	case s.Relation == ledger.Superseded && s.Chain.Left(pairOf(s.entry.Login)), s.Relation == ledger.Revoked:
 		return movedOut{}, w.keepBound(ctx, s, owner) // spent: nobody can use it again
 	case owner != "" && s.Chain.Apart:
 		return w.setAside(ctx, s)
@@ -112,7 +115,7 @@ func (w *work) setAside(ctx context.Context, s sighting) (movedOut, error) {
 		drop(ctx)
 		return movedOut{}, err
 	}
-	return movedOut{whose: whose, kept: true, undo: drop}, nil
+	return movedOut{whose: whose, kept: d.ID, undo: drop}, nil
 }
 
 // displaceRecord keeps the login of an account of ours that another one takes the name of.
@@ -238,11 +241,19 @@ func firstOf(text string, n int) string {
 // used; called again, the one before it. It replaces nothing but a login that Keytender
 // wrote there.
 func (e *Engine) Undo(ctx context.Context) (string, error) {
-	w, end, err := e.beginHere(ctx)
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return "", err
 	}
-	defer end()
+	defer w.end()
+	if e.entryErr != nil {
+		return "", entryError(e.entryErr)
+	}
+	lock, err := e.entry.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return "", entryError(err)
+	}
+	defer w.unlock(lock)
 	s, err := w.see(ctx, e.entry, true)
 	if err != nil {
 		return "", entryError(err)
@@ -268,6 +279,7 @@ func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
 		if moved, err = w.moveOut(ctx, s, ""); err != nil {
 			return "", err
 		}
+		w.l.Sink(moved.kept) // so that undoing once more goes on to the one before
 	}
 	change := claudecode.Change{SignOut: true}
 	if !d.Nothing {
@@ -296,6 +308,7 @@ func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
 func (w *work) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced, aside displacedLogin) (string, error) {
 	place := w.place(dir)
 	place.Empty(false)
+	w.l.ForgetPlace(lentID(dir))
 	sentence := "our login was taken out again; there was none before"
 	if !d.Nothing {
 		sentence = "the login of " + aside.Whose + " is back"
@@ -332,6 +345,12 @@ func (w *work) lastDisplaced(ctx context.Context, place string) (*ledger.Displac
 		case d.Nothing:
 			return d, displacedLogin{}, nil
 		}
+		if err := w.settleCopies(ctx, d.Chain, place); err != nil {
+			return nil, displacedLogin{}, err
+		}
+		if w.l.Spent(d) { // somebody went on with it in another place
+			continue
+		}
 		var aside displacedLogin
 		record, err := v.record(ctx, displacedName(d.ID))
 		switch {
@@ -348,19 +367,39 @@ func (w *work) lastDisplaced(ctx context.Context, place string) (*ledger.Displac
 	}
 }
 
-// adoptFormerDisplaced gives the one copy that the first version kept its place.
+// settleCopies takes in what other places tell of a chain that is about to be written into
+// one again.
+func (w *work) settleCopies(ctx context.Context, chain, but string) error {
+	for _, p := range slices.Clone(w.l.Places) {
+		dir := w.directory(p)
+		if dir == nil || p.ID == but || p.Chain != chain && !slices.Contains(p.Past, chain) || !dir.Installed() {
+			continue
+		}
+		s, err := w.see(ctx, dir, true)
+		if err == nil {
+			err = w.settle(ctx, &s)
+		}
+		if err != nil {
+			return entryError(err)
+		}
+	}
+	return nil
+}
+
+// adoptFormerDisplaced gives copies of which no place is known theirs: the one that the first
+// version kept, and those that were found again after the ledger was lost.
 func (w *work) adoptFormerDisplaced(ctx context.Context, place string) {
 	for _, d := range w.l.Displaced {
-		if d.ID != formerDisplaced || d.Place != "" {
+		if d.Place != "" {
 			continue
 		}
 		record, err := w.vault(w.l).record(ctx, displacedName(d.ID))
 		if err != nil {
-			return
+			continue
 		}
 		var aside displacedLogin
 		if json.Unmarshal([]byte(record.Reveal()), &aside) != nil {
-			return
+			continue
 		}
 		d.Place, d.Nothing = place, len(aside.Inner) == 0
 		if entry, err := claudecode.DecodeEntry([]byte(`{"claudeAiOauth":` + string(aside.Inner) + `}`)); err == nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -172,7 +173,15 @@ func (e *Engine) mirrorAgain(ctx context.Context) (Mended, error) {
 	if err != nil {
 		return Mended{}, err
 	}
-	return Mended{"Claude Code's entry: " + sentence, []undoStep{{Kind: undoMirror}}}, nil
+	step := undoStep{Kind: undoMirror, Path: e.entry.Place()}
+	at := e.entry.Location()
+	step.Entry = &at
+	if l, err := e.ledger(); err == nil {
+		if place := l.Place(e.entry.ID()); place != nil {
+			step.Wrote = place.Pair
+		}
+	}
+	return Mended{"Claude Code's entry: " + sentence, []undoStep{step}}, nil
 }
 
 func (e *Engine) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
@@ -235,6 +244,7 @@ func (e *Engine) mendCredentials(ctx context.Context) (Mended, error) {
 			return m, storeError("file", err)
 		}
 		s.Chain.Advance(pairOf(c))
+		w.place(dir).Holds(s.Chain, pairOf(s.entry.Login))
 		w.describeAccount(a.Name, c)
 		kept = append(kept, a.Name)
 	}
@@ -271,8 +281,28 @@ func (e *Engine) mendLedger(ctx context.Context) (Mended, error) {
 	w := &work{Engine: e, l: ledger.New(), release: release}
 	defer w.end()
 	w.rebuild(Patient(ctx))
+	w.findDisplaced(Patient(ctx))
 	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", e.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
 	return m, w.save()
+}
+
+// findDisplaced finds the copies of displaced logins again, whose records have numbers, and
+// counts on where no number was before: none is written over.
+func (w *work) findDisplaced(ctx context.Context) {
+	v := w.vault(w.l)
+	w.l.Numbers = max(w.l.Numbers, int(w.wall().Unix()))
+	for n, missing := 1, 0; missing < 16; n++ {
+		id := "displaced-" + strconv.Itoa(n)
+		if _, err := v.record(ctx, displacedName(id)); err != nil {
+			missing++
+			continue
+		}
+		missing = 0
+		w.l.Displaced = append(w.l.Displaced, &ledger.Displaced{ID: id, At: w.wall()})
+	}
+	if w.entryErr == nil {
+		w.adoptFormerDisplaced(ctx, w.entry.ID())
+	}
 }
 
 // rebuild finds the accounts again. What lies in Claude Code's entries is found as they are

@@ -35,6 +35,7 @@ type undoStep struct {
 	Stands   string               `json:"stands,omitempty"` // print of what the repair put at Path
 	Entry    *claudecode.Location `json:"entry,omitempty"`
 	Identity *formerIdentity      `json:"identity,omitempty"`
+	Wrote    ledger.Pair          `json:"wrote,omitzero"` // into the entry; fingerprints
 }
 
 type formerIdentity struct {
@@ -106,7 +107,7 @@ func (e *Engine) takeBack(ctx context.Context, step undoStep) (string, error) {
 		}
 		return step.Path + " stands there again", os.Chtimes(step.Path, step.At, step.At)
 	case undoMirror:
-		return e.takeBackMirror(ctx)
+		return e.takeBackMirror(ctx, step)
 	case undoIdentity:
 		return e.takeBackIdentity(ctx, step)
 	case undoEntry:
@@ -129,32 +130,34 @@ func (e *Engine) takeBackIdentity(ctx context.Context, step undoStep) (string, e
 	return "Claude Code's state file names whom it named before", nil
 }
 
-// takeBackMirror takes our login out of the entry again, unless it was changed since.
-func (e *Engine) takeBackMirror(ctx context.Context) (string, error) {
-	w, end, err := e.beginHere(ctx)
+// takeBackMirror takes the login that was written out of the entry again, unless the entry was
+// changed since.
+func (e *Engine) takeBackMirror(ctx context.Context, step undoStep) (string, error) {
+	if step.Entry == nil {
+		return "", damagedState(e.statePath(mendedFile))
+	}
+	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return "", err
 	}
-	defer end()
-	s, err := w.see(ctx, e.entry, false)
+	defer w.end()
+	dir := claudecode.At(*step.Entry, e.entries)
+	lock, err := dir.LockRenewal(ctx, entryWait)
 	if err != nil {
 		return "", entryError(err)
 	}
-	changed := failed("not-undone", "Claude Code's entry was changed since, so it was left as it is", "`keytender places` says what it holds", nil)
-	if s.Relation != ledger.Current || s.Account() == "" {
-		return "", changed
-	}
-	_, err = e.entry.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
-		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, changed
+	defer w.unlock(lock)
+	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
+		if pairOf(now.Login) != step.Wrote {
+			return claudecode.Change{}, failed("not-undone", step.Path+" was changed since, so it was left as it is", "`keytender places` says what it holds", nil)
 		}
 		return claudecode.Change{SignOut: true}, nil
 	})
 	if err != nil {
 		return "", entryError(err)
 	}
-	w.place(e.entry).Empty(false)
-	return "Claude Code's entry holds no login again (" + e.entry.Place() + ")", w.save()
+	w.place(dir).Empty(false)
+	return "Claude Code's entry holds no login again (" + step.Path + ")", w.save()
 }
 
 // takeBackEntry puts an entry back that was moved aside, unless there is one again.

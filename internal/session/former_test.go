@@ -72,7 +72,8 @@ func TestRenewedBetweenTheVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	inner := document["claudeAiOauth"]
-	inner["accessToken"], inner["refreshToken"] = "sk-ant-oat01-FAKE-next", "sk-ant-ort01-FAKE-next"
+	access, refresh := r.server.Issue("a@example.com") // a pair that lives
+	inner["accessToken"], inner["refreshToken"] = access, refresh
 	inner["expiresAt"] = r.now().Add(time.Hour).UnixMilli()
 	data, _ = json.Marshal(document)
 	if err := os.WriteFile(r.entryFile(), data, 0o600); err != nil {
@@ -82,7 +83,7 @@ func TestRenewedBetweenTheVersions(t *testing.T) {
 	if err != nil || !renewed.Adopted || r.posts() != 0 {
 		t.Errorf("%+v, %v, %d sent", renewed, err, r.posts())
 	}
-	if stored := r.stored(); !stored.Access.Equal(secret.New("sk-ant-oat01-FAKE-next")) {
+	if stored := r.stored(); !stored.Access.Equal(secret.New(access)) {
 		t.Error("the successor was not taken over")
 	}
 }

@@ -53,7 +53,7 @@ func (e *Engine) askPerson(ctx context.Context, c keychain.Credential) ledger.Pe
 // ask is the server's answer to an access token.
 func (e *Engine) ask(ctx context.Context, c keychain.Credential) answerOf {
 	if !e.canBeAsked(c) {
-		return answerOf{refused: true}
+		return answerOf{}
 	}
 	access := c.Access.Fingerprint()
 	if known, ok := e.asked.get(access, e.wall()); ok {

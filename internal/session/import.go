@@ -62,7 +62,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if err != nil {
 		return Imported{}, err
 	}
-	if chain := w.l.ChainOf(done.Account); chain != nil && chain.Knows(pairOf(c)) {
+	if chain := w.l.ChainOf(done.Account); chain != nil && chain.Knows(pairOf(c)) && !w.isLent(e.entry) {
 		place := w.place(e.entry)
 		place.Holds(chain, pairOf(c))
 		place.Let = false
@@ -165,7 +165,7 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 	case !known:
 	case finding.Relation == ledger.Superseded, finding.Relation == ledger.Revoked:
 		return Imported{}, superseded(from, finding.Account())
-	case finding.Relation == ledger.Current && finding.Account() == name:
+	case finding.Relation == ledger.Current && finding.Chain == w.l.ChainOf(name):
 		done.Already = true
 		w.l.Active = name
 		return done, w.completeRecord(ctx, name, c)

@@ -93,12 +93,13 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 	known := r.l.Place(id) != nil
 	where, _ := json.Marshal(at)
 	place := r.l.AddPlace(id, ledger.Lent, where)
+	former := *place
 	place.Account, place.Let, place.Leaving, place.Next = r.account, false, false, r.chain.ID
 	if err := r.save(); err != nil { // a process that is killed leaves no token that nobody knows of
 		return PlaceStatus{}, err
 	}
 	if err := r.writeLent(ctx, place, r.current); err != nil {
-		if !known {
+		if *place = former; !known {
 			r.l.ForgetPlace(id)
 		}
 		return PlaceStatus{}, notLent(at, err)
@@ -108,14 +109,14 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 	return r.lentStatus(place), r.save()
 }
 
-// errOwnLogin says that a place holds a login that renews itself.
-var errOwnLogin = errors.New("a login with a refresh token lies there")
+// errOwnLogin says that a place holds a login that we did not lend.
+var errOwnLogin = errors.New("a login of its own lies there")
 
 func notLent(at lentTo, err error) error {
 	known := &Error{}
 	switch {
 	case errors.Is(err, errOwnLogin):
-		return failed("full-login", at.String()+" holds a login of its own, with a refresh token, so nothing was lent to it",
+		return failed("full-login", at.String()+" holds a login of its own, so nothing was lent to it",
 			"choose another directory, or displace that login with --replace", err)
 	case errors.Is(err, dirlock.ErrBusy), errors.Is(err, context.Canceled):
 		return entryError(err)
@@ -135,20 +136,43 @@ func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 	if err := os.MkdirAll(at.Dir, 0o700); err != nil {
 		return notLent(at, err)
 	}
-	if err := os.Chmod(at.Dir, 0o700); err != nil {
-		return notLent(at, err)
+	if replace { // nothing is taken out while Claude Code renews it
+		lock, err := dir.LockRenewal(ctx, entryWait)
+		if err != nil {
+			return entryError(err)
+		}
+		defer r.unlock(lock)
 	}
 	s, err := r.see(ctx, dir, replace)
 	if err != nil {
 		return notLent(at, err)
 	}
-	if s.entry.Login.Refresh.IsZero() {
-		return nil
+	if !r.isOwn(s.entry) {
+		return notLentOr(at, os.Chmod(at.Dir, 0o700))
 	}
 	if !replace {
 		return notLent(at, errOwnLogin)
 	}
-	return r.displaceForLent(ctx, s)
+	if err := r.displaceForLent(ctx, s); err != nil {
+		return err
+	}
+	return notLentOr(at, os.Chmod(at.Dir, 0o700))
+}
+
+func notLentOr(at lentTo, err error) error {
+	if err != nil {
+		return notLent(at, err)
+	}
+	return nil
+}
+
+// isOwn reports whether an entry holds a login that we did not lend to it.
+func (w *work) isOwn(entry claudecode.Entry) bool {
+	if entry.State != claudecode.SignedIn {
+		return false
+	}
+	_, ours := w.l.Identify(pairOf(entry.Login))
+	return !ours || !entry.Login.Refresh.IsZero()
 }
 
 // displaceForLent takes a login out of a directory that is to be lent to, and keeps it.
@@ -175,16 +199,16 @@ func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
 }
 
 // writeLent writes the access token into a lent place, never over a login of its own.
-func (e *Engine) writeLent(ctx context.Context, p *ledger.Place, c keychain.Credential) error {
+func (w *work) writeLent(ctx context.Context, p *ledger.Place, c keychain.Credential) error {
 	at := lentWhere(p)
 	lent := lendable(c)
 	decide := func(now claudecode.Entry) (claudecode.Change, error) {
-		if !now.Login.Refresh.IsZero() {
+		if known := now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access; w.isOwn(now) && !known {
 			return claudecode.Change{}, errOwnLogin
 		}
 		return claudecode.Change{SignIn: &lent, NewLogin: true}, nil
 	}
-	return e.updateLent(ctx, at, decide)
+	return w.updateLent(ctx, at, decide)
 }
 
 func (e *Engine) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
@@ -240,6 +264,7 @@ func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
 	case err == nil:
 		w.noteLent(p, current)
 	case errors.Is(err, errOwnLogin):
+		w.settleLent(p, current)
 		w.remember(Record{Account: p.Account, What: "forgotten", Detail: lentWhere(p).String() + " holds a login of its own now"})
 		w.l.ForgetPlace(p.ID)
 	case !p.Gone.IsZero() && now.Sub(p.Gone) > goneFor:
@@ -251,6 +276,28 @@ func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
 			p.Gone = now
 		}
 		w.notCarried(p, err)
+	}
+}
+
+// settleLent takes a place that is lent to no more for what it is: the person may have put a
+// whole login of ours there, which is brought up from then on.
+func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
+	dir := w.lentDirectory(lentWhere(p))
+	ctx, cancel := context.WithTimeout(context.Background(), lentWait)
+	defer cancel()
+	lock, err := dir.LockRenewal(ctx, lentWait/2)
+	if err != nil {
+		return
+	}
+	defer w.unlock(lock)
+	s, err := w.see(ctx, dir, false)
+	if err != nil || s.Account() != p.Account || s.entry.Login.Refresh.IsZero() {
+		return
+	}
+	place := w.place(dir)
+	place.Holds(s.Chain, pairOf(s.entry.Login))
+	if err := w.carryTo(ctx, carried{place: place, dir: dir, account: p.Account, current: current}); err != nil {
+		w.notCarried(place, err)
 	}
 }
 
@@ -314,7 +361,7 @@ func (e *Engine) TakeBack(ctx context.Context, place string) ([]PlaceStatus, err
 			continue
 		}
 		s := w.lentStatus(p)
-		if err := w.takeBack(ctx, p); err != nil {
+		if err := w.takeBack(ctx, p, true); err != nil {
 			problems = append(problems, err)
 			continue
 		}
@@ -335,8 +382,9 @@ func (w *work) isCalled(p *ledger.Place, name string) bool {
 	return err == nil && lentID(w.lentDirectory(lentTo{Dir: abs})) == p.ID
 }
 
-// takeBack takes our access token out of one place.
-func (w *work) takeBack(ctx context.Context, p *ledger.Place) error {
+// takeBack takes our access token out of one place. goneIsDone: a directory that is not there
+// needs nothing; else the token may live on in it.
+func (w *work) takeBack(ctx context.Context, p *ledger.Place, goneIsDone bool) error {
 	at := lentWhere(p)
 	limited, cancel := context.WithTimeout(ctx, lentWait)
 	defer cancel()
@@ -346,7 +394,7 @@ func (w *work) takeBack(ctx context.Context, p *ledger.Place) error {
 		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
 		return claudecode.Change{SignOut: ours && now.Login.Refresh.IsZero()}, nil
 	})
-	if err != nil && !errors.Is(err, errGone) {
+	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || p.Ends.Before(w.wall()))) {
 		p.Leaving, p.Reason = true, plain(err)
 		return failed("not-removed", "the token that was lent to "+at.String()+" could not be taken out: "+plain(err),
 			"try again with `keytender lend --back '"+at.String()+"'`; it ends by itself", err)
@@ -360,12 +408,12 @@ func (w *work) takeBack(ctx context.Context, p *ledger.Place) error {
 func (s *signingOut) takeBackAll(ctx context.Context) {
 	var lent []*ledger.Place
 	for _, p := range s.l.Places {
-		if p.Kind == ledger.Lent && (p.Account == s.account || s.ours(p, s.l.Chain(p.Chain))) {
+		if p.Kind == ledger.Lent && (p.Account == s.account || s.ours(p, ledger.Finding{Chain: s.l.Chain(p.Chain)})) {
 			lent = append(lent, p)
 		}
 	}
 	for _, p := range lent {
-		err := s.takeBack(ctx, p)
+		err := s.takeBack(ctx, p, false)
 		s.note(err)
 		if err == nil {
 			s.done("what was lent was taken back (" + lentWhere(p).String() + ")")

@@ -98,7 +98,10 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 	if err != nil {
 		return "", entryError(err)
 	}
-	if err := r.settleElsewhere(ctx, dir.ID()); err != nil {
+	if fresh && s.Relation == ledger.Unknown && w.ask(ctx, s.entry.Login).refused {
+		s.Finding = ledger.Finding{Relation: ledger.Stranger} // dead, and a new login has come
+	}
+	if err := r.settleElsewhere(ctx, dir.ID()); err != nil && !(fresh && isUnknown(err)) {
 		return "", err
 	}
 	before := pairOf(r.current)
@@ -162,18 +165,24 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 		return again("the login has ended and holds no refresh token, so it was not written", nil)
 	}
 	place := w.l.Place(w.entry.ID())
-	if fresh || place == nil || !place.SignedOut || !slices.Contains(place.Past, r.chain.ID) || !w.validFor(r.current, 0) {
+	if fresh || place == nil || !place.SignedOut || !slices.Contains(place.Past, r.chain.ID) {
 		return nil
 	}
-	// Claude Code signed out of this login, and asks the server then to end it.
-	limited, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	answer := &oauth.Error{}
-	if _, err := w.client.Profile(limited, r.current.Access); errors.As(err, &answer) && answer.Status == http.StatusUnauthorized {
-		r.chain.Revoke(pair.Refresh)
-		return again("Claude Code was signed out, which ended this login at the server too; it was not written", err)
+	// Claude Code signed out of this login, and asks the server then to end it; or it blanked
+	// the entry, since the server had. So the server has to say that it lives.
+	if w.validFor(r.current, 0) {
+		told, answer := r.current, &oauth.Error{}
+		err := w.askWhose(ctx, &told, 5*time.Second)
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &answer) && answer.Status == http.StatusUnauthorized:
+			r.chain.Revoke(pair.Refresh)
+			return again("Claude Code was signed out, which ended this login at the server too; it was not written", err)
+		}
 	}
-	return nil
+	return later("Claude Code was signed out of this login, and it could not be found out whether it lives, so it was not written",
+		"try `keytender refresh --force`, which tells, and then again", nil)
 }
 
 // overwrite puts the account's login into an entry, whatever lies there, after what lies
@@ -208,12 +217,13 @@ func (w *work) overwrite(ctx context.Context, s sighting, r *renewal) (string, e
 	place := w.place(dir)
 	place.Holds(r.chain, pairOf(r.current))
 	place.Account, place.Let = r.account, false
+	w.l.ForgetPlace(lentID(dir)) // what is written as an entry is lent to no more
 	if err := w.save(); err != nil {
 		return "", err
 	}
 	sentence := "in step (" + dir.Place() + ")"
 	switch {
-	case moved.kept && moved.whose != "":
+	case moved.kept != "" && moved.whose != "":
 		sentence = "replaced the login of " + moved.whose + "; `keytender mirror --undo` puts it back (" + dir.Place() + ")"
 	case moved.whose != "":
 		sentence = "replaced the login of " + moved.whose + ", which is kept as the account " + moved.account + " (" + dir.Place() + ")"

@@ -73,7 +73,6 @@ func (w *work) place(dir *claudecode.Directory) *ledger.Place {
 	if at.Service != "" {
 		kind = ledger.KeychainItem
 	}
-	w.l.ForgetPlace(lentID(dir)) // what is written as an entry is lent to no more
 	return w.l.AddPlace(dir.ID(), kind, where)
 }
 
@@ -106,15 +105,21 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 		w.findOut(ctx, &s, ask)
 		s.Finding = w.l.Relate(place, s.found())
 	}
-	if s.Beside != nil {
+	switch {
+	case s.Beside != nil:
 		s.Finding = w.contested(ctx, s, ask)
+	case ask && s.Relation == ledger.Successor && s.Chain.Account != "" && w.ask(ctx, s.entry.Login).refused:
+		// It follows ours by the record, and the server knows it no more: ours may be spent, and
+		// it is of no use. Claude Code finds out, or the person signs in.
+		s.Finding = ledger.Finding{Relation: ledger.Unknown, Chain: s.Chain}
 	}
 	return s, nil
 }
 
-// contested judges a pair that lies where its chain has left a generation behind. One that
-// the server takes is followed, whichever grant it is of; one that it refuses is no
-// successor of ours; and while it cannot be asked nobody knows.
+// contested judges a pair of the same person that lies where its chain has left a generation
+// behind, lay once, or may have been put by another program. One that the server takes is
+// followed, whichever grant it is of; one that it refuses is no successor of ours; and while
+// it cannot be asked nobody knows.
 func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Finding {
 	answer := answerOf{}
 	if ask {
@@ -176,6 +181,9 @@ func (w *work) learnOwners(ctx context.Context) {
 // settle takes in what a sighting tells, before anything moves: a newer generation goes
 // durably into the account that it belongs to. What stays unknown is an error.
 func (w *work) settle(ctx context.Context, s *sighting) error {
+	if w.isLent(s.dir) && s.entry.Login.Refresh.IsZero() {
+		return nil // it is ours, and holds nothing that could be newer
+	}
 	place := w.l.Place(s.dir.ID())
 	switch s.Relation {
 	case ledger.Absent, ledger.SignedOut:
@@ -186,7 +194,7 @@ func (w *work) settle(ctx context.Context, s *sighting) error {
 	case ledger.Stranger:
 		if place != nil {
 			pair := pairOf(s.entry.Login)
-			place.Holds(w.l.See(s.Finding, s.person, pair), pair)
+			place.Holds(w.l.See(s.person, pair), pair)
 			s.Finding = w.l.Relate(place, s.found())
 		}
 		return nil
@@ -250,9 +258,11 @@ func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 	w.remember(Record{Account: c.Account, What: "signed-out-there", Who: "Claude Code", Detail: detail})
 }
 
+const unknownCode = "unknown-login"
+
 // unknownLogin stops whatever would send or overwrite.
 func unknownLogin(s sighting) *Error {
-	return &Error{Code: "unknown-login", Exit: ExitTryLater,
+	return &Error{Code: unknownCode, Exit: ExitTryLater,
 		Message: "Claude Code's entry (" + s.dir.Place() + ") holds tokens that may be newer ones of this login, and it could not be found out whose they are",
 		Hint: "nothing was sent or changed; try again when the network is there, or, if they are, take them over with `keytender import claude-code --account " + s.Account() + "`, and if not, " +
 			"let go of the place with `keytender places forget '" + s.dir.ID() + "'`"}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"keytender/internal/dirlock"
@@ -197,6 +198,9 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 			}
 			continue
 		}
+		if r.holdsByAnotherName(dir) {
+			continue
+		}
 		lock, err := dir.LockRenewal(ctx, max(0, wait-time.Since(start)))
 		if err != nil {
 			return lockError(ctx, dir, err)
@@ -204,6 +208,16 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 		r.held = append(r.held, &held{dir: dir, lock: lock})
 	}
 	return nil
+}
+
+// holdsByAnotherName reports whether the directory is one whose locks we hold: a mount may show
+// one in two places. What is written in the one is found in the other afterwards.
+func (r *renewal) holdsByAnotherName(dir *claudecode.Directory) bool {
+	info, err := os.Stat(dir.Location().Dir)
+	return err == nil && slices.ContainsFunc(r.held, func(h *held) bool {
+		other, err := os.Stat(h.dir.Location().Dir)
+		return err == nil && os.SameFile(info, other)
+	})
 }
 
 // lookAt takes over a newer pair from a place that holds nothing up: Claude Code goes on
@@ -261,6 +275,20 @@ func (r *renewal) letGo() {
 // reread looks into every entry that is held, takes over a newer pair, and reports whether
 // there was one. The caller holds the locks, so that nobody else writes our store.
 func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
+	// What cannot be told may be told by what lies in another place, so all are looked at.
+	if moved, err = r.rereadOnce(ctx); moved && isUnknown(err) {
+		_, err = r.rereadOnce(ctx)
+	}
+	return moved, err
+}
+
+func isUnknown(err error) bool {
+	known := &Error{}
+	return errors.As(err, &known) && known.Code == unknownCode
+}
+
+func (r *renewal) rereadOnce(ctx context.Context) (moved bool, err error) {
+	var unknown error
 	for _, h := range r.held {
 		s, err := r.see(ctx, h.dir, true)
 		if err != nil {
@@ -270,6 +298,10 @@ func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
 			continue
 		}
 		newest, err := r.takeNewer(ctx, &s, r.account, r.current)
+		if isUnknown(err) {
+			unknown = err
+			continue
+		}
 		if err != nil {
 			return moved, err
 		}
@@ -277,7 +309,7 @@ func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
 			r.current, r.chain, moved = newest, r.l.ChainOf(r.account), true
 		}
 	}
-	return moved, nil
+	return moved, unknown
 }
 
 // unreadable is an error where an entry that cannot be read may hold a newer pair of the

@@ -409,11 +409,14 @@ func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(
 		return false, undo, err // a sign-in that was granted is never thrown away for that
 	}
 	former := r.current
+	if !t.carries { // where it lies, others go on with it without us
+		w.carry(ctx, t.account, former, entryWait)
+	}
 	if former.SamePair(t.c) {
 		return false, undo, nil
 	}
 	same := a.Person.Like(personOf(t.c.Account)) == ledger.Same
-	if same && t.what == "signed-in" && !a.LongLived {
+	if same && t.what == "signed-in" && a.LongLived == t.longLived && !t.longLived {
 		return false, undo, nil
 	}
 	if c := w.l.Chain(a.Chain); c != nil && (c.Dead(pairOf(former)) || c.Left(pairOf(former))) {

@@ -38,7 +38,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	v := w.vault(w.l)
 	current, loadErr := v.load(ctx, account)
 	if errors.Is(loadErr, keychain.ErrNotFound) && w.l.Account(account) == nil {
-		return w.signOutAgain(ctx)
+		return w.signOutAgain(ctx, o)
 	}
 	// What Claude Code renewed is what the server is told of: our own pair is spent then. A
 	// place that cannot be read is told by the sign-out itself.
@@ -47,6 +47,9 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		current = r.current
 		if o.KeepClaudeCode { // it goes on alone with what lies there
 			w.carry(ctx, account, current, entryWait)
+			if err := w.stillBehind(account); err != nil {
+				return nil, err
+			}
 		}
 	}
 	out := &signingOut{work: w, account: account, current: current}
@@ -69,17 +72,32 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	return out.steps, notRemoved(out.problems)
 }
 
+// stillBehind is an error where Claude Code would be left with spent tokens.
+func (w *work) stillBehind(account string) error {
+	for _, p := range w.l.HeldBy(account) {
+		if dir := w.directory(p); dir != nil && w.l.Behind(p) {
+			return later(dir.Place()+" still holds older tokens and could not be brought up, so nothing was removed: "+p.Reason,
+				"try again when Claude Code is done, or let go of the place with `keytender places forget '"+p.ID+"'`", nil)
+		}
+	}
+	return nil
+}
+
 // signOutAgain goes on where there is no account any more: what an earlier sign-out could
 // not take out of an entry is tried once more.
-func (w *work) signOutAgain(ctx context.Context) ([]Step, error) {
+func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, error) {
 	out := &signingOut{work: w}
-	for _, p := range w.l.Places {
+	for _, p := range slices.Clone(w.l.Places) {
 		c := w.l.Chain(p.Chain)
 		if !p.Leaving || c == nil || w.account != "" && c.Was != w.account || c.Was == out.account {
 			continue
 		}
 		out.account = c.Was
-		out.takeOut(ctx)
+		if o.KeepClaudeCode {
+			out.letBe()
+		} else {
+			out.takeOut(ctx)
+		}
 	}
 	switch {
 	case out.account != "":
@@ -92,6 +110,17 @@ func (w *work) signOutAgain(ctx context.Context) ([]Step, error) {
 		return []Step{{Text: "this is watch-only: no login is kept here; `claude auth logout` signs Claude Code out"}}, nil
 	}
 	return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
+}
+
+// letBe leaves with Claude Code what an earlier sign-out could not take out; what was lent is
+// taken back all the same.
+func (s *signingOut) letBe() {
+	for _, p := range s.l.Places {
+		if c := s.l.Chain(p.Chain); p.Leaving && p.Kind != ledger.Lent && c != nil && c.Was == s.account {
+			p.Leaving = false
+			s.done("Claude Code keeps the login: " + s.placeName(p))
+		}
+	}
 }
 
 // signingOut is a sign-out under way.
@@ -155,7 +184,7 @@ func (s *signingOut) takeOut(ctx context.Context) {
 			continue
 		}
 		if place != nil && place.Chain != "" && !dir.Installed() {
-			if s.ours(place, s.l.Chain(place.Chain)) {
+			if s.ours(place, ledger.Finding{Chain: s.l.Chain(place.Chain)}) {
 				place.Leaving = true
 				s.note(failed("not-removed", dir.Place()+" cannot be reached, and a copy of the login may lie there", "remove "+dir.File()+" when it is back", errGone))
 			}
@@ -169,8 +198,16 @@ func (s *signingOut) takeOut(ctx context.Context) {
 func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	seen, err := s.see(ctx, dir, true)
 	place := s.l.Place(dir.ID())
-	if err == nil && !s.ours(place, seen.Chain) {
-		if isForeign(seen) && place != nil {
+	if err == nil && !s.ours(place, seen.Finding) {
+		leaving := place != nil && place.Leaving
+		switch {
+		case leaving && isForeign(seen):
+			s.note(failed("not-removed", dir.Place()+" holds tokens that Claude Code got since then; whether they are of the login that you signed out of cannot be told, so they were left there",
+				"sign out there with `claude auth logout`, if they are not wanted", nil))
+		case leaving:
+			place.Empty(false)
+		}
+		if isForeign(seen) && place != nil && !leaving {
 			s.done("Claude Code's entry holds another login and was left alone (" + dir.Place() + ")")
 		}
 		return
@@ -187,9 +224,11 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	taken := false
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		again := sighting{dir: dir, entry: now, person: personOf(now.Login.Account)}
-		again.Finding = s.l.Relate(s.l.Place(dir.ID()), again.found())
+		if again.Finding = s.l.Relate(place, again.found()); now.Inner().Equal(seen.entry.Inner()) {
+			again.Finding = seen.Finding // for which the server may have been asked
+		}
 		switch taken = false; {
-		case !s.ours(place, again.Chain):
+		case !s.ours(place, again.Finding):
 			return claudecode.Change{}, nil
 		case again.Relation == ledger.Unknown:
 			return claudecode.Change{}, unknownLogin(again)
@@ -207,10 +246,19 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	}
 }
 
-// ours reports whether a chain in a place is the account's, or was when an earlier sign-out
-// could not take it out of there.
-func (s *signingOut) ours(place *ledger.Place, c *ledger.Chain) bool {
-	return c != nil && (c.Account == s.account || c.Account == "" && c.Was == s.account && place != nil && place.Leaving)
+// ours reports whether what lies in a place is the account's, or a pair of it that an earlier
+// sign-out could not take out of there. What came there after that is not ours.
+func (s *signingOut) ours(place *ledger.Place, f ledger.Finding) bool {
+	if f.Relation == ledger.Successor && (place == nil || place.Chain != f.Chain.ID && place.Next != f.Chain.ID) {
+		return false // of the same person, where nothing of the account lies: nobody took it over
+	}
+	return f.Chain != nil && (f.Account() == s.account || leftIn(place, f) && f.Chain.Was == s.account)
+}
+
+// leftIn reports whether the person signed out of what lies in a place, and it could not be
+// taken out.
+func leftIn(place *ledger.Place, f ledger.Finding) bool {
+	return place != nil && place.Leaving && f.Chain != nil && f.Account() == "" && f.Chain.Was != "" && f.Relation != ledger.Successor
 }
 
 // leaves notes that the login could not be taken out of an entry: the next sign-out tries
@@ -229,7 +277,7 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 // mayLieIn reports whether a copy lay in the place when it was last read.
 func (s *signingOut) mayLieIn(dir *claudecode.Directory) bool {
 	place := s.l.Place(dir.ID())
-	return place != nil && s.ours(place, s.l.Chain(place.Chain))
+	return place != nil && s.ours(place, ledger.Finding{Chain: s.l.Chain(place.Chain)})
 }
 
 func isForeign(s sighting) bool {

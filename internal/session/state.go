@@ -13,7 +13,6 @@ import (
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/keychain"
-	"keytender/keychain/claudecode"
 )
 
 // What an installation remembers between runs lies in its state folder, without a
@@ -118,21 +117,6 @@ func (e *Engine) beginAnyway(ctx context.Context, wait time.Duration) (*work, er
 		release()
 	}
 	return w, err
-}
-
-// beginHere is begin with the renewal locks of this environment's entry in hand, too.
-func (e *Engine) beginHere(ctx context.Context) (w *work, end func(), err error) {
-	if w, err = e.begin(ctx, lockWait); err != nil {
-		return nil, nil, err
-	}
-	if err = e.entryErr; err == nil {
-		var lock *claudecode.RenewalLock
-		if lock, err = e.entry.LockRenewal(ctx, entryWait); err == nil {
-			return w, func() { w.unlock(lock); w.end() }, nil
-		}
-	}
-	w.end()
-	return nil, nil, entryError(err)
 }
 
 // opened reads the ledger for somebody who holds the lock.
