@@ -21,13 +21,13 @@ func (r *realClaude) goesOn(env ...string) {
 	r.keytender(env, "refresh", "--force")
 	r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 8 * time.Hour })
 	sent := r.server.Count("renew")
-	for range 5 { // it renews, but where its state file tells enough it may end before that
-		if got := r.authStatus(); !got.LoggedIn {
-			r.t.Errorf("claude auth status: %+v", got)
-		}
-		if r.server.Count("renew") > sent {
-			break
-		}
+	// Where its state file tells enough, `auth status` ends before it has renewed; a prompt
+	// waits for that.
+	if out, said, err := r.run([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, r.path, "-p", "hi", "--model", "claude-haiku-4-5"); err != nil {
+		r.t.Errorf("claude -p hi: %v\n%s%s", err, out, said)
+	}
+	if got := r.authStatus(); !got.LoggedIn {
+		r.t.Errorf("claude auth status: %+v", got)
 	}
 	if n := r.server.Count("renew") - sent; n != 1 {
 		r.t.Errorf("the client renewed %d times, want 1", n)
