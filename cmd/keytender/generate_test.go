@@ -162,7 +162,7 @@ func generate(t *testing.T) map[string]string {
 	return made
 }
 
-var optionLine = regexp.MustCompile("(?m)^((?:\\\\fB-[a-z]\\\\fP, )?\\\\fB--([a-z-]+)\\\\fP).*$")
+var optionLine = regexp.MustCompile(`(?m)^((?:\\fB-[a-z]\\fP, )?\\fB--([a-z-]+)\\fP).*$`)
 
 // withValues names what a flag takes, where the library writes the zero of its type as if
 // that were the default. Where there is one it stands in the flag's text.

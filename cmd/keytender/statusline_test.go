@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +68,7 @@ func FuzzStatusLine(f *testing.F) {
 		}
 		line := statusLine(session.Glance{State: session.SignedIn, Email: email, Plan: plan, Account: "a"}, limits, now)
 		if !utf8.ValidString(line) || strings.ContainsFunc(line, unicode.IsControl) || utf8.RuneCountInString(line) > 250 {
-			t.Fatal(fmt.Sprintf("%q", line))
+			t.Fatalf("%q", line)
 		}
 	})
 }

@@ -21,6 +21,10 @@ var found = map[string][]step{
 		{"home", "login", ann, ""}, {"work", "login", ann, ""}, {"home", "switch", ann, ""}, {"work", "client signs in", ann, ""},
 		{"home", "login aside", ann, ""}, {"home", "client renews", ann, ""}, {"home", "switch", ann, ""},
 	},
+	"a former login in two directories, taken over again": {
+		{"home", "import", bob, ""}, {"work", "login", bob, ""}, {"home", "login", bob, ""}, {"home", "import backup", bob, ""},
+		{"home", "client renews", bob, ""}, {"work", "client renews", bob, ""},
+	},
 	"undone where it never was": {
 		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""}, {"home", "undo", bob, ""},
 	},

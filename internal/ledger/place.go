@@ -161,18 +161,32 @@ func (p *Place) past(chain string) {
 	}
 }
 
-// Behind reports whether a newer pair of the account waits to be written into the place.
-// A chain that is dead is never written anywhere.
+// Behind reports whether a newer pair waits to be written into the place: of the account, or
+// of a chain of its own that goes its own way, which then lies in another place. A chain that
+// is dead is never written anywhere.
 func (l *Ledger) Behind(p *Place) bool {
 	c := l.Chain(p.Chain)
-	if c == nil || c.Apart || p.Let || !p.Full() {
+	if c == nil || c.Account == "" || p.Let || !p.Full() {
 		return false
+	}
+	if c.Apart {
+		return p.Pair != c.Current() && !c.Dead(c.Current()) && l.NewestOf(c) != nil
 	}
 	now := l.ChainOf(c.Account)
 	if now == nil || now.Dead(now.Current()) {
 		return false
 	}
 	return now.ID != c.ID || p.Pair != now.Current()
+}
+
+// NewestOf is a place in which the chain's newest pair lies whole, or nil.
+func (l *Ledger) NewestOf(c *Chain) *Place {
+	for _, p := range l.Places {
+		if p.Chain == c.ID && p.Full() && p.Pair == c.Current() {
+			return p
+		}
+	}
+	return nil
 }
 
 // Date keeps since when each place is behind; now is the present.

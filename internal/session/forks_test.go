@@ -212,3 +212,26 @@ func TestSignOutThatKeepsAnEntryThatIsBehind(t *testing.T) {
 		r.alive(r.entry().Login)
 	}
 }
+
+// A login that goes its own way lies in two directories: whoever renews, both go on.
+func TestApartInTwoDirectories(t *testing.T) {
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	w := r.work()
+	own := takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}
+	if _, _, err := w.takeIn(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
+	w.end()
+	r.writeEntry(r.renewElsewhere(a))
+	r.renewed("")
+	r.goTo(work)
+	r.alive(r.entry().Login)
+	r.writeEntry(r.renewElsewhere(r.entry().Login))
+	r.renewed("")
+	r.goTo(home)
+	r.alive(r.entry().Login)
+	if r.stored().SamePair(r.entry().Login) {
+		t.Error("it was taken for the account's own")
+	}
+}

@@ -296,7 +296,7 @@ func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
 	}
 	place := w.place(dir)
 	place.Holds(s.Chain, pairOf(s.entry.Login))
-	if err := w.carryTo(ctx, carried{place: place, dir: dir, account: p.Account, current: current}); err != nil {
+	if err := w.carryTo(ctx, carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current}); err != nil {
 		w.notCarried(place, err)
 	}
 }

@@ -331,8 +331,9 @@ func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credenti
 // stays behind, is told, and is tried again by whoever comes next.
 func (w *work) carry(ctx context.Context, account string, current keychain.Credential, wait time.Duration) {
 	w.carryLent(ctx, account, current)
+	w.carryApart(ctx, account, wait)
 	for _, p := range w.l.HeldBy(account) {
-		if !w.l.Behind(p) {
+		if c := w.l.Chain(p.Chain); !w.l.Behind(p) || c.Apart {
 			continue
 		}
 		dir := w.directory(p)
@@ -345,7 +346,31 @@ func (w *work) carry(ctx context.Context, account string, current keychain.Crede
 		}
 		lock, err := dir.LockRenewal(ctx, wait)
 		if err == nil {
-			err = w.carryTo(ctx, carried{place: p, dir: dir, account: account, current: current})
+			err = w.carryTo(ctx, carried{place: p, dir: dir, chain: w.l.ChainOf(account), current: current})
+			w.unlock(lock)
+		}
+		if err != nil {
+			w.notCarried(p, err)
+		}
+	}
+}
+
+// carryApart brings up places of chains of the account that go their own way, each from
+// another place of it: we hold no copy, and Claude Code may have renewed it in one of the two.
+func (w *work) carryApart(ctx context.Context, account string, wait time.Duration) {
+	for _, p := range w.l.HeldBy(account) {
+		dir, c := w.directory(p), w.l.Chain(p.Chain)
+		if dir == nil || c == nil || !c.Apart || !w.l.Behind(p) || !dir.Installed() {
+			continue
+		}
+		from := w.directory(w.l.NewestOf(c))
+		newest, err := w.see(ctx, from, false)
+		if err != nil || newest.Chain != c || newest.Relation != ledger.Current {
+			continue // whoever looks there next settles it
+		}
+		lock, err := dir.LockRenewal(ctx, wait)
+		if err == nil {
+			err = w.carryTo(ctx, carried{place: p, dir: dir, chain: c, current: newest.entry.Login})
 			w.unlock(lock)
 		}
 		if err != nil {
@@ -359,7 +384,7 @@ type carried struct {
 	place   *ledger.Place
 	dir     *claudecode.Directory
 	room    *claudecode.Room // made before the pair was asked for; nil: none was
-	account string
+	chain   *ledger.Chain
 	current keychain.Credential
 }
 
@@ -367,7 +392,7 @@ type carried struct {
 // account has left behind. It never writes into an entry that Claude Code blanked, logged
 // out of, or signed in to anew. The caller holds the renewal locks.
 func (w *work) carryTo(ctx context.Context, c carried) error {
-	chain := w.l.ChainOf(c.account)
+	chain := c.chain
 	if chain == nil || chain.Dead(pairOf(c.current)) {
 		return nil
 	}
@@ -380,7 +405,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	_, err := c.dir.UpdateIn(ctx, c.room, func(now claudecode.Entry) (claudecode.Change, error) {
 		s.entry, s.person = now, personOf(now.Login.Account)
 		s.Finding = w.l.Relate(c.place, s.found())
-		written = s.Account() == c.account && !s.Chain.Apart && (s.Relation == ledger.Superseded || s.Relation == ledger.Revoked ||
+		written = s.Account() == chain.Account && (s.Chain == chain || !s.Chain.Apart && !chain.Apart) && (s.Relation == ledger.Superseded || s.Relation == ledger.Revoked ||
 			s.Relation == ledger.Current && s.Chain != chain)
 		if !written {
 			return claudecode.Change{}, nil

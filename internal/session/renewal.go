@@ -91,7 +91,11 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		w.carry(ctx, r.account, r.current, entryWait)
 		return r.current, nil // whoever held the lock before us renewed
 	}
-	err = r.run(ctx, n)
+	if err = r.run(ctx, n); err == nil {
+		carrying, cancel := briefAfter(ctx)
+		r.carryApart(carrying, r.account, entryWait)
+		cancel()
+	}
 	r.carryLent(context.WithoutCancel(ctx), r.account, r.current)
 	return r.current, err
 }
@@ -360,10 +364,10 @@ func (r *renewal) prove(ctx context.Context) error {
 func (r *renewal) carryHeld(ctx context.Context) {
 	for _, h := range r.held {
 		place := r.l.Place(h.dir.ID())
-		if place == nil || !r.l.Behind(place) {
+		if place == nil || !r.l.Behind(place) || r.l.Chain(place.Chain).Apart {
 			continue
 		}
-		err := r.carryTo(ctx, carried{place: place, dir: h.dir, room: h.room, account: r.account, current: r.current})
+		err := r.carryTo(ctx, carried{place: place, dir: h.dir, room: h.room, chain: r.chain, current: r.current})
 		if err != nil {
 			r.notCarried(place, err)
 		}
