@@ -180,3 +180,25 @@ func see[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
 	}
 	return seen
 }
+
+// A person fills in the line that a sheet asks for, and the policy lets it through.
+func TestABrowserSendsTheLineThatAPageAsksFor(t *testing.T) {
+	ctx := chromium(t)
+	ask := Ask{Label: "New name", Button: "Rename", Value: "old", Answer: func(text string) (string, []string, bool) { return "Called " + text, nil, true }}
+	s, err := Show(t.Context(), Sheet{Language: "en", Title: "Rename", Ask: &ask}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	show(t, ctx, chromedp.Navigate(s.URL))
+	see(t, ctx, chromedp.Evaluate[bool](`document.querySelector("input").value += "-new", true`))
+	see(t, ctx, chromedp.Evaluate[bool](`document.querySelector("button").click(), true`))
+	for deadline := time.Now().Add(testguard.Patience); ; time.Sleep(20 * time.Millisecond) {
+		got, err := chromedp.Run(ctx, chromedp.TextContent("h1"))
+		if got == "Called old-new" {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatalf("the page says %q (%v)", got, err)
+		}
+	}
+}

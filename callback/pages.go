@@ -3,6 +3,7 @@ package callback
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"strings"
 	"sync"
 
 	"keytender/assets"
@@ -22,6 +23,7 @@ type frame struct {
 	layout, style, icon assets.HTML
 	marks               map[string]assets.HTML
 	policy              string
+	asking              string // the policy of a page that asks for a line of text
 }
 
 // pageFrame reads the embedded files when the first listener needs them; most commands
@@ -39,6 +41,7 @@ var pageFrame = sync.OnceValue(func() *frame {
 	// from anywhere, our own port included.
 	f.policy = "default-src 'none'; style-src 'sha256-" + hash(f.style) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	f.asking = strings.Replace(f.policy, "form-action 'none'", "form-action 'self'", 1)
 	return f
 })
 

@@ -15,6 +15,7 @@ type reply struct {
 	location string
 	page     func(*book) []byte
 	fetched  func() // when it has been sent whole; may be nil
+	form     bool   // its page asks for a line of text
 }
 
 func refuse(no *refusal) reply {
@@ -39,7 +40,11 @@ func (a reply) bytes(in *book, withBody bool) []byte {
 		field("Location", a.location)
 	}
 	field("Cache-Control", "no-store")
-	field("Content-Security-Policy", in.frame.policy)
+	if a.form {
+		field("Content-Security-Policy", in.frame.asking)
+	} else {
+		field("Content-Security-Policy", in.frame.policy)
+	}
 	field("Cross-Origin-Opener-Policy", "same-origin")
 	field("Cross-Origin-Resource-Policy", "same-origin")
 	field("Referrer-Policy", "no-referrer")

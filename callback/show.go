@@ -4,11 +4,13 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
 
 	"keytender/assets"
+	"keytender/internal/shown"
 )
 
 // Sheet is a page of ours that belongs to no sign-in. It follows the rules of the others.
@@ -19,6 +21,17 @@ type Sheet struct {
 	Title    string
 	Texts    []string // lines, in order
 	Ways     []Way
+	Ask      *Ask
+}
+
+// Ask is one line of text that a sheet asks for. It is never a secret: the answer comes in
+// an address.
+type Ask struct {
+	Label, Button string
+	Value         string // what stands there already
+	// Answer says what became of the text, one call at a time; until it is done, the text
+	// is asked for again.
+	Answer func(text string) (title string, texts []string, done bool)
 }
 
 // Way is a link that a person can follow on a sheet.
@@ -47,6 +60,10 @@ func Show(ctx context.Context, s Sheet, life time.Duration) (*Showing, error) {
 	note := sync.OnceFunc(func() { close(seen) })
 	path := "/note/" + randomHex()
 	places, replies, begin := map[string]place{path: atDone}, map[string]reply{}, map[string]func(){}
+	asked := newQuestion(s)
+	if asked != nil {
+		places[asked.path] = atDone
+	}
 	var links []link
 	for _, way := range s.Ways {
 		to := "/way/" + randomHex()
@@ -57,7 +74,10 @@ func Show(ctx context.Context, s Sheet, life time.Duration) (*Showing, error) {
 		places[to], replies[to] = atDone, reply{status: http.StatusOK, page: page}
 		links = append(links, link{name: way.Name, to: to})
 	}
-	replies[path] = reply{status: http.StatusOK, page: func(in *book) []byte { return in.sheet(s, links) }, fetched: note}
+	replies[path] = reply{status: http.StatusOK, form: s.Ask != nil, fetched: note, page: func(in *book) []byte {
+		in = in.of(s)
+		return in.fill(asked.ask(in.sheet(s, links)))
+	}}
 	gate := newGate(Config{}, port, places)
 	h := newHost(func(q request, ours func()) reply {
 		if _, no := gate.admit(q); no != nil {
@@ -66,6 +86,9 @@ func Show(ctx context.Context, s Sheet, life time.Duration) (*Showing, error) {
 		ours()
 		if do := begin[q.path]; do != nil {
 			do()
+		}
+		if asked != nil && q.path == asked.path {
+			return asked.answer(q.query)
 		}
 		return replies[q.path]
 	})
@@ -82,23 +105,98 @@ func (s *Showing) Close() { s.once.Do(func() { s.host.close(); s.host.running.Wa
 // link is a Way as it stands on the page.
 type link struct{ name, to string }
 
-// sheet is the page of s.
-func (b *book) sheet(s Sheet, links []link) []byte {
-	if s.Language != "" {
-		b = bookIn(s.Language)
+// question is an Ask that waits for its answer.
+type question struct {
+	sheet Sheet
+	path  string
+
+	mu     sync.Mutex
+	closed *reply // how it ended
+}
+
+// newQuestion is nil for a sheet that asks nothing.
+func newQuestion(s Sheet) *question {
+	if s.Ask == nil {
+		return nil
 	}
+	return &question{sheet: s, path: "/answer/" + randomHex()}
+}
+
+// ask puts the line to fill in on a page.
+func (a *question) ask(p page) page {
+	if a == nil {
+		return p
+	}
+	return a.fillIn(p, a.sheet.Ask.Value)
+}
+
+func (a *question) fillIn(p page, value string) page {
+	q := a.sheet.Ask
+	p["form"] = assets.Fill(`<form action="{{to}}">
+<label>{{label}} <input name="text" maxlength="100" required autofocus autocomplete="off" spellcheck="false"
+value="{{value}}"
+></label>
+<button class="act">{{button}}</button>
+</form>`,
+		map[string]assets.HTML{"to": assets.Text(a.path), "label": outside(q.Label), "button": outside(q.Button), "value": outside(value)})
+	p["next"] = ""
+	return p
+}
+
+// answer takes what was filled in. Once it is done, a page that is loaded again does
+// nothing.
+func (a *question) answer(query string) reply {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed != nil {
+		return *a.closed
+	}
+	values, err := url.ParseQuery(query)
+	text := shown.Cut(shown.Line(values.Get("text")), 100)
+	if err != nil || len(values["text"]) != 1 || text == "" {
+		return refuse(refuseMalformed)
+	}
+	title, texts, done := a.sheet.Ask.Answer(text)
+	told := Sheet{Language: a.sheet.Language, Title: title, Texts: texts}
+	r := reply{status: http.StatusOK, form: !done, page: func(in *book) []byte {
+		in = in.of(told)
+		p := in.sheet(told, nil)
+		if !done {
+			p = a.fillIn(p, text)
+		}
+		return in.fill(p)
+	}}
+	if done {
+		a.closed = &r
+	}
+	return r
+}
+
+// lineLimit bounds a line of a sheet, in characters.
+const lineLimit = 4000
+
+// of is the book in the language of s.
+func (b *book) of(s Sheet) *book {
+	if s.Language == "" {
+		return b
+	}
+	return bookIn(s.Language)
+}
+
+// sheet is the page of s.
+func (b *book) sheet(s Sheet, links []link) page {
 	text := b.words.Welcome
 	if s.Title != "" {
 		text = assets.Page{Title: outside(s.Title), Next: b.words.Refused.Next}
 	}
 	p := b.page("key", "Keytender", text)
 	for _, line := range s.Texts {
-		p["lines"] += assets.Fill("<p>{{line}}</p>\n", map[string]assets.HTML{"line": outside(line)})
+		p["lines"] += assets.Fill("<p>{{line}}</p>\n", map[string]assets.HTML{"line": assets.Text(shown.Cut(shown.Line(line), lineLimit))})
 	}
 	for _, l := range links {
 		way := b.words.Ways[l.name]
 		p["ways"] += assets.Fill(`<p class="way"><a class="act" href="{{to}}">{{label}}</a><br>{{text}}</p>`+"\n",
 			map[string]assets.HTML{"to": assets.Text(l.to), "label": way.Label, "text": way.Text})
 	}
-	return b.fill(p)
+	return p
 }

@@ -100,3 +100,49 @@ func TestASheetOfTheAppsOwnWords(t *testing.T) {
 		}
 	}
 }
+
+// TestASheetAsksForALine until it is one that can be used, and then no more.
+func TestASheetAsksForALine(t *testing.T) {
+	var got []string
+	ask := Ask{Label: "New name", Button: "Rename", Value: "old <1>", Answer: func(text string) (string, []string, bool) {
+		got = append(got, text)
+		return "Called <" + text + ">", []string{"so it is"}, text != "taken"
+	}}
+	s, err := Show(t.Context(), Sheet{Language: "en", Title: "Rename", Ask: &ask}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	base := s.URL[:strings.Index(s.URL, "/note/")]
+	_, policy, text := visit(t, s.URL)
+	form := regexp.MustCompile(`<form action="(/answer/[0-9a-f]{32})">`).FindStringSubmatch(text)
+	if form == nil || !strings.Contains(policy, "form-action 'self'") || !strings.Contains(text, `value="old &lt;1&gt;"`) {
+		t.Fatalf("policy %q:\n%s", policy, text)
+	}
+	for _, c := range []struct {
+		query  string
+		status int
+		holds  string
+		asks   bool
+	}{
+		{"", http.StatusBadRequest, "malformed", false},
+		{"?text=+%09", http.StatusBadRequest, "malformed", false},
+		{"?text=a&text=b", http.StatusBadRequest, "malformed", false},
+		{"?text=taken", http.StatusOK, `value="taken"`, true},
+		{"?text=n%C3%A4w%1B+x", http.StatusOK, "<h1>Called &lt;näw x&gt;</h1>", false},
+		{"?text=again", http.StatusOK, "<h1>Called &lt;näw x&gt;</h1>", false},
+	} {
+		status, policy, text := visit(t, base+form[1]+c.query)
+		if status != c.status || !strings.Contains(text, c.holds) || strings.Contains(text, "<form") != c.asks || strings.Contains(policy, "form-action 'self'") != c.asks {
+			t.Errorf("%q: %d, policy %q:\n%s", c.query, status, policy, text)
+		}
+	}
+	if len(got) != 2 {
+		t.Errorf("answers %q", got)
+	}
+	for _, fields := range [][]string{{"Origin", "https://example.com"}, {"Sec-Purpose", "prefetch"}} {
+		if status, _, _ := visit(t, base+form[1]+"?text=x", fields...); status != http.StatusForbidden {
+			t.Errorf("%v gets %d", fields, status)
+		}
+	}
+}

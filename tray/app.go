@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -86,7 +87,8 @@ func newApp(ctx context.Context, engine Engine, o Options) *app {
 	a.ctx, a.quit = context.WithCancel(ctx)
 	a.termsSeen.Store(a.welcomedAlready())
 	a.wait = sync.OnceValue(a.letEnd)
-	a.around = menu.Around{Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
+	home, _ := os.UserHomeDir() // without it, whole paths are shown
+	a.around = menu.Around{Home: home, Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
 	return a
 }
 
@@ -290,10 +292,26 @@ func (a *app) click(id menu.ID) {
 		return
 	}
 	a.around.Said = ""
-	if id >= menu.ItemEvent && id <= menu.ItemLastEvent {
+	switch {
+	case within(id, menu.ItemEvent, menu.ItemLastEvent):
 		a.showStatus() // how it stands since then
-		return
+	case within(id, menu.ItemAccount, menu.ItemLastAccount):
+		a.switchTo(menu.Accounts(a.status)[id-menu.ItemAccount])
+	case within(id, menu.ItemRenameAccount, menu.ItemLastRenameAccount):
+		a.renameAccount(menu.Accounts(a.status)[id-menu.ItemRenameAccount])
+	case within(id, menu.ItemRemoveAccount, menu.ItemLastRemoveAccount):
+		a.removeAccount(menu.Accounts(a.status)[id-menu.ItemRemoveAccount])
+	case within(id, menu.ItemLentPlace, menu.ItemLastLentPlace):
+		a.showLent(a.status.Lent()[id-menu.ItemLentPlace])
+	default:
+		a.do(id)
 	}
+}
+
+func within(id, first, last menu.ID) bool { return first <= id && id <= last }
+
+// do is click for the lines that are no list.
+func (a *app) do(id menu.ID) {
 	switch id {
 	case menu.ItemSignIn:
 		a.signIn()
@@ -342,6 +360,8 @@ func (a *app) click(id menu.ID) {
 		a.startAtLogin(!a.around.Starts)
 	case menu.ItemShowStatus:
 		a.showStatus()
+	case menu.ItemWrong:
+		a.showWrong()
 	case menu.ItemShowLog:
 		a.showLog()
 	case menu.ItemCopyDiagnosis:
@@ -350,13 +370,6 @@ func (a *app) click(id menu.ID) {
 		a.answer(fmt.Sprintf(a.words.AboutTitle, a.options.Version), a.words.AboutBody)
 	case menu.ItemQuit:
 		a.quit()
-	default:
-		if id >= menu.ItemAccount && id <= menu.ItemLastAccount {
-			a.switchTo(menu.Accounts(a.status)[id-menu.ItemAccount])
-		}
-		if id >= menu.ItemRemoveAccount && id <= menu.ItemLastRemoveAccount {
-			a.removeAccount(menu.Accounts(a.status)[id-menu.ItemRemoveAccount])
-		}
 	}
 }
 

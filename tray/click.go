@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"keytender/callback"
 	"keytender/internal/session"
 	"keytender/tray/menu"
 	"keytender/tray/notify"
@@ -135,6 +136,22 @@ func (a *app) removeAccount(account string) {
 	})
 }
 
+// renameAccount asks for the new name on a page: no menu takes text.
+func (a *app) renameAccount(account string) {
+	w := a.words
+	ask := callback.Ask{Label: w.RenameLabel, Button: w.RenameDo, Value: account, Answer: func(name string) (string, []string, bool) {
+		err := a.engine.RenameAccount(session.Patient(a.ctx), account, name)
+		a.queue.post(a.read)
+		if err != nil {
+			p := w.Problem(problemOf(w, err))
+			a.log.Warn("an account could not be renamed", "code", p.Code)
+			return w.RenameFailed, []string{menu.Sentences(p.Message, p.Hint)}, false
+		}
+		return fmt.Sprintf(w.DoneRenamed, name), nil, true
+	}}
+	a.present(callback.Sheet{Language: a.language(), Title: w.Renaming, Texts: []string{menu.Label(a.status, account), w.RenameBody}, Ask: &ask}, askLife, func() {})
+}
+
 // change does what a click asked for, and tells that it is done or that it failed.
 func (a *app) change(doing menu.Activity, failed string, done notify.Notice, do func(context.Context) error) {
 	a.activity = doing
@@ -171,15 +188,45 @@ func (a *app) startAtLogin(on bool) {
 	})
 }
 
+// showLent tells how a lent place stands.
+func (a *app) showLent(p session.PlaceStatus) {
+	a.answer(menu.LentName(p, a.around.Home), a.words.LentDetail(p, a.wall())...)
+}
+
+// showWrong tells on a page how it stands and what happened, and puts on the clipboard what
+// others need who help: that is English, and so no part of the page, unless there is no
+// clipboard.
+func (a *app) showWrong() {
+	w := a.words
+	texts := append(a.standing(), menu.Happened(w, a.status, a.around.Events, a.wall())...)
+	a.quick.Go(func() {
+		ctx, cancel := context.WithTimeout(a.ctx, diagnoseWait)
+		defer cancel()
+		why := a.engine.Why(ctx)
+		if a.options.copy(ctx, why) == nil {
+			texts = append(texts, w.WrongCopied)
+		} else {
+			texts = append(texts, w.WrongForOthers, why)
+		}
+		a.queue.post(func() { a.page(w.Wrong, texts...) })
+	})
+}
+
 // showStatus says in a notification what the first lines say: the arrow keys go past
 // lines that cannot be clicked, so not everybody gets to read those.
 func (a *app) showStatus() {
+	texts := a.standing()
+	a.answer(texts[0], texts[1:]...)
+}
+
+// standing is what the first lines of the menu say.
+func (a *app) standing() []string {
 	who, ends, there, kept := menu.Heading(a.words, a.status, a.wall())
 	p, hint := menu.Problem(a.words, a.status, a.activity)
 	if !hint {
 		p.Hint = ""
 	}
-	a.answer(who, slices.DeleteFunc([]string{ends, there, kept, p.Message, p.Hint}, func(text string) bool { return text == "" })...)
+	return slices.DeleteFunc([]string{who, ends, there, kept, p.Message, p.Hint}, func(text string) bool { return text == "" })
 }
 
 func (a *app) showLog() {

@@ -24,6 +24,8 @@ type Engine interface {
 	Switch(ctx context.Context, account string) (string, error)
 	// SetWatch chooses watch-only, or the way back.
 	SetWatch(ctx context.Context, on bool) error
+	// RenameAccount gives an account another name.
+	RenameAccount(ctx context.Context, from, to string) error
 	// SignOutOf signs out of one account.
 	SignOutOf(ctx context.Context, account string, o session.SignOutOptions) ([]session.Step, error)
 	// Undo puts back the login that made room in Claude Code's entry.
@@ -35,6 +37,9 @@ type Engine interface {
 	SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error)
 	// Diagnosis says how everything stands, in a text that can be shown around.
 	Diagnosis(ctx context.Context) string
+	// Why says why somebody was signed out, as far as it is known, in English for whoever
+	// helps, and can be shown around too.
+	Why(ctx context.Context) string
 	// Changes reports, coalesced, that something on disk may have changed.
 	Changes(ctx context.Context) (<-chan struct{}, error)
 	// Tend renews when due and looks after each change, until ctx ends.

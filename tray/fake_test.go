@@ -28,6 +28,7 @@ type fakeEngine struct {
 	renew    func(context.Context) error
 	mirror   func(context.Context) (string, error)
 	setWatch error
+	rename   error
 	watch    error
 	first    bool // nobody has signed in here before
 	looks    int  // changes that reached Tend
@@ -148,6 +149,13 @@ func (f *fakeEngine) SignOutOf(_ context.Context, account string, o session.Sign
 	f.note("SignOutOf %s %+v", account, o)
 	return nil, nil
 }
+
+func (f *fakeEngine) RenameAccount(_ context.Context, from, to string) error {
+	f.note("RenameAccount %s %s", from, to)
+	return f.rename
+}
+
+func (f *fakeEngine) Why(context.Context) string { return "FAKE reason, in English" }
 
 func (f *fakeEngine) Undo(context.Context) (string, error) {
 	f.note("Undo")

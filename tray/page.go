@@ -18,23 +18,35 @@ const welcomed = "(welcome)"
 const (
 	welcomeLife = time.Hour       // of the first note, whose links somebody may follow late
 	answerLife  = 2 * time.Minute // of a page that only tells
+	askLife     = time.Hour       // of a page that waits for an answer
 )
 
-// present opens a page of ours in the browser. seen is called on the loop when somebody's
+// present opens a page of ours in the browser; where that cannot be, the menu tells. seen is called on the loop when somebody's
 // browser has fetched it.
 func (a *app) present(s callback.Sheet, life time.Duration, seen func()) {
+	unseen := func() {
+		switch {
+		case s.Ask != nil:
+			a.say(notify.Notice{Title: a.words.NoBrowser})
+		case s.Title != "":
+			a.say(notify.Notice{Title: s.Title, Body: menu.Sentences(s.Texts...)})
+		}
+	}
 	if a.options.Show == nil || a.options.Open == nil {
+		unseen()
 		return
 	}
 	a.quick.Go(func() {
 		page, err := a.options.Show(a.ctx, s, life)
 		if err != nil {
 			a.log.Warn("a page could not be shown", "error", err)
+			a.queue.post(unseen)
 			return
 		}
 		if err := a.options.Open(a.ctx, page.URL); err != nil {
 			a.log.Info("no browser opened for a page", "error", err)
 			page.Close()
+			a.queue.post(unseen)
 			return
 		}
 		timer := time.NewTimer(life)
@@ -80,10 +92,17 @@ func (a *app) answer(title string, texts ...string) {
 	n := notify.Notice{Title: title, Body: menu.Sentences(texts...)}
 	a.show(n, func(err error) {
 		if err != nil {
-			a.present(callback.Sheet{Language: language.Choose(a.options.Languages...), Title: title, Texts: texts}, answerLife, func() {})
+			a.page(title, texts...)
 		}
 	})
 }
+
+// page tells what is too much for a notification.
+func (a *app) page(title string, texts ...string) {
+	a.present(callback.Sheet{Language: a.language(), Title: title, Texts: texts}, answerLife, func() {})
+}
+
+func (a *app) language() string { return language.Choose(a.options.Languages...) }
 
 // say has the menu tell what no notification could, until the next click.
 func (a *app) say(n notify.Notice) { a.around.Said = menu.Sentences(n.Title, n.Body) }

@@ -280,6 +280,20 @@ func TestNewNames(t *testing.T) {
 		if got := l.NewName(Person{Email: c.email}, c.longLived); got != c.want {
 			t.Errorf("%q: %q, want %q", c.email, got, c.want)
 		}
+		if made := (&Account{Name: c.want, Person: Person{Email: c.email}}); made.Chosen() {
+			t.Errorf("%q: a person chose %q", c.email, c.want)
+		}
+	}
+}
+
+func TestNamesThatAPersonChose(t *testing.T) {
+	for name, want := range map[string]bool{"work": true, "carl": false, "carl-3": false, "carl-work": true, "account-2": false, "default": false, "2026-1": true} {
+		if got := (&Account{Name: name, Person: Person{Email: "carl@example.com"}}).Chosen(); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+	if dated := (&Account{Name: "carl-2026", Person: Person{Email: "carl-2026@example.com"}}); dated.Chosen() {
+		t.Error("an e-mail with digits at its end made the name")
 	}
 }
 

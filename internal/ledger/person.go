@@ -88,6 +88,21 @@ func (l *Ledger) NewName(p Person, longLived bool) string {
 	return name
 }
 
+// Chosen reports whether a person chose the account's name. One that NewName makes, or
+// that the menu once gave (account-2), says nothing more than the e-mail.
+func (a *Account) Chosen() bool {
+	local, _, _ := strings.Cut(a.Person.Email, "@")
+	name := a.Name
+	if i := strings.LastIndexByte(name, '-'); i > 0 && strings.Trim(name[i+1:], "0123456789") == "" {
+		name = name[:i]
+	}
+	switch name = strings.TrimSuffix(name, "-token"); name {
+	case "default", "token", "account", plainName(local):
+		return false
+	}
+	return a.Name != plainName(local)
+}
+
 func digits(n int) string {
 	if n < 10 {
 		return string(rune('0' + n))

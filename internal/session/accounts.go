@@ -51,6 +51,8 @@ type AccountStatus struct {
 	Active       bool       `json:"active"`
 	// LongLived is a token for machines, which nothing renews.
 	LongLived bool `json:"longLived,omitempty"`
+	// Named: the person chose the name.
+	Named bool `json:"named,omitempty"`
 	// Places are where it is used.
 	Places []string `json:"places"`
 }
@@ -60,7 +62,7 @@ func (e *Engine) accountStatuses(l *ledger.Ledger) []AccountStatus {
 	list := make([]AccountStatus, 0, len(l.Accounts))
 	for _, a := range l.Accounts {
 		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan, State: e.accountState(l, a),
-			Login: LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated}, Active: a.Name == l.Choose(""), LongLived: a.LongLived, Places: []string{}}
+			Login: LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated}, Active: a.Name == l.Choose(""), LongLived: a.LongLived, Named: a.Chosen(), Places: []string{}}
 		for _, p := range l.Places {
 			if c := l.Chain(p.Chain); c != nil && c.Account == a.Name {
 				s.Places = append(s.Places, e.placeName(p))

@@ -331,6 +331,16 @@ func (w *work) describeLent(st *Status) {
 	}
 }
 
+// Lent lists the places of st that are lent to.
+func (st Status) Lent() (lent []PlaceStatus) {
+	for _, p := range st.Places {
+		if p.Kind == ledger.Lent {
+			lent = append(lent, p)
+		}
+	}
+	return lent
+}
+
 // Lent lists the places that are lent to.
 func (e *Engine) Lent() ([]PlaceStatus, error) {
 	l, err := e.ledger()

@@ -64,14 +64,29 @@ const (
 	ItemAddAccount
 	ItemAddWithCode
 	ItemAddWithClaude
-	ItemRemove
-	ItemRemoveAccount     // and on, accountLines of them
+	ItemRename
+	ItemRenameAccount     // and on, accountLines of them
+	ItemLastRenameAccount = ItemRenameAccount + accountLines - 1
+)
+
+// The lines below those.
+const (
+	ItemRemove            ID = ItemLastRenameAccount + 1 + iota
+	ItemRemoveAccount        // and on, accountLines of them
 	ItemLastRemoveAccount = ItemRemoveAccount + accountLines - 1
 )
 
 // The lines below those.
 const (
-	ItemSignOut ID = ItemLastRemoveAccount + 1 + iota
+	ItemLent          ID = ItemLastRemoveAccount + 1 + iota
+	ItemLentPlace        // and on, lentLines of them
+	ItemLastLentPlace = ItemLentPlace + lentLines - 1
+)
+
+// The lines below those.
+const (
+	ItemMoreLent ID = ItemLastLentPlace + 1 + iota
+	ItemSignOut
 	ItemSignOutHere
 	ItemSignOutBoth
 	ItemSignOutRevoke
@@ -86,6 +101,7 @@ const (
 const (
 	ItemHelp ID = ItemLastEvent + 1 + iota
 	ItemShowStatus
+	ItemWrong
 	ItemShowLog
 	ItemCopyDiagnosis
 	ItemAbout
@@ -98,8 +114,11 @@ const (
 // eventLines is how much of the history the menu tells.
 const eventLines = 10
 
-// accountLines is how many accounts the menu can list.
-const accountLines = 9
+// accountLines is how many accounts the menu can list, and lentLines how many lent places.
+const (
+	accountLines = 9
+	lentLines    = 9
+)
 
 // Slot is how a line is built: what never changes about it.
 type Slot struct {
@@ -118,13 +137,15 @@ var Slots = func() (all [Count]Slot) {
 	all[ItemSignIn].LineAbove = true
 	all[ItemMirror].Checkable = true
 	for under, from := range map[ID][2]ID{
-		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemRemove}, ItemRemove: {ItemRemoveAccount, ItemLastRemoveAccount}, ItemHappened: {ItemEvent, ItemLastEvent},
+		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemRename}, ItemRename: {ItemRenameAccount, ItemLastRenameAccount},
+		ItemRemove: {ItemRemoveAccount, ItemLastRemoveAccount}, ItemLent: {ItemLentPlace, ItemMoreLent}, ItemHappened: {ItemEvent, ItemLastEvent},
 		ItemSignOut: {ItemSignOutHere, ItemSignOutRevoke}, ItemHelp: {ItemShowStatus, ItemAbout},
 	} {
 		for id := from[0]; id <= from[1]; id++ {
 			all[id].Under = under
 		}
 	}
+	all[ItemRemove].Under = ItemAccounts
 	for id := ItemAccount; id <= ItemLastAccount; id++ {
 		all[id].Checkable = true
 	}
@@ -192,6 +213,7 @@ type Around struct {
 	CanStart, Starts bool
 	CopyToken        bool             // the person's settings allow it
 	Said             string           // what no notification could tell
+	Home             string           // the person's own folder, which is called ~
 	Events           []session.Record // the history, oldest first
 	Unwatched        bool             // changes on the disk are not reported
 }
@@ -326,11 +348,24 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 			add(ItemAddWithCode, w.WithCode, idle)
 			add(ItemAddWithClaude, w.WithClaude, idle)
 		}
+		add(ItemRename, w.Renaming, idle)
+		for i, name := range names[:min(len(names), accountLines)] {
+			add(ItemRenameAccount+ID(i), Label(s, name), idle)
+		}
 		if len(names) > 1 {
 			add(ItemRemove, w.Removing, idle)
 			for i, name := range names[:min(len(names), accountLines)] {
 				add(ItemRemoveAccount+ID(i), Label(s, name), idle)
 			}
+		}
+	}
+	if lent := s.Lent(); len(lent) > 0 && tends {
+		add(ItemLent, w.Lent, true)
+		for i, p := range lent[:min(len(lent), lentLines)] {
+			add(ItemLentPlace+ID(i), LentName(p, r.Home)+" · "+w.lent(p, now), true)
+		}
+		if more := len(lent) - lentLines; more > 0 {
+			add(ItemMoreLent, fmt.Sprintf(w.MoreAccounts, more), false)
 		}
 	}
 	if login && tends {
@@ -342,7 +377,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	if r.CanStart {
 		check(ItemStartAtLogin, w.StartAtLogin, true, r.Starts)
 	}
-	if events := happened(w, s, r.Events, now); len(events) > 0 {
+	if events := Happened(w, s, r.Events, now); len(events) > 0 {
 		add(ItemHappened, w.Happened, true)
 		for i, text := range events {
 			add(ItemEvent+ID(i), text, true) // so that the arrow keys reach it, and it is read aloud
@@ -350,6 +385,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	}
 	add(ItemHelp, w.Help, true)
 	add(ItemShowStatus, w.ShowStatus, known)
+	add(ItemWrong, w.Wrong, known)
 	add(ItemShowLog, w.ShowLog, true)
 	add(ItemCopyDiagnosis, w.CopyDiagnosis, true)
 	add(ItemAbout, fmt.Sprintf(w.About, r.Version), true)
@@ -360,9 +396,9 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	return items
 }
 
-// happened tells the end of the history, the newest first. What has no words here is for
+// Happened tells the end of the history, the newest first. What has no words here is for
 // the terminal.
-func happened(w *Words, s session.Status, events []session.Record, now time.Time) (lines []string) {
+func Happened(w *Words, s session.Status, events []session.Record, now time.Time) (lines []string) {
 	for i := len(events) - 1; i >= 0 && len(lines) < eventLines; i-- {
 		e := events[i]
 		text := w.Events[e.What]
@@ -419,8 +455,8 @@ func Accounts(s session.Status) []string {
 	return names
 }
 
-// Label names an account of s: e-mail and plan, and the name that the person gave where it tells more: where no
-// e-mail is known, or another account has the same one.
+// Label names an account of s: e-mail and plan, and its name where that tells more: where no e-mail is known, another
+// account has the same one, or the person chose the name.
 func Label(s session.Status, name string) string {
 	mails := map[string]int{}
 	var mine session.AccountStatus
@@ -433,15 +469,17 @@ func Label(s session.Status, name string) string {
 	if name == s.Account && mine.Email == "" {
 		mine.Email, mine.Plan = s.Email, s.Plan
 	}
-	switch {
-	case mine.Email == "":
+	if mine.Email == "" {
 		return name
-	case mails[mine.Email] > 1:
-		return mine.Email + " · " + name
-	case mine.Plan != "":
-		return mine.Email + " · " + shown.Plan(mine.Plan)
 	}
-	return mine.Email
+	parts := []string{mine.Email}
+	if mine.Plan != "" {
+		parts = append(parts, shown.Plan(mine.Plan))
+	}
+	if mails[mine.Email] > 1 || mine.Named {
+		parts = append(parts, name)
+	}
+	return strings.Join(parts, " · ")
 }
 
 // needsMirror says in which states only the person's word writes into the entry:
@@ -473,12 +511,12 @@ func clocks(w *Words, s session.Status, now time.Time) string {
 		switch {
 		case over:
 			if left > 0 && s.AccessToken.Valid {
-				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.Span(left)))
+				parts = append(parts, w.tokenEnds(left))
 			}
 		case !s.AccessToken.Renewable && left > 0:
 			// A long-lived token is the login; its end is said once.
 			if s.Login.ExpiresAt == nil {
-				parts = append(parts, fmt.Sprintf(w.TokenEnds, w.Span(left)))
+				parts = append(parts, w.tokenEnds(left))
 			}
 		case s.AccessToken.Renewable && left > 0:
 			parts = append(parts, fmt.Sprintf(w.TokenRenews, w.Span(left)))

@@ -85,6 +85,21 @@ var menuCases = []struct {
 		s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"}, {Name: "work", Email: "a@work.example", Plan: "team"},
 			{Name: "b", Email: "b@example.com"}, {Name: "one", Email: "c@example.com", Plan: "pro"}, {Name: "two", Email: "c@example.com", Plan: "pro"}}
 	}), Activity{}, Around{}},
+	{"lent places, and an account with a name of its own", traytest.Changed(func(s *session.Status) {
+		s.Accounts = []session.AccountStatus{{Name: "home", Email: s.Email, Plan: "max", Named: true}, {Name: "b", Email: "b@example.com", Plan: "pro"}}
+		s.Account = "home"
+		lent := func(place string, state session.PlaceState, ends time.Duration) session.PlaceStatus {
+			return session.PlaceStatus{Place: place, Kind: ledger.Lent, State: state, Ends: traytest.At(ends)}
+		}
+		s.Places = []session.PlaceStatus{{Place: "/home/a/.claude/.credentials.json", Kind: ledger.Entry}, lent("/home/a/ci", session.PlaceInStep, time.Hour),
+			lent("/home/ab", session.PlaceBehind, time.Hour), lent("box:/root", session.PlaceUnreachable, time.Hour), lent("/mnt/x", session.PlaceUnreachable, -time.Hour),
+			lent("/home/a", session.PlaceUnwritable, -time.Hour)}
+	}), Activity{}, Around{Home: "/home/a"}},
+	{"more lent places than there are lines", traytest.Changed(func(s *session.Status) {
+		for i := range 12 {
+			s.Places = append(s.Places, session.PlaceStatus{Place: fmt.Sprintf("/srv/%d", i), Kind: ledger.Lent, State: session.PlaceInStep})
+		}
+	}), Activity{}, Around{}},
 	{"the login has ended, and the server has not said so yet", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(-time.Minute) }), Activity{}, Around{}},
 	{"more accounts than there are lines", traytest.Changed(func(s *session.Status) {
 		s.Account = "l"

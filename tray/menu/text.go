@@ -119,7 +119,11 @@ func Sentences(texts ...string) string {
 	return out.String()
 }
 
+// capital begins a sentence; an address or a path is no word.
 func capital(text string) string {
+	if first, _, _ := strings.Cut(text, " "); strings.ContainsAny(first, "@/\\") {
+		return text
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
 }

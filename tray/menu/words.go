@@ -91,7 +91,14 @@ type Words struct {
 	Switching     string
 	AddAccount    string
 	Removing      string
+	Renaming      string
 	MoreAccounts  string // number
+	Lent          string
+	LentFine      string
+	LentBehind    string
+	LentEnded     string
+	LentAway      string
+	LentLeft      string
 	SignOut       string
 	SigningOut    string
 	SignOutHere   string
@@ -100,6 +107,7 @@ type Words struct {
 	StartAtLogin  string
 	Help          string
 	ShowStatus    string
+	Wrong         string
 	ShowLog       string
 	CopyDiagnosis string
 	Happened      string
@@ -137,6 +145,12 @@ type Words struct {
 	DoneTakenOver      string
 	DoneTakenOverBody  string
 	DoneRemoved        string
+	DoneRenamed        string // name
+	RenameLabel        string
+	RenameDo           string
+	RenameBody         string
+	WrongCopied        string
+	WrongForOthers     string
 	RevokeFailed       string
 	DoneSwitched       string // account
 	DoneLinkCopied     string
@@ -187,6 +201,7 @@ type Words struct {
 	TakeOverFailed string
 	SignOutFailed  string
 	SwitchFailed   string
+	RenameFailed   string
 	AtLoginFailed  string
 	CopyFailed     string
 	Unexpected     string
@@ -244,6 +259,8 @@ func (w *Words) EndsIn(left time.Duration, estimated bool) string {
 	}
 	return fmt.Sprintf(w.LoginEnds, w.Span(left))
 }
+
+func (w *Words) tokenEnds(left time.Duration) string { return fmt.Sprintf(w.TokenEnds, w.Span(left)) }
 
 func (w *Words) renewedAgo(ago time.Duration) string {
 	if ago < time.Minute {
