@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 		"hosted-browser":  func() { os.Exit(visitHosted(os.Args[1:])) },
 		"paste-page":      func() { os.Exit(pastePage(os.Stdin, os.Args[1:])) },
 		"gh":              func() { os.Exit(fakeGH(os.Args[1:])) },
+		"ssh":             func() { os.Exit(fakeSSH(os.Args[1:])) },
+		"docker":          fakeContainers("docker"),
+		"podman":          fakeContainers("podman"),
 	})
 }
 
@@ -149,7 +152,7 @@ func TestScripts(t *testing.T) {
 				"PAGE="+filepath.Join(env.WorkDir, "page.html"),
 				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
-				"PORT="+testguard.FreePort(t), "GORACE="+raceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"),
+				"PORT="+testguard.FreePort(t), "GORACE="+raceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"), "ELSEWHERE="+filepath.Join(env.WorkDir, "elsewhere"),
 				"CONTROL=a\x1b[31mb",
 			)
 			return nil
@@ -166,6 +169,7 @@ func TestScripts(t *testing.T) {
 			"ending":    seedEnding,
 			"noleaks":   noLeaks,
 			"page":      pageShows,
+			"soon":      retryNow,
 
 			"organization": organization,
 		},

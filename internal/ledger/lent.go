@@ -1,6 +1,9 @@
 package ledger
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A lent place holds an access token alone. It never counts as a copy of the login, holds
 // no renewal up, and follows its account whichever chain that goes on with.
@@ -28,5 +31,33 @@ func (l *Ledger) LentBehind(p *Place) bool {
 	return p.Chain != now.ID || p.Pair.Access != now.Current().Access
 }
 
-// AnyLentBehind reports whether one of them does.
-func (l *Ledger) AnyLentBehind() bool { return slices.ContainsFunc(l.Places, l.LentBehind) }
+// AnyLentBehind reports whether one of those on this machine does.
+func (l *Ledger) AnyLentBehind() bool {
+	return slices.ContainsFunc(l.Places, func(p *Place) bool { return !p.Far && l.LentBehind(p) })
+}
+
+// FarBehind lists those elsewhere that do, and when the first of them may be asked; zero: now.
+func (l *Ledger) FarBehind(now time.Time) (due []*Place, next time.Time) {
+	for _, p := range l.Places {
+		switch {
+		case !p.Far || !l.LentBehind(p):
+		case !now.Before(p.Retry) || p.Retry.Sub(now) > MaxRetry: // a clock that was set back counts for nothing
+			due = append(due, p)
+		case next.IsZero() || p.Retry.Before(next):
+			next = p.Retry
+		}
+	}
+	return due, next
+}
+
+// MaxRetry is the longest pause after which a place elsewhere is asked again.
+const MaxRetry = time.Hour
+
+// NotReached notes that a place elsewhere could not be asked; the pauses grow with the time
+// that it has been away.
+func (p *Place) NotReached(now time.Time) {
+	if p.Gone.IsZero() || now.Before(p.Gone) {
+		p.Gone = now
+	}
+	p.Retry = now.Add(min(max(now.Sub(p.Gone), time.Minute), MaxRetry))
+}

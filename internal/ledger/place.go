@@ -52,6 +52,10 @@ type Place struct {
 	Ends time.Time `json:"ends,omitzero"`
 	// Gone is since when it cannot be reached.
 	Gone time.Time `json:"gone,omitzero"`
+	// Far: a place on another machine or in a container. Asking it takes seconds; after one
+	// that was not reached it is left alone until Retry.
+	Far   bool      `json:"far,omitempty"`
+	Retry time.Time `json:"retry,omitzero"`
 }
 
 // Full reports whether the place holds the refresh token too.
@@ -120,7 +124,7 @@ func (l *Ledger) ForgetPlace(id string) {
 // Holds notes that this pair of the chain lies in the place.
 func (p *Place) Holds(c *Chain, pair Pair) {
 	p.leave(c.ID)
-	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Next = c.ID, pair, false, time.Time{}, ""
+	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Retry, p.Next = c.ID, pair, false, time.Time{}, time.Time{}, ""
 	if c.Account != "" {
 		p.Leaving = false
 	}

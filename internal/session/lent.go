@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,9 +19,13 @@ import (
 	"keytender/keychain/claudecode"
 )
 
-// lentTo is where a lent entry lies.
+// lentTo is where a lent entry lies: in a directory here, or in one on another machine or in
+// a container. There an empty Dir is the one that Claude Code uses by itself.
 type lentTo struct {
-	Dir string `json:"dir,omitempty"`
+	Dir       string `json:"dir,omitempty"`
+	SSH       string `json:"ssh,omitempty"` // [user@]host
+	Container string `json:"container,omitempty"`
+	Tool      string `json:"tool,omitempty"` // the program that knows the container
 }
 
 func lentWhere(p *ledger.Place) lentTo {
@@ -35,7 +40,20 @@ func (at lentTo) isThere() bool {
 	return err == nil && info.IsDir()
 }
 
-func (at lentTo) String() string { return at.Dir }
+// String names the place as `lend --back` takes it.
+func (at lentTo) String() string {
+	name := at.Dir
+	switch {
+	case at.SSH != "":
+		name = "ssh:" + at.SSH
+	case at.Container != "":
+		name = "container:" + at.Container
+	}
+	if at.far() && at.Dir != "" {
+		name += ":" + at.Dir
+	}
+	return name
+}
 
 func (e *Engine) lentDirectory(at lentTo) *claudecode.Directory {
 	return claudecode.At(claudecode.Location{Dir: at.Dir, State: filepath.Join(at.Dir, ".claude.json")}, e.entries)
@@ -46,6 +64,9 @@ func lentID(dir *claudecode.Directory) string { return "lent:" + dir.ID() }
 func (w *work) isLent(dir *claudecode.Directory) bool { return w.l.Place(lentID(dir)) != nil }
 
 func (e *Engine) lentPlaceID(at lentTo) string {
+	if at.far() {
+		return "lent:" + at.String()
+	}
 	return lentID(e.lentDirectory(at))
 }
 
@@ -57,67 +78,132 @@ func lendable(c keychain.Credential) keychain.Credential {
 
 // LendOptions says where to lend.
 type LendOptions struct {
-	Dir     string // absolute
-	Replace bool   // displaces a login that lies in Dir
+	Dir       string // absolute; with one of the next two what lies there, or ""
+	SSH       string // [user@]host
+	Container string // a container's name
+	Replace   bool   // displaces a login that lies there
 }
 
 // Lend writes an entry without the refresh token where another Claude Code reads it. From
 // then on it is renewed there, too.
 func (e *Engine) Lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
-	at := lentTo{Dir: filepath.Clean(o.Dir)}
+	at, err := e.lentAt(ctx, o)
+	if err != nil {
+		return PlaceStatus{}, err
+	}
 	if _, err := e.Renew(ctx, false); err != nil {
 		if st := e.Status(ctx); !st.AccessToken.Valid {
 			return PlaceStatus{}, err
 		}
 	}
-	w, err := e.begin(ctx, lockWait)
+	if at.far() {
+		return e.lendFar(ctx, at, o.Replace)
+	}
+	r, err := e.toLend(ctx)
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	defer w.end()
-	r, err := w.renewal(ctx, w.l.Choose(e.account))
-	switch {
-	case err != nil:
-		return PlaceStatus{}, err
-	case r.chain.Dead(pairOf(r.current)) || !e.validFor(r.current, 0):
-		return PlaceStatus{}, again("the login has ended, so it was not lent", nil)
-	}
+	defer r.end()
 	return r.lend(ctx, at, o.Replace)
 }
 
+// lentAt is the place that is meant.
+func (e *Engine) lentAt(ctx context.Context, o LendOptions) (lentTo, error) {
+	switch {
+	case o.SSH != "":
+		return lentTo{SSH: o.SSH, Dir: o.Dir}, nil
+	case o.Container != "":
+		tool, err := findContainerTool(ctx, o.Container)
+		return lentTo{Container: o.Container, Dir: o.Dir, Tool: tool}, err
+	}
+	return lentTo{Dir: filepath.Clean(o.Dir)}, nil
+}
+
+// toLend takes our lock and loads the login that is lent. The caller ends the work.
+func (e *Engine) toLend(ctx context.Context) (*renewal, error) {
+	w, err := e.begin(ctx, lockWait)
+	if err != nil {
+		return nil, err
+	}
+	r, err := w.renewal(ctx, w.l.Choose(e.account))
+	if err == nil && (r.chain.Dead(pairOf(r.current)) || !e.validFor(r.current, 0)) {
+		err = again("the login has ended, so it was not lent", nil)
+	}
+	if err != nil {
+		w.end()
+		return nil, err
+	}
+	return r, nil
+}
+
 func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatus, error) {
-	id := r.lentPlaceID(at)
 	if err := r.makeRoom(ctx, at, replace); err != nil {
 		return PlaceStatus{}, err
 	}
-	known := r.l.Place(id) != nil
-	where, _ := json.Marshal(at)
-	place := r.l.AddPlace(id, ledger.Lent, where)
-	former := *place
-	place.Account, place.Let, place.Leaving, place.Next = r.account, false, false, r.chain.ID
-	if err := r.save(); err != nil { // a process that is killed leaves no token that nobody knows of
+	place, takeBack, err := r.expectLent(at)
+	if err != nil {
 		return PlaceStatus{}, err
 	}
 	if err := r.writeLent(ctx, place, r.current); err != nil {
-		if *place = former; !known {
-			r.l.ForgetPlace(id)
-		}
+		takeBack(r.work)
 		return PlaceStatus{}, notLent(at, err)
 	}
+	if err := r.lentDirectory(at).Introduce(ctx, identityFor(r.current)); err != nil {
+		r.log.Warn("Claude Code's state file in a lent directory was not written", "place", place.ID, "reason", plain(err))
+	}
+	return r.lent(place)
+}
+
+// expectLent notes durably that a place is about to be lent to: a process that is killed
+// leaves no token that nobody knows of. takeBack makes it as it was.
+func (r *renewal) expectLent(at lentTo) (place *ledger.Place, takeBack func(*work), err error) {
+	id := r.lentPlaceID(at)
+	known := r.l.Place(id)
+	var former ledger.Place
+	if known != nil {
+		former = *known
+	}
+	where, _ := json.Marshal(at)
+	place = r.l.AddPlace(id, ledger.Lent, where)
+	place.Account, place.Far, place.Let, place.Leaving, place.Next = r.account, at.far(), false, false, r.chain.ID
+	takeBack = func(w *work) {
+		now := w.l.Place(id)
+		switch {
+		case now == nil:
+		case known == nil:
+			w.l.ForgetPlace(id)
+		default:
+			*now = former
+		}
+	}
+	return place, takeBack, r.save()
+}
+
+// lent notes that the login was lent to a place.
+func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
 	r.noteLent(place, r.current)
-	r.remember(Record{Account: r.account, What: "lent", Detail: at.String()})
-	return r.lentStatus(place), r.save()
+	r.remember(Record{Account: r.account, What: "lent", Detail: lentWhere(place).String()})
+	err := r.save()
+	return r.lentStatus(place), err
+}
+
+func identityFor(c keychain.Credential) claudecode.Identity {
+	return claudecode.Identity{AccountID: c.Account.ID, Email: c.Account.Email, OrganizationID: c.Account.OrganizationID}
 }
 
 // errOwnLogin says that a place holds a login that we did not lend.
 var errOwnLogin = errors.New("a login of its own lies there")
 
 func notLent(at lentTo, err error) error {
-	known := &Error{}
+	known, elsewhere := &Error{}, &farError{}
 	switch {
 	case errors.Is(err, errOwnLogin):
 		return failed("full-login", at.String()+" holds a login of its own, so nothing was lent to it",
 			"choose another directory, or displace that login with --replace", err)
+	case errors.Is(err, keychain.ErrDamaged):
+		return failed("not-lent", "nothing was lent to "+at.String()+": "+plain(err), "mend the entry there, or move it away; nothing was changed", err)
+	case errors.As(err, &elsewhere):
+		return failed("not-lent", "nothing was lent to "+at.String()+": "+elsewhere.reason, elsewhere.hint, err)
 	case errors.Is(err, dirlock.ErrBusy), errors.Is(err, context.Canceled):
 		return entryError(err)
 	case errors.As(err, &known):
@@ -200,18 +286,29 @@ func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
 
 // writeLent writes the access token into a lent place, never over a login of its own.
 func (w *work) writeLent(ctx context.Context, p *ledger.Place, c keychain.Credential) error {
-	at := lentWhere(p)
+	if p.Far {
+		_, err := w.writeFar(ctx, p, c, farRenewal(lentWhere(p)))
+		return err
+	}
 	lent := lendable(c)
-	decide := func(now claudecode.Entry) (claudecode.Change, error) {
-		if known := now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access; w.isOwn(now) && !known {
+	return w.updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
+		if w.isOthers(p, now) {
 			return claudecode.Change{}, errOwnLogin
 		}
 		return claudecode.Change{SignIn: &lent, NewLogin: true}, nil
-	}
-	return w.updateLent(ctx, at, decide)
+	})
+}
+
+// isOthers reports whether an entry that was lent to holds a login that we did not lend.
+func (w *work) isOthers(p *ledger.Place, now claudecode.Entry) bool {
+	lent := now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access
+	return w.isOwn(now) && !lent
 }
 
 func (e *Engine) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
+	if at.far() {
+		return e.updateFar(ctx, at, decide)
+	}
 	if !at.isThere() {
 		return errGone
 	}
@@ -231,8 +328,8 @@ func (w *work) noteLent(p *ledger.Place, c keychain.Credential) {
 // lentWait bounds the writing into one lent place.
 const lentWait = 10 * time.Second
 
-// carryLent brings the account's lent places up, all at once: a slow disk keeps
-// none of the others waiting.
+// carryLent brings the account's lent places on this machine up, all at once: a slow disk
+// keeps none of the others waiting.
 func (w *work) carryLent(ctx context.Context, account string, current keychain.Credential) {
 	chain := w.l.ChainOf(account)
 	if chain == nil || chain.Current().Access != pairOf(current).Access || !w.validFor(current, 0) {
@@ -240,7 +337,7 @@ func (w *work) carryLent(ctx context.Context, account string, current keychain.C
 	}
 	var behind []*ledger.Place
 	for _, p := range w.l.LentTo(account) {
-		if w.l.LentBehind(p) {
+		if w.l.LentBehind(p) && !p.Far {
 			behind = append(behind, p)
 		}
 	}
@@ -271,6 +368,9 @@ func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
 		w.remember(Record{Account: p.Account, What: "forgotten",
 			Detail: fmt.Sprintf("%s has been away since %s", lentWhere(p), p.Gone.Format(time.DateOnly))})
 		w.l.ForgetPlace(p.ID)
+	case p.Far:
+		p.NotReached(now)
+		w.notCarried(p, err)
 	default:
 		if p.Gone.IsZero() {
 			p.Gone = now
@@ -282,6 +382,9 @@ func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
 // settleLent takes a place that is lent to no more for what it is: the person may have put a
 // whole login of ours there, which is brought up from then on.
 func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
+	if p.Far {
+		return
+	}
 	dir := w.lentDirectory(lentWhere(p))
 	ctx, cancel := context.WithTimeout(context.Background(), lentWait)
 	defer cancel()
@@ -359,52 +462,84 @@ func (e *Engine) Lent() ([]PlaceStatus, error) {
 // TakeBack removes our login from one lent place, or from all of them where place is
 // empty. Nothing else in the entry there is changed.
 func (e *Engine) TakeBack(ctx context.Context, place string) ([]PlaceStatus, error) {
+	release, err := e.holdAnyFar(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return nil, err
 	}
 	defer w.end()
+	var chosen []*ledger.Place
 	var back []PlaceStatus
-	var problems []error
-	for _, p := range slices.Clone(w.l.Places) {
-		if p.Kind != ledger.Lent || place != "" && !w.isCalled(p, place) {
-			continue
+	for _, p := range w.l.Places {
+		if p.Kind == ledger.Lent && (place == "" || w.isCalled(p, place)) {
+			chosen = append(chosen, p)
 		}
-		s := w.lentStatus(p)
-		if err := w.takeBack(ctx, p, true); err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		back = append(back, s)
 	}
-	if place != "" && len(back) == 0 && len(problems) == 0 {
+	if place != "" && len(chosen) == 0 {
 		return nil, failed("no-place", "nothing is lent to "+place, "`keytender lend --list` names the places", nil)
 	}
-	return back, notRemoved(problems)
+	states := make([]PlaceStatus, len(chosen))
+	for i, p := range chosen {
+		states[i] = w.lentStatus(p)
+	}
+	problems := w.takeBack(ctx, chosen, true)
+	for i, problem := range problems {
+		if problem == nil {
+			back = append(back, states[i])
+		}
+	}
+	return back, notRemoved(slices.DeleteFunc(problems, func(err error) bool { return err == nil }))
 }
 
+// isCalled reports whether a person means this place by that name.
 func (w *work) isCalled(p *ledger.Place, name string) bool {
 	at := lentWhere(p)
 	if name == p.ID || name == at.String() {
 		return true
 	}
+	if at.far() {
+		_, bare, _ := strings.Cut(at.String(), ":")
+		return name == bare
+	}
 	abs, err := filepath.Abs(name)
 	return err == nil && lentID(w.lentDirectory(lentTo{Dir: abs})) == p.ID
 }
 
-// takeBack takes our access token out of one place. goneIsDone: a directory that is not there
-// needs nothing; else the token may live on in it.
-func (w *work) takeBack(ctx context.Context, p *ledger.Place, goneIsDone bool) error {
-	at := lentWhere(p)
+// takeBack takes our access token out of these places, all at once, and returns what went
+// wrong with each. goneIsDone: a directory that is not there needs nothing; else the token may
+// live on in it.
+func (w *work) takeBack(ctx context.Context, places []*ledger.Place, goneIsDone bool) []error {
+	problems := make([]error, len(places))
 	limited, cancel := context.WithTimeout(ctx, lentWait)
 	defer cancel()
-	err := w.updateLent(limited, at, func(now claudecode.Entry) (claudecode.Change, error) {
+	var all sync.WaitGroup
+	for i, p := range places {
+		all.Go(func() { problems[i] = w.takeOutLent(limited, p) })
+	}
+	all.Wait()
+	for i, p := range places {
+		problems[i] = w.takenBack(p, problems[i], goneIsDone)
+	}
+	return problems
+}
+
+func (w *work) takeOutLent(ctx context.Context, p *ledger.Place) error {
+	return w.updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		pair := pairOf(now.Login)
 		f, ours := w.l.Identify(pair)
 		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
 		return claudecode.Change{SignOut: ours && now.Login.Refresh.IsZero()}, nil
 	})
-	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || p.Ends.Before(w.wall()))) {
+}
+
+// takenBack notes what became of one place.
+func (w *work) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
+	at, ended := lentWhere(p), p.Ends.Before(w.wall())
+	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
 		p.Leaving, p.Reason = true, plain(err)
 		return failed("not-removed", "the token that was lent to "+at.String()+" could not be taken out: "+plain(err),
 			"try again with `keytender lend --back '"+at.String()+"'`; it ends by itself", err)
@@ -422,11 +557,10 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 			lent = append(lent, p)
 		}
 	}
-	for _, p := range lent {
-		err := s.takeBack(ctx, p, false)
+	for i, err := range s.takeBack(ctx, lent, false) {
 		s.note(err)
 		if err == nil {
-			s.done("what was lent was taken back (" + lentWhere(p).String() + ")")
+			s.done("what was lent was taken back (" + lentWhere(lent[i]).String() + ")")
 		}
 	}
 }

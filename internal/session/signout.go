@@ -29,6 +29,11 @@ type Step struct {
 // error; the rest is removed all the same. A login of Claude Code's that Keytender neither
 // wrote nor took over is not touched.
 func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) {
+	release, err := e.holdAnyFar(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return nil, err

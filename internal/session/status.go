@@ -111,6 +111,8 @@ type PlaceStatus struct {
 	RefreshToken bool `json:"refreshToken"`
 	// Ends is when the access token ends that was lent there.
 	Ends *time.Time `json:"expiresAt,omitempty"`
+	// Kept is where a login that was displaced elsewhere lies now, told once.
+	Kept string `json:"kept,omitempty"`
 }
 
 // PlaceState is the one word for how a place stands.

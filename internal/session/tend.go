@@ -75,6 +75,9 @@ func (e *Engine) tendNow(ctx context.Context) time.Duration {
 		}
 		wait = min(wait, look/2)
 	}
+	if next := e.bringFar(ctx); !next.IsZero() {
+		wait = min(wait, max(next.Sub(e.wall()), time.Second))
+	}
 	return wait
 }
 

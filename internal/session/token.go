@@ -40,6 +40,9 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 		return current.Access, tooShort(nil)
 	}
 	renewed, err := e.renew(ctx, need{minValid: minValid, seen: pairOf(current)})
+	if !e.trayRuns() { // which does it by itself
+		e.bringFar(ctx)
+	}
 	switch {
 	case err == nil && e.validFor(renewed, minValid):
 		return renewed.Access, nil
@@ -150,6 +153,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		if err := e.Follow(ctx); err != nil {
 			e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 		}
+		e.bringFar(ctx)
 		r := Renewal{Ends: before.AccessEnds}
 		if !before.Refresh.IsZero() {
 			r.DueAt = before.AccessEnds.Add(-e.config.RefreshSkew)
@@ -157,6 +161,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		return r, nil
 	}
 	after, err := e.renew(ctx, need{minValid: e.config.RefreshSkew, seen: pairOf(before), force: force})
+	e.bringFar(ctx)
 	if err != nil {
 		return Renewal{Ends: after.AccessEnds}, err
 	}
@@ -182,7 +187,7 @@ func (e *Engine) unfinished(l *ledger.Ledger, v *vault, account string) bool {
 // canBringUp reports whether a place is behind and there.
 func (e *Engine) canBringUp(l *ledger.Ledger, p *ledger.Place) bool {
 	if p.Kind == ledger.Lent {
-		return l.LentBehind(p) && lentWhere(p).isThere()
+		return !p.Far && l.LentBehind(p) && lentWhere(p).isThere()
 	}
 	if !l.Behind(p) {
 		return false

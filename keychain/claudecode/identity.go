@@ -29,8 +29,9 @@ type Identity struct {
 
 // The object in the state file and those of its keys that we write.
 const (
-	identityKey = "oauthAccount"
-	emailKey    = "emailAddress"
+	identityKey  = "oauthAccount"
+	emailKey     = "emailAddress"
+	onboardedKey = "hasCompletedOnboarding"
 )
 
 const (
@@ -99,6 +100,41 @@ func (d *Directory) setIdentity(ctx context.Context, id Identity) (err error) {
 		return err
 	}
 	return atomicfile.Replace(target, after, info.Mode().Perm())
+}
+
+// Introduce makes the state file name this person, as SetIdentity does, and makes it where
+// there is none: without it the client asks for a theme and for a sign-in when it is started
+// in a terminal, whatever its entry holds.
+func (d *Directory) Introduce(ctx context.Context, id Identity) error {
+	path := d.stateFile()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return d.SetIdentity(ctx, id)
+	}
+	text, err := introduced(nil, id)
+	if err == nil {
+		err = atomicfile.Write(path, text)
+	}
+	if err != nil {
+		return fmt.Errorf("telling Claude Code who is signed in: %w", err)
+	}
+	return nil
+}
+
+// introduced is the state file's text with this person in it, or nil where nothing is to be
+// changed. Without a file it is one that says that the client's first questions were answered.
+func introduced(text []byte, id Identity) ([]byte, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		var state object
+		state = state.with(onboardedKey, []byte("true"))
+		if id.AccountID != "" {
+			state = state.with(identityKey, id.object().text())
+		}
+		return state.text(), nil
+	}
+	if id.AccountID == "" {
+		return nil, nil
+	}
+	return withIdentity(text, id)
 }
 
 // agrees reports whether the file need not be changed: an organisation that one of them

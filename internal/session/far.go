@@ -1,0 +1,377 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"keytender/internal/bounded"
+	"keytender/internal/dirlock"
+	"keytender/internal/ledger"
+	"keytender/internal/shown"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// A place that is lent to on another machine, or in a container, is written by a shell there.
+// The token goes through its stdin, never in an argument or a variable, and no refresh token
+// ever leaves, in either direction. Asking takes seconds and may hang, so it has a limit, comes
+// after the renewal, and is done without our lock and Claude Code's.
+
+// far reports whether the place is not on this machine.
+func (at lentTo) far() bool { return at.SSH != "" || at.Container != "" }
+
+// farLimit is how long one call may take. Tests shorten it.
+var farLimit = 10 * time.Second
+
+// farWait is how long another of us that is at work in these places is waited for.
+const farWait = 25 * time.Second
+
+// farError says in plain words why a place elsewhere was not reached.
+type farError struct {
+	reason, hint string
+	cause        error
+}
+
+func (e *farError) Error() string { return e.reason }
+func (e *farError) Unwrap() error { return e.cause }
+
+// holdFar keeps two of us from writing into places elsewhere at the same time: an older token
+// would come after a newer one, and one that was taken back would be there again. Whoever takes
+// our own lock, too, takes it after this one.
+func (e *Engine) holdFar(ctx context.Context, wait time.Duration) (release func(), err error) {
+	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
+		return nil, e.storageTrouble("the state folder cannot be made", err)
+	}
+	l := flock.New(e.statePath("lent.lock"), flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Millisecond))
+	defer cancel()
+	switch ok, err := l.TryLockContext(ctx, 50*time.Millisecond); {
+	case ok:
+		return func() { _ = l.Unlock() }, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &Error{Code: "busy", Exit: ExitBusy, Message: "another keytender is writing to the places that are lent to",
+			Hint: "try again in a minute; nothing was changed", Err: dirlock.ErrBusy}
+	default:
+		return nil, err
+	}
+}
+
+// holdAnyFar is holdFar where something is lent elsewhere.
+func (e *Engine) holdAnyFar(ctx context.Context) (release func(), err error) {
+	l, err := e.ledger()
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(l.Places, func(p *ledger.Place) bool { return p.Far }) {
+		return e.holdFar(ctx, farWait)
+	}
+	return func() {}, nil
+}
+
+// lendFar lends to a place elsewhere.
+func (e *Engine) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceStatus, error) {
+	release, err := e.holdFar(ctx, farWait)
+	if err != nil {
+		return PlaceStatus{}, err
+	}
+	defer release()
+	r, err := e.toLend(ctx)
+	if err != nil {
+		return PlaceStatus{}, err
+	}
+	place, takeBack, err := r.expectLent(at)
+	r.end()
+	if err != nil {
+		return PlaceStatus{}, err
+	}
+	kept, writeErr := r.writeFar(ctx, place, r.current, farWriting{make: claudecode.MakeLent, replace: replace})
+	w, err := e.begin(context.WithoutCancel(ctx), lockWait)
+	if err != nil {
+		return PlaceStatus{}, err
+	}
+	defer w.end()
+	now := w.l.Place(place.ID)
+	switch {
+	case writeErr != nil:
+		takeBack(w)
+		return PlaceStatus{}, notLent(at, writeErr)
+	case now == nil || w.l.ChainOf(r.account) == nil:
+		return PlaceStatus{}, noAccount(r.account) // signed out meanwhile
+	}
+	r.work = w
+	st, err := r.lent(now)
+	st.Kept = kept
+	return st, err
+}
+
+// bringFar brings up what is behind elsewhere, all at once. It returns when to ask again;
+// zero: nothing is behind.
+func (e *Engine) bringFar(ctx context.Context) (next time.Time) {
+	l, err := e.ledger()
+	if err != nil || e.watches(l) {
+		return time.Time{}
+	}
+	due, next := l.FarBehind(e.wall())
+	if len(due) == 0 {
+		return next
+	}
+	release, err := e.holdFar(ctx, 0)
+	if err != nil {
+		return e.wall().Add(look / 2) // another of us is at it
+	}
+	defer release()
+	if l, err = e.ledger(); err != nil {
+		return time.Time{}
+	}
+	(&work{Engine: e, l: l}).bringFar(ctx)
+	if l, err = e.ledger(); err != nil {
+		return time.Time{}
+	}
+	if due, next = l.FarBehind(e.wall()); len(due) > 0 {
+		return e.wall().Add(look / 2)
+	}
+	return next
+}
+
+// bringFar does the work of Engine.bringFar with a ledger that was read without our lock.
+func (w *work) bringFar(ctx context.Context) {
+	due, _ := w.l.FarBehind(w.wall())
+	current := make([]keychain.Credential, len(due))
+	problems := make([]error, len(due))
+	var all sync.WaitGroup
+	for i, p := range due {
+		c, err := w.vault(w.l).load(ctx, p.Account)
+		if chain := w.l.ChainOf(p.Account); err != nil || chain.Current().Access != pairOf(c).Access || !w.validFor(c, 0) {
+			continue // no news for it; whoever renews brings some
+		}
+		current[i] = c
+		all.Go(func() { problems[i] = w.writeLent(ctx, p, c) })
+	}
+	all.Wait()
+	if ctx.Err() != nil { // what was not done is told as that by nobody
+		return
+	}
+	now, err := w.begin(ctx, lockWait)
+	if err != nil {
+		return
+	}
+	defer now.end()
+	for i, p := range due {
+		if there := now.l.Place(p.ID); there != nil && !current[i].Access.IsZero() {
+			now.lentOr(there, current[i], problems[i])
+		}
+	}
+}
+
+// farWriting is how a token is written elsewhere.
+type farWriting struct {
+	make    claudecode.Making
+	replace bool
+}
+
+// farRenewal is how it is brought up. A container is thrown away and made anew under its name,
+// and its directories with it; a host's directory that is not there may be on a disk that is
+// away.
+func farRenewal(at lentTo) farWriting {
+	if at.Container != "" {
+		return farWriting{make: claudecode.MakeDirectory}
+	}
+	return farWriting{make: claudecode.MakeNothing}
+}
+
+// writeFar writes the access token into a place elsewhere. A login that is displaced is kept
+// beside it, where it lies: its refresh token is nothing for this machine.
+func (w *work) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credential, how farWriting) (kept string, err error) {
+	at, lent, absent := lentWhere(p), lendable(c), false
+	err = w.farShell(ctx, at, how.make, func(s claudecode.Shell) (err error) {
+		_, kept, err = s.UpdateEntry(func(now claudecode.Entry) (claudecode.Change, bool, error) {
+			absent = now.State == claudecode.Absent
+			others := w.isOthers(p, now)
+			if others && !how.replace {
+				return claudecode.Change{}, false, errOwnLogin
+			}
+			_, ours := w.l.Identify(pairOf(now.Login))
+			return claudecode.Change{SignIn: &lent, NewLogin: true}, others && !ours, nil
+		})
+		return err
+	})
+	if err != nil || !absent && how.make != claudecode.MakeLent {
+		return kept, err
+	}
+	introduce := func(s claudecode.Shell) error { return s.Introduce(identityFor(c)) }
+	if err := w.farShell(ctx, at, claudecode.MakeNothing, introduce); err != nil {
+		w.log.Warn("Claude Code's state file elsewhere was not written", "place", p.ID, "reason", plain(err))
+	}
+	return kept, nil
+}
+
+func (e *Engine) updateFar(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
+	return e.farShell(ctx, at, claudecode.MakeNothing, func(s claudecode.Shell) error {
+		_, _, err := s.UpdateEntry(func(now claudecode.Entry) (claudecode.Change, bool, error) {
+			change, err := decide(now)
+			return change, false, err
+		})
+		return err
+	})
+}
+
+// farShell runs the shell elsewhere, and has use speak with it.
+func (e *Engine) farShell(ctx context.Context, at lentTo, how claudecode.Making, use func(claudecode.Shell) error) error {
+	ctx, cancel := context.WithTimeout(ctx, farLimit)
+	defer cancel()
+	cmd, err := at.command(ctx)
+	if err != nil {
+		return err
+	}
+	said := bounded.Keep(4 << 10)
+	cmd.Stderr, cmd.WaitDelay = said, time.Second
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	ownGroup(cmd, out)
+	if err := cmd.Start(); err != nil {
+		return &farError{at.tool() + " cannot be started: " + plain(err), "look at whether it is installed as it should be", err}
+	}
+	usedErr := use(claudecode.Shell{In: in, Out: out, Dir: at.Dir, Make: how})
+	_ = in.Close()
+	endErr := cmd.Wait()
+	switch {
+	case errors.Is(usedErr, claudecode.ErrShellGone):
+		return fmt.Errorf("%w (%s)", errGone, at)
+	case errors.Is(usedErr, claudecode.ErrShellBusy), errors.Is(usedErr, claudecode.ErrShellLink):
+		return &farError{usedErr.Error(), "try again, or choose another directory", usedErr}
+	case usedErr == nil, errors.Is(usedErr, errOwnLogin), errors.Is(usedErr, keychain.ErrDamaged):
+		return usedErr // what was read there counts more than how the program ended
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &farError{"it did not answer within " + shown.Span(farLimit), "see whether `" + at.tryIt() + "` works without a question", context.DeadlineExceeded}
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case endErr == nil:
+		return usedErr
+	}
+	return at.explain(string(said.Bytes()), errors.Join(usedErr, endErr))
+}
+
+// command is the program that runs the shell.
+func (at lentTo) command(ctx context.Context) (*exec.Cmd, error) {
+	if at.SSH != "" {
+		path, err := exec.LookPath("ssh")
+		if err != nil {
+			return nil, &farError{"ssh is not installed here", "install OpenSSH's client, or lend to a directory that is mounted there", err}
+		}
+		// BatchMode: nobody is asked for a password, which nobody would see. A shared connection
+		// is used where there is one, and none is left behind, which would hold our pipes.
+		return exec.CommandContext(ctx, path, "-T", "-a", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "ControlMaster=no",
+			"-o", "ClearAllForwardings=yes", "--", at.SSH, "sh -c '"+claudecode.ShellScript+"'"), nil
+	}
+	path := at.Tool
+	if _, err := os.Stat(path); err != nil {
+		if path, err = exec.LookPath(at.tool()); err != nil {
+			return nil, &farError{at.tool() + " is not installed here any more", "install it, or take the place back with `keytender lend --back " + at.String() + "`", err}
+		}
+	}
+	return exec.CommandContext(ctx, path, "exec", "-i", at.Container, "sh", "-c", claudecode.ShellScript), nil
+}
+
+// tool is the program's name for people.
+func (at lentTo) tool() string {
+	if at.SSH != "" {
+		return "ssh"
+	}
+	return strings.TrimSuffix(filepath.Base(at.Tool), ".exe")
+}
+
+// tryIt is what a person runs to see what is wrong.
+func (at lentTo) tryIt() string {
+	if at.SSH != "" {
+		return "ssh -o BatchMode=yes " + at.SSH + " true"
+	}
+	return at.tool() + " exec -i " + at.Container + " true"
+}
+
+// refusals are what the programs say, in lower case, and what that means.
+var refusals = []struct{ ssh, container, reason, hint string }{
+	{ssh: "host key verification failed", reason: "ssh does not know this host's key, or knows another one", hint: "run `ssh HOST` once in a terminal, and look at the key that it shows"},
+	{ssh: "permission denied", reason: "the host asks for a password, or for a key that ssh cannot use by itself",
+		hint: "set up a key with `ssh-copy-id HOST`, and hand it to your SSH agent when it has a passphrase; nobody is asked here"},
+	{ssh: "could not resolve", reason: "there is no host of that name", hint: "look at the name, and at ~/.ssh/config"},
+	{container: "no such container", reason: "there is no such container"},
+	{container: "no container with name", reason: "there is no such container"},
+	{container: "not running", reason: "the container does not run", hint: "start it with `TOOL start NAME`"},
+	{container: "container state improper", reason: "the container does not run", hint: "start it with `TOOL start NAME`"},
+	{container: "cannot connect to the", reason: "TOOL itself does not answer", hint: "start it; `TOOL ps` shows when it is there"},
+	{container: "permission denied while trying to connect", reason: "you may not use TOOL", hint: "see whether `TOOL ps` works"},
+	{container: "executable file not found", reason: "there is no shell (sh) in the container", hint: "mount a directory that was lent to instead: `keytender lend DIR`"},
+}
+
+// explain says why the shell did not come to its end. What the programs say may come from
+// elsewhere: it is cut and cleaned.
+func (at lentTo) explain(said string, cause error) error {
+	named := strings.NewReplacer("HOST", at.SSH, "TOOL", at.tool(), "NAME", at.Container)
+	low := strings.ToLower(said)
+	for _, r := range refusals {
+		sign := r.ssh
+		if at.Container != "" {
+			sign = r.container
+		}
+		if sign == "" || !strings.Contains(low, sign) {
+			continue
+		}
+		if r.hint == "" {
+			r.hint, cause = "`TOOL ps` lists those that run", errGone
+		}
+		return &farError{named.Replace(r.reason), named.Replace(r.hint), cause}
+	}
+	reason := "it could not be written there"
+	if lines := strings.Split(strings.TrimSpace(said), "\n"); lines[len(lines)-1] != "" {
+		reason = shown.Cut(shown.Line(lines[len(lines)-1]), 200)
+	}
+	return &farError{reason, "see whether `" + at.tryIt() + "` works without a question", cause}
+}
+
+// findContainerTool returns the program that knows the container. Where both are installed
+// each is asked.
+func findContainerTool(ctx context.Context, name string) (string, error) {
+	var found []string
+	for _, tool := range []string{"docker", "podman"} {
+		if path, err := exec.LookPath(tool); err == nil {
+			found = append(found, path)
+		}
+	}
+	if len(found) == 0 {
+		return "", failed("no-container-tool", "neither docker nor podman is installed here",
+			"mount a directory into the container, and lend to that: `keytender lend DIR`", exec.ErrNotFound)
+	}
+	for _, path := range found[1:] {
+		if !knowsContainer(ctx, found[0], name) && knowsContainer(ctx, path, name) {
+			return path, nil
+		}
+	}
+	return found[0], nil
+}
+
+func knowsContainer(ctx context.Context, tool, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, farLimit/2)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, tool, "container", "inspect", name)
+	cmd.WaitDelay = time.Second
+	out := bounded.Keep(1)
+	cmd.Stdout = out
+	return cmd.Run() == nil && !bytes.Equal(out.Bytes(), nil)
+}
