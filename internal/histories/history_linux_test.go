@@ -124,7 +124,7 @@ func (h *history) check() {
 	}
 }
 
-var everybody = []person{ann, bob, xia, yan}
+var everybody = []person{ann, bob, cat, xia, yan}
 
 // found reports whether a refresh token is where somebody looks for it: in the installation,
 // or in an entry of Claude Code.
@@ -151,6 +151,11 @@ func (h *history) livingOf(who person) string {
 	return ""
 }
 
+// anotherIsKept reports whether keytender itself holds a living login of a person.
+func (h *history) anotherIsKept(who person) bool {
+	return slices.ContainsFunc(h.livingTokens(), func(token string) bool { return h.server.Owner(token) == who.email() && h.inKeytender(token) })
+}
+
 // latest is the refresh token that was issued last for a person.
 func (h *history) latest(who person) (token string) {
 	serial := func(token string) int {
@@ -175,6 +180,8 @@ func (h *history) keeps(who person, token string, r result) {
 		if now := h.wanted[who]; h.server.Login(token) >= h.server.Login(now.token) {
 			h.wanted[who] = login{newest, now.client && h.server.Login(token) == h.server.Login(now.token)}
 		}
+	case r.code == 0 && h.anotherIsKept(who): // of two logins of one person either will do
+		h.names[who] = true
 	case r.code == 0 && !h.names[who] && newest != "":
 		h.Fatalf("exit 0, and the login is not kept: %v", r)
 	}
@@ -206,6 +213,12 @@ var acts = map[string]func(h *history, s step){
 	"status":         func(h *history, s step) { h.command(s, "status") },
 	"logout":         (*history).signOut,
 	"both":           (*history).both,
+	"lend":           (*history).lendOut,
+	"lend back":      (*history).lendBack,
+	"rename":         (*history).rename,
+	"watch":          (*history).watchOnAndOff,
+	"doctor":         (*history).doctor,
+	"doctor undo":    (*history).doctorAndBack,
 
 	"client renews":         func(h *history, s step) { h.clientRenews(s, nil, 0) },
 	"client renews, sooner": func(h *history, s step) { h.clientRenews(s, nil, time.Minute) },
@@ -494,6 +507,9 @@ var twists = map[string]func(h *history, begin func() *process, argument string)
 	"unnamed": faulted(func(int) fakeclaude.Fault { return fakeclaude.Without("account", "organization").For("exchange") }),
 	"lost":    lost,
 	"kill":    killed,
+	"agent":   withAgent,
+	"stop":    stopped,
+	"stays":   stays,
 	"HUP":     signalled, "INT": signalled, "QUIT": signalled, "TERM": signalled,
 }
 

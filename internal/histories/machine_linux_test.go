@@ -95,6 +95,7 @@ var weighed = []struct {
 	{"client renews, no ids", 1}, {"refresh if due", 1}, {"token long", 1}, {"login aside", 1}, {"import backup", 1}, {"logout", 1},
 	{"client signs out", 1}, {"both", 2}, {"trouble symlink", 1}, {"trouble hard link", 1}, {"trouble read-only", 1},
 	{"trouble unreadable", 1}, {"trouble big", 1}, {"mended", 2},
+	{"lend", 1}, {"lend back", 1}, {"rename", 1}, {"watch", 1}, {"doctor", 1}, {"doctor undo", 1},
 }
 
 // steps makes steps.
@@ -112,7 +113,7 @@ func steps() *rapid.Generator[step] {
 		s := step{
 			what:  rapid.SampledFrom(names).Draw(t, "what"),
 			where: rapid.SampledFrom(slices.DeleteFunc([]string{"home", "home", "work"}, without)).Draw(t, "where"),
-			who:   rapid.SampledFrom([]person{ann, bob}).Draw(t, "who"),
+			who:   rapid.SampledFrom([]person{ann, bob, ann, bob, cat}).Draw(t, "who"),
 		}
 		if s.what == "client signs in" {
 			s.who = rapid.SampledFrom([]person{xia, yan, ann}).Draw(t, "stranger")
@@ -129,8 +130,8 @@ func steps() *rapid.Generator[step] {
 }
 
 // twisted are the twists, most of them none.
-var twisted = append(make([]string, 24), "status 500", "status 429", "status 401", "cut", "reset", "profile 500", "profile 429", "unnamed",
-	"HUP", "TERM", "INT", "QUIT", "kill at", "kill at", "TERM at", "HUP at", "lost")
+var twisted = append(make([]string, 28), "status 500", "status 429", "status 401", "cut", "reset", "profile 500", "profile 429", "unnamed",
+	"HUP", "TERM", "INT", "QUIT", "kill at", "kill at", "TERM at", "HUP at", "lost", "agent", "agent", "stop at", "stays")
 
 // without leaves out steps, directories and twists that begin with what KTTEST_WITHOUT lists.
 func without(name string) bool {

@@ -31,6 +31,7 @@ type person string
 const (
 	ann person = "ann"
 	bob person = "bob"
+	cat person = "cat"
 	xia person = "xia"
 	yan person = "yan"
 )
