@@ -24,7 +24,7 @@ BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' 
 
 # What keeps the command line small and quick to load: no HTTP/2, since each request has a
 # connection of its own, and no inlining but in what everything else rests on.
-SMALL = -tags nethttpomithttp2 $(patsubst %,-gcflags=%/...=-l,keytender github.com gopkg.in golang.org crypto net encoding vendor bufio compress context fmt html log math mime os regexp text time unicode)
+SMALL = -tags nethttpomithttp2 $(patsubst %,-gcflags=%/...=-l,keytender github.com golang.org crypto net encoding vendor bufio compress context fmt html log math mime os reflect regexp strings text time unicode)
 
 # The race detector needs cgo, and cgo without GTK headers needs the pure-Go tray.
 RACE  = $(if $(filter 1,$(HAS_CC)),-race) $(if $(filter 1,$(HAS_GTK)),,-tags fynetray)

@@ -15,26 +15,31 @@ var iconFiles embed.FS
 // It is the same slice for as long as the program runs: a tray library may hand it
 // to C and go on reading it. A name that does not exist is a programming error.
 func Icon(name string) []byte {
-	data, ok := icons()[name]
+	icons.once.Do(readIcons)
+	data, ok := icons.all[name]
 	if !ok {
 		panic(fmt.Sprintf("assets: there is no icon %q", name))
 	}
 	return data
 }
 
-// icons are read when the first is asked for, so that a program without a menu does not
-// even link them.
-var icons = sync.OnceValue(func() map[string][]byte {
+var icons struct {
+	once sync.Once
+	all  map[string][]byte
+}
+
+// readIcons is a function of its own and no initial value: the linker keeps those, and the
+// command line, which shows no menu, would carry all the pictures.
+func readIcons() {
 	files, err := iconFiles.ReadDir("icons")
 	if err != nil {
 		panic(err)
 	}
-	all := make(map[string][]byte, len(files))
+	icons.all = make(map[string][]byte, len(files))
 	for _, file := range files {
-		all[file.Name()], err = iconFiles.ReadFile("icons/" + file.Name())
+		icons.all[file.Name()], err = iconFiles.ReadFile("icons/" + file.Name())
 		if err != nil {
 			panic(err)
 		}
 	}
-	return all
-})
+}

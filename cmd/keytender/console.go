@@ -151,11 +151,8 @@ func (c *console) confirmThat(cmd *cobra.Command, question, done, flags string) 
 		asked, cancel = context.WithTimeout(ctx, pipedAnswer)
 		defer cancel()
 	}
-	answer, _ := await(asked, func() (answer string, err error) {
-		_, err = fmt.Fscanln(io.LimitReader(c.in, 64), &answer)
-		return answer, err
-	})
-	answer = strings.ToLower(answer)
+	answer, _ := await(asked, func() (string, error) { return firstLine(c.in) })
+	answer = strings.ToLower(strings.TrimSpace(answer))
 	hint := "answer the question with y, or run `" + cmd.CommandPath() + " " + flags + "`"
 	switch {
 	case ctx.Err() != nil:
@@ -166,6 +163,21 @@ func (c *console) confirmThat(cmd *cobra.Command, question, done, flags string) 
 		return &usageError{"nothing was " + done + ": this needs your yes", hint}
 	}
 	return &session.Error{Code: "not-confirmed", Exit: session.ExitFailed, Message: "nothing was " + done + ": you did not say yes", Hint: hint}
+}
+
+// firstLine reads no byte beyond the line's end, and no line longer than an answer is.
+func firstLine(in io.Reader) (string, error) {
+	line, sign := "", make([]byte, 1)
+	for range 64 {
+		if _, err := io.ReadFull(in, sign); err != nil {
+			return line, err
+		}
+		if sign[0] == '\n' {
+			break
+		}
+		line += string(sign)
+	}
+	return line, nil
 }
 
 func isTerminal(in io.Reader) bool {

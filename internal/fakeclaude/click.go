@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -44,6 +43,10 @@ var (
 	ticketField = pattern.New(`name="ticket" value="([^"]+)"`)
 	problemText = pattern.New(`(?s)<h1>.*?</h1>\s*<p>(.*?)</p>`)
 )
+
+// unescape takes back what html.EscapeString did to the server's own text.
+// html.UnescapeString would bring the names of all of HTML's signs into the command line.
+var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'", "&amp;", "&")
 
 func click(ctx context.Context, authorizeURL, decision string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -98,7 +101,7 @@ func fetch(client *http.Client, request *http.Request) (location, body string, e
 	if response.StatusCode != http.StatusOK {
 		reason := response.Status
 		if found := problemText().FindSubmatch(text); found != nil {
-			reason = html.UnescapeString(string(found[1]))
+			reason = unescape.Replace(string(found[1]))
 		}
 		return "", "", fmt.Errorf("the sign-in page refused: %s", reason)
 	}

@@ -3,8 +3,8 @@
 package language
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -78,7 +78,7 @@ func Accepted(field string) []string {
 			wishes = append(wishes, w)
 		}
 	}
-	slices.SortStableFunc(wishes, func(a, b wish) int { return cmp.Compare(b.weight, a.weight) })
+	sort.SliceStable(wishes, func(i, j int) bool { return wishes[i].weight > wishes[j].weight })
 	tags := make([]string, len(wishes))
 	for i, w := range wishes {
 		tags[i] = w.tag

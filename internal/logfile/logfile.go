@@ -8,40 +8,47 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-
-	"gopkg.in/natefinch/lumberjack.v2"
 )
+
+// most is the size of a file that gets no further line; there are two files at most.
+const most = 1 << 20
 
 // New returns a logger into the file at path, which is opened at the first line: at most
 // two files of 1 MiB, 0600. level is debug, info, warn or error.
 func New(path, level string) *slog.Logger {
 	var least slog.Level
 	_ = least.UnmarshalText([]byte(strings.ToUpper(level)))
-	return slog.New(slog.NewTextHandler(&private{path: path, to: &lumberjack.Logger{Filename: path, MaxSize: 1, MaxBackups: 1}},
-		&slog.HandlerOptions{Level: least}))
+	return slog.New(slog.NewTextHandler(&file{path: path}, &slog.HandlerOptions{Level: least}))
 }
 
-// private sees to it before the first line that nobody else can read the file:
-// lumberjack would make its folder 0755, and keeps the rights that a file has.
-//
-// It closes the file after each line. Another process may rotate the file meanwhile, and
-// would be written behind its back; and Windows renames no file that somebody has open.
-type private struct {
+// file is opened for each line and closed after it. Another process may move it aside
+// meanwhile, and would be written behind its back; and Windows renames no file that somebody
+// has open. The libraries that rotate keep theirs open, and bring a compressor.
+type file struct {
 	path string
-	to   *lumberjack.Logger
 	once sync.Once
 }
 
-func (p *private) Write(line []byte) (int, error) {
-	p.once.Do(func() {
-		_ = os.MkdirAll(filepath.Dir(p.path), 0o700)
-		if info, err := os.Lstat(p.path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-			_ = os.Chmod(p.path, 0o600)
-		}
-	})
-	n, err := p.to.Write(line)
-	if closed := p.to.Close(); err == nil {
+func (f *file) Write(line []byte) (int, error) {
+	f.once.Do(f.shut)
+	if info, err := os.Stat(f.path); err == nil && info.Size()+int64(len(line)) > most {
+		_ = os.Rename(f.path, f.path+".old") // where it cannot be moved, better a longer log than none
+	}
+	to, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	n, err := to.Write(line)
+	if closed := to.Close(); err == nil {
 		err = closed
 	}
 	return n, err
+}
+
+// shut makes the folder, and sees to it that nobody else can read what is there already.
+func (f *file) shut() {
+	_ = os.MkdirAll(filepath.Dir(f.path), 0o700)
+	if info, err := os.Lstat(f.path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		_ = os.Chmod(f.path, 0o600)
+	}
 }

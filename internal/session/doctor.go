@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -62,7 +63,9 @@ func (e *Engine) Examine(ctx context.Context) []Check {
 func Worst(checks []Check) []Check {
 	order := []CheckState{CheckFail, CheckWarn, CheckOK}
 	sorted := slices.Clone(checks)
-	slices.SortStableFunc(sorted, func(a, b Check) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
+	sort.SliceStable(sorted, func(i, j int) bool {
+		return slices.Index(order, sorted[i].State) < slices.Index(order, sorted[j].State)
+	})
 	return sorted
 }
 

@@ -1,7 +1,7 @@
 package session
 
 import (
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -56,6 +56,6 @@ func (e *Engine) Ends() ([]End, error) {
 			ends = append(ends, End{Account: x.Account, EndsAt: *x.Until, Secret: x.Secret, Repo: x.Repo})
 		}
 	}
-	slices.SortStableFunc(ends, func(a, b End) int { return a.EndsAt.Compare(b.EndsAt) })
+	sort.SliceStable(ends, func(i, j int) bool { return ends[i].EndsAt.Before(ends[j].EndsAt) })
 	return ends, nil
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -86,16 +87,9 @@ func (e *Engine) exports() ([]Export, error) {
 	if err := e.readState(exportsFile, &list); err != nil {
 		return []Export{}, err
 	}
-	slices.SortStableFunc(list.Exports, func(a, b Export) int {
-		switch {
-		case a.Until == nil && b.Until == nil:
-			return 0
-		case a.Until == nil:
-			return 1
-		case b.Until == nil:
-			return -1
-		}
-		return a.Until.Compare(*b.Until)
+	sort.SliceStable(list.Exports, func(i, j int) bool {
+		a, b := list.Exports[i].Until, list.Exports[j].Until
+		return a != nil && (b == nil || a.Before(*b))
 	})
 	if list.Exports == nil {
 		list.Exports = []Export{}

@@ -15,7 +15,7 @@ func TestFoldersArePrivate(t *testing.T) {
 	}{
 		{"empty", "", 0o700},
 		{"with our own files", "credentials.json", 0o700},
-		{"with the log's older file", "keytender-2026-11-20.log", 0o700},
+		{"with the log's older file", "keytender.log.old", 0o700},
 		{"with somebody's files", "thesis.tex", 0o755},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

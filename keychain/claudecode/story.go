@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"keytender/internal/dirlock"
@@ -42,7 +43,7 @@ func (d *Directory) LogLines(most int) []LogLine {
 	for _, path := range paths[:min(len(paths), maxLogFiles)] {
 		lines = append(lines, linesIn(path)...)
 	}
-	slices.SortStableFunc(lines, func(a, b LogLine) int { return a.At.Compare(b.At) })
+	sort.SliceStable(lines, func(i, j int) bool { return lines[i].At.Before(lines[j].At) })
 	lines = inRows(lines)
 	return lines[max(0, len(lines)-most):]
 }
