@@ -6,6 +6,8 @@ FUZZTIME ?= 30s
 SOAK    ?= 10m
 N       ?= 1000
 IDLE    ?= 1m
+# not below 9 MB yet, which is the goal (docs/performance.md): a third is TLS, DNS and HTTP
+LARGEST ?= 9400000
 VERSION ?= $(shell packaging/version.sh number)
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -44,7 +46,7 @@ TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windo
 # What a program is made of; the last names the commit.
 SOURCES = go.mod go.sum CHANGELOG.md assets callback cmd internal keychain tray $(wildcard .git/logs/HEAD)
 
-.PHONY: help build run demo test test-fast format vet lint check wine test-windows fuzz soak histories bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
+.PHONY: help build run demo test test-fast format vet lint size check wine test-windows fuzz soak histories bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -98,7 +100,11 @@ export BUILDS
 lint: ## actionlint over the workflows and shellcheck over the scripts, where they can be had
 	@packaging/lint.sh
 
-check: vet lint ## vet, lint, go.mod, staticcheck on three systems and, where its database can be reached, govulncheck
+size: program-linux-amd64 ## hold the stripped command line below LARGEST bytes
+	@size=$$(wc -c <dist/programs/linux-amd64/keytender); echo "the command line has $$size bytes, $(LARGEST) at most"; \
+	  [ $$size -le $(LARGEST) ] || { echo "what weighs: go tool nm -size -sort size, of a build without -s -w"; exit 1; }
+
+check: vet lint size ## vet, lint, the command line's size, go.mod, staticcheck on three systems and, where its database can be reached, govulncheck
 	$(GO) mod tidy -diff
 	echo "$$BUILDS" | $(GO) run $(STATICCHECK) -matrix ./...
 	@mkdir -p build
