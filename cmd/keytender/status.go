@@ -165,17 +165,23 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 	if len(st.ClaudeCode.OverriddenBy) > 0 {
 		c.say(danger, "Overridden by: %s (as this environment and your settings say; a project's were not looked at, see `keytender which`)", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
 	}
-	running := "not running"
-	if st.Tray.Running {
-		running = "running"
+	switch {
+	case st.Tray.Running:
+		c.say(plain, "Menu bar: running")
+	case st.State == session.SignedOut:
+		c.say(plain, "Menu bar: not running")
+	default:
+		c.say(danger, "Menu bar: not running, %s", untended)
 	}
-	c.say(plain, "Menu bar: %s", running)
 	if st.Problem != nil {
 		c.problem(st.Problem.Message, st.Problem.Hint)
 	} else if st.State == session.SignedOut {
 		c.line(plain, "hint: sign in with `keytender login`")
 	}
 }
+
+// untended is what it means that neither the menu-bar app nor the agent runs.
+const untended = "nor `keytender agent`: nobody tells you before the login ends (`keytender autostart on`, without a desktop with --agent)"
 
 func who(st session.Status) string {
 	name := st.Email

@@ -34,7 +34,13 @@ type screen struct {
 // inTerminal starts keytender in a terminal of its own, with more variables.
 func inTerminal(t *testing.T, server *fakeclaude.Server, home string, env []string, args ...string) *screen {
 	t.Helper()
-	path, err := exec.LookPath("keytender")
+	return programInTerminal(t, server, home, env, "keytender", args...)
+}
+
+// programInTerminal does it with a program that may start keytender.
+func programInTerminal(t *testing.T, server *fakeclaude.Server, home string, env []string, name string, args ...string) *screen {
+	t.Helper()
+	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatal(err)
 	}

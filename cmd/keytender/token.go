@@ -40,6 +40,9 @@ func newToken(c *console) *cobra.Command {
 			if asJSON {
 				return c.printToken(engine, cmd, token)
 			}
+			if c.terminal && isScreen(c.out) && !engine.Tended() { // a person reads it, and no program
+				c.line(danger, "Menu bar: not running, %s", untended)
+			}
 			_, err = fmt.Fprintln(c.out, token.Reveal())
 			return err
 		},

@@ -36,7 +36,8 @@ func HoldAlone(stateDir string) (release func(), err error) {
 	return nil, err
 }
 
-func (e *Engine) trayRuns() bool {
+// Tended reports whether the menu-bar app or the agent runs.
+func (e *Engine) Tended() bool {
 	l := flock.New(e.statePath(TrayLock), flock.SetFlag(0), flock.SetPermissions(0o600))
 	defer l.Close()
 	free, err := l.TryRLock()

@@ -197,5 +197,9 @@ func (e *Engine) checkTray(_ context.Context, st Status) []Check {
 	if st.Tray.Running {
 		return []Check{fine("menu bar", "running")}
 	}
-	return []Check{fine("menu bar", "not running; tokens are renewed when they are asked for")}
+	if st.State == SignedOut {
+		return []Check{fine("menu bar", "not running")}
+	}
+	return []Check{warn("menu bar", "neither the app nor `keytender agent` runs", "tokens are renewed when they are asked for, and nobody tells you before the login ends",
+		"start it with `keytender tray`, or without a desktop with `keytender autostart on --agent`")}
 }

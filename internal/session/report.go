@@ -23,7 +23,7 @@ func NoStatus() Status {
 func (e *Engine) Status(ctx context.Context) Status {
 	st := NoStatus()
 	st.State = SignedOut
-	st.Tray.Running = e.trayRuns()
+	st.Tray.Running = e.Tended()
 	st.Exports, _ = e.exports() // a damaged list is doctor's business
 	l, err := e.ledger()
 	if err != nil {

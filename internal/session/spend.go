@@ -363,7 +363,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 
 // nextTry says who tries again: nobody does by itself where no app runs.
 func (e *Engine) nextTry() string {
-	if e.trayRuns() {
+	if e.Tended() {
 		return "keytender tries again by itself"
 	}
 	return "try again in a few minutes"

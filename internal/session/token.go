@@ -40,7 +40,7 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 		return current.Access, tooShort(nil)
 	}
 	renewed, err := e.renew(ctx, need{minValid: minValid, seen: pairOf(current)})
-	if !e.trayRuns() { // which does it by itself
+	if !e.Tended() { // which does it by itself
 		e.bringFar(ctx)
 	}
 	switch {

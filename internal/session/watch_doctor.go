@@ -54,5 +54,6 @@ func (e *Engine) checkWatchedTray(_ context.Context, st Status) []Check {
 	if st.Tray.Running {
 		return []Check{fine("menu bar", "running")}
 	}
-	return []Check{warn("menu bar", "not running", "nobody tells you before the login ends", "start it with `keytender tray`")}
+	return []Check{warn("menu bar", "neither the app nor `keytender agent` runs", "nobody tells you before the login ends",
+		"start it with `keytender tray`, or without a desktop with `keytender autostart on --agent`")}
 }

@@ -43,6 +43,20 @@ func New(program string) (*Entry, error) {
 	return &Entry{program: program, place: p}, nil
 }
 
+// ErrNoAgent says that this system has no means by which a person starts the agent.
+var ErrNoAgent = errors.New("this system starts nothing by itself for a person without a desktop")
+
+// NewAgent prepares the entry that starts the agent without a desktop, with program, an
+// absolute path of the command line: a unit of the person's own systemd, or a LaunchAgent. It
+// touches nothing.
+func NewAgent(program string) (*Entry, error) {
+	p, err := agentPlace(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return &Entry{program: program, place: p}, nil
+}
+
 // State reads how the entry stands now.
 func (e *Entry) State() (State, error) {
 	program, on, err := e.place.read()

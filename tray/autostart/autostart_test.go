@@ -19,9 +19,73 @@ func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 // paths that have to survive every way of quoting.
 var paths = []string{"/opt/keytender/keytender-tray", "/home/a b/100% $HOME/`x`/\"q\"/back\\slash/tray", "/home/ä/日本/<&>'/tray"}
 
-// entries are both kinds of files, on whatever system the test runs.
+// entries are all kinds of files, on whatever system the test runs.
 func entries(dir string) map[string]file {
-	return map[string]file{"desktop file": desktopFile(dir), "LaunchAgent": {filepath.Join(dir, "LaunchAgents", "agent.plist"), launchagent.Render, launchagent.Parse}}
+	return map[string]file{"desktop file": desktopFile(dir), "LaunchAgent": {filepath.Join(dir, "LaunchAgents", "app.plist"), launchagent.Render, launchagent.Parse},
+		"LaunchAgent of the agent": {filepath.Join(dir, "AgentAgents", "agent.plist"), launchagent.RenderAgent, launchagent.Parse}, "unit": userUnit(dir).file}
+}
+
+// TestUnit: the person's own unit is what the packages ship, is enabled by the link that
+// systemctl makes, and one of a package that is enabled counts, too.
+func TestUnit(t *testing.T) {
+	shipped, err := os.ReadFile("../../packaging/keytender.service")
+	if err != nil || strings.ReplaceAll(string(shipped), "\r\n", "\n") != renderUnit("keytender") {
+		t.Errorf("the packages ship another one (%v):\n%s", err, shipped)
+	}
+	if got, want := quoteUnit("/a b/100%/$x\"\\"), `"/a b/100%%/$$x\"\\"`; got != want {
+		t.Errorf("quoted as %s, want %s", got, want)
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "keytender")
+	testguard.Write(t, program, "")
+	u := userUnit(dir)
+	e := &Entry{program, u}
+	want := func(what string, on bool) {
+		t.Helper()
+		if s, err := e.State(); err != nil || s.On != on || on && s.Program != program {
+			t.Errorf("%s: %+v (%v)", what, s, err)
+		}
+	}
+	want("at first", false)
+	if err := e.Set(false); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := e.Set(true); err != nil {
+			t.Skip(err) // no links here
+		}
+		want("on", true)
+	}
+	if target, err := os.Readlink(filepath.Join(dir, "systemd", "user", "default.target.wants", "keytender.service")); err != nil || filepath.ToSlash(target) != "../keytender.service" {
+		t.Errorf("enabled as %q (%v)", target, err)
+	}
+	if err := os.Remove(u.link()); err != nil {
+		t.Fatal(err)
+	}
+	want("disabled by systemctl", false)
+
+	// A package's, enabled by the person.
+	packaged := filepath.Join(dir, "lib", unitName)
+	if err := os.Mkdir(filepath.Dir(packaged), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	testguard.Write(t, packaged, renderUnit(program))
+	if err := os.Remove(u.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(packaged, u.link()); err != nil {
+		t.Fatal(err)
+	}
+	want("a package's", true)
+	for range 2 {
+		if err := e.Set(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("off", false)
+	if !testguard.Exists(packaged) || testguard.Exists(filepath.Dir(u.link())) {
+		t.Error("the package's file is gone, or an empty folder is left")
+	}
 }
 
 func TestOnAndOff(t *testing.T) {
@@ -83,6 +147,9 @@ func TestPathsSurvive(t *testing.T) {
 		t.Errorf("the LaunchAgent of the bundle's program:\n%s", text)
 	} else if got, on := launchagent.Parse(text); got != app || !on {
 		t.Errorf("it reads as %q, %v", got, on)
+	}
+	if got, on := launchagent.Parse(launchagent.RenderAgent("/x")); got != "/x" || !on || xml.Unmarshal([]byte(launchagent.RenderAgent(paths[2])), new(struct{})) != nil {
+		t.Errorf("the agent's LaunchAgent reads as %q, %v", got, on)
 	}
 	for _, path := range []string{`C:\Program Files\Keytender\keytender-tray.exe`, `C:\k.exe`} {
 		if got := runProgram(runCommand(path)); got != path {
@@ -209,7 +276,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(launchagent.Render(paths[2]))
 	f.Add("[Desktop Entry]\nExec=\"\\\\")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, parse := range []func(string) (string, bool){parseDesktop, launchagent.Parse} {
+		for _, parse := range []func(string) (string, bool){parseDesktop, launchagent.Parse, parseUnit} {
 			if program, on := parse(text); on && program == "" {
 				t.Error("on, and starts nothing")
 			}

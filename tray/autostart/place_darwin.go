@@ -8,9 +8,17 @@ import (
 )
 
 func systemPlace(func(string) string) (place, error) {
+	return launchAgent(launchagent.Label, launchagent.Render)
+}
+
+func agentPlace(func(string) string) (place, error) {
+	return launchAgent(launchagent.AgentLabel, launchagent.RenderAgent)
+}
+
+func launchAgent(label string, render func(string) string) (place, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return nil, err
 	}
-	return file{filepath.Join(home, "Library", "LaunchAgents", launchagent.Label+".plist"), launchagent.Render, launchagent.Parse}, nil
+	return file{filepath.Join(home, "Library", "LaunchAgents", label+".plist"), render, launchagent.Parse}, nil
 }

@@ -8,13 +8,23 @@ import (
 )
 
 func systemPlace(getenv func(string) string) (place, error) {
+	folder, err := configFolder(getenv)
+	return desktopFile(folder), err
+}
+
+func agentPlace(getenv func(string) string) (place, error) {
+	folder, err := configFolder(getenv)
+	return userUnit(folder), err
+}
+
+func configFolder(getenv func(string) string) (string, error) {
 	folder := getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(folder) { // the specification ignores relative ones
 		home := getenv("HOME")
 		if home == "" {
-			return nil, errors.New("HOME is not set")
+			return "", errors.New("HOME is not set")
 		}
 		folder = filepath.Join(home, ".config")
 	}
-	return desktopFile(folder), nil
+	return folder, nil
 }

@@ -1,5 +1,5 @@
-// Package launchagent writes and reads the property list by which launchd starts the
-// app when the person logs in. It stands apart so that macOS alone links a reader of
+// Package launchagent writes and reads the property lists by which launchd starts the
+// app, or the agent, when the person logs in. It stands apart so that macOS alone links a reader of
 // XML; it opens no file.
 package launchagent
 
@@ -9,38 +9,68 @@ import (
 	"strings"
 )
 
-// Label names the LaunchAgent.
-const Label = "keytender"
+// Label and AgentLabel name the LaunchAgents of the app and of the agent.
+const (
+	Label      = "keytender"
+	AgentLabel = "keytender.agent"
+)
 
 // BundleID is what packaging/macos/Info.plist calls the app.
 const BundleID = "keytender.tray"
 
-// Render returns the property list that starts program.
+// Render returns the property list that starts program, the app.
 func Render(program string) string {
-	var path strings.Builder
-	_ = xml.EscapeText(&path, []byte(program))
 	bundle := ""
 	if strings.HasSuffix(filepath.ToSlash(filepath.Dir(program)), ".app/Contents/MacOS") {
 		// System Settings then names the app, and not the file.
 		bundle = "	<key>AssociatedBundleIdentifiers</key>\n	<string>" + BundleID + "</string>\n"
+	}
+	return list(Label, bundle+`	<key>ProcessType</key>
+	<string>Interactive</string>
+	<key>LimitLoadToSessionType</key>
+	<string>Aqua</string>
+`, program)
+}
+
+// RenderAgent returns the one that starts the command line, program, as the agent: also for
+// somebody who is logged in over SSH alone, and again when it ended with an error.
+func RenderAgent(program string) string {
+	return list(AgentLabel, `	<key>KeepAlive</key>
+	<dict>
+		<key>SuccessfulExit</key>
+		<false/>
+	</dict>
+	<key>ThrottleInterval</key>
+	<integer>30</integer>
+	<key>ProcessType</key>
+	<string>Background</string>
+	<key>LimitLoadToSessionType</key>
+	<array>
+		<string>Aqua</string>
+		<string>Background</string>
+	</array>
+`, program, "agent")
+}
+
+func list(label, more string, command ...string) string {
+	var words strings.Builder
+	for _, word := range command {
+		words.WriteString("		<string>")
+		_ = xml.EscapeText(&words, []byte(word))
+		words.WriteString("</string>\n")
 	}
 	return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
 <dict>
 	<key>Label</key>
-	<string>` + Label + `</string>
+	<string>` + label + `</string>
 	<key>ProgramArguments</key>
 	<array>
-		<string>` + path.String() + `</string>
-	</array>
+` + words.String() + `	</array>
 	<key>RunAtLoad</key>
 	<true/>
-` + bundle + `	<key>ProcessType</key>
-	<string>Interactive</string>
-	<key>LimitLoadToSessionType</key>
-	<string>Aqua</string>
-</dict>
+` + more + `</dict>
 </plist>
 `
 }
