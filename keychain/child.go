@@ -167,6 +167,7 @@ type OSKeychain struct {
 	mu        sync.Mutex
 	refused   error // what the last read met, when that was a dialog or a lock
 	refusedAt time.Time
+	asking    chan struct{} // holds one while a read may be asking the person
 }
 
 func (k *OSKeychain) limit() time.Duration {
@@ -202,6 +203,11 @@ func (k *OSKeychain) loadItem(limited context.Context, name string) (secret.Stri
 	if errors.Is(limited.Err(), context.DeadlineExceeded) {
 		return secret.String{}, ErrTimedOut
 	}
+	// One at a time: each could put a dialog of its own before the person.
+	if err := k.turn(limited); err != nil {
+		return secret.String{}, err
+	}
+	defer func() { <-k.asking }()
 	if err := k.heldBack(limited); err != nil {
 		return secret.String{}, err
 	}
@@ -210,14 +216,39 @@ func (k *OSKeychain) loadItem(limited context.Context, name string) (secret.Stri
 	return secret.New(a.Record), err
 }
 
+// turn waits until no other read may be asking the person.
+func (k *OSKeychain) turn(ctx context.Context) error {
+	k.mu.Lock()
+	if k.asking == nil {
+		k.asking = make(chan struct{}, 1)
+	}
+	k.mu.Unlock()
+	select {
+	case k.asking <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return ErrTimedOut
+		}
+		return ctx.Err()
+	}
+}
+
 // heldBack returns what the last read met when another one would only put its dialog
 // before the person again: background work looks each minute.
 func (k *OSKeychain) heldBack(ctx context.Context) error {
 	k.mu.Lock()
 	refused, at := k.refused, k.refusedAt
 	k.mu.Unlock()
-	if refused == nil || IsInteractive(ctx) || !wouldAskAgain(ctx, at) {
+	switch {
+	case IsInteractive(ctx):
 		return nil
+	case refused == nil && ctx.Value(unaskedKey{}) != nil && wouldAsk(ctx):
+		return ErrLocked
+	case refused == nil || !wouldAskAgain(ctx, at):
+		return nil
+	case errors.Is(refused, ErrTimedOut) && wouldAsk(ctx): // the dialog that nobody answered is gone
+		return ErrLocked
 	}
 	return refused
 }

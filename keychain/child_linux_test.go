@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -272,4 +273,46 @@ func TestKeyringTellsThatItIsLocked(t *testing.T) {
 			t.Error("a locked keyring counts as open")
 		}
 	})
+}
+
+// A keychain that most likely holds nothing is not worth a dialog, unless a person asked.
+func TestALockedKeychainIsLeftAloneForNothing(t *testing.T) {
+	s := testbus.Serve(t, testbus.Start(t))
+	s.Put("default", "FAKE-old")
+	s.Lock(true)
+	k := osKeychain(t)
+	for _, c := range []struct {
+		name  string
+		ctx   context.Context
+		asked int
+	}{{"nobody asked", Unasked(t.Context()), 0}, {"a person asked", Interactive(Unasked(t.Context())), 1}} {
+		if _, err := k.Load(c.ctx, "default"); !errors.Is(err, ErrLocked) || s.Calls("Unlock") != c.asked {
+			t.Errorf("%s: %v, %d dialogs", c.name, err, s.Calls("Unlock"))
+		}
+	}
+	s.Lock(false)
+	if _, err := k.Load(Unasked(t.Context()), "default"); err != nil {
+		t.Errorf("an open one: %v", err)
+	}
+}
+
+// Two reads at once put one dialog before the person: who waited for the first learns how
+// it ended.
+func TestTwoReadsAskOnce(t *testing.T) {
+	s := testbus.Serve(t, testbus.Start(t))
+	s.Put("default", "FAKE-old")
+	s.Lock(true)
+	k := osKeychain(t)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrLocked) {
+				t.Errorf("load: %v", err)
+			}
+		})
+	}
+	both.Wait()
+	if got := s.Calls("Unlock"); got != 1 {
+		t.Errorf("the person was asked %d times", got)
+	}
 }

@@ -135,6 +135,8 @@ func wouldAskAgain(ctx context.Context, _ time.Time) bool {
 	}
 }
 
+func wouldAsk(ctx context.Context) bool { return wouldAskAgain(ctx, time.Time{}) }
+
 // busAddress is where the session bus listens. It is never asked to be started.
 func busAddress() string {
 	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" {

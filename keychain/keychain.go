@@ -89,5 +89,11 @@ func Interactive(ctx context.Context) context.Context {
 	return context.WithValue(ctx, interactiveKey{}, true)
 }
 
+type unaskedKey struct{}
+
+// Unasked marks a read that is not worth a dialog: a keychain that is known to be locked
+// is not asked. Where that cannot be known, it is.
+func Unasked(ctx context.Context) context.Context { return context.WithValue(ctx, unaskedKey{}, true) }
+
 // IsInteractive reports whether Interactive marked the call.
 func IsInteractive(ctx context.Context) bool { return ctx.Value(interactiveKey{}) != nil }

@@ -20,7 +20,8 @@ import (
 
 // Times of the app's own life.
 const (
-	tickEvery    = 30 * time.Second // how often the menu's times are brought up to date
+	tickEvery    = time.Minute      // how often the menu's times are brought up to date
+	tickWaiting  = 30 * time.Second // the same while a sign-in tells how much time is left
 	readEvery    = time.Minute      // how often the status is read although nothing changed
 	readAnyway   = 2 * readEvery    // the same where changes are reported: they tell of each minute too
 	sleepGap     = 2 * tickEvery    // a longer gap between two ticks: the computer slept
@@ -148,10 +149,11 @@ func endsWithin(g *sync.WaitGroup, limit time.Duration) bool {
 }
 
 func (a *app) loop(changes <-chan struct{}) {
-	tick := time.NewTicker(tickEvery)
+	tick := time.NewTimer(a.untilTick())
 	defer tick.Stop()
 	a.lastTick = a.wall()
 	a.read()
+	signsIn := false
 	for {
 		select {
 		case <-a.ctx.Done():
@@ -169,6 +171,11 @@ func (a *app) loop(changes <-chan struct{}) {
 			a.read()
 		case <-tick.C:
 			a.tick()
+			tick.Reset(a.untilTick())
+		}
+		if signsIn != (a.activity.SignIn != menu.NoSignIn) {
+			signsIn = !signsIn
+			tick.Reset(a.untilTick())
 		}
 		switch {
 		case a.ctx.Err() != nil: // the toolkit is going
@@ -179,6 +186,17 @@ func (a *app) loop(changes <-chan struct{}) {
 			a.draw()
 		}
 	}
+}
+
+// untilTick ends with a minute of the clock, as the engine's looks do: one wake-up serves
+// all of them.
+func (a *app) untilTick() time.Duration {
+	every := tickEvery
+	if a.activity.SignIn != menu.NoSignIn {
+		every = tickWaiting
+	}
+	now := a.wall()
+	return now.Truncate(every).Add(every).Sub(now)
 }
 
 // wall is the time without its monotonic reading, which stands still while a laptop

@@ -197,7 +197,7 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 		if b.kit.icon != menu.IconWorking {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
-		time.Sleep(2*tickEvery + time.Second)
+		time.Sleep(2*tickWaiting + time.Second)
 		synctest.Wait()
 		b.wantMenu("# Waiting for the browser… 4 min left")
 		time.Sleep(time.Minute)
@@ -633,6 +633,29 @@ func TestARefusalLeadsToClaudeCode(t *testing.T) {
 			synctest.Wait()
 			if began != 1 {
 				b.Errorf("%s: %d sign-ins through Claude Code", way, began)
+			}
+		}
+	})
+}
+
+// TestOneMomentAMinute: left alone, the app has something to do on each full minute of the
+// clock, together with whatever else looks then, and at no other time.
+func TestOneMomentAMinute(t *testing.T) {
+	run(t, traytest.SignedIn, func(b *bench) {
+		time.Sleep(7 * time.Second)
+		synctest.Wait()
+		var moments []time.Time
+		b.engine.mu.Lock()
+		b.engine.read = func() { moments = append(moments, time.Now()) }
+		b.engine.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(moments) < 25 || len(moments) > 60 {
+			b.Errorf("the status was read %d times in an hour", len(moments))
+		}
+		for _, at := range moments {
+			if at.Truncate(time.Minute) != at {
+				b.Errorf("it was read at %s", at.Format(time.TimeOnly))
 			}
 		}
 	})

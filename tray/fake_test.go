@@ -30,9 +30,10 @@ type fakeEngine struct {
 	setWatch error
 	rename   error
 	watch    error
-	first    bool // nobody has signed in here before
-	looks    int  // changes that reached Tend
-	hangs    bool // Status does not answer before its context ends
+	first    bool   // nobody has signed in here before
+	looks    int    // changes that reached Tend
+	read     func() // before each Status
+	hangs    bool   // Status does not answer before its context ends
 	history  []session.Record
 }
 
@@ -74,6 +75,9 @@ func (f *fakeEngine) set(s session.Status) {
 func (f *fakeEngine) Status(ctx context.Context) session.Status {
 	f.mu.Lock()
 	s, hangs := f.status, f.hangs
+	if f.read != nil {
+		f.read()
+	}
 	f.mu.Unlock()
 	if hangs {
 		<-ctx.Done()

@@ -79,7 +79,7 @@ func noticeEnded(w *menu.Words, s session.Status) notify.Notice {
 func noticeSignInAgain(w *menu.Words, s session.Status) notify.Notice {
 	n := notify.Notice{Title: w.Again, Body: whose(w, s), Action: w.SignInAgain, Urgent: true}
 	if s.Problem != nil {
-		n.Body = menu.Sentences(whose(w, s), w.Problem(*s.Problem).Message)
+		n.Body = menu.Sentences(whose(w, s), w.Standing(*s.Problem).Message)
 	}
 	return n
 }
@@ -88,7 +88,7 @@ func noticeTrouble(w *menu.Words, p session.Problem) notify.Notice {
 	if p.Refused() {
 		return noticeRefused(w, w.Trouble, p)
 	}
-	p = w.Problem(p)
+	p = w.Standing(p)
 	return notify.Notice{Title: w.Trouble, Body: menu.Sentences(p.Message, p.Hint)}
 }
 

@@ -393,8 +393,9 @@ func idle(t *testing.T, pid int, span time.Duration) {
 	took := time.Since(begin)
 	cpu := last.cpu - before.cpu
 	t.Logf("idle for %v: %v of CPU, awake in %d moments, %d switches", took.Round(time.Second), cpu, moments, last.switches-before.switches)
-	// A minute's look may fall into a short span, hence the allowance.
-	if limit := 5 + int(60*took.Minutes()); moments > limit {
+	// A minute's look may fall into a short span, hence the allowance. Of the moments of a
+	// minute each may be seen twice, and a desktop asks for the menu that changed.
+	if limit := 5 + int(15*took.Minutes()); moments > limit {
 		t.Errorf("awake in %d moments of %v, more than %d", moments, took, limit)
 	}
 	if limit := 50*time.Millisecond + took/200; cpu > limit {

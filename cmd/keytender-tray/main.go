@@ -27,6 +27,7 @@ import (
 func main() {
 	coredump.Off()
 	keychain.RunChild()
+	collectSeldom()
 	os.Exit(run(os.Args[1:]))
 }
 

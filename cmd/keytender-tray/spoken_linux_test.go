@@ -98,12 +98,18 @@ func TestOtherScripts(t *testing.T) {
 		d.Screenshot("menu-" + language)
 		d.CloseMenu()
 		d.ClickMenuDBus(words[1])
-		for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
-			if _, err := d.TrayIcon(); err != nil {
-				break
-			} else if time.Now().After(end) {
-				t.Fatal("the icon does not go")
-			}
+		waitGone(t, d)
+	}
+}
+
+// waitGone waits until no icon is in the tray.
+func waitGone(t *testing.T, d *realdesktop.Desktop) {
+	t.Helper()
+	for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := d.TrayIcon(); err != nil {
+			return
+		} else if time.Now().After(end) {
+			t.Fatal("the icon does not go")
 		}
 	}
 }

@@ -153,7 +153,7 @@ func (b *bench) watchIdle(all []idler) error {
 		minute := func(c cost) float64 { return float64(c.wakeUps) / took.Minutes() }
 		more := ten(i.used) - ten(bare.used)
 		b.add(i.name+": CPU in 10 idle minutes", "bare toolkit + 0.0 s", fmt.Sprintf("%+.3f s (%.3f s against %.3f s; watched for %s)", more, ten(i.used), ten(bare.used), took.Round(time.Second)), more < 0.05)
-		b.add(i.name+": wake-ups while idle", "under 60 a minute", fmt.Sprintf("%.1f a minute (bare toolkit %.1f)", minute(i.used), minute(bare.used)), minute(i.used) < 60)
+		b.add(i.name+": wake-ups while idle", "under 30 a minute", fmt.Sprintf("%.1f a minute (bare toolkit %.1f)", minute(i.used), minute(bare.used)), minute(i.used) < 30)
 	}
 	return nil
 }

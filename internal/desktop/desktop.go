@@ -42,7 +42,8 @@ var needs = map[Part][]Part{
 // Options choose a poorer desktop. The zero value is the whole of it.
 type Options struct {
 	Without []Part
-	Locked  bool // the login keyring exists and is locked, with no dialog to unlock it
+	Locked  bool // the login keyring exists and is locked
+	Dialog  bool // the keyring can ask for its password; else it never shows anything
 }
 
 func (o Options) has(part Part) bool {

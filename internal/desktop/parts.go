@@ -33,6 +33,7 @@ const (
 	notifyd  = "/usr/lib/*/xfce4/notifyd/xfce4-notifyd /usr/lib*/xfce4/notifyd/xfce4-notifyd"
 	atspi    = "/usr/libexec/at-spi-bus-launcher /usr/lib/at-spi-bus-launcher"
 	chromium = "chromium google-chrome"
+	prompter = "/usr/libexec/gcr-prompter /usr/lib/gcr-prompter /usr/lib/gcr/gcr-prompter"
 )
 
 // Missing names the programs of the whole desktop that are not installed.
@@ -96,6 +97,9 @@ func (d *Desktop) startBus() {
 	}
 	service("org.xfce.Xfconf", program(xfconfd))
 	service("org.a11y.Bus", program(atspi))
+	if d.o.Dialog {
+		service("org.gnome.keyring.SystemPrompter", program(prompter))
+	}
 	d.write(fmt.Sprintf(`<busconfig>
   <type>session</type>
   <listen>%s</listen>
@@ -156,23 +160,58 @@ func (d *Desktop) startKeyring() {
 	d.t.Helper()
 	cmd := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets",
 		"--control-directory="+d.path("run"))
-	cmd.Stdin = strings.NewReader("desktop")
+	cmd.Stdin = strings.NewReader(KeyringPassword)
 	d.spawn("keyring", cmd)
 	d.waitName(secrets)
-	locked := func(want bool) func() bool {
-		return func() bool {
-			return property(d.bus, secrets, login, "org.freedesktop.Secret.Collection", "Locked") == want
-		}
-	}
-	d.wait("the login keyring", locked(false))
+	d.wait("the login keyring", func() bool { return d.isLocked() == false })
 	if d.o.Locked {
-		call := d.call(secrets, "/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock", []dbus.ObjectPath{login})
-		if call.Err != nil {
-			d.fail("locking the keyring: %v", call.Err)
-		}
-		d.wait("the locked keyring", locked(true))
+		d.LockKeyring()
 	}
 }
+
+// isLocked is nil where there is no keyring.
+func (d *Desktop) isLocked() any {
+	return property(d.bus, secrets, login, "org.freedesktop.Secret.Collection", "Locked")
+}
+
+// LockKeyring locks the login keyring, as the desktop's own settings can.
+func (d *Desktop) LockKeyring() {
+	d.t.Helper()
+	call := d.call(secrets, "/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock", []dbus.ObjectPath{login})
+	if call.Err != nil {
+		d.fail("locking the keyring: %v", call.Err)
+	}
+	d.wait("the locked keyring", func() bool { return d.isLocked() == true })
+}
+
+// KeyringAsks reports whether the keyring's dialog is on the screen.
+func (d *Desktop) KeyringAsks() bool {
+	for window := range d.windows("gcr-prompter") {
+		if d.viewable(window) {
+			return true
+		}
+	}
+	return false
+}
+
+// AnswerKeyring waits for the dialog and answers it; an empty password cancels.
+func (d *Desktop) AnswerKeyring(password string) {
+	d.t.Helper()
+	d.wait("the keyring's dialog", d.KeyringAsks)
+	time.Sleep(500 * time.Millisecond) // it takes the keyboard after it is shown
+	answer := "Escape"
+	if password != "" {
+		answer = "Return"
+		if _, err := d.Run("xdotool", "type", password); err != nil {
+			d.fail("%v", err)
+		}
+	}
+	d.Keys(answer)
+	d.wait("the end of the dialog", func() bool { return !d.KeyringAsks() })
+}
+
+// KeyringPassword unlocks the login keyring.
+const KeyringPassword = "desktop"
 
 // Secret looks a secret up with secret-tool, a client that is not ours. The
 // arguments are attribute and value, in turn; no such secret is "".

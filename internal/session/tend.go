@@ -19,6 +19,10 @@ import (
 // still while a laptop sleeps, so a long one would be late after waking.
 const look = time.Minute
 
+// untilLook ends with a minute of the clock, as the menu's own times do: one wake-up
+// serves everything that looks.
+func untilLook() time.Duration { return time.Until(time.Now().Truncate(look).Add(look)) }
+
 // Tend renews every account's login when it is due, follows what Claude Code renews, and
 // brings up what is behind, until ctx ends. changed tells of changes on the disk; each one
 // is looked at.
@@ -42,14 +46,14 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 			// Who changes a record changes the ledger too, and that is told. So the clock
 			// alone is looked at, and no keychain is asked once a minute.
 			if now := e.wall(); changed != nil && now.After(last) && now.Before(due) {
-				timer.Reset(min(look, due.Sub(now)))
+				timer.Reset(min(untilLook(), due.Sub(now)))
 				continue
 			}
 		}
 		wait := e.tendNow(ctx)
 		last = e.wall()
 		due = last.Add(wait)
-		timer.Reset(min(look, wait))
+		timer.Reset(min(untilLook(), wait))
 	}
 }
 
@@ -135,7 +139,7 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 		defer watcher.Close()
 		settle := time.NewTimer(time.Hour)
 		settle.Stop()
-		again := time.NewTicker(look)
+		again := time.NewTimer(untilLook())
 		defer again.Stop()
 		for {
 			select {
@@ -156,6 +160,7 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 				settle.Reset(100 * time.Millisecond) // events may have been lost
 			case <-again.C:
 				// A keychain tells nobody of its changes, and a folder may have been replaced.
+				again.Reset(untilLook())
 				watch()
 				if now := e.stamp(ctx); now != stamp {
 					stamp = now

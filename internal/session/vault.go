@@ -97,8 +97,9 @@ func (v *vault) loadBoth(ctx context.Context, account string) (newest keychain.C
 	if spillErr == nil && (err != nil || spilled.Issued.After(stored.Issued)) {
 		return spilled, storeErr, nil
 	}
-	if v.open && errors.Is(err, keychain.ErrUnavailable) {
-		// Nobody ever signed in here, so a machine without a keychain is no trouble yet.
+	if v.open && (errors.Is(err, keychain.ErrUnavailable) || errors.Is(err, keychain.ErrLocked) && !keychain.IsInteractive(ctx)) {
+		// Nobody ever signed in here, so a machine without a keychain is no trouble yet, nor
+		// is one that is locked.
 		err = keychain.ErrNotFound
 	}
 	return stored, storeErr, err
@@ -107,6 +108,9 @@ func (v *vault) loadBoth(ctx context.Context, account string) (newest keychain.C
 func (v *vault) loadStored(ctx context.Context, account string) (keychain.Credential, error) {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
+	if v.open { // most likely nothing is there
+		ctx = keychain.Unasked(ctx)
+	}
 	record, err := v.store.Load(ctx, account)
 	if err != nil {
 		noteHung(ctx, err)

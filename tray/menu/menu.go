@@ -556,7 +556,7 @@ func Problem(w *Words, s session.Status, a Activity) (p session.Problem, hint bo
 	case a.Failed != nil:
 		return w.Problem(*a.Failed), true
 	case s.Problem != nil:
-		return w.Problem(*s.Problem), s.State != session.SignInAgain && s.State != session.SignedOut
+		return w.Standing(*s.Problem), s.State != session.SignInAgain && s.State != session.SignedOut
 	}
 	return session.Problem{}, false
 }

@@ -347,6 +347,15 @@ func (w *Words) Span(d time.Duration) string {
 	return fmt.Sprintf(w.Days, days)
 }
 
+// Standing tells what a status says is wrong: there it is the keychain that does not
+// answer in time, and no person.
+func (w *Words) Standing(p session.Problem) session.Problem {
+	if p.Code == "timed-out" {
+		p.Code = "keychain-timed-out"
+	}
+	return w.Problem(p)
+}
+
 // Problem tells an error of the engine in this language.
 func (w *Words) Problem(p session.Problem) session.Problem {
 	if said, ok := w.Problems[p.Code]; ok {
