@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -86,6 +88,26 @@ func (r *faulty) lockedAt(path string, age time.Duration) {
 	r.must(os.Mkdir(path, 0o700))
 	at := time.Now().Add(-age)
 	r.must(os.Chtimes(path, at, at))
+}
+
+// fill puts the folder on a small disk of its own, and fills that.
+func (r *faulty) fill(dir string) {
+	r.Helper()
+	aside := r.TempDir()
+	r.must(os.CopyFS(aside, os.DirFS(dir)))
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "size=1m,mode=700"); err != nil {
+		r.Skipf("no small disk can be mounted here: %v", err)
+	}
+	r.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	r.must(os.CopyFS(dir, os.DirFS(aside)))
+	filler, err := os.OpenFile(filepath.Join(dir, "filler"), os.O_CREATE|os.O_WRONLY, 0o600)
+	for err == nil {
+		_, err = filler.Write(make([]byte, 4096))
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		r.Fatal(err)
+	}
+	_ = filler.Close()
 }
 
 const whole = `{"claudeAiOauth":{"accessToken":"FAKE-strange","refreshToken":"FAKE-strange-r","expiresAt":4102444800000,"scopes":["user:profile","user:inference"],"accountUuid":"FAKE-other"}}`
@@ -201,6 +223,7 @@ var madeFaults = []fault{
 			at := time.Now().Add(-2 * time.Hour)
 			r.must(os.Chtimes(path, at, at))
 		}},
+	{name: "the disk is full", finds: "FAIL disk: 0 KiB are free where .*/state lies", make: func(r *faulty) { r.fill(r.state("")) }},
 	{name: "the clock is far from the server's", finds: "warn clock: at the server's last answer .* this clock was (59 minutes|1 hour) behind",
 		make: func(r *faulty) {
 			date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
@@ -250,6 +273,11 @@ var madeFaults = []fault{
 			r.write(r.state("exports.json"), `{"version":1,"exports":[{"repo":"o/n","secret":"CLAUDE_CODE_OAUTH_TOKEN","account":"a","at":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}]}`)
 		}},
 	{name: "the desktop's session bus does not answer", finds: "warn desktop: the session bus does not answer", make: func(r *faulty) { r.set("DISPLAY", ":7") }},
+}
+
+// faultsOfOthers cannot be made with this program on this system; another test makes them.
+var faultsOfOthers = map[string]string{
+	"there are further keychain items (macOS)": "internal/session/doctor_items_test.go:TestFurtherKeychainItems",
 }
 
 func newFaulty(t *testing.T, f fault) *faulty {
@@ -329,8 +357,34 @@ func TestFaultsAreDocumented(t *testing.T) {
 		}
 		delete(rows, f.name)
 	}
+	for name, test := range faultsOfOthers {
+		file, function, _ := strings.Cut(test, ":")
+		text, err := os.ReadFile(filepath.Join("..", "..", file))
+		if err != nil || !strings.Contains(string(text), "func "+function+"(") {
+			t.Errorf("there is no %s (%v)", test, err)
+		}
+		if rows[name] != "no" {
+			t.Errorf("| %s | no | is not in the table: %q", name, rows[name])
+		}
+		delete(rows, name)
+	}
 	for name := range rows {
 		t.Errorf("the table has a row %q, and no test makes that", name)
+	}
+}
+
+// TestClaudeIsAskedOnce: a run of doctor starts Claude Code for its version, which takes a
+// second, one time.
+func TestClaudeIsAskedOnce(t *testing.T) {
+	r := newFaulty(t, fault{make: func(*faulty) {}})
+	calls := filepath.Join(r.dir, "calls")
+	r.must(os.Remove(filepath.Join(r.dir, "claude"))) // a link
+	r.must(os.WriteFile(filepath.Join(r.dir, "claude"), []byte("#!/bin/sh\necho \"$*\" >>"+calls+"\necho '2.1.329 (Claude Code)'\n"), 0o755))
+	if _, out := r.run("doctor", "--verbose"); !strings.Contains(out, "2.1.329") {
+		t.Errorf("doctor does not tell the version:\n%s", out)
+	}
+	if text, err := os.ReadFile(calls); err != nil || string(text) != "--version\n" {
+		t.Errorf("called with %q (%v)", text, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -121,9 +122,33 @@ func allClaudes() (paths []string) {
 
 var versionNumber = pattern.New(`(?:^|[^0-9.])(\d{1,4})\.(\d{1,4})\.(\d{1,6})(?:[^0-9]|$)`)
 
-// findClaude finds the official client and asks its version. One that names none, a
-// wrapper, say, that knows only what it passes on, is taken as it is.
+type foundKey struct{}
+
+type foundClaude struct {
+	once    sync.Once
+	program claudeProgram
+	err     error
+}
+
+// oneClaude makes all that is done below ctx look for the official client once: its start
+// takes a second.
+func oneClaude(ctx context.Context) context.Context {
+	return context.WithValue(ctx, foundKey{}, &foundClaude{})
+}
+
+// findClaude finds the official client and asks its version.
 func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
+	found, ok := ctx.Value(foundKey{}).(*foundClaude)
+	if !ok {
+		return e.askClaude(ctx)
+	}
+	found.once.Do(func() { found.program, found.err = e.askClaude(ctx) })
+	return found.program, found.err
+}
+
+// askClaude is findClaude without memory. A client that names no version, a wrapper, say,
+// that knows only what it passes on, is taken as it is.
+func (e *Engine) askClaude(ctx context.Context) (claudeProgram, error) {
 	path, err := lookForClaude()
 	if err != nil {
 		return claudeProgram{}, failed("no-claude", "Claude Code is not installed here: there is no program named claude", installClaude, err)

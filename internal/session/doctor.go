@@ -42,7 +42,7 @@ func fail(name, detail, means, hint string) Check {
 // Examine looks at everything that has been seen to go wrong. It changes nothing and
 // sends nothing; Claude Code alone is started, to ask its version.
 func (e *Engine) Examine(ctx context.Context) []Check {
-	ctx = oneWait(ctx)
+	ctx = oneClaude(oneWait(ctx))
 	st := e.Status(ctx)
 	if st.Role == RoleWatch {
 		return e.examineWatched(ctx, st)
