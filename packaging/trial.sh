@@ -3,8 +3,9 @@
 # alone is enough on a machine that has never seen this project: a Debian made by debootstrap,
 # with a panel on a display without a screen. There a person installs an earlier version and
 # takes over a login, upgrades, runs the demo and the menu-bar app, and removes it all, after
-# which nothing is left but what is theirs. PREVIOUS names an earlier .deb; without it today's
-# programs are packed as 0.0.1.
+# which nothing is left but what is theirs. The earlier version is the .deb that PREVIOUS names,
+# else one built from the commit BEFORE, else from the newest release's tag below this commit;
+# while there is none, today's programs are packed as 0.0.1.
 #
 # Everything happens in DIR (/var/tmp/keytender-trial), in namespaces of its own and without a
 # network; the bare Debian is kept in build/ for the next time. Needs root.
@@ -21,6 +22,23 @@ if [ ! -f "$bare" ]; then
 		imagemagick desktop-file-utils man-db
 	tar -C "$dir" -c . | zstd -q -3 >"$bare.new"
 	mv "$bare.new" "$bare"
+fi
+before=${BEFORE:-$(git describe --tags --match 'v[0-9]*' --abbrev=0 HEAD^ 2>/dev/null || true)}
+if [ -z "${INSIDE-}" ] && [ -z "${PREVIOUS-}" ] && [ -n "$before" ]; then
+	echo "building the version before: $before"
+	rm -rf build/before
+	git clone --quiet --no-hardlinks . build/before
+	git -C build/before checkout --quiet --detach "$before"
+	mkdir -p build/before/build
+	ln -s "$PWD/build/tools" build/before/build/tools
+	(
+		cd build/before
+		# older than today's by its number, too, where it is no release
+		case $before in v[0-9]*) ;; *) export VERSION=0.0.1 ;; esac
+		make --no-print-directory programs TARGETS=linux-amd64 && packaging/packages.sh amd64 deb
+	) >build/before.log 2>&1 || { tail -n 5 build/before.log >&2 && exit 1; }
+	PREVIOUS=$(echo "$PWD"/build/before/dist/packages/*_amd64.deb)
+	export PREVIOUS
 fi
 [ -n "${INSIDE-}" ] || INSIDE=1 exec unshare --mount-proc --pid --net --fork --kill-child "$0" "$dir"
 
