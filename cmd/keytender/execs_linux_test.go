@@ -21,6 +21,7 @@ func TestSweepExecutions(t *testing.T) {
 		t.Skip("strace is not installed, so there is no trace of the executions to look at")
 	}
 	r := newRig(t)
+	r.elsewhere()
 	address := testbus.Start(t)
 	testbus.Serve(t, address)
 	r.env = append(r.env, "KEYTENDER_STORE=keychain", "DBUS_SESSION_BUS_ADDRESS="+address)
@@ -55,6 +56,10 @@ func TestSweepExecutions(t *testing.T) {
 		{args: "export github --repo o/n --api-key"},
 		{args: "login --long-lived --account ci --no-mirror --browser-command " + browser},
 		{args: "export github --repo o/n"},
+		{args: "lend --ssh host"},
+		{args: "lend --container box"},
+		{args: "refresh --force"},
+		{args: "lend --all"},
 		{args: "doctor"},
 		{stdin: access, args: "import -"},
 		{args: "logout --yes --revoke"},
@@ -78,7 +83,7 @@ func TestSweepExecutions(t *testing.T) {
 		}
 		started[name]++
 	}
-	for _, name := range []string{"keytender", "keychain child", "browser", "claude", "gh"} {
+	for _, name := range []string{"keytender", "keychain child", "browser", "claude", "gh", "ssh", "docker", "sh"} {
 		if started[name] == 0 {
 			t.Errorf("%s was never started: %v", name, started)
 		}

@@ -76,7 +76,7 @@ func newRig(t *testing.T) *rig {
 	if err == nil {
 		err = errors.Join(os.MkdirAll(filepath.Dir(r.entry), 0o700), os.Mkdir(filepath.Join(r.dir, "tmp"), 0o700))
 	}
-	for _, name := range []string{"browser", "decline-browser", "claude", "gh"} {
+	for _, name := range []string{"browser", "decline-browser", "claude", "gh", "ssh", "docker"} {
 		err = errors.Join(err, os.Symlink(self, filepath.Join(r.dir, name)))
 	}
 	if err != nil {
@@ -395,6 +395,19 @@ func TestSweepOtherTrouble(t *testing.T) {
 			r.server.Set(func(b *fakeclaude.Behaviour) { b.AllowError = "invalid_scope" })
 			r.login("browser")
 		},
+		"lent elsewhere": func(r *rig) {
+			elsewhere := r.elsewhere()
+			r.login("browser")
+			r.well("lend", "--ssh", "host")
+			r.well("lend", "--container", "box:lent")
+			r.well("refresh", "--force")
+			r.put(filepath.Join(elsewhere, "box", "home", "lent", ".credentials.json"), `{"claudeAiOauth":{"accessToken":"`+r.issue())
+			r.put(filepath.Join(elsewhere, "host", "down"), "")
+			r.well("refresh", "--force")
+			r.run("lend", "--all")
+			r.run("places")
+			r.noRefreshTokenIn(elsewhere)
+		},
 		"no browser": func(r *rig) { r.login("no-such-browser", "--timeout", "300ms") },
 		"profile refused": func(r *rig) {
 			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 403} })
@@ -515,6 +528,39 @@ func TestSweepOtherTrouble(t *testing.T) {
 			r.issue() // so that there is always something to look for
 			r.sweep()
 		})
+	}
+}
+
+// elsewhere makes a host and a container for the stand-ins of ssh and docker.
+func (r *rig) elsewhere() string {
+	r.Helper()
+	dir := r.TempDir()
+	for _, name := range []string{"host", "box"} {
+		if err := os.MkdirAll(filepath.Join(dir, name, "home"), 0o700); err != nil {
+			r.Fatal(err)
+		}
+	}
+	r.env = append(r.env, "ELSEWHERE="+dir)
+	return dir
+}
+
+// noRefreshTokenIn: what renews a login was never brought there.
+func (r *rig) noRefreshTokenIn(dir string) {
+	r.Helper()
+	found := 0
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		found += strings.Count(string(text), "sk-ant-oat")
+		if strings.Contains(string(text), "sk-ant-ort") || strings.Contains(string(text), "refreshToken") {
+			r.Errorf("%s holds a refresh token", path)
+		}
+		return err
+	})
+	if found == 0 {
+		r.Error("no access token was there either")
 	}
 }
 

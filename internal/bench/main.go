@@ -57,7 +57,7 @@ func run(idle time.Duration, only string) error {
 	for _, measure := range []struct {
 		name string
 		do   func() error
-	}{{"size", b.size}, {"keychain", b.keychain}, {"file", b.file}, {"redirect", b.redirect}, {"flood", b.flood}, {"crowd", b.crowd}, {"tray", b.tray}} {
+	}{{"size", b.size}, {"keychain", b.keychain}, {"file", b.file}, {"redirect", b.redirect}, {"flood", b.flood}, {"crowd", b.crowd}, {"carry", b.carry}, {"tray", b.tray}} {
 		if only != "" && !strings.Contains(","+only+",", ","+measure.name+",") {
 			continue
 		}
@@ -73,7 +73,7 @@ func run(idle time.Duration, only string) error {
 		"a private bus, display and keyring. Times are medians, and a ratio is the median of the pairs' ratios. The last\n"+
 		"column is the first number's ratio to the run before; over %.1f it is bold. Machine of this run: %d cores, %s/%s, %s.",
 		rounds, worse, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
-	if now.benchmarks, err = runBenchmarks(); err != nil {
+	if now.benchmarks, err = runBenchmarks(".", benchmarked...); err != nil {
 		return err
 	}
 	former, err := os.ReadFile(report)
