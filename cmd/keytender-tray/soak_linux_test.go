@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,9 +22,10 @@ import (
 	"keytender/tray/traytest"
 )
 
-// TestSharedChain: the menu-bar app, several command lines and the real Claude Code
-// client live on one chain of 60-second tokens. Nobody is logged out, and no refresh
-// token is sent twice. TestSoak does the same for as long as KTTEST_SOAK says.
+// TestSharedChain: the menu-bar app, command lines of two environments and the real Claude
+// Code client in two directories live on two accounts with 60-second tokens, one of which
+// switches to and fro. Nobody is logged out, and no refresh token is sent twice. TestSoak
+// does the same for as long as KTTEST_SOAK says.
 func TestSharedChain(t *testing.T) { share(t, 15*time.Second) }
 
 func TestSoak(t *testing.T) {
@@ -34,120 +36,225 @@ func TestSoak(t *testing.T) {
 	share(t, span)
 }
 
-func share(t *testing.T, span time.Duration) {
+const first, second = "a", "b" // accounts, named after their people
+
+// shared is a machine on which everything lives at once.
+type shared struct {
+	t         *testing.T
+	server    *fakeclaude.Server
+	home      string
+	keytender string
+	env       []string // of the app and of a plain shell
+	work      []string // of a shell with a directory of its own
+	plain     *officialtest.Client
+	other     *officialtest.Client // in that directory
+	notes     <-chan traytest.Note
+
+	clients                                 sync.RWMutex // held for writing while one account is in both directories
+	tokens, forced, switches, prompts, busy atomic.Int64
+}
+
+func newShared(t *testing.T) *shared {
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
+	t.Cleanup(func() { _ = server.Close() })
 	server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = time.Minute })
-	home := t.TempDir()
-	if err := os.Mkdir(filepath.Join(home, ".claude"), 0o700); err != nil {
-		t.Fatal(err)
+	s := &shared{t: t, server: server, home: t.TempDir()}
+	directory := "CLAUDE_CONFIG_DIR=" + filepath.Join(s.home, "work")
+	for _, dir := range []string{".claude", "work"} {
+		if err := os.Mkdir(filepath.Join(s.home, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
-	official := officialtest.New(t, home, server.URL())
+	s.plain = officialtest.New(t, s.home, server.URL())
+	s.other = officialtest.New(t, s.home, server.URL(), directory)
 
 	programs := t.TempDir()
-	keytender := filepath.Join(programs, "keytender")
-	if out, err := exec.Command("go", "build", "-o", keytender, "keytender/cmd/keytender").CombinedOutput(); err != nil {
+	s.keytender = filepath.Join(programs, "keytender")
+	if out, err := exec.Command("go", "build", "-o", s.keytender, "keytender/cmd/keytender").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	address := traytest.StartBus(t)
 	conn := traytest.Connect(t, address)
 	traytest.ServeWatcher(t, conn, true)
-	notes := traytest.ServeNotifications(t, conn, "body", "actions")
-	env := append([]string{"HOME=" + home, "USER=tester", "PATH=" + os.Getenv("PATH"), "KEYTENDER_STORE=file", "KEYTENDER_HOME=" + filepath.Join(home, "kt"),
-		"DBUS_SESSION_BUS_ADDRESS=" + address, "KEYTENDER_LOG=debug", "HTTPS_PROXY=http://127.0.0.1:9"}, server.Env()...)
+	s.notes = traytest.ServeNotifications(t, conn, "body", "actions").Notes
+	s.env = append([]string{"HOME=" + s.home, "USER=tester", "PATH=" + os.Getenv("PATH"), "KEYTENDER_STORE=file",
+		"KEYTENDER_HOME=" + filepath.Join(s.home, "kt"), "DBUS_SESSION_BUS_ADDRESS=" + address, "KEYTENDER_LOG=debug",
+		"HTTPS_PROXY=http://127.0.0.1:9"}, server.Env()...)
+	s.work = append(slices.Clip(s.env), directory)
 
-	login := exec.Command(keytender, "login", "--port", testguard.FreePort(t), "--browser-command", approver(t))
-	login.Env = env
-	if out, err := login.CombinedOutput(); err != nil {
-		t.Fatalf("keytender login: %v\n%s", err, out)
-	}
+	s.signIn(s.env, first)
+	s.signIn(s.work, second)
 	app := exec.Command(program(t, programs))
-	app.Env = env
+	app.Env = s.env
 	if err := app.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		_ = app.Process.Signal(syscall.SIGTERM)
 		_ = app.Wait()
-	}()
+	})
+	return s
+}
 
-	var tokens, forced, prompts, busy atomic.Int64
+func personOf(account string) string { return account + "@example.com" }
+
+func (s *shared) signIn(env []string, account string) {
+	s.t.Helper()
+	s.server.Set(func(b *fakeclaude.Behaviour) { b.Account = personOf(account) })
+	login := exec.Command(s.keytender, "login", "--account", account, "--port", testguard.FreePort(s.t), "--browser-command", approver(s.t))
+	login.Env = env
+	if out, err := login.CombinedOutput(); err != nil {
+		s.t.Fatalf("keytender login: %v\n%s", err, out)
+	}
+}
+
+func (s *shared) run(ctx context.Context, env []string, args ...string) (string, string, int) {
+	cmd := exec.CommandContext(ctx, s.keytender, args...)
+	cmd.Env = env
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	_ = cmd.Run()
+	return strings.TrimSpace(out.String()), said.String(), cmd.ProcessState.ExitCode()
+}
+
+// anyone is one of the two accounts and one of the two environments.
+func (s *shared) anyone() (env []string, account string) {
+	return [][]string{s.env, s.work}[rand.N(2)], []string{first, second}[rand.N(2)]
+}
+
+func (s *shared) token(ctx context.Context) {
+	env, account := s.anyone()
+	token, said, code := s.run(ctx, env, "token", "--account", account, "--min-valid", "45s")
+	switch {
+	case code != 0:
+		s.t.Errorf("keytender token: exit %d: %s", code, said)
+	case s.server.Owner(token) != personOf(account):
+		s.t.Errorf("the token of %s is of %q", account, s.server.Owner(token))
+	case !s.server.Alive(token) && s.server.FamilyRevoked(token): // renewed by somebody at this very moment is no fault
+		s.t.Error("keytender token: the login is revoked")
+	}
+	s.tokens.Add(1)
+}
+
+func (s *shared) force(ctx context.Context) {
+	env, account := s.anyone()
+	s.may(ctx, env, "refresh", "--force", "--account", account)
+	s.forced.Add(1)
+}
+
+// switchOver has one account in both directories for a while, and then two again. While it
+// is in both, the clients work in turn: each renews by itself under its own directory's lock
+// alone, so two at once would spend one refresh token, whoever tends it.
+func (s *shared) switchOver(ctx context.Context) {
+	s.clients.Lock()
+	defer s.clients.Unlock()
+	for _, account := range []string{second, first} {
+		s.surely(ctx, "switch", account)
+		s.prompt(ctx, s.plain)
+		s.surely(ctx, "refresh", "--account", account)
+		s.prompt(ctx, s.other)
+		s.surely(ctx, "refresh", "--account", account)
+	}
+	s.switches.Add(2)
+}
+
+// surely runs a command until it is not busy.
+func (s *shared) surely(ctx context.Context, args ...string) {
+	for !s.may(ctx, s.env, args...) && ctx.Err() == nil {
+	}
+}
+
+// may runs a command that is busy (6) where another holds what it needs for long, and
+// reports whether it was not.
+func (s *shared) may(ctx context.Context, env []string, args ...string) bool {
+	_, said, code := s.run(ctx, env, args...)
+	if code == 6 {
+		s.busy.Add(1)
+		return false
+	}
+	if code != 0 {
+		s.t.Errorf("keytender %s: exit %d: %s", strings.Join(args, " "), code, said)
+	}
+	return true
+}
+
+func (s *shared) prompt(ctx context.Context, client *officialtest.Client) {
+	if out, err := client.Run(ctx, "-p", "hi"); err != nil {
+		s.t.Errorf("claude -p hi: %v\n%s", err, out)
+	}
+	s.prompts.Add(1)
+}
+
+// atTheEnd wants both accounts, and the client in both directories, signed in and working.
+func (s *shared) atTheEnd() {
+	ctx := context.Background()
+	counts := s.server.Counts()
+	if counts["renew-reused"] != 0 || counts["renew"] == 0 {
+		s.t.Errorf("requests at the server: %v", counts)
+	}
+	for _, account := range []string{first, second} {
+		out, _, code := s.run(ctx, s.env, "status", "--account", account, "--json")
+		if code != 0 || !strings.Contains(out, `"state":"signed-in"`) {
+			s.t.Errorf("status of %s at the end: exit %d: %s", account, code, out)
+		}
+		if token, said, code := s.run(ctx, s.env, "token", "--account", account); code != 0 || !s.server.Alive(token) {
+			s.t.Errorf("token of %s at the end: exit %d: %s", account, code, said)
+		}
+	}
+	for _, client := range []*officialtest.Client{s.plain, s.other} {
+		s.prompt(ctx, client)
+		if out, err := client.Run(ctx, "auth", "status", "--json"); err != nil || !strings.Contains(out, `"loggedIn": true`) {
+			s.t.Errorf("claude auth status at the end: %v\n%s", err, out)
+		}
+	}
+	if counts := s.server.Counts(); counts["renew-reused"] != 0 {
+		s.t.Errorf("after the end: %v", counts)
+	}
+	select {
+	case n := <-s.notes:
+		s.t.Errorf("the person was told %q: %q", n.Title, n.Body)
+	default:
+	}
+}
+
+func share(t *testing.T, span time.Duration) {
+	s := newShared(t)
 	var wg sync.WaitGroup
 	end := time.Now().Add(span)
 	each := func(pause time.Duration, do func(context.Context)) {
 		wg.Go(func() {
 			for time.Now().Before(end) && !t.Failed() {
-				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 				do(ctx)
 				cancel()
 				time.Sleep(rand.N(pause))
 			}
 		})
 	}
-	run := func(ctx context.Context, args ...string) (string, string, int) {
-		cmd := exec.CommandContext(ctx, keytender, args...)
-		cmd.Env = env
-		var out, said strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &said
-		_ = cmd.Run()
-		return strings.TrimSpace(out.String()), said.String(), cmd.ProcessState.ExitCode()
-	}
 	for range 3 {
-		each(2*time.Second, func(ctx context.Context) {
-			token, said, code := run(ctx, "token", "--min-valid", "45s")
-			switch {
-			case code != 0:
-				t.Errorf("keytender token: exit %d: %s", code, said)
-			case !server.Alive(token):
-				// Renewed by somebody at this very moment is no fault; revoked is.
-				if server.FamilyRevoked(token) {
-					t.Error("keytender token: the login is revoked")
-				}
-			}
-			tokens.Add(1)
-		})
+		each(2*time.Second, s.token)
 	}
-	each(20*time.Second, func(ctx context.Context) {
-		if _, said, code := run(ctx, "refresh", "--force"); code == 6 {
-			busy.Add(1)
-		} else if code != 0 {
-			t.Errorf("keytender refresh --force: exit %d: %s", code, said)
-		}
-		forced.Add(1)
-	})
-	for range 2 {
+	each(20*time.Second, s.force)
+	each(20*time.Second, s.switchOver)
+	for _, client := range []*officialtest.Client{s.plain, s.other} {
 		each(3*time.Second, func(ctx context.Context) {
-			if out, err := official.Run(ctx, "-p", "hi"); err != nil {
-				t.Errorf("claude -p hi: %v\n%s", err, out)
-			}
-			prompts.Add(1)
+			s.clients.RLock()
+			defer s.clients.RUnlock()
+			s.prompt(ctx, client)
 		})
 	}
 	wg.Wait()
 
-	counts := server.Counts()
-	t.Logf("in %v: %d tokens printed, %d forced renewals (%d busy), %d prompts of the real client; %d renewals at the server, %d refresh tokens sent twice",
-		span, tokens.Load(), forced.Load(), busy.Load(), prompts.Load(), counts["renew"], counts["renew-reused"])
-	if counts["renew-reused"] != 0 || counts["renew"] == 0 {
-		t.Errorf("requests at the server: %v", counts)
-	}
-	if out, _, code := run(context.Background(), "status", "--json"); code != 0 || !strings.Contains(out, `"state":"signed-in"`) {
-		t.Errorf("status at the end: exit %d: %s", code, out)
-	}
-	if out, err := official.Run(context.Background(), "auth", "status", "--json"); err != nil || !strings.Contains(out, `"loggedIn": true`) {
-		t.Errorf("claude auth status at the end: %v\n%s", err, out)
-	}
-	select {
-	case n := <-notes.Notes:
-		t.Errorf("the person was told %q: %q", n.Title, n.Body)
-	default:
-	}
+	counts := s.server.Counts()
+	t.Logf("in %v: %d tokens printed, %d forced renewals and %d switches (%d busy), %d prompts of the real client; %d renewals at the server, %d refresh tokens sent twice",
+		span, s.tokens.Load(), s.forced.Load(), s.switches.Load(), s.busy.Load(), s.prompts.Load(), counts["renew"], counts["renew-reused"])
+	s.atTheEnd()
 	if t.Failed() {
-		log, _ := os.ReadFile(filepath.Join(home, "kt", "keytender.log"))
-		history, _ := os.ReadFile(filepath.Join(home, "kt", "state", "history.jsonl"))
+		log, _ := os.ReadFile(filepath.Join(s.home, "kt", "keytender.log"))
+		history, _ := os.ReadFile(filepath.Join(s.home, "kt", "state", "history.jsonl"))
 		t.Logf("log:\n%s\nhistory:\n%s", log, history)
 	}
 }

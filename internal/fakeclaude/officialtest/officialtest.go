@@ -42,20 +42,21 @@ type Client struct {
 	env     []string
 }
 
-// New prepares the client with this home; upstream is the built-in server's base URL.
-func New(t testing.TB, home, upstream string) *Client {
+// New prepares the client with this home; upstream is the built-in server's base URL, and
+// env what is in its environment beside.
+func New(t testing.TB, home, upstream string, env ...string) *Client {
 	t.Helper()
 	program := os.Getenv(Variable)
 	if program == "" {
 		t.Skip(Variable + " names no Claude Code: `make test` installs it")
 	}
 	proxy, file := Proxy(t, upstream)
-	return &Client{Home: home, program: program, env: []string{
+	return &Client{Home: home, program: program, env: append([]string{
 		"HOME=" + home, "USER=tester", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(),
 		"HTTPS_PROXY=" + proxy, "HTTP_PROXY=" + proxy, "NODE_EXTRA_CA_CERTS=" + file, "SSL_CERT_FILE=" + file,
 		"DISABLE_AUTOUPDATER=1", "DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1",
 		"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "NO_COLOR=1", "CI=1",
-	}}
+	}, env...)}
 }
 
 // Proxy serves CONNECT for every host in upstream's name. It returns its URL and the
