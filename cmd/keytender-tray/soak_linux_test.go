@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -257,6 +258,49 @@ func share(t *testing.T, span time.Duration) {
 		history, _ := os.ReadFile(filepath.Join(s.home, "kt", "state", "history.jsonl"))
 		t.Logf("log:\n%s\nhistory:\n%s", log, history)
 	}
+}
+
+// TestSoakHeldLock: another program holds the entry's lock for writing for 80 seconds while
+// the app renews. Once it lets go, the entry is brought up within 90 seconds.
+func TestSoakHeldLock(t *testing.T) {
+	if os.Getenv("KTTEST_SOAK") == "" {
+		t.Skip("it takes three minutes: `make soak` runs it")
+	}
+	s := newShared(t)
+	lock := filepath.Join(s.home, ".claude", ".storage-write.lock")
+	if err := os.Mkdir(lock, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(80 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Second) {
+		if err := os.Chtimes(lock, time.Time{}, time.Now()); err != nil { // its holder is alive
+			t.Fatal(err)
+		}
+	}
+	t.Logf("behind while it was held: %v, %d renewals at the server", !s.inStep(), s.server.Count("renew"))
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	let := time.Now()
+	for !s.inStep() && time.Since(let) < 90*time.Second {
+		time.Sleep(time.Second)
+	}
+	t.Logf("in step %v after it was let go", time.Since(let).Round(time.Second))
+	for len(s.notes) > 0 {
+		n := <-s.notes
+		t.Logf("the person was told %q: %q", n.Title, n.Body)
+	}
+	s.atTheEnd()
+}
+
+// inStep reports whether the entry holds a refresh token that the server still takes.
+func (s *shared) inStep() bool {
+	data, err := os.ReadFile(filepath.Join(s.home, ".claude", ".credentials.json"))
+	var entry struct {
+		Login struct {
+			Refresh string `json:"refreshToken"`
+		} `json:"claudeAiOauth"`
+	}
+	return err == nil && json.Unmarshal(data, &entry) == nil && s.server.Alive(entry.Login.Refresh)
 }
 
 // approver is a browser that clicks Allow at once: this test binary, called so.

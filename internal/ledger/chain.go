@@ -205,6 +205,13 @@ func (c *Chain) find(p Pair) int {
 // Knows reports whether the pair is one of the chain's.
 func (c *Chain) Knows(p Pair) bool { return c.find(p) >= 0 }
 
+// Has reports whether the pair is one of the chain's with its access token: a server may leave
+// the refresh token as it was and give a new access token.
+func (c *Chain) Has(p Pair) bool {
+	i := c.find(p)
+	return i >= 0 && c.standing(i, p) != Successor
+}
+
 // standing says how a generation stands.
 func (c *Chain) standing(i int, p Pair) Relation {
 	g, current := c.Generations[i], c.Current()
@@ -251,7 +258,7 @@ func (c *Chain) Dead(p Pair) bool {
 
 // Kept reports whether the pair is the answer to the send that the intent speaks of, kept
 // by a process that ended before it could say so.
-func (c *Chain) Kept(p Pair) bool { return c.Intent != nil && !c.Knows(p) }
+func (c *Chain) Kept(p Pair) bool { return c.Intent != nil && !c.Has(p) }
 
 // ForgetSend takes back the last send: it certainly spent nothing.
 func (c *Chain) ForgetSend() {

@@ -117,21 +117,33 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 }
 
 // contested judges a pair of the same person that lies where its chain has left a generation
-// behind, lay once, or may have been put by another program. One that the server takes is
-// followed, whichever grant it is of; one that it refuses is no successor of ours; and while
-// it cannot be asked nobody knows.
+// behind, lay once, or may have been put by another program. While the server cannot be asked
+// nobody knows; one that it refuses is no successor of ours. One that it takes is followed,
+// whichever grant it is of, unless ours outlives it: the access token of a generation that was
+// left behind goes on working too. Here a clock may keep us from following, and never decides
+// that a pair is newer.
 func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Finding {
+	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
 	answer := answerOf{}
 	if ask {
 		answer = w.ask(ctx, s.entry.Login)
 	}
 	switch {
-	case answer.person.Known():
-		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
 	case answer.refused:
 		return s.Finding
+	case !answer.person.Known():
+		return unknown
+	case s.Beside.Account == "" || s.Beside.Dead(s.Beside.Current()):
+		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
 	}
-	return ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
+	ours, err := w.vault(w.l).load(ctx, s.Beside.Account)
+	switch ends := s.entry.Login.AccessEnds; {
+	case err != nil || ends.IsZero() || ours.AccessEnds.IsZero():
+		return unknown
+	case ends.After(ours.AccessEnds):
+		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
+	}
+	return s.Finding
 }
 
 func (s sighting) found() ledger.Found {

@@ -119,7 +119,7 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 // finish notes a pair that lies in our store and that the chain has never heard of.
 func (r *renewal) finish() error {
 	pair := pairOf(r.current)
-	if r.chain.Knows(pair) {
+	if r.chain.Has(pair) {
 		r.chain.Learn(pair)
 		return nil
 	}

@@ -149,6 +149,10 @@ func (e *Engine) wall() time.Time { return e.now().Round(0).UTC() }
 // times; one whose server is silent takes longer, and whoever waits is told.
 const lockWait = 45 * time.Second
 
+// grantedTries is how often a login whose code was spent waits so long: nobody holds the lock
+// for more than two such waits, and several may be in line.
+const grantedTries = 6
+
 // lock takes the installation's lock. Whoever writes a record or the ledger holds it.
 func (e *Engine) lock(ctx context.Context, wait time.Duration) (release func(), err error) {
 	return e.lockUnless(ctx, wait, func() bool { return false })

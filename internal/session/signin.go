@@ -251,7 +251,7 @@ func (e *Engine) exchangeError(ctx context.Context, err error) error {
 // keepSignIn stores the credential in the account of the person who signed in, makes that
 // the active one, and mirrors it.
 func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Credential, tell func(Event)) (Keep, error) {
-	w, err := e.begin(ctx, lockWait)
+	w, err := e.beginGranted(ctx, tell)
 	if err != nil {
 		return "", err
 	}
@@ -269,8 +269,16 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	daily := w.l.Account(w.l.Active)
 	activate := !o.NoMirror && (o.LongLived <= 0 || daily == nil || daily.Name == account)
 	mirrors := activate && e.mirrors(w.l)
-	kind, former, err := w.takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", longLived: o.LongLived > 0,
-		activate: activate, carries: mirrors, unseen: o.TermsSeen != nil && !o.TermsSeen()})
+	taken := takenIn{account: account, c: c, what: "signed-in", longLived: o.LongLived > 0,
+		activate: activate, carries: mirrors, unseen: o.TermsSeen != nil && !o.TermsSeen()}
+	kind, former, err := w.takeIn(ctx, taken)
+	if kept := (&notKeptError{}); errors.As(err, &kept) {
+		// The code is spent, so the new login goes where nothing has to make room for it.
+		taken.account = w.l.NewName(personOf(c.Account), taken.longLived)
+		note = account + " keeps its login, since that could not be set aside (" + err.Error() + "); the new one is the account " + taken.account
+		account = taken.account
+		kind, former, err = w.takeIn(ctx, taken)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -286,6 +294,18 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	w.tellMirror(ctx, mirrors, account, tell)
 	e.tellEnds(c, tell)
 	return keepOf(w.l.Store, spilled), nil
+}
+
+// beginGranted is begin for a login whose code was spent: it waits for whoever holds the lock
+// as long as each of them may, and in turn, rather than throw the login away.
+func (e *Engine) beginGranted(ctx context.Context, tell func(Event)) (*work, error) {
+	for tries := 1; ; tries++ {
+		w, err := e.begin(ctx, lockWait)
+		if known := (&Error{}); tries == grantedTries || !errors.As(err, &known) || known.Exit != ExitBusy {
+			return w, err
+		}
+		tell(Event{Kind: EventNote, Value: "another keytender is at work; the login is kept as soon as that one is done", Warn: true})
+	}
 }
 
 func (e *Engine) tellEnds(c keychain.Credential, tell func(Event)) {
@@ -318,19 +338,19 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if err := checkName(w.l, t.account); err != nil { // another program may have added its twin
 		return "", false, err
 	}
+	t.c.Issued = w.issuedLast(ctx, t)
 	var undo func(context.Context)
 	if former, undo, err = w.keepFormer(ctx, t); err != nil {
 		return "", false, err
 	}
 	var moved []string
-	leaving := w.l.Store
+	chosen, leaving := "", w.l.Store
 	if w.l.Store != "" && w.config.Store != "auto" && w.config.Store != w.l.Store {
-		if moved, err = w.copyRecords(ctx, t.account); err != nil {
-			undo(ctx)
-			return "", false, err
-		}
+		moved, err = w.copyRecords(ctx, t.account)
 	}
-	chosen, err := w.saveChoosing(ctx, t.account, t.c)
+	if err == nil {
+		chosen, err = w.saveChoosing(ctx, t.account, t.c)
+	}
 	notSaved := err
 	if err != nil && t.granted() {
 		// The other records lie in the store that was chosen before, so that one stays.
@@ -425,8 +445,25 @@ func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(
 	if former.Refresh.IsZero() && !w.validFor(former, 0) {
 		return false, undo, nil
 	}
-	d, drop, err := w.displaceRecord(ctx, a, former)
-	return d, drop, err
+	if kept, undo, err = w.displaceRecord(ctx, a, former); err != nil && t.granted() {
+		err = &notKeptError{err}
+	}
+	return kept, undo, err
+}
+
+// notKeptError says that a granted login was not taken in, since the one before it could not
+// be set aside.
+type notKeptError struct{ error }
+
+func (e *notKeptError) Unwrap() error { return e.error }
+
+// issuedLast dates a login that begins a chain after whatever the account has, so that it is
+// the newer one also where the clock was ahead when that came.
+func (w *work) issuedLast(ctx context.Context, t takenIn) time.Time {
+	if former, err := w.vault(w.l).load(ctx, t.account); err == nil && !t.c.Issued.After(former.Issued) {
+		return w.issuedAfter(former)
+	}
+	return t.c.Issued
 }
 
 // saveChoosing saves into the store of the settings; the first sign-in chooses it:
