@@ -241,6 +241,16 @@ func (c *Chain) Left(p Pair) bool {
 	return i >= 0 && p.Refresh != "" && p.Refresh != c.Current().Refresh
 }
 
+// Former reports whether the pair is certainly older than the chain's newest one: one that it
+// has moved on from, or one of another grant, say where the store came out of a backup.
+func (l *Ledger) Former(c *Chain, p Pair) bool {
+	if c.Knows(p) || p.Refresh == "" {
+		return c.Left(p)
+	}
+	f, known := l.Identify(p)
+	return known && (f.Relation == Superseded || f.Relation == Revoked || f.Account() == c.Account)
+}
+
 // Revoke marks every generation of this refresh token: the server called it spent.
 func (c *Chain) Revoke(refresh string) {
 	for i := range c.Generations {

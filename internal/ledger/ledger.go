@@ -30,6 +30,13 @@ type Ledger struct {
 	// APIKeys are the accounts that an API key is kept for.
 	APIKeys []string `json:"apiKeys,omitempty"`
 
+	// Stayed are records that lie in the store that was chosen before: it let nobody in when a
+	// sign-in chose another one.
+	Stayed []string `json:"stayed,omitempty"`
+	// Coming is an account whose record is being written. It stands until the account is known,
+	// so that a process which is killed in between leaves no login that nobody finds.
+	Coming string `json:"coming,omitempty"`
+
 	Accounts  []*Account   `json:"accounts,omitempty"`
 	Chains    []*Chain     `json:"chains,omitempty"`
 	Places    []*Place     `json:"places,omitempty"`
@@ -63,6 +70,7 @@ const (
 	idleGenerations = 32 // of a chain that no account goes on with
 	maxChains       = 64
 	maxPast         = 8
+	maxForgotten    = 16
 )
 
 // New returns the ledger of an installation that knows nothing yet.
@@ -71,12 +79,18 @@ func New() *Ledger { return &Ledger{Version: Version} }
 // ErrDamaged says that a text is no ledger.
 var ErrDamaged = errors.New("it is no ledger")
 
-// Decode reads what Encode wrote. A later version's ledger is ErrDamaged too: it may
-// know places that this program would leave behind.
+// ErrLater says that a later version wrote it, which may know places that this program would
+// leave behind.
+var ErrLater = errors.New("a later version wrote it")
+
+// Decode reads what Encode wrote.
 func Decode(text []byte) (*Ledger, error) {
 	l := &Ledger{}
-	if err := json.Unmarshal(text, l); err != nil || l.Version != Version {
+	if err := json.Unmarshal(text, l); err != nil || l.Version < Version {
 		return nil, ErrDamaged
+	}
+	if l.Version > Version {
+		return nil, ErrLater
 	}
 	if slices.Contains(l.Accounts, nil) || slices.Contains(l.Chains, nil) || slices.Contains(l.Places, nil) || slices.Contains(l.Displaced, nil) {
 		return nil, ErrDamaged
@@ -103,6 +117,13 @@ func (l *Ledger) prune() {
 		}
 		spare--
 		return true
+	})
+	forgotten := 0
+	l.Places = slices.DeleteFunc(l.Places, func(p *Place) bool {
+		if p.Forgotten {
+			forgotten++
+		}
+		return p.Forgotten && forgotten > maxForgotten
 	})
 	most := min(maxGenerations, allGenerations/max(1, len(l.Accounts)))
 	for _, c := range l.Chains {

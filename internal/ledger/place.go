@@ -56,6 +56,8 @@ type Place struct {
 	// that was not reached it is left alone until Retry.
 	Far   bool      `json:"far,omitempty"`
 	Retry time.Time `json:"retry,omitzero"`
+	// Forgotten: it has been away for so long that it is told no more.
+	Forgotten bool `json:"forgotten,omitempty"`
 }
 
 // Full reports whether the place holds the refresh token too.
@@ -124,7 +126,7 @@ func (l *Ledger) ForgetPlace(id string) {
 // Holds notes that this pair of the chain lies in the place.
 func (p *Place) Holds(c *Chain, pair Pair) {
 	p.leave(c.ID)
-	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Retry, p.Next = c.ID, pair, false, time.Time{}, time.Time{}, ""
+	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Retry, p.Forgotten, p.Next = c.ID, pair, false, time.Time{}, time.Time{}, false, ""
 	if c.Account != "" {
 		p.Leaving = false
 	}
@@ -199,8 +201,11 @@ func (l *Ledger) Date(now time.Time) {
 		switch behind := l.Behind(p) || l.LentBehind(p); {
 		case !behind:
 			p.Behind, p.Reason = time.Time{}, ""
-		case p.Behind.IsZero():
+		case p.Behind.IsZero(), p.Behind.After(now): // in the second the clock was ahead
 			p.Behind = now
+		}
+		if p.Gone.After(now) {
+			p.Gone = now
 		}
 	}
 }

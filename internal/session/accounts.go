@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,7 +27,11 @@ func (e *Engine) AccountNames() (names []string, active string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return l.Names(), l.Choose(e.account), nil
+	names = l.Names()
+	if l.Coming != "" && !slices.Contains(names, l.Coming) {
+		names = append(names, l.Coming) // the next to take the lock finds out what became of it
+	}
+	return names, l.Choose(e.account), nil
 }
 
 // KnowsAccount returns an error where there is no account of this name, nor an API key.
@@ -119,17 +125,18 @@ func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
 // moveRecords copies an account's records to the new name, says so in the ledger, and takes
 // the old ones away last: a crash leaves a copy too many and never one too few.
 func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error {
-	names := func(account string) []string {
-		return []string{account, boundName(account), keychain.RecordName(account, apiKeyPart)}
+	w.l.Coming = to
+	if err := w.save(); err != nil {
+		return err
 	}
 	var moved []string
-	for i, name := range names(from) {
+	for i, name := range accountRecords(from) {
 		record, err := v.record(ctx, name)
 		if isNotFound(err) {
 			continue
 		}
 		if err == nil {
-			err = v.keep(ctx, names(to)[i], record)
+			err = v.keep(ctx, accountRecords(to)[i], record)
 		}
 		if err != nil {
 			return storeError(v.store.Kind(), err)
@@ -137,10 +144,17 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 		moved = append(moved, name)
 	}
 	w.l.Rename(from, to)
+	w.l.Coming = ""
 	if err := w.save(); err != nil {
 		return err
 	}
 	w.remember(Record{Account: to, What: "renamed", Detail: "it was called " + from})
+	for _, path := range v.strays(from) {
+		name := strings.Replace(filepath.Base(path), "-"+from+".json", "-"+to+".json", 1)
+		if err := os.Rename(path, filepath.Join(v.dir, name)); err != nil {
+			w.log.Warn("a copy of the login outside the store keeps its old name", "reason", plain(err))
+		}
+	}
 	for _, name := range moved {
 		if err := v.drop(ctx, name); err != nil {
 			return failed("not-removed", "the account is called "+to+" now, and the record under its old name could not be removed: "+err.Error(),
@@ -148,6 +162,11 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 		}
 	}
 	return nil
+}
+
+// accountRecords are the names of an account's records in our store.
+func accountRecords(account string) []string {
+	return []string{account, boundName(account), keychain.RecordName(account, apiKeyPart)}
 }
 
 // signsInTo decides which account a login goes to. note says so where that is not the one

@@ -321,10 +321,6 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if c.Account.Email == "" {
 		c.Account.Email = p.email(ctx, c.Account)
 	}
-	if err := o.expected(c.Account); err != nil {
-		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
-		return Status{}, err
-	}
 	if err := e.keepClaudeSignIn(ctx, o, before, c, tell); err != nil {
 		return Status{}, err
 	}
@@ -415,9 +411,13 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before s
 		return err
 	}
 	ctx = Patient(context.WithoutCancel(ctx))
+	if err := o.expected(c.Account); err != nil {
+		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
+		return w.keepWhatMadeRoom(ctx, before, err)
+	}
 	account, note, err := w.signsInTo(ctx, o.Account, c, false, o.Replace)
 	if err != nil {
-		return err
+		return w.keepWhatMadeRoom(ctx, before, err)
 	}
 	// As with every sign-in, the login that had to make room can be put back. The client
 	// took its account-bound keys out already.
@@ -452,6 +452,22 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before s
 	}
 	e.tellEnds(c, tell)
 	return nil
+}
+
+// keepWhatMadeRoom keeps a login that the client took out of its entry for one that is not
+// taken over, and returns why not.
+func (w *work) keepWhatMadeRoom(ctx context.Context, before sighting, why error) error {
+	if before.entry.State != claudecode.SignedIn {
+		return why
+	}
+	moved, err := w.moveOut(ctx, before, "")
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	if known := (&Error{}); moved.kept != "" && errors.As(why, &known) {
+		known.Hint += "; `keytender mirror --undo` puts the login of " + moved.whose + " back"
+	}
+	return why
 }
 
 // email finds out whose login the entry holds, which the entry does not say: from the

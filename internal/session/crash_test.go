@@ -262,7 +262,7 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 			t.Errorf("%s: %s is left, %v old", how, filepath.Base(lock), time.Since(info.ModTime()))
 		}
 	}
-	names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl", "locks-held.json", "write-lock-held.json")
+	names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl", "locks-held.json", "write-lock-held.json")
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, ".tmp.") }) // swept later
 	if len(names) > 0 && !a.lost {
 		t.Errorf("%s: left behind: %v", how, names)

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 
 	"keytender/internal/dirlock"
@@ -177,7 +179,7 @@ func (w *work) keepBound(ctx context.Context, s sighting, account string) error 
 	if b.Keys == "" && b.Identity == "" {
 		return nil
 	}
-	record, err := json.Marshal(b)
+	record, err := json.Marshal(b.over(w.boundRecord(ctx, account)))
 	if err != nil {
 		return err
 	}
@@ -186,6 +188,20 @@ func (w *work) keepBound(ctx context.Context, s sighting, account string) error 
 		return storeError(v.store.Kind(), err)
 	}
 	return nil
+}
+
+// over is what was found in one directory over what another one had: a key that the new one
+// lacks may lie in the other.
+func (b bound) over(former bound) bound {
+	merged, keys := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if json.Unmarshal([]byte(former.Keys), &merged) == nil && (b.Keys == "" || json.Unmarshal([]byte(b.Keys), &keys) == nil) {
+		maps.Copy(merged, keys)
+		if text, err := json.Marshal(merged); err == nil {
+			b.Keys = string(text)
+		}
+	}
+	b.Identity = cmp.Or(b.Identity, former.Identity)
+	return b
 }
 
 // boundRecord returns what belongs to an account beside its login; nothing where it cannot

@@ -41,9 +41,12 @@ const asideInfix = ".aside-"
 func (e *Engine) Repairs(ctx context.Context) []Repair {
 	ctx = oneWait(ctx)
 	repairs := append(e.repairPermissions(), e.repairLocks()...)
-	if _, err := e.ledger(); errors.Is(err, keychain.ErrDamaged) {
+	switch _, err := e.ledger(); {
+	case errors.Is(err, keychain.ErrDamaged):
 		// What else may be wrong is seen when it can be read again.
 		return append(repairs, Repair{"move the damaged list of accounts in " + e.config.Places.State + " aside, and find the accounts again", e.mendLedger})
+	case err != nil:
+		return repairs
 	}
 	st := e.Status(ctx)
 	if e.credentialsDamaged() && e.copyInEntry(ctx) {
@@ -281,9 +284,27 @@ func (e *Engine) mendLedger(ctx context.Context) (Mended, error) {
 	w := &work{Engine: e, l: ledger.New(), release: release}
 	defer w.end()
 	w.rebuild(Patient(ctx))
+	w.findPlaces()
 	w.findDisplaced(Patient(ctx))
 	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", e.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
 	return m, w.save()
+}
+
+// findPlaces takes up the places that were known. What lies in them is found as they are looked
+// at; without them the next renewal would leave a spent token there.
+func (w *work) findPlaces() {
+	var places []ledger.Place
+	if err := w.readState(placesFile, &places); err != nil {
+		w.log.Warn("the list of places cannot be used", "reason", plain(err))
+		return
+	}
+	for _, known := range places {
+		if known.ID == "" || known.Kind == ledger.Lent && w.l.Account(known.Account) == nil {
+			continue
+		}
+		p := w.l.AddPlace(known.ID, known.Kind, known.Where)
+		p.Account, p.Ends = known.Account, known.Ends
+	}
 }
 
 // findDisplaced finds the copies of displaced logins again, whose records have numbers, and

@@ -45,8 +45,8 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 		list = append(list, kept)
 	}
 	for _, p := range w.l.Places {
-		if dir := w.directory(p); dir != nil && w.isLent(dir) {
-			continue // what lay there before it was lent to
+		if dir := w.directory(p); p.Forgotten || dir != nil && w.isLent(dir) {
+			continue // in the second: what lay there before it was lent to
 		}
 		list = append(list, w.entryPlace(ctx, p, st))
 	}

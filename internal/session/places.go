@@ -199,7 +199,11 @@ func (w *work) settle(ctx context.Context, s *sighting) error {
 	place := w.l.Place(s.dir.ID())
 	switch s.Relation {
 	case ledger.Absent, ledger.SignedOut:
-		if place != nil && place.Chain != "" {
+		switch {
+		case place == nil || place.Chain == "":
+		case !s.dir.Installed():
+			w.noteGone(place) // with its directory, say on a disk that is away: nobody signed out
+		default:
 			w.noteSignedOut(place, s.Relation)
 		}
 		return nil
@@ -228,7 +232,7 @@ func (w *work) takeNewer(ctx context.Context, s *sighting, account string, curre
 		return current, err
 	}
 	own, pair := w.l.ChainOf(account), pairOf(s.entry.Login)
-	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && s.Chain.Left(pairOf(current))
+	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && w.l.Former(own, pairOf(current))
 	switch another := w.another(*s, account); {
 	case another && own.Dead(own.Current()), ahead:
 		s.Chain.Account, s.Chain.Seen = account, false
@@ -323,7 +327,7 @@ func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credenti
 	theirs := s.entry.Login
 	newer := ours
 	newer.Access, newer.Refresh = theirs.Access, theirs.Refresh
-	newer.AccessEnds, newer.Lifetime, newer.Issued = theirs.AccessEnds, 0, w.issuedAfter(ours)
+	newer.AccessEnds, newer.Lifetime, newer.Issued = w.endOf(theirs, ours), 0, w.issuedAfter(ours)
 	if newer.Refresh.IsZero() {
 		newer.Refresh = ours.Refresh
 	}
@@ -337,6 +341,16 @@ func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credenti
 	}
 	newer.Account = newer.Account.Or(theirs.Account).Or(keychain.Account{ID: s.person.ID, OrganizationID: s.person.Organization, Email: s.person.Email})
 	return newer
+}
+
+// endOf is when the access token of a pair ends that another program got: not later than one
+// that was granted to us just now would, since that program's clock may have been wrong.
+func (w *work) endOf(theirs, ours keychain.Credential) time.Time {
+	latest := w.wall().Add(ours.Lifetime)
+	if ours.Lifetime > 0 && !theirs.Refresh.IsZero() && theirs.AccessEnds.After(latest) {
+		return latest
+	}
+	return theirs.AccessEnds
 }
 
 // carry brings every place of the account up that is behind. What cannot be written now
@@ -452,7 +466,8 @@ func (w *work) notCarried(p *ledger.Place, err error) {
 	p.Reason = reason
 }
 
-// goneFor is how long a place may be away before it is forgotten.
+// goneFor is how long a place may be away before it is forgotten: it is not told any more. If
+// it comes back all the same it is brought up, since a clock may have been wrong.
 const goneFor = 30 * 24 * time.Hour
 
 // noteGone notes that a place's directory is not there: an unmounted disk, a deleted
@@ -464,9 +479,9 @@ func (w *work) noteGone(p *ledger.Place) {
 		w.notCarried(p, errGone)
 		return
 	}
-	if now.Sub(p.Gone) > goneFor {
+	if now.Sub(p.Gone) > goneFor && !p.Forgotten {
 		w.remember(Record{What: "forgotten", Detail: fmt.Sprintf("%s has been away since %s", p.ID, p.Gone.Format(time.DateOnly))})
-		w.l.ForgetPlace(p.ID)
+		p.Forgotten = true
 	}
 }
 

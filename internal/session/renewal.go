@@ -83,6 +83,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		return keychain.Credential{}, err
 	}
 	defer w.end()
+	w.settleComing(ctx)
 	r, err := w.renewal(ctx, w.l.Choose(e.account))
 	if err != nil {
 		return keychain.Credential{}, err
@@ -119,7 +120,7 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 // finish notes a pair that lies in our store and that the chain has never heard of.
 func (r *renewal) finish() error {
 	pair := pairOf(r.current)
-	if r.chain.Has(pair) {
+	if r.chain.Has(pair) || r.l.Former(r.chain, pair) {
 		r.chain.Learn(pair)
 		return nil
 	}

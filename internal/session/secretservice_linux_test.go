@@ -103,7 +103,7 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 			if r.posts() != 1 || r.server.Spent(r.stored().Refresh.Reveal()) || !r.server.Spent(before.Refresh.Reveal()) {
 				t.Errorf("%d renewals were sent", r.posts())
 			}
-			if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl"); len(names) > 0 && c.name != "dies" {
+			if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl"); len(names) > 0 && c.name != "dies" {
 				t.Errorf("left behind: %v", names)
 			}
 		})

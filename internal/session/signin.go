@@ -291,6 +291,10 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	}
 	spilled := w.vault(w.l).spilled(account)
 	tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
+	if names := w.accountsThatStayed(account); len(names) > 0 {
+		tell(Event{Kind: EventNote, Value: "still in the store that was used before, which let nobody in: " + strings.Join(names, ", ") +
+			"; they are used from there when it is open", Warn: true})
+	}
 	w.tellMirror(ctx, mirrors, account, tell)
 	e.tellEnds(c, tell)
 	return keepOf(w.l.Store, spilled), nil
@@ -348,6 +352,12 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if w.l.Store != "" && w.config.Store != "auto" && w.config.Store != w.l.Store {
 		moved, err = w.copyRecords(ctx, t.account)
 	}
+	if w.l.Account(t.account) == nil {
+		w.l.Coming = t.account
+		if err := w.save(); err != nil { // the login is kept all the same
+			w.log.Warn("who signs in could not be noted", "reason", plain(err))
+		}
+	}
 	if err == nil {
 		chosen, err = w.saveChoosing(ctx, t.account, t.c)
 	}
@@ -366,8 +376,13 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	w.l.Store = chosen
 	w.l.TermsShown = w.l.TermsShown || t.granted() && !t.unseen
 	a := w.l.Add(t.account)
-	a.LongLived = t.longLived
+	a.LongLived, w.l.Coming = t.longLived, ""
 	if a.Person.Like(personOf(t.c.Account)) != ledger.Same {
+		if a.Person.Known() { // what was the former person's beside the login is kept with that one
+			if err := w.vault(w.l).drop(ctx, boundName(t.account)); err != nil && !isNotFound(err) {
+				w.log.Warn("what belonged to the former person stays", "reason", plain(err))
+			}
+		}
 		a.Person = ledger.Person{}
 		w.partChains(t.account, true)
 	} else if !t.carries {
@@ -501,6 +516,7 @@ func (w *work) copyRecords(ctx context.Context, signingIn string) (copied []stri
 			continue
 		case closed(err): // the person leaves it for that, maybe
 			w.log.Warn("the former store lets nobody in; records stay in it", "store", w.l.Store)
+			w.l.Stayed = append(w.recordNames(signingIn), signingIn)
 			return nil, nil
 		case err != nil:
 			return nil, storeError(w.l.Store, err)
@@ -511,6 +527,11 @@ func (w *work) copyRecords(ctx context.Context, signingIn string) (copied []stri
 		copied = append(copied, name)
 	}
 	return append(copied, signingIn), nil
+}
+
+// accountsThatStayed lists the accounts but one whose logins lie in the former store.
+func (w *work) accountsThatStayed(but string) []string {
+	return slices.DeleteFunc(w.l.Names(), func(name string) bool { return name == but || !slices.Contains(w.l.Stayed, name) })
 }
 
 // recordNames lists the records in our store beside that of one account.

@@ -99,7 +99,11 @@ func problemOf(e *Error) *ledger.Problem {
 // maySend applies what earlier answers said about sending.
 func (r *renewal) maySend() error {
 	c, now := r.chain, r.wall()
-	switch c.MaySpend(pairOf(r.current), now) {
+	refusal := c.MaySpend(pairOf(r.current), now)
+	if refusal == ledger.MaySend && r.l.Former(c, pairOf(r.current)) {
+		refusal = ledger.WasLeft
+	}
+	switch refusal {
 	case ledger.MaySend:
 		return nil
 	case ledger.NoRefresh:
@@ -245,13 +249,17 @@ func (e *Engine) merge(current keychain.Credential, grant oauth.Grant, callErr e
 }
 
 // loginEnd is the login's own end after a renewal. An end that the server tells replaces
-// a guess, and an earlier one always wins; no renewal moves a known end away.
+// a guess, and an earlier one always wins; no renewal moves a known end away. One that has
+// passed was counted with a wrong clock: the server has just renewed the login.
 func (e *Engine) loginEnd(current keychain.Credential, grant oauth.Grant) (ends time.Time, estimated bool) {
-	told := e.wall().Add(grant.LoginExpiresIn)
-	if grant.LoginExpiresIn <= 0 {
+	told, passed := e.wall().Add(grant.LoginExpiresIn), !current.LoginEnds.IsZero() && !current.LoginEnds.After(e.wall())
+	switch {
+	case grant.LoginExpiresIn <= 0 && passed:
+		return e.wall().Add(fallbackLogin), true
+	case grant.LoginExpiresIn <= 0:
 		return current.LoginEnds, current.LoginEndsEstimated
 	}
-	if current.LoginEnds.IsZero() || current.LoginEndsEstimated || told.Before(current.LoginEnds) {
+	if passed || current.LoginEnds.IsZero() || current.LoginEndsEstimated || told.Before(current.LoginEnds) {
 		return told, false
 	}
 	return current.LoginEnds, false

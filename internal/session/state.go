@@ -20,6 +20,7 @@ import (
 
 const (
 	ledgerFile   = "ledger.json"
+	placesFile   = "places.json" // where copies lie, for a day on which the ledger cannot be read
 	maxStateFile = 1 << 20
 )
 
@@ -71,6 +72,10 @@ func (e *Engine) ledger() (*ledger.Ledger, error) {
 		return nil, e.storageTrouble(e.statePath(ledgerFile)+" cannot be read", err)
 	}
 	l, err := ledger.Decode(data)
+	if errors.Is(err, ledger.ErrLater) {
+		return nil, failed("later-version", e.statePath(ledgerFile)+" was written by a later version of keytender",
+			"use that version; this one is "+Version, err)
+	}
 	if err != nil || !usable(l) {
 		return nil, damagedState(e.statePath(ledgerFile))
 	}
@@ -93,7 +98,8 @@ type work struct {
 	*Engine
 	l       *ledger.Ledger
 	release func()
-	was     string
+	was     string // the ledger's text as it stands in its file
+	known   string // that of its places
 }
 
 // begin takes the lock and reads the ledger. It refuses where nothing is kept.
@@ -115,8 +121,10 @@ func (e *Engine) beginAnyway(ctx context.Context, wait time.Duration) (*work, er
 	w, err := e.opened(release)
 	if err != nil {
 		release()
+		return nil, err
 	}
-	return w, err
+	w.settleComing(ctx)
+	return w, nil
 }
 
 // opened reads the ledger for somebody who holds the lock.
@@ -130,7 +138,51 @@ func (e *Engine) opened(release func()) (*work, error) {
 		text, _ := l.Encode()
 		w.was = string(text)
 	}
+	if _, err := os.Lstat(e.statePath(placesFile)); err == nil {
+		w.known = placesText(l)
+	}
 	return w, nil
+}
+
+// settleComing takes up a record that a process wrote which was killed before it could say
+// whose it is: that of a new account, or the copy that a rename makes.
+func (w *work) settleComing(ctx context.Context) {
+	name := w.l.Coming
+	if name == "" {
+		return
+	}
+	w.l.Coming = ""
+	if w.l.Account(name) != nil {
+		return
+	}
+	kinds := []string{w.l.Store}
+	if w.l.Store == "" {
+		kinds = []string{"keychain", "file"}
+	}
+	for _, kind := range kinds {
+		v := w.vaultIn(kind)
+		c, err := v.load(ctx, name)
+		if closed(err) {
+			w.l.Coming = name // another time
+			return
+		}
+		if err != nil {
+			continue
+		}
+		if f, known := w.l.Identify(pairOf(c)); known && f.Account() != "" {
+			for _, record := range accountRecords(name) {
+				if err := v.drop(ctx, record); err != nil && !isNotFound(err) {
+					w.log.Warn("a copy that a rename left could not be removed", "reason", plain(err))
+				}
+			}
+			return
+		}
+		w.l.Store = kind
+		w.chainFor(name, c)
+		w.l.Account(name).LongLived = c.Refresh.IsZero()
+		w.remember(Record{Account: name, What: "signed-in", Detail: "by a process that ended before it could say so"})
+		return
+	}
 }
 
 // end gives the lock back. What was noted and not saved is saved where that works: it is
@@ -154,7 +206,23 @@ func (w *work) save() error {
 		return err
 	}
 	w.was = string(text)
+	if places := placesText(w.l); places != w.known {
+		if err := w.writeStateText(placesFile, []byte(places)); err != nil {
+			return err
+		}
+		w.known = places
+	}
 	return nil
+}
+
+// placesText is where copies lie, and nothing else.
+func placesText(l *ledger.Ledger) string {
+	places := make([]ledger.Place, 0, len(l.Places))
+	for _, p := range l.Places {
+		places = append(places, ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends})
+	}
+	text, _ := json.Marshal(places)
+	return string(text)
 }
 
 // chosen is the account to work on, and its chain; the chain is nil when there is none.

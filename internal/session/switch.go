@@ -21,7 +21,6 @@ func (e *Engine) Switch(ctx context.Context, account string) (string, error) {
 	}
 	r, err := w.renewal(ctx, account)
 	if errors.Is(err, keychain.ErrNotFound) {
-		w.l.Remove(account)
 		return "", noAccount(account)
 	}
 	if err != nil {

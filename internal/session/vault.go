@@ -2,12 +2,14 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,13 +33,25 @@ const spillSize = 8 << 10
 type vault struct {
 	store keychain.Store
 	// open: no store was chosen yet, so a machine without a keychain is no trouble.
-	open  bool
-	dir   string // the state folder
-	log   *slog.Logger
-	crash func(step string)
+	open bool
+	// former is the store that was chosen before, where the ledger says what stayed in it.
+	former keychain.Store
+	l      *ledger.Ledger
+	dir    string // the state folder
+	log    *slog.Logger
+	crash  func(step string)
 }
 
-func (e *Engine) vault(l *ledger.Ledger) *vault { return e.vaultIn(l.Store) }
+func (e *Engine) vault(l *ledger.Ledger) *vault {
+	v := e.vaultIn(l.Store)
+	if len(l.Stayed) > 0 {
+		v.l, v.former = l, e.file
+		if l.Store == "file" {
+			v.former = e.osStore
+		}
+	}
+	return v
+}
 
 // vaultIn is the vault whose store is of this kind; empty: none was chosen yet.
 func (e *Engine) vaultIn(kind string) *vault {
@@ -106,18 +120,18 @@ func (v *vault) loadBoth(ctx context.Context, account string) (newest keychain.C
 }
 
 func (v *vault) loadStored(ctx context.Context, account string) (keychain.Credential, error) {
-	ctx, cancel := storeContext(ctx)
-	defer cancel()
 	if v.open { // most likely nothing is there
 		ctx = keychain.Unasked(ctx)
 	}
-	record, err := v.store.Load(ctx, account)
+	record, err := v.record(ctx, account)
 	if err != nil {
-		noteHung(ctx, err)
 		return keychain.Credential{}, err
 	}
 	return keychain.DecodeCredential(record)
 }
+
+// stayed reports whether a record may lie in the store that was chosen before.
+func (v *vault) stayed(name string) bool { return v.former != nil && slices.Contains(v.l.Stayed, name) }
 
 // spillPath holds a pair that is not in the store yet; reservePath is the room made
 // before a send, which holds a pair only after a crash.
@@ -337,6 +351,9 @@ func (v *vault) record(ctx context.Context, name string) (secret.String, error) 
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	record, err := v.store.Load(ctx, name)
+	if errors.Is(err, keychain.ErrNotFound) && v.stayed(name) {
+		record, err = v.former.Load(ctx, name)
+	}
 	noteHung(ctx, err)
 	return record, err
 }
@@ -349,6 +366,13 @@ func (v *vault) drop(ctx context.Context, name string) error {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	err := v.store.Delete(ctx, name)
+	if v.stayed(name) {
+		former := v.former.Delete(ctx, name)
+		if former == nil {
+			v.l.Stayed = slices.DeleteFunc(v.l.Stayed, func(n string) bool { return n == name })
+		}
+		err = cmp.Or(former, err)
+	}
 	noteHung(ctx, err)
 	return err
 }

@@ -106,7 +106,7 @@ func TestStoreFailsAfterRenewal(t *testing.T) {
 	if c := storedBy(t, r.start()); !r.server.Alive(c.Refresh.Reveal()) || c.Refresh.Equal(before.Refresh) {
 		t.Error("the newest pair is not in the store")
 	}
-	if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl"); len(names) > 0 {
+	if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl"); len(names) > 0 {
 		t.Errorf("left behind: %v", names)
 	}
 	if r.server.Count("renew-reused") != 0 {
@@ -172,7 +172,7 @@ func TestSpilledPairIsSettled(t *testing.T) {
 			if r.posts() != sent+c.sends {
 				t.Errorf("%d renewals were sent", r.posts()-sent)
 			}
-			names := leftovers(t, r.home+"/state", "lock", "ledger.json", "history.jsonl")
+			names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl")
 			names = slices.DeleteFunc(names, func(name string) bool {
 				return strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".aside") || c.name == "a spill file that is a link"
 			})

@@ -1,0 +1,387 @@
+//go:build linux
+
+package session
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"keytender/keychain"
+)
+
+// wrongClock is a start of the program whose clock is off; the server's is right.
+func (r *rig) wrongClock(off time.Duration) *Engine {
+	e := r.start()
+	e.now = func() time.Time { return r.now().Add(off) }
+	e.client.Now = e.now
+	return e
+}
+
+// Rules 8 and 12. A machine without a clock of its own (a Raspberry Pi, a VM) starts with last
+// year's date, the agent renews, and a minute later the clock is set right. The login's end was
+// counted from the wrong clock, is earlier than any, and wins for ever: the person is told that a
+// living login has ended, and neither mirror nor switch write it any more.
+func TestClockThatWasBehindAtARenewal(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	if _, err := r.wrongClock(-365*24*time.Hour).Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := r.start().Renew(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.alive(r.stored())
+	if st := r.start().Status(t.Context()); st.State != SignedIn {
+		t.Errorf("the login lives, and status says %s: %+v", st.State, st.Problem)
+	}
+	other := r.mkdir("work")
+	r.goTo(other)
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Errorf("mirror: %v", err)
+	}
+}
+
+// The same at a sign-in with a clock that is behind: no later renewal moves the end.
+func TestClockThatWasBehindAtTheSignIn(t *testing.T) {
+	r := newRig(t)
+	code := r.begin(SignInOptions{}) // same process clock in both steps
+	e := r.start()
+	input := make(chan string, 1)
+	input <- code
+	close(input)
+	if _, err := e.FinishSignIn(t.Context(), input, func(Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	w := r.work()
+	name := w.l.Choose("")
+	c, err := w.vault(w.l).load(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As a sign-in with a clock of last year would have left it.
+	off := -365 * 24 * time.Hour
+	c.AccessEnds, c.LoginEnds, c.LoginEndsEstimated = c.AccessEnds.Add(off), r.now().Add(fallbackLogin+off), false
+	if err := w.vault(w.l).save(t.Context(), name, c); err != nil {
+		t.Fatal(err)
+	}
+	w.end()
+	for range 2 {
+		if _, err := r.start().Renew(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st := r.start().Status(t.Context()); st.State != SignedIn {
+		t.Errorf("the login lives, and status says %s: %+v", st.State, st.Problem)
+	}
+}
+
+// Rules 1, 5 and 6. Only the store came out of a backup (credentials.json, or the keychain's file),
+// from before the last sign-in: its pair is of the former grant and long ended. It is taken for the
+// newest of the new chain and sent, and the person is told to sign in again while the living pair lies
+// in Claude Code's entry.
+func TestStoreOfTheFormerGrant(t *testing.T) {
+	r := newRig(t)
+	former := r.signIn(time.Hour)
+	back := r.backup(r.storeFile())
+	r.renewed("")
+	fresh := r.signIn(time.Hour) // signed in anew
+	back()
+	_, err := r.start().Renew(t.Context(), true)
+	if exitOf(err) == ExitSignInAgain {
+		t.Errorf("Claude Code's entry holds a living pair of the account (%v), and the person is told: %v", r.server.Alive(r.entry().Login.Refresh.Reveal()), err)
+	}
+	r.lives(fresh, r.claude)
+	if n := r.server.Count("renew-reused"); n != 0 {
+		t.Errorf("a spent token was sent %d times (of the former grant: %v)", n, r.server.FamilyRevoked(former.Refresh.Reveal()))
+	}
+	if now := r.entry().Login; !r.server.Alive(now.Refresh.Reveal()) {
+		t.Error("Claude Code's entry holds no living login any more")
+	}
+}
+
+// Rules 4, 7 and 9. A person who cannot open the keychain signs in with the file as the store; the
+// other accounts' records stay in the keychain, which nobody is told. Signing out of all then says
+// that they were removed "from the file", exit 0, and their living tokens stay in the keychain.
+func TestRecordsThatStayedInALockedKeychain(t *testing.T) {
+	r, service := keychainRig(t)
+	ann := r.issued("a@example.com", time.Hour)
+	r.keep("ann", ann)
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	service.Lock(true)
+	r.environ["KEYTENDER_STORE"] = "file"
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	service.Lock(false)
+	if c, err := r.vault().load(t.Context(), "ann"); err != nil {
+		t.Logf("ann's login is not found any more, although the keychain is open: %v %v", c.Account.Email, err)
+	}
+	steps, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{})
+	t.Logf("%+v %v", steps, err)
+	if record, found := service.Record("ann" + r.start().config.Places.ItemSuffix); err == nil && found && strings.Contains(record, ann.Refresh.Reveal()) {
+		t.Error("signed out, exit 0, and the living refresh token lies in the keychain")
+	}
+}
+
+// The same, and the person switches to the other account: it is forgotten.
+func TestSwitchForgetsWhatStayedInTheKeychain(t *testing.T) {
+	r, service := keychainRig(t)
+	ann := r.issued("a@example.com", time.Hour)
+	r.keep("ann", ann)
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	service.Lock(true)
+	r.environ["KEYTENDER_STORE"] = "file"
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	service.Lock(false)
+	_, err := r.start().Switch(t.Context(), "ann")
+	t.Log(err)
+	if r.ledger().Account("ann") == nil {
+		t.Error("the account is forgotten while its living login lies in the keychain")
+	}
+}
+
+// Rules 7 and 9: what was cut off in an account's spill file lies under its former name after a
+// rename, and no sign-out takes it out.
+func TestDamagedCopyOfARenamedAccount(t *testing.T) {
+	r := newRig(t)
+	r.account = "ann"
+	c := r.signIn(time.Hour)
+	record, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := r.state("spill-ann.json.damaged")
+	if err := os.WriteFile(path, []byte(record.Reveal()[:len(record.Reveal())-2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.start().RenameAccount(t.Context(), "ann", "work"); err != nil {
+		t.Fatal(err)
+	}
+	steps, err := r.start().SignOut(t.Context(), SignOutOptions{})
+	if data, readErr := os.ReadFile(path); readErr == nil && strings.Contains(string(data), c.Refresh.Reveal()) && err == nil {
+		t.Errorf("signed out, and the refresh token lies in %s: %+v", path, steps)
+	}
+}
+
+// Rules 4 and 12: a disk is away for a moment, and the clock jumps a year ahead for a moment. The
+// place is forgotten for good, and stays with a spent token in silence when it is back.
+func TestClockForgetsAPlace(t *testing.T) {
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	r.move(work, work+"-away")
+	r.renewed("")
+	if _, err := r.wrongClock(365*24*time.Hour).Renew(t.Context(), true); err != nil {
+		t.Log(err)
+	}
+	r.move(work+"-away", work)
+	for range 2 {
+		if _, err := r.start().Renew(t.Context(), true); err != nil {
+			t.Log(err)
+		}
+	}
+	r.goTo(work)
+	r.alive(r.entry().Login)
+	r.lives(a, home, work)
+}
+
+// Rules 1 and 4: the ledger is damaged, and `doctor --fix` does as its hint says. The other
+// directory is forgotten without a word: the next renewal leaves it with a spent token, which its
+// Claude Code sends, and that ends the login for all.
+func TestRebuiltLedgerForgetsPlaces(t *testing.T) {
+	r := newRig(t)
+	_, _, work := r.inTwo("work")
+	if err := os.WriteFile(r.ledgerFile(), []byte(`{"version":2,"acc`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := r.start()
+	if _, err := e.Mend(t.Context(), e.Repairs(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	r.goTo(work)
+	r.alive(r.entry().Login)
+}
+
+// A ledger that a later version wrote is whole: nothing is mended, and nothing is sent.
+func TestLedgerOfALaterVersion(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	data, err := os.ReadFile(r.ledgerFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(data), `"version":2`, `"version":3`, 1)
+	if err := os.WriteFile(r.ledgerFile(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if repairs := r.start().Repairs(t.Context()); len(repairs) != 0 {
+		t.Errorf("to be mended: %+v", repairs)
+	}
+	_, err = r.start().Renew(t.Context(), true)
+	if known := (&Error{}); !errors.As(err, &known) || known.Code != "later-version" || r.posts() != 0 {
+		t.Errorf("%v, %d requests", err, r.posts())
+	}
+}
+
+// Rule 6: the person's Claude Code holds a login of its own (a stranger to Keytender); `login
+// --method claude-code --expect` runs the client, somebody else signs in, and the answer is no. The
+// login that lay there is gone: it was not kept before the client was let at the entry.
+func TestClaudeSignInThatWasNotExpected(t *testing.T) {
+	r := newRig(t)
+	stranger := r.issued("yan@example.com", time.Hour)
+	r.writeEntry(stranger)
+	other := r.issued("b@example.com", time.Hour)
+	file := filepath.Join(t.TempDir(), "new.json")
+	at := r.claude
+	r.claude = filepath.Dir(file)
+	r.writeEntry(other)
+	if err := os.Rename(r.entryFile(), file); err != nil {
+		t.Fatal(err)
+	}
+	r.claude = at
+	withClaude(t, `case "$1" in --version) echo 2.1.329;; auth) cp `+file+` `+r.entryFile()+`;; esac`)
+	_, err := r.start().SignInWithClaude(t.Context(), SignInOptions{Expect: "a@example.com"}, Terminal{}, func(Event) {})
+	t.Log(err)
+	r.start()
+	data, _ := os.ReadFile(r.storeFile())
+	entry, _ := os.ReadFile(r.entryFile())
+	if !strings.Contains(string(data)+string(entry), stranger.Refresh.Reveal()) {
+		t.Errorf("the login that lay in the entry is nowhere; undo: %v", func() error { _, err := r.start().Undo(t.Context()); return err }())
+	}
+}
+
+// everybodyOut is `logout --all`: each account of the ledger, and once where there is none.
+func (r *rig) everybodyOut() (problems []error) {
+	r.t.Helper()
+	names, _, err := r.start().AccountNames()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, name := range names {
+		if _, err := r.start().On(name).SignOut(r.t.Context(), SignOutOptions{}); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return problems
+}
+
+// Rules 7 and 9. A sign-out of ann left her login in an entry that was busy, which was said. Later
+// the person signs out of all, bob is the last account: exit 0, and ann's living login is still there,
+// although nothing stands in the way any more.
+func TestSignOutOfAllLeavesWhatWasLeft(t *testing.T) {
+	short := entryWait
+	entryWait = 50 * time.Millisecond
+	t.Cleanup(func() { entryWait = short })
+	r := newRig(t)
+	r.account = "ann"
+	ann := r.signIn(time.Hour)
+	home := r.claude
+	lock, err := r.start().entry.LockRenewal(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.goTo(r.mkdir("work"))
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{}); err == nil {
+		t.Fatal("it was busy")
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	problems := r.everybodyOut()
+	r.goTo(home)
+	if r.entry().Login.SamePair(ann) && len(problems) == 0 {
+		t.Error("signed out of all, exit 0, and ann's living login lies in Claude Code's entry")
+	}
+}
+
+// killedBeforeItIsKnown leaves what a process does that is killed between writing a record and
+// saying whose it is.
+func (r *rig) killedBeforeItIsKnown(account string, c keychain.Credential) {
+	r.t.Helper()
+	w := r.work()
+	w.l.Coming = account
+	if err := errors.Join(w.save(), w.vault(w.l).save(r.t.Context(), account, c)); err != nil {
+		r.t.Fatal(err)
+	}
+	w.end()
+}
+
+// Rules 7 and 9. `login` as a second account is killed between the record and the ledger: no
+// command finds the login, and a sign-out of all leaves it in the store.
+func TestKilledBetweenStoreAndLedgerOfASecondAccount(t *testing.T) {
+	r := newRig(t)
+	r.account = "ann"
+	r.signIn(time.Hour)
+	bob := r.issued("b@example.com", time.Hour)
+	r.killedBeforeItIsKnown("bob", bob)
+	_, _ = r.start().Renew(t.Context(), false) // the next command
+	names, _, _ := r.start().AccountNames()
+	problems := r.everybodyOut()
+	if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), bob.Refresh.Reveal()) && len(problems) == 0 {
+		t.Errorf("signed out of all (%v), exit 0, and a living login lies in the store", names)
+	}
+}
+
+// The same for `accounts rename`, which copies first and notes then.
+func TestKilledInARename(t *testing.T) {
+	r := newRig(t)
+	r.account = "ann"
+	ann := r.signIn(time.Hour)
+	r.killedBeforeItIsKnown("work", ann)
+	_, _ = r.start().Renew(t.Context(), false)
+	problems := r.everybodyOut()
+	if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), ann.Refresh.Reveal()) && len(problems) == 0 {
+		t.Error("signed out of all, exit 0, and the living login lies in the store under the other name")
+	}
+}
+
+// Rule 12: since when a place is behind was noted while the clock was a year ahead. Nobody is told
+// for a year.
+func TestBehindSinceNextYear(t *testing.T) {
+	r := newRig(t)
+	_, _, work := r.inTwo("work")
+	r.move(work, work+"-away")
+	if _, err := r.wrongClock(365*24*time.Hour).Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	r.pass(10 * time.Minute)
+	if _, err := r.start().Renew(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if st := r.start().Status(t.Context()); st.Problem == nil || st.Problem.Code != "place-behind" {
+		t.Errorf("ten minutes behind, and status says %+v; %+v", st.Problem, st.Places)
+	}
+}
+
+// Rule 12: Claude Code renewed while the clock was a year ahead, and the pair was taken over. The
+// clock is right again; its access token is handed out for a year, and nobody renews.
+func TestAdoptedFromAClockThatWasAhead(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	b := r.renewElsewhere(a)
+	b.AccessEnds = b.AccessEnds.Add(365 * 24 * time.Hour)
+	r.writeEntry(b)
+	if err := r.start().Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.pass(30 * time.Hour)
+	before := r.posts()
+	token, err := r.start().Token(t.Context(), time.Minute)
+	if err == nil && r.posts() == before && token.Equal(b.Access) {
+		t.Error("a token that ended a day ago is handed out, exit 0, and nothing is renewed for a year")
+	}
+}
