@@ -303,7 +303,7 @@ func (w *work) findPlaces() {
 			continue
 		}
 		p := w.l.AddPlace(known.ID, known.Kind, known.Where)
-		p.Account, p.Ends = known.Account, known.Ends
+		p.Account, p.Ends, p.Far = known.Account, known.Ends, known.Far
 	}
 }
 

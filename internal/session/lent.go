@@ -291,12 +291,22 @@ func (w *work) writeLent(ctx context.Context, p *ledger.Place, c keychain.Creden
 		return err
 	}
 	lent := lendable(c)
-	return w.updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
+	err := w.updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		if w.isOthers(p, now) {
 			return claudecode.Change{}, errOwnLogin
 		}
-		return claudecode.Change{SignIn: &lent, NewLogin: true}, nil
+		return claudecode.Change{SignIn: &lent, NewLogin: !w.lentBefore(p, now)}, nil
 	})
+	if err == nil {
+		w.identify(ctx, w.lentDirectory(lentWhere(p)), c, secret.String{})
+	}
+	return err
+}
+
+// lentBefore reports whether an entry holds what we lent there of the same account.
+func (w *work) lentBefore(p *ledger.Place, now claudecode.Entry) bool {
+	c := w.l.Chain(p.Chain)
+	return c != nil && c.Account == p.Account && now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access
 }
 
 // isOthers reports whether an entry that was lent to holds a login that we did not lend.

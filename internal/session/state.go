@@ -219,7 +219,7 @@ func (w *work) save() error {
 func placesText(l *ledger.Ledger) string {
 	places := make([]ledger.Place, 0, len(l.Places))
 	for _, p := range l.Places {
-		places = append(places, ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends})
+		places = append(places, ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends, Far: p.Far})
 	}
 	text, _ := json.Marshal(places)
 	return string(text)
