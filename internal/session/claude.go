@@ -552,6 +552,11 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 	if err != nil {
 		return err
 	}
+	release, err := r.holdOthers(ctx)
+	if err != nil {
+		return r.inTheWay(err)
+	}
+	defer release()
 	if r.beforeUsage != nil {
 		r.beforeUsage()
 	}
@@ -561,6 +566,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 	} else if err != nil {
 		r.log.Warn("Claude Code ended with an error; its entry is read all the same", "reason", plain(err))
 	}
+	release()
 	after, err := r.lookWithClaude(ctx)
 	if err != nil {
 		return err
@@ -583,6 +589,32 @@ func (r *renewal) proveOthers(ctx context.Context) error {
 		return err
 	}
 	return r.prove(ctx)
+}
+
+// othersHeld is how long the locks of the other entries are held while Claude Code renews one:
+// a client that waits for them gives up after 23 s.
+const othersHeld = 20 * time.Second
+
+// holdOthers holds the locks of the entries beside the one that Claude Code renews, for a while:
+// another client there would spend the same refresh token.
+func (r *renewal) holdOthers(ctx context.Context) (release func(), err error) {
+	if err := r.lockEntries(ctx, entryWait, r.entry.ID()); err != nil {
+		r.letGo()
+		return nil, err
+	}
+	moved, err := r.reread(ctx)
+	if err == nil && moved {
+		err = later("another program renewed the login meanwhile", "try again", nil)
+	}
+	if err != nil {
+		r.letGo()
+		return nil, err
+	}
+	taken := *r
+	r.held = nil
+	once := sync.OnceFunc(taken.letGo)
+	timer := time.AfterFunc(othersHeld, once)
+	return func() { timer.Stop(); once() }, nil
 }
 
 // lookWithClaude reads the entry, takes over a newer pair, and carries it to the others.

@@ -66,6 +66,10 @@ func (e *Engine) formerState() (*ledger.Ledger, error) {
 			carriedChain(l, "", former)
 		}
 	}
+	if len(l.Accounts) == 0 { // the state folder may be lost, and the logins are there
+		w := &work{Engine: e, l: l}
+		w.findInFile()
+	}
 	if s.Displaced {
 		l.Displaced = append(l.Displaced, &ledger.Displaced{ID: formerDisplaced})
 	}
@@ -73,6 +77,23 @@ func (e *Engine) formerState() (*ledger.Ledger, error) {
 		return nil, damagedState(e.statePath("settings.json"))
 	}
 	return l, nil
+}
+
+// findInFile adds the accounts that the file store has and nobody knows.
+func (w *work) findInFile() {
+	names, err := w.file.Names()
+	if err != nil {
+		return // whoever reads the store says so
+	}
+	for _, name := range names {
+		if keychain.CheckAccountName(name) == nil {
+			w.l.Add(name)
+			w.l.Store = "file"
+		}
+	}
+	if len(w.l.Accounts) > 0 && w.l.Account(w.l.Active) == nil {
+		w.l.Active = w.l.Accounts[0].Name
+	}
 }
 
 func carriedChain(l *ledger.Ledger, account string, former *formerChain) *ledger.Chain {

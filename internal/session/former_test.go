@@ -74,7 +74,7 @@ func TestRenewedBetweenTheVersions(t *testing.T) {
 	inner := document["claudeAiOauth"]
 	access, refresh := r.server.Issue("a@example.com") // a pair that lives
 	inner["accessToken"], inner["refreshToken"] = access, refresh
-	inner["expiresAt"] = r.now().Add(time.Hour).UnixMilli()
+	inner["expiresAt"] = r.now().Add(12 * time.Hour).UnixMilli()
 	data, _ = json.Marshal(document)
 	if err := os.WriteFile(r.entryFile(), data, 0o600); err != nil {
 		t.Fatal(err)

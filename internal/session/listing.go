@@ -154,5 +154,10 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 			return p, w.save()
 		}
 	}
+	if w.entryErr == nil && (id == w.entry.ID() || id == w.entry.Place()) { // where a login lies that may be ours
+		place := w.place(w.entry)
+		place.Let = true
+		return w.entryPlace(ctx, place, &st), w.save()
+	}
 	return PlaceStatus{}, failed("no-place", "there is no such place to let go of: "+id, "`keytender places` lists them", nil)
 }

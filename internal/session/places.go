@@ -438,8 +438,11 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 		}
 		return claudecode.Change{SignIn: &c.current, NewLogin: s.Chain != chain}, nil
 	})
-	if unwritable := (&claudecode.UnwritableError{}); errors.As(err, &unwritable) {
-		c.place.Next = before
+	if unwritable := (&claudecode.UnwritableError{}); err != nil && (!written || errors.As(err, &unwritable)) {
+		c.place.Next = before // nothing was written
+		if before == chain.ID {
+			c.place.Next = ""
+		}
 	}
 	switch {
 	case err != nil:

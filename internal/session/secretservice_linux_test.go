@@ -62,7 +62,7 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 			c.behave(service)
 			restore(t, &disk, disk)
 			var synced time.Time
-			start := testguard.Start()
+			start, begun := testguard.Start(), time.Now()
 			disk.sync = func(f *os.File) error {
 				synced = time.Now()
 				start.Within(t, 1500*time.Millisecond, "the way to the spill file")
@@ -72,10 +72,15 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 			if err != nil {
 				t.Fatalf("token: %v", err)
 			}
-			// A pair that the keychain takes at once never reaches the disk beside it; any
-			// other is there for good before the keychain is waited for.
-			if (c.name == "works") != synced.IsZero() {
-				t.Errorf("durable in the spill file: %v", !synced.IsZero())
+			// A pair that the keychain takes at once never reaches the disk beside it (one that
+			// works may be slow on a busy machine, too); any other is there for good before the
+			// keychain is waited for.
+			if c.name == "works" {
+				if early := synced.Sub(begun); !synced.IsZero() && early < confirmWithin {
+					t.Errorf("durable in the spill file after %v", early)
+				}
+			} else if synced.IsZero() {
+				t.Error("not durable in the spill file")
 			}
 			start.Within(t, c.limit, "it")
 			_, spillErr := os.Stat(r.state("spill-default.json"))

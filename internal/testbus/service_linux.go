@@ -272,3 +272,13 @@ func (o prompt) Prompt(string) *dbus.Error {
 	}
 	return nil
 }
+
+// Text is all that is kept, one record behind the other.
+func (s *Service) Text() (all string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for user, text := range s.records {
+		all += user + " " + text + "\n"
+	}
+	return all
+}

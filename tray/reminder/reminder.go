@@ -109,6 +109,9 @@ func Next(now session.Status, m Memory, at time.Time) (*Reminder, Memory) {
 	if end := now.Login.ExpiresAt; end != nil {
 		told.LoginEnds = end.UTC().Round(0)
 	}
+	if told.At.After(at) { // said while the clock was ahead
+		told.Step, told.At = Far, time.Time{}
+	}
 	step := Far
 	if now.State == session.SignInAgain {
 		step = Over

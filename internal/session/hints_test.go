@@ -1,0 +1,101 @@
+//go:build linux
+
+package session
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A hint that cannot be followed: a shell names a directory of which Keytender knows nothing, with an old
+// entry of the same person that nobody can ask about. Nothing is sent there, for ever, and the way out
+// that is told, `places forget`, says that there is no such place.
+func TestHintForAnUnknownDirectory(t *testing.T) {
+	r := newRig(t)
+	r.writeEntry(r.issued("a@example.com", time.Hour))
+	if _, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.goTo(r.mkdir("old"))
+	r.writeEntry(r.issued("a@example.com", -24*time.Hour))
+	_, err := r.start().Renew(t.Context(), true)
+	known := &Error{}
+	if !errors.As(err, &known) || !strings.Contains(known.Hint, "places forget") {
+		t.Skipf("another answer: %v", err)
+	}
+	_, id, _ := strings.Cut(known.Hint, "places forget '")
+	id, _, _ = strings.Cut(id, "'")
+	if _, err := r.start().ForgetPlace(t.Context(), id); err != nil {
+		t.Errorf("the hint says %q, and that answers: %v", known.Hint, err)
+		return
+	}
+	if _, err := r.start().Renew(t.Context(), true); err != nil {
+		t.Errorf("the place was let go of: %v", err)
+	}
+}
+
+// Rule 13 and the promise of watch-only. The state folder is gone (a cleaner took ~/.local/state, or only
+// the data came out of a backup); the file store is there, with the account under the name that a sign-in
+// gives it. Nobody is signed in, says token; and watch-only is turned on over a living login.
+func TestStateFolderIsLost(t *testing.T) {
+	r := newRig(t)
+	r.account = "a"
+	c := r.signIn(time.Hour)
+	if err := os.RemoveAll(filepath.Join(r.home, "state")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Errorf("the login lies in credentials.json, and token says: %v", err)
+	}
+	if problems := r.everybodyOut(); len(problems) == 0 {
+		if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), c.Refresh.Reveal()) {
+			t.Error("signed out of all, exit 0, and the living login lies in credentials.json")
+		}
+	}
+	if err := r.start().SetWatch(t.Context(), true); err == nil {
+		if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), c.Refresh.Reveal()) {
+			t.Error("watch-only keeps no copy, it says, and a living login lies in credentials.json")
+		}
+	}
+}
+
+// Rule 1: Claude Code's locks of every directory that holds a full copy are held while the token is
+// spent. With KEYTENDER_REFRESH_WITH=claude those of the others are given back before the client is
+// started: a Claude Code in the other directory spends the same token meanwhile.
+func TestRenewedByClaudeWithoutTheOthersLocks(t *testing.T) {
+	r := newRig(t)
+	_, home, work := r.inTwo("work")
+	r.goTo(home)
+	seen := filepath.Join(t.TempDir(), "seen")
+	withClaude(t, `case "$1" in --version) echo 2.1.329;; -p) [ -d `+work+`/.oauth_refresh.lock ] && echo held > `+seen+` || echo free > `+seen+`;; esac`)
+	r.environ["KEYTENDER_REFRESH_WITH"] = "claude"
+	_, err := r.start().Renew(t.Context(), true)
+	text, readErr := os.ReadFile(seen)
+	if readErr != nil {
+		t.Fatalf("the client was not started: %v, %v", err, readErr)
+	}
+	if strings.TrimSpace(string(text)) != "held" {
+		t.Error("nothing keeps the other directory's Claude Code from spending the same refresh token")
+	}
+}
+
+// Rules 4 and 12: since when a place is behind was noted while the clock was ahead. Nobody is told of
+// it before that time has come.
+func TestBehindSinceTomorrow(t *testing.T) {
+	for _, off := range []time.Duration{0, 365 * 24 * time.Hour} {
+		r := newRig(t)
+		_, _, work := r.inTwo("work")
+		r.move(work, work+"-away")
+		if _, err := r.wrongClock(off).Renew(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(10 * time.Minute)
+		if st := r.start().Status(t.Context()); st.Problem == nil || st.Problem.Code != "place-behind" {
+			t.Errorf("clock ahead by %v at the renewal: ten minutes behind, and status says %+v", off, st.Problem)
+		}
+	}
+}
