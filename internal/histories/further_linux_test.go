@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"keytender/internal/fakeclaude"
 )
 
-// Further steps: places that are lent to, accounts that are renamed or removed,
+// Further steps: places that are lent to or let go of, accounts that are renamed or removed,
 // doctor, watch-only, and an agent that runs beside the commands.
 
 func (h *history) lentDir() string { return filepath.Join(h.home, "lent") }
@@ -36,6 +37,17 @@ func (h *history) lentHoldsNoRefresh() {
 	if data, err := os.ReadFile(filepath.Join(h.lentDir(), ".credentials.json")); err == nil && strings.Contains(string(data), "sk-ant-ort01-") {
 		h.Fatalf("a refresh token was lent")
 	}
+}
+
+// letGo lets go of a directory: from then on Claude Code and keytender spend each other's tokens
+// there, which is said.
+func (h *history) letGo(s step) {
+	h.Helper()
+	c := h.place(s.where)
+	if h.hidden[c] {
+		return
+	}
+	h.command(s, "places", "forget", "file:"+c.file())
 }
 
 // rename gives an account another name and then its own again.
@@ -104,4 +116,22 @@ func stays(h *history, begin func() *process, _ string) result {
 	h.faults(fakeclaude.Without("refresh_token").For("renew").Repeat(fakeclaude.Forever))
 	defer h.faults()
 	return begin().wait()
+}
+
+// TestLetGoSaysWhatComes: Claude Code in a directory that was let go of sends its spent token, and
+// that ends the login everywhere. Whoever lets go of one is told that, not that Claude Code will ask
+// there to sign in.
+func TestLetGoSaysWhatComes(t *testing.T) {
+	holds(t, func(w *world) {
+		w.login(ann, "--account", "ann").want(0)
+		w.work.make()
+		w.work.shell().run("mirror").want(0)
+		r := w.run("places", "forget", "file:"+w.work.file()).want(0)
+		w.run("refresh", "--force").want(0)
+		w.work.renew()
+		if w.cc.alive() {
+			return
+		}
+		r.says("everywhere", "ends the login", "login ends", "sign out there", "auth logout")
+	})
 }
