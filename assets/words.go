@@ -1,5 +1,7 @@
 package assets
 
+import "keytender/internal/language"
+
 // Words are all texts of the pages in one language. A text is HTML and may have places
 // as a page has; a line of a page whose text or place stays empty is left out. Rules:
 // whole sentences; no commands, variables or codes, since who reads a page clicked
@@ -44,12 +46,20 @@ type Way struct {
 	Chosen      Page
 }
 
-// WordsIn returns the texts in a language of internal/language.
+// WordsIn returns the texts in a language of internal/language. They are made when they are
+// asked for: most commands show no page.
 func WordsIn(tag string) *Words {
-	for _, w := range []*Words{&german, &french, &spanish, &japanese, &chinese} {
-		if w.Tag == tag {
-			return w
-		}
+	switch tag {
+	case language.German:
+		return german()
+	case language.French:
+		return french()
+	case language.Spanish:
+		return spanish()
+	case language.Japanese:
+		return japanese()
+	case language.Chinese:
+		return chinese()
 	}
-	return &english
+	return english()
 }

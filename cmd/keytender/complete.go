@@ -16,23 +16,27 @@ import (
 type offers = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
 
 // flagOffers are by the flag's name, on whichever verb it stands.
-var flagOffers = map[string]offers{
-	"account": offerAccounts,
-	"method":  offerWords("browser", "paste", "claude-code"),
-	"port":    cobra.NoFileCompletions, "timeout": cobra.NoFileCompletions, "expect": cobra.NoFileCompletions, "email": cobra.NoFileCompletions,
-	"org": cobra.NoFileCompletions, "scope": cobra.NoFileCompletions, "min-valid": cobra.NoFileCompletions, "repo": cobra.NoFileCompletions,
-	"ends-within": offerWords("3d", "1w"),
+func flagOffers() map[string]offers {
+	return map[string]offers{
+		"account": offerAccounts,
+		"method":  offerWords("browser", "paste", "claude-code"),
+		"port":    cobra.NoFileCompletions, "timeout": cobra.NoFileCompletions, "expect": cobra.NoFileCompletions, "email": cobra.NoFileCompletions,
+		"org": cobra.NoFileCompletions, "scope": cobra.NoFileCompletions, "min-valid": cobra.NoFileCompletions, "repo": cobra.NoFileCompletions,
+		"ends-within": offerWords("3d", "1w"),
+	}
 }
 
 // argumentOffers are by the verb's whole name. A verb that is not here takes no argument
 // that could be offered, but for those in withFiles.
-var argumentOffers = map[string]offers{
-	"keytender switch":          first(offerAccounts),
-	"keytender accounts rename": first(offerAccounts),
-	"keytender accounts remove": first(offerAccounts),
-	"keytender places forget":   first(offerPlaces),
-	"keytender import":          first(offerWords("claude-code", "opencode", "-")),
-	"keytender autostart":       first(offerWords("on", "off", "status")),
+func argumentOffers() map[string]offers {
+	return map[string]offers{
+		"keytender switch":          first(offerAccounts),
+		"keytender accounts rename": first(offerAccounts),
+		"keytender accounts remove": first(offerAccounts),
+		"keytender places forget":   first(offerPlaces),
+		"keytender import":          first(offerWords("claude-code", "opencode", "-")),
+		"keytender autostart":       first(offerWords("on", "off", "status")),
+	}
 }
 
 // withFiles take the names of files, folders or programs.
@@ -40,12 +44,12 @@ var withFiles = []string{"keytender exec", "keytender which", "keytender lend", 
 
 // giveOffers tells the whole tree what to offer.
 func giveOffers(cmd *cobra.Command) {
-	for name, offer := range flagOffers {
+	for name, offer := range flagOffers() {
 		if cmd.Flags().Lookup(name) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(name, offer) // fails when the verb has its own
 		}
 	}
-	offer, known := argumentOffers[cmd.CommandPath()]
+	offer, known := argumentOffers()[cmd.CommandPath()]
 	switch {
 	case cmd.ValidArgsFunction != nil || cmd.ValidArgs != nil || cmd.HasAvailableSubCommands() && !known:
 	case known:

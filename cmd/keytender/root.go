@@ -71,9 +71,10 @@ func newRoot(c *console, args []string) *cobra.Command {
 			}
 		}
 	}
+	names := otherNames()
 	for _, v := range verbs {
 		verb := v.make(c)
-		verb.SuggestFor = otherNames[v.name]
+		verb.SuggestFor = names[v.name]
 		root.AddCommand(verb)
 	}
 	giveOffers(root)

@@ -13,18 +13,20 @@ import (
 )
 
 // otherNames are what people call a verb who know another program. Completion leaves them out.
-var otherNames = map[string][]string{
-	"login":    {"signin", "sign-in", "auth", "authenticate"},
-	"logout":   {"signout", "sign-out"},
-	"status":   {"whoami", "who", "info", "me", "account", "expiry"},
-	"token":    {"print-token", "get-token", "access-token"},
-	"refresh":  {"renew"},
-	"switch":   {"use", "select"},
-	"accounts": {"list", "ls", "profiles"},
-	"doctor":   {"check", "diagnose", "fix"},
-	"history":  {"log", "logs"},
-	"mirror":   {"sync"},
-	"tray":     {"gui", "app"},
+func otherNames() map[string][]string {
+	return map[string][]string{
+		"login":    {"signin", "sign-in", "auth", "authenticate"},
+		"logout":   {"signout", "sign-out"},
+		"status":   {"whoami", "who", "info", "me", "account", "expiry"},
+		"token":    {"print-token", "get-token", "access-token"},
+		"refresh":  {"renew"},
+		"switch":   {"use", "select"},
+		"accounts": {"list", "ls", "profiles"},
+		"doctor":   {"check", "diagnose", "fix"},
+		"history":  {"log", "logs"},
+		"mirror":   {"sync"},
+		"tray":     {"gui", "app"},
+	}
 }
 
 // nearVerb is the hint about a verb that was mistyped. What was typed is not repeated:

@@ -77,7 +77,7 @@ func TestNearNamesExist(t *testing.T) {
 	for _, v := range verbs {
 		names[v.name] = true
 	}
-	for verb, others := range otherNames {
+	for verb, others := range otherNames() {
 		if !names[verb] {
 			t.Errorf("there is no verb %s", verb)
 		}

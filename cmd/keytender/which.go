@@ -58,20 +58,22 @@ func newWhich(c *console) *cobra.Command {
 }
 
 // kindWords are what people call each kind of credential.
-var kindWords = map[session.SourceKind]string{
-	"cloud":                "a cloud provider",
-	"headers":              "an Authorization header of your own",
-	"socket":               "a socket that stands for the API",
-	"auth-token":           "a bearer token",
-	"helper":               "an API key that a program prints",
-	"api-key":              "an API key",
-	"simple":               "nothing: its simple mode takes an API key alone",
-	"oauth-token":          "a token of a login",
-	"federation":           "a federated identity",
-	"profile":              "a profile of Anthropic's tools",
-	session.FromEntry:      "its own login",
-	session.FromConsoleKey: "an API key that it made itself",
-	session.FromNothing:    "nothing: nobody is signed in",
+func kindWords() map[session.SourceKind]string {
+	return map[session.SourceKind]string{
+		"cloud":                "a cloud provider",
+		"headers":              "an Authorization header of your own",
+		"socket":               "a socket that stands for the API",
+		"auth-token":           "a bearer token",
+		"helper":               "an API key that a program prints",
+		"api-key":              "an API key",
+		"simple":               "nothing: its simple mode takes an API key alone",
+		"oauth-token":          "a token of a login",
+		"federation":           "a federated identity",
+		"profile":              "a profile of Anthropic's tools",
+		session.FromEntry:      "its own login",
+		session.FromConsoleKey: "an API key that it made itself",
+		session.FromNothing:    "nothing: nobody is signed in",
+	}
 }
 
 // showWhich writes the report.
@@ -115,7 +117,7 @@ func (c *console) showWhich(w session.Which) {
 }
 
 func usedWords(u session.UsedSource) string {
-	words := kindWords[u.Kind]
+	words := kindWords()[u.Kind]
 	if words == "" {
 		return "something that Claude Code calls " + u.Name
 	}

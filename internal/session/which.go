@@ -88,17 +88,19 @@ type ClientAnswer struct {
 
 // methods is what `claude auth status --json` calls each kind. It does not tell custom
 // headers, a socket and a profile.
-var methods = map[SourceKind]string{
-	claudecode.FromCloud:      "third_party",
-	claudecode.FromAuthToken:  "oauth_token",
-	claudecode.FromHelper:     "api_key_helper",
-	claudecode.FromAPIKey:     "api_key",
-	claudecode.FromOAuthToken: "oauth_token",
-	claudecode.FromFederation: "oauth_token",
-	claudecode.FromSimple:     "none",
-	FromEntry:                 "claude.ai",
-	FromConsoleKey:            "api_key",
-	FromNothing:               "none",
+func methods() map[SourceKind]string {
+	return map[SourceKind]string{
+		claudecode.FromCloud:      "third_party",
+		claudecode.FromAuthToken:  "oauth_token",
+		claudecode.FromHelper:     "api_key_helper",
+		claudecode.FromAPIKey:     "api_key",
+		claudecode.FromOAuthToken: "oauth_token",
+		claudecode.FromFederation: "oauth_token",
+		claudecode.FromSimple:     "none",
+		FromEntry:                 "claude.ai",
+		FromConsoleKey:            "api_key",
+		FromNothing:               "none",
+	}
 }
 
 // Overriding names what stands before Claude Code's entry in this environment, a list of
@@ -234,7 +236,7 @@ func (w *Which) choose(method string) {
 	if w.Uses.Kind != "" && w.Uses.Kind != FromNothing {
 		all = append([]UsedSource{w.Uses}, all...)
 	}
-	at := slices.IndexFunc(all, func(s UsedSource) bool { return method == "" || methods[s.Kind] == method })
+	at := slices.IndexFunc(all, func(s UsedSource) bool { return method == "" || methods()[s.Kind] == method })
 	switch {
 	case at >= 0:
 		w.Uses, w.Others = all[at], slices.Delete(slices.Clone(all), at, at+1)
@@ -286,7 +288,7 @@ func (e *Engine) askAbout(ctx context.Context, w *Which, entry claudecode.Entry)
 	}
 	w.Client.Checked, w.Client.Method, w.Client.Provider = true, shownWord(*said.Method), shownWord(said.Provider)
 	w.Client.Email = emailLike(said.Email)
-	if method, told := methods[w.Uses.Kind]; told {
+	if method, told := methods()[w.Uses.Kind]; told {
 		agrees := method == *said.Method
 		w.Client.Agrees = &agrees
 		if !agrees {
