@@ -116,7 +116,9 @@ func (e *Engine) placeName(p *ledger.Place) string {
 func (w *work) describePlaces(st *Status) {
 	w.describeLent(st)
 	for _, p := range w.l.Places {
-		if !w.l.Behind(p) || p.Behind.IsZero() || w.wall().Sub(p.Behind) < behindIsTold || st.Problem != nil {
+		since := w.wall().Sub(p.Behind)
+		early := since >= 0 && since < behindIsTold // below zero: the clock was ahead when that was noted
+		if !w.l.Behind(p) || p.Behind.IsZero() || early || st.Problem != nil {
 			continue
 		}
 		reason := p.Reason

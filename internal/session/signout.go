@@ -73,6 +73,9 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	}
 	out.sayDisplaced()
 	w.remember(Record{Account: account, What: "signed-out"})
+	if len(w.l.Accounts) == 0 {
+		out.goOn(ctx, o, "")
+	}
 	out.note(w.save())
 	return out.steps, notRemoved(out.problems)
 }
@@ -92,20 +95,8 @@ func (w *work) stillBehind(account string) error {
 // not take out of an entry is tried once more.
 func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, error) {
 	out := &signingOut{work: w}
-	for _, p := range slices.Clone(w.l.Places) {
-		c := w.l.Chain(p.Chain)
-		if !p.Leaving || c == nil || w.account != "" && c.Was != w.account || c.Was == out.account {
-			continue
-		}
-		out.account = c.Was
-		if o.KeepClaudeCode {
-			out.letBe()
-		} else {
-			out.takeOut(ctx)
-		}
-	}
 	switch {
-	case out.account != "":
+	case out.goOn(ctx, o, w.account):
 		out.note(w.save())
 		return out.steps, notRemoved(out.problems)
 	case w.account != "" && len(w.l.Accounts) > 0:
@@ -115,6 +106,26 @@ func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, erro
 		return []Step{{Text: "this is watch-only: no login is kept here; `claude auth logout` signs Claude Code out"}}, nil
 	}
 	return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
+}
+
+// goOn tries once more what earlier sign-outs of an account, or of any, could not take out, and
+// reports whether there was something.
+func (s *signingOut) goOn(ctx context.Context, o SignOutOptions, only string) (found bool) {
+	gone := []string{s.account}
+	for _, p := range slices.Clone(s.l.Places) {
+		c := s.l.Chain(p.Chain)
+		if !p.Leaving || c == nil || only != "" && c.Was != only || slices.Contains(gone, c.Was) {
+			continue
+		}
+		s.account = c.Was
+		gone = append(gone, c.Was)
+		if o.KeepClaudeCode {
+			s.letBe()
+		} else {
+			s.takeOut(ctx)
+		}
+	}
+	return len(gone) > 1
 }
 
 // letBe leaves with Claude Code what an earlier sign-out could not take out; what was lent is
@@ -204,7 +215,11 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	seen, err := s.see(ctx, dir, true)
 	place := s.l.Place(dir.ID())
 	if err == nil && !s.ours(place, seen.Finding) {
-		leaving := place != nil && place.Leaving
+		leaving := false
+		if place != nil && place.Leaving {
+			c := s.l.Chain(place.Chain)
+			leaving = c != nil && c.Was == s.account
+		}
 		switch {
 		case leaving && isForeign(seen):
 			s.note(failed("not-removed", dir.Place()+" holds tokens that Claude Code got since then; whether they are of the login that you signed out of cannot be told, so they were left there",
