@@ -1,16 +1,17 @@
 package assets
 
-import (
-	"html"
-	"strings"
-)
+import "strings"
 
 // HTML is text that a page may hold as it is. Text from outside becomes HTML by
 // Text alone.
 type HTML string
 
 // Text escapes text for the inside of elements and of quoted attributes.
-func Text(text string) HTML { return HTML(html.EscapeString(text)) }
+func Text(text string) HTML { return HTML(escape.Replace(text)) }
+
+// escape is what html.EscapeString does; a test holds that. Its package names all of HTML's
+// signs when a program starts, and makes the command line 45 KB larger.
+var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")
 
 // Fill puts parts into a page's places, which read {{name}}. A line with a place
 // whose part is empty or missing is left out whole. Parts are not looked through

@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"html"
 	"os"
 	"strings"
 	"testing"
@@ -37,6 +38,9 @@ func FuzzText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		part := Text(text)
+		if want := html.EscapeString(text); string(part) != want {
+			t.Errorf("%q became %q, want %q", text, part, want)
+		}
 		if strings.ContainsAny(string(part), `<>"'`) {
 			t.Fatalf("%q is %q", text, part)
 		}

@@ -44,8 +44,7 @@ var (
 	problemText = pattern.New(`(?s)<h1>.*?</h1>\s*<p>(.*?)</p>`)
 )
 
-// unescape takes back what html.EscapeString did to the server's own text.
-// html.UnescapeString would bring the names of all of HTML's signs into the command line.
+// unescape takes back what assets.Text did to the server's own text.
 var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'", "&amp;", "&")
 
 func click(ctx context.Context, authorizeURL, decision string) (string, error) {
