@@ -46,11 +46,7 @@ func fakeSSH(args []string) int {
 		return refuse(255, "ssh: connect to host "+name+" port 22: No route to host")
 	}
 	fmt.Println("Welcome to " + name) // as a shell's own file may
-	shell := "/bin/sh"
-	if isThere(filepath.Join(hostOf(name), "bash")) {
-		shell = "/bin/bash"
-	}
-	return inside(hostOf(name), shell, "-c", command)
+	return inside(hostOf(name), "/bin/sh", "-c", command)
 }
 
 // fakeContainers is docker or podman with these containers.

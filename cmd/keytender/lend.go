@@ -85,7 +85,7 @@ func (o *lendOptions) check(args []string) error {
 
 // cutPlace takes a place apart as scp does: an address of IPv6 stands in brackets.
 func cutPlace(place string) (name, dir string) {
-	if at := strings.Index(place, "["); at >= 0 {
+	if at := strings.Index(place, "["); at == 0 || at > 0 && place[at-1] == '@' && !strings.Contains(place[:at], ":") {
 		if end := strings.Index(place, "]"); end > at {
 			name, rest := place[:at]+place[at+1:end], place[end+1:]
 			return name, cleanDir(strings.TrimPrefix(rest, ":"))

@@ -11,6 +11,7 @@ import (
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
 	"keytender/internal/secret"
+	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -232,7 +233,24 @@ func (w *work) nameOf(s sighting) string {
 			p.Email = a.Person.Email
 		}
 	}
-	return whose(p)
+	return w.named(p)
+}
+
+// named names a person, with the organisation where another account of ours has the same e-mail.
+func (w *work) named(p ledger.Person) string {
+	organization, twin := "organization "+firstOf(p.Organization, 8)+"…", false
+	for _, a := range w.l.Accounts {
+		switch likeness := a.Person.Like(p); {
+		case likeness == ledger.Same && a.Organization != "":
+			organization = shown.Line(a.Organization)
+		case likeness == ledger.Different && p.Organization != "" && a.Person.Email == p.Email:
+			twin = true
+		}
+	}
+	if p.Email == "" || !twin {
+		return whose(p)
+	}
+	return p.Email + " (" + organization + ")"
 }
 
 // whose names a person.

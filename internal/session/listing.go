@@ -38,7 +38,7 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 			continue
 		}
 		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.store.Kind()), Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
-			Reason: "the login of " + whose(d.Person), RefreshToken: d.Pair.Refresh != ""}
+			Reason: "the login of " + w.named(d.Person), RefreshToken: d.Pair.Refresh != ""}
 		if !d.At.IsZero() {
 			kept.Since = known(d.At)
 		}

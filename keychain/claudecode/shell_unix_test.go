@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,6 +100,39 @@ func TestShellUpdatesAnEntry(t *testing.T) {
 				t.Errorf("introduced: %v: %s", err, mustRead(t, home+"/.claude.json"))
 			}
 		})
+	}
+}
+
+// TestShellWritesAsTheOwner: root of a container leaves nothing there that the home's owner
+// could not read.
+func TestShellWritesAsTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root writes for others")
+	}
+	const owner = 12345
+	home := t.TempDir()
+	if err := os.Chown(home, owner, owner); err != nil {
+		t.Skip(err)
+	}
+	lent := keychain.Credential{Access: secret.New("FAKE-access"), Scopes: []string{requiredScope}}
+	err := inShell(t, []string{"/bin/sh"}, home, Shell{Dir: "new/work", Make: MakeLent}, func(s Shell) error {
+		_, _, err := s.UpdateEntry(func(Entry) (Change, bool, error) { return Change{SignIn: &lent, NewLogin: true}, false, nil })
+		return err
+	})
+	if err == nil {
+		err = inShell(t, []string{"/bin/sh"}, home, Shell{Dir: "~/new/work", Make: MakeNothing}, func(s Shell) error { return s.Introduce(ann) })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new", "new/work", "new/work/.credentials.json", "new/work/.claude.json"} {
+		info, err := os.Stat(filepath.Join(home, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != owner || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is of %d, mode %v", name, uid, info.Mode())
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ var paths = []string{"/opt/keytender/keytender-tray", "/home/a b/100% $HOME/`x`/
 // entries are all kinds of files, on whatever system the test runs.
 func entries(dir string) map[string]file {
 	return map[string]file{"desktop file": desktopFile(dir), "LaunchAgent": {filepath.Join(dir, "LaunchAgents", "app.plist"), launchagent.Render, launchagent.Parse},
-		"LaunchAgent of the agent": {filepath.Join(dir, "AgentAgents", "agent.plist"), launchagent.RenderAgent, launchagent.Parse}, "unit": userUnit(dir).file}
+		"LaunchAgent of the agent": {filepath.Join(dir, "AgentAgents", "agent.plist"), launchagent.RenderAgent, launchagent.Parse}}
 }
 
 // TestUnit: the person's own unit is what the packages ship, is enabled by the link that
@@ -32,8 +32,10 @@ func TestUnit(t *testing.T) {
 	if err != nil || strings.ReplaceAll(string(shipped), "\r\n", "\n") != renderUnit("keytender") {
 		t.Errorf("the packages ship another one (%v):\n%s", err, shipped)
 	}
-	if got, want := quoteUnit("/a b/100%/$x\"\\"), `"/a b/100%%/$$x\"\\"`; got != want {
-		t.Errorf("quoted as %s, want %s", got, want)
+	for _, path := range []string{"/a", "/a b/100%/$x/日本", "/a;b", "/#"} {
+		if got, on := parseUnit(renderUnit(path)); got != path || !on {
+			t.Errorf("%q reads as %q", path, got)
+		}
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "keytender")
@@ -47,6 +49,11 @@ func TestUnit(t *testing.T) {
 		}
 	}
 	want("at first", false)
+	for _, odd := range []string{`/a"b`, "/a'b", `/a\b`, "/a\nb"} {
+		if err := (&Entry{odd, u}).Set(true); err == nil || testguard.Exists(u.path) {
+			t.Errorf("%q: %v", odd, err)
+		}
+	}
 	if err := e.Set(false); err != nil {
 		t.Error(err)
 	}

@@ -41,15 +41,18 @@ WantedBy=default.target
 `
 }
 
-// quoteUnit writes a path as a word of a command line of systemd's: systemd.service(5),
-// "Command lines".
+// quoteUnit writes a path as the first word of a command line of systemd's: systemd.service(5),
+// "Command lines". A $ is one there, unlike in the words behind it.
 func quoteUnit(path string) string {
-	path = strings.NewReplacer(`%`, `%%`, `$`, `$$`).Replace(path)
-	if !strings.ContainsAny(path, " \t\n\r\"'\\;#") {
-		return path
+	path = strings.ReplaceAll(path, "%", "%%")
+	if strings.ContainsAny(path, " ;#") {
+		return `"` + path + `"`
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(path) + `"`
+	return path
 }
+
+// unquotable are the signs for which systemd refuses a program, quoted or not.
+const unquotable = "\"'\\\t\n\r"
 
 // parseUnit reads the program of the first command.
 func parseUnit(text string) (program string, on bool) {
@@ -58,38 +61,15 @@ func parseUnit(text string) (program string, on bool) {
 		if !found {
 			continue
 		}
+		end := " "
 		if strings.HasPrefix(value, `"`) {
-			value = unquoteUnit(value[1:])
-		} else {
-			value, _, _ = strings.Cut(value, " ")
+			value, end = value[1:], `"`
 		}
-		program = strings.NewReplacer(`%%`, `%`, `$$`, `$`).Replace(value)
+		value, _, _ = strings.Cut(value, end)
+		program = strings.ReplaceAll(value, "%%", "%")
 		break
 	}
 	return program, program != ""
-}
-
-// unquoteUnit reads up to the quote that ends the word.
-func unquoteUnit(text string) string {
-	var word strings.Builder
-	for i := 0; i < len(text) && text[i] != '"'; i++ {
-		if text[i] != '\\' || i+1 == len(text) {
-			word.WriteByte(text[i])
-			continue
-		}
-		i++
-		switch text[i] {
-		case 'n':
-			word.WriteByte('\n')
-		case 't':
-			word.WriteByte('\t')
-		case 'r':
-			word.WriteByte('\r')
-		default:
-			word.WriteByte(text[i])
-		}
-	}
-	return word.String()
 }
 
 func (u unit) link() string {
@@ -116,6 +96,9 @@ func (u unit) read() (program string, on bool, err error) {
 }
 
 func (u unit) write(program string) error {
+	if strings.ContainsAny(program, unquotable) {
+		return errors.New("systemd starts no program whose path holds a quote or a backslash: " + program)
+	}
 	if err := u.file.write(program); err != nil {
 		return err
 	}
