@@ -20,6 +20,12 @@ version)
 look)
 	man --where keytender keytender-login >/dev/null
 	man keytender-login | grep -q -- --no-browser || fail "man shows nothing"
+	for verb in $(keytender __complete "" 2>/dev/null | sed -n 's/^\([a-z-]*\)\t.*/\1/p'); do
+		case $verb in help) continue ;; esac
+		man --where "keytender-$verb" >/dev/null || fail "no man page for $verb"
+	done
+	XDG_RUNTIME_DIR=$HOME systemd-analyze --user verify /usr/lib/systemd/user/keytender.service >unit.txt 2>&1 || { cat unit.txt && fail "systemd does not take the unit"; }
+	rm -f unit.txt
 	desktop-file-validate /usr/share/applications/keytender.desktop
 	bash -c '. /usr/share/bash-completion/completions/keytender && complete -p keytender' >/dev/null
 	;;
