@@ -236,7 +236,9 @@ func (p *Panel) Rows() (text string, ids map[string]int32) {
 			label = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(label, "__", "\x00"), "_", ""), "\x00", "_")
 			row := Row(label, enabled, checked)
 			b.WriteString(row + "\n")
-			ids[row] = child.ID
+			if _, above := ids[row]; !above { // submenus may list the same accounts
+				ids[row] = child.ID
+			}
 			walk(child)
 		}
 	}
