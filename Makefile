@@ -46,7 +46,7 @@ TARGETS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windo
 # What a program is made of; the last names the commit.
 SOURCES = go.mod go.sum CHANGELOG.md assets callback cmd internal keychain tray $(wildcard .git/logs/HEAD)
 
-.PHONY: help build run demo test test-fast format vet lint size check wine test-windows fuzz soak histories bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test
+.PHONY: help build run demo test test-fast format vet lint size check desktops wine test-windows fuzz soak histories bench install uninstall programs packages packages-test reproducible app app-release app-keys app-test snapshot release facts clean setup-run setup-test setup-desktops
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -110,6 +110,9 @@ check: vet lint size ## vet, lint, the command line's size, go.mod, staticcheck 
 	@mkdir -p build
 	$(GO) run $(GOVULNCHECK) ./... >build/govulncheck.txt 2>&1 && cat build/govulncheck.txt || { cat build/govulncheck.txt; \
 	  grep -q '^govulncheck: fetching vulnerabilities' build/govulncheck.txt && echo "the vulnerability database cannot be reached from here: not checked"; }
+
+desktops: setup-desktops ## show the app on LXQt, MATE, GNOME Shell and waybar, pictures into artefacts/ to look at
+	@packaging/desktops.sh $(DESKTOPS)
 
 wine: ## run the Windows programs and their tests under Wine
 	@packaging/wine.sh $(PACKAGES)
@@ -192,5 +195,5 @@ facts: setup-test ## the tests with the real Claude Code against its newest vers
 clean: ## remove what was built
 	rm -rf bin build dist artefacts
 
-setup-run setup-test: setup-%:
+setup-run setup-test setup-desktops: setup-%:
 	@packaging/setup.sh $*

@@ -52,7 +52,9 @@ func (s *story) told() {
 		fmt.Fprintf(&s.text, "  %s\n", n.Body)
 	}
 	for i := 1; i < len(n.Actions); i += 2 {
-		fmt.Fprintf(&s.text, "  [%s]\n", n.Actions[i])
+		if n.Actions[i] != "" {
+			fmt.Fprintf(&s.text, "  [%s]\n", n.Actions[i])
+		}
 	}
 }
 

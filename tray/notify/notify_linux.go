@@ -100,8 +100,9 @@ func (b *busNotifier) notify(ctx context.Context, n Notice) error {
 	}
 	note.SetUrgency(urgency)
 	if n.Action != "" && slices.Contains(capabilities, "actions") {
-		// A click on the text does the same; services show no button for it.
-		note.Actions = []notify.Action{{Key: defaultKey, Label: n.Action}, {Key: actionKey, Label: n.Action}}
+		// A click on the text does the same. It has no words, since xfce4-notifyd draws a button
+		// for whatever has, and stands last, since it goes no further at what has none.
+		note.Actions = []notify.Action{{Key: actionKey, Label: n.Action}, {Key: defaultKey}}
 	}
 	// The signal of a very quick person must find the number noted.
 	b.ids.Lock()

@@ -34,7 +34,7 @@ func TestNotifierOnTheBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := traytest.Receive(t, service.Notes, "the notification")
-	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"default", "Sign in…", "sign-in", "Sign in…"}) {
+	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"sign-in", "Sign in…", "default", ""}) {
 		t.Errorf("got %+v", got)
 	}
 	if v := got.Hints["desktop-entry"].Value(); v != "keytender" {
