@@ -48,6 +48,15 @@ func (r *realClaude) goesOn(env ...string) {
 // renews.
 func TestRealClientGoesOn(t *testing.T) {
 	cases := map[string]func(r *realClaude) (env []string){
+		"the account is another person's now": func(r *realClaude) []string {
+			r.prompt() // which makes its state file
+			r.importAs("b@example.com", "a", "--replace")
+			r.keytender(nil, "mirror")
+			if got := r.stateNames(); got != "b@example.com" {
+				r.t.Errorf("the client's state file names %q", got)
+			}
+			return nil
+		},
 		"renewed from another environment": func(r *realClaude) []string {
 			return []string{"CLAUDE_CONFIG_DIR=" + filepath.Join(r.home, "elsewhere")}
 		},
@@ -99,13 +108,13 @@ func (r *realClaude) must(err error) {
 }
 
 // importAs takes over a login of another person.
-func (r *realClaude) importAs(email, account string) {
+func (r *realClaude) importAs(email, account string, more ...string) {
 	r.t.Helper()
 	access, refresh := r.server.Issue(email)
 	file := filepath.Join(r.home, "import.json")
 	r.must(os.WriteFile(file, fmt.Appendf(nil, `{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
 		access, refresh, time.Now().Add(time.Hour).UnixMilli()), 0o600))
-	if out, said, err := r.run(nil, "sh", "-c", `keytender import - --account "$1" <"$2"`, "sh", account, file); err != nil {
+	if out, said, err := r.run(nil, "sh", append([]string{"-c", `in=$1 account=$2; shift 2; keytender import - --account "$account" "$@" <"$in"`, "sh", file, account}, more...)...); err != nil {
 		r.t.Fatalf("import: %v\n%s%s", err, out, said)
 	}
 }
