@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -477,32 +476,49 @@ func (e *Engine) TakeBack(ctx context.Context, place string) ([]PlaceStatus, err
 		return nil, err
 	}
 	defer release()
+	l, err := e.ledger()
+	if err != nil {
+		return nil, err
+	}
+	look := &work{Engine: e, l: l} // elsewhere without our lock: it may take seconds
+	far := look.calledLent(place, true)
+	problems := look.takeOutOfLent(ctx, far)
+
 	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return nil, err
 	}
 	defer w.end()
-	var chosen []*ledger.Place
-	var back []PlaceStatus
-	for _, p := range w.l.Places {
-		if p.Kind == ledger.Lent && (place == "" || w.isCalled(p, place)) {
-			chosen = append(chosen, p)
-		}
-	}
-	if place != "" && len(chosen) == 0 {
+	near := w.calledLent(place, false)
+	if place != "" && len(near)+len(far) == 0 {
 		return nil, failed("no-place", "nothing is lent to "+place, "`keytender lend --list` names the places", nil)
 	}
-	states := make([]PlaceStatus, len(chosen))
-	for i, p := range chosen {
-		states[i] = w.lentStatus(p)
+	problems = append(w.takeOutOfLent(ctx, near), problems...)
+	var back []PlaceStatus
+	var left []error
+	for i, p := range append(near, far...) {
+		if p = w.l.Place(p.ID); p == nil {
+			continue // somebody was faster
+		}
+		st := w.lentStatus(p)
+		if err := w.takenBack(p, problems[i], true); err != nil {
+			left = append(left, err)
+			continue
+		}
+		back = append(back, st)
 	}
-	problems := w.takeBack(ctx, chosen, true)
-	for i, problem := range problems {
-		if problem == nil {
-			back = append(back, states[i])
+	return back, notRemoved(left)
+}
+
+// calledLent lists the lent places of that name, all where it is empty: those elsewhere, or
+// those on this machine.
+func (w *work) calledLent(name string, far bool) (places []*ledger.Place) {
+	for _, p := range w.l.Places {
+		if p.Kind == ledger.Lent && p.Far == far && (name == "" || w.isCalled(p, name)) {
+			places = append(places, p)
 		}
 	}
-	return back, notRemoved(slices.DeleteFunc(problems, func(err error) bool { return err == nil }))
+	return places
 }
 
 // isCalled reports whether a person means this place by that name.
@@ -519,10 +535,9 @@ func (w *work) isCalled(p *ledger.Place, name string) bool {
 	return err == nil && lentID(w.lentDirectory(lentTo{Dir: abs})) == p.ID
 }
 
-// takeBack takes our access token out of these places, all at once, and returns what went
-// wrong with each. goneIsDone: a directory that is not there needs nothing; else the token may
-// live on in it.
-func (w *work) takeBack(ctx context.Context, places []*ledger.Place, goneIsDone bool) []error {
+// takeOutOfLent takes our access token out of these places, all at once, and returns what went wrong
+// with each.
+func (w *work) takeOutOfLent(ctx context.Context, places []*ledger.Place) []error {
 	problems := make([]error, len(places))
 	limited, cancel := context.WithTimeout(ctx, lentWait)
 	defer cancel()
@@ -531,9 +546,6 @@ func (w *work) takeBack(ctx context.Context, places []*ledger.Place, goneIsDone 
 		all.Go(func() { problems[i] = w.takeOutLent(limited, p) })
 	}
 	all.Wait()
-	for i, p := range places {
-		problems[i] = w.takenBack(p, problems[i], goneIsDone)
-	}
 	return problems
 }
 
@@ -546,7 +558,8 @@ func (w *work) takeOutLent(ctx context.Context, p *ledger.Place) error {
 	})
 }
 
-// takenBack notes what became of one place.
+// takenBack notes what became of one place. goneIsDone: a directory that is not there needs
+// nothing; else the token may live on in it.
 func (w *work) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	at, ended := lentWhere(p), p.Ends.Before(w.wall())
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
@@ -567,7 +580,8 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 			lent = append(lent, p)
 		}
 	}
-	for i, err := range s.takeBack(ctx, lent, false) {
+	for i, problem := range s.takeOutOfLent(ctx, lent) {
+		err := s.takenBack(lent[i], problem, false)
 		s.note(err)
 		if err == nil {
 			s.done("what was lent was taken back (" + lentWhere(lent[i]).String() + ")")
