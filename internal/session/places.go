@@ -343,11 +343,11 @@ func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credenti
 	return newer
 }
 
-// endOf is when the access token of a pair ends that another program got: not later than one
-// that was granted to us just now would, since that program's clock may have been wrong.
+// endOf is when the access token of a pair ends that another program got: within a day, or as
+// long as what was granted to us, since that program's clock may have been wrong.
 func (w *work) endOf(theirs, ours keychain.Credential) time.Time {
-	latest := w.wall().Add(ours.Lifetime)
-	if ours.Lifetime > 0 && !theirs.Refresh.IsZero() && theirs.AccessEnds.After(latest) {
+	latest := w.wall().Add(max(24*time.Hour, ours.Lifetime))
+	if !theirs.Refresh.IsZero() && theirs.AccessEnds.After(latest) {
 		return latest
 	}
 	return theirs.AccessEnds
