@@ -210,7 +210,7 @@ func TestNotSent(t *testing.T) {
 		{"nobody listens", "http://" + closed.Addr().String(), "does not accept connections"},
 		{"no such port", "http://127.0.0.1:99999", "127.0.0.1"},
 		{"certificate not trusted", untrusted.URL, "certificate of 127.0.0.1 is not trusted"},
-		{"TLS never answered", strings.Replace(silent, "http:", "https:", 1), "could not be reached within 300ms"},
+		{"TLS never answered", strings.Replace(silent, "http:", "https:", 1), "could not be reached within "},
 		{"no TLS there", strings.Replace(serve(t, says(200, goodAnswer)).URL, "http:", "https:", 1), "does not speak TLS"},
 		// The environment of the tests names a proxy where nobody listens.
 		{"dead proxy", "https://platform.example", "the proxy cannot be reached"},
@@ -220,7 +220,7 @@ func TestNotSent(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := client(test.url)
 			c.Timeout = time.Minute // Windows asks the system about a certificate, which takes its time at first
-			if strings.Contains(test.words, "300ms") {
+			if strings.HasSuffix(test.words, "within ") {
 				c.Timeout = 300 * time.Millisecond
 			}
 			for name, err := range allCalls(t.Context(), c) {
