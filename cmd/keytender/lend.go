@@ -59,6 +59,9 @@ func newLend(c *console) *cobra.Command {
 // check refuses what does not go together.
 func (o *lendOptions) check(args []string) error {
 	bad := func(message, hint string) error { return &usageError{message, hint} }
+	if o.back == "--all" { // as in: lend --back --all
+		o.back, o.all = "", true
+	}
 	asked := 0
 	for _, given := range []bool{len(args) > 0, o.ssh != "", o.container != "", o.list, o.back != "", o.all} {
 		if given {
