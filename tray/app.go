@@ -55,6 +55,8 @@ type app struct {
 
 	release func()      // gives up being the one app; nil: nothing to give up
 	again   atomic.Bool // the end is to make room for a new start
+	// expected: a browser may still come back from the sign-in that the end cancelled.
+	expected atomic.Bool
 
 	queue   *queue
 	changed chan struct{} // passes changes on to Tend
@@ -387,6 +389,7 @@ func (a *app) do(id menu.ID) {
 	case menu.ItemAbout:
 		a.answer(fmt.Sprintf(a.words.AboutTitle, a.options.Version), a.words.AboutBody)
 	case menu.ItemQuit:
+		a.expected.Store(a.activity.SignIn == menu.Waiting && a.activity.Way == menu.ByBrowser)
 		a.quit()
 	}
 }

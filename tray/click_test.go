@@ -390,3 +390,41 @@ func TestUnlockAsksTheKeychainAsAPersonDoes(t *testing.T) {
 		b.wantMenu("# first_last@example.com · Max")
 	})
 }
+
+// TestAFailedRevokeIsTold as that: the sign-out itself is done.
+func TestAFailedRevokeIsTold(t *testing.T) {
+	for _, c := range []struct {
+		id    menu.ID
+		steps []session.Step
+		body  string
+	}{
+		{menu.ItemSignOutRevoke, []session.Step{{Text: "the server could not be told: HTTP 500", Undone: true}}, "The server could not be told, so the login may live on there."},
+		{menu.ItemSignOutRevoke, nil, ""},
+		{menu.ItemSignOutBoth, nil, ""},
+	} {
+		run(t, traytest.SignedIn, func(b *bench) {
+			b.engine.steps = c.steps
+			b.notifier.shown = nil
+			b.click(c.id)
+			b.wantTold("Signed out")
+			if got := b.notifier.shown[0].Body; got != c.body {
+				b.Errorf("told %q, want %q", got, c.body)
+			}
+		})
+	}
+}
+
+// TestWhoHasNoIconSignsInFromTheNotification, since there is no menu.
+func TestWhoHasNoIconSignsInFromTheNotification(t *testing.T) {
+	for state, action := range map[session.State]string{session.SignedOut: "Sign in…", session.SignedIn: ""} {
+		run(t, func(time.Time) session.Status { return session.Status{State: state} }, func(b *bench) {
+			b.notifier.shown = nil
+			b.app.queue.post(func() { b.app.canvas = nil; b.app.tellNoIcon() })
+			synctest.Wait()
+			b.wantTold("Keytender runs without an icon")
+			if n := b.notifier.shown[0]; n.Action != action || n.Deed != notify.SignIn {
+				b.Errorf("%s: the button is %q", state, n.Action)
+			}
+		})
+	}
+}

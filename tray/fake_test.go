@@ -29,6 +29,7 @@ type fakeEngine struct {
 	mirror   func(context.Context) (string, error)
 	setWatch error
 	rename   error
+	steps    []session.Step // of a sign-out
 	watch    error
 	first    bool   // nobody has signed in here before
 	looks    int    // changes that reached Tend
@@ -146,7 +147,7 @@ func (f *fakeEngine) SetMirror(ctx context.Context, on bool) (string, error) {
 func (f *fakeEngine) SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error) {
 	f.note("SignOut %+v", o)
 	f.set(session.Status{State: session.SignedOut, Account: "default"})
-	return []session.Step{{Text: "the login is gone from this computer"}}, nil
+	return append(f.steps, session.Step{Text: "the login is gone from this computer"}), nil
 }
 
 func (f *fakeEngine) SignOutOf(_ context.Context, account string, o session.SignOutOptions) ([]session.Step, error) {

@@ -160,6 +160,9 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	a.start()
 	a.live(found)
 	a.wait()
+	if a.expected.Load() && ctx.Err() == nil {
+		a.outlive(ctx)
+	}
 	if a.again.Load() && ctx.Err() == nil {
 		release()
 		err := o.again()
@@ -167,6 +170,17 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 		return 1
 	}
 	return 0
+}
+
+// outlive keeps the page of a cancelled sign-in for a browser that comes too late. Nothing
+// else is left of the app by then, and whoever starts it gets a new one.
+func (a *app) outlive(ctx context.Context) {
+	timer := time.NewTimer(lateLimit)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done(): // asked to end
+	}
 }
 
 // untilAsked ends the context when somebody asks us to end.

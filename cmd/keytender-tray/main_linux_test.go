@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -249,15 +250,34 @@ func TestDeclinedAndCancelled(t *testing.T) {
 	}
 	// The next attempt has the port again. And quitting in the middle of one.
 	d.panel.Click("  Sign in…")
-	if port, link := strings.SplitN(late, "/callback", 2)[0], d.browsed(); !strings.Contains(link, url.QueryEscape(port+"/callback")) {
+	link := d.browsed()
+	if port := strings.SplitN(late, "/callback", 2)[0]; !strings.Contains(link, url.QueryEscape(port+"/callback")) {
 		t.Errorf("the last attempt listened at %s, this one's link is %s", port, link)
 	}
+	if late, err = d.server.Approve(t.Context(), link); err != nil {
+		t.Fatal(err)
+	}
+	d.panel.Want("  Cancel sign-in")
 	begin := testguard.Start()
 	d.panel.Click("  Quit")
-	if err := traytest.Receive(t, d.ended, "the end"); err != nil {
+	d.waitFor("the icon to go", func() bool { return !d.panel.Alive() })
+	begin.Within(t, 2*time.Second, "quitting")
+	// A browser that comes then meets our page, too, and who starts the app gets it.
+	if page := d.come(late); !strings.Contains(page, "This sign-in was cancelled") {
+		t.Errorf("after the end a late Allow meets\n%s", page)
+	}
+	first, former := d.process, d.ended
+	d.ended = make(chan error, 1)
+	d.launch()
+	d.panel.Want("  Sign in…")
+	begin = testguard.Start()
+	if err := first.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := traytest.Receive(t, former, "the end"); err != nil {
 		t.Errorf("ended with %v: %s", err, &d.stderr)
 	}
-	begin.Within(t, 2*time.Second, "quitting")
+	begin.Within(t, 2*time.Second, "the end")
 	if n := d.server.Count("exchange"); n != 0 {
 		t.Errorf("%d exchanges", n)
 	}
