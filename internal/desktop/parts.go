@@ -41,6 +41,9 @@ func Missing() []string { return missing(Options{}) }
 
 func missing(o Options) []string {
 	var names []string
+	if o.Dialog && program(prompter) == "" {
+		names = append(names, "gcr-prompter")
+	}
 	for part, needed := range programs {
 		for _, name := range needed {
 			if o.has(part) && program(name) == "" {
