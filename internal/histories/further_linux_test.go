@@ -39,17 +39,6 @@ func (h *history) lentHoldsNoRefresh() {
 	}
 }
 
-// letGo lets go of a directory: from then on Claude Code and keytender spend each other's tokens
-// there, which is said.
-func (h *history) letGo(s step) {
-	h.Helper()
-	c := h.place(s.where)
-	if h.hidden[c] {
-		return
-	}
-	h.command(s, "places", "forget", "file:"+c.file())
-}
-
 // rename gives an account another name and then its own again.
 func (h *history) rename(s step) {
 	h.Helper()
