@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func (r *rig) wrongClock(off time.Duration) *Engine {
 	return e
 }
 
-// Rules 8 and 12. A machine without a clock of its own (a Raspberry Pi, a VM) starts with last
+// A machine without a clock of its own (a Raspberry Pi, a VM) starts with last
 // year's date, the agent renews, and a minute later the clock is set right. The login's end was
 // counted from the wrong clock, is earlier than any, and wins for ever: the person is told that a
 // living login has ended, and neither mirror nor switch write it any more.
@@ -81,7 +82,7 @@ func TestClockThatWasBehindAtTheSignIn(t *testing.T) {
 	}
 }
 
-// Rules 1, 5 and 6. Only the store came out of a backup (credentials.json, or the keychain's file),
+// Only the store came out of a backup (credentials.json, or the keychain's file),
 // from before the last sign-in: its pair is of the former grant and long ended. It is taken for the
 // newest of the new chain and sent, and the person is told to sign in again while the living pair lies
 // in Claude Code's entry.
@@ -105,7 +106,7 @@ func TestStoreOfTheFormerGrant(t *testing.T) {
 	}
 }
 
-// Rules 4, 7 and 9. A person who cannot open the keychain signs in with the file as the store; the
+// A person who cannot open the keychain signs in with the file as the store; the
 // other accounts' records stay in the keychain, which nobody is told. Signing out of all then says
 // that they were removed "from the file", exit 0, and their living tokens stay in the keychain.
 func TestRecordsThatStayedInALockedKeychain(t *testing.T) {
@@ -144,7 +145,7 @@ func TestSwitchForgetsWhatStayedInTheKeychain(t *testing.T) {
 	}
 }
 
-// Rules 7 and 9: what was cut off in an account's spill file lies under its former name after a
+// what was cut off in an account's spill file lies under its former name after a
 // rename, and no sign-out takes it out.
 func TestDamagedCopyOfARenamedAccount(t *testing.T) {
 	r := newRig(t)
@@ -167,7 +168,7 @@ func TestDamagedCopyOfARenamedAccount(t *testing.T) {
 	}
 }
 
-// Rules 4 and 12: a disk is away for a moment, and the clock jumps a year ahead for a moment. The
+// a disk is away for a moment, and the clock jumps a year ahead for a moment. The
 // place is forgotten for good, and stays with a spent token in silence when it is back.
 func TestClockForgetsAPlace(t *testing.T) {
 	r := newRig(t)
@@ -188,7 +189,40 @@ func TestClockForgetsAPlace(t *testing.T) {
 	r.lives(a, home, work)
 }
 
-// Rules 1 and 4: the ledger is damaged, and `doctor --fix` does as its hint says. The other
+// A place that has been away for a month is told no more: neither as behind, nor by a sign-out.
+// Should it come back after that, the next sign-out takes the login out of it.
+func TestAwayForAMonth(t *testing.T) {
+	r := newRig(t)
+	_, home, work := r.inTwo("work")
+	r.goTo(home)
+	r.move(work, work+"-away")
+	r.renewed("")
+	w := r.work()
+	for _, p := range w.l.Places {
+		if strings.Contains(p.ID, "work") {
+			p.Gone, p.Behind = r.now().Add(-31*24*time.Hour), r.now().Add(-31*24*time.Hour)
+		}
+	}
+	w.end()
+	r.renewed("")
+	st := r.start().Status(t.Context())
+	if st.Problem != nil || slices.ContainsFunc(st.Places, func(p PlaceStatus) bool { return strings.Contains(p.ID, "work") }) {
+		t.Errorf("%+v %+v", st.Problem, st.Places)
+	}
+	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
+		t.Error(err)
+	}
+	r.move(work+"-away", work)
+	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
+		t.Error(err)
+	}
+	r.goTo(work)
+	if !r.entry().Login.Refresh.IsZero() {
+		t.Error("a refresh token is left in the place that came back")
+	}
+}
+
+// the ledger is damaged, and `doctor --fix` does as its hint says. The other
 // directory is forgotten without a word: the next renewal leaves it with a spent token, which its
 // Claude Code sends, and that ends the login for all.
 func TestRebuiltLedgerForgetsPlaces(t *testing.T) {
@@ -227,7 +261,7 @@ func TestLedgerOfALaterVersion(t *testing.T) {
 	}
 }
 
-// Rule 6: the person's Claude Code holds a login of its own (a stranger to Keytender); `login
+// the person's Claude Code holds a login of its own (a stranger to Keytender); `login
 // --method claude-code --expect` runs the client, somebody else signs in, and the answer is no. The
 // login that lay there is gone: it was not kept before the client was let at the entry.
 func TestClaudeSignInThatWasNotExpected(t *testing.T) {
@@ -272,7 +306,7 @@ func (r *rig) everybodyOut() (problems []error) {
 	return problems
 }
 
-// Rules 7 and 9. A sign-out of ann left her login in an entry that was busy, which was said. Later
+// A sign-out of ann left her login in an entry that was busy, which was said. Later
 // the person signs out of all, bob is the last account: exit 0, and ann's living login is still there,
 // although nothing stands in the way any more.
 func TestSignOutOfAllLeavesWhatWasLeft(t *testing.T) {
@@ -317,7 +351,7 @@ func (r *rig) killedBeforeItIsKnown(account string, c keychain.Credential) {
 	w.end()
 }
 
-// Rules 7 and 9. `login` as a second account is killed between the record and the ledger: no
+// `login` as a second account is killed between the record and the ledger: no
 // command finds the login, and a sign-out of all leaves it in the store.
 func TestKilledBetweenStoreAndLedgerOfASecondAccount(t *testing.T) {
 	r := newRig(t)
@@ -346,7 +380,7 @@ func TestKilledInARename(t *testing.T) {
 	}
 }
 
-// Rule 12: since when a place is behind was noted while the clock was a year ahead. Nobody is told
+// since when a place is behind was noted while the clock was a year ahead. Nobody is told
 // for a year.
 func TestBehindSinceNextYear(t *testing.T) {
 	r := newRig(t)
@@ -367,7 +401,7 @@ func TestBehindSinceNextYear(t *testing.T) {
 	}
 }
 
-// Rule 12: Claude Code renewed while the clock was a year ahead, and the pair was taken over. The
+// Claude Code renewed while the clock was a year ahead, and the pair was taken over. The
 // clock is right again; its access token is handed out for a year, and nobody renews.
 func TestAdoptedFromAClockThatWasAhead(t *testing.T) {
 	r := newRig(t)

@@ -118,7 +118,7 @@ func (w *work) describePlaces(st *Status) {
 	for _, p := range w.l.Places {
 		since := w.wall().Sub(p.Behind)
 		early := since >= 0 && since < behindIsTold // below zero: the clock was ahead when that was noted
-		if !w.l.Behind(p) || p.Behind.IsZero() || early || st.Problem != nil {
+		if p.Forgotten || !w.l.Behind(p) || p.Behind.IsZero() || early || st.Problem != nil {
 			continue
 		}
 		reason := p.Reason

@@ -83,7 +83,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 // stillBehind is an error where Claude Code would be left with spent tokens.
 func (w *work) stillBehind(account string) error {
 	for _, p := range w.l.HeldBy(account) {
-		if dir := w.directory(p); dir != nil && w.l.Behind(p) {
+		if dir := w.directory(p); dir != nil && w.l.Behind(p) && !p.Forgotten {
 			return later(dir.Place()+" still holds older tokens and could not be brought up, so nothing was removed: "+p.Reason,
 				"try again when Claude Code is done, or let go of the place with `keytender places forget '"+p.ID+"'`", nil)
 		}
@@ -202,6 +202,9 @@ func (s *signingOut) takeOut(ctx context.Context) {
 		if place != nil && place.Chain != "" && !dir.Installed() {
 			if s.ours(place, ledger.Finding{Chain: s.l.Chain(place.Chain)}) {
 				place.Leaving = true
+				if place.Forgotten {
+					continue // it is told no more; should it come back, the next sign-out takes it out
+				}
 				s.note(failed("not-removed", dir.Place()+" cannot be reached, and a copy of the login may lie there", "remove "+dir.File()+" when it is back", errGone))
 			}
 			continue
