@@ -119,19 +119,20 @@ func (d *Desktop) walk(bus *dbus.Conn, menu accessible) (reached []string) {
 		names, opens := selected(bus, menu)
 		return strings.Join(names, "/"), opens
 	}
-	d.press("F10", "Down")
-	for here, opens := at(); here != "" && !slices.Contains(reached, here); here, opens = at() {
-		reached = append(reached, here)
-		if opens {
-			d.press("Right")
-			for inside, _ := at(); !slices.Contains(reached, inside); inside, _ = at() {
-				reached = append(reached, inside)
-				d.press("Down")
+	var down func()
+	down = func() {
+		for here, opens := at(); here != "" && !slices.Contains(reached, here); here, opens = at() {
+			reached = append(reached, here)
+			if opens {
+				d.press("Right")
+				down()
+				d.press("Left")
 			}
-			d.press("Left")
+			d.press("Down")
 		}
-		d.press("Down")
 	}
+	d.press("F10", "Down")
+	down()
 	d.press("Escape")
 	return reached
 }

@@ -157,6 +157,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"claudecode.KeyChange":  "a key's name",
 		"claudecode.Directory":  "the path of the state file",
 		"claudecode.Location":   "the path of the state file",
+		"claudecode.Shell":      "the two ends of a pipe",
 		"oauth.Attempt":         "the state stands in URLs",
 		"oauth.Error":           "the code of an error",
 		"oauth.ExchangeRequest": "the state stands in URLs",
