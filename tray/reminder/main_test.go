@@ -1,0 +1,10 @@
+package reminder
+
+import (
+	"os"
+	"testing"
+
+	"keytender/internal/testguard"
+)
+
+func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
