@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,13 @@ func (b *bench) crowd() error {
 	}
 	defer server.Close()
 	access, refresh := server.Issue("a@example.com")
-	env := append(append(slices.Clone(b.env), "KEYTENDER_HOME="+filepath.Join(b.dir, "crowd"), "KEYTENDER_STORE=file"), server.Env()...)
+	// A home of its own: what other measurements left in Claude Code's entry may be newer tokens
+	// of this login, and then nothing is sent.
+	home := filepath.Join(b.dir, "crowd")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		return err
+	}
+	env := append(append(slices.Clone(b.env), "HOME="+home, "KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file"), server.Env()...)
 	cmd := exec.Command(b.keytender, "import", "-")
 	cmd.Env = env
 	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":1,"scopes":["user:profile","user:inference"]}}`, access, refresh))

@@ -128,6 +128,33 @@ func TestRecordsThatStayedInALockedKeychain(t *testing.T) {
 	}
 }
 
+// The person goes back to the keychain when it is open: nothing is looked for in the file then.
+func TestNothingStaysOnTheWayBack(t *testing.T) {
+	r, service := keychainRig(t)
+	r.keep("ann", r.issued("a@example.com", time.Hour))
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	service.Lock(true)
+	r.environ["KEYTENDER_STORE"] = "file"
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	service.Lock(false)
+	if stayed := r.ledger().Stayed; !slices.Contains(stayed, "ann") {
+		t.Fatalf("stayed: %v", stayed)
+	}
+	r.environ["KEYTENDER_STORE"] = "keychain"
+	r.keep("bob", r.issued("b@example.com", time.Hour))
+	if l := r.ledger(); l.Store != "keychain" || len(l.Stayed) > 0 {
+		t.Errorf("the store %s, stayed: %v", l.Store, l.Stayed)
+	}
+	for _, name := range []string{"ann", "bob"} {
+		if _, err := r.start().On(name).Renew(t.Context(), true); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if data, _ := os.ReadFile(r.storeFile()); strings.Contains(string(data), "sk-ant-ort01-") {
+		t.Error("a refresh token is left in the file")
+	}
+}
+
 // The same, and the person switches to the other account: it is forgotten.
 func TestSwitchForgetsWhatStayedInTheKeychain(t *testing.T) {
 	r, service := keychainRig(t)

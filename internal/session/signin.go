@@ -347,10 +347,10 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if former, undo, err = w.keepFormer(ctx, t); err != nil {
 		return "", false, err
 	}
-	var moved []string
+	var moved, stayed []string
 	chosen, leaving := "", w.l.Store
 	if w.l.Store != "" && w.config.Store != "auto" && w.config.Store != w.l.Store {
-		moved, err = w.copyRecords(ctx, t.account)
+		moved, stayed, err = w.copyRecords(ctx, t.account)
 	}
 	if w.l.Account(t.account) == nil {
 		w.l.Coming = t.account
@@ -373,7 +373,9 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if chosen == "file" && w.l.Store == "" && w.config.Store == "auto" {
 		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Places.Credentials)
 	}
-	w.l.Store = chosen
+	if chosen != leaving {
+		w.l.Store, w.l.Stayed = chosen, stayed
+	}
 	w.l.TermsShown = w.l.TermsShown || t.granted() && !t.unseen
 	a := w.l.Add(t.account)
 	a.LongLived, w.l.Coming = t.longLived, ""
@@ -506,8 +508,9 @@ func (w *work) saveChoosing(ctx context.Context, account string, c keychain.Cred
 
 // copyRecords carries the records beside that of the one who signs in over to the store
 // that the person now asks for. It returns the names of those that the former store no
-// longer needs then. Where it fails nothing has changed.
-func (w *work) copyRecords(ctx context.Context, signingIn string) (copied []string, err error) {
+// longer needs then, or that stay there since it lets nobody in. Where it fails nothing has
+// changed.
+func (w *work) copyRecords(ctx context.Context, signingIn string) (copied, stayed []string, err error) {
 	from, want := w.vault(w.l), w.vaultIn(w.config.Store)
 	for _, name := range w.recordNames(signingIn) {
 		record, err := from.record(ctx, name)
@@ -516,17 +519,16 @@ func (w *work) copyRecords(ctx context.Context, signingIn string) (copied []stri
 			continue
 		case closed(err): // the person leaves it for that, maybe
 			w.log.Warn("the former store lets nobody in; records stay in it", "store", w.l.Store)
-			w.l.Stayed = append(w.recordNames(signingIn), signingIn)
-			return nil, nil
+			return nil, append(w.recordNames(signingIn), signingIn), nil
 		case err != nil:
-			return nil, storeError(w.l.Store, err)
+			return nil, nil, storeError(w.l.Store, err)
 		}
 		if err := want.keep(ctx, name, record); err != nil {
-			return nil, storeError(w.config.Store, err)
+			return nil, nil, storeError(w.config.Store, err)
 		}
 		copied = append(copied, name)
 	}
-	return append(copied, signingIn), nil
+	return append(copied, signingIn), nil, nil
 }
 
 // accountsThatStayed lists the accounts but one whose logins lie in the former store.
