@@ -20,7 +20,7 @@ type benchmark struct {
 
 // benchmarked are the packages whose benchmarks stand in the table: gate, paste parser
 // and token answer, merge, and the engine's answer to `keytender token`.
-var benchmarked = []string{"./callback", "./internal/oauth", "./keychain", "./internal/session"}
+var benchmarked = []string{"./callback", "./internal/oauth", "./keychain/claudecode", "./internal/session"}
 
 const benchmarkRuns = 3
 
@@ -31,6 +31,11 @@ func runBenchmarks(names string, packages ...string) ([]benchmark, error) {
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("running the Go benchmarks: %w: %s", err, out)
+	}
+	for _, pkg := range packages {
+		if !strings.Contains(string(out), "pkg: keytender/"+strings.TrimPrefix(pkg, "./")+"\n") {
+			return nil, fmt.Errorf("%s has no benchmarks any more", pkg)
+		}
 	}
 	return readBenchmarks(string(out)), nil
 }
@@ -50,7 +55,7 @@ func (b *bench) carry() error {
 }
 
 var (
-	packageLine   = regexp.MustCompile(`^pkg: keytender/(?:internal/)?(\S+)$`)
+	packageLine   = regexp.MustCompile(`^pkg: keytender/(?:internal/)?([^/\s]+)\S*$`)
 	benchmarkLine = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:.*?\s(\d+) B/op\s+(\d+) allocs/op)?`)
 )
 

@@ -80,7 +80,7 @@ pkg: keytender/internal/oauth
 BenchmarkParsePaste/code-2         	  500000	      2400 ns/op	     640 B/op	       9 allocs/op
 BenchmarkParsePaste/code-2         	  500000	      2300.6 ns/op	     641 B/op	       9 allocs/op
 PASS
-pkg: keytender/keychain
+pkg: keytender/keychain/claudecode
 BenchmarkMerge/keys/4KiB-2         	     970	    244700 ns/op	  17.22 MB/s	  199851 B/op	     995 allocs/op
 BenchmarkMerge/keys/1024KiB        	       2	 136101195 ns/op
 ok  	keytender/keychain	4.924s
