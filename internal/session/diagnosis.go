@@ -38,18 +38,22 @@ func (e *Engine) Diagnosis(ctx context.Context) string {
 
 // DiagnosisOf is Diagnosis with checks that were made already.
 func (e *Engine) DiagnosisOf(ctx context.Context, checks []Check) string {
+	return e.doctor().diagnosis(ctx, checks)
+}
+
+func (d doctor) diagnosis(ctx context.Context, checks []Check) string {
 	var text strings.Builder
-	text.WriteString(checkLines(e.wall(), checks))
-	text.WriteString("\nWhy\n" + e.Why(ctx) + "\n\nSettings\n")
-	for _, name := range e.config.Names() {
-		fmt.Fprintf(&text, "%s = %s (%s)\n", name, e.config.Origin[name].Value, e.config.Origin[name].From)
+	text.WriteString(checkLines(d.wall(), checks))
+	text.WriteString("\nWhy\n" + d.Why(ctx) + "\n\nSettings\n")
+	for _, name := range d.config.Names() {
+		fmt.Fprintf(&text, "%s = %s (%s)\n", name, d.config.Origin[name].Value, d.config.Origin[name].From)
 	}
 	text.WriteString("\nHistory\n")
-	records, _ := e.History()
+	records, _ := d.History()
 	for _, r := range records[max(0, len(records)-30):] {
 		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, r.Detail)
 	}
-	names, _, _ := e.AccountNames()
+	names, _, _ := d.AccountNames()
 	return withoutNames(text.String(), append(names, userName())...)
 }
 

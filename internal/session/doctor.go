@@ -39,19 +39,28 @@ func fail(name, detail, means, hint string) Check {
 	return Check{name, CheckFail, detail, means, hint}
 }
 
+// doctor looks for what has been seen to go wrong, and says why somebody is signed out.
+type doctor struct{ *Engine }
+
+func (e *Engine) doctor() doctor { return doctor{e} }
+
 // Examine looks at everything that has been seen to go wrong. It changes nothing and
 // sends nothing; Claude Code alone is started, to ask its version.
 func (e *Engine) Examine(ctx context.Context) []Check {
+	return e.doctor().examine(ctx)
+}
+
+func (d doctor) examine(ctx context.Context) []Check {
 	ctx = oneClaude(oneWait(ctx))
-	st := e.Status(ctx)
+	st := d.Status(ctx)
 	if st.Role == RoleWatch {
-		return e.examineWatched(ctx, st)
+		return d.examineWatched(ctx, st)
 	}
 	var checks []Check
 	for _, look := range []func(context.Context, Status) []Check{
-		e.checkLogin, e.checkOthersEnds, e.checkEntry, e.checkIdentity, e.checkPlaces, e.checkClientLocks, e.checkOverrides, e.checkClientSettings,
-		e.checkStore, e.checkScopes, e.checkSharers, e.checkPermissions, e.checkOurLock, e.checkLeftovers, e.checkDisk, e.checkClock,
-		e.checkPort, e.checkClaude, e.checkFacts, e.checkExports, e.checkTray,
+		d.checkLogin, d.checkOthersEnds, d.checkEntry, d.checkIdentity, d.checkPlaces, d.checkClientLocks, d.checkOverrides, d.checkClientSettings,
+		d.checkStore, d.checkScopes, d.checkSharers, d.checkPermissions, d.checkOurLock, d.checkLeftovers, d.checkDisk, d.checkClock,
+		d.checkPort, d.checkClaude, d.checkFacts, d.checkExports, d.checkTray,
 	} {
 		checks = append(checks, look(ctx, st)...)
 	}

@@ -30,29 +30,29 @@ func (e *Engine) knownEntries() []*claudecode.Directory {
 const entryName = "Claude Code's entry"
 
 // checkEntry looks at the entry that this process's environment names.
-func (e *Engine) checkEntry(ctx context.Context, st Status) []Check {
-	if e.entryErr != nil {
-		p := entryError(e.entryErr).(*Error)
+func (d doctor) checkEntry(ctx context.Context, st Status) []Check {
+	if d.entryErr != nil {
+		p := entryError(d.entryErr).(*Error)
 		return []Check{fail(entryName, p.Message, "Claude Code has no place for a login then, and neither has keytender", p.Hint)}
 	}
-	l, err := e.ledger()
+	l, err := d.ledger()
 	if err != nil {
 		l = ledger.New()
 	}
-	w := &work{Engine: e, l: l}
-	s, err := w.see(ctx, e.entry, false)
+	w := &work{Engine: d.Engine, l: l}
+	s, err := w.see(ctx, d.entry, false)
 	if err != nil {
-		return []Check{e.unreadableEntry(err, st)}
+		return []Check{d.unreadableEntry(err, st)}
 	}
-	if strays := e.entry.Strays(ctx); len(strays) > 0 {
+	if strays := d.entry.Strays(ctx); len(strays) > 0 {
 		return []Check{w.judgeEntry(s, st), warn("keychain items", "there are further items of that service, of the account "+strings.Join(strays, ", "),
-			"a program that does not name the account may read the wrong one; Claude Code reads "+e.entry.Place(),
+			"a program that does not name the account may read the wrong one; Claude Code reads "+d.entry.Place(),
 			"look at them in Keychain Access, and remove those that you do not need")}
 	}
 	return []Check{w.judgeEntry(s, st)}
 }
 
-func (e *Engine) unreadableEntry(err error, st Status) Check {
+func (d doctor) unreadableEntry(err error, st Status) Check {
 	const means = "nothing is renewed or written while it cannot be read, since it may hold the newest tokens"
 	var (
 		unusable *claudecode.UnusableError
@@ -65,7 +65,7 @@ func (e *Engine) unreadableEntry(err error, st Status) Check {
 		return warn(entryName, "it cannot be read: "+p.Message, means, p.Hint)
 	case errors.As(err, &unusable):
 		return fail(entryName, detail, "the mirror pauses: nothing is written there", unusable.Hint)
-	case errors.Is(err, keychain.ErrDamaged) && e.entry.FileIsRead():
+	case errors.Is(err, keychain.ErrDamaged) && d.entry.FileIsRead():
 		hint := "`keytender doctor --fix` moves it aside; then sign in with `claude auth login` or `keytender login`"
 		if st.State == SignedIn {
 			hint = "`keytender doctor --fix` moves it aside and writes your login there anew"
@@ -142,10 +142,10 @@ func (w *work) signedOutEntry(s sighting, st Status, place string, living bool) 
 }
 
 // checkIdentity compares whom Claude Code's state file names with whose login lies beside it.
-func (e *Engine) checkIdentity(ctx context.Context, _ Status) []Check {
+func (d doctor) checkIdentity(ctx context.Context, _ Status) []Check {
 	const name = "identity"
 	var checks []Check
-	for _, m := range e.misnamed(ctx) {
+	for _, m := range d.misnamed(ctx) {
 		checks = append(checks, warn(name, "Claude Code's state file names another account than the login in "+m.dir.Place()+" has ("+m.who+")",
 			"Claude Code shows the former person, and sends that account's id, for up to a day", "`keytender doctor --fix` corrects it"))
 	}
@@ -162,13 +162,13 @@ type misnamed struct {
 	who    string
 }
 
-func (e *Engine) misnamed(ctx context.Context) (all []misnamed) {
-	l, err := e.ledger()
+func (d doctor) misnamed(ctx context.Context) (all []misnamed) {
+	l, err := d.ledger()
 	if err != nil {
 		return nil
 	}
-	w := &work{Engine: e, l: l}
-	for _, dir := range e.knownEntries() {
+	w := &work{Engine: d.Engine, l: l}
+	for _, dir := range d.knownEntries() {
 		s, err := w.see(ctx, dir, false)
 		if err != nil || s.Account() == "" || s.Relation == ledger.Unknown {
 			continue
@@ -188,7 +188,7 @@ func (e *Engine) misnamed(ctx context.Context) (all []misnamed) {
 }
 
 // checkPlaces tells of every other place that is not in step, and why.
-func (e *Engine) checkPlaces(_ context.Context, st Status) []Check {
+func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 	const name = "places"
 	var checks []Check
 	if st.Problem != nil && st.Problem.Code == "place-unwritable" {
@@ -202,14 +202,14 @@ func (e *Engine) checkPlaces(_ context.Context, st Status) []Check {
 		}
 		switch {
 		case p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem || p.Reason == "you let go of it":
-		case p.State == PlaceBehind && p.Since != nil && e.wall().Sub(*p.Since) < behindIsTold: // it is being brought up
+		case p.State == PlaceBehind && p.Since != nil && d.wall().Sub(*p.Since) < behindIsTold: // it is being brought up
 		case p.State == PlaceBehind:
 			checks = append(checks, warn(name, p.Place+" is behind: "+reason, "Claude Code would be refused there, which ends the login everywhere; do not start it there",
 				"mend that, and `keytender refresh` brings it up; or "+letGo))
 		case p.State == PlaceUnreachable:
 			checks = append(checks, warn(name, p.Place+" cannot be reached: its directory is not there", "it is brought up when it is back, and forgotten after 30 days",
 				"bring the directory back, or "+letGo))
-		case e.entryErr == nil && p.ID == e.entry.ID(): // the entry's own check tells
+		case d.entryErr == nil && p.ID == d.entry.ID(): // the entry's own check tells
 		case p.State == PlaceUnwritable && len(checks) == 0:
 			checks = append(checks, fail(name, p.Place+" cannot be read: "+reason, "nothing is renewed while it may hold the newest tokens", "mend that, or "+letGo))
 		case p.State == PlaceUnknown:
@@ -223,10 +223,10 @@ func (e *Engine) checkPlaces(_ context.Context, st Status) []Check {
 	return checks
 }
 
-func (e *Engine) checkClientLocks(context.Context, Status) []Check {
+func (d doctor) checkClientLocks(context.Context, Status) []Check {
 	const name = "Claude Code's locks"
 	var checks []Check
-	for _, t := range e.lockTroubles() {
+	for _, t := range d.lockTroubles() {
 		const means = "while it stands, Claude Code and keytender wait for it, and a sign-in may be lost"
 		if t.Barred {
 			checks = append(checks, fail(name, t.Path+": "+t.What, "the login ends with its access token, within hours", "give yourself back the permission to write into that folder"))
@@ -246,13 +246,13 @@ func here() string {
 	return dir
 }
 
-func (e *Engine) checkOverrides(context.Context, Status) []Check {
+func (d doctor) checkOverrides(context.Context, Status) []Check {
 	const name = "overrides"
-	if e.entryErr != nil {
+	if d.entryErr != nil {
 		return nil
 	}
 	var over []string
-	for _, source := range e.entry.Standing(here()).Before {
+	for _, source := range d.entry.Standing(here()).Before {
 		over = append(over, source.String())
 	}
 	if over != nil {
@@ -262,20 +262,20 @@ func (e *Engine) checkOverrides(context.Context, Status) []Check {
 	return []Check{fine(name, "nothing stands before Claude Code's entry here")}
 }
 
-func (e *Engine) checkClientSettings(ctx context.Context, _ Status) []Check {
+func (d doctor) checkClientSettings(ctx context.Context, _ Status) []Check {
 	const name = "Claude Code's settings"
-	if e.entryErr != nil {
+	if d.entryErr != nil {
 		return nil
 	}
 	var checks []Check
-	entry, _ := e.readEntry(ctx)
-	standing := e.entry.Standing(here())
+	entry, _ := d.readEntry(ctx)
+	standing := d.entry.Standing(here())
 	for _, path := range standing.Unusable {
 		checks = append(checks, warn(name, path+" cannot be used: it is no JSON object, or cannot be read", "Claude Code leaves it out, or starts with an error",
 			"correct it, or move it away; one of your administrator's is theirs to correct"))
 	}
-	if e.entry.StateDamaged() {
-		checks = append(checks, warn(name, e.entry.StateFile()+" is no JSON object", "Claude Code begins a new one, or starts with an error; who is signed in cannot be told there",
+	if d.entry.StateDamaged() {
+		checks = append(checks, warn(name, d.entry.StateFile()+" is no JSON object", "Claude Code begins a new one, or starts with an error; who is signed in cannot be told there",
 			"move it away; Claude Code keeps copies of it in the folder backups"))
 	}
 	organization := entry.Login.Account.OrganizationID
@@ -301,27 +301,27 @@ func elsewhere(base string) bool {
 }
 
 // checkClaude asks each `claude` that is installed here for its version.
-func (e *Engine) checkClaude(ctx context.Context, _ Status) []Check {
+func (d doctor) checkClaude(ctx context.Context, _ Status) []Check {
 	const name = "Claude Code"
-	version, err := e.ClaudeVersion(ctx)
+	version, err := d.ClaudeVersion(ctx)
 	if version == "" {
 		version = "a version that it does not tell"
 	}
 	known := &Error{}
 	switch errors.As(err, &known); {
-	case known.Code == "no-claude" && e.config.RefreshWith != "claude":
+	case known.Code == "no-claude" && d.config.RefreshWith != "claude":
 		return []Check{fine(name, "not installed here; nothing needs it")}
-	case err != nil && e.config.RefreshWith == "claude":
+	case err != nil && d.config.RefreshWith == "claude":
 		return []Check{fail(name, err.Error(), "the settings let it renew the login (KEYTENDER_REFRESH_WITH=claude), and it cannot", known.Hint)}
 	case err != nil:
 		return []Check{warn(name, err.Error(), "`keytender login --method claude-code` does not work with it", known.Hint)}
 	}
 	var checks []Check
-	if e.config.RefreshWith == "claude" {
+	if d.config.RefreshWith == "claude" {
 		checks = append(checks, warn(name, version+" renews the login", "each time spends a little of the plan's usage",
 			"nothing, if that is meant so (KEYTENDER_REFRESH_WITH=claude); direct spends nothing"))
 	}
-	if others := e.otherClaudes(ctx, version); len(others) > 0 {
+	if others := d.otherClaudes(ctx, version); len(others) > 0 {
 		checks = append(checks, warn(name, "there are several of different versions: "+version+" comes first, and "+strings.Join(others, ", "),
 			"old ones know fewer locks, and one may renew while another does", "keep one: remove the others, or update them with `claude update`"))
 	}
@@ -332,12 +332,12 @@ func (e *Engine) checkClaude(ctx context.Context, _ Status) []Check {
 }
 
 // otherClaudes are the programs of another version than the first one found.
-func (e *Engine) otherClaudes(ctx context.Context, first string) (others []string) {
+func (d doctor) otherClaudes(ctx context.Context, first string) (others []string) {
 	for i, path := range allClaudes() {
 		if i == 0 || len(others) == 3 {
 			continue
 		}
-		out, err := claudeProgram{path: path, engine: e}.ask(ctx, ClaudeLimits.Version, "--version")
+		out, err := claudeProgram{path: path, engine: d.Engine}.ask(ctx, ClaudeLimits.Version, "--version")
 		if number := versionNumber().FindSubmatch(out); err == nil && number != nil {
 			if version := fmt.Sprintf("%s.%s.%s", number[1], number[2], number[3]); version != first {
 				others = append(others, version+" in "+path)
@@ -347,10 +347,10 @@ func (e *Engine) otherClaudes(ctx context.Context, first string) (others []strin
 	return others
 }
 
-func (e *Engine) checkFacts(ctx context.Context, _ Status) []Check {
+func (d doctor) checkFacts(ctx context.Context, _ Status) []Check {
 	const name = "facts"
 	f := claudecode.Facts()
-	version, err := e.ClaudeVersion(ctx)
+	version, err := d.ClaudeVersion(ctx)
 	if err == nil && claudecode.NewerThanFacts(version) {
 		return []Check{warn(name, "Claude Code "+version+" is newer than the one that keytender was checked with ("+f.Checked+", "+f.Date+")",
 			"nothing is known to have changed; where its entry is not as known, the mirror pauses by itself and says so", "nothing; or look for a newer keytender")}

@@ -20,18 +20,18 @@ import (
 
 // checkPermissions wants our files and Claude Code's entry closed to others. Windows guards
 // what lies in the profile by the profile's own rights.
-func (e *Engine) checkPermissions(context.Context, Status) []Check {
+func (d doctor) checkPermissions(context.Context, Status) []Check {
 	const name = "permissions"
 	const means = "another user of this machine could read the login, or put another one in its place"
 	if runtime.GOOS == "windows" {
-		if path := e.outsideProfile(); path != "" {
+		if path := d.outsideProfile(); path != "" {
 			return []Check{warn(name, path+" lies outside of your profile", "the permissions of its folder say who may read it",
 				"set KEYTENDER_HOME to a folder below your profile, or look at who may read that one")}
 		}
 		return []Check{fine(name, "our files lie in your profile, which is closed to others")}
 	}
 	var checks []Check
-	for _, l := range e.looseFiles() {
+	for _, l := range d.looseFiles() {
 		checks = append(checks, warn(name, fmt.Sprintf("%s has mode %04o, so others may %s", l.path, l.mode, l.may()), means, "`keytender doctor --fix`, or "+l.repair()))
 	}
 	if checks == nil {
@@ -58,12 +58,12 @@ func (l looseFile) may() string {
 }
 
 // outsideProfile names a place of ours that does not lie in the person's profile.
-func (e *Engine) outsideProfile() string {
+func (d doctor) outsideProfile() string {
 	profile, err := os.UserHomeDir()
 	if err != nil {
-		return e.config.Places.State
+		return d.config.Places.State
 	}
-	for _, path := range []string{e.config.Places.State, e.config.Places.Credentials} {
+	for _, path := range []string{d.config.Places.State, d.config.Places.Credentials} {
 		if below, err := filepath.Rel(profile, path); err != nil || !filepath.IsLocal(below) {
 			return path
 		}
@@ -73,7 +73,7 @@ func (e *Engine) outsideProfile() string {
 
 // looseFiles lists what is open to others: ours, and Claude Code's entries with their
 // folders. Such a folder may be read by others, but not written into.
-func (e *Engine) looseFiles() (loose []looseFile) {
+func (d doctor) looseFiles() (loose []looseFile) {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
@@ -88,9 +88,9 @@ func (e *Engine) looseFiles() (loose []looseFile) {
 			loose = append(loose, looseFile{path, mode, mode & want})
 		}
 	}
-	p := e.config.Places
+	p := d.config.Places
 	look(p.State, 0o700)
-	if home := filepath.Dir(p.Credentials); e.oursAlone(home) {
+	if home := filepath.Dir(p.Credentials); d.oursAlone(home) {
 		look(home, 0o700)
 	}
 	for _, path := range []string{p.Credentials, p.ConfigFile, p.Log} {
@@ -102,17 +102,17 @@ func (e *Engine) looseFiles() (loose []looseFile) {
 			look(filepath.Join(p.State, entry.Name()), 0o600)
 		}
 	}
-	for _, dir := range e.knownEntries() {
+	for _, dir := range d.knownEntries() {
 		look(dir.File(), 0o600)
 		look(filepath.Dir(dir.File()), 0o755)
 	}
 	return loose
 }
 
-func (e *Engine) checkOurLock(context.Context, Status) []Check {
+func (d doctor) checkOurLock(context.Context, Status) []Check {
 	const name = "our lock"
-	path := e.statePath("lock")
-	if _, err := os.Stat(e.config.Places.State); errors.Is(err, fs.ErrNotExist) {
+	path := d.statePath("lock")
+	if _, err := os.Stat(d.config.Places.State); errors.Is(err, fs.ErrNotExist) {
 		return []Check{fine(name, "free")}
 	}
 	l := flock.New(path, flock.SetFlag(os.O_RDWR), flock.SetPermissions(0o600))
@@ -122,7 +122,7 @@ func (e *Engine) checkOurLock(context.Context, Status) []Check {
 	case errors.Is(err, fs.ErrNotExist):
 		return []Check{fine(name, "free")}
 	case err != nil:
-		return []Check{fail(name, path+" cannot be used: "+plain(err), "keytender can neither renew nor store anything", "look at the permissions of "+e.config.Places.State)}
+		return []Check{fail(name, path+" cannot be used: "+plain(err), "keytender can neither renew nor store anything", "look at the permissions of "+d.config.Places.State)}
 	case !free:
 		return []Check{warn(name, "another keytender is at work", "whatever renews or stores waits for it", "nothing, unless it is there in a minute still: the menu-bar app and `keytender token` take it for seconds")}
 	}
@@ -130,22 +130,22 @@ func (e *Engine) checkOurLock(context.Context, Status) []Check {
 	return []Check{fine(name, "free")}
 }
 
-func (e *Engine) checkPort(ctx context.Context, _ Status) []Check {
+func (d doctor) checkPort(ctx context.Context, _ Status) []Check {
 	const name = "callback port"
-	server, err := callback.Listen(ctx, callback.Config{Port: e.config.Port, Exact: true, State: rand.Text() + rand.Text()})
+	server, err := callback.Listen(ctx, callback.Config{Port: d.config.Port, Exact: true, State: rand.Text() + rand.Text()})
 	if err != nil {
 		return []Check{warn(name, err.Error(), "a sign-in takes another port by itself", "nothing; to have this one, stop that program or set KEYTENDER_PORT")}
 	}
 	_ = server.Close()
-	return []Check{fine(name, "%d is free", e.config.Port)}
+	return []Check{fine(name, "%d is free", d.config.Port)}
 }
 
 // checkLeftovers looks for what a process left behind that was ended in the middle.
-func (e *Engine) checkLeftovers(context.Context, Status) []Check {
+func (d doctor) checkLeftovers(context.Context, Status) []Check {
 	const name = "spill files"
 	var found []string
 	for _, pattern := range []string{"spill-*.json", "reserve-*.json"} {
-		paths, _ := filepath.Glob(e.statePath(pattern))
+		paths, _ := filepath.Glob(d.statePath(pattern))
 		found = append(found, paths...)
 	}
 	var checks []Check
@@ -153,7 +153,7 @@ func (e *Engine) checkLeftovers(context.Context, Status) []Check {
 		checks = append(checks, warn(name, "tokens wait outside the store: "+strings.Join(found, ", "), "the store did not take them; they are used from there",
 			"`keytender refresh` moves them in as soon as the store takes them"))
 	}
-	for _, path := range e.leftovers() {
+	for _, path := range d.leftovers() {
 		checks = append(checks, warn(name, path+" was left behind by a write that was cut off", "nobody reads it, and it may hold a token",
 			"`keytender token` says whether the login works; then `keytender doctor --fix` moves it out of the way, and you may remove it"))
 	}
@@ -167,19 +167,19 @@ func (e *Engine) checkLeftovers(context.Context, Status) []Check {
 const leftoverAge = time.Hour
 
 // leftovers are files that a write was to rename, of ours and of Claude Code's.
-func (e *Engine) leftovers() (paths []string) {
+func (d doctor) leftovers() (paths []string) {
 	add := func(pattern string) {
 		found, _ := filepath.Glob(pattern)
 		for _, path := range found {
-			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && !strings.Contains(path, asideInfix) && e.wall().Sub(info.ModTime()) > leftoverAge {
+			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && !strings.Contains(path, asideInfix) && d.wall().Sub(info.ModTime()) > leftoverAge {
 				paths = append(paths, path)
 			}
 		}
 	}
-	add(e.statePath("*.damaged"))
-	add(e.statePath("*.tmp.*"))
-	add(e.config.Places.Credentials + ".tmp.*")
-	for _, dir := range e.knownEntries() {
+	add(d.statePath("*.damaged"))
+	add(d.statePath("*.tmp.*"))
+	add(d.config.Places.Credentials + ".tmp.*")
+	for _, dir := range d.knownEntries() {
 		add(dir.File() + ".tmp.*")
 	}
 	return paths
@@ -188,10 +188,10 @@ func (e *Engine) leftovers() (paths []string) {
 // leastRoom is far more than our files need, and little enough to be a finding.
 const leastRoom = 8 << 20
 
-func (e *Engine) checkDisk(context.Context, Status) []Check {
+func (d doctor) checkDisk(context.Context, Status) []Check {
 	const name = "disk"
-	dirs := []string{e.config.Places.State}
-	for _, dir := range e.knownEntries() {
+	dirs := []string{d.config.Places.State}
+	for _, dir := range d.knownEntries() {
 		dirs = append(dirs, filepath.Dir(dir.File()))
 	}
 	for _, dir := range dirs {
@@ -209,15 +209,15 @@ func (e *Engine) checkDisk(context.Context, Status) []Check {
 
 // checkClock looks for what was written in the future, and for what the server's clock said
 // at its last answer: a clock that is off misjudges every end of a token.
-func (e *Engine) checkClock(ctx context.Context, _ Status) []Check {
+func (d doctor) checkClock(ctx context.Context, _ Status) []Check {
 	const name = "clock"
 	const means = "tokens are judged by this clock: they are renewed too late or too often"
-	now := e.wall()
+	now := d.wall()
 	hint := "set the clock in the system's date and time settings (on Linux `timedatectl set-ntp true`)"
 	if now.Year() < 2025 {
 		return []Check{fail(name, "it says "+now.Format(time.DateOnly), means, hint)}
 	}
-	if off, at, known := e.serverClock(); known {
+	if off, at, known := d.serverClock(); known {
 		which := "ahead"
 		if off > 0 {
 			which = "behind"
@@ -225,15 +225,15 @@ func (e *Engine) checkClock(ctx context.Context, _ Status) []Check {
 		return []Check{warn(name, "at the server's last answer ("+day(at)+") this clock was "+shown.Around(off)+" "+which, means, hint)}
 	}
 	newest := time.Time{}
-	if records, err := e.History(); err == nil {
+	if records, err := d.History(); err == nil {
 		for _, r := range records {
 			if r.At.After(newest) {
 				newest = r.At
 			}
 		}
 	}
-	if l, err := e.ledger(); err == nil {
-		if c, err := e.vault(l).load(ctx, l.Choose(e.account)); err == nil && c.Issued.After(newest) {
+	if l, err := d.ledger(); err == nil {
+		if c, err := d.vault(l).load(ctx, l.Choose(d.account)); err == nil && c.Issued.After(newest) {
 			newest = c.Issued
 		}
 	}

@@ -17,8 +17,8 @@ type troubledLock struct {
 }
 
 // lockTroubles looks at the locks of every entry that is known.
-func (e *Engine) lockTroubles() (all []troubledLock) {
-	for _, dir := range e.knownEntries() {
+func (d doctor) lockTroubles() (all []troubledLock) {
+	for _, dir := range d.knownEntries() {
 		for _, t := range dir.LockTroubles() {
 			all = append(all, troubledLock{t, dir})
 		}
@@ -26,16 +26,16 @@ func (e *Engine) lockTroubles() (all []troubledLock) {
 	return all
 }
 
-func (e *Engine) repairLocks() (repairs []Repair) {
-	for _, t := range e.lockTroubles() {
+func (f fixing) repairLocks() (repairs []Repair) {
+	for _, t := range f.lockTroubles() {
 		if !t.Barred {
-			repairs = append(repairs, Repair{"clear the lock " + t.Path + ": " + t.What, func(ctx context.Context) (Mended, error) { return e.mendLock(ctx, t) }})
+			repairs = append(repairs, Repair{"clear the lock " + t.Path + ": " + t.What, func(ctx context.Context) (Mended, error) { return f.mendLock(ctx, t) }})
 		}
 	}
 	return repairs
 }
 
-func (e *Engine) mendLock(ctx context.Context, t troubledLock) (Mended, error) {
+func (f fixing) mendLock(ctx context.Context, t troubledLock) (Mended, error) {
 	before, err := os.Lstat(t.Path)
 	if err != nil {
 		return Mended{}, nil // gone by itself

@@ -23,7 +23,7 @@ var entryProblems = []string{"claude-code-entry", "signed-out-there", "unknown-l
 // nearEnd is how long before its end a login is a finding.
 const nearEnd = 3 * 24 * time.Hour
 
-func (e *Engine) checkLogin(_ context.Context, st Status) []Check {
+func (d doctor) checkLogin(_ context.Context, st Status) []Check {
 	const name = "login"
 	problem := st.Problem
 	if problem != nil && slices.Contains(entryProblems, problem.Code) {
@@ -40,29 +40,29 @@ func (e *Engine) checkLogin(_ context.Context, st Status) []Check {
 			means = "Claude Code and everything else that uses this login is signed out, or will be within hours"
 		}
 		return []Check{fail(name, problem.Message, means, problem.Hint)}
-	case st.Login.ExpiresAt != nil && st.Login.ExpiresAt.Sub(e.wall()) < nearEnd:
-		return []Check{e.nearItsEnd(name, "it", *st.Login.ExpiresAt, st.Login.Estimated)}
+	case st.Login.ExpiresAt != nil && st.Login.ExpiresAt.Sub(d.wall()) < nearEnd:
+		return []Check{d.nearItsEnd(name, "it", *st.Login.ExpiresAt, st.Login.Estimated)}
 	}
 	return []Check{fine(name, "signed in, account %s", st.Account)}
 }
 
-func (e *Engine) nearItsEnd(name, which string, ends time.Time, estimated bool) Check {
+func (d doctor) nearItsEnd(name, which string, ends time.Time, estimated bool) Check {
 	means := "no renewal moves that end: Claude Code asks for a new sign-in then"
 	if estimated {
 		means += " (the server did not say when; this is an estimate)"
 	}
-	if left := ends.Sub(e.wall()); left > 0 {
+	if left := ends.Sub(d.wall()); left > 0 {
 		return warn(name, which+" ends in "+shown.Around(left)+", on "+day(ends), means, "sign in again with `keytender login` when it suits you")
 	}
 	return warn(name, which+" was to end on "+day(ends), means, "sign in again with `keytender login`")
 }
 
 // checkOthersEnds looks at the accounts that are not the active one.
-func (e *Engine) checkOthersEnds(_ context.Context, st Status) []Check {
+func (d doctor) checkOthersEnds(_ context.Context, st Status) []Check {
 	var checks []Check
 	for _, a := range st.Accounts {
-		if a.Name != st.Account && a.Login.ExpiresAt != nil && a.Login.ExpiresAt.Sub(e.wall()) < nearEnd {
-			c := e.nearItsEnd("accounts", "the login of the account "+a.Name, *a.Login.ExpiresAt, a.Login.Estimated)
+		if a.Name != st.Account && a.Login.ExpiresAt != nil && a.Login.ExpiresAt.Sub(d.wall()) < nearEnd {
+			c := d.nearItsEnd("accounts", "the login of the account "+a.Name, *a.Login.ExpiresAt, a.Login.Estimated)
 			c.Hint = "sign in again with `keytender login --account " + a.Name + "`, or take it out: `keytender accounts remove " + a.Name + "`"
 			checks = append(checks, c)
 		}
@@ -73,13 +73,13 @@ func (e *Engine) checkOthersEnds(_ context.Context, st Status) []Check {
 	return checks
 }
 
-func (e *Engine) checkStore(_ context.Context, st Status) []Check {
+func (d doctor) checkStore(_ context.Context, st Status) []Check {
 	const name = "store"
-	l, err := e.ledger()
-	open := err == nil && l.Store == "" && e.config.Store == "auto" // the first sign-in chooses
+	l, err := d.ledger()
+	open := err == nil && l.Store == "" && d.config.Store == "auto" // the first sign-in chooses
 	var checks []Check
-	if err == nil && l.Store != "" && e.config.Store != "auto" && e.config.Store != l.Store {
-		checks = append(checks, warn(name, "the settings say "+e.config.Store+", and the logins lie in the "+l.Store+" store",
+	if err == nil && l.Store != "" && d.config.Store != "auto" && d.config.Store != l.Store {
+		checks = append(checks, warn(name, "the settings say "+d.config.Store+", and the logins lie in the "+l.Store+" store",
 			"a store is chosen once, at the first sign-in; the setting is not followed until you signed out",
 			"take the setting out, or move: `keytender logout --all`, then `keytender login`"))
 	}
@@ -89,7 +89,7 @@ func (e *Engine) checkStore(_ context.Context, st Status) []Check {
 		case store.State == "ok", store.State == "absent":
 			return append(checks, fine(name, "%s: %s", store.Name, store.State))
 		case store.State == "unavailable" && open:
-			return append(checks, fine(name, "there is no keychain here: a sign-in keeps the login in %s", e.storeName("file")))
+			return append(checks, fine(name, "there is no keychain here: a sign-in keeps the login in %s", d.storeName("file")))
 		case st.Problem != nil && st.Problem.Code != "place-behind":
 			return checks // the login's check has told it
 		default:
@@ -99,14 +99,14 @@ func (e *Engine) checkStore(_ context.Context, st Status) []Check {
 	return append(checks, fine(name, "none is chosen yet"))
 }
 
-func (e *Engine) checkScopes(_ context.Context, st Status) []Check {
+func (d doctor) checkScopes(_ context.Context, st Status) []Check {
 	const name = "scopes"
 	switch {
 	case st.State == SignedOut || len(st.Scopes) == 0:
 		return []Check{fine(name, "nothing to look at")}
 	case !slices.Contains(st.Scopes, "user:inference"):
 		return []Check{fail(name, "the login lacks user:inference", "Claude Code takes such a login for none", "sign in again without --scope")}
-	case !slices.Contains(st.Scopes, "user:profile") && !e.isLongLived(st.Account):
+	case !slices.Contains(st.Scopes, "user:profile") && !d.isLongLived(st.Account):
 		return []Check{warn(name, "the login lacks user:profile", "e-mail, plan and usage cannot be asked for", "sign in again without --scope")}
 	}
 	// What else was asked for and not granted harms nobody: a renewal and an import leave
@@ -114,25 +114,25 @@ func (e *Engine) checkScopes(_ context.Context, st Status) []Check {
 	return []Check{fine(name, "%s", strings.Join(st.Scopes, " "))}
 }
 
-func (e *Engine) isLongLived(account string) bool {
-	l, err := e.ledger()
+func (d doctor) isLongLived(account string) bool {
+	l, err := d.ledger()
 	return err == nil && l.Account(account) != nil && l.Account(account).LongLived
 }
 
 // checkSharers looks for another program that renews the same login: whoever comes second
 // with a spent refresh token ends it for both.
-func (e *Engine) checkSharers(_ context.Context, st Status) []Check {
+func (d doctor) checkSharers(_ context.Context, st Status) []Check {
 	const name = "other programs"
-	l, err := e.ledger()
+	l, err := d.ledger()
 	if err != nil {
 		return nil
 	}
-	if path, chain := e.sharedWithOpenCode(l); chain != nil {
+	if path, chain := sharedWithOpenCode(l); chain != nil {
 		return []Check{warn(name, "OpenCode holds tokens of the account "+chain.Account+" and renews them by itself ("+path+")",
 			"a refresh token works once: whoever comes second is refused, and the server then ends the login for everybody",
 			"sign OpenCode out (`opencode auth logout`), or give it a login of its own")}
 	}
-	records, _ := e.History()
+	records, _ := d.History()
 	for _, r := range slices.Backward(records) {
 		switch {
 		case r.Account != st.Account:
@@ -148,7 +148,7 @@ func (e *Engine) checkSharers(_ context.Context, st Status) []Check {
 }
 
 // sharedWithOpenCode finds a chain of ours of which OpenCode's file holds a living pair.
-func (e *Engine) sharedWithOpenCode(l *ledger.Ledger) (path string, shared *ledger.Chain) {
+func sharedWithOpenCode(l *ledger.Ledger) (path string, shared *ledger.Chain) {
 	home, err := config.Home()
 	if err != nil {
 		return "", nil
@@ -179,21 +179,21 @@ func (e *Engine) sharedWithOpenCode(l *ledger.Ledger) (path string, shared *ledg
 	return path, nil
 }
 
-func (e *Engine) checkExports(context.Context, Status) []Check {
+func (d doctor) checkExports(context.Context, Status) []Check {
 	const name = "exports"
-	list, err := e.exports()
+	list, err := d.exports()
 	if err != nil {
 		return []Check{warn(name, err.Error(), "the ends of exported tokens are not told", "move the file away; `keytender export github` begins a new list")}
 	}
 	for _, x := range list {
-		if x.Until != nil && x.Until.Before(e.wall()) {
+		if x.Until != nil && x.Until.Before(d.wall()) {
 			return []Check{warn(name, x.Secret+" in "+x.Repo+" has ended", "what runs there is signed out", "export a new one with `keytender export github --repo "+x.Repo+" --new-token`")}
 		}
 	}
 	return []Check{fine(name, "%d", len(list))}
 }
 
-func (e *Engine) checkTray(_ context.Context, st Status) []Check {
+func (d doctor) checkTray(_ context.Context, st Status) []Check {
 	if st.Tray.Running {
 		return []Check{fine("menu bar", "running")}
 	}

@@ -17,6 +17,9 @@ import (
 	"keytender/keychain/claudecode"
 )
 
+// fixing puts right what the doctor found, and takes that back.
+type fixing struct{ doctor }
+
 // Repair is one thing that `doctor --fix` would do.
 type Repair struct {
 	What string // "move … aside, since it cannot be read"
@@ -31,34 +34,38 @@ type Mended struct {
 
 // asideName is the name under which a file keeps what it held: nothing is deleted that
 // somebody may want back.
-func (e *Engine) asideName(path string) string {
-	return path + asideInfix + e.wall().Format("20060102-150405")
+func (f fixing) asideName(path string) string {
+	return path + asideInfix + f.wall().Format("20060102-150405")
 }
 
 const asideInfix = ".aside-"
 
 // Repairs lists what can be put right without asking anybody else. It changes nothing.
 func (e *Engine) Repairs(ctx context.Context) []Repair {
+	return fixing{e.doctor()}.repairs(ctx)
+}
+
+func (f fixing) repairs(ctx context.Context) []Repair {
 	ctx = oneWait(ctx)
-	repairs := append(e.repairPermissions(), e.repairLocks()...)
-	switch _, err := e.ledger(); {
+	repairs := append(f.repairPermissions(), f.repairLocks()...)
+	switch _, err := f.ledger(); {
 	case errors.Is(err, keychain.ErrDamaged):
 		// What else may be wrong is seen when it can be read again.
-		return append(repairs, Repair{"move the damaged list of accounts in " + e.config.Places.State + " aside, and find the accounts again", e.mendLedger})
+		return append(repairs, Repair{"move the damaged list of accounts in " + f.config.Places.State + " aside, and find the accounts again", f.mendLedger})
 	case err != nil:
 		return repairs
 	}
-	st := e.Status(ctx)
-	if e.credentialsDamaged() && e.copyInEntry(ctx) {
-		repairs = append(repairs, Repair{"move " + e.config.Places.Credentials + " aside, since it cannot be read, and take the login over from Claude Code's entry", e.mendCredentials})
+	st := f.Status(ctx)
+	if f.credentialsDamaged() && f.copyInEntry(ctx) {
+		repairs = append(repairs, Repair{"move " + f.config.Places.Credentials + " aside, since it cannot be read, and take the login over from Claude Code's entry", f.mendCredentials})
 	}
-	repairs = append(repairs, e.repairEntry(ctx, st)...)
-	for _, m := range e.misnamed(ctx) {
-		repairs = append(repairs, Repair{"make Claude Code's state file name the person of the login in " + m.dir.Place(), func(ctx context.Context) (Mended, error) { return e.mendIdentity(ctx, m) }})
+	repairs = append(repairs, f.repairEntry(ctx, st)...)
+	for _, m := range f.misnamed(ctx) {
+		repairs = append(repairs, Repair{"make Claude Code's state file name the person of the login in " + m.dir.Place(), func(ctx context.Context) (Mended, error) { return f.mendIdentity(ctx, m) }})
 	}
-	for _, path := range e.leftovers() {
+	for _, path := range f.leftovers() {
 		repairs = append(repairs, Repair{"give " + path + " another name: it was left behind", func(context.Context) (Mended, error) {
-			return e.moveAside(path, "moved "+path+" out of the way")
+			return f.moveAside(path, "moved "+path+" out of the way")
 		}})
 	}
 	return repairs
@@ -66,7 +73,11 @@ func (e *Engine) Repairs(ctx context.Context) []Repair {
 
 // Mend does these repairs. What was done can be taken back by Unmend until the next one.
 func (e *Engine) Mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
-	if err := e.MayWrite(); err != nil {
+	return fixing{e.doctor()}.mend(ctx, repairs)
+}
+
+func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
+	if err := f.MayWrite(); err != nil {
 		return nil, err
 	}
 	var (
@@ -83,7 +94,7 @@ func (e *Engine) Mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 			continue
 		}
 		mended, steps = append(mended, m), append(steps, m.undo...)
-		e.remember(Record{What: "mended", Detail: m.What})
+		f.remember(Record{What: "mended", Detail: m.What})
 	}
 	for i, step := range steps { // what stands there when all is done
 		if step.Kind == undoMoved {
@@ -91,13 +102,13 @@ func (e *Engine) Mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 		}
 	}
 	if len(steps) > 0 {
-		problems = append(problems, e.writeState(mendedFile, lastMended{e.wall(), steps}))
+		problems = append(problems, f.writeState(mendedFile, lastMended{f.wall(), steps}))
 	}
 	return mended, errors.Join(problems...)
 }
 
-func (e *Engine) repairPermissions() (repairs []Repair) {
-	for _, l := range e.looseFiles() {
+func (f fixing) repairPermissions() (repairs []Repair) {
+	for _, l := range f.looseFiles() {
 		repairs = append(repairs, Repair{fmt.Sprintf("close %s to others (mode %04o)", l.path, l.want), func(context.Context) (Mended, error) {
 			if err := os.Chmod(l.path, l.want); err != nil {
 				return Mended{}, failed("not-mended", "the permissions of "+l.path+" could not be changed: "+plain(err), l.repair(), err)
@@ -108,8 +119,8 @@ func (e *Engine) repairPermissions() (repairs []Repair) {
 	return repairs
 }
 
-func (e *Engine) moveAside(path, what string) (Mended, error) {
-	aside := e.asideName(path)
+func (f fixing) moveAside(path, what string) (Mended, error) {
+	aside := f.asideName(path)
 	if err := os.Rename(path, aside); err != nil {
 		return Mended{}, failed("not-mended", path+" could not be moved aside: "+plain(err), "move it away by hand", err)
 	}
@@ -119,75 +130,75 @@ func (e *Engine) moveAside(path, what string) (Mended, error) {
 // repairEntry is what can be done about an entry that Claude Code does not accept: one that
 // cannot be read is moved aside, and where our login lay there and lives it is written anew.
 // An entry that somebody signed out of is left so.
-func (e *Engine) repairEntry(ctx context.Context, st Status) []Repair {
-	if e.entryErr != nil {
+func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
+	if f.entryErr != nil {
 		return nil
 	}
-	l, err := e.ledger()
+	l, err := f.ledger()
 	if err != nil {
 		return nil
 	}
-	place := l.Place(e.entry.ID())
+	place := l.Place(f.entry.ID())
 	ours := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid) && st.ClaudeCode.Mirror && place != nil && !place.Let && l.Account(st.Account) != nil
-	w := &work{Engine: e, l: l}
-	s, err := w.see(ctx, e.entry, false)
+	w := &work{Engine: f.Engine, l: l}
+	s, err := w.see(ctx, f.entry, false)
 	unusable := &claudecode.UnusableError{}
 	switch accepted, _ := s.entry.AcceptedByClient(); {
 	case errors.As(err, &unusable):
 		return nil
-	case errors.Is(err, keychain.ErrDamaged) && e.entry.FileIsRead():
-		repairs := []Repair{{"move " + e.entry.File() + " aside, since it cannot be read", e.mendEntry}}
+	case errors.Is(err, keychain.ErrDamaged) && f.entry.FileIsRead():
+		repairs := []Repair{{"move " + f.entry.File() + " aside, since it cannot be read", f.mendEntry}}
 		if ours {
-			repairs = append(repairs, Repair{"write the login of the account " + st.Account + " into Claude Code's entry anew", e.mirrorAgain})
+			repairs = append(repairs, Repair{"write the login of the account " + st.Account + " into Claude Code's entry anew", f.mirrorAgain})
 		}
 		return repairs
 	case err != nil:
 		return nil
 	case ours && s.entry.Blanked():
-		return []Repair{{"write the login of the account " + st.Account + " into the entry that Claude Code blanked", e.mirrorAgain}}
+		return []Repair{{"write the login of the account " + st.Account + " into the entry that Claude Code blanked", f.mirrorAgain}}
 	case ours && s.entry.State == claudecode.SignedIn && !accepted && s.Account() == st.Account:
-		return []Repair{{"write the login of the account " + st.Account + " into Claude Code's entry anew", e.mirrorAgain}}
+		return []Repair{{"write the login of the account " + st.Account + " into Claude Code's entry anew", f.mirrorAgain}}
 	}
 	return nil
 }
 
 // mendEntry moves an entry aside that nobody can read: Claude Code takes it for none, and a
 // login could not be written there.
-func (e *Engine) mendEntry(ctx context.Context) (Mended, error) {
-	w, err := e.beginAnyway(ctx, lockWait)
+func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
+	w, err := f.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
 	}
 	defer w.end()
-	aside, err := e.entry.MoveAside(ctx)
+	aside, err := f.entry.MoveAside(ctx)
 	if err != nil {
 		return Mended{}, failed("not-mended", "Claude Code's entry could not be moved aside: "+plain(err), "close Claude Code and move it away by hand", err)
 	}
-	if place := w.l.Place(e.entry.ID()); place != nil {
+	if place := w.l.Place(f.entry.ID()); place != nil {
 		place.Empty(false)
 	}
-	return Mended{"moved " + e.entry.File() + " aside, since it cannot be read", []undoStep{{Kind: undoEntry, Path: e.entry.File(), Aside: aside}}}, nil
+	return Mended{"moved " + f.entry.File() + " aside, since it cannot be read", []undoStep{{Kind: undoEntry, Path: f.entry.File(), Aside: aside}}}, nil
 }
 
 // mirrorAgain is the person's word, as `mirror` is: the server is asked first whether a login
 // lives that Claude Code was signed out of.
-func (e *Engine) mirrorAgain(ctx context.Context) (Mended, error) {
-	sentence, err := e.Mirror(ctx)
+func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
+	sentence, err := f.Mirror(ctx)
 	if err != nil {
 		return Mended{}, err
 	}
-	step := undoStep{Kind: undoMirror, Path: e.entry.Place()}
-	at := e.entry.Location()
+	step := undoStep{Kind: undoMirror, Path: f.entry.Place()}
+	at := f.entry.Location()
 	step.Entry = &at
-	if l, err := e.ledger(); err == nil {
-		if place := l.Place(e.entry.ID()); place != nil {
+	if l, err := f.ledger(); err == nil {
+		if place := l.Place(f.entry.ID()); place != nil {
 			step.Wrote = place.Pair
 		}
 	}
 	return Mended{"Claude Code's entry: " + sentence, []undoStep{step}}, nil
 }
 
-func (e *Engine) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
+func (f fixing) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 	if err := m.dir.SetIdentity(ctx, m.id); err != nil {
 		return Mended{}, failed("not-mended", "Claude Code's state file could not be corrected: "+plain(err), "close Claude Code and try again", err)
 	}
@@ -197,19 +208,19 @@ func (e *Engine) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 }
 
 // credentialsDamaged reports whether the file store cannot be read.
-func (e *Engine) credentialsDamaged() bool {
-	_, err := e.file.Names()
+func (f fixing) credentialsDamaged() bool {
+	_, err := f.file.Names()
 	return errors.Is(err, keychain.ErrDamaged)
 }
 
 // copyInEntry reports whether an entry holds a newest pair of one of our accounts.
-func (e *Engine) copyInEntry(ctx context.Context) bool {
-	l, err := e.ledger()
+func (f fixing) copyInEntry(ctx context.Context) bool {
+	l, err := f.ledger()
 	if err != nil || l.Store != "file" {
 		return false
 	}
-	w := &work{Engine: e, l: l}
-	for _, dir := range e.knownEntries() {
+	w := &work{Engine: f.Engine, l: l}
+	for _, dir := range f.knownEntries() {
 		if s, err := w.see(ctx, dir, false); err == nil && w.isGoodCopy(s) {
 			return true
 		}
@@ -224,13 +235,13 @@ func (w *work) isGoodCopy(s sighting) bool {
 
 // mendCredentials moves the file store aside and keeps anew what Claude Code's entries hold
 // of our accounts.
-func (e *Engine) mendCredentials(ctx context.Context) (Mended, error) {
-	w, err := e.begin(ctx, lockWait)
+func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
+	w, err := f.begin(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
 	}
 	defer w.end()
-	m, err := e.moveAside(e.config.Places.Credentials, "moved "+e.config.Places.Credentials+" aside, since it cannot be read")
+	m, err := f.moveAside(f.config.Places.Credentials, "moved "+f.config.Places.Credentials+" aside, since it cannot be read")
 	if err != nil {
 		return m, err
 	}
@@ -260,33 +271,33 @@ var formerFiles = []string{"settings.json", "journal.json"}
 
 // mendLedger moves a damaged ledger aside and takes over what there is: the accounts that
 // the history and the file store name, with the records of theirs that can be read.
-func (e *Engine) mendLedger(ctx context.Context) (Mended, error) {
-	release, err := e.lock(ctx, lockWait)
+func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
+	release, err := f.lock(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
 	}
 	var m Mended
 	files := []string{ledgerFile}
-	if _, err := os.Lstat(e.statePath(ledgerFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(f.statePath(ledgerFile)); errors.Is(err, fs.ErrNotExist) {
 		files = formerFiles
 	}
 	for _, name := range files {
-		if _, err := os.Lstat(e.statePath(name)); err != nil {
+		if _, err := os.Lstat(f.statePath(name)); err != nil {
 			continue
 		}
-		moved, err := e.moveAside(e.statePath(name), "")
+		moved, err := f.moveAside(f.statePath(name), "")
 		if err != nil {
 			release()
 			return m, err
 		}
 		m.undo = append(m.undo, moved.undo...)
 	}
-	w := &work{Engine: e, l: ledger.New(), release: release}
+	w := &work{Engine: f.Engine, l: ledger.New(), release: release}
 	defer w.end()
 	w.rebuild(Patient(ctx))
 	w.findPlaces()
 	w.findDisplaced(Patient(ctx))
-	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", e.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
+	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", f.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
 	return m, w.save()
 }
 

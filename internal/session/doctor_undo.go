@@ -59,11 +59,15 @@ const (
 // Unmend takes the last `doctor --fix` back, the last step first, and returns what is as it
 // was. What was changed since is left as it is, and is an error.
 func (e *Engine) Unmend(ctx context.Context) (undone []string, err error) {
-	if err := e.MayWrite(); err != nil {
+	return fixing{e.doctor()}.unmend(ctx)
+}
+
+func (f fixing) unmend(ctx context.Context) (undone []string, err error) {
+	if err := f.MayWrite(); err != nil {
 		return nil, err
 	}
 	var last lastMended
-	if err := e.readState(mendedFile, &last); err != nil {
+	if err := f.readState(mendedFile, &last); err != nil {
 		return nil, err
 	}
 	if len(last.Steps) == 0 {
@@ -74,24 +78,24 @@ func (e *Engine) Unmend(ctx context.Context) (undone []string, err error) {
 		left     []undoStep
 	)
 	for _, step := range slices.Backward(last.Steps) {
-		what, err := e.takeBack(ctx, step)
+		what, err := f.takeBack(ctx, step)
 		if err != nil {
 			problems, left = append(problems, err), append([]undoStep{step}, left...)
 			continue
 		}
 		undone = append(undone, what)
-		e.remember(Record{What: "undone", Detail: what})
+		f.remember(Record{What: "undone", Detail: what})
 	}
 	if len(left) > 0 {
-		return undone, errors.Join(append(problems, e.writeState(mendedFile, lastMended{last.At, left}))...)
+		return undone, errors.Join(append(problems, f.writeState(mendedFile, lastMended{last.At, left}))...)
 	}
-	if err := os.Remove(e.statePath(mendedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return undone, e.storageTrouble(e.statePath(mendedFile)+" could not be removed", err)
+	if err := os.Remove(f.statePath(mendedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return undone, f.storageTrouble(f.statePath(mendedFile)+" could not be removed", err)
 	}
 	return undone, nil
 }
 
-func (e *Engine) takeBack(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBack(ctx context.Context, step undoStep) (string, error) {
 	notUndone := func(err error) error {
 		return failed("not-undone", step.Path+" could not be put back: "+plain(err), "put it back by hand", err)
 	}
@@ -107,24 +111,24 @@ func (e *Engine) takeBack(ctx context.Context, step undoStep) (string, error) {
 		}
 		return step.Path + " stands there again", os.Chtimes(step.Path, step.At, step.At)
 	case undoMirror:
-		return e.takeBackMirror(ctx, step)
+		return f.takeBackMirror(ctx, step)
 	case undoIdentity:
-		return e.takeBackIdentity(ctx, step)
+		return f.takeBackIdentity(ctx, step)
 	case undoEntry:
-		return e.takeBackEntry(ctx, step)
+		return f.takeBackEntry(ctx, step)
 	case undoMoved:
-		return e.takeBackMoved(ctx, step)
+		return f.takeBackMoved(ctx, step)
 	}
 	return "", failed("not-undone", "a newer keytender mended this, and this one does not know how to take it back", "use that version", nil)
 }
 
-func (e *Engine) takeBackIdentity(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (string, error) {
 	former := step.Identity
 	if step.Entry == nil || former == nil {
-		return "", damagedState(e.statePath(mendedFile))
+		return "", damagedState(f.statePath(mendedFile))
 	}
 	id := claudecode.Identity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID, Whole: secret.New(former.Whole)}
-	if err := claudecode.At(*step.Entry, e.entries).SetIdentity(ctx, id); err != nil {
+	if err := claudecode.At(*step.Entry, f.entries).SetIdentity(ctx, id); err != nil {
 		return "", failed("not-undone", "Claude Code's state file could not be changed: "+plain(err), "close Claude Code and try again", err)
 	}
 	return "Claude Code's state file names whom it named before", nil
@@ -132,16 +136,16 @@ func (e *Engine) takeBackIdentity(ctx context.Context, step undoStep) (string, e
 
 // takeBackMirror takes the login that was written out of the entry again, unless the entry was
 // changed since.
-func (e *Engine) takeBackMirror(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (string, error) {
 	if step.Entry == nil {
-		return "", damagedState(e.statePath(mendedFile))
+		return "", damagedState(f.statePath(mendedFile))
 	}
-	w, err := e.begin(ctx, lockWait)
+	w, err := f.begin(ctx, lockWait)
 	if err != nil {
 		return "", err
 	}
 	defer w.end()
-	dir := claudecode.At(*step.Entry, e.entries)
+	dir := claudecode.At(*step.Entry, f.entries)
 	lock, err := dir.LockRenewal(ctx, entryWait)
 	if err != nil {
 		return "", entryError(err)
@@ -161,16 +165,16 @@ func (e *Engine) takeBackMirror(ctx context.Context, step undoStep) (string, err
 }
 
 // takeBackEntry puts an entry back that was moved aside, unless there is one again.
-func (e *Engine) takeBackEntry(ctx context.Context, step undoStep) (string, error) {
-	w, err := e.beginAnyway(ctx, lockWait)
+func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (string, error) {
+	w, err := f.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return "", err
 	}
 	defer w.end()
-	if e.entryErr != nil || e.entry.File() != step.Path {
+	if f.entryErr != nil || f.entry.File() != step.Path {
 		return "", failed("not-undone", step.Path+" is not the entry that this shell names", "set CLAUDE_CONFIG_DIR as it was when it was mended", nil)
 	}
-	if err := e.entry.MoveBack(ctx, step.Aside); err != nil {
+	if err := f.entry.MoveBack(ctx, step.Aside); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return "", failed("not-undone", step.Path+" holds something again, which was left as it is; the former one is "+step.Aside, "move the new one away first, if it is not needed", err)
 		}
@@ -181,8 +185,8 @@ func (e *Engine) takeBackEntry(ctx context.Context, step undoStep) (string, erro
 
 // takeBackMoved puts a file of ours back, or a lock. What the repair wrote in its place goes,
 // if nobody changed it since.
-func (e *Engine) takeBackMoved(ctx context.Context, step undoStep) (string, error) {
-	release, err := e.lock(ctx, lockWait)
+func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (string, error) {
+	release, err := f.lock(ctx, lockWait)
 	if err != nil {
 		return "", err
 	}

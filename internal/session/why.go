@@ -16,47 +16,51 @@ import (
 // known: by our history, the client's own log, who holds its lock, and what lies in its
 // entry. Names, tokens and the home folder are taken out, so that it can be shown around.
 func (e *Engine) Why(ctx context.Context) string {
+	return e.doctor().why(ctx)
+}
+
+func (d doctor) why(ctx context.Context) string {
 	ctx = oneWait(ctx)
-	st := e.Status(ctx)
-	records, _ := e.History()
+	st := d.Status(ctx)
+	records, _ := d.History()
 	account := slices.DeleteFunc(slices.Clone(records), func(r Record) bool {
 		return r.Account != st.Account && r.Account != "" || r.Account == "" && r.What != "forgotten"
 	})
-	told := []string{fmt.Sprintf("Seen by keytender %s on %s at %s.", Version, runtime.GOOS, day(e.wall()))}
-	told = append(told, e.verdict(ctx, st, account)...)
-	told = append(told, e.lastSteps(account)...)
-	for _, dir := range e.knownEntries() {
+	told := []string{fmt.Sprintf("Seen by keytender %s on %s at %s.", Version, runtime.GOOS, day(d.wall()))}
+	told = append(told, d.verdict(ctx, st, account)...)
+	told = append(told, d.lastSteps(account)...)
+	for _, dir := range d.knownEntries() {
 		if who := dir.LockHolder(); who != "" {
 			told = append(told, "Claude Code's renewal lock stands in "+dir.Place()+": "+who+".")
 		}
 		told = append(told, clientSays(dir)...)
 	}
-	names, _, _ := e.AccountNames()
+	names, _, _ := d.AccountNames()
 	return withoutNames(strings.Join(told, " "), append(names, userName())...)
 }
 
 // verdict is the most telling thing that is known.
-func (e *Engine) verdict(ctx context.Context, st Status, records []Record) []string {
+func (d doctor) verdict(ctx context.Context, st Status, records []Record) []string {
 	var told []string
-	if ours := e.ourVerdict(st, records); ours != "" {
+	if ours := ourVerdict(st, records); ours != "" {
 		told = append(told, ours)
 	}
-	if e.entryErr != nil {
-		return append(told, "Claude Code has no place for a login here: "+e.entryErr.Error()+".")
+	if d.entryErr != nil {
+		return append(told, "Claude Code has no place for a login here: "+d.entryErr.Error()+".")
 	}
-	l, err := e.ledger()
+	l, err := d.ledger()
 	if err != nil {
 		l = ledger.New()
 	}
-	w := &work{Engine: e, l: l}
-	s, err := w.see(ctx, e.entry, false)
-	written := "on " + day(e.entry.Written())
-	ours := l.Place(e.entry.ID()) != nil
+	w := &work{Engine: d.Engine, l: l}
+	s, err := w.see(ctx, d.entry, false)
+	written := "on " + day(d.entry.Written())
+	ours := l.Place(d.entry.ID()) != nil
 	switch {
 	case err != nil:
 		told = append(told, "Claude Code's entry cannot be used, so Claude Code takes it for none: "+err.Error()+"; it was last written "+written+".")
 	case s.entry.Blanked():
-		told = append(told, "Claude Code blanked its entry "+written+", which it does when the server calls its refresh token spent: "+e.whySpent(l)+".")
+		told = append(told, "Claude Code blanked its entry "+written+", which it does when the server calls its refresh token spent: "+d.whySpent(l)+".")
 	case s.entry.State == claudecode.SignedOut && ours:
 		told = append(told, "Claude Code's entry was last written "+written+" and holds no login any more: somebody signed out there, which also asks the server to end the login.")
 	case s.entry.State == claudecode.Absent && ours:
@@ -69,7 +73,7 @@ func (e *Engine) verdict(ctx context.Context, st Status, records []Record) []str
 	if accepted, why := s.entry.AcceptedByClient(); err == nil && s.entry.State == claudecode.SignedIn && !accepted {
 		told = append(told, "Claude Code does not accept its entry: "+why+".")
 	}
-	if over := e.entry.Overrides(); len(over) > 0 {
+	if over := d.entry.Overrides(); len(over) > 0 {
 		told = append(told, "Claude Code does not use its entry here while these are set: "+strings.Join(over, ", ")+".")
 	}
 	if len(told) == 0 {
@@ -78,7 +82,7 @@ func (e *Engine) verdict(ctx context.Context, st Status, records []Record) []str
 	return told
 }
 
-func (e *Engine) ourVerdict(st Status, records []Record) string {
+func ourVerdict(st Status, records []Record) string {
 	last := func(what ...string) (Record, bool) {
 		for _, r := range slices.Backward(records) {
 			if slices.Contains(what, r.What) {
@@ -111,8 +115,8 @@ func (e *Engine) ourVerdict(st Status, records []Record) string {
 }
 
 // whySpent looks for a reason in what we know of that entry.
-func (e *Engine) whySpent(l *ledger.Ledger) string {
-	if place := l.Place(e.entry.ID()); place != nil && place.Reason != "" {
+func (d doctor) whySpent(l *ledger.Ledger) string {
+	if place := l.Place(d.entry.ID()); place != nil && place.Reason != "" {
 		return "keytender had renewed the login and could not write the new tokens there (" + place.Reason + ")"
 	}
 	return "another program, another machine or a backup used the same one, or the login had ended at the server"
@@ -128,7 +132,7 @@ func firstSeen(records []Record) string {
 }
 
 // lastSteps tells the end of the chain's story.
-func (e *Engine) lastSteps(records []Record) []string {
+func (d doctor) lastSteps(records []Record) []string {
 	const most = 6
 	var steps []string
 	for _, r := range records[max(0, len(records)-most):] {
@@ -141,7 +145,7 @@ func (e *Engine) lastSteps(records []Record) []string {
 	if steps == nil {
 		return []string{"Keytender's history is empty."}
 	}
-	return []string{"The last steps (" + e.wall().Local().Format("MST") + "): " + strings.Join(steps, "; ") + "."}
+	return []string{"The last steps (" + d.wall().Local().Format("MST") + "): " + strings.Join(steps, "; ") + "."}
 }
 
 func clientSays(dir *claudecode.Directory) []string {
