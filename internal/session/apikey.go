@@ -51,14 +51,15 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 		return APIKeyNotice{}, err
 	}
 	// A store that is in trouble shows before a key is made that nobody could keep.
-	if err := e.tryStore(ctx, l, tell); err != nil {
+	s := signIn{e, o, tell}
+	if err := s.tryStore(ctx, l); err != nil {
 		return APIKeyNotice{}, err
 	}
 	if _, err := e.APIKey(ctx, o.Account); err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return APIKeyNotice{}, err
 	}
 	var notice APIKeyNotice
-	err = e.obtain(ctx, l.TermsShown, o, tell, func(login keychain.Credential) (Keep, error) {
+	err = s.obtain(ctx, l.TermsShown, func(login keychain.Credential) (Keep, error) {
 		tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
 		key, err := e.client.CreateAPIKey(ctx, login.Access)
 		if err != nil {

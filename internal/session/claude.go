@@ -273,6 +273,12 @@ type Terminal struct {
 	Out io.Writer
 }
 
+// claudeSignIn is a sign-in of the official client.
+type claudeSignIn struct {
+	signIn
+	terminal Terminal
+}
+
 // SignInWithClaude lets the installed Claude Code sign in, in the terminal that is
 // given to it, and takes over what it wrote, whatever its exit code: an entry that is
 // as before means that nobody signed in. Of ours nothing is sent anywhere.
@@ -284,15 +290,16 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if err != nil {
 		return Status{}, err
 	}
+	s := claudeSignIn{signIn{e, o, tell}, t}
 	if e.watches(l) {
-		return e.watchSignIn(ctx, o, t, tell)
+		return s.watchSignIn(ctx)
 	}
 	if o.Account != "" {
 		if err := checkName(l, o.Account); err != nil {
 			return Status{}, err
 		}
 	}
-	if err := e.tryStore(ctx, l, tell); err != nil {
+	if err := s.tryStore(ctx, l); err != nil {
 		return Status{}, err
 	}
 	// What lies there makes room for what the client writes, so it is settled first. An
@@ -308,10 +315,10 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if err != nil {
 		return Status{}, err
 	}
-	key := e.madeKey(ctx, o)
-	after, err := e.letClaudeSignIn(ctx, p, o, t, before.entry, tell)
+	key := s.madeKey(ctx)
+	after, err := s.letClaudeSignIn(ctx, p, before.entry)
 	if err != nil {
-		return e.takeMadeKey(ctx, o, key, true, err, tell)
+		return s.takeMadeKey(ctx, key, true, err)
 	}
 	c := after.Login
 	c.Method, c.Issued, c.Unknown, c.Lifetime = "claude-code", e.wall(), nil, 0
@@ -321,7 +328,7 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	if c.Account.Email == "" {
 		c.Account.Email = p.email(ctx, c.Account)
 	}
-	if err := e.keepClaudeSignIn(ctx, o, before, c, tell); err != nil {
+	if err := s.keepClaudeSignIn(ctx, before, c); err != nil {
 		return Status{}, err
 	}
 	return e.Status(context.WithoutCancel(ctx)), nil
@@ -356,31 +363,31 @@ func (e *Engine) readEntry(ctx context.Context) (claudecode.Entry, error) {
 
 // letClaudeSignIn runs `claude auth login` and returns the entry with the login that
 // it wrote.
-func (e *Engine) letClaudeSignIn(ctx context.Context, p claudeProgram, o SignInOptions, t Terminal, before claudecode.Entry, tell func(Event)) (claudecode.Entry, error) {
-	args := o.claudeArgs()
-	tell(Event{Kind: EventNote, Note: NoteClaudeGoes, Value: p.name() + " signs in now, with its own page and prompts: claude " + strings.Join(args, " ")})
+func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, before claudecode.Entry) (claudecode.Entry, error) {
+	args := s.options.claudeArgs()
+	s.tell(Event{Kind: EventNote, Note: NoteClaudeGoes, Value: p.name() + " signs in now, with its own page and prompts: claude " + strings.Join(args, " ")})
 	c := p.command(args...)
-	c.Stdin, c.Stdout, c.Stderr = t.In, t.Out, t.Out
-	limit := e.loginTimeout(o)
+	c.Stdin, c.Stdout, c.Stderr = s.terminal.In, s.terminal.Out, s.terminal.Out
+	limit := s.loginTimeout()
 	runErr := p.run(ctx, c, limit)
 	if ctx.Err() != nil {
 		return claudecode.Entry{}, ctx.Err()
 	}
-	after, err := e.readEntry(ctx)
+	after, err := s.readEntry(ctx)
 	if err != nil {
 		return claudecode.Entry{}, entryError(err)
 	}
 	if after.State == claudecode.SignedIn && (before.State != claudecode.SignedIn || !after.Login.SamePair(before.Login)) {
 		if ok, why := after.AcceptedByClient(); !ok {
-			tell(Event{Kind: EventNote, Note: NoteUnusable, Value: "Claude Code will not use what it wrote: " + why, Warn: true})
+			s.tell(Event{Kind: EventNote, Note: NoteUnusable, Value: "Claude Code will not use what it wrote: " + why, Warn: true})
 		}
 		return after, nil
 	}
-	return claudecode.Entry{}, e.noClaudeLogin(o, runErr, limit)
+	return claudecode.Entry{}, s.noClaudeLogin(runErr, limit)
 }
 
 // noClaudeLogin says why there is no new login in the entry.
-func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duration) error {
+func (s claudeSignIn) noClaudeLogin(runErr error, limit time.Duration) error {
 	exit := &exec.ExitError{}
 	again := "run `keytender login --method claude-code` again, or sign in with `keytender login`"
 	switch {
@@ -393,16 +400,16 @@ func (e *Engine) noClaudeLogin(o SignInOptions, runErr error, limit time.Duratio
 		return failed("claude-failed", fmt.Sprintf("Claude Code did not sign in (it ended with %s)", exit.ProcessState), again+"; nothing was changed", runErr)
 	case runErr != nil:
 		return failed("claude-failed", "Claude Code did not sign in: "+plain(runErr), again, runErr)
-	case o.Console:
-		return failed("claude-wrote-nothing", "Claude Code signed in at the Console and wrote no login into its entry ("+e.entry.Place()+"), nor a new API key into its settings",
+	case s.options.Console:
+		return failed("claude-wrote-nothing", "Claude Code signed in at the Console and wrote no login into its entry ("+s.entry.Place()+"), nor a new API key into its settings",
 			"make one for yourself with `keytender api-key create`", nil)
 	}
-	return failed("claude-wrote-nothing", "Claude Code ended as if it had signed in, but the login in its entry ("+e.entry.Place()+") is not a new one",
+	return failed("claude-wrote-nothing", "Claude Code ended as if it had signed in, but the login in its entry ("+s.entry.Place()+") is not a new one",
 		"a lock that was left behind does this: see `keytender doctor`, then try again; nothing was changed", nil)
 }
 
-func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before sighting, c keychain.Credential, tell func(Event)) error {
-	w, err := e.begin(ctx, lockWait)
+func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c keychain.Credential) error {
+	w, err := s.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
@@ -411,11 +418,11 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before s
 		return err
 	}
 	ctx = Patient(context.WithoutCancel(ctx))
-	if err := o.expected(c.Account); err != nil {
+	if err := s.options.expected(c.Account); err != nil {
 		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
 		return w.keepWhatMadeRoom(ctx, before, err)
 	}
-	account, note, err := w.signsInTo(ctx, o.Account, c, false, o.Replace)
+	account, note, err := w.signsInTo(ctx, s.options.Account, c, false, s.options.Replace)
 	if err != nil {
 		return w.keepWhatMadeRoom(ctx, before, err)
 	}
@@ -430,27 +437,27 @@ func (e *Engine) keepClaudeSignIn(ctx context.Context, o SignInOptions, before s
 		return err
 	}
 	chain := w.l.ChainOf(account)
-	place := w.place(e.entry)
+	place := w.place(s.entry)
 	place.Holds(chain, pairOf(c))
 	place.Account, place.Let = account, false
 	if err := w.save(); err != nil {
 		return err
 	}
-	sentence := "in step: it signed in itself (" + e.entry.Place() + ")"
+	sentence := "in step: it signed in itself (" + s.entry.Place() + ")"
 	if moved.kept != "" {
 		sentence += "; `keytender mirror --undo` puts the login of " + moved.whose + " back"
 	}
-	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
 	if note != "" {
-		tell(Event{Kind: EventNote, Value: note})
+		s.tell(Event{Kind: EventNote, Value: note})
 	}
-	tell(Event{Kind: EventSaved, Value: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
+	s.tell(Event{Kind: EventSaved, Value: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
 	w.carry(ctx, account, c, entryWait)
-	tell(Event{Kind: EventClaudeCode, Value: sentence})
-	if over := e.entry.Overrides(); len(over) > 0 {
-		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
+	s.tell(Event{Kind: EventClaudeCode, Value: sentence})
+	if over := s.entry.Overrides(); len(over) > 0 {
+		s.tell(Event{Kind: EventNote, Note: NoteOverridden, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
 	}
-	e.tellEnds(c, tell)
+	s.tellEnds(c)
 	return nil
 }
 

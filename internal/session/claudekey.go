@@ -11,22 +11,22 @@ import (
 // keeps for itself, instead of a login in its entry.
 
 // madeKey is the one that the client keeps now.
-func (e *Engine) madeKey(ctx context.Context, o SignInOptions) secret.String {
-	if !o.Console || e.entryErr != nil {
+func (s claudeSignIn) madeKey(ctx context.Context) secret.String {
+	if !s.options.Console || s.entryErr != nil {
 		return secret.String{}
 	}
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
-	return e.entry.MadeKey(ctx)
+	return s.entry.MadeKey(ctx)
 }
 
 // takeMadeKey takes over the key that a sign-in ended in. why is why there is no login; it
 // stays the error where there is no new key either.
-func (e *Engine) takeMadeKey(ctx context.Context, o SignInOptions, before secret.String, keeps bool, why error, tell func(Event)) (Status, error) {
+func (s claudeSignIn) takeMadeKey(ctx context.Context, before secret.String, keeps bool, why error) (Status, error) {
 	if ctx.Err() != nil {
 		return Status{}, why
 	}
-	key := e.madeKey(ctx, o)
+	key := s.madeKey(ctx)
 	if key.IsZero() || key.Equal(before) {
 		return Status{}, why
 	}
@@ -34,28 +34,28 @@ func (e *Engine) takeMadeKey(ctx context.Context, o SignInOptions, before secret
 		return Status{}, failed("unusable", "Claude Code signed in at the Console and made something that is not an API key; it was not taken over",
 			"make one for yourself with `keytender api-key create`", nil)
 	}
-	id, _ := e.entry.Identity()
+	id, _ := s.entry.Identity()
 	who := keychain.Account{Email: emailLike(id.Email), ID: id.AccountID, OrganizationID: id.OrganizationID}
-	if err := o.expected(who); err != nil {
+	if err := s.options.expected(who); err != nil {
 		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
 		return Status{}, err
 	}
 	made := "Claude Code made an API key at the Console (" + key.Masked() + ") and goes on with it; calls are billed by use"
 	if !keeps {
-		tell(Event{Kind: EventSignedIn, Value: who.Email})
-		tell(Event{Kind: EventClaudeCode, Value: made + "; this is watch-only, so no copy is kept"})
-		return e.Status(context.WithoutCancel(ctx)), nil
+		s.tell(Event{Kind: EventSignedIn, Value: who.Email})
+		s.tell(Event{Kind: EventClaudeCode, Value: made + "; this is watch-only, so no copy is kept"})
+		return s.Status(context.WithoutCancel(ctx)), nil
 	}
 	// The key is there: from here on nothing is cut short.
-	notice, err := e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
+	notice, err := s.keepAPIKey(Patient(context.WithoutCancel(ctx)), s.options.Account, key)
 	if err != nil {
 		return Status{}, err
 	}
-	tell(Event{Kind: EventSignedIn, Value: who.Email})
-	tell(Event{Kind: EventNote, Value: made + "; `keytender api-key print` prints it whole"})
+	s.tell(Event{Kind: EventSignedIn, Value: who.Email})
+	s.tell(Event{Kind: EventNote, Value: made + "; `keytender api-key print` prints it whole"})
 	if notice.Former != "" {
-		tell(Event{Kind: EventNote, Value: "it takes the place of " + notice.Former + ", which stays valid until it is deleted at the Console", Warn: true})
+		s.tell(Event{Kind: EventNote, Value: "it takes the place of " + notice.Former + ", which stays valid until it is deleted at the Console", Warn: true})
 	}
-	tell(Event{Kind: EventSaved, Value: notice.Stored})
-	return e.Status(context.WithoutCancel(ctx)), nil
+	s.tell(Event{Kind: EventSaved, Value: notice.Stored})
+	return s.Status(context.WithoutCancel(ctx)), nil
 }

@@ -188,7 +188,7 @@ func TestGrantedWhileTheLockIsHeld(t *testing.T) {
 		}
 		time.AfterFunc(100*time.Second, release)
 		said := 0
-		w, err := r.start().beginGranted(t.Context(), func(Event) { said++ })
+		w, err := signIn{Engine: r.start(), tell: func(Event) { said++ }}.beginGranted(t.Context())
 		if err != nil || said != 2 {
 			t.Fatalf("told %d times: %v", said, err)
 		}
@@ -203,7 +203,7 @@ func TestGrantedAndTheFormerCannotBeKept(t *testing.T) {
 	r.signIn(time.Hour)
 	fresh := r.issued("b@example.com", time.Hour)
 	service.Behave(at("CreateItem", testbus.Step{Err: "org.freedesktop.Secret.Error.IsLocked"}))
-	_, err := r.start().keepSignIn(t.Context(), SignInOptions{Account: "default", Replace: true}, fresh, func(Event) {})
+	_, err := signIn{r.start(), SignInOptions{Account: "default", Replace: true}, func(Event) {}}.keepSignIn(t.Context(), fresh)
 	service.Behave(nil)
 	found := false
 	paths, _ := filepath.Glob(r.state("spill-*.json"))

@@ -577,7 +577,8 @@ func TestLongLivedReplacesTheDailyOne(t *testing.T) {
 	long := r.issued("a@example.com", 365*24*time.Hour)
 	long.Refresh, long.Scopes = secret.String{}, []string{"user:inference"}
 	e := r.start()
-	if _, err := e.keepSignIn(t.Context(), SignInOptions{Account: "default", Replace: true, LongLived: 365 * 24 * time.Hour}, long, func(Event) {}); err != nil {
+	s := signIn{e, SignInOptions{Account: "default", Replace: true, LongLived: 365 * 24 * time.Hour}, func(Event) {}}
+	if _, err := s.keepSignIn(t.Context(), long); err != nil {
 		t.Logf("refused: %v", err)
 		return
 	}
@@ -892,7 +893,8 @@ func TestSuccessorGoesToTheFormerAccount(t *testing.T) {
 	ids := b.Account
 	b.Account = keychain.Account{}
 	e := r.start()
-	if _, err := e.keepSignIn(t.Context(), SignInOptions{}, b, func(Event) {}); err != nil {
+	s := signIn{Engine: e, tell: func(Event) {}}
+	if _, err := s.keepSignIn(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("accounts %v, active %s", r.ledger().Names(), r.ledger().Active)

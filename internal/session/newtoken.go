@@ -25,7 +25,8 @@ func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event)
 		return "", err
 	}
 	o.NoMirror, o.Account, o.Replace = true, "", false
-	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) (Keep, error) {
+	s := signIn{e, o, tell}
+	err = s.obtain(ctx, l.TermsShown, func(c keychain.Credential) (Keep, error) {
 		if !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat") {
 			return "", failed("wrong-kind", "the new token does not begin with sk-ant-oat, so it is no OAuth token of Claude",
 				"it was not exported and not kept", nil)
@@ -38,9 +39,9 @@ func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event)
 		if ctx.Err() != nil {
 			return "", failure // who cancels wants nothing of it
 		}
-		keep, err := e.keepSignIn(ctx, o, c, tell)
+		keep, err := s.keepSignIn(ctx, c)
 		if err == nil {
-			kept, err = e.accountOf(c)
+			kept, err = s.accountOf(c)
 		}
 		return keep, errors.Join(failure, err)
 	})
@@ -48,8 +49,8 @@ func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event)
 }
 
 // accountOf is the account that a pair belongs to.
-func (e *Engine) accountOf(c keychain.Credential) (string, error) {
-	l, err := e.ledger()
+func (s signIn) accountOf(c keychain.Credential) (string, error) {
+	l, err := s.ledger()
 	if err != nil {
 		return "", err
 	}

@@ -16,6 +16,13 @@ import (
 	"keytender/keychain"
 )
 
+// signIn is one sign-in: what the person chose, and who is told of its steps.
+type signIn struct {
+	*Engine
+	options SignInOptions
+	tell    func(Event)
+}
+
 // SignIn carries one sign-in from the click to the mirrored entry:
 //
 //	listen, open   both loopback stacks, then the browser
@@ -39,14 +46,15 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 	if err := e.MayWrite(); err != nil {
 		return Status{}, err
 	}
-	if err := e.tryStore(ctx, l, tell); err != nil {
+	s := signIn{e, o, tell}
+	if err := s.tryStore(ctx, l); err != nil {
 		return Status{}, err
 	}
 	account := l.Choose(o.Account)
 	if already, err := e.vault(l).load(ctx, account); err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
 	}
-	err = e.obtain(ctx, l.TermsShown, o, tell, func(c keychain.Credential) (Keep, error) { return e.keepSignIn(ctx, o, c, tell) })
+	err = s.obtain(ctx, l.TermsShown, func(c keychain.Credential) (Keep, error) { return s.keepSignIn(ctx, c) })
 	if err != nil {
 		return Status{}, err
 	}
@@ -55,15 +63,15 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 
 // obtain does what every sign-in in the browser has in common, up to the credential. keep
 // does the rest, whose outcome the browser's page tells.
-func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, tell func(Event), keep func(keychain.Credential) (Keep, error)) (err error) {
+func (s signIn) obtain(ctx context.Context, termsShown bool, keep func(keychain.Credential) (Keep, error)) (err error) {
 	if !termsShown {
-		tell(Event{Kind: EventTerms})
+		s.tell(Event{Kind: EventTerms})
 	}
-	attempt, err := oauth.NewAttempt(e.attemptConfig(o))
+	attempt, err := oauth.NewAttempt(s.attemptConfig())
 	if err != nil {
 		return &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
 	}
-	server, err := e.listen(ctx, o, attempt, tell)
+	server, err := s.listen(ctx, attempt)
 	if err != nil {
 		return err
 	}
@@ -77,7 +85,7 @@ func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, t
 			_ = server.Close()
 		}()
 	}
-	c, pasted, err := e.credential(ctx, o, attempt, server, tell)
+	c, pasted, err := s.credential(ctx, attempt, server)
 	if err != nil {
 		return err
 	}
@@ -96,23 +104,23 @@ func (e *Engine) obtain(ctx context.Context, termsShown bool, o SignInOptions, t
 // servers give it minutes (RFC 6749 §4.1.2 allows ten at most).
 const codeLife = 2 * time.Minute
 
-func (e *Engine) loginTimeout(o SignInOptions) time.Duration {
-	if o.Timeout > 0 {
-		return o.Timeout
+func (s signIn) loginTimeout() time.Duration {
+	if s.options.Timeout > 0 {
+		return s.options.Timeout
 	}
-	return e.config.LoginTimeout
+	return s.config.LoginTimeout
 }
 
-func (e *Engine) attemptConfig(o SignInOptions) oauth.AttemptConfig {
-	c := oauth.AttemptConfig{AuthorizeURL: e.config.AuthURL, ClientID: e.config.ClientID,
-		PasteRedirect: e.config.RedirectURI, Scopes: e.config.Scopes, Issuer: e.config.Issuer, Hints: o.hints()}
-	if o.Console {
-		c.AuthorizeURL = e.config.ConsoleAuthURL
+func (s signIn) attemptConfig() oauth.AttemptConfig {
+	c := oauth.AttemptConfig{AuthorizeURL: s.config.AuthURL, ClientID: s.config.ClientID,
+		PasteRedirect: s.config.RedirectURI, Scopes: s.config.Scopes, Issuer: s.config.Issuer, Hints: s.options.hints()}
+	if s.options.Console {
+		c.AuthorizeURL = s.config.ConsoleAuthURL
 	}
 	switch {
-	case o.Scopes != nil:
-		c.Scopes = o.Scopes
-	case o.LongLived > 0:
+	case s.options.Scopes != nil:
+		c.Scopes = s.options.Scopes
+	case s.options.LongLived > 0:
 		c.Scopes = []string{"user:inference"} // any other scope is refused with a custom validity
 	}
 	return c
@@ -120,33 +128,33 @@ func (e *Engine) attemptConfig(o SignInOptions) oauth.AttemptConfig {
 
 // listen opens the callback port and tells where; nil means that only the paste way
 // is open.
-func (e *Engine) listen(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, tell func(Event)) (*callback.Server, error) {
-	if o.Method == "paste" {
-		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
+func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.Server, error) {
+	if s.options.Method == "paste" {
+		s.tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 		return nil, nil
 	}
-	port := o.Port
+	port := s.options.Port
 	if port == 0 {
-		port = e.config.Port
+		port = s.config.Port
 	}
-	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: o.PortExact, State: attempt.State(), Issuer: e.config.Issuer, Linger: o.Linger, Instead: o.Instead})
+	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: s.options.PortExact, State: attempt.State(), Issuer: s.config.Issuer, Linger: s.options.Linger, Instead: s.options.Instead})
 	switch {
-	case errors.Is(err, callback.ErrPortTaken) && o.PortExact:
+	case errors.Is(err, callback.ErrPortTaken) && s.options.PortExact:
 		return nil, failed("port-taken", err.Error(), "stop that program, or choose another port with --port", err)
-	case err != nil && o.Paste == nil:
+	case err != nil && s.options.Paste == nil:
 		return nil, failed("no-port", "no port can be opened for the answer: "+plain(err), "sign in with `keytender login --method paste`", err)
 	case err != nil:
-		tell(Event{Kind: EventNote, Note: NoteNoPort, Value: "no port can be opened for the answer (" + plain(err) + "); paste the code instead", Warn: true})
-		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
+		s.tell(Event{Kind: EventNote, Note: NoteNoPort, Value: "no port can be opened for the answer (" + plain(err) + "); paste the code instead", Warn: true})
+		s.tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 		return nil, nil
 	}
 	if server.Port() != port {
-		tell(Event{Kind: EventPortMoved, Value: fmt.Sprintf("port %d is taken, so this sign-in uses %d", port, server.Port())})
+		s.tell(Event{Kind: EventPortMoved, Value: fmt.Sprintf("port %d is taken, so this sign-in uses %d", port, server.Port())})
 	}
-	tell(Event{Kind: EventCallback, Value: server.RedirectURI()})
-	tell(Event{Kind: EventSignInURL, Value: attempt.URL(server.RedirectURI())})
-	if o.Paste != nil {
-		tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
+	s.tell(Event{Kind: EventCallback, Value: server.RedirectURI()})
+	s.tell(Event{Kind: EventSignInURL, Value: attempt.URL(server.RedirectURI())})
+	if s.options.Paste != nil {
+		s.tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 	}
 	return server, nil
 }
@@ -172,48 +180,48 @@ func redirectError(p oauth.Pasted) error {
 
 // exchange turns the code into a credential. The code is sent once; only a 429,
 // which comes before the server looks at the code, allows one more try in time.
-func (e *Engine) exchange(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, a answered, tell func(Event)) (keychain.Credential, error) {
-	request := oauth.ExchangeRequest{Code: a.Code, Verifier: attempt.Verifier(), State: attempt.State(), RedirectURI: a.RedirectURI, ExpiresIn: o.LongLived}
-	grant, err := e.client.Exchange(ctx, request)
+func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered) (keychain.Credential, error) {
+	request := oauth.ExchangeRequest{Code: a.Code, Verifier: attempt.Verifier(), State: attempt.State(), RedirectURI: a.RedirectURI, ExpiresIn: s.options.LongLived}
+	grant, err := s.client.Exchange(ctx, request)
 	if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Kind == oauth.Throttled {
 		pause := max(answer.RetryAfter, time.Second)
 		if pause <= codeLife {
-			tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Value: "the server asks to wait " + shown.Span(pause.Round(time.Second)) + "; then the same code is tried once more", Warn: true})
+			s.tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Value: "the server asks to wait " + shown.Span(pause.Round(time.Second)) + "; then the same code is tried once more", Warn: true})
 			if sleep(ctx, pause) == nil {
-				grant, err = e.client.Exchange(ctx, request)
+				grant, err = s.client.Exchange(ctx, request)
 			}
 		}
 	}
 	if err != nil {
-		return keychain.Credential{}, e.exchangeError(ctx, err)
+		return keychain.Credential{}, exchangeError(ctx, err)
 	}
 	method := "browser"
 	if a.pasted {
 		method = "paste"
 	}
-	c := keychain.Credential{Method: method, Issued: e.wall(), Lifetime: grant.ExpiresIn, Scopes: grant.Scopes,
-		Access: grant.Access, Refresh: grant.Refresh, AccessEnds: e.wall().Add(grant.ExpiresIn)}
+	c := keychain.Credential{Method: method, Issued: s.wall(), Lifetime: grant.ExpiresIn, Scopes: grant.Scopes,
+		Access: grant.Access, Refresh: grant.Refresh, AccessEnds: s.wall().Add(grant.ExpiresIn)}
 	if c.Scopes == nil {
-		c.Scopes = e.attemptConfig(o).Scopes // RFC 6749 §5.1: not said means as asked
+		c.Scopes = s.attemptConfig().Scopes // RFC 6749 §5.1: not said means as asked
 	}
 	switch {
 	case grant.LoginExpiresIn > 0:
-		c.LoginEnds = e.wall().Add(grant.LoginExpiresIn)
+		c.LoginEnds = s.wall().Add(grant.LoginExpiresIn)
 	case c.Refresh.IsZero():
 		c.LoginEnds = c.AccessEnds
 	default:
-		c.LoginEnds, c.LoginEndsEstimated = e.wall().Add(fallbackLogin), true
+		c.LoginEnds, c.LoginEndsEstimated = s.wall().Add(fallbackLogin), true
 	}
-	if o.LongLived > 0 {
-		tell(Event{Kind: EventNote, Value: fmt.Sprintf("Requested validity: %d s, granted: %d s", int64(o.LongLived.Seconds()), int64(grant.ExpiresIn.Seconds()))})
+	if s.options.LongLived > 0 {
+		s.tell(Event{Kind: EventNote, Value: fmt.Sprintf("Requested validity: %d s, granted: %d s", int64(s.options.LongLived.Seconds()), int64(grant.ExpiresIn.Seconds()))})
 	}
 	c.Account = account(grant.Account)
 	if slices.Contains(c.Scopes, "user:profile") {
-		if err := e.askWhose(ctx, &c, 10*time.Second); err != nil {
-			tell(Event{Kind: EventNote, Note: NoteWhose, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
+		if err := s.askWhose(ctx, &c, 10*time.Second); err != nil {
+			s.tell(Event{Kind: EventNote, Note: NoteWhose, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
 		}
 	}
-	if err := o.expected(c.Account); err != nil {
+	if err := s.options.expected(c.Account); err != nil {
 		return keychain.Credential{}, err
 	}
 	return c, nil
@@ -224,7 +232,7 @@ func account(p oauth.Profile) keychain.Account {
 		Organization: p.Organization, Plan: p.Plan, RateLimitTier: p.RateLimitTier}
 }
 
-func (e *Engine) exchangeError(ctx context.Context, err error) error {
+func exchangeError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -250,8 +258,8 @@ func (e *Engine) exchangeError(ctx context.Context, err error) error {
 
 // keepSignIn stores the credential in the account of the person who signed in, makes that
 // the active one, and mirrors it.
-func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Credential, tell func(Event)) (Keep, error) {
-	w, err := e.beginGranted(ctx, tell)
+func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, error) {
+	w, err := s.beginGranted(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -261,16 +269,16 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	}
 	// From here on the sign-in is carried through.
 	ctx = Patient(context.WithoutCancel(ctx))
-	account, note, err := w.signsInTo(ctx, o.Account, c, o.LongLived > 0, o.Replace)
+	account, note, err := w.signsInTo(ctx, s.options.Account, c, s.options.LongLived > 0, s.options.Replace)
 	if err != nil {
 		return "", err
 	}
 	// A long-lived token takes the place of no daily login.
 	daily := w.l.Account(w.l.Active)
-	activate := !o.NoMirror && (o.LongLived <= 0 || daily == nil || daily.Name == account)
-	mirrors := activate && e.mirrors(w.l)
-	taken := takenIn{account: account, c: c, what: "signed-in", longLived: o.LongLived > 0,
-		activate: activate, carries: mirrors, unseen: o.TermsSeen != nil && !o.TermsSeen()}
+	activate := !s.options.NoMirror && (s.options.LongLived <= 0 || daily == nil || daily.Name == account)
+	mirrors := activate && s.mirrors(w.l)
+	taken := takenIn{account: account, c: c, what: "signed-in", longLived: s.options.LongLived > 0,
+		activate: activate, carries: mirrors, unseen: s.options.TermsSeen != nil && !s.options.TermsSeen()}
 	kind, former, err := w.takeIn(ctx, taken)
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
@@ -282,43 +290,43 @@ func (e *Engine) keepSignIn(ctx context.Context, o SignInOptions, c keychain.Cre
 	if err != nil {
 		return "", err
 	}
-	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
 	if note != "" {
-		tell(Event{Kind: EventNote, Value: note})
+		s.tell(Event{Kind: EventNote, Value: note})
 	}
 	if former {
-		tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: "the login that " + account + " had before is kept: `keytender mirror --undo` gives it to Claude Code"})
+		s.tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: "the login that " + account + " had before is kept: `keytender mirror --undo` gives it to Claude Code"})
 	}
 	spilled := w.vault(w.l).spilled(account)
-	tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
+	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
 	if names := w.accountsThatStayed(account); len(names) > 0 {
-		tell(Event{Kind: EventNote, Value: "still in the store that was used before, which let nobody in: " + strings.Join(names, ", ") +
+		s.tell(Event{Kind: EventNote, Value: "still in the store that was used before, which let nobody in: " + strings.Join(names, ", ") +
 			"; they are used from there when it is open", Warn: true})
 	}
-	w.tellMirror(ctx, mirrors, account, tell)
-	e.tellEnds(c, tell)
+	w.tellMirror(ctx, mirrors, account, s.tell)
+	s.tellEnds(c)
 	return keepOf(w.l.Store, spilled), nil
 }
 
 // beginGranted is begin for a login whose code was spent: it waits for whoever holds the lock
 // as long as each of them may, and in turn, rather than throw the login away.
-func (e *Engine) beginGranted(ctx context.Context, tell func(Event)) (*work, error) {
+func (s signIn) beginGranted(ctx context.Context) (*work, error) {
 	for tries := 1; ; tries++ {
-		w, err := e.begin(ctx, lockWait)
+		w, err := s.begin(ctx, lockWait)
 		if known := (&Error{}); tries == grantedTries || !errors.As(err, &known) || known.Exit != ExitBusy {
 			return w, err
 		}
-		tell(Event{Kind: EventNote, Value: "another keytender is at work; the login is kept as soon as that one is done", Warn: true})
+		s.tell(Event{Kind: EventNote, Value: "another keytender is at work; the login is kept as soon as that one is done", Warn: true})
 	}
 }
 
-func (e *Engine) tellEnds(c keychain.Credential, tell func(Event)) {
-	tell(Event{Kind: EventExpires, At: c.AccessEnds, Left: c.AccessEnds.Sub(e.wall())})
-	ends := Event{Kind: EventLoginEnds, At: c.LoginEnds, Left: c.LoginEnds.Sub(e.wall())}
+func (s signIn) tellEnds(c keychain.Credential) {
+	s.tell(Event{Kind: EventExpires, At: c.AccessEnds, Left: c.AccessEnds.Sub(s.wall())})
+	ends := Event{Kind: EventLoginEnds, At: c.LoginEnds, Left: c.LoginEnds.Sub(s.wall())}
 	if c.LoginEndsEstimated {
 		ends.Detail = "estimated"
 	}
-	tell(ends)
+	s.tell(ends)
 }
 
 // takenIn is a login that begins a chain.

@@ -19,24 +19,24 @@ var probeRecord = keychain.RecordName("probe", "probe")
 
 // tryStore finds out before the browser opens where the login will be kept, so that no
 // granted code is lost to a store that takes nothing, and tells which it is.
-func (e *Engine) tryStore(ctx context.Context, l *ledger.Ledger, tell func(Event)) error {
-	if e.watches(l) {
-		return e.watchOnly()
+func (s signIn) tryStore(ctx context.Context, l *ledger.Ledger) error {
+	if s.watches(l) {
+		return s.watchOnly()
 	}
-	kind := e.wantedStore(l)
+	kind := s.wantedStore(l)
 	if kind == "file" {
-		return e.tryFile(tell, "")
+		return s.tryFile("")
 	}
-	err := e.tryKeychain(Patient(ctx))
+	err := s.tryKeychain(Patient(ctx))
 	switch {
 	case err == nil:
-		tell(Event{Kind: EventStore, Value: e.storeName("keychain"), Keep: InKeychain})
+		s.tell(Event{Kind: EventStore, Value: s.storeName("keychain"), Keep: InKeychain})
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case kind == "" && errors.Is(err, keychain.ErrUnavailable):
 		_, why, _ := strings.Cut(err.Error(), keychain.ErrUnavailable.Error()+": ")
-		return e.tryFile(tell, cmp.Or(why, "the system has none"))
+		return s.tryFile(cmp.Or(why, "the system has none"))
 	}
 	known := storeError("keychain", err)
 	if known.Code == "timed-out" {
@@ -57,28 +57,28 @@ func (e *Engine) wantedStore(l *ledger.Ledger) string {
 
 // tryKeychain: whether anybody is there is asked first, and for a short time; a dialog
 // that a person has to answer comes only after that.
-func (e *Engine) tryKeychain(ctx context.Context) error {
+func (s signIn) tryKeychain(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, storeWait)
-	err := e.osStore.Reach(short)
+	err := s.osStore.Reach(short)
 	cancel()
 	if err != nil {
 		return err
 	}
-	if err := saveRecord(ctx, e.osStore, probeRecord, secret.New("probe")); err != nil {
+	if err := saveRecord(ctx, s.osStore, probeRecord, secret.New("probe")); err != nil {
 		return err
 	}
 	limited, cancel := storeContext(ctx)
 	defer cancel()
-	return e.osStore.Delete(limited, probeRecord)
+	return s.osStore.Delete(limited, probeRecord)
 }
 
 // tryFile looks whether the file can be read, and its folder written. why: there is no
 // keychain.
-func (e *Engine) tryFile(tell func(Event), why string) error {
-	if _, err := e.file.Load(context.Background(), probeRecord); err != nil && !errors.Is(err, keychain.ErrNotFound) {
+func (s signIn) tryFile(why string) error {
+	if _, err := s.file.Load(context.Background(), probeRecord); err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return storeError("file", err)
 	}
-	dir := filepath.Dir(e.config.Places.Credentials)
+	dir := filepath.Dir(s.config.Places.Credentials)
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = tryFolder(dir)
@@ -86,7 +86,7 @@ func (e *Engine) tryFile(tell func(Event), why string) error {
 	if err != nil {
 		return storageTrouble(dir, "the login could not be kept", err)
 	}
-	tell(Event{Kind: EventStore, Value: e.storeName("file"), Detail: why, Warn: why != "", Keep: InFile})
+	s.tell(Event{Kind: EventStore, Value: s.storeName("file"), Detail: why, Warn: why != "", Keep: InFile})
 	return nil
 }
 

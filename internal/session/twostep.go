@@ -71,7 +71,8 @@ func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Eve
 			return BegunSignIn{}, err
 		}
 	}
-	if err := e.tryStore(ctx, l, tell); err != nil {
+	s := signIn{e, o, tell}
+	if err := s.tryStore(ctx, l); err != nil {
 		return BegunSignIn{}, err
 	}
 	if already, err := e.vault(l).load(ctx, l.Choose(o.Account)); err == nil {
@@ -80,7 +81,7 @@ func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Eve
 	if !l.TermsShown {
 		tell(Event{Kind: EventTerms})
 	}
-	c := e.attemptConfig(o)
+	c := s.attemptConfig()
 	attempt, err := oauth.NewAttempt(c)
 	if err != nil {
 		return BegunSignIn{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
@@ -88,23 +89,23 @@ func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Eve
 	saved := savedAttempt{Begun: e.wall(), State: attempt.State(), Verifier: attempt.Verifier().Reveal(),
 		ClientID: c.ClientID, RedirectURI: c.PasteRedirect, Scopes: c.Scopes, Account: o.Account, Replace: o.Replace,
 		Expect: o.Expect, Org: o.Org, Console: o.Console, LongLived: o.LongLived, NoMirror: o.NoMirror}
-	if err := e.saveAttempt(ctx, saved, tell); err != nil {
+	if err := s.saveAttempt(ctx, saved); err != nil {
 		return BegunSignIn{}, err
 	}
 	tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 	return BegunSignIn{PasteURL: attempt.PasteURL(), Ends: saved.Begun.Add(attemptLife)}, nil
 }
 
-func (e *Engine) saveAttempt(ctx context.Context, saved savedAttempt, tell func(Event)) error {
-	release, err := e.lock(ctx, lockWait)
+func (s signIn) saveAttempt(ctx context.Context, saved savedAttempt) error {
+	release, err := s.lock(ctx, lockWait)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if _, err := os.Lstat(e.statePath(attemptFile)); err == nil {
-		tell(Event{Kind: EventNote, Value: "the sign-in that was begun before is given up"})
+	if _, err := os.Lstat(s.statePath(attemptFile)); err == nil {
+		s.tell(Event{Kind: EventNote, Value: "the sign-in that was begun before is given up"})
 	}
-	return e.writeState(attemptFile, saved)
+	return s.writeState(attemptFile, saved)
 }
 
 // FinishSignIn takes the code of the sign-in that waits from lines, exchanges it and keeps
@@ -124,23 +125,24 @@ func (e *Engine) FinishSignIn(ctx context.Context, lines <-chan string, tell fun
 	if err != nil {
 		return Status{}, err
 	}
-	if err := e.tryStore(ctx, l, tell); err != nil {
+	s := signIn{e, saved.options(), tell}
+	if err := s.tryStore(ctx, l); err != nil {
 		return Status{}, goesOn(err, saved)
 	}
-	o := saved.options()
-	config := e.attemptConfig(o)
+	config := s.attemptConfig()
 	config.PasteRedirect = saved.RedirectURI // the code is bound to it
 	attempt, err := oauth.ResumeAttempt(config, saved.State, secret.New(saved.Verifier))
 	if err != nil {
 		return Status{}, damagedState(e.statePath(attemptFile))
 	}
 	f := &finishing{saved: saved}
-	f.waiting = waiting{engine: e, options: o, attempt: attempt, lines: lines, pipedAlone: true, tell: func(step Event) {
+	s.tell = func(step Event) {
 		if step.Kind == EventRefused {
 			f.refused = step.Value
 		}
 		tell(step)
-	}}
+	}
+	f.waiting = waiting{signIn: s, attempt: attempt, lines: lines, pipedAlone: true}
 	timed, cancel := context.WithTimeoutCause(ctx, saved.Begun.Add(attemptLife).Sub(e.wall()), errLoginTimeout)
 	defer cancel()
 	if err := f.finish(timed, ctx); err != nil {
@@ -214,7 +216,6 @@ type finishing struct {
 
 // finish ends with timed; what is kept goes on with ctx.
 func (f *finishing) finish(timed, ctx context.Context) error {
-	e := f.engine
 	for {
 		f.renew(timed)
 		answer, err := f.next(timed)
@@ -226,11 +227,11 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 		}
 		f.tell(Event{Kind: EventFinishing})
 		f.sent = append(f.sent, answer.Code)
-		c, err := e.exchange(ctx, f.options, f.attempt, answer, f.tell)
+		c, err := f.exchange(ctx, f.attempt, answer)
 		switch {
 		case err == nil:
-			defer e.endAttempt(finishingFile)
-			_, err := e.keepSignIn(ctx, f.options, c, f.tell)
+			defer f.endAttempt(finishingFile)
+			_, err := f.keepSignIn(ctx, c)
 			return err
 		case answer.bare && isNoCode(err), neverLookedAt(err):
 			if f.putBack(); !f.open(timed) || !isNoCode(err) {
@@ -238,7 +239,7 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 			}
 			f.tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
 		default:
-			e.endAttempt(finishingFile)
+			f.endAttempt(finishingFile)
 			return beginAnew(err)
 		}
 	}
@@ -246,16 +247,15 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 
 // claim takes the attempt, so that no other process sends a code of it.
 func (f *finishing) claim() error {
-	e := f.engine
-	err := os.Rename(e.statePath(attemptFile), e.statePath(finishingFile))
+	err := os.Rename(f.statePath(attemptFile), f.statePath(finishingFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return noAttempt() // another process was faster
 	}
 	if err != nil {
-		return goesOn(e.storageTrouble("the sign-in that waits cannot be taken", err), f.saved)
+		return goesOn(f.storageTrouble("the sign-in that waits cannot be taken", err), f.saved)
 	}
 	var now savedAttempt
-	if err := e.readState(finishingFile, &now); err != nil || now.State != f.saved.State {
+	if err := f.readState(finishingFile, &now); err != nil || now.State != f.saved.State {
 		f.putBack()
 		return noAttempt() // a new one was begun since we read ours
 	}
@@ -270,22 +270,21 @@ func (f *finishing) noCode(ctx context.Context, err error) error {
 	case errors.Is(err, errNothingMore):
 		return goesOn(failed("no-code", "no code of this sign-in came: "+f.refused, "", nil), f.saved)
 	case errors.Is(context.Cause(ctx), errLoginTimeout):
-		f.engine.endAttempt(attemptFile)
+		f.endAttempt(attemptFile)
 		return tooLate()
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	f.engine.endAttempt(attemptFile)
+	f.endAttempt(attemptFile)
 	return beginAnew(err)
 }
 
 // putBack lets the attempt wait again, unless another one was begun meanwhile.
 func (f *finishing) putBack() {
-	e := f.engine
-	if _, err := os.Lstat(e.statePath(attemptFile)); err == nil {
-		e.endAttempt(finishingFile)
-	} else if err := os.Rename(e.statePath(finishingFile), e.statePath(attemptFile)); err != nil {
-		e.log.Warn("the sign-in could not be put back", "reason", plain(err))
+	if _, err := os.Lstat(f.statePath(attemptFile)); err == nil {
+		f.endAttempt(finishingFile)
+	} else if err := os.Rename(f.statePath(finishingFile), f.statePath(attemptFile)); err != nil {
+		f.log.Warn("the sign-in could not be put back", "reason", plain(err))
 	}
 }
 

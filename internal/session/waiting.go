@@ -23,8 +23,7 @@ var (
 // browser and what the person pastes.
 type waiting struct {
 	secret.Hidden
-	engine    *Engine
-	options   SignInOptions
+	signIn
 	attempt   *oauth.Attempt
 	loopback  string                 // redirect URI that we listen on; empty: none
 	redirects <-chan callback.Answer // nil: none can come
@@ -32,7 +31,6 @@ type waiting struct {
 	opened    chan error
 	paste     pasting
 	sent      []secret.String // codes that went to the server: each goes there once
-	tell      func(Event)
 	// pipedAlone: nothing but the lines can bring a code, so their end is the wait's.
 	pipedAlone bool
 }
@@ -45,16 +43,15 @@ type answered struct {
 }
 
 // credential opens the browser and waits until a code comes that the server takes.
-func (e *Engine) credential(ctx context.Context, o SignInOptions, attempt *oauth.Attempt, server *callback.Server,
-	tell func(Event)) (c keychain.Credential, pasted bool, err error) {
-	timed, cancel := context.WithTimeoutCause(ctx, e.loginTimeout(o), errLoginTimeout)
+func (s signIn) credential(ctx context.Context, attempt *oauth.Attempt, server *callback.Server) (c keychain.Credential, pasted bool, err error) {
+	timed, cancel := context.WithTimeoutCause(ctx, s.loginTimeout(), errLoginTimeout)
 	defer cancel()
-	w := &waiting{engine: e, options: o, attempt: attempt, lines: o.Paste, opened: make(chan error, 1), tell: tell}
+	w := &waiting{signIn: s, attempt: attempt, lines: s.options.Paste, opened: make(chan error, 1)}
 	if server != nil {
 		w.redirects, w.loopback = server.Answers(), server.RedirectURI()
 	}
-	if o.Open != nil && server != nil {
-		go func() { w.opened <- o.Open(timed, attempt.URL(w.loopback)) }()
+	if s.options.Open != nil && server != nil {
+		go func() { w.opened <- s.options.Open(timed, attempt.URL(w.loopback)) }()
 	}
 	for {
 		w.renew(timed)
@@ -62,13 +59,13 @@ func (e *Engine) credential(ctx context.Context, o SignInOptions, attempt *oauth
 		if err != nil {
 			return keychain.Credential{}, false, err
 		}
-		tell(Event{Kind: EventFinishing})
+		s.tell(Event{Kind: EventFinishing})
 		w.sent = append(w.sent, answer.Code)
-		c, err := e.exchange(ctx, o, attempt, answer, tell)
+		c, err := s.exchange(ctx, attempt, answer)
 		if err == nil || !answer.bare || !isNoCode(err) || !w.open(timed) {
 			return c, answer.pasted, err
 		}
-		tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+		s.tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
 	}
 }
 
@@ -96,7 +93,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 	for {
 		select {
 		case <-ctx.Done():
-			return answered{}, w.engine.timedOut(ctx, w.options)
+			return answered{}, w.timedOut(ctx)
 		case err := <-w.opened:
 			if err != nil && ctx.Err() == nil {
 				w.tell(Event{Kind: EventOpenFailed, Value: plain(err), Warn: true})
@@ -158,10 +155,10 @@ func (w *waiting) wasSent(code secret.String) bool {
 }
 
 // timedOut is why the wait ended: nobody came, or the person gave it up.
-func (e *Engine) timedOut(ctx context.Context, o SignInOptions) error {
+func (s signIn) timedOut(ctx context.Context) error {
 	if !errors.Is(context.Cause(ctx), errLoginTimeout) {
 		return ctx.Err()
 	}
-	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + shown.Span(e.loginTimeout(o)),
+	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + shown.Span(s.loginTimeout()),
 		Hint: "run `keytender login` again; --timeout gives more time", Err: errLoginTimeout}
 }

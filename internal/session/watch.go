@@ -277,39 +277,39 @@ func (e *Engine) watchedToken(ctx context.Context, minValid time.Duration) (secr
 }
 
 // watchSignIn lets the official client sign in and keeps nothing of it.
-func (e *Engine) watchSignIn(ctx context.Context, o SignInOptions, t Terminal, tell func(Event)) (Status, error) {
-	if e.entryErr != nil {
-		return Status{}, entryError(e.entryErr)
+func (s claudeSignIn) watchSignIn(ctx context.Context) (Status, error) {
+	if s.entryErr != nil {
+		return Status{}, entryError(s.entryErr)
 	}
 	// An entry that cannot be read is one that the client would overwrite, MCP logins and all.
-	before, err := e.readEntry(ctx)
+	before, err := s.readEntry(ctx)
 	if err != nil {
 		return Status{}, entryError(err)
 	}
-	p, err := e.findClaude(ctx)
+	p, err := s.findClaude(ctx)
 	if err != nil {
 		return Status{}, withoutTending(err)
 	}
-	key := e.madeKey(ctx, o)
-	after, err := e.letClaudeSignIn(ctx, p, o, t, before, tell)
+	key := s.madeKey(ctx)
+	after, err := s.letClaudeSignIn(ctx, p, before)
 	if err != nil {
-		return e.takeMadeKey(ctx, o, key, false, withoutTending(err), tell)
+		return s.takeMadeKey(ctx, key, false, withoutTending(err))
 	}
 	c := after.Login
 	if c.Account.Email == "" {
 		c.Account.Email = p.email(ctx, c.Account)
 	}
-	if err := o.expected(c.Account); err != nil {
+	if err := s.options.expected(c.Account); err != nil {
 		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
 		return Status{}, err
 	}
-	tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
-	tell(Event{Kind: EventClaudeCode, Value: "signed in itself (" + e.entry.Place() + "); this is watch-only, so no copy is kept"})
-	tell(Event{Kind: EventExpires, At: c.AccessEnds})
+	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
+	s.tell(Event{Kind: EventClaudeCode, Value: "signed in itself (" + s.entry.Place() + "); this is watch-only, so no copy is kept"})
+	s.tell(Event{Kind: EventExpires, At: c.AccessEnds})
 	if !c.LoginEnds.IsZero() {
-		tell(Event{Kind: EventLoginEnds, At: c.LoginEnds})
+		s.tell(Event{Kind: EventLoginEnds, At: c.LoginEnds})
 	}
-	return e.Status(context.WithoutCancel(ctx)), nil
+	return s.Status(context.WithoutCancel(ctx)), nil
 }
 
 // withoutTending takes out of a hint the way that watch-only does not have.
