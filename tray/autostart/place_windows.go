@@ -6,17 +6,17 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-func systemPlace(func(string) string) (place, error) { return run{}, nil }
+func systemPlace(func(string) string) (place, error) { return run{runKey, approvedKey}, nil }
 
 func agentPlace(func(string) string) (place, error) { return nil, ErrNoAgent }
 
-// run is the value of the Run key.
-type run struct{}
+// run is our value of the Run key, and of the one where the task manager notes what is off.
+type run struct{ key, notes string }
 
-func (run) String() string { return `HKEY_CURRENT_USER\` + runKey + `, ` + runName }
+func (r run) String() string { return `HKEY_CURRENT_USER\` + r.key + `, ` + runName }
 
-func (run) read() (string, bool, error) {
-	key, err := registry.OpenKey(registry.CURRENT_USER, runKey, registry.QUERY_VALUE)
+func (r run) read() (string, bool, error) {
+	key, err := registry.OpenKey(registry.CURRENT_USER, r.key, registry.QUERY_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {
 		return "", false, nil
 	}
@@ -32,7 +32,7 @@ func (run) read() (string, bool, error) {
 		return "", false, err
 	}
 	on := true
-	if notes, err := registry.OpenKey(registry.CURRENT_USER, approvedKey, registry.QUERY_VALUE); err == nil {
+	if notes, err := registry.OpenKey(registry.CURRENT_USER, r.notes, registry.QUERY_VALUE); err == nil {
 		note, _, _ := notes.GetBinaryValue(runName)
 		on = approved(note)
 		notes.Close()
@@ -40,8 +40,8 @@ func (run) read() (string, bool, error) {
 	return runProgram(command), on, nil
 }
 
-func (run) write(program string) error {
-	key, _, err := registry.CreateKey(registry.CURRENT_USER, runKey, registry.SET_VALUE)
+func (r run) write(program string) error {
+	key, _, err := registry.CreateKey(registry.CURRENT_USER, r.key, registry.SET_VALUE)
 	if err != nil {
 		return err
 	}
@@ -49,10 +49,10 @@ func (run) write(program string) error {
 	if err := key.SetStringValue(runName, runCommand(program)); err != nil {
 		return err
 	}
-	return forget(approvedKey)
+	return forget(r.notes)
 }
 
-func (run) remove() error { return errors.Join(forget(runKey), forget(approvedKey)) }
+func (r run) remove() error { return errors.Join(forget(r.key), forget(r.notes)) }
 
 // forget deletes our value of a key, if there is one.
 func forget(path string) error {
