@@ -64,14 +64,14 @@ type AccountStatus struct {
 }
 
 // accountStatuses tells of every account by the ledger alone: no keychain is asked.
-func (e *Engine) accountStatuses(l *ledger.Ledger) []AccountStatus {
-	list := make([]AccountStatus, 0, len(l.Accounts))
-	for _, a := range l.Accounts {
-		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan, State: e.accountState(l, a),
-			Login: LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated}, Active: a.Name == l.Choose(""), LongLived: a.LongLived, Named: a.Chosen(), Places: []string{}}
-		for _, p := range l.Places {
-			if c := l.Chain(p.Chain); c != nil && c.Account == a.Name {
-				s.Places = append(s.Places, e.placeName(p))
+func (w *work) accountStatuses() []AccountStatus {
+	list := make([]AccountStatus, 0, len(w.l.Accounts))
+	for _, a := range w.l.Accounts {
+		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan, State: w.accountState(a),
+			Login: LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated}, Active: a.Name == w.l.Choose(""), LongLived: a.LongLived, Named: a.Chosen(), Places: []string{}}
+		for _, p := range w.l.Places {
+			if c := w.l.Chain(p.Chain); c != nil && c.Account == a.Name {
+				s.Places = append(s.Places, w.placeName(p))
 			}
 		}
 		list = append(list, s)
@@ -79,10 +79,10 @@ func (e *Engine) accountStatuses(l *ledger.Ledger) []AccountStatus {
 	return list
 }
 
-func (e *Engine) accountState(l *ledger.Ledger, a *ledger.Account) State {
-	c := l.Chain(a.Chain)
-	over := !a.LoginEnds.IsZero() && !a.LoginEstimated && !e.wall().Before(a.LoginEnds)
-	ended := !a.Renewable && !a.AccessEnds.IsZero() && !e.wall().Before(a.AccessEnds)
+func (w *work) accountState(a *ledger.Account) State {
+	c := w.l.Chain(a.Chain)
+	over := !a.LoginEnds.IsZero() && !a.LoginEstimated && !w.wall().Before(a.LoginEnds)
+	ended := !a.Renewable && !a.AccessEnds.IsZero() && !w.wall().Before(a.AccessEnds)
 	if c != nil && c.Dead(c.Current()) || over || ended {
 		return SignInAgain
 	}
@@ -242,7 +242,7 @@ func (w *work) learnPerson(ctx context.Context, a *ledger.Account) {
 	if err != nil {
 		return
 	}
-	a.Person = a.Person.Or(personOf(ours.Account)).Or(w.askPerson(ctx, ours))
+	a.Person = a.Person.Or(personOf(ours.Account)).Or(w.asking().askPerson(ctx, ours))
 	if c := w.l.Chain(a.Chain); c != nil {
 		c.Person = c.Person.Or(a.Person)
 	}

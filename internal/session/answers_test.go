@@ -104,7 +104,7 @@ func TestRenewalAnswers(t *testing.T) {
 				for _, ask := range []func(*Engine) error{
 					func(e *Engine) error { _, err := e.Token(t.Context(), 0); return err },
 					func(e *Engine) error { _, err := e.Renew(t.Context(), true); return err },
-					func(e *Engine) error { e.tendNow(t.Context()); return again("", nil) },
+					func(e *Engine) error { e.tending().tendNow(t.Context()); return again("", nil) },
 				} {
 					if err := ask(r.start()); exitOf(err) != ExitSignInAgain {
 						t.Errorf("later: %v", err)
@@ -289,7 +289,7 @@ func TestNotSent(t *testing.T) {
 	if c := r.chain(); c.Intent != nil || !c.NotBefore.IsZero() {
 		t.Errorf("the ledger: %+v", c)
 	}
-	if next := r.start().tendNow(t.Context()); next > time.Minute {
+	if next := r.start().tending().tendNow(t.Context()); next > time.Minute {
 		t.Errorf("the next look is in %v", next)
 	}
 	if err := r.server.Online(); err != nil {
@@ -448,7 +448,7 @@ func (r *rig) tendFor(d time.Duration) []time.Duration {
 	r.t.Helper()
 	begin := r.now()
 	for r.now().Sub(begin) < d {
-		r.pass(r.start().tendNow(r.t.Context()))
+		r.pass(r.start().tending().tendNow(r.t.Context()))
 	}
 	var sent []time.Duration
 	for _, q := range r.server.Requests() {
@@ -538,7 +538,7 @@ func TestClockJumps(t *testing.T) {
 	r := newRig(t)
 	r.signIn(8 * time.Hour)
 	r.pass(40 * time.Hour) // sleep
-	if next := r.start().tendNow(t.Context()); next > time.Minute || r.posts() != 1 {
+	if next := r.start().tending().tendNow(t.Context()); next > time.Minute || r.posts() != 1 {
 		t.Errorf("after waking %d renewals were sent, and the next look is in %v", r.posts(), next)
 	}
 	// Set to next year for a moment, renewed there, and put back.

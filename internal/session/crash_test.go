@@ -567,7 +567,7 @@ func TestAllWaysAtOnce(t *testing.T) {
 			case 1:
 				_, err = e.Renew(t.Context(), false)
 			case 2:
-				e.tendNow(t.Context())
+				e.tending().tendNow(t.Context())
 			}
 			if err != nil {
 				t.Error(err)

@@ -29,7 +29,7 @@ func (e *Engine) Ends() ([]End, error) {
 	}
 	var ends []End
 	if e.watches(l) {
-		ends = e.watchedEnds()
+		ends = e.watch().watchedEnds()
 	}
 	for _, a := range l.Accounts {
 		if e.account != "" && a.Name != e.account {

@@ -49,11 +49,11 @@ func (e *farError) Unwrap() error { return e.cause }
 // holdFar keeps two of us from writing into places elsewhere at the same time: an older token
 // would come after a newer one, and one that was taken back would be there again. Whoever takes
 // our own lock, too, takes it after this one.
-func (e *Engine) holdFar(ctx context.Context, wait time.Duration) (release func(), err error) {
-	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
-		return nil, e.storageTrouble("the state folder cannot be made", err)
+func (n lending) holdFar(ctx context.Context, wait time.Duration) (release func(), err error) {
+	if err := os.MkdirAll(n.config.Places.State, 0o700); err != nil {
+		return nil, n.storageTrouble("the state folder cannot be made", err)
 	}
-	l := flock.New(e.statePath("lent.lock"), flock.SetPermissions(0o600))
+	l := flock.New(n.statePath("lent.lock"), flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Millisecond))
 	defer cancel()
 	switch ok, err := l.TryLockContext(ctx, 50*time.Millisecond); {
@@ -68,25 +68,25 @@ func (e *Engine) holdFar(ctx context.Context, wait time.Duration) (release func(
 }
 
 // holdAnyFar is holdFar where something is lent elsewhere.
-func (e *Engine) holdAnyFar(ctx context.Context) (release func(), err error) {
-	l, err := e.ledger()
+func (n lending) holdAnyFar(ctx context.Context) (release func(), err error) {
+	l, err := n.ledger()
 	if err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(l.Places, func(p *ledger.Place) bool { return p.Far }) {
-		return e.holdFar(ctx, farWait)
+		return n.holdFar(ctx, farWait)
 	}
 	return func() {}, nil
 }
 
 // lendFar lends to a place elsewhere.
-func (e *Engine) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceStatus, error) {
-	release, err := e.holdFar(ctx, farWait)
+func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceStatus, error) {
+	release, err := n.holdFar(ctx, farWait)
 	if err != nil {
 		return PlaceStatus{}, err
 	}
 	defer release()
-	r, err := e.toLend(ctx)
+	r, err := n.toLend(ctx)
 	if err != nil {
 		return PlaceStatus{}, err
 	}
@@ -96,7 +96,7 @@ func (e *Engine) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 		return PlaceStatus{}, err
 	}
 	kept, writeErr := r.writeFar(ctx, place, r.current, farWriting{make: claudecode.MakeLent, replace: replace})
-	w, err := e.begin(context.WithoutCancel(ctx), lockWait)
+	w, err := n.begin(context.WithoutCancel(ctx), lockWait)
 	if err != nil {
 		return PlaceStatus{}, err
 	}
@@ -117,29 +117,29 @@ func (e *Engine) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 
 // bringFar brings up what is behind elsewhere, all at once. It returns when to ask again;
 // zero: nothing is behind.
-func (e *Engine) bringFar(ctx context.Context) (next time.Time) {
-	l, err := e.ledger()
-	if err != nil || e.watches(l) {
+func (n lending) bringFar(ctx context.Context) (next time.Time) {
+	l, err := n.ledger()
+	if err != nil || n.watches(l) {
 		return time.Time{}
 	}
-	due, next := l.FarBehind(e.wall())
+	due, next := l.FarBehind(n.wall())
 	if len(due) == 0 {
 		return next
 	}
-	release, err := e.holdFar(ctx, 0)
+	release, err := n.holdFar(ctx, 0)
 	if err != nil {
-		return e.wall().Add(look / 2) // another of us is at it
+		return n.wall().Add(look / 2) // another of us is at it
 	}
 	defer release()
-	if l, err = e.ledger(); err != nil {
+	if l, err = n.ledger(); err != nil {
 		return time.Time{}
 	}
-	(&work{Engine: e, l: l}).bringFar(ctx)
-	if l, err = e.ledger(); err != nil {
+	(&work{Engine: n.Engine, l: l}).bringFar(ctx)
+	if l, err = n.ledger(); err != nil {
 		return time.Time{}
 	}
-	if due, next = l.FarBehind(e.wall()); len(due) > 0 {
-		return e.wall().Add(look / 2)
+	if due, next = l.FarBehind(n.wall()); len(due) > 0 {
+		return n.wall().Add(look / 2)
 	}
 	return next
 }
@@ -194,7 +194,7 @@ func farRenewal(at lentTo) farWriting {
 // beside it, where it lies: its refresh token is nothing for this machine.
 func (w *work) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credential, how farWriting) (kept string, err error) {
 	at, lent, absent := lentWhere(p), lendable(c), false
-	err = w.farShell(ctx, at, how.make, func(s claudecode.Shell) (err error) {
+	err = farShell(ctx, at, how.make, func(s claudecode.Shell) (err error) {
 		_, kept, err = s.UpdateEntry(func(now claudecode.Entry) (claudecode.Change, bool, error) {
 			absent = now.State == claudecode.Absent
 			others := w.isOthers(p, now)
@@ -210,14 +210,14 @@ func (w *work) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credent
 		return kept, err
 	}
 	introduce := func(s claudecode.Shell) error { return s.Introduce(identityFor(c)) }
-	if err := w.farShell(ctx, at, claudecode.MakeNothing, introduce); err != nil {
+	if err := farShell(ctx, at, claudecode.MakeNothing, introduce); err != nil {
 		w.log.Warn("Claude Code's state file elsewhere was not written", "place", p.ID, "reason", plain(err))
 	}
 	return kept, nil
 }
 
-func (e *Engine) updateFar(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
-	return e.farShell(ctx, at, claudecode.MakeNothing, func(s claudecode.Shell) error {
+func (n lending) updateFar(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
+	return farShell(ctx, at, claudecode.MakeNothing, func(s claudecode.Shell) error {
 		_, _, err := s.UpdateEntry(func(now claudecode.Entry) (claudecode.Change, bool, error) {
 			change, err := decide(now)
 			return change, false, err
@@ -227,7 +227,7 @@ func (e *Engine) updateFar(ctx context.Context, at lentTo, decide func(claudecod
 }
 
 // farShell runs the shell elsewhere, and has use speak with it.
-func (e *Engine) farShell(ctx context.Context, at lentTo, how claudecode.Making, use func(claudecode.Shell) error) error {
+func farShell(ctx context.Context, at lentTo, how claudecode.Making, use func(claudecode.Shell) error) error {
 	ctx, cancel := context.WithTimeout(ctx, farLimit)
 	defer cancel()
 	cmd, err := at.command(ctx)

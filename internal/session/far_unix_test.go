@@ -114,7 +114,7 @@ HOME='`+home+`' exec sh -c "$command"
 	before = calls()
 	for range 60 { // a quarter of an hour, four looks a minute
 		r.pass(15 * time.Second)
-		r.start().tendNow(t.Context())
+		r.start().tending().tendNow(t.Context())
 	}
 	if n := calls() - before; n < 3 || n > 6 {
 		t.Errorf("asked %d times in a quarter of an hour", n)
@@ -127,7 +127,7 @@ HOME='`+home+`' exec sh -c "$command"
 		t.Fatal(err)
 	}
 	farLimit = limit
-	r.start().tendNow(t.Context())
+	r.start().tending().tendNow(t.Context())
 	r.follows(filepath.Join(home, ".claude"))
 	if st, problem := state(); st.State != PlaceInStep || problem != "" {
 		t.Errorf("%+v, problem %q", st, problem)

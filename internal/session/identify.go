@@ -44,43 +44,48 @@ func (a *asked) put(access string, answer answerOf) {
 	a.answers[access] = answer
 }
 
+// asking finds out whose a login is.
+type asking struct{ *Engine }
+
+func (e *Engine) asking() asking { return asking{e} }
+
 // askPerson asks the server whose an access token is. Nobody is known where it has ended,
 // cannot be asked, or does not say.
-func (e *Engine) askPerson(ctx context.Context, c keychain.Credential) ledger.Person {
-	return e.ask(ctx, c).person
+func (a asking) askPerson(ctx context.Context, c keychain.Credential) ledger.Person {
+	return a.ask(ctx, c).person
 }
 
 // ask is the server's answer to an access token.
-func (e *Engine) ask(ctx context.Context, c keychain.Credential) answerOf {
-	if !e.canBeAsked(c) {
+func (a asking) ask(ctx context.Context, c keychain.Credential) answerOf {
+	if !a.canBeAsked(c) {
 		return answerOf{}
 	}
 	access := c.Access.Fingerprint()
-	if known, ok := e.asked.get(access, e.wall()); ok {
+	if known, ok := a.asked.get(access, a.wall()); ok {
 		return known
 	}
 	c.Account = keychain.Account{}
-	err := e.askWhose(ctx, &c, 5*time.Second)
+	err := a.askWhose(ctx, &c, 5*time.Second)
 	if err != nil {
-		e.log.Info("whose login it is could not be asked", "reason", err.Error())
+		a.log.Info("whose login it is could not be asked", "reason", err.Error())
 	}
 	told := &oauth.Error{}
-	answer := answerOf{person: personOf(c.Account), at: e.wall(), refused: errors.As(err, &told) && told.Status == http.StatusUnauthorized}
-	e.asked.put(access, answer)
+	answer := answerOf{person: personOf(c.Account), at: a.wall(), refused: errors.As(err, &told) && told.Status == http.StatusUnauthorized}
+	a.asked.put(access, answer)
 	return answer
 }
 
 // canBeAsked reports whether the server would still take the access token.
-func (e *Engine) canBeAsked(c keychain.Credential) bool {
-	return !c.Access.IsZero() && (c.AccessEnds.IsZero() || e.validFor(c, 0))
+func (a asking) canBeAsked(c keychain.Credential) bool {
+	return !c.Access.IsZero() && (c.AccessEnds.IsZero() || a.validFor(c, 0))
 }
 
 // askWhose completes the account of a login by its profile. What the profile leaves out
 // stays as it was.
-func (e *Engine) askWhose(ctx context.Context, c *keychain.Credential, limit time.Duration) error {
+func (a asking) askWhose(ctx context.Context, c *keychain.Credential, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	p, err := e.client.Profile(ctx, c.Access)
+	p, err := a.client.Profile(ctx, c.Access)
 	if err == nil {
 		c.Account = account(p).Or(c.Account)
 	}

@@ -22,7 +22,7 @@ func TestProfileTakesNothingAway(t *testing.T) {
 	want := known
 	want.ID, want.OrganizationID = "acc-1", "org-1"
 	c := keychain.Credential{Access: secret.New("FAKE-access"), Account: known}
-	if err := newRig(t, "KEYTENDER_API_URL="+api.URL).start().askWhose(t.Context(), &c, 5*time.Second); err != nil || c.Account != want {
+	if err := newRig(t, "KEYTENDER_API_URL="+api.URL).start().asking().askWhose(t.Context(), &c, 5*time.Second); err != nil || c.Account != want {
 		t.Errorf("%+v, %v; want %+v", c.Account, err, want)
 	}
 }

@@ -145,7 +145,7 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 	if !c.Refresh.IsZero() || w.validFor(c, 0) {
 		if p := personOf(c.Account); !p.Known() {
 			if finding, known := w.l.Identify(pairOf(c)); !known || finding.Account() == "" {
-				c.Account = c.Account.Or(accountOf(w.askPerson(ctx, c)))
+				c.Account = c.Account.Or(accountOf(w.asking().askPerson(ctx, c)))
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func TestBackOff(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	e := &Engine{now: func() time.Time { return now0 }}
+	w := &work{Engine: &Engine{now: func() time.Time { return now0 }}}
 	good := oauth.Grant{Access: secret.New("FAKE"), ExpiresIn: 8 * time.Hour, ExpiresInKnown: true}
 	unknown, hasty := good, good
 	unknown.ExpiresIn, unknown.ExpiresInKnown = time.Hour, false
@@ -66,7 +66,7 @@ func TestPace(t *testing.T) {
 		for _, ago := range c.hasty {
 			ch.Hasty = append(ch.Hasty, now0.Add(-ago))
 		}
-		e.paceChain(ch, c.grant, c.err)
+		w.paceChain(ch, c.grant, c.err)
 		got := time.Duration(0)
 		if !ch.NotBefore.IsZero() {
 			got = ch.NotBefore.Sub(now0)
@@ -141,7 +141,7 @@ func TestEnoughAndMeets(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	e := &Engine{now: func() time.Time { return now0 }}
+	w := &work{Engine: &Engine{now: func() time.Time { return now0 }}}
 	ends := now0.Add(20 * 24 * time.Hour)
 	old := keychain.Credential{
 		Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1), AccessEnds: now0.Add(time.Hour), LoginEnds: ends, LoginEndsEstimated: true,
@@ -149,7 +149,7 @@ func TestMerge(t *testing.T) {
 	}
 	grant := oauth.Grant{Access: secret.New("sk-ant-oat01-FAKE-2"), Refresh: token(2), ExpiresIn: 8 * time.Hour, ExpiresInKnown: true, LoginExpiresIn: 99 * 24 * time.Hour}
 
-	got := e.merge(old, grant, nil)
+	got := w.merge(old, grant, nil)
 	if !got.Access.Equal(grant.Access) || !got.Refresh.Equal(grant.Refresh) || !got.AccessEnds.Equal(now0.Add(8*time.Hour)) || got.Lifetime != 8*time.Hour {
 		t.Errorf("the new pair: %+v", got)
 	}
@@ -159,21 +159,21 @@ func TestMerge(t *testing.T) {
 
 	kept := grant
 	kept.Refresh, kept.Scopes = secret.String{}, []string{"user:profile"}
-	if got := e.merge(old, kept, nil); !got.Refresh.Equal(old.Refresh) || got.Scopes[0] != "user:profile" {
+	if got := w.merge(old, kept, nil); !got.Refresh.Equal(old.Refresh) || got.Scopes[0] != "user:profile" {
 		t.Errorf("no refresh token in the answer: %+v", got)
 	}
-	if got := e.merge(old, oauth.Grant{Refresh: token(2)}, &oauth.Error{Kind: oauth.Malformed}); !got.Refresh.Equal(token(2)) || !got.Access.Equal(old.Access) || !got.AccessEnds.Equal(old.AccessEnds) {
+	if got := w.merge(old, oauth.Grant{Refresh: token(2)}, &oauth.Error{Kind: oauth.Malformed}); !got.Refresh.Equal(token(2)) || !got.Access.Equal(old.Access) || !got.AccessEnds.Equal(old.AccessEnds) {
 		t.Errorf("an unusable answer with a rotated token: %+v", got)
 	}
 	unknown := old
 	unknown.LoginEnds = time.Time{}
-	if got := e.merge(unknown, grant, nil); !got.LoginEnds.Equal(now0.Add(99 * 24 * time.Hour)) {
+	if got := w.merge(unknown, grant, nil); !got.LoginEnds.Equal(now0.Add(99 * 24 * time.Hour)) {
 		t.Errorf("the login's end was not known and is %v", got.LoginEnds)
 	}
 	// A renewed pair is the newer one, whatever the clock says.
 	for _, issued := range []time.Time{now0.Add(30 * 24 * time.Hour), now0, now0.Add(-time.Microsecond), {}} {
 		old.Issued = issued
-		got := e.merge(old, grant, nil)
+		got := w.merge(old, grant, nil)
 		text, err := got.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +188,7 @@ func TestMerge(t *testing.T) {
 // An end that the server tells replaces a guess, an earlier one always wins, and no
 // renewal moves a known end away.
 func TestLoginEnd(t *testing.T) {
-	e := &Engine{now: func() time.Time { return now0 }}
+	w := &work{Engine: &Engine{now: func() time.Time { return now0 }}}
 	day := 24 * time.Hour
 	for _, c := range []struct {
 		name      string
@@ -205,7 +205,7 @@ func TestLoginEnd(t *testing.T) {
 		{"an earlier end", 20 * day, false, 5 * day, 5 * day, false},
 		{"a later end", 20 * day, false, 30 * day, 20 * day, false},
 	} {
-		got, guess := e.loginEnd(keychain.Credential{LoginEnds: now0.Add(c.was), LoginEndsEstimated: c.estimated}, oauth.Grant{LoginExpiresIn: c.told})
+		got, guess := w.loginEnd(keychain.Credential{LoginEnds: now0.Add(c.was), LoginEndsEstimated: c.estimated}, oauth.Grant{LoginExpiresIn: c.told})
 		if !got.Equal(now0.Add(c.want)) || guess != c.guess {
 			t.Errorf("%s: %v (estimated %v)", c.name, got.Sub(now0), guess)
 		}

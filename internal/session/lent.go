@@ -54,19 +54,19 @@ func (at lentTo) String() string {
 	return name
 }
 
-func (e *Engine) lentDirectory(at lentTo) *claudecode.Directory {
-	return claudecode.At(claudecode.Location{Dir: at.Dir, State: filepath.Join(at.Dir, ".claude.json")}, e.entries)
+func (at lentTo) directory(c claudecode.Config) *claudecode.Directory {
+	return claudecode.At(claudecode.Location{Dir: at.Dir, State: filepath.Join(at.Dir, ".claude.json")}, c)
 }
 
 func lentID(dir *claudecode.Directory) string { return "lent:" + dir.ID() }
 
 func (w *work) isLent(dir *claudecode.Directory) bool { return w.l.Place(lentID(dir)) != nil }
 
-func (e *Engine) lentPlaceID(at lentTo) string {
+func (at lentTo) placeID(c claudecode.Config) string {
 	if at.far() {
 		return "lent:" + at.String()
 	}
-	return lentID(e.lentDirectory(at))
+	return lentID(at.directory(c))
 }
 
 // lendable is the login without what renews it: nobody there can spend it.
@@ -74,6 +74,11 @@ func lendable(c keychain.Credential) keychain.Credential {
 	c.Refresh, c.LoginEnds, c.LoginEndsEstimated = secret.String{}, time.Time{}, false
 	return c
 }
+
+// lending lends the access token, without what renews it, to other places of the person's.
+type lending struct{ *Engine }
+
+func (e *Engine) lending() lending { return lending{e} }
 
 // LendOptions says where to lend.
 type LendOptions struct {
@@ -86,19 +91,23 @@ type LendOptions struct {
 // Lend writes an entry without the refresh token where another Claude Code reads it. From
 // then on it is renewed there, too.
 func (e *Engine) Lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
-	at, err := e.lentAt(ctx, o)
+	return e.lending().lend(ctx, o)
+}
+
+func (n lending) lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
+	at, err := lentAt(ctx, o)
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	if _, err := e.Renew(ctx, false); err != nil {
-		if st := e.Status(ctx); !st.AccessToken.Valid {
+	if _, err := n.Renew(ctx, false); err != nil {
+		if st := n.Status(ctx); !st.AccessToken.Valid {
 			return PlaceStatus{}, err
 		}
 	}
 	if at.far() {
-		return e.lendFar(ctx, at, o.Replace)
+		return n.lendFar(ctx, at, o.Replace)
 	}
-	r, err := e.toLend(ctx)
+	r, err := n.toLend(ctx)
 	if err != nil {
 		return PlaceStatus{}, err
 	}
@@ -107,7 +116,7 @@ func (e *Engine) Lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
 }
 
 // lentAt is the place that is meant.
-func (e *Engine) lentAt(ctx context.Context, o LendOptions) (lentTo, error) {
+func lentAt(ctx context.Context, o LendOptions) (lentTo, error) {
 	switch {
 	case o.SSH != "":
 		return lentTo{SSH: o.SSH, Dir: o.Dir}, nil
@@ -119,13 +128,13 @@ func (e *Engine) lentAt(ctx context.Context, o LendOptions) (lentTo, error) {
 }
 
 // toLend takes our lock and loads the login that is lent. The caller ends the work.
-func (e *Engine) toLend(ctx context.Context) (*renewal, error) {
-	w, err := e.begin(ctx, lockWait)
+func (n lending) toLend(ctx context.Context) (*renewal, error) {
+	w, err := n.begin(ctx, lockWait)
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.renewal(ctx, w.l.Choose(e.account))
-	if err == nil && (r.chain.Dead(pairOf(r.current)) || !e.validFor(r.current, 0)) {
+	r, err := w.renewal(ctx, w.l.Choose(n.account))
+	if err == nil && (r.chain.Dead(pairOf(r.current)) || !n.validFor(r.current, 0)) {
 		err = again("the login has ended, so it was not lent", nil)
 	}
 	if err != nil {
@@ -147,7 +156,7 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 		takeBack(r.work)
 		return PlaceStatus{}, notLent(at, err)
 	}
-	if err := r.lentDirectory(at).Introduce(ctx, identityFor(r.current)); err != nil {
+	if err := at.directory(r.entries).Introduce(ctx, identityFor(r.current)); err != nil {
 		r.log.Warn("Claude Code's state file in a lent directory was not written", "place", place.ID, "reason", plain(err))
 	}
 	return r.lent(place)
@@ -156,7 +165,7 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 // expectLent notes durably that a place is about to be lent to: a process that is killed
 // leaves no token that nobody knows of. takeBack makes it as it was.
 func (r *renewal) expectLent(at lentTo) (place *ledger.Place, takeBack func(*work), err error) {
-	id := r.lentPlaceID(at)
+	id := at.placeID(r.entries)
 	known := r.l.Place(id)
 	var former ledger.Place
 	if known != nil {
@@ -183,7 +192,7 @@ func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
 	r.noteLent(place, r.current)
 	r.remember(Record{Account: r.account, What: "lent", Detail: lentWhere(place).String()})
 	err := r.save()
-	return r.lentStatus(place), err
+	return lentStatus(place), err
 }
 
 func identityFor(c keychain.Credential) claudecode.Identity {
@@ -213,7 +222,7 @@ func notLent(at lentTo, err error) error {
 
 // makeRoom makes the directory, and displaces what lies there where that was asked for.
 func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
-	dir := r.lentDirectory(at)
+	dir := at.directory(r.entries)
 	if r.entryErr == nil && dir.ID() == r.entry.ID() {
 		return failed("own-entry", at.Dir+" is where Claude Code reads its login on this machine: there is nothing to lend",
 			"use `keytender mirror` for it, or choose another directory", nil)
@@ -290,14 +299,14 @@ func (w *work) writeLent(ctx context.Context, p *ledger.Place, c keychain.Creden
 		return err
 	}
 	lent := lendable(c)
-	err := w.updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
+	err := w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		if w.isOthers(p, now) {
 			return claudecode.Change{}, errOwnLogin
 		}
 		return claudecode.Change{SignIn: &lent, NewLogin: !w.lentBefore(p, now)}, nil
 	})
 	if err == nil {
-		w.identify(ctx, w.lentDirectory(lentWhere(p)), c, secret.String{})
+		w.identify(ctx, lentWhere(p).directory(w.entries), c, secret.String{})
 	}
 	return err
 }
@@ -314,14 +323,14 @@ func (w *work) isOthers(p *ledger.Place, now claudecode.Entry) bool {
 	return w.isOwn(now) && !lent
 }
 
-func (e *Engine) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
+func (n lending) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
 	if at.far() {
-		return e.updateFar(ctx, at, decide)
+		return n.updateFar(ctx, at, decide)
 	}
 	if !at.isThere() {
 		return errGone
 	}
-	_, err := e.lentDirectory(at).Update(ctx, decide)
+	_, err := at.directory(n.entries).Update(ctx, decide)
 	return err
 }
 
@@ -394,7 +403,7 @@ func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
 	if p.Far {
 		return
 	}
-	dir := w.lentDirectory(lentWhere(p))
+	dir := lentWhere(p).directory(w.entries)
 	ctx, cancel := context.WithTimeout(context.Background(), lentWait)
 	defer cancel()
 	lock, err := dir.LockRenewal(ctx, lentWait/2)
@@ -414,7 +423,7 @@ func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
 }
 
 // lentStatus tells of a lent place by what is known: looking there could take seconds.
-func (e *Engine) lentStatus(p *ledger.Place) PlaceStatus {
+func lentStatus(p *ledger.Place) PlaceStatus {
 	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep, Reason: p.Reason}
 	switch {
 	case p.Leaving:
@@ -462,7 +471,7 @@ func (e *Engine) Lent() ([]PlaceStatus, error) {
 	list := []PlaceStatus{}
 	for _, p := range l.Places {
 		if p.Kind == ledger.Lent {
-			list = append(list, e.lentStatus(p))
+			list = append(list, lentStatus(p))
 		}
 	}
 	return list, nil
@@ -471,20 +480,24 @@ func (e *Engine) Lent() ([]PlaceStatus, error) {
 // TakeBack removes our login from one lent place, or from all of them where place is
 // empty. Nothing else in the entry there is changed.
 func (e *Engine) TakeBack(ctx context.Context, place string) ([]PlaceStatus, error) {
-	release, err := e.holdAnyFar(ctx)
+	return e.lending().takeBack(ctx, place)
+}
+
+func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, error) {
+	release, err := n.holdAnyFar(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	l, err := e.ledger()
+	l, err := n.ledger()
 	if err != nil {
 		return nil, err
 	}
-	look := &work{Engine: e, l: l} // elsewhere without our lock: it may take seconds
+	look := &work{Engine: n.Engine, l: l} // elsewhere without our lock: it may take seconds
 	far := look.calledLent(place, true)
 	problems := look.takeOutOfLent(ctx, far)
 
-	w, err := e.beginAnyway(ctx, lockWait)
+	w, err := n.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return nil, err
 	}
@@ -500,7 +513,7 @@ func (e *Engine) TakeBack(ctx context.Context, place string) ([]PlaceStatus, err
 		if p = w.l.Place(p.ID); p == nil {
 			continue // somebody was faster
 		}
-		st := w.lentStatus(p)
+		st := lentStatus(p)
 		if err := w.takenBack(p, problems[i], true); err != nil {
 			left = append(left, err)
 			continue
@@ -532,7 +545,7 @@ func (w *work) isCalled(p *ledger.Place, name string) bool {
 		return name == bare
 	}
 	abs, err := filepath.Abs(name)
-	return err == nil && lentID(w.lentDirectory(lentTo{Dir: abs})) == p.ID
+	return err == nil && lentID(lentTo{Dir: abs}.directory(w.entries)) == p.ID
 }
 
 // takeOutOfLent takes our access token out of these places, all at once, and returns what went wrong
@@ -550,7 +563,7 @@ func (w *work) takeOutOfLent(ctx context.Context, places []*ledger.Place) []erro
 }
 
 func (w *work) takeOutLent(ctx context.Context, p *ledger.Place) error {
-	return w.updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
+	return w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		pair := pairOf(now.Login)
 		f, ours := w.l.Identify(pair)
 		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
@@ -590,7 +603,7 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 }
 
 // lentLife is how much of a token's life must be left where it is lent: half of it.
-func (e *Engine) lentLife(l *ledger.Ledger, account string, c keychain.Credential) time.Duration {
+func lentLife(l *ledger.Ledger, account string, c keychain.Credential) time.Duration {
 	if len(l.LentTo(account)) == 0 {
 		return 0
 	}

@@ -84,7 +84,7 @@ func TestLendToAFullDisk(t *testing.T) {
 			}
 			free()
 			r.pass(2 * time.Minute)
-			r.start().tendNow(t.Context())
+			r.start().tending().tendNow(t.Context())
 			r.follows(dir)
 			for _, name := range testguard.Names(t, dir) {
 				if strings.Contains(name, "keytender") || strings.Contains(name, ".tmp") || strings.HasSuffix(name, ".lock") {

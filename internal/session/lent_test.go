@@ -81,11 +81,11 @@ func TestTendingRenewsWhatIsLent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lent")
 	r.lend(dir)
 	e := r.start()
-	if wait := e.tendNow(t.Context()); wait < 3*time.Hour || wait > 4*time.Hour {
+	if wait := e.tending().tendNow(t.Context()); wait < 3*time.Hour || wait > 4*time.Hour {
 		t.Errorf("nothing is due for %v, want a bit less than 4 h", wait)
 	}
 	r.pass(4*time.Hour + time.Minute)
-	e.tendNow(t.Context())
+	e.tending().tendNow(t.Context())
 	if r.posts() != 1 {
 		t.Fatalf("%d renewals at half the life", r.posts())
 	}
@@ -122,7 +122,7 @@ func TestUnwritableLentPlaceHoldsNothingUp(t *testing.T) {
 	if err := os.Rename(aside, dir); err != nil {
 		t.Fatal(err)
 	}
-	r.start().tendNow(t.Context())
+	r.start().tending().tendNow(t.Context())
 	r.follows(dir)
 
 	// Away for good: given up after 30 days.

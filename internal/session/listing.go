@@ -56,7 +56,7 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 // entryPlace tells of an entry. It is read: that is where a newer pair shows.
 func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
 	if p.Kind == ledger.Lent {
-		return w.lentStatus(p)
+		return lentStatus(p)
 	}
 	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "", Reason: p.Reason, State: PlaceInStep}
 	c := w.l.Chain(p.Chain)
@@ -102,8 +102,8 @@ func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) Plac
 }
 
 // placeName is what people call a place.
-func (e *Engine) placeName(p *ledger.Place) string {
-	if dir := e.directory(p); dir != nil {
+func (w *work) placeName(p *ledger.Place) string {
+	if dir := w.directory(p); dir != nil {
 		return dir.Place()
 	}
 	if p.Kind == ledger.Lent {

@@ -98,7 +98,7 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 	if err != nil {
 		return "", entryError(err)
 	}
-	if fresh && s.Relation == ledger.Unknown && w.ask(ctx, s.entry.Login).refused {
+	if fresh && s.Relation == ledger.Unknown && w.asking().ask(ctx, s.entry.Login).refused {
 		s.Finding = ledger.Finding{Relation: ledger.Stranger} // dead, and a new login has come
 	}
 	if err := r.settleElsewhere(ctx, dir.ID()); err != nil && !(fresh && isUnknown(err)) {
@@ -172,7 +172,7 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 	// the entry, since the server had. So the server has to say that it lives.
 	if w.validFor(r.current, 0) {
 		told, answer := r.current, &oauth.Error{}
-		err := w.askWhose(ctx, &told, 5*time.Second)
+		err := w.asking().askWhose(ctx, &told, 5*time.Second)
 		switch {
 		case err == nil:
 			return nil
@@ -262,7 +262,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 	v := e.vault(l)
 	current, err := v.load(ctx, account)
 	if err != nil {
-		return "", "", nil, e.loadError(l, v, account, err)
+		return "", "", nil, (&work{Engine: e, l: l}).loadError(v, account, err)
 	}
 	if e.entryErr != nil {
 		return "", "", nil, entryError(e.entryErr)

@@ -108,7 +108,7 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 	switch {
 	case s.Beside != nil:
 		s.Finding = w.contested(ctx, s, ask)
-	case ask && s.Relation == ledger.Successor && s.Chain.Account != "" && w.ask(ctx, s.entry.Login).refused:
+	case ask && s.Relation == ledger.Successor && s.Chain.Account != "" && w.asking().ask(ctx, s.entry.Login).refused:
 		// It follows ours by the record, and the server knows it no more: ours may be spent, and
 		// it is of no use. Claude Code finds out, or the person signs in.
 		s.Finding = ledger.Finding{Relation: ledger.Unknown, Chain: s.Chain}
@@ -126,7 +126,7 @@ func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Findi
 	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
 	answer := answerOf{}
 	if ask {
-		answer = w.ask(ctx, s.entry.Login)
+		answer = w.asking().ask(ctx, s.entry.Login)
 	}
 	switch {
 	case answer.refused:
@@ -164,9 +164,9 @@ func (s sighting) found() ledger.Found {
 // the server cannot be asked any more, and only for what lay there before, never against it.
 func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
 	if ask && (!s.person.Known() || s.Relation == ledger.Unknown) {
-		s.person = s.person.Or(w.askPerson(ctx, s.entry.Login))
+		s.person = s.person.Or(w.asking().askPerson(ctx, s.entry.Login))
 	}
-	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() && !(ask && w.canBeAsked(s.entry.Login)) {
+	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() && !(ask && w.asking().canBeAsked(s.entry.Login)) {
 		told := ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email}
 		if s.Chain.Person.Like(told) == ledger.Same {
 			s.person = told
@@ -185,7 +185,7 @@ func (w *work) learnOwners(ctx context.Context) {
 			continue
 		}
 		if ours, err := w.vault(w.l).load(ctx, a.Name); err == nil {
-			c.Person = c.Person.Or(personOf(ours.Account)).Or(w.askPerson(ctx, ours))
+			c.Person = c.Person.Or(personOf(ours.Account)).Or(w.asking().askPerson(ctx, ours))
 		}
 	}
 }
@@ -490,11 +490,11 @@ func (w *work) noteGone(p *ledger.Place) {
 
 var errGone = errors.New("its directory is not there")
 
-func (e *Engine) unlock(l *claudecode.RenewalLock) {
+func (w *work) unlock(l *claudecode.RenewalLock) {
 	if l == nil {
 		return
 	}
 	if err := l.Release(); err != nil {
-		e.log.Warn("a lock of Claude Code's could not be released", "reason", plain(err))
+		w.log.Warn("a lock of Claude Code's could not be released", "reason", plain(err))
 	}
 }

@@ -167,7 +167,7 @@ func TestOtherLoginIsNeverReplacedByRenewal(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = r.start().Follow(t.Context())
-		_ = r.start().tendNow(t.Context())
+		_ = r.start().tending().tendNow(t.Context())
 	}
 	if !r.entry().Login.SamePair(theirs) {
 		t.Fatal("background work replaced another login")

@@ -27,17 +27,18 @@ func (e *Engine) Status(ctx context.Context) Status {
 	st.Exports, _ = e.exports() // a damaged list is doctor's business
 	l, err := e.ledger()
 	if err != nil {
-		e.blame(&st, err)
+		blame(&st, err)
 		return st
 	}
 	if e.watches(l) {
-		e.describeWatched(ctx, &st, l)
+		e.watch().describeWatched(ctx, &st, l)
 		return st
 	}
 	st.Account = l.Choose(e.account)
 	v := e.vault(l)
 	current, storeErr, loadErr := v.loadBoth(ctx, st.Account)
-	st.Stores = e.storeStates(l, v, storeErr)
+	look := &work{Engine: e, l: l}
+	st.Stores = look.storeStates(v, storeErr)
 	chain := l.ChainOf(st.Account)
 	if chain == nil {
 		chain = &ledger.Chain{}
@@ -46,7 +47,7 @@ func (e *Engine) Status(ctx context.Context) Status {
 
 	switch {
 	case loadErr == nil:
-		e.describe(&st, current, chain)
+		look.describe(&st, current, chain)
 		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil { // a spilled pair keeps the login alive
 			p := storeError(v.store.Kind(), storeErr)
 			st.Problem = &Problem{Code: p.Code, Message: "the renewed login waits outside its store: " + p.Message, Hint: p.Hint}
@@ -60,11 +61,10 @@ func (e *Engine) Status(ctx context.Context) Status {
 			st.Problem = (*Problem)(problemOf(noAccount(e.account)))
 		}
 	default:
-		e.blame(&st, storeError(v.store.Kind(), loadErr))
+		blame(&st, storeError(v.store.Kind(), loadErr))
 	}
-	look := &work{Engine: e, l: l}
 	look.describeEntry(ctx, &st, current)
-	st.Accounts = e.accountStatuses(l)
+	st.Accounts = look.accountStatuses()
 	st.Places = look.placeStatuses(ctx, &st)
 	look.describePlaces(&st)
 	st.PutBack = look.offerPutBack()
@@ -72,14 +72,14 @@ func (e *Engine) Status(ctx context.Context) Status {
 }
 
 // describe fills in what is known of a login that could be read.
-func (e *Engine) describe(st *Status, c keychain.Credential, chain *ledger.Chain) {
+func (w *work) describe(st *Status, c keychain.Credential, chain *ledger.Chain) {
 	pair := pairOf(c)
 	st.State = SignedIn
 	st.Email, st.Organization, st.Plan, st.Method = c.Account.Email, c.Account.Organization, c.Account.Plan, c.Method
-	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: e.validFor(c, 0), Renewable: !c.Refresh.IsZero() && !chain.Dead(pair)}
+	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: w.validFor(c, 0), Renewable: !c.Refresh.IsZero() && !chain.Dead(pair)}
 	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds), Estimated: c.LoginEndsEstimated}
 	st.Scopes = append(st.Scopes, c.Scopes...)
-	for _, scope := range e.config.Scopes {
+	for _, scope := range w.config.Scopes {
 		if !slices.Contains(c.Scopes, scope) {
 			st.MissingScopes = append(st.MissingScopes, scope)
 		}
@@ -97,9 +97,9 @@ func (e *Engine) describe(st *Status, c keychain.Credential, chain *ledger.Chain
 		}
 	case !st.AccessToken.Valid && c.Refresh.IsZero():
 		again("the login has ended and holds no refresh token")
-	case !c.LoginEnds.IsZero() && !c.LoginEndsEstimated && !e.wall().Before(c.LoginEnds):
+	case !c.LoginEnds.IsZero() && !c.LoginEndsEstimated && !w.wall().Before(c.LoginEnds):
 		again("the login has ended: it was given until " + c.LoginEnds.Local().Format("2006-01-02 15:04 MST"))
-	case problem == nil && !st.AccessToken.Valid && !chain.Blocked(e.wall()).IsZero():
+	case problem == nil && !st.AccessToken.Valid && !chain.Blocked(w.wall()).IsZero():
 		st.State = TryLater
 		st.Problem = &Problem{"try-later", chain.Why, "try again after " + chain.NotBefore.Local().Format("15:04:05 MST") + "; the login is as good as before"}
 	case problem != nil:
@@ -111,7 +111,7 @@ func (e *Engine) describe(st *Status, c keychain.Credential, chain *ledger.Chain
 }
 
 // blame makes an error the status's problem.
-func (e *Engine) blame(st *Status, err error) {
+func blame(st *Status, err error) {
 	p := &Error{}
 	if !errors.As(err, &p) {
 		p = failed("failed", err.Error(), "", err)
@@ -122,13 +122,13 @@ func (e *Engine) blame(st *Status, err error) {
 
 // storeStates tells of both stores; the one that is not chosen is not looked at,
 // since that could open a dialog.
-func (e *Engine) storeStates(l *ledger.Ledger, v *vault, loadErr error) []StoreState {
+func (w *work) storeStates(v *vault, loadErr error) []StoreState {
 	states := []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
 	used := &states[0]
 	if v.store.Kind() == "file" {
 		used = &states[1]
 	}
-	if l.Store == "" && e.config.Store == "auto" && errors.Is(loadErr, keychain.ErrUnavailable) {
+	if w.l.Store == "" && w.config.Store == "auto" && errors.Is(loadErr, keychain.ErrUnavailable) {
 		states[1].State = "absent"
 	}
 	switch {

@@ -217,7 +217,7 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 	}
 	c.Account = account(grant.Account)
 	if slices.Contains(c.Scopes, "user:profile") {
-		if err := s.askWhose(ctx, &c, 10*time.Second); err != nil {
+		if err := s.asking().askWhose(ctx, &c, 10*time.Second); err != nil {
 			s.tell(Event{Kind: EventNote, Note: NoteWhose, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
 		}
 	}

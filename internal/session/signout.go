@@ -29,7 +29,7 @@ type Step struct {
 // error; the rest is removed all the same. A login of Claude Code's that Keytender neither
 // wrote nor took over is not touched.
 func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) {
-	release, err := e.holdAnyFar(ctx)
+	release, err := e.lending().holdAnyFar(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -227,9 +227,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // merge makes the new credential. What the answer leaves out stays as it was.
-func (e *Engine) merge(current keychain.Credential, grant oauth.Grant, callErr error) keychain.Credential {
+func (w *work) merge(current keychain.Credential, grant oauth.Grant, callErr error) keychain.Credential {
 	renewed := current
-	renewed.Issued = e.issuedAfter(current)
+	renewed.Issued = w.issuedAfter(current)
 	if !grant.Refresh.IsZero() {
 		renewed.Refresh = grant.Refresh
 	}
@@ -237,25 +237,25 @@ func (e *Engine) merge(current keychain.Credential, grant oauth.Grant, callErr e
 		return renewed // the chain moved on, but no access token came
 	}
 	renewed.Access = grant.Access
-	renewed.AccessEnds, renewed.Lifetime = e.wall().Add(grant.ExpiresIn), grant.ExpiresIn
+	renewed.AccessEnds, renewed.Lifetime = w.wall().Add(grant.ExpiresIn), grant.ExpiresIn
 	if grant.Scopes != nil {
 		renewed.Scopes = grant.Scopes
 	}
 	if renewed.Account.ID == "" {
 		renewed.Account = renewed.Account.Or(account(grant.Account))
 	}
-	renewed.LoginEnds, renewed.LoginEndsEstimated = e.loginEnd(current, grant)
+	renewed.LoginEnds, renewed.LoginEndsEstimated = w.loginEnd(current, grant)
 	return renewed
 }
 
 // loginEnd is the login's own end after a renewal. An end that the server tells replaces
 // a guess, and an earlier one always wins; no renewal moves a known end away. One that has
 // passed was counted with a wrong clock: the server has just renewed the login.
-func (e *Engine) loginEnd(current keychain.Credential, grant oauth.Grant) (ends time.Time, estimated bool) {
-	told, passed := e.wall().Add(grant.LoginExpiresIn), !current.LoginEnds.IsZero() && !current.LoginEnds.After(e.wall())
+func (w *work) loginEnd(current keychain.Credential, grant oauth.Grant) (ends time.Time, estimated bool) {
+	told, passed := w.wall().Add(grant.LoginExpiresIn), !current.LoginEnds.IsZero() && !current.LoginEnds.After(w.wall())
 	switch {
 	case grant.LoginExpiresIn <= 0 && passed:
-		return e.wall().Add(fallbackLogin), true
+		return w.wall().Add(fallbackLogin), true
 	case grant.LoginExpiresIn <= 0:
 		return current.LoginEnds, current.LoginEndsEstimated
 	}
@@ -267,8 +267,8 @@ func (e *Engine) loginEnd(current keychain.Credential, grant oauth.Grant) (ends 
 
 // issuedAfter dates the pair that follows another one: also when the clock was put
 // back it is the newer of the two. Records count in milliseconds.
-func (e *Engine) issuedAfter(former keychain.Credential) time.Time {
-	now := e.wall().Truncate(time.Millisecond)
+func (w *work) issuedAfter(former keychain.Credential) time.Time {
+	now := w.wall().Truncate(time.Millisecond)
 	if next := former.Issued.Add(time.Millisecond); now.Before(next) {
 		return next
 	}
@@ -276,8 +276,8 @@ func (e *Engine) issuedAfter(former keychain.Credential) time.Time {
 }
 
 // paceChain keeps a server that gives odd answers from being asked without end.
-func (e *Engine) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
-	now := e.wall()
+func (w *work) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
+	now := w.wall()
 	c.NotBefore, c.Why = time.Time{}, ""
 	switch {
 	case callErr != nil, !grant.ExpiresInKnown:
@@ -370,8 +370,8 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 }
 
 // nextTry says who tries again: nobody does by itself where no app runs.
-func (e *Engine) nextTry() string {
-	if e.Tended() {
+func (r *renewal) nextTry() string {
+	if r.Tended() {
 		return "keytender tries again by itself"
 	}
 	return "try again in a few minutes"

@@ -23,10 +23,19 @@ const look = time.Minute
 // serves everything that looks.
 func untilLook() time.Duration { return time.Until(time.Now().Truncate(look).Add(look)) }
 
+// tending renews what is due, by the clock and by what changes on the disk.
+type tending struct{ *Engine }
+
+func (e *Engine) tending() tending { return tending{e} }
+
 // Tend renews every account's login when it is due, follows what Claude Code renews, and
 // brings up what is behind, until ctx ends. changed tells of changes on the disk; each one
 // is looked at.
 func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
+	e.tending().tend(ctx, changed)
+}
+
+func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var last, due time.Time // the last look at the records, and when they said to act
@@ -39,19 +48,19 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 				changed = nil
 				continue
 			}
-			if err := e.Follow(ctx); err != nil && ctx.Err() == nil {
-				e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
+			if err := t.Follow(ctx); err != nil && ctx.Err() == nil {
+				t.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 			}
 		case <-timer.C:
 			// Who changes a record changes the ledger too, and that is told. So the clock
 			// alone is looked at, and no keychain is asked once a minute.
-			if now := e.wall(); changed != nil && now.After(last) && now.Before(due) {
+			if now := t.wall(); changed != nil && now.After(last) && now.Before(due) {
 				timer.Reset(min(untilLook(), due.Sub(now)))
 				continue
 			}
 		}
-		wait := e.tendNow(ctx)
-		last = e.wall()
+		wait := t.tendNow(ctx)
+		last = t.wall()
 		due = last.Add(wait)
 		timer.Reset(min(untilLook(), wait))
 	}
@@ -59,10 +68,10 @@ func (e *Engine) Tend(ctx context.Context, changed <-chan struct{}) {
 
 // tendNow renews what is due, and returns how long nothing will be, as far as the records
 // tell; look where they do not.
-func (e *Engine) tendNow(ctx context.Context) time.Duration {
+func (t tending) tendNow(ctx context.Context) time.Duration {
 	ctx = oneWait(ctx)
-	l, err := e.ledger()
-	if err != nil || e.watches(l) {
+	l, err := t.ledger()
+	if err != nil || t.watches(l) {
 		return look
 	}
 	names := l.Names()
@@ -71,45 +80,46 @@ func (e *Engine) tendNow(ctx context.Context) time.Duration {
 	}
 	wait := 24 * time.Hour
 	for _, name := range names {
-		wait = min(wait, e.On(name).tendAccount(ctx, l))
+		wait = min(wait, tending{t.On(name)}.tendAccount(ctx, l))
 	}
-	if l.AnyLentBehind() || slices.ContainsFunc(l.Places, func(p *ledger.Place) bool { return e.canBringUp(l, p) }) {
-		if err := e.catchUp(ctx, entryWait); err != nil && ctx.Err() == nil {
-			e.log.Warn("a place could not be brought up", "reason", plain(err))
+	w := &work{Engine: t.Engine, l: l}
+	if l.AnyLentBehind() || slices.ContainsFunc(l.Places, w.canBringUp) {
+		if err := t.catchUp(ctx, entryWait); err != nil && ctx.Err() == nil {
+			t.log.Warn("a place could not be brought up", "reason", plain(err))
 		}
 		wait = min(wait, look/2)
 	}
-	if next := e.bringFar(ctx); !next.IsZero() {
-		wait = min(wait, max(next.Sub(e.wall()), time.Second))
+	if next := t.lending().bringFar(ctx); !next.IsZero() {
+		wait = min(wait, max(next.Sub(t.wall()), time.Second))
 	}
 	return wait
 }
 
 // tendAccount renews one account's login if that is due.
-func (e *Engine) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duration {
-	current, err := e.vault(l).load(ctx, e.account)
+func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duration {
+	current, err := t.vault(l).load(ctx, t.account)
 	if err != nil || current.Refresh.IsZero() {
 		return look
 	}
-	if chain := l.ChainOf(e.account); chain != nil {
+	if chain := l.ChainOf(t.account); chain != nil {
 		if chain.Dead(pairOf(current)) {
 			return look
 		}
-		if until := chain.Blocked(e.wall()); !until.IsZero() {
-			return until.Sub(e.wall()) + time.Second
+		if until := chain.Blocked(t.wall()); !until.IsZero() {
+			return until.Sub(t.wall()) + time.Second
 		}
 	}
-	if half := e.lentLife(l, e.account, current); half > 0 && e.validFor(current, half) {
-		return max(current.AccessEnds.Sub(e.wall())-half, time.Second)
-	} else if half == 0 && e.enough(current, e.config.RefreshSkew) {
-		due := current.AccessEnds.Sub(e.wall()) - e.config.RefreshSkew
+	if half := lentLife(l, t.account, current); half > 0 && t.validFor(current, half) {
+		return max(current.AccessEnds.Sub(t.wall())-half, time.Second)
+	} else if half == 0 && t.enough(current, t.config.RefreshSkew) {
+		due := current.AccessEnds.Sub(t.wall()) - t.config.RefreshSkew
 		if current.Lifetime > 0 {
-			due = max(due, current.AccessEnds.Sub(e.wall())-current.Lifetime/2)
+			due = max(due, current.AccessEnds.Sub(t.wall())-current.Lifetime/2)
 		}
 		return max(due, time.Second)
 	}
-	if _, err := e.Renew(ctx, false); err != nil && ctx.Err() == nil {
-		e.log.Warn("renewing failed", "account", e.account, "reason", plain(err))
+	if _, err := t.Renew(ctx, false); err != nil && ctx.Err() == nil {
+		t.log.Warn("renewing failed", "account", t.account, "reason", plain(err))
 		return look / 2
 	}
 	return time.Second
@@ -119,20 +129,24 @@ func (e *Engine) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 // which a status may show: our state, the file store or Claude Code's entry. The
 // channel closes when ctx ends.
 func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
+	return e.tending().changes(ctx)
+}
+
+func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, failed("watch", "changes on the disk cannot be watched: "+plain(err), "raise the limit of watches (fs.inotify.max_user_instances)", err)
 	}
-	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
-		return nil, errors.Join(e.storageTrouble("the state folder cannot be made", err), watcher.Close())
+	if err := os.MkdirAll(t.config.Places.State, 0o700); err != nil {
+		return nil, errors.Join(t.storageTrouble("the state folder cannot be made", err), watcher.Close())
 	}
 	watch := func() {
-		for _, dir := range e.watched() {
+		for _, dir := range t.watched() {
 			_ = watcher.Add(dir) // one that went away meanwhile shows at the next look
 		}
 	}
 	watch()
-	stamp := e.stamp(ctx)
+	stamp := t.stamp(ctx)
 	changed := make(chan struct{}, 1)
 	go func() {
 		defer close(changed)
@@ -149,11 +163,11 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 				if !ok {
 					return
 				}
-				if event.Has(fsnotify.Create) && slices.Contains(e.watched(), event.Name) {
+				if event.Has(fsnotify.Create) && slices.Contains(t.watched(), event.Name) {
 					watch() // Claude Code's folder appeared; what is in it was not watched
 					settle.Reset(100 * time.Millisecond)
 				}
-				if e.matters(event) {
+				if t.matters(event) {
 					settle.Reset(100 * time.Millisecond)
 				}
 			case <-watcher.Errors:
@@ -162,12 +176,12 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 				// A keychain tells nobody of its changes, and a folder may have been replaced.
 				again.Reset(untilLook())
 				watch()
-				if now := e.stamp(ctx); now != stamp {
+				if now := t.stamp(ctx); now != stamp {
 					stamp = now
 					settle.Reset(0)
 				}
 			case <-settle.C:
-				stamp = e.stamp(ctx)
+				stamp = t.stamp(ctx)
 				select {
 				case changed <- struct{}{}:
 				default:
@@ -179,29 +193,29 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 }
 
 // watched are the folders in which a change may matter now.
-func (e *Engine) watched() []string {
-	dirs := []string{e.config.Places.State, filepath.Dir(e.config.Places.Credentials)}
-	for _, dir := range e.watchedEntries() {
+func (t tending) watched() []string {
+	dirs := []string{t.config.Places.State, filepath.Dir(t.config.Places.Credentials)}
+	for _, dir := range t.watchedEntries() {
 		dirs = append(dirs, dir.WatchPaths()...)
 	}
 	return dirs
 }
 
 // watchedEntries are all entries that are known.
-func (e *Engine) watchedEntries() []*claudecode.Directory {
-	l, err := e.ledger()
+func (t tending) watchedEntries() []*claudecode.Directory {
+	l, err := t.ledger()
 	if err != nil {
 		l = ledger.New()
 	}
-	return (&work{Engine: e, l: l}).directories()
+	return (&work{Engine: t.Engine, l: l}).directories()
 }
 
 // stamp differs when an entry of Claude Code's does; it opens no secret.
-func (e *Engine) stamp(ctx context.Context) string {
+func (t tending) stamp(ctx context.Context) string {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	var all strings.Builder
-	for _, dir := range e.watchedEntries() {
+	for _, dir := range t.watchedEntries() {
 		stamp, err := dir.Stamp(ctx)
 		if err != nil {
 			stamp = err.Error()
@@ -213,14 +227,14 @@ func (e *Engine) stamp(ctx context.Context) string {
 
 // matters leaves out what changes all the time and means nothing: locks, their
 // heartbeats, temporary files, logs.
-func (e *Engine) matters(event fsnotify.Event) bool {
+func (t tending) matters(event fsnotify.Event) bool {
 	if event.Op == fsnotify.Chmod {
 		return false
 	}
 	dir, name := filepath.Split(event.Name)
-	ours := filepath.Clean(dir) == filepath.Clean(e.config.Places.State) || event.Name == e.config.Places.Credentials
+	ours := filepath.Clean(dir) == filepath.Clean(t.config.Places.State) || event.Name == t.config.Places.Credentials
 	switch {
-	case slices.ContainsFunc(e.watchedEntries(), func(dir *claudecode.Directory) bool { return event.Name == dir.File() }):
+	case slices.ContainsFunc(t.watchedEntries(), func(dir *claudecode.Directory) bool { return event.Name == dir.File() }):
 		return true // whatever it was called
 	case !ours:
 		return name == "settings.json" // what stands in the way of the entry

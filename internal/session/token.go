@@ -22,16 +22,17 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 		return secret.String{}, err
 	}
 	if e.watches(l) {
-		return e.watchedToken(ctx, minValid)
+		return e.watch().watchedToken(ctx, minValid)
 	}
+	look := &work{Engine: e, l: l}
 	name := l.Choose(e.account)
 	v := e.vault(l)
 	current, err := v.load(ctx, name)
 	if err != nil {
-		return secret.String{}, e.loadError(l, v, name, err)
+		return secret.String{}, look.loadError(v, name, err)
 	}
 	if e.validFor(current, minValid) && e.plausible(current) {
-		if e.unfinished(l, v, name) {
+		if look.unfinished(v, name) {
 			_ = e.catchUp(ctx, briefly) // or the next call does it
 		}
 		return current.Access, nil
@@ -41,7 +42,7 @@ func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.Stri
 	}
 	renewed, err := e.renew(ctx, need{minValid: minValid, seen: pairOf(current)})
 	if !e.Tended() { // which does it by itself
-		e.bringFar(ctx)
+		e.lending().bringFar(ctx)
 	}
 	switch {
 	case err == nil && e.validFor(renewed, minValid):
@@ -88,8 +89,8 @@ func (e *Engine) noteShort(ctx context.Context, account string) error {
 }
 
 // loadError is what a record that cannot be loaded means to the person.
-func (e *Engine) loadError(l *ledger.Ledger, v *vault, account string, err error) error {
-	if errors.Is(err, keychain.ErrNotFound) && e.account != "" && l.Account(account) == nil {
+func (w *work) loadError(v *vault, account string, err error) error {
+	if errors.Is(err, keychain.ErrNotFound) && w.account != "" && w.l.Account(account) == nil {
 		return noAccount(account)
 	}
 	return storeError(v.store.Kind(), err)
@@ -137,15 +138,16 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		return Renewal{}, err
 	}
 	if e.watches(l) {
-		return Renewal{}, e.notRenewedHere()
+		return Renewal{}, e.watch().notRenewedHere()
 	}
+	look := &work{Engine: e, l: l}
 	name := l.Choose(e.account)
 	v := e.vault(l)
 	before, err := v.load(ctx, name)
 	if err != nil {
-		return Renewal{}, e.loadError(l, v, name, err)
+		return Renewal{}, look.loadError(v, name, err)
 	}
-	if !before.Refresh.IsZero() && !e.validFor(before, e.lentLife(l, name, before)) {
+	if !before.Refresh.IsZero() && !e.validFor(before, lentLife(l, name, before)) {
 		force = true // where it is lent nothing renews it
 	}
 	if !force && e.validFor(before, e.config.RefreshSkew) && e.plausible(before) {
@@ -153,7 +155,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		if err := e.Follow(ctx); err != nil {
 			e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 		}
-		e.bringFar(ctx)
+		e.lending().bringFar(ctx)
 		r := Renewal{Ends: before.AccessEnds}
 		if !before.Refresh.IsZero() {
 			r.DueAt = before.AccessEnds.Add(-e.config.RefreshSkew)
@@ -161,7 +163,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		return r, nil
 	}
 	after, err := e.renew(ctx, need{minValid: e.config.RefreshSkew, seen: pairOf(before), force: force})
-	e.bringFar(ctx)
+	e.lending().bringFar(ctx)
 	if err != nil {
 		return Renewal{Ends: after.AccessEnds}, err
 	}
@@ -179,20 +181,20 @@ var briefly = 250 * time.Millisecond
 // unfinished reports whether something waits to be finished: a renewal of a process that
 // was killed, or a place that could not be written. Until then Claude Code would spend
 // its pair's refresh token a second time, which ends the login for both.
-func (e *Engine) unfinished(l *ledger.Ledger, v *vault, account string) bool {
-	c := l.ChainOf(account)
-	return c == nil || c.Intent != nil || v.spilled(account) || slices.ContainsFunc(l.Places, func(p *ledger.Place) bool { return e.canBringUp(l, p) })
+func (w *work) unfinished(v *vault, account string) bool {
+	c := w.l.ChainOf(account)
+	return c == nil || c.Intent != nil || v.spilled(account) || slices.ContainsFunc(w.l.Places, w.canBringUp)
 }
 
 // canBringUp reports whether a place is behind and there.
-func (e *Engine) canBringUp(l *ledger.Ledger, p *ledger.Place) bool {
+func (w *work) canBringUp(p *ledger.Place) bool {
 	if p.Kind == ledger.Lent {
-		return !p.Far && l.LentBehind(p) && lentWhere(p).isThere()
+		return !p.Far && w.l.LentBehind(p) && lentWhere(p).isThere()
 	}
-	if !l.Behind(p) {
+	if !w.l.Behind(p) {
 		return false
 	}
-	dir := e.directory(p)
+	dir := w.directory(p)
 	return dir != nil && (p.Gone.IsZero() || dir.Installed())
 }
 
@@ -214,7 +216,7 @@ func (w *work) finishAll(ctx context.Context, wait time.Duration) error {
 	var problems []error
 	for _, name := range w.accountNames() {
 		v := w.vault(w.l)
-		if !w.unfinished(w.l, v, name) && !w.l.AnyLentBehind() && w.l.Account(name) != nil && len(v.strays(name)) == 0 {
+		if !w.unfinished(v, name) && !w.l.AnyLentBehind() && w.l.Account(name) != nil && len(v.strays(name)) == 0 {
 			continue
 		}
 		r, err := w.renewal(ctx, name)
@@ -268,7 +270,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 // somethingToFollow looks without a lock. What cannot be read now is status's business.
 func (w *work) somethingToFollow(ctx context.Context) bool {
 	for _, name := range w.l.Names() {
-		if w.unfinished(w.l, w.vault(w.l), name) || w.l.AnyLentBehind() {
+		if w.unfinished(w.vault(w.l), name) || w.l.AnyLentBehind() {
 			return true
 		}
 	}

@@ -133,9 +133,9 @@ func TestSpilledPairIsSettled(t *testing.T) {
 		{"a spill file", "spill-default.json", none, true, 0},
 		{"room that a killed process had written into", "reserve-default.json", none, true, 0},
 		{"a pair of a clock that was behind", "reserve-default.json", func(path string, r *rig, c keychain.Credential) {
-			e := r.start()
+			w := &work{Engine: r.start()}
 			r.pass(-24 * time.Hour)
-			c.Issued = e.merge(r.stored(), grantOf(c), nil).Issued
+			c.Issued = w.merge(r.stored(), grantOf(c), nil).Issued
 			r.pass(24 * time.Hour)
 			r.put(path, c)
 		}, true, 0},
@@ -445,7 +445,7 @@ func TestUnusableStoreIsAFailure(t *testing.T) {
 			t.Errorf("%v: exit %d, hint %q", err, problem.Exit, problem.Hint)
 		}
 		st := Status{}
-		newRig(t).start().blame(&st, problem)
+		blame(&st, problem)
 		if st.Exit() != ExitFailed {
 			t.Errorf("%v: status ends with %d", err, st.Exit())
 		}

@@ -112,8 +112,8 @@ func (e *Engine) watchOnly() *Error {
 }
 
 // notRenewedHere refuses what would renew a login.
-func (e *Engine) notRenewedHere() *Error {
-	known := e.watchOnly()
+func (o watch) notRenewedHere() *Error {
+	known := o.watchOnly()
 	known.Hint = "Claude Code renews its login when it starts: `claude auth status` is enough; " + strings.SplitN(known.Hint, "; ", 2)[1]
 	return known
 }
@@ -153,34 +153,39 @@ func (w *work) keepsUnknown(ctx context.Context) bool {
 	return err == nil
 }
 
+// watch shows Claude Code's own login, where none is kept.
+type watch struct{ *Engine }
+
+func (e *Engine) watch() watch { return watch{e} }
+
 // describeWatched fills in what Claude Code's entry tells.
-func (e *Engine) describeWatched(ctx context.Context, st *Status, l *ledger.Ledger) {
+func (o watch) describeWatched(ctx context.Context, st *Status, l *ledger.Ledger) {
 	st.Role, st.Account = RoleWatch, WatchedAccount
-	look := &work{Engine: e, l: l}
+	look := &work{Engine: o.Engine, l: l}
 	defer func() {
 		if kept := look.keptByLedger(); kept != nil && st.Problem == nil {
 			kept.Message += " although this is watch-only"
 			st.Problem = kept
 		}
 	}()
-	if e.entryErr != nil {
-		e.blame(st, entryError(e.entryErr))
+	if o.entryErr != nil {
+		blame(st, entryError(o.entryErr))
 		st.ClaudeCode.State = Damaged
 		return
 	}
-	st.ClaudeCode.Place = e.entry.Place()
-	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, e.entry.Overrides()...)
-	entry, err := e.readEntry(ctx)
+	st.ClaudeCode.Place = o.entry.Place()
+	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, o.entry.Overrides()...)
+	entry, err := o.readEntry(ctx)
 	switch {
 	case closed(err):
 		st.ClaudeCode.State = Busy
-		e.blame(st, storeError("keychain", err))
+		blame(st, storeError("keychain", err))
 	case err != nil:
 		st.ClaudeCode.State = Damaged
-		e.blame(st, failed("damaged", "Claude Code's entry cannot be used: "+err.Error(),
+		blame(st, failed("damaged", "Claude Code's entry cannot be used: "+err.Error(),
 			"nothing in it was changed; move it away and sign in again in Claude Code", err))
 	default:
-		e.describeEntryAlone(st, entry)
+		o.describeEntryAlone(st, entry)
 	}
 }
 
@@ -198,9 +203,9 @@ func (w *work) keptByLedger() *Problem {
 	return known.kept(context.Background())
 }
 
-func (e *Engine) describeEntryAlone(st *Status, entry claudecode.Entry) {
+func (o watch) describeEntryAlone(st *Status, entry claudecode.Entry) {
 	c := entry.Login
-	now := e.wall()
+	now := o.wall()
 	switch entry.State {
 	case claudecode.Absent:
 		st.ClaudeCode.State = Absent
@@ -214,7 +219,7 @@ func (e *Engine) describeEntryAlone(st *Status, entry claudecode.Entry) {
 		st.ClaudeCode.State = Off
 	}
 	st.State = SignedIn
-	st.Method, st.Plan, st.Email = "claude-code", c.Account.Plan, e.watchedEmail(c.Account)
+	st.Method, st.Plan, st.Email = "claude-code", c.Account.Plan, o.watchedEmail(c.Account)
 	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Renewable: !c.Refresh.IsZero(),
 		Valid: entry.State == claudecode.SignedIn && (c.AccessEnds.IsZero() || now.Before(c.AccessEnds))}
 	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds)}
@@ -238,8 +243,8 @@ func (e *Engine) describeEntryAlone(st *Status, entry claudecode.Entry) {
 }
 
 // watchedEmail is whom the client's own state file names, when it speaks of that account.
-func (e *Engine) watchedEmail(a keychain.Account) string {
-	if id, known := e.entry.Identity(); known && (a.ID == "" || id.AccountID == a.ID) {
+func (o watch) watchedEmail(a keychain.Account) string {
+	if id, known := o.entry.Identity(); known && (a.ID == "" || id.AccountID == a.ID) {
 		return emailLike(id.Email)
 	}
 	return ""
@@ -247,17 +252,17 @@ func (e *Engine) watchedEmail(a keychain.Account) string {
 
 // watchedToken returns the access token of Claude Code's entry while it is valid for
 // minValid: nothing is stored for it, and nothing renewed.
-func (e *Engine) watchedToken(ctx context.Context, minValid time.Duration) (secret.String, error) {
-	if e.entryErr != nil {
-		return secret.String{}, entryError(e.entryErr)
+func (o watch) watchedToken(ctx context.Context, minValid time.Duration) (secret.String, error) {
+	if o.entryErr != nil {
+		return secret.String{}, entryError(o.entryErr)
 	}
-	entry, err := e.readEntry(ctx)
+	entry, err := o.readEntry(ctx)
 	if err != nil {
 		return secret.String{}, entryError(err)
 	}
 	st := NoStatus()
 	st.State = SignedOut
-	e.describeEntryAlone(&st, entry)
+	o.describeEntryAlone(&st, entry)
 	renew := "Claude Code renews its login when it starts: run `claude auth status`, then try again"
 	switch c := entry.Login; {
 	case st.State == SignedOut:
@@ -270,7 +275,7 @@ func (e *Engine) watchedToken(ctx context.Context, minValid time.Duration) (secr
 		return secret.String{}, over
 	case !st.AccessToken.Valid:
 		return secret.String{}, later("the access token has ended, and this is watch-only: Keytender renews nothing", renew, nil)
-	case !c.AccessEnds.IsZero() && c.AccessEnds.Sub(e.wall()) <= minValid:
+	case !c.AccessEnds.IsZero() && c.AccessEnds.Sub(o.wall()) <= minValid:
 		return c.Access, later("this is watch-only: Keytender renews nothing", renew, nil)
 	}
 	return entry.Login.Access, nil
@@ -336,16 +341,16 @@ func (e *Engine) MayKeep() error {
 }
 
 // watchedEnds is when the login ends that Claude Code's entry holds.
-func (e *Engine) watchedEnds() []End {
-	st := e.Status(context.Background())
+func (o watch) watchedEnds() []End {
+	st := o.Status(context.Background())
 	end := End{Account: st.Account, Email: st.Email, Watched: true}
 	at := st.Login.ExpiresAt
 	if !st.AccessToken.Renewable && st.AccessToken.ExpiresAt != nil { // nothing moves that end
 		at = st.AccessToken.ExpiresAt
 	}
 	switch {
-	case st.State == SignInAgain && (at == nil || at.After(e.wall())):
-		end.EndsAt = e.wall() // it has ended before its time
+	case st.State == SignInAgain && (at == nil || at.After(o.wall())):
+		end.EndsAt = o.wall() // it has ended before its time
 	case at == nil || st.State == SignedOut:
 		return nil
 	default:
@@ -356,24 +361,24 @@ func (e *Engine) watchedEnds() []End {
 
 // glanceWatched is Glance for Claude Code's own login. It reads a file alone: a keychain is
 // not asked for a line that is drawn again and again.
-func (e *Engine) glanceWatched(environ []string) Glance {
+func (o watch) glanceWatched(environ []string) Glance {
 	g := Glance{State: SignedOut}
-	if e.entry == nil {
+	if o.entry == nil {
 		return g
 	}
-	if over := e.entry.OverridingIn(environ); len(over) > 0 {
+	if over := o.entry.OverridingIn(environ); len(over) > 0 {
 		g.Instead = over[0]
 	}
-	if !e.entry.FileIsRead() {
-		if id, known := e.entry.Identity(); known {
+	if !o.entry.FileIsRead() {
+		if id, known := o.entry.Identity(); known {
 			g.State, g.Account, g.Email = SignedIn, WatchedAccount, emailLike(id.Email)
 		}
 		return g
 	}
 	st := NoStatus()
 	st.State = SignedOut
-	if entry, err := e.readEntry(context.Background()); err == nil {
-		e.describeEntryAlone(&st, entry)
+	if entry, err := o.readEntry(context.Background()); err == nil {
+		o.describeEntryAlone(&st, entry)
 	}
 	g.State, g.Account, g.Email, g.Plan = st.State, WatchedAccount, st.Email, st.Plan
 	if st.Login.ExpiresAt != nil {
