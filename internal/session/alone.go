@@ -37,8 +37,8 @@ func HoldAlone(stateDir string) (release func(), err error) {
 }
 
 // Tended reports whether the menu-bar app or the agent runs.
-func (e *Engine) Tended() bool {
-	l := flock.New(e.statePath(TrayLock), flock.SetFlag(0), flock.SetPermissions(0o600))
+func (s *state) Tended() bool {
+	l := flock.New(s.statePath(TrayLock), flock.SetFlag(0), flock.SetPermissions(0o600))
 	defer l.Close()
 	free, err := l.TryRLock()
 	return err == nil && !free

@@ -574,7 +574,7 @@ func TestClockJumps(t *testing.T) {
 
 // The monotonic reading stands still while a laptop sleeps: none may be compared.
 func TestWallHasNoMonotonicReading(t *testing.T) {
-	e := &Engine{now: time.Now}
+	e := &Engine{state: state{now: time.Now}}
 	if strings.Contains(e.wall().String(), "m=") {
 		t.Error("wall keeps the monotonic reading")
 	}

@@ -82,9 +82,9 @@ func (e *Engine) NoteExport(ctx context.Context, x Export, held bool) error {
 }
 
 // exports returns what was exported, the one that ends first in front.
-func (e *Engine) exports() ([]Export, error) {
+func (s *state) exports() ([]Export, error) {
 	list := exportList{}
-	if err := e.readState(exportsFile, &list); err != nil {
+	if err := s.readState(exportsFile, &list); err != nil {
 		return []Export{}, err
 	}
 	sort.SliceStable(list.Exports, func(i, j int) bool {

@@ -28,24 +28,24 @@ const (
 
 // remember adds a line to the history. It is a story, not a ledger: when it cannot
 // be written the log says so and the work goes on.
-func (e *Engine) remember(r Record) {
-	r.At = e.wall()
+func (s *state) remember(r Record) {
+	r.At = s.wall()
 	if r.Who == "" {
 		r.Who = "keytender"
 	}
-	e.log.Info(r.What, "account", r.Account, "by", r.Who)
-	path := e.statePath(historyFile)
+	s.log.Info(r.What, "account", r.Account, "by", r.Who)
+	path := s.statePath(historyFile)
 	line, err := json.Marshal(r)
 	if err == nil {
 		if info, statErr := os.Lstat(path); statErr == nil && info.Size() > maxHistoryFile {
-			err = e.shortenHistory()
+			err = s.shortenHistory()
 		}
 	}
 	if err == nil {
 		err = appendLine(path, line)
 	}
 	if err != nil {
-		e.log.Warn("the history could not be written", "reason", plain(err))
+		s.log.Warn("the history could not be written", "reason", plain(err))
 	}
 }
 
@@ -59,8 +59,8 @@ func appendLine(path string, line []byte) error {
 }
 
 // shortenHistory keeps the newer half.
-func (e *Engine) shortenHistory() error {
-	data, err := os.ReadFile(e.statePath(historyFile))
+func (s *state) shortenHistory() error {
+	data, err := os.ReadFile(s.statePath(historyFile))
 	if err != nil {
 		return err
 	}
@@ -68,18 +68,18 @@ func (e *Engine) shortenHistory() error {
 	if end := bytes.IndexByte(data, '\n'); end >= 0 {
 		data = data[end+1:]
 	}
-	return atomicfile.Write(e.statePath(historyFile), data)
+	return atomicfile.Write(s.statePath(historyFile), data)
 }
 
 // History returns the chain's story, oldest first. Lines that cannot be read are
 // left out.
-func (e *Engine) History() ([]Record, error) {
-	f, err := os.Open(e.statePath(historyFile))
+func (s *state) History() ([]Record, error) {
+	f, err := os.Open(s.statePath(historyFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, e.storageTrouble("the history cannot be read", err)
+		return nil, s.storageTrouble("the history cannot be read", err)
 	}
 	defer f.Close()
 	var records []Record

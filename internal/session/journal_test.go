@@ -40,7 +40,7 @@ func TestBackOff(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	w := &work{Engine: &Engine{now: func() time.Time { return now0 }}}
+	w := &work{Engine: &Engine{state: state{now: func() time.Time { return now0 }}}}
 	good := oauth.Grant{Access: secret.New("FAKE"), ExpiresIn: 8 * time.Hour, ExpiresInKnown: true}
 	unknown, hasty := good, good
 	unknown.ExpiresIn, unknown.ExpiresInKnown = time.Hour, false
@@ -80,7 +80,7 @@ func TestPace(t *testing.T) {
 var now0 = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 func TestEnoughAndMeets(t *testing.T) {
-	e := &Engine{now: func() time.Time { return now0 }}
+	e := &Engine{state: state{now: func() time.Time { return now0 }}}
 	e.config.RefreshSkew = time.Minute
 	access := secret.New("sk-ant-oat01-FAKE-1")
 	seen := ledger.PairOf(access, secret.String{})
@@ -141,7 +141,7 @@ func TestEnoughAndMeets(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	w := &work{Engine: &Engine{now: func() time.Time { return now0 }}}
+	w := &work{Engine: &Engine{state: state{now: func() time.Time { return now0 }}}}
 	ends := now0.Add(20 * 24 * time.Hour)
 	old := keychain.Credential{
 		Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1), AccessEnds: now0.Add(time.Hour), LoginEnds: ends, LoginEndsEstimated: true,
@@ -188,7 +188,7 @@ func TestMerge(t *testing.T) {
 // An end that the server tells replaces a guess, an earlier one always wins, and no
 // renewal moves a known end away.
 func TestLoginEnd(t *testing.T) {
-	w := &work{Engine: &Engine{now: func() time.Time { return now0 }}}
+	w := &work{Engine: &Engine{state: state{now: func() time.Time { return now0 }}}}
 	day := 24 * time.Hour
 	for _, c := range []struct {
 		name      string

@@ -26,37 +26,37 @@ type heard struct {
 
 // noteServerDate is called with the server's date at each answer. A laptop may have slept
 // between the sending and the answer, so either time of ours may be the right one.
-func (e *Engine) noteServerDate(server, sent time.Time) {
-	now := e.wall()
+func (s *state) noteServerDate(server, sent time.Time) {
+	now := s.wall()
 	off := server.Sub(now)
 	if sinceSent := server.Sub(sent); sinceSent.Abs() < off.Abs() {
 		off = sinceSent
 	}
-	e.heard.mu.Lock()
-	defer e.heard.mu.Unlock()
-	e.heard.note = &clockNote{now, int64(off / time.Second)}
+	s.heard.mu.Lock()
+	defer s.heard.mu.Unlock()
+	s.heard.note = &clockNote{now, int64(off / time.Second)}
 }
 
 // keepServerDate writes down what was heard, for whoever holds our lock.
-func (e *Engine) keepServerDate() {
-	e.heard.mu.Lock()
-	defer e.heard.mu.Unlock()
-	note := e.heard.note
-	e.heard.note = nil
+func (s *state) keepServerDate() {
+	s.heard.mu.Lock()
+	defer s.heard.mu.Unlock()
+	note := s.heard.note
+	s.heard.note = nil
 	switch {
 	case note == nil:
 	case (time.Duration(note.OffSeconds) * time.Second).Abs() < clockLimit:
-		_ = os.Remove(e.statePath(clockFile))
+		_ = os.Remove(s.statePath(clockFile))
 	default:
-		if err := e.writeState(clockFile, note); err != nil {
-			e.log.Warn("how far the clock is off could not be noted", "reason", plain(err))
+		if err := s.writeState(clockFile, note); err != nil {
+			s.log.Warn("how far the clock is off could not be noted", "reason", plain(err))
 		}
 	}
 }
 
-func (e *Engine) serverClock() (off time.Duration, at time.Time, known bool) {
+func (s *state) serverClock() (off time.Duration, at time.Time, known bool) {
 	var note clockNote
-	if e.readState(clockFile, &note) != nil || note.OffSeconds == 0 {
+	if s.readState(clockFile, &note) != nil || note.OffSeconds == 0 {
 		return 0, time.Time{}, false
 	}
 	return time.Duration(note.OffSeconds) * time.Second, note.At, true

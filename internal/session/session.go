@@ -58,6 +58,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Engine works on one installation. Several engines, in several processes, may
 // work on the same one at once.
 type Engine struct {
+	state
 	config config.Config
 	client *oauth.Client
 	// entry is the one that this process's environment names; entryErr is why there is
@@ -68,11 +69,8 @@ type Engine struct {
 	// account is the one to work on; empty: the active one.
 	account string
 	asked   *asked
-	heard   *heard
 	osStore *keychain.OSKeychain
 	file    *keychain.FileStore
-	log     *slog.Logger
-	now     func() time.Time
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
 	// beforeWriting is called each time before our lock is taken.
@@ -89,13 +87,11 @@ func Open(c config.Config) (*Engine, error) {
 		home = "" // only Claude Code's entry may need it, and says so
 	}
 	e := &Engine{
+		state:   state{dir: c.Places.State, log: slog.New(slog.DiscardHandler), now: time.Now, heard: &heard{}},
 		config:  c,
 		osStore: &keychain.OSKeychain{Service: "keytender", Suffix: c.Places.ItemSuffix, Limit: time.Minute},
 		file:    &keychain.FileStore{Path: c.Places.Credentials},
-		log:     slog.New(slog.DiscardHandler),
-		now:     time.Now,
 		asked:   &asked{},
-		heard:   &heard{},
 		crash:   func(string) {},
 
 		beforeWriting: func() {},
@@ -143,7 +139,7 @@ func (e *Engine) Config() config.Config { return e.config }
 
 // wall returns the present without its monotonic reading: that one stands still
 // while a laptop sleeps.
-func (e *Engine) wall() time.Time { return e.now().Round(0).UTC() }
+func (s *state) wall() time.Time { return s.now().Round(0).UTC() }
 
 // lockWait bounds the wait for our own lock. A renewal that is answered fits many
 // times; one whose server is silent takes longer, and whoever waits is told.
@@ -197,8 +193,8 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 // come to after seconds: a pause is about a third of what was waited before it.
 const maxLockPause = time.Second
 
-func (e *Engine) storageTrouble(what string, err error) *Error {
-	return storageTrouble(e.config.Places.State, what, err)
+func (s *state) storageTrouble(what string, err error) *Error {
+	return storageTrouble(s.dir, what, err)
 }
 
 func storageTrouble(dir, what string, err error) *Error {

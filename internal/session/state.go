@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,19 +25,27 @@ const (
 	maxStateFile = 1 << 20
 )
 
-func (e *Engine) statePath(name string) string { return filepath.Join(e.config.Places.State, name) }
+// state is that folder, with the log and the clock that everything else goes by, too.
+type state struct {
+	dir   string
+	log   *slog.Logger
+	now   func() time.Time
+	heard *heard
+}
+
+func (s *state) statePath(name string) string { return filepath.Join(s.dir, name) }
 
 // readState reads a JSON file of ours into v. A missing file leaves v as it is.
-func (e *Engine) readState(name string, v any) error {
-	data, err := atomicfile.Read(e.statePath(name), maxStateFile)
+func (s *state) readState(name string, v any) error {
+	data, err := atomicfile.Read(s.statePath(name), maxStateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return e.storageTrouble(e.statePath(name)+" cannot be read", err)
+		return s.storageTrouble(s.statePath(name)+" cannot be read", err)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return damagedState(e.statePath(name))
+		return damagedState(s.statePath(name))
 	}
 	return nil
 }
@@ -46,17 +55,17 @@ func damagedState(path string) *Error {
 		"nothing was overwritten; `keytender doctor --fix` moves it aside and takes over what is there", keychain.ErrDamaged)
 }
 
-func (e *Engine) writeState(name string, v any) error {
+func (s *state) writeState(name string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	return e.writeStateText(name, append(data, '\n'))
+	return s.writeStateText(name, append(data, '\n'))
 }
 
-func (e *Engine) writeStateText(name string, text []byte) error {
-	if err := atomicfile.Write(e.statePath(name), text); err != nil {
-		return e.storageTrouble(e.statePath(name)+" cannot be written", err)
+func (s *state) writeStateText(name string, text []byte) error {
+	if err := atomicfile.Write(s.statePath(name), text); err != nil {
+		return s.storageTrouble(s.statePath(name)+" cannot be written", err)
 	}
 	return nil
 }

@@ -189,20 +189,20 @@ func tooLate() *Error {
 		Hint: "begin anew with `keytender login --begin`", Err: errLoginTimeout}
 }
 
-func (e *Engine) isOld(info fs.FileInfo) bool { return e.wall().Sub(info.ModTime()) >= attemptLife }
+func (s *state) isOld(info fs.FileInfo) bool { return s.wall().Sub(info.ModTime()) >= attemptLife }
 
-func (e *Engine) endAttempt(name string) {
-	if err := os.Remove(e.statePath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		e.log.Warn("a sign-in that has ended could not be taken away", "reason", plain(err))
+func (s *state) endAttempt(name string) {
+	if err := os.Remove(s.statePath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.log.Warn("a sign-in that has ended could not be taken away", "reason", plain(err))
 	}
 }
 
 // endOldAttempt takes away an attempt that nobody came back to. Every command that writes
 // looks, since no process of its own waits for it.
-func (e *Engine) endOldAttempt() {
+func (s *state) endOldAttempt() {
 	for _, name := range []string{attemptFile, finishingFile} {
-		if info, err := os.Lstat(e.statePath(name)); err == nil && e.isOld(info) {
-			e.endAttempt(name)
+		if info, err := os.Lstat(s.statePath(name)); err == nil && s.isOld(info) {
+			s.endAttempt(name)
 		}
 	}
 }
