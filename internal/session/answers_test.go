@@ -729,7 +729,7 @@ func TestSignedOut(t *testing.T) {
 	if _, err := r.start().Mirror(t.Context()); exitOf(err) != ExitSignedOut {
 		t.Errorf("mirror: %v", err)
 	}
-	if err := r.start().Follow(t.Context()); err != nil {
+	if err := r.start().tending().follow(t.Context()); err != nil {
 		t.Errorf("follow: %v", err)
 	}
 	st := r.start().Status(t.Context())

@@ -102,7 +102,7 @@ func TestSamePairIsTakenInTwice(t *testing.T) {
 	r.signIn(time.Hour)
 	again := r.issued("a@example.com", time.Hour)
 	r.writeEntry(again)
-	if err := r.start().Follow(t.Context()); err != nil {
+	if err := r.start().tending().follow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.keep("default", again)
@@ -153,7 +153,7 @@ func TestReplacedByNobodyKnown(t *testing.T) {
 	if err != nil || !former {
 		t.Fatal(former, err)
 	}
-	if err := r.start().catchUp(t.Context(), time.Second); err != nil {
+	if err := r.start().tending().catchUp(t.Context(), time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if !r.entry().Login.SamePair(a) {

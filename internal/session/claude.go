@@ -140,15 +140,15 @@ func oneClaude(ctx context.Context) context.Context {
 func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 	found, ok := ctx.Value(foundKey{}).(*foundClaude)
 	if !ok {
-		return e.askClaude(ctx)
+		return askClaude(ctx, e)
 	}
-	found.once.Do(func() { found.program, found.err = e.askClaude(ctx) })
+	found.once.Do(func() { found.program, found.err = askClaude(ctx, e) })
 	return found.program, found.err
 }
 
 // askClaude is findClaude without memory. A client that names no version, a wrapper, say,
 // that knows only what it passes on, is taken as it is.
-func (e *Engine) askClaude(ctx context.Context) (claudeProgram, error) {
+func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	path, err := lookForClaude()
 	if err != nil {
 		return claudeProgram{}, failed("no-claude", "Claude Code is not installed here: there is no program named claude", installClaude, err)
@@ -180,10 +180,10 @@ func (e *Engine) askClaude(ctx context.Context) (claudeProgram, error) {
 	return p, nil
 }
 
-// ClaudeVersion returns the installed Claude Code's version, which is empty when it
+// claudeVersion returns the installed Claude Code's version, which is empty when it
 // does not tell, or an error for people.
-func (e *Engine) ClaudeVersion(ctx context.Context) (string, error) {
-	p, err := e.findClaude(ctx)
+func (d doctor) claudeVersion(ctx context.Context) (string, error) {
+	p, err := d.findClaude(ctx)
 	return p.version, err
 }
 
@@ -304,7 +304,7 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	}
 	// What lies there makes room for what the client writes, so it is settled first. An
 	// entry that cannot be read is one that the client would overwrite, MCP logins and all.
-	before, err := e.settleEntry(ctx)
+	before, err := s.settleEntry(ctx)
 	if err != nil {
 		return Status{}, entryError(err)
 	}
@@ -335,20 +335,20 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 }
 
 // settleEntry takes in what Claude Code renewed in its entry, and returns what it holds.
-func (e *Engine) settleEntry(ctx context.Context) (sighting, error) {
-	if e.entryErr != nil {
-		return sighting{}, e.entryErr
+func (s claudeSignIn) settleEntry(ctx context.Context) (sighting, error) {
+	if s.entryErr != nil {
+		return sighting{}, s.entryErr
 	}
-	w, err := e.begin(ctx, lockWait)
+	w, err := s.begin(ctx, lockWait)
 	if err != nil {
 		return sighting{}, err
 	}
 	defer w.end()
-	s, err := w.see(ctx, e.entry, true)
+	seen, err := w.see(ctx, s.entry, true)
 	if err == nil {
-		err = w.settle(ctx, &s)
+		err = w.settle(ctx, &seen)
 	}
-	return s, err
+	return seen, err
 }
 
 // readEntry reads Claude Code's entry.

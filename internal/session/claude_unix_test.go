@@ -47,7 +47,7 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 	for _, test := range tests {
 		withClaude(t, test.script)
 		e := newRig(t).start()
-		version, err := e.ClaudeVersion(t.Context())
+		version, err := e.doctor().claudeVersion(t.Context())
 		code := ""
 		if known := (&Error{}); errors.As(err, &known) {
 			code = known.Code
@@ -60,7 +60,7 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := newRig(t).start().ClaudeVersion(t.Context()); err == nil || !strings.Contains(err.Error(), "not installed here") {
+	if _, err := newRig(t).start().doctor().claudeVersion(t.Context()); err == nil || !strings.Contains(err.Error(), "not installed here") {
 		t.Errorf("without a claude: %v", err)
 	}
 }
@@ -75,7 +75,7 @@ func TestS2_2_ClaudeOutsideOfThePath(t *testing.T) {
 	t.Cleanup(func() { ClaudePlaces = nil })
 	found := func(want string) {
 		t.Helper()
-		version, err := newRig(t).start().ClaudeVersion(t.Context())
+		version, err := newRig(t).start().doctor().claudeVersion(t.Context())
 		if version != want || err == nil == (want == "") {
 			t.Errorf("found %q (%v), want %q", version, err, want)
 		}

@@ -436,7 +436,7 @@ func TestAdoptedFromAClockThatWasAhead(t *testing.T) {
 	b := r.renewElsewhere(a)
 	b.AccessEnds = b.AccessEnds.Add(365 * 24 * time.Hour)
 	r.writeEntry(b)
-	if err := r.start().Follow(t.Context()); err != nil {
+	if err := r.start().tending().follow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.pass(30 * time.Hour)

@@ -303,7 +303,7 @@ func elsewhere(base string) bool {
 // checkClaude asks each `claude` that is installed here for its version.
 func (d doctor) checkClaude(ctx context.Context, _ Status) []Check {
 	const name = "Claude Code"
-	version, err := d.ClaudeVersion(ctx)
+	version, err := d.claudeVersion(ctx)
 	if version == "" {
 		version = "a version that it does not tell"
 	}
@@ -350,7 +350,7 @@ func (d doctor) otherClaudes(ctx context.Context, first string) (others []string
 func (d doctor) checkFacts(ctx context.Context, _ Status) []Check {
 	const name = "facts"
 	f := claudecode.Facts()
-	version, err := d.ClaudeVersion(ctx)
+	version, err := d.claudeVersion(ctx)
 	if err == nil && claudecode.NewerThanFacts(version) {
 		return []Check{warn(name, "Claude Code "+version+" is newer than the one that keytender was checked with ("+f.Checked+", "+f.Date+")",
 			"nothing is known to have changed; where its entry is not as known, the mirror pauses by itself and says so", "nothing; or look for a newer keytender")}

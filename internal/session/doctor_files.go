@@ -90,7 +90,7 @@ func (d doctor) looseFiles() (loose []looseFile) {
 	}
 	p := d.config.Places
 	look(p.State, 0o700)
-	if home := filepath.Dir(p.Credentials); d.oursAlone(home) {
+	if home := filepath.Dir(p.Credentials); oursAlone(p, home) {
 		look(home, 0o700)
 	}
 	for _, path := range []string{p.Credentials, p.ConfigFile, p.Log} {

@@ -39,7 +39,7 @@ func TestFirstVersionIsTakenOver(t *testing.T) {
 	if st.Account != "default" || len(st.Accounts) != 2 || st.ClaudeCode.State != InStep || st.Stores[1].State != "ok" {
 		t.Errorf("before anything is written: %+v", st)
 	}
-	if err := r.start().Follow(t.Context()); err != nil {
+	if err := r.start().tending().follow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(r.state(ledgerFile)); err != nil {

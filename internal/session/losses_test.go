@@ -260,7 +260,7 @@ func TestNotMirroredLeavesAPlaceBehind(t *testing.T) {
 	}
 	w.end()
 	r.renewed("")
-	if err := r.start().catchUp(t.Context(), time.Second); err != nil {
+	if err := r.start().tending().catchUp(t.Context(), time.Second); err != nil {
 		t.Error(err)
 	}
 	living := r.entry().Login
@@ -501,7 +501,7 @@ func TestDeadLoginWhereOursWasOnce(t *testing.T) {
 	dead := r.issued("a@example.com", time.Hour)
 	r.server.RevokeFamily(dead.Refresh.Reveal())
 	r.writeEntry(dead)
-	if err := r.start().Follow(t.Context()); err != nil {
+	if err := r.start().tending().follow(t.Context()); err != nil {
 		t.Log(err)
 	}
 	if !r.stored().SamePair(living) {
@@ -688,7 +688,7 @@ func TestCarriedButNotNoted(t *testing.T) {
 		}
 		return former(dir)
 	}
-	err := r.start().catchUp(t.Context(), time.Second)
+	err := r.start().tending().catchUp(t.Context(), time.Second)
 	atomicfile.Disk.SyncDir = former
 	t.Logf("%v", err)
 	r.goTo(work)
@@ -786,7 +786,7 @@ func TestStrangerWhoseRefreshTokenStays(t *testing.T) {
 		same.Refresh = x.Refresh
 	}
 	r.writeEntry(same)
-	if err := r.start().Follow(t.Context()); err != nil {
+	if err := r.start().tending().follow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.writeEntry(x) // a backup of an hour ago; the refresh token is the living one
@@ -815,7 +815,7 @@ func TestLongLivedIsSucceededByAnything(t *testing.T) {
 	}
 	own := r.issued("a@example.com", time.Hour)
 	r.writeEntry(own)
-	if err := r.start().Follow(t.Context()); err != nil {
+	if err := r.start().tending().follow(t.Context()); err != nil {
 		t.Log(err)
 	}
 	c, err := r.vault().load(t.Context(), "ci")

@@ -1,33 +1,34 @@
 package session
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"keytender/internal/config"
 )
 
 // keepPrivate takes from others the rights to our folders. One that also holds what is
 // not ours, as when KEYTENDER_HOME names a folder in use, is left as it is: the files
 // in it are 0600 all the same.
-func (e *Engine) keepPrivate() {
+func keepPrivate(p config.Places, log *slog.Logger) {
 	if runtime.GOOS == "windows" {
 		return
 	}
-	p := e.config.Places
 	for _, dir := range []string{p.State, filepath.Dir(p.Credentials)} {
 		info, err := os.Lstat(dir)
-		if err != nil || !info.IsDir() || info.Mode().Perm()&0o077 == 0 || !(dir == p.State || e.oursAlone(dir)) {
+		if err != nil || !info.IsDir() || info.Mode().Perm()&0o077 == 0 || !(dir == p.State || oursAlone(p, dir)) {
 			continue
 		}
 		if err := os.Chmod(dir, 0o700); err != nil {
-			e.log.Warn("the rights of a folder of ours could not be tightened", "folder", dir, "reason", plain(err))
+			log.Warn("the rights of a folder of ours could not be tightened", "folder", dir, "reason", plain(err))
 		}
 	}
 }
 
-func (e *Engine) oursAlone(dir string) bool {
-	p := e.config.Places
+func oursAlone(p config.Places, dir string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false

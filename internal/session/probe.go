@@ -9,30 +9,37 @@ import (
 	"keytender/internal/oauth"
 )
 
+// probing makes test calls with the access token.
+type probing struct{ *Engine }
+
 // Probe makes the one test call with the access token, renewed first if it has
 // ended. A token that the server does not accept although it should is renewed by
 // force, once: where that did not help, not again for a day. ok is false for an answer
 // that is a warning; the sentence explains it.
 func (e *Engine) Probe(ctx context.Context) (sentence string, ok bool, err error) {
-	token, err := e.Token(ctx, 0)
+	return probing{e}.probe(ctx)
+}
+
+func (p probing) probe(ctx context.Context) (sentence string, ok bool, err error) {
+	token, err := p.Token(ctx, 0)
 	if err != nil {
 		return "", false, err
 	}
-	result, err := e.client.Probe(ctx, token)
-	if err == nil && renewalMayHelp(result) && !e.renewedInVain() {
-		if _, err := e.Renew(ctx, true); err != nil {
+	result, err := p.client.Probe(ctx, token)
+	if err == nil && renewalMayHelp(result) && !p.renewedInVain() {
+		if _, err := p.Renew(ctx, true); err != nil {
 			if result.Outcome == oauth.ProbeRestricted {
 				err = nil // the first answer explains itself
 			}
 			return result.Sentence, false, err
 		}
-		if token, err = e.Token(ctx, 0); err != nil {
+		if token, err = p.Token(ctx, 0); err != nil {
 			return "", false, err
 		}
-		result, err = e.client.Probe(ctx, token)
+		result, err = p.client.Probe(ctx, token)
 		if err == nil {
-			if err := e.noteProbe(ctx, renewalMayHelp(result)); err != nil {
-				e.log.Warn("the test call's outcome could not be noted", "reason", plain(err))
+			if err := p.noteProbe(ctx, renewalMayHelp(result)); err != nil {
+				p.log.Warn("the test call's outcome could not be noted", "reason", plain(err))
 			}
 		}
 	}
@@ -55,22 +62,22 @@ func renewalMayHelp(r oauth.ProbeResult) bool {
 // vainPause is how long a renewal that did not help the test call is not tried again.
 const vainPause = 24 * time.Hour
 
-func (e *Engine) renewedInVain() bool {
-	l, err := e.ledger()
-	if err != nil || e.watches(l) { // Claude Code renews its own login
+func (p probing) renewedInVain() bool {
+	l, err := p.ledger()
+	if err != nil || p.watches(l) { // Claude Code renews its own login
 		return true
 	}
-	c := l.ChainOf(l.Choose(e.account))
+	c := l.ChainOf(l.Choose(p.account))
 	if c == nil {
 		return false
 	}
-	since := e.wall().Sub(c.InVain)
+	since := p.wall().Sub(c.InVain)
 	return since >= 0 && since < vainPause
 }
 
 // noteProbe keeps in mind whether the renewal was in vain.
-func (e *Engine) noteProbe(ctx context.Context, inVain bool) error {
-	w, err := e.begin(ctx, lockWait)
+func (p probing) noteProbe(ctx context.Context, inVain bool) error {
+	w, err := p.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
@@ -81,7 +88,7 @@ func (e *Engine) noteProbe(ctx context.Context, inVain bool) error {
 	}
 	c.InVain = time.Time{}
 	if inVain {
-		c.InVain = e.wall()
+		c.InVain = p.wall()
 	}
 	return w.save()
 }

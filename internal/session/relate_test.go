@@ -140,7 +140,7 @@ func TestBlankedEntryIsLeftAlone(t *testing.T) {
 		if _, err := r.start().Renew(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.start().Follow(t.Context()); err != nil {
+		if err := r.start().tending().follow(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,7 +166,7 @@ func TestOtherLoginIsNeverReplacedByRenewal(t *testing.T) {
 		if _, err := r.start().Renew(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		_ = r.start().Follow(t.Context())
+		_ = r.start().tending().follow(t.Context())
 		_ = r.start().tending().tendNow(t.Context())
 	}
 	if !r.entry().Login.SamePair(theirs) {
@@ -429,7 +429,7 @@ func TestGuessedLoginEndComesBack(t *testing.T) {
 		if err := atomicfile.Write(r.entryFile(), []byte(entry)); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.start().Follow(t.Context()); err != nil {
+		if err := r.start().tending().follow(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.stored(); !got.SamePair(newer) || got.LoginEndsEstimated == told {

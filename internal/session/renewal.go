@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"keytender/internal/config"
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
 	"keytender/keychain"
@@ -59,7 +60,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 	var fresh keychain.Credential
 	seen := ""
 	release, err := e.lockUnless(ctx, lockWait, func() bool {
-		now := e.written()
+		now := written(e.config.Places)
 		if now == seen {
 			return false
 		}
@@ -389,9 +390,9 @@ func (r *renewal) stillHeld() error {
 // written differs when the ledger, a spill file or the file store were written: they are
 // replaced as a whole, so their folder changes. A thousand that wait then look at two
 // dates instead of reading, and what a coarse date hides they find under the lock.
-func (e *Engine) written() string {
+func written(p config.Places) string {
 	var dates [2]string
-	for i, path := range []string{e.config.Places.State, e.config.Places.Credentials} {
+	for i, path := range []string{p.State, p.Credentials} {
 		if info, err := os.Lstat(path); err == nil {
 			dates[i] = info.ModTime().Format(time.RFC3339Nano)
 		}

@@ -96,7 +96,7 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 					t.Fatal(err)
 				}
 				e := r.start()
-				if err := e.catchUp(t.Context(), time.Second); err != nil {
+				if err := e.tending().catchUp(t.Context(), time.Second); err != nil {
 					t.Fatal(err)
 				}
 				if c := storedBy(t, r.start()); !c.Access.Equal(token) {

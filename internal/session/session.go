@@ -164,7 +164,7 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
 		return nil, e.storageTrouble("the state folder cannot be made", err)
 	}
-	e.keepPrivate()
+	keepPrivate(e.config.Places, e.log)
 	e.endOldAttempt()
 	path := filepath.Join(e.config.Places.State, "lock")
 	l := flock.New(path, flock.SetPermissions(0o600))

@@ -48,7 +48,7 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 				changed = nil
 				continue
 			}
-			if err := t.Follow(ctx); err != nil && ctx.Err() == nil {
+			if err := t.follow(ctx); err != nil && ctx.Err() == nil {
 				t.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 			}
 		case <-timer.C:

@@ -11,49 +11,59 @@ import (
 	"keytender/keychain"
 )
 
+// caller wants an access token that is valid for some time.
+type caller struct {
+	*Engine
+	minValid time.Duration
+}
+
 // Token returns an access token that is valid for minValid. A pair that still is comes
 // straight from the store, without a lock or a connection; otherwise it is renewed first.
 // When that fails and the stored token has not ended yet, it is returned together with
 // the error, which then is a warning.
 func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.String, error) {
+	return caller{e, minValid}.token(ctx)
+}
+
+func (n caller) token(ctx context.Context) (secret.String, error) {
 	ctx = oneWait(ctx)
-	l, err := e.ledger()
+	l, err := n.ledger()
 	if err != nil {
 		return secret.String{}, err
 	}
-	if e.watches(l) {
-		return e.watch().watchedToken(ctx, minValid)
+	if n.watches(l) {
+		return n.watch().watchedToken(ctx, n.minValid)
 	}
-	look := &work{Engine: e, l: l}
-	name := l.Choose(e.account)
-	v := e.vault(l)
+	look := &work{Engine: n.Engine, l: l}
+	name := l.Choose(n.account)
+	v := n.vault(l)
 	current, err := v.load(ctx, name)
 	if err != nil {
 		return secret.String{}, look.loadError(v, name, err)
 	}
-	if e.validFor(current, minValid) && e.plausible(current) {
+	if n.validFor(current, n.minValid) && n.plausible(current) {
 		if look.unfinished(v, name) {
-			_ = e.catchUp(ctx, briefly) // or the next call does it
+			_ = n.tending().catchUp(ctx, briefly) // or the next call does it
 		}
 		return current.Access, nil
 	}
-	if e.askedTooMuch(l.ChainOf(name), current, minValid) {
+	if n.askedTooMuch(l.ChainOf(name), current) {
 		return current.Access, tooShort(nil)
 	}
-	renewed, err := e.renew(ctx, need{minValid: minValid, seen: pairOf(current)})
-	if !e.Tended() { // which does it by itself
-		e.lending().bringFar(ctx)
+	renewed, err := n.renew(ctx, need{minValid: n.minValid, seen: pairOf(current)})
+	if !n.Tended() { // which does it by itself
+		n.lending().bringFar(ctx)
 	}
 	switch {
-	case err == nil && e.validFor(renewed, minValid):
+	case err == nil && n.validFor(renewed, n.minValid):
 		return renewed.Access, nil
 	case err == nil:
-		err = tooShort(e.noteShort(ctx, name))
+		err = tooShort(n.noteShort(ctx, name))
 	}
 	if renewed.Access.IsZero() {
 		renewed = current
 	}
-	if e.validFor(renewed, 0) {
+	if n.validFor(renewed, 0) {
 		return renewed.Access, err
 	}
 	return secret.String{}, err
@@ -68,16 +78,16 @@ func tooShort(err error) *Error {
 const shortPause = 10 * time.Minute
 
 // askedTooMuch reports whether a renewal would only bring what is here already.
-func (e *Engine) askedTooMuch(c *ledger.Chain, current keychain.Credential, minValid time.Duration) bool {
-	if c == nil || c.Short.IsZero() || minValid <= e.config.RefreshSkew || !e.validFor(current, e.config.RefreshSkew) || !e.plausible(current) {
+func (n caller) askedTooMuch(c *ledger.Chain, current keychain.Credential) bool {
+	if c == nil || c.Short.IsZero() || n.minValid <= n.config.RefreshSkew || !n.validFor(current, n.config.RefreshSkew) || !n.plausible(current) {
 		return false
 	}
-	since := e.wall().Sub(c.Short)
+	since := n.wall().Sub(c.Short)
 	return since >= 0 && since < shortPause
 }
 
-func (e *Engine) noteShort(ctx context.Context, account string) error {
-	w, err := e.begin(ctx, lockWait)
+func (n caller) noteShort(ctx context.Context, account string) error {
+	w, err := n.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
@@ -152,7 +162,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	}
 	if !force && e.validFor(before, e.config.RefreshSkew) && e.plausible(before) {
 		// What Claude Code renewed is taken over, and what it still lacks is written.
-		if err := e.Follow(ctx); err != nil {
+		if err := e.tending().follow(ctx); err != nil {
 			e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 		}
 		e.lending().bringFar(ctx)
@@ -199,8 +209,8 @@ func (w *work) canBringUp(p *ledger.Place) bool {
 }
 
 // catchUp finishes for every account what was left half done.
-func (e *Engine) catchUp(ctx context.Context, wait time.Duration) error {
-	w, err := e.begin(ctx, wait)
+func (t tending) catchUp(ctx context.Context, wait time.Duration) error {
+	w, err := t.begin(ctx, wait)
 	if err != nil {
 		return err
 	}
@@ -239,18 +249,18 @@ func (w *work) accountNames() []string {
 	return names
 }
 
-// Follow takes over, without spending anything, what Claude Code renewed in any entry, and
+// follow takes over, without spending anything, what Claude Code renewed in any entry, and
 // brings up what is behind. The menu-bar app calls it when an entry changed.
-func (e *Engine) Follow(ctx context.Context) error {
-	l, err := e.ledger()
+func (t tending) follow(ctx context.Context) error {
+	l, err := t.ledger()
 	if err != nil {
 		return err
 	}
-	look := &work{Engine: e, l: l}
-	if len(l.Accounts) == 0 || e.watches(l) || !look.somethingToFollow(ctx) {
+	look := &work{Engine: t.Engine, l: l}
+	if len(l.Accounts) == 0 || t.watches(l) || !look.somethingToFollow(ctx) {
 		return nil
 	}
-	w, err := e.begin(ctx, lockWait)
+	w, err := t.begin(ctx, lockWait)
 	if err != nil {
 		return err
 	}
@@ -261,7 +271,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 			err = w.settle(ctx, &s)
 		}
 		if err != nil {
-			e.log.Warn("an entry could not be followed", "place", dir.ID(), "reason", plain(err))
+			t.log.Warn("an entry could not be followed", "place", dir.ID(), "reason", plain(err))
 		}
 	}
 	return w.finishAll(ctx, entryWait)

@@ -163,7 +163,7 @@ func TestSpilledPairIsSettled(t *testing.T) {
 			}
 			// Whoever takes the lock puts it where it belongs.
 			e := r.start()
-			if err := e.catchUp(t.Context(), time.Second); err != nil {
+			if err := e.tending().catchUp(t.Context(), time.Second); err != nil {
 				t.Fatal(err)
 			}
 			if got := storedBy(t, r.start()); got.SamePair(after) != c.want {

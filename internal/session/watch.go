@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/config"
 	"keytender/internal/ledger"
 	"keytender/internal/secret"
 	"keytender/keychain"
@@ -39,14 +40,14 @@ type RoleState struct {
 // watches reports whether no copy of a login is kept. The setting counts more than the
 // choice that is remembered: an administrator or a shell's profile may have made it.
 func (e *Engine) watches(l *ledger.Ledger) bool {
-	if e.roleFrom() != "" {
+	if roleFrom(e.config) != "" {
 		return e.config.Role == string(RoleWatch)
 	}
 	return l.WatchOnly
 }
 
-func (e *Engine) roleFrom() string {
-	if from := e.config.Origin[roleSetting].From; from != "default" {
+func roleFrom(c config.Config) string {
+	if from := c.Origin[roleSetting].From; from != "default" {
 		return from
 	}
 	return ""
@@ -58,7 +59,7 @@ func (e *Engine) Role() (RoleState, error) {
 	if err != nil {
 		return RoleState{}, err
 	}
-	s := RoleState{Role: RoleTend, From: e.roleFrom()}
+	s := RoleState{Role: RoleTend, From: roleFrom(e.config)}
 	if e.watches(l) {
 		s.Role = RoleWatch
 	}
@@ -72,9 +73,9 @@ func (e *Engine) SetWatch(ctx context.Context, on bool) error {
 	if on {
 		want = RoleWatch
 	}
-	if from := e.roleFrom(); from != "" && e.config.Role != string(want) {
+	if from := roleFrom(e.config); from != "" && e.config.Role != string(want) {
 		return failed("role-is-set", roleSetting+" is "+e.config.Role+" ("+from+"), which counts more than this choice; nothing was changed",
-			e.unsetRole(), nil)
+			unsetRole(e.config), nil)
 	}
 	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
@@ -94,8 +95,8 @@ func (e *Engine) SetWatch(ctx context.Context, on bool) error {
 }
 
 // unsetRole says how to take the setting back.
-func (e *Engine) unsetRole() string {
-	if from := e.roleFrom(); from != "environment" {
+func unsetRole(c config.Config) string {
+	if from := roleFrom(c); from != "environment" {
 		return "take `role` out of " + from
 	}
 	return "unset " + roleSetting
@@ -104,8 +105,8 @@ func (e *Engine) unsetRole() string {
 // watchOnly refuses what would keep a login.
 func (e *Engine) watchOnly() *Error {
 	back := "`keytender watch off` lets Keytender keep logins"
-	if e.roleFrom() != "" {
-		back = e.unsetRole() + " to let Keytender keep logins"
+	if roleFrom(e.config) != "" {
+		back = unsetRole(e.config) + " to let Keytender keep logins"
 	}
 	return failed("watch-only", "this is watch-only: Keytender keeps no copy of a login here, and renews none",
 		"Claude Code signs in with `keytender login --method claude-code`; "+back, nil)

@@ -10,7 +10,7 @@ import (
 // examineWatched is Examine where no login is kept: what matters then is Claude Code's own.
 func (d doctor) examineWatched(ctx context.Context, st Status) []Check {
 	role := "watch-only, by your choice"
-	if from := d.roleFrom(); from != "" {
+	if from := roleFrom(d.config); from != "" {
 		role = fmt.Sprintf("watch-only, by %s (%s)", roleSetting, from)
 	}
 	checks := []Check{fine("role", "%s: no copy of a login is kept", role)}
@@ -42,7 +42,7 @@ func (d doctor) checkWatchedEntry(ctx context.Context, st Status) []Check {
 
 func (d doctor) checkWatchedClaude(ctx context.Context, st Status) []Check {
 	known := &Error{}
-	if _, err := d.ClaudeVersion(ctx); errors.As(err, &known) {
+	if _, err := d.claudeVersion(ctx); errors.As(err, &known) {
 		alone := &Error{}
 		_ = errors.As(withoutTending(known), &alone)
 		return []Check{warn("Claude Code", known.Message, "watch-only signs in through it", alone.Hint)}

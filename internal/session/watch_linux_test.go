@@ -50,7 +50,7 @@ func TestWatchOnlyKeepsNoCopy(t *testing.T) {
 		t.Errorf("the token of the entry: %v", err)
 	}
 	r.renewElsewhere(signedIn)
-	if err := e.Follow(ctx); err != nil {
+	if err := e.tending().follow(ctx); err != nil {
 		t.Errorf("following: %v", err)
 	}
 	r.tendFor(20 * time.Hour)

@@ -130,10 +130,11 @@ func (e *Engine) Which(ctx context.Context, dir string) (Which, error) {
 	for _, s := range standing.Before {
 		w.Others = append(w.Others, sourceOf(s))
 	}
-	entry := e.addEntry(ctx, &w, standing)
+	look := whichOf{e, &w}
+	entry := look.addEntry(ctx, standing)
 	w.Requests = requestsOf(standing)
 	w.choose("")
-	e.askAbout(ctx, &w, entry)
+	look.askAbout(ctx, entry)
 	return w, nil
 }
 
@@ -164,14 +165,20 @@ func sourceOf(s claudecode.Source) UsedSource {
 	return UsedSource{Kind: s.Kind, Name: s.Name, From: from}
 }
 
+// whichOf is an answer to Which in the making.
+type whichOf struct {
+	*Engine
+	*Which
+}
+
 // addEntry adds the login of the entry, where there is one that the client takes.
-func (e *Engine) addEntry(ctx context.Context, w *Which, standing claudecode.Standing) claudecode.Entry {
-	l, err := e.ledger()
+func (w whichOf) addEntry(ctx context.Context, standing claudecode.Standing) claudecode.Entry {
+	l, err := w.ledger()
 	if err != nil {
 		l = ledger.New() // then nobody knows whose it is
 	}
-	look := &work{Engine: e, l: l}
-	s, err := look.see(ctx, e.entry, false)
+	look := &work{Engine: w.Engine, l: l}
+	s, err := look.see(ctx, w.entry, false)
 	if err != nil {
 		w.note(NoteEntryUnusable, plain(err))
 		return claudecode.Entry{}
@@ -180,17 +187,17 @@ func (e *Engine) addEntry(ctx context.Context, w *Which, standing claudecode.Sta
 		if s.entry.State == claudecode.SignedIn {
 			w.note(NoteEntryUnusable, why)
 		}
-		if e.entry.HasConsoleKey() {
-			w.Others = append(w.Others, UsedSource{Kind: FromConsoleKey, Name: "primaryApiKey", From: e.entry.StateFile()})
+		if w.entry.HasConsoleKey() {
+			w.Others = append(w.Others, UsedSource{Kind: FromConsoleKey, Name: "primaryApiKey", From: w.entry.StateFile()})
 		}
 		return s.entry
 	}
-	used := UsedSource{Kind: FromEntry, From: e.entry.Place(), Account: s.Account()}
+	used := UsedSource{Kind: FromEntry, From: w.entry.Place(), Account: s.Account()}
 	person := s.person
 	if s.Chain != nil {
 		person = person.Or(s.Chain.Person)
 	}
-	if id, known := e.entry.Identity(); known && id.AccountID == person.ID && person.Email == "" {
+	if id, known := w.entry.Identity(); known && id.AccountID == person.ID && person.Email == "" {
 		person.Email = id.Email
 	}
 	used.Email = person.Email
@@ -253,7 +260,7 @@ const renewsWithin = 10 * time.Minute
 
 // askAbout has the client say itself what it would use, which counts more than what we
 // know. It is not asked while it would renew the login: other places hold it too.
-func (e *Engine) askAbout(ctx context.Context, w *Which, entry claudecode.Entry) {
+func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	blame := func(err error) {
 		known := &Error{}
 		if !errors.As(err, &known) {
@@ -261,11 +268,11 @@ func (e *Engine) askAbout(ctx context.Context, w *Which, entry claudecode.Entry)
 		}
 		w.Client.Problem = (*Problem)(problemOf(known))
 	}
-	if l := entry.Login; !l.Refresh.IsZero() && !l.AccessEnds.IsZero() && l.AccessEnds.Sub(e.wall()) < renewsWithin {
+	if l := entry.Login; !l.Refresh.IsZero() && !l.AccessEnds.IsZero() && l.AccessEnds.Sub(w.wall()) < renewsWithin {
 		blame(failed("would-renew", "its login is about to end, and Claude Code would renew it when asked", "renew it first: `keytender refresh`", nil))
 		return
 	}
-	p, err := e.findClaude(ctx)
+	p, err := w.findClaude(ctx)
 	w.Client.Version = p.version
 	if err != nil {
 		blame(err)
