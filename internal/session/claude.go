@@ -21,6 +21,7 @@ import (
 	"keytender/internal/config"
 	"keytender/internal/ledger"
 	"keytender/internal/pattern"
+	"keytender/internal/program"
 	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
@@ -192,7 +193,7 @@ func (p claudeProgram) name() string { return strings.TrimSpace("Claude Code " +
 func (p claudeProgram) command(args ...string) *exec.Cmd {
 	c := exec.Command(p.path, args...)
 	c.Dir = p.dir
-	c.SysProcAttr = sameWindow()
+	c.SysProcAttr = program.SameWindow()
 	c.Env = os.Environ()
 	if p.dir != "" {
 		c.Env = append(c.Env, "PWD="+p.dir)

@@ -18,6 +18,7 @@ import (
 	"keytender/internal/bounded"
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
+	"keytender/internal/program"
 	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
@@ -244,7 +245,7 @@ func farShell(ctx context.Context, at lentTo, how claudecode.Making, use func(cl
 	if err != nil {
 		return err
 	}
-	ownGroup(cmd, out)
+	program.OwnGroup(cmd, out)
 	if err := cmd.Start(); err != nil {
 		return &farError{at.tool() + " cannot be started: " + plain(err), "look at whether it is installed as it should be", err}
 	}

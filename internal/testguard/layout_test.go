@@ -87,7 +87,8 @@ func TestImportRules(t *testing.T) {
 	// Only these may start programs.
 	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, entry: true, "keytender/tray/clipboard": true, "keytender/tray/locale": true,
 		"keytender/cmd/keytender": true, "keytender/internal/session": true,
-		"keytender/internal/desktop": true, "keytender/internal/bench": true, "keytender/internal/fakeclaude/oidctest": true, "keytender/internal/fakeclaude/officialtest": true, "keytender/internal/testbus": true, "keytender/internal/testguard": true, "keytender/tray/traytest": true}
+		"keytender/internal/desktop": true, "keytender/internal/bench": true, "keytender/internal/fakeclaude/oidctest": true, "keytender/internal/fakeclaude/officialtest": true, "keytender/internal/program": true,
+		"keytender/internal/testbus": true, "keytender/internal/testguard": true, "keytender/tray/traytest": true}
 	for _, goos := range []string{"linux", "windows", "darwin"} {
 		all := packages(t, goos)
 		for path, forbidden := range far {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"keytender/internal/program"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -56,7 +57,7 @@ func runSecurity(ctx context.Context, stdin []byte, args ...string) ([]byte, int
 		}
 	}
 	cmd.Stdin = bytes.NewReader(stdin)
-	ownGroup(cmd)
+	program.OwnGroup(cmd, nil)
 	cmd.WaitDelay = 2 * time.Second
 	out := cappedBuffer{left: maxSecurityOutput}
 	cmd.Stdout = &out // stderr goes nowhere: its texts are localised, the status says it all

@@ -1,4 +1,4 @@
-package session
+package program
 
 import (
 	"syscall"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// sameWindow keeps a console from opening for a program that the menu-bar app starts.
+// SameWindow keeps a console from opening for a program that the menu-bar app starts.
 // Where we have a console, the program gets it, and its Ctrl-C.
-func sameWindow() *syscall.SysProcAttr {
+func SameWindow() *syscall.SysProcAttr {
 	if _, err := windows.GetConsoleCP(); err == nil {
 		return nil
 	}
