@@ -20,28 +20,35 @@ func (e *Engine) MayWrite() error {
 	if e.entryErr == nil && e.config.Mirror {
 		places = append(places, e.entry.File())
 	}
-	return notOurs(os.Geteuid(), home, p.State, places, ownerOf)
+	return runner{os.Geteuid(), home, ownerOf}.notOurs(p.State, places)
+}
+
+// runner is who this runs as, and over whose home.
+type runner struct {
+	uid   int
+	home  string
+	owner func(path string) (uid int, err error)
 }
 
 // notOurs is nil for a person over their own folders, and for root over what is not the
 // person's whose home it is.
-func notOurs(uid int, home, state string, places []string, owner func(path string) (uid int, err error)) error {
-	if uid < 0 { // Windows
+func (r runner) notOurs(state string, places []string) error {
+	if r.uid < 0 { // Windows
 		return nil
 	}
-	if other, err := owner(state); err == nil && other != uid {
+	if other, err := r.owner(state); err == nil && other != r.uid {
 		return failed("not-yours", fmt.Sprintf("the folder %s belongs to another user (uid %d)", state, other),
 			"run it as that user, or set KEYTENDER_HOME to a folder of your own", nil)
 	}
-	person, err := owner(home)
-	if uid != 0 || err != nil || person == 0 {
+	person, err := r.owner(r.home)
+	if r.uid != 0 || err != nil || person == 0 {
 		return nil
 	}
 	for _, place := range places {
-		if nearestOwner(place, owner) == 0 {
+		if nearestOwner(place, r.owner) == 0 {
 			continue
 		}
-		return failed("not-yours", fmt.Sprintf("this runs as root over the home %s of another user (uid %d)", home, person),
+		return failed("not-yours", fmt.Sprintf("this runs as root over the home %s of another user (uid %d)", r.home, person),
 			"run it as that user, without sudo; for a login of root's own set HOME to root's home", nil)
 	}
 	return nil

@@ -47,7 +47,7 @@ func TestNotOurs(t *testing.T) {
 			}
 			return 0, fs.ErrNotExist
 		}
-		err := notOurs(test.uid, test.home, test.where+"/state", []string{test.where + "/state", test.where + "/credentials.json", test.entry}, owner)
+		err := runner{test.uid, test.home, owner}.notOurs(test.where+"/state", []string{test.where + "/state", test.where + "/credentials.json", test.entry})
 		known := &Error{}
 		switch {
 		case test.want == "" && err != nil:
