@@ -110,7 +110,7 @@ func (w *work) judgeEntry(s sighting, st Status) Check {
 		return warn(entryName, "it holds the login of "+w.nameOf(s)+", which keytender did not write ("+place+")", "Claude Code works as that person there",
 			"nothing, if that is meant so; `keytender import claude-code` takes that login over, `keytender mirror` puts yours there")
 	case Absent, EntrySignedOut:
-		return w.signedOutEntry(s, st, place, living)
+		return signedOutEntry(s, st, place, living)
 	case Older:
 		return warn(entryName, "it holds older tokens of this login ("+place+")", "Claude Code would be refused with them", nextTry(st, living))
 	}
@@ -127,7 +127,7 @@ func nextTry(st Status, living bool) string {
 	return "`keytender refresh` brings it up"
 }
 
-func (w *work) signedOutEntry(s sighting, st Status, place string, living bool) Check {
+func signedOutEntry(s sighting, st Status, place string, living bool) Check {
 	const means = "Claude Code says that nobody is signed in"
 	switch {
 	case !living:

@@ -29,13 +29,13 @@ func (d doctor) lockTroubles() (all []troubledLock) {
 func (f fixing) repairLocks() (repairs []Repair) {
 	for _, t := range f.lockTroubles() {
 		if !t.Barred {
-			repairs = append(repairs, Repair{"clear the lock " + t.Path + ": " + t.What, func(ctx context.Context) (Mended, error) { return f.mendLock(ctx, t) }})
+			repairs = append(repairs, Repair{"clear the lock " + t.Path + ": " + t.What, func(ctx context.Context) (Mended, error) { return mendLock(ctx, t) }})
 		}
 	}
 	return repairs
 }
 
-func (f fixing) mendLock(ctx context.Context, t troubledLock) (Mended, error) {
+func mendLock(ctx context.Context, t troubledLock) (Mended, error) {
 	before, err := os.Lstat(t.Path)
 	if err != nil {
 		return Mended{}, nil // gone by itself

@@ -61,7 +61,7 @@ func (f fixing) repairs(ctx context.Context) []Repair {
 	}
 	repairs = append(repairs, f.repairEntry(ctx, st)...)
 	for _, m := range f.misnamed(ctx) {
-		repairs = append(repairs, Repair{"make Claude Code's state file name the person of the login in " + m.dir.Place(), func(ctx context.Context) (Mended, error) { return f.mendIdentity(ctx, m) }})
+		repairs = append(repairs, Repair{"make Claude Code's state file name the person of the login in " + m.dir.Place(), func(ctx context.Context) (Mended, error) { return mendIdentity(ctx, m) }})
 	}
 	for _, path := range f.leftovers() {
 		repairs = append(repairs, Repair{"give " + path + " another name: it was left behind", func(context.Context) (Mended, error) {
@@ -198,7 +198,7 @@ func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
 	return Mended{"Claude Code's entry: " + sentence, []undoStep{step}}, nil
 }
 
-func (f fixing) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
+func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 	if err := m.dir.SetIdentity(ctx, m.id); err != nil {
 		return Mended{}, failed("not-mended", "Claude Code's state file could not be corrected: "+plain(err), "close Claude Code and try again", err)
 	}

@@ -217,7 +217,7 @@ func (w *work) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credent
 	return kept, nil
 }
 
-func (n lending) updateFar(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
+func updateFar(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
 	return farShell(ctx, at, claudecode.MakeNothing, func(s claudecode.Shell) error {
 		_, _, err := s.UpdateEntry(func(now claudecode.Entry) (claudecode.Change, bool, error) {
 			change, err := decide(now)

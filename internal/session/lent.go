@@ -325,7 +325,7 @@ func (w *work) isOthers(p *ledger.Place, now claudecode.Entry) bool {
 
 func (n lending) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
 	if at.far() {
-		return n.updateFar(ctx, at, decide)
+		return updateFar(ctx, at, decide)
 	}
 	if !at.isThere() {
 		return errGone
