@@ -1,0 +1,128 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"keytender/internal/ledger"
+)
+
+// unfinished reports whether something waits to be finished: a renewal of a process that
+// was killed, or a place that could not be written. Until then Claude Code would spend
+// its pair's refresh token a second time, which ends the login for both.
+func (w *work) unfinished(v *vault, account string) bool {
+	c := w.l.ChainOf(account)
+	return c == nil || c.Intent != nil || v.spilled(account) || slices.ContainsFunc(w.l.Places, w.canBringUp)
+}
+
+// canBringUp reports whether a place is behind and there.
+func (w *work) canBringUp(p *ledger.Place) bool {
+	if p.Kind == ledger.Lent {
+		return !p.Far && w.l.LentBehind(p) && lentWhere(p).isThere()
+	}
+	if !w.l.Behind(p) {
+		return false
+	}
+	dir := w.directory(p)
+	return dir != nil && (p.Gone.IsZero() || dir.Installed())
+}
+
+// catchUp finishes for every account what was left half done.
+func (t tending) catchUp(ctx context.Context, wait time.Duration) error {
+	w, err := t.begin(ctx, wait)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Second))
+	defer cancel()
+	return w.finishAll(ctx, wait)
+}
+
+// finishAll carries what is behind. Where an account's record cannot be read the others
+// are finished all the same.
+func (w *work) finishAll(ctx context.Context, wait time.Duration) error {
+	var problems []error
+	for _, name := range w.accountNames() {
+		v := w.vault(w.l)
+		if !w.unfinished(v, name) && !w.l.AnyLentBehind() && w.l.Account(name) != nil && len(v.strays(name)) == 0 {
+			continue
+		}
+		r, err := w.renewal(ctx, name)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		w.carry(ctx, name, r.current, wait)
+	}
+	return errors.Join(problems...)
+}
+
+// accountNames are those of the ledger, and the one that is worked on where the ledger has
+// not heard of it yet.
+func (w *work) accountNames() []string {
+	names := w.l.Names()
+	if len(names) == 0 {
+		names = []string{w.l.Choose(w.account)}
+	}
+	return names
+}
+
+// follow takes over, without spending anything, what Claude Code renewed in any entry, and
+// brings up what is behind. The menu-bar app calls it when an entry changed.
+func (t tending) follow(ctx context.Context) error {
+	l, err := t.ledger()
+	if err != nil {
+		return err
+	}
+	look := &work{Engine: t.Engine, l: l}
+	if len(l.Accounts) == 0 || t.watches(l) || !look.somethingToFollow(ctx) {
+		return nil
+	}
+	w, err := t.begin(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	for _, dir := range w.directories() {
+		s, err := w.see(ctx, dir, true)
+		if err == nil {
+			err = w.settle(ctx, &s)
+		}
+		if err != nil {
+			t.log.Warn("an entry could not be followed", "place", dir.ID(), "reason", plain(err))
+		}
+	}
+	return w.finishAll(ctx, entryWait)
+}
+
+// somethingToFollow looks without a lock. What cannot be read now is status's business.
+func (w *work) somethingToFollow(ctx context.Context) bool {
+	for _, name := range w.l.Names() {
+		if w.unfinished(w.vault(w.l), name) || w.l.AnyLentBehind() {
+			return true
+		}
+	}
+	for _, dir := range w.directories() {
+		if s, err := w.see(ctx, dir, true); err == nil && w.news(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// news reports whether the sighting is other than what the ledger says of the place.
+func (w *work) news(s sighting) bool {
+	place := w.l.Place(s.dir.ID())
+	switch s.Relation {
+	case ledger.Unknown:
+		return false
+	case ledger.Successor:
+		return true
+	case ledger.Current, ledger.Superseded, ledger.Revoked:
+		return place == nil || place.Chain != s.Chain.ID || place.Pair != pairOf(s.entry.Login)
+	}
+	return place != nil && place.Chain != ""
+}
