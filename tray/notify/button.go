@@ -1,9 +1,8 @@
 package notify
 
 import (
-	"strconv"
+	"crypto/rand"
 	"sync"
-	"time"
 )
 
 // actionKey names the one button that a notification can have.
@@ -24,7 +23,7 @@ func (b *button) next(n Notice) string {
 	defer b.mu.Unlock()
 	b.asked, b.deed = "", n.Deed
 	if n.Action != "" {
-		b.asked = actionKey + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+		b.asked = actionKey + "-" + rand.Text() // not the time, which on Windows is the same twice in a row
 	}
 	return b.asked
 }
