@@ -22,7 +22,8 @@ import (
 // Each answer of the token endpoint, what it costs, and how long it keeps every later
 // process from sending.
 func TestRenewalAnswers(t *testing.T) {
-	date := func(after time.Duration) string { return time.Now().Add(after).UTC().Format(http.TimeFormat) }
+	begin := time.Now() // and the clock stands: seconds of a busy machine are none of these
+	date := func(after time.Duration) string { return begin.Add(after).UTC().Format(http.TimeFormat) }
 	refusal := fakeclaude.Refusal
 	for _, c := range []struct {
 		name   string
@@ -78,6 +79,7 @@ func TestRenewalAnswers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
+			r.still = begin
 			before := r.signIn(-time.Minute)
 			r.faults(c.faults...)
 			_, err := r.start().Token(t.Context(), time.Minute)

@@ -30,6 +30,7 @@ type rig struct {
 	home    string // KEYTENDER_HOME
 	claude  string // CLAUDE_CONFIG_DIR
 	shift   *atomic.Int64
+	still   time.Time // where the clock stands until time passes; zero: it goes by itself
 	account string
 	others  []string // further directories with the login
 	unblock func()   // what block made unwritable last
@@ -58,7 +59,13 @@ func newRig(t testing.TB, variables ...string) *rig {
 	return r
 }
 
-func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.shift.Load())) }
+func (r *rig) now() time.Time {
+	now := r.still
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return now.Add(time.Duration(r.shift.Load()))
+}
 
 // pass lets time go by, backwards too.
 func (r *rig) pass(d time.Duration) { r.shift.Add(int64(d)) }
