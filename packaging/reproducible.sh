@@ -11,6 +11,7 @@ nfpm=$(packaging/tool.sh nfpm)
 modules=$("${GO:-go}" env GOMODCACHE)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 
 one=$work/one two=$work/deeper/two
 git clone --quiet --no-hardlinks . "$one"
