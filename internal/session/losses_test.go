@@ -1024,7 +1024,7 @@ func TestImportedLoginAndAnOldDirectory(t *testing.T) {
 	}
 }
 
-// F27: the entry of our imported login, and the other directory is looked at by Follow alone.
+// F27: the entry of our imported login, and the other directory is looked at by following alone.
 func TestFollowInAnOldDirectory(t *testing.T) {
 	r := newRig(t)
 	a := r.issued("a@example.com", time.Hour)
