@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rogpeppe/go-internal/robustio"
+
 	"keytender/internal/atomicfile"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
@@ -192,7 +194,7 @@ func tooLate() *Error {
 func (s *state) isOld(info fs.FileInfo) bool { return s.wall().Sub(info.ModTime()) >= attemptLife }
 
 func (s *state) endAttempt(name string) {
-	if err := os.Remove(s.statePath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := robustio.RemoveAll(s.statePath(name)); err != nil {
 		s.log.Warn("a sign-in that has ended could not be taken away", "reason", plain(err))
 	}
 }
@@ -247,7 +249,8 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 
 // claim takes the attempt, so that no other process sends a code of it.
 func (f *finishing) claim() error {
-	err := os.Rename(f.statePath(attemptFile), f.statePath(finishingFile))
+	// on Windows it waits out those who read it at this moment
+	err := robustio.Rename(f.statePath(attemptFile), f.statePath(finishingFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return noAttempt() // another process was faster
 	}
@@ -283,7 +286,7 @@ func (f *finishing) noCode(ctx context.Context, err error) error {
 func (f *finishing) putBack() {
 	if _, err := os.Lstat(f.statePath(attemptFile)); err == nil {
 		f.endAttempt(finishingFile)
-	} else if err := os.Rename(f.statePath(finishingFile), f.statePath(attemptFile)); err != nil {
+	} else if err := robustio.Rename(f.statePath(finishingFile), f.statePath(attemptFile)); err != nil {
 		f.log.Warn("the sign-in could not be put back", "reason", plain(err))
 	}
 }
