@@ -39,6 +39,7 @@ func TestNotOurs(t *testing.T) {
 	}
 	for _, test := range tests {
 		owner := func(path string) (int, error) {
+			path = filepath.ToSlash(path) // these are another system's where the test runs on Windows
 			if uid, ok := test.owned[path]; ok {
 				return uid, nil
 			}
