@@ -60,6 +60,7 @@ packaging/recipes.sh dist/release
 
 # what was packed is whole, and the archive for this machine runs once it is unpacked
 (cd dist/release && sha256sum --quiet --ignore-missing -c SHA256SUMS)
+[ -n "$skip" ] || gpg --batch --quiet --verify dist/release/SHA256SUMS.sig dist/release/SHA256SUMS
 rm -rf dist/stage/try
 mkdir -p dist/stage/try
 tar -C dist/stage/try --strip-components=1 -xzf "dist/release/keytender_${NUMBER}_linux_$("${GO:-go}" env GOHOSTARCH).tar.gz"
