@@ -2,11 +2,14 @@ package packaging
 
 import (
 	"go/build"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // systems of docs/platforms.md, in the order of its columns.
@@ -49,6 +52,38 @@ func TestPlatforms(t *testing.T) {
 				runs(t, system.goos, test[1], test[2])
 			}
 		}
+	}
+}
+
+// TestWinePage: each package with tests that Windows can run stands in the page's second table,
+// but those that packaging/wine.sh leaves out, and none that is not there.
+func TestWinePage(t *testing.T) {
+	context := build.Default
+	context.GOOS, context.CgoEnabled = "windows", false
+	var want []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" || path == filepath.Join(root, "build") || path == filepath.Join(root, "dist")) {
+			return filepath.SkipDir
+		}
+		p, err := context.ImportDir(path, 0)
+		if err == nil && len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 && d.Name() != "testguard" && d.Name() != "officialtest" {
+			name, _ := filepath.Rel(root, path)
+			want = append(want, filepath.ToSlash(name))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z/-]+)` \\| (?:passes|nothing runs) \\|.*\\|$").FindAllStringSubmatch(read(t, "docs", "platforms.md"), -1) {
+		got = append(got, row[1])
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/platforms.md's table of Wine has other packages (-want +got):\n%s", diff)
 	}
 }
 
