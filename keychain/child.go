@@ -16,6 +16,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"keytender/internal/rawjson"
 	"keytender/internal/secret"
 )
 
@@ -68,7 +69,8 @@ func RunChild() {
 	}
 	var r request
 	in, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<20))
-	if err != nil || json.Unmarshal(in, &r) != nil {
+	v, ok := rawjson.Parse(in)
+	if err != nil || !ok || !v.Into(&r) {
 		os.Exit(2) // the parent died before it said what to do
 	}
 	time.AfterFunc(time.Duration(r.Limit)*time.Millisecond, func() {
@@ -341,10 +343,41 @@ func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
 	return answer{}, fmt.Errorf("%w: its helper process ended early", errFailed)
 }
 
+// Field says where a member goes: see rawjson.Object.
+func (a *answer) Field(key string) any {
+	switch key {
+	case "error":
+		return &a.Error
+	case "detail":
+		return &a.Detail
+	case "record":
+		return &a.Record
+	}
+	return nil
+}
+
+// Field says where a member goes: see rawjson.Object.
+func (r *request) Field(key string) any {
+	switch key {
+	case "op":
+		return &r.Op
+	case "service":
+		return &r.Service
+	case "name":
+		return &r.Name
+	case "record":
+		return &r.Record
+	case "limit":
+		return &r.Limit
+	}
+	return nil
+}
+
 // readAnswer reads what the child printed.
 func readAnswer(out []byte) (answer, error) {
 	var a answer
-	if err := json.Unmarshal(out, &a); err != nil {
+	v, ok := rawjson.Parse(out)
+	if !ok || !v.Into(&a) {
 		return answer{}, fmt.Errorf("%w: its helper process gave no answer", errFailed)
 	}
 	if a.Error == "" {

@@ -1,15 +1,14 @@
 package keychain
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"time"
 
+	"keytender/internal/rawjson"
 	"keytender/internal/secret"
 )
 
@@ -67,6 +66,8 @@ type record struct {
 	Issued           int64    `json:"issued,omitempty"`
 	Lifetime         int64    `json:"lifetime,omitempty"` // milliseconds
 	Method           string   `json:"method,omitempty"`
+
+	unknown map[string]secret.String
 }
 
 // Encode returns the credential's stored form: one line of JSON.
@@ -100,27 +101,16 @@ func (c Credential) Encode() (secret.String, error) {
 // DecodeCredential reads what Encode wrote. Whatever else it finds is ErrDamaged,
 // and the error holds nothing of the text.
 func DecodeCredential(stored secret.String) (Credential, error) {
-	text := []byte(stored.Reveal())
-	var r record
-	var all map[string]json.RawMessage
-	if err := decodeOne(text, &all); err != nil || all == nil {
+	v, ok := rawjson.Parse([]byte(stored.Reveal()))
+	if !ok || v[0] != '{' {
 		return Credential{}, fmt.Errorf("%w: the record is not a JSON object", ErrDamaged)
 	}
-	if err := json.Unmarshal(text, &r); err != nil {
+	var r record
+	if !v.Into(&r) {
 		return Credential{}, fmt.Errorf("%w: a field of the record has the wrong type", ErrDamaged)
 	}
 	if r.Type != "oauth" || r.Access == "" {
 		return Credential{}, fmt.Errorf("%w: the record holds no access token", ErrDamaged)
-	}
-	for _, key := range recordKeys {
-		delete(all, key)
-	}
-	var unknown map[string]secret.String
-	if len(all) > 0 {
-		unknown = make(map[string]secret.String, len(all))
-	}
-	for key, value := range all {
-		unknown[key] = secret.New(string(value))
 	}
 	return Credential{
 		Access: secret.New(r.Access), Refresh: secret.New(r.Refresh),
@@ -129,23 +119,53 @@ func DecodeCredential(stored secret.String) (Credential, error) {
 		Account: Account{Email: r.Email, ID: r.AccountID, OrganizationID: r.OrganizationID,
 			Organization: r.OrganizationName, Plan: r.Plan, RateLimitTier: r.RateLimitTier},
 		Issued: Millis(r.Issued), Lifetime: time.Duration(max(0, min(r.Lifetime, math.MaxInt64/int64(time.Millisecond)))) * time.Millisecond,
-		Method: r.Method, Unknown: unknown,
+		Method: r.Method, Unknown: r.unknown,
 	}, nil
 }
 
-var recordKeys = []string{"type", "access", "refresh", "expires", "loginExpires", "loginEstimated", "scopes",
-	"email", "accountUuid", "organizationUuid", "organizationName", "plan", "rateLimitTier", "issued", "lifetime", "method"}
-
-// decodeOne reads exactly one JSON value and nothing behind it.
-func decodeOne(text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if err := d.Decode(into); err != nil {
-		return err
+// Field says where a member goes: see rawjson.Object. What is not known is kept.
+func (r *record) Field(key string) any {
+	switch key {
+	case "type":
+		return &r.Type
+	case "access":
+		return &r.Access
+	case "refresh":
+		return &r.Refresh
+	case "expires":
+		return &r.Expires
+	case "loginExpires":
+		return &r.LoginExpires
+	case "loginEstimated":
+		return &r.LoginEstimated
+	case "scopes":
+		return &r.Scopes
+	case "email":
+		return &r.Email
+	case "accountUuid":
+		return &r.AccountID
+	case "organizationUuid":
+		return &r.OrganizationID
+	case "organizationName":
+		return &r.OrganizationName
+	case "plan":
+		return &r.Plan
+	case "rateLimitTier":
+		return &r.RateLimitTier
+	case "issued":
+		return &r.Issued
+	case "lifetime":
+		return &r.Lifetime
+	case "method":
+		return &r.Method
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("something follows the value")
+	return func(v rawjson.Value) bool {
+		if r.unknown == nil {
+			r.unknown = map[string]secret.String{}
+		}
+		r.unknown[key] = secret.New(string(v))
+		return true
 	}
-	return nil
 }
 
 // HasScope reports whether the login was granted the scope.

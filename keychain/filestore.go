@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/rawjson"
 	"keytender/internal/secret"
 )
 
@@ -113,11 +114,10 @@ func section(name string) string {
 
 // read returns the whole file by key and the two sections that hold records.
 func (s *FileStore) read() (map[string]json.RawMessage, map[string]map[string]json.RawMessage, error) {
-	document := map[string]json.RawMessage{}
 	sections := map[string]map[string]json.RawMessage{"accounts": {}, "other": {}}
 	data, err := s.readFile()
 	if errors.Is(err, fs.ErrNotExist) {
-		return document, sections, nil
+		return map[string]json.RawMessage{}, sections, nil
 	}
 	if refused := (&atomicfile.RefusedError{}); errors.As(err, &refused) {
 		return nil, nil, err
@@ -125,7 +125,9 @@ func (s *FileStore) read() (map[string]json.RawMessage, map[string]map[string]js
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	if err := decodeOne(data, &document); err != nil || document == nil {
+	whole, ok := rawjson.Parse(data)
+	document := membersOf(whole)
+	if !ok || document == nil {
 		return nil, nil, fmt.Errorf("%w: %s is not a JSON object", ErrDamaged, s.Path)
 	}
 	for key := range sections {
@@ -133,13 +135,24 @@ func (s *FileStore) read() (map[string]json.RawMessage, map[string]map[string]js
 		if !ok {
 			continue
 		}
-		records := map[string]json.RawMessage{}
-		if err := json.Unmarshal(raw, &records); err != nil || records == nil {
+		if sections[key] = membersOf(rawjson.Value(raw)); sections[key] == nil {
 			return nil, nil, fmt.Errorf("%w: %q in %s is not an object", ErrDamaged, key, s.Path)
 		}
-		sections[key] = records
 	}
 	return document, sections, nil
+}
+
+// membersOf returns the members of an object, or nil.
+func membersOf(v rawjson.Value) map[string]json.RawMessage {
+	if len(v) == 0 || v[0] != '{' {
+		return nil
+	}
+	members := map[string]json.RawMessage{}
+	v.Members(func(key string, v rawjson.Value) bool {
+		members[key] = json.RawMessage(v)
+		return true
+	})
+	return members
 }
 
 // readFile reads the file and tightens loose rights: it is ours alone, and

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"keytender/internal/rawjson"
 	"keytender/internal/secret"
 )
 
@@ -35,10 +36,29 @@ var slots = []string{"a", "b"}
 
 // readHead tells a head from a record that lies in one item.
 func readHead(text string) (h head, ok bool) {
-	if len(text) > MaxRecord || json.Unmarshal([]byte(text), &h) != nil || h.Type != headType {
+	if len(text) > MaxRecord {
+		return head{}, false
+	}
+	v, ok := rawjson.Parse([]byte(text))
+	if !ok || !v.Into(&h) || h.Type != headType {
 		return head{}, false
 	}
 	return h, true
+}
+
+// Field says where a member goes: see rawjson.Object.
+func (h *head) Field(key string) any {
+	switch key {
+	case "type":
+		return &h.Type
+	case "slot":
+		return &h.Slot
+	case "parts":
+		return &h.Parts
+	case "sum":
+		return &h.Sum
+	}
+	return nil
 }
 
 func partName(name, slot string, part int) string {

@@ -6,7 +6,6 @@ package ledger
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -75,31 +74,6 @@ const (
 
 // New returns the ledger of an installation that knows nothing yet.
 func New() *Ledger { return &Ledger{Version: Version} }
-
-// ErrDamaged says that a text is no ledger.
-var ErrDamaged = errors.New("it is no ledger")
-
-// ErrLater says that a later version wrote it, which may know places that this program would
-// leave behind.
-var ErrLater = errors.New("a later version wrote it")
-
-// Decode reads what Encode wrote.
-func Decode(text []byte) (*Ledger, error) {
-	l := &Ledger{}
-	if err := json.Unmarshal(text, l); err != nil || l.Version < Version {
-		return nil, ErrDamaged
-	}
-	if l.Version > Version {
-		return nil, ErrLater
-	}
-	if slices.Contains(l.Accounts, nil) || slices.Contains(l.Chains, nil) || slices.Contains(l.Places, nil) || slices.Contains(l.Displaced, nil) {
-		return nil, ErrDamaged
-	}
-	if !slices.Contains([]string{"", "keychain", "file"}, l.Store) {
-		return nil, ErrDamaged
-	}
-	return l, nil
-}
 
 // Encode returns the ledger as it is written, without what nothing refers to any more.
 func (l *Ledger) Encode() ([]byte, error) {

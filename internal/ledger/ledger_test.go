@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"encoding/json"
 	"os"
+	"reflect"
 	"testing"
 	"time"
 
@@ -363,8 +365,17 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Decode(again); err != nil {
-			t.Fatalf("what was written cannot be read: %v", err)
+		if back, err := Decode(again); err != nil || !reflect.DeepEqual(back, plainly(t, again)) {
+			t.Fatalf("what was written is read as %v, %v", back, err)
 		}
 	})
+}
+
+// plainly reads a ledger with encoding/json.
+func plainly(t *testing.T, text []byte) *Ledger {
+	l := &Ledger{}
+	if err := json.Unmarshal(text, l); err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

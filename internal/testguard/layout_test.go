@@ -80,7 +80,7 @@ func TestImportRules(t *testing.T) {
 		"keytender/internal/secret":     {"keytender/internal/pattern"},
 		"keytender/internal/atomicfile": {},
 		"keytender/internal/dirlock":    {"keytender/internal/atomicfile", "keytender/internal/shown"},
-		"keytender/internal/ledger":     {"keytender/internal/secret", "keytender/internal/pattern"},
+		"keytender/internal/ledger":     {"keytender/internal/rawjson", "keytender/internal/secret", "keytender/internal/pattern"},
 	}
 	// Only these import the room that knows Claude Code's entry.
 	residents := map[string]bool{"keytender/internal/session": true}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"keytender/internal/rawjson"
 	"keytender/internal/secret"
 )
 
@@ -66,11 +67,11 @@ func brokenJSON(text []byte) error {
 func members(text []byte) object {
 	var o object
 	for i := 1; text[i] != '}'; {
-		end := valueEnd(text, i)
+		end := rawjson.End(text, i)
 		m := member{rawKey: text[i:end:end]}
-		m.key = unquoted(m.rawKey)
+		m.key = rawjson.Unquote(m.rawKey)
 		i = end + 1 // the colon
-		end = valueEnd(text, i)
+		end = rawjson.End(text, i)
 		m.value = text[i:end:end]
 		if len(o) == cap(o) {
 			o = slices.Grow(o, len(o)+8) // doubling: append alone grows a long list in small steps
@@ -81,44 +82,6 @@ func members(text []byte) object {
 		}
 	}
 	return o
-}
-
-// unquoted returns the text of a valid JSON string in printable ASCII.
-func unquoted(raw []byte) string {
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1]) // most keys: a tenth of what Unmarshal costs
-	}
-	var text string
-	_ = json.Unmarshal(raw, &text)
-	return text
-}
-
-// valueEnd returns where the value that begins at i ends, in valid compact JSON.
-func valueEnd(text []byte, i int) int {
-	depth, quoted := 0, false
-	for ; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			if quoted = !quoted; !quoted && depth == 0 {
-				return i + 1
-			}
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			if depth == 0 {
-				return i // a number or word at the end of its container
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case (c == ',' || c == ':') && depth == 0:
-			return i
-		}
-	}
-	return i
 }
 
 // printable writes everything outside 0x20..0x7e as \uXXXX. In compact JSON such
