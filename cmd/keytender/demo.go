@@ -46,7 +46,7 @@ func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 		return &session.Error{Code: "storage", Exit: session.ExitTryLater, Message: "no throw-away directory can be made: " + err.Error(), Hint: "look at free space and permissions of " + os.TempDir(), Err: err}
 	}
 	defer os.RemoveAll(dir)
-	server, err := fakeclaude.Start()
+	server, err := fakeclaude.StartSmall()
 	if err != nil {
 		return &session.Error{Code: "no-port", Exit: session.ExitFailed, Message: "the built-in server found no port", Hint: "free a port and try again", Err: err}
 	}
@@ -123,6 +123,8 @@ func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 // followPage does what a person's click on Allow does, and follows the redirect to
 // the page that says how it ended.
 func followPage(ctx context.Context, server *fakeclaude.Server, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
 	location, err := server.Approve(ctx, url)
 	if err != nil {
 		return err
@@ -131,8 +133,7 @@ func followPage(ctx context.Context, server *fakeclaude.Server, url string) erro
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
-	answer, err := client.Do(request)
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: false,
 		Setup: func(env *testscript.Env) error {
-			server, err := fakeclaude.StartWith(fakeclaude.Options{Control: true})
+			server, err := fakeclaude.StartWith(fakeclaude.Options{Control: (*fakeclaude.Server).Control})
 			if err != nil {
 				return err
 			}

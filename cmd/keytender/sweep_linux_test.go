@@ -63,7 +63,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	startWatch()
-	server, err := fakeclaude.StartWith(fakeclaude.Options{Control: true})
+	server, err := fakeclaude.StartWith(fakeclaude.Options{Control: (*fakeclaude.Server).Control})
 	if err != nil {
 		t.Fatal(err)
 	}

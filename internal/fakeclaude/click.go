@@ -51,17 +51,12 @@ func click(ctx context.Context, authorizeURL, decision string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	transport := &http.Transport{DisableKeepAlives: true} // and no proxy: it is on loopback
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	defer transport.CloseIdleConnections()
 
 	request, err := http.NewRequestWithContext(ctx, "GET", authorizeURL, nil)
 	if err != nil {
 		return "", fmt.Errorf("opening the sign-in page: %w", err)
 	}
-	location, body, err := fetch(client, request)
+	location, body, err := fetch(transport, request)
 	if err != nil || location != "" {
 		return location, err
 	}
@@ -76,7 +71,7 @@ func click(ctx context.Context, authorizeURL, decision string) (string, error) {
 		return "", fmt.Errorf("answering the sign-in page: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	location, _, err = fetch(client, request)
+	location, _, err = fetch(transport, request)
 	if err == nil && location == "" {
 		err = errors.New("the sign-in page did not redirect")
 	}
@@ -84,8 +79,8 @@ func click(ctx context.Context, authorizeURL, decision string) (string, error) {
 }
 
 // fetch sends one page request and returns the redirect or the page's text.
-func fetch(client *http.Client, request *http.Request) (location, body string, err error) {
-	response, err := client.Do(request)
+func fetch(transport *http.Transport, request *http.Request) (location, body string, err error) {
+	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return "", "", fmt.Errorf("asking the stand-in server: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 
 const controlPrefix = "/_control/"
 
-// serveControl lets another process work the switches:
+// Control lets another process work the switches:
 //
 //	POST behaviour  a JSON object with the fields of Behaviour to change
 //	POST faults     a JSON list of Fault, put behind those that wait
@@ -19,7 +19,7 @@ const controlPrefix = "/_control/"
 //	GET  behaviour, counts, requests
 //
 // A test, not a browser, asks: an Origin header is refused.
-func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
+func (s *Server) Control(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Origin") != "" {
 		send(w, refused(http.StatusForbidden), 0)
 		return

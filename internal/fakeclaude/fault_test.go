@@ -313,20 +313,20 @@ func TestOfflineKeepsWhatWasIssued(t *testing.T) {
 
 func TestLoopbackOnly(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", ":0", "example.com:80", "[::]:0", "192.0.2.1:0", "127.0.0.1"} {
-		if s, err := StartAt(addr); err == nil {
+		if s, err := StartWith(Options{Addr: addr}); err == nil {
 			s.Close()
 			t.Errorf("%s was taken", addr)
 		}
 	}
 	s := start(t, Options{})
-	if second, err := StartAt(strings.TrimPrefix(s.URL(), "http://")); err == nil {
+	if second, err := StartWith(Options{Addr: strings.TrimPrefix(s.URL(), "http://")}); err == nil {
 		second.Close()
 		t.Error("a port was taken twice")
 	}
 }
 
 func TestControl(t *testing.T) {
-	s := start(t, Options{Control: true})
+	s := start(t, Options{Control: (*Server).Control})
 	w := newWalker(t, s)
 	at := s.URL() + controlPrefix
 	_, pair := post(t, at+"issue", map[string]any{"account": "b@example.com"})

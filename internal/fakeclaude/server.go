@@ -34,23 +34,25 @@ const (
 // Options say how a server is started. The zero value is a free loopback port,
 // the real clock, and no control path.
 type Options struct {
-	Addr    string           // "127.0.0.1:0" when empty; any other host than loopback is refused
-	Control bool             // serve /_control/, with which another process sets switches and reads counts
-	Now     func() time.Time // time.Now when nil
+	Addr string           // "127.0.0.1:0" when empty; any other host than loopback is refused
+	Now  func() time.Time // time.Now when nil
+	// Control is (*Server).Control where another process is to work the switches. The demo's
+	// program does not hold it.
+	Control func(*Server, http.ResponseWriter, *http.Request)
 }
 
 // Server is a running stand-in. All methods are safe for concurrent use.
 type Server struct {
 	addr    string // HOST:PORT, fixed once listening
-	control bool
+	control func(*Server, http.ResponseWriter, *http.Request)
 	now     func() time.Time
+	serve   func(net.Listener, http.Handler) (stop func())
 
 	closed   chan struct{} // closed by Close: lets held requests go
 	handlers sync.WaitGroup
 
 	serving sync.Mutex // one Offline, Online or Close at a time
-	http    *http.Server
-	served  chan struct{} // closed when http has stopped serving
+	stop    func()     // nil while offline
 
 	mu       sync.Mutex // everything below
 	ledger   ledger
@@ -65,11 +67,13 @@ type Server struct {
 // Start serves everything on a free loopback port.
 func Start() (*Server, error) { return StartWith(Options{}) }
 
-// StartAt serves everything on a loopback address such as "127.0.0.1:9000".
-func StartAt(addr string) (*Server, error) { return StartWith(Options{Addr: addr}) }
-
 // StartWith serves everything, the way the options say.
-func StartWith(o Options) (*Server, error) {
+func StartWith(o Options) (*Server, error) { return startServing(o, serveWhole) }
+
+// StartSmall is for a program that needs the server for a demonstration alone.
+func StartSmall() (*Server, error) { return startServing(Options{}, serveSmall) }
+
+func startServing(o Options, serve func(net.Listener, http.Handler) (stop func())) (*Server, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
@@ -80,6 +84,7 @@ func StartWith(o Options) (*Server, error) {
 		addr:     o.Addr,
 		control:  o.Control,
 		now:      o.Now,
+		serve:    serve,
 		closed:   make(chan struct{}),
 		ledger:   newLedger(),
 		switches: defaults(),
@@ -98,7 +103,7 @@ func StartWith(o Options) (*Server, error) {
 func (s *Server) Online() error {
 	s.serving.Lock()
 	defer s.serving.Unlock()
-	if s.http != nil {
+	if s.stop != nil {
 		return nil
 	}
 	host, _, err := net.SplitHostPort(s.addr)
@@ -115,13 +120,7 @@ func (s *Server) Online() error {
 	if actual := listener.Addr().String(); s.addr != actual { // only when Start let the system choose
 		s.addr = actual
 	}
-	server := &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(listener) // always ends with ErrServerClosed
-	}()
-	s.http, s.served = server, served
+	s.stop = s.serve(listener, s)
 	return nil
 }
 
@@ -130,12 +129,11 @@ func (s *Server) Online() error {
 func (s *Server) Offline() {
 	s.serving.Lock()
 	defer s.serving.Unlock()
-	if s.http == nil {
+	if s.stop == nil {
 		return
 	}
-	_ = s.http.Close()
-	<-s.served
-	s.http = nil
+	s.stop()
+	s.stop = nil
 }
 
 // Close ends the server at once, held requests too, and waits for its handlers.
@@ -205,8 +203,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveDecision(w, r)
 	case path == pastePath:
 		s.servePaste(w, r)
-	case s.control && strings.HasPrefix(path, controlPrefix):
-		s.serveControl(w, r)
+	case s.control != nil && strings.HasPrefix(path, controlPrefix):
+		s.control(s, w, r)
 	default:
 		s.serveCall(w, r)
 	}
