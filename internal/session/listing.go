@@ -79,7 +79,7 @@ func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) Plac
 	if dir == nil || s.State == PlaceUnreachable || p.Kind == ledger.KeychainItem && st.ClaudeCode.Place != dir.Place() {
 		return s // another process's keychain item: looking could open a dialog
 	}
-	seen, err := w.see(ctx, dir, false)
+	seen, err := w.seeOnce(ctx, dir)
 	if err != nil {
 		s.State, s.Reason = PlaceUnwritable, plain(err)
 		return s

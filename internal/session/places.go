@@ -58,6 +58,9 @@ func (e *Engine) directory(p *ledger.Place) *claudecode.Directory {
 // movePlaces calls each place by the name that it has now: a directory that was moved away
 // and linked to is one place, not two whose locks would stand in each other's way.
 func (e *Engine) movePlaces(l *ledger.Ledger) {
+	if e.entryErr == nil {
+		e.entry.Relocate()
+	}
 	for _, p := range slices.Clone(l.Places) {
 		if dir := e.directory(p); dir != nil && dir.ID() != p.ID {
 			l.MovePlace(p, dir.ID())
@@ -114,6 +117,19 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 		s.Finding = ledger.Finding{Relation: ledger.Unknown, Chain: s.Chain}
 	}
 	return s, nil
+}
+
+// seeOnce is see for a report, which comes to the same entry twice and asks no server. On
+// macOS each reading starts a program.
+func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting, error) {
+	if w.last != nil {
+		if s, err := w.last(); s.dir == dir {
+			return s, err
+		}
+	}
+	s, err := w.see(ctx, dir, false)
+	w.last = func() (sighting, error) { return s, err }
+	return s, err
 }
 
 // contested judges a pair of the same person that lies where its chain has left a generation

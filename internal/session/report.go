@@ -187,7 +187,7 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 	}
 	st.ClaudeCode.Place = w.entry.Place()
 	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, w.entry.Overrides()...)
-	s, err := w.see(ctx, w.entry, false)
+	s, err := w.seeOnce(ctx, w.entry)
 	blame := func(code, message, hint string) {
 		if st.Problem == nil && st.ClaudeCode.Mirror {
 			st.Problem = &Problem{code, message, hint}

@@ -109,6 +109,8 @@ type work struct {
 	release func()
 	was     string // the ledger's text as it stands in its file
 	known   string // that of its places
+
+	last func() (sighting, error) // what seeOnce saw last
 }
 
 // begin takes the lock and reads the ledger. It refuses where nothing is kept.

@@ -16,6 +16,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"keytender/internal/atomicfile"
@@ -55,6 +56,7 @@ type Directory struct {
 	item           *item // nil: the file alone
 	now            func() time.Time
 	ownerNote      string
+	id             atomic.Pointer[string] // see ID
 }
 
 const (

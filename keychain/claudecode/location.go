@@ -81,12 +81,22 @@ func (d *Directory) Location() Location {
 }
 
 // ID is one text for one entry, the same for two spellings of a directory and for links
-// to it.
+// to it. It stays what it was first, or at the last Relocate: a report asks twenty times.
 func (d *Directory) ID() string {
-	if d.item != nil {
-		return "item:" + d.item.service + "/" + d.item.account
+	if id := d.id.Load(); id != nil {
+		return *id
 	}
-	return "file:" + filepath.Join(realPath(filepath.Dir(d.file)), filepath.Base(d.file))
+	return d.Relocate()
+}
+
+// Relocate returns the ID that the entry has now: a link may lead elsewhere.
+func (d *Directory) Relocate() string {
+	id := "file:" + filepath.Join(realPath(filepath.Dir(d.file)), filepath.Base(d.file))
+	if d.item != nil {
+		id = "item:" + d.item.service + "/" + d.item.account
+	}
+	d.id.Store(&id)
+	return id
 }
 
 // realPath follows the links of as much of path as there is.
