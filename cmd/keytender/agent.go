@@ -73,7 +73,7 @@ const (
 func (a *agent) run(ctx context.Context) error {
 	changes, err := a.engine.Changes(ctx)
 	if err != nil { // what others write is seen at the next look
-		a.line(danger, "Changes: %v", err)
+		a.line(danger, "Changes: %s", plainly(err))
 	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); a.engine.Tend(ctx, a.changed) }()

@@ -56,7 +56,9 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 			notice, err := engine.CreateAPIKey(cmd.Context(), o.SignInOptions, c.tell)
 			if err != nil {
 				if known := (&session.Error{}); errors.As(err, &known) {
-					known.Hint = strings.ReplaceAll(known.Hint, "`keytender login`", "`keytender api-key create`")
+					message, hint, _ := worded(known)
+					return &session.Error{Code: known.Code, Exit: known.Exit, Message: message, Err: err,
+						Hint: strings.ReplaceAll(hint, "`keytender login`", "`keytender api-key create`")}
 				}
 				return err
 			}

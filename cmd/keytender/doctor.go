@@ -211,7 +211,7 @@ func (c *console) mend(cmd *cobra.Command, engine *session.Engine, yes bool) (me
 func (c *console) sayMended(mended int, err error, left int) {
 	switch {
 	case err != nil:
-		for _, line := range strings.Split(err.Error(), "\n") {
+		for _, line := range strings.Split(plainly(err), "\n") {
 			c.say(danger, "Not mended: %s", line)
 		}
 	case mended == 0 && left == 0:

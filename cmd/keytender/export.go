@@ -136,11 +136,12 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 		return o.set(ctx, o.repo, x.Secret, token)
 	})
 	if known := (&session.Error{}); errors.As(err, &known) {
-		hint := strings.ReplaceAll(known.Hint, "`keytender login`", "`keytender export github --repo "+o.repo+" --new-token`")
+		message, hint, _ := worded(known)
+		hint = strings.ReplaceAll(hint, "`keytender login`", "`keytender export github --repo "+o.repo+" --new-token`")
 		if kept != "" {
 			hint += "; the new token is kept as the account " + kept + ", so `keytender export github --repo " + o.repo + " --account " + kept + "` then sets it"
 		}
-		return &session.Error{Code: known.Code, Exit: known.Exit, Message: known.Message, Hint: hint, Err: err}
+		return &session.Error{Code: known.Code, Exit: known.Exit, Message: message, Hint: hint, Err: err}
 	}
 	if err != nil {
 		return err
@@ -192,7 +193,8 @@ func (c *console) exported(ctx context.Context, engine *session.Engine, x sessio
 	if err := engine.NoteExport(context.WithoutCancel(ctx), x, held); err != nil {
 		known := &session.Error{}
 		if errors.As(err, &known) {
-			return &session.Error{Code: known.Code, Exit: session.ExitFailed, Message: "the secret was set, but not noted here: " + known.Message, Hint: known.Hint, Err: err}
+			message, hint, _ := worded(known)
+			return &session.Error{Code: known.Code, Exit: session.ExitFailed, Message: "the secret was set, but not noted here: " + message, Hint: hint, Err: err}
 		}
 		return err
 	}

@@ -79,7 +79,8 @@ func problemOf(err error) *session.Problem {
 	case errors.As(err, &setting):
 		return &session.Problem{Code: "usage", Message: setting.Error(), Hint: setting.Hint}
 	case errors.As(err, &known):
-		return &session.Problem{Code: known.Code, Message: known.Message, Hint: known.Hint}
+		message, hint, _ := worded(known)
+		return &session.Problem{Code: known.Code, Message: message, Hint: hint}
 	}
 	return &session.Problem{Code: "failed", Message: err.Error(), Hint: "`keytender doctor` looks for what is wrong"}
 }

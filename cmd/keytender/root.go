@@ -179,7 +179,8 @@ func (c *console) openFor(account string) (*session.Engine, error) {
 func (c *console) knows(engine *session.Engine, account string) error {
 	err := engine.KnowsAccount(account)
 	if known := (&session.Error{}); c.accountFrom != "" && errors.As(err, &known) && known.Code == "no-account" {
-		return &session.Error{Code: known.Code, Exit: known.Exit, Message: known.Message + ", which " + c.accountFrom + " names", Hint: known.Hint, Err: err}
+		message, hint, _ := worded(known)
+		return &session.Error{Code: known.Code, Exit: known.Exit, Message: message + ", which " + c.accountFrom + " names", Hint: hint, Err: err}
 	}
 	return err
 }

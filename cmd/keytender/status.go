@@ -103,13 +103,13 @@ func (c *console) status(cmd *cobra.Command, o statusOptions) error {
 }
 
 func (c *console) showProbe(sentence string, ok bool, err error) {
-	known := &session.Error{}
 	switch {
-	case errors.As(err, &known):
-		c.say(danger, "Test call: %s", known.Message)
-		c.say(plain, "hint: %s", known.Hint)
 	case err != nil:
-		c.say(danger, "Test call: %s", err)
+		message, hint, known := worded(err)
+		c.say(danger, "Test call: %s", message)
+		if known {
+			c.say(plain, "hint: %s", hint)
+		}
 	case ok:
 		c.say(tick, "Test call: %s", sentence)
 	default:

@@ -62,7 +62,7 @@ func (c *console) accessToken(ctx context.Context, engine *session.Engine, minVa
 		return token, err
 	}
 	if err != nil && ctx.Err() == nil {
-		c.line(danger, "this token is valid, but not for %s: %v", minValid, err)
+		c.line(danger, "this token is valid, but not for %s: %s", minValid, plainly(err))
 	}
 	return token, nil
 }

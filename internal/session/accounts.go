@@ -102,7 +102,7 @@ func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
 	case from == to:
 		return nil
 	case w.l.Account(to) != nil:
-		return failed("account-taken", "there is an account "+to+" already", "choose another name; nothing was changed", nil)
+		return failedBy("account-taken", FaultAccountTaken, Values{Account: to}, nil)
 	}
 	if err := checkAccount(to); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
 	v := w.vault(w.l)
 	v.unspill(ctx, from)
 	if v.spilled(from) {
-		return later("tokens of "+from+" wait outside the store and could not be moved in", "unlock the keychain and try again; nothing was changed", nil)
+		return laterBy(FaultTokensOutside, Values{Account: from}, nil)
 	}
 	if strings.EqualFold(from, to) && v.store.Kind() == "keychain" {
 		return unusableName("a keychain may not tell "+from+" and "+to+" apart", nil)
@@ -157,8 +157,7 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 	}
 	for _, name := range moved {
 		if err := v.drop(ctx, name); err != nil {
-			return failed("not-removed", "the account is called "+to+" now, and the record under its old name could not be removed: "+err.Error(),
-				"remove it from the "+w.storeName(v.store.Kind())+" yourself", err)
+			return failedBy("not-removed", FaultOldRecordStays, Values{Account: to, Reason: err.Error(), Place: w.storeName(v.store.Kind())}, err)
 		}
 	}
 	return nil
@@ -203,8 +202,7 @@ func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credentia
 	case there == nil || there == own && there.LongLived == longLived, replace:
 		return asked, "", nil
 	case there.LongLived != longLived:
-		return "", "", failed("other-account", "the account "+asked+" is "+kindOfAccount(there)+", and this login is another kind",
-			"choose another --account, or replace it with --replace; nothing was written", nil)
+		return "", "", otherKind(there)
 	}
 	if !there.Person.Known() {
 		w.learnPerson(ctx, there)
@@ -229,11 +227,12 @@ func (w *work) nobodysToken() *ledger.Account {
 	return nil
 }
 
-func kindOfAccount(a *ledger.Account) string {
+func otherKind(a *ledger.Account) *Error {
+	fault := FaultAccountIsDaily
 	if a.LongLived {
-		return "a long-lived token"
+		fault = FaultAccountIsLongLived
 	}
-	return "a login for daily work"
+	return failedBy("other-account", fault, Values{Account: a.Name}, nil)
 }
 
 // learnPerson asks whose an account is that does not tell.
@@ -254,8 +253,7 @@ func (w *work) hasLogin(ctx context.Context, account string) bool {
 }
 
 func otherPerson(a *ledger.Account, p ledger.Person) *Error {
-	return failed("other-account", "the account "+a.Name+" is "+nameOfPerson(a.Person)+"'s, and this login is "+nameOfPerson(p)+"'s; nothing was written",
-		"choose another --account for it, leave --account out, or replace the former login with --replace (it can be put back)", nil)
+	return failedBy("other-account", FaultOtherPerson, Values{Account: a.Name, Owner: nameOfPerson(a.Person), Person: nameOfPerson(p)}, nil)
 }
 
 func nameOfPerson(p ledger.Person) string {

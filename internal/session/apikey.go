@@ -68,7 +68,7 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 		// The key is there: from here on nothing is cut short.
 		notice, err = e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
 		if known := (&Error{}); errors.As(err, &known) {
-			known.Hint += "; the new key (" + key.Masked() + ") is lost, so delete it at the Console"
+			known.Values.LostKey = key.Masked()
 		}
 		return "", err
 	})
@@ -81,21 +81,20 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 func apiKeyError(ctx context.Context, err error, mayMake bool) error {
 	answer := &oauth.Error{}
 	if ctx.Err() != nil || !errors.As(err, &answer) {
-		return later("the key could not be asked for in time", "look at the Console whether one was made, and try again", err)
+		return laterBy(FaultKeyNotAsked, Values{}, err)
 	}
-	byHand := "make the key at the Console and store it with `keytender api-key set`"
+	said := Values{Reason: answer.Error()}
 	switch {
 	case answer.Sent && !answer.Answered:
-		return later("no answer came to the request for a key: one may have been made that nobody knows", "look at the Console, delete it if it is there, and try again", err)
+		return laterBy(FaultKeyUnanswered, Values{}, err)
 	case answer.Kind == oauth.Throttled, answer.Kind == oauth.Unavailable:
-		return later("the server made no key: "+answer.Error(), "try again in a few minutes", err)
+		return laterBy(FaultNoKeyYet, said, err)
 	case (answer.Status == 403 || answer.Status == 401) && !mayMake:
-		return failed("scope", "this Console sign-in may not make API keys: the scope org:create_api_key was not granted",
-			"ask an admin of the organization, or "+byHand, err)
+		return failedBy("scope", FaultKeyScope, Values{}, err)
 	case answer.Status == 403 || answer.Status == 401:
-		return failed("not-allowed", "the server made no key: "+answer.Error(), "this account may not make keys; "+byHand, err)
+		return failedBy("not-allowed", FaultKeyNotAllowed, said, err)
 	}
-	return failed("no-key", "the server made no key: "+answer.Error(), byHand, err)
+	return failedBy("no-key", FaultNoKey, said, err)
 }
 
 var (
@@ -106,21 +105,18 @@ var (
 // SetAPIKey stores a key that the person has.
 func (e *Engine) SetAPIKey(ctx context.Context, account string, text secret.String) (APIKeyNotice, error) {
 	key := strings.TrimSpace(pasteMarks.Replace(text.Reveal()))
-	unusable := func(message, hint string) (APIKeyNotice, error) {
-		return APIKeyNotice{}, failed("unusable", message+"; nothing was changed", hint, nil)
-	}
-	const shape = "a Console API key begins with sk-ant-api; make one at https://platform.claude.com/settings/keys"
+	unusable := func(why Fault) (APIKeyNotice, error) { return APIKeyNotice{}, failedBy("unusable", why, Values{}, nil) }
 	switch {
 	case key == "":
-		return unusable("there is no key in the input", "give it on stdin: keytender api-key set < FILE")
+		return unusable(FaultKeyMissing)
 	case strings.ContainsAny(key, "\r\n"):
-		return unusable("the input has more than one line", "give the key alone")
+		return unusable(FaultKeyLines)
 	case strings.HasPrefix(key, "sk-ant-oat"), strings.HasPrefix(key, "sk-ant-ort"):
-		return unusable("this is a token of a login and not an API key", "take such a login over with `keytender import -`; "+shape)
+		return unusable(FaultKeyIsToken)
 	case strings.HasPrefix(key, "sk-ant-admin"):
-		return unusable("this is an admin key, which makes no API calls", shape)
+		return unusable(FaultKeyIsAdmin)
 	case !apiKeyShape().MatchString(key):
-		return unusable("this is not a Console API key", shape)
+		return unusable(FaultKeyUnknown)
 	}
 	return e.keepAPIKey(ctx, account, secret.New(key))
 }
@@ -210,13 +206,13 @@ func (v *vault) apiKey(ctx context.Context, account string) (secret.String, erro
 	}
 	var record apiKeyRecord
 	if json.Unmarshal([]byte(text.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {
-		return secret.String{}, failed("damaged", "the stored API key is damaged", "remove it with `keytender api-key remove --yes` and store it again", keychain.ErrDamaged)
+		return secret.String{}, failedBy("damaged", FaultKeyDamaged, Values{}, keychain.ErrDamaged)
 	}
 	return secret.New(record.Key), nil
 }
 
 func noAPIKey() *Error {
-	return failed("no-api-key", "there is no API key", "make one with `keytender api-key create`, or store one with `keytender api-key set`", keychain.ErrNotFound)
+	return failedBy("no-api-key", FaultNoAPIKey, Values{}, keychain.ErrNotFound)
 }
 
 // RemoveAPIKey removes the account's API key from the store. The key itself stays

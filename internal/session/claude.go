@@ -390,23 +390,19 @@ func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, befo
 // noClaudeLogin says why there is no new login in the entry.
 func (s claudeSignIn) noClaudeLogin(runErr error, limit time.Duration) error {
 	exit := &exec.ExitError{}
-	again := "run `keytender login --method claude-code` again, or sign in with `keytender login`"
 	switch {
 	case errors.Is(runErr, errClaudeStart):
-		return failed("no-claude", plain(runErr), installClaude, runErr)
+		return failedBy("no-claude", FaultClaudeNotStarted, Values{Reason: plain(runErr)}, runErr)
 	case errors.Is(runErr, errClaudeTime):
-		return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "Claude Code did not finish the sign-in within " + shown.Span(limit) + " and was asked to end",
-			Hint: again + "; nothing was changed", Err: runErr}
+		return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultClaudeUnfinished, Values: Values{Limit: limit}, Err: runErr}
 	case errors.As(runErr, &exit):
-		return failed("claude-failed", fmt.Sprintf("Claude Code did not sign in (it ended with %s)", exit.ProcessState), again+"; nothing was changed", runErr)
+		return failedBy("claude-failed", FaultClaudeEnded, Values{Reason: exit.ProcessState.String()}, runErr)
 	case runErr != nil:
-		return failed("claude-failed", "Claude Code did not sign in: "+plain(runErr), again, runErr)
+		return failedBy("claude-failed", FaultClaudeFailed, Values{Reason: plain(runErr)}, runErr)
 	case s.options.Console:
-		return failed("claude-wrote-nothing", "Claude Code signed in at the Console and wrote no login into its entry ("+s.entry.Place()+"), nor a new API key into its settings",
-			"make one for yourself with `keytender api-key create`", nil)
+		return failedBy("claude-wrote-nothing", FaultConsoleWroteNothing, Values{Place: s.entry.Place()}, nil)
 	}
-	return failed("claude-wrote-nothing", "Claude Code ended as if it had signed in, but the login in its entry ("+s.entry.Place()+") is not a new one",
-		"a lock that was left behind does this: see `keytender doctor`, then try again; nothing was changed", nil)
+	return failedBy("claude-wrote-nothing", FaultClaudeWroteNothing, Values{Place: s.entry.Place()}, nil)
 }
 
 func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c keychain.Credential) error {
@@ -420,7 +416,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	}
 	ctx = Patient(context.WithoutCancel(ctx))
 	if err := s.options.expected(c.Account); err != nil {
-		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
+		err.Values.ClaudeSignedIn = true
 		return w.keepWhatMadeRoom(ctx, before, err)
 	}
 	account, note, err := w.signsInTo(ctx, s.options.Account, c, false, s.options.Replace)
@@ -473,7 +469,7 @@ func (w *work) keepWhatMadeRoom(ctx context.Context, before sighting, why error)
 		return errors.Join(why, err)
 	}
 	if known := (&Error{}); moved.kept != "" && errors.As(why, &known) {
-		known.Hint += "; `keytender mirror --undo` puts the login of " + moved.whose + " back"
+		known.Values.Displaced = moved.whose
 	}
 	return why
 }

@@ -31,13 +31,12 @@ func (s claudeSignIn) takeMadeKey(ctx context.Context, before secret.String, kee
 		return Status{}, why
 	}
 	if !apiKeyShape().MatchString(key.Reveal()) {
-		return Status{}, failed("unusable", "Claude Code signed in at the Console and made something that is not an API key; it was not taken over",
-			"make one for yourself with `keytender api-key create`", nil)
+		return Status{}, failedBy("unusable", FaultClaudeMadeOther, Values{}, nil)
 	}
 	id, _ := s.entry.Identity()
 	who := keychain.Account{Email: emailLike(id.Email), ID: id.AccountID, OrganizationID: id.OrganizationID}
 	if err := s.options.expected(who); err != nil {
-		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
+		err.Values.ClaudeSignedIn = true
 		return Status{}, err
 	}
 	made := "Claude Code made an API key at the Console (" + key.Masked() + ") and goes on with it; calls are billed by use"

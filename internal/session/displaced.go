@@ -296,8 +296,7 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {
-		return "", failed("other-login", "Claude Code's entry holds a login that keytender did not write",
-			"nothing was changed; sign out in Claude Code first if that login is not wanted", nil)
+		return "", failedBy("other-login", FaultOtherLogin, Values{}, nil)
 	}
 	return w.putBack(ctx, s)
 }
@@ -374,8 +373,7 @@ func (w *work) lastDisplaced(ctx context.Context, place string) (*ledger.Displac
 		d := w.l.LastDisplaced(place)
 		switch {
 		case d == nil:
-			return nil, displacedLogin{}, failed("nothing-displaced", "there is nothing to undo: no mirror displaced anything that can still be used",
-				"`keytender mirror --dry-run` shows what a mirror would change", nil)
+			return nil, displacedLogin{}, failedBy("nothing-displaced", FaultNothingDisplaced, Values{}, nil)
 		case d.Nothing:
 			return d, displacedLogin{}, nil
 		}

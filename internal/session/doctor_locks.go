@@ -43,9 +43,9 @@ func mendLock(ctx context.Context, t troubledLock) (Mended, error) {
 	aside, err := t.dir.MendLock(ctx, t.LockTrouble)
 	switch {
 	case errors.Is(err, dirlock.ErrBusy):
-		return Mended{}, failed("busy", t.Path+" is held by a living program", "close Claude Code and try again", err)
+		return Mended{}, failedBy("busy", FaultLockHeld, Values{Path: t.Path}, err)
 	case err != nil:
-		return Mended{}, failed("not-mended", t.Path+" could not be put right: "+plain(err), "close Claude Code and move it away by hand", err)
+		return Mended{}, failedBy("not-mended", FaultLockNotMended, Values{Path: t.Path, Reason: plain(err)}, err)
 	case aside == "":
 		return Mended{"removed the lock " + t.Path + ", which was left behind", []undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil
 	}

@@ -111,7 +111,7 @@ func (f fixing) repairPermissions() (repairs []Repair) {
 	for _, l := range f.looseFiles() {
 		repairs = append(repairs, Repair{fmt.Sprintf("close %s to others (mode %04o)", l.path, l.want), func(context.Context) (Mended, error) {
 			if err := os.Chmod(l.path, l.want); err != nil {
-				return Mended{}, failed("not-mended", "the permissions of "+l.path+" could not be changed: "+plain(err), l.repair(), err)
+				return Mended{}, failedBy("not-mended", FaultModeNotChanged, Values{Path: l.path, Reason: plain(err), Repair: l.repair()}, err)
 			}
 			return Mended{fmt.Sprintf("%s now has mode %04o", l.path, l.want), []undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode}}}, nil
 		}})
@@ -122,7 +122,7 @@ func (f fixing) repairPermissions() (repairs []Repair) {
 func (f fixing) moveAside(path, what string) (Mended, error) {
 	aside := f.asideName(path)
 	if err := os.Rename(path, aside); err != nil {
-		return Mended{}, failed("not-mended", path+" could not be moved aside: "+plain(err), "move it away by hand", err)
+		return Mended{}, failedBy("not-mended", FaultNotMovedAside, Values{Path: path, Reason: plain(err)}, err)
 	}
 	return Mended{what, []undoStep{{Kind: undoMoved, Path: path, Aside: aside}}}, nil
 }
@@ -172,7 +172,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	defer w.end()
 	aside, err := f.entry.MoveAside(ctx)
 	if err != nil {
-		return Mended{}, failed("not-mended", "Claude Code's entry could not be moved aside: "+plain(err), "close Claude Code and move it away by hand", err)
+		return Mended{}, failedBy("not-mended", FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
 	}
 	if place := w.l.Place(f.entry.ID()); place != nil {
 		place.Empty(false)
@@ -200,7 +200,7 @@ func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
 
 func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 	if err := m.dir.SetIdentity(ctx, m.id); err != nil {
-		return Mended{}, failed("not-mended", "Claude Code's state file could not be corrected: "+plain(err), "close Claude Code and try again", err)
+		return Mended{}, failedBy("not-mended", FaultIdentityNotMended, Values{Reason: plain(err)}, err)
 	}
 	at, former := m.dir.Location(), m.former
 	return Mended{"Claude Code's state file names the person of the login in " + m.dir.Place(), []undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),

@@ -71,7 +71,7 @@ func (f fixing) unmend(ctx context.Context) (undone []string, err error) {
 		return nil, err
 	}
 	if len(last.Steps) == 0 {
-		return nil, failed("nothing-to-undo", "there is nothing to undo: `doctor --fix` changed nothing, or it was taken back", "`keytender history` shows what was mended", nil)
+		return nil, failedBy("nothing-to-undo", FaultNothingToUndo, Values{}, nil)
 	}
 	var (
 		problems []error
@@ -97,7 +97,7 @@ func (f fixing) unmend(ctx context.Context) (undone []string, err error) {
 
 func (f fixing) takeBack(ctx context.Context, step undoStep) (string, error) {
 	notUndone := func(err error) error {
-		return failed("not-undone", step.Path+" could not be put back: "+plain(err), "put it back by hand", err)
+		return failedBy("not-undone", FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	switch step.Kind {
 	case undoMode:
@@ -119,7 +119,7 @@ func (f fixing) takeBack(ctx context.Context, step undoStep) (string, error) {
 	case undoMoved:
 		return f.takeBackMoved(ctx, step)
 	}
-	return "", failed("not-undone", "a newer keytender mended this, and this one does not know how to take it back", "use that version", nil)
+	return "", failedBy("not-undone", FaultMendedByLater, Values{}, nil)
 }
 
 func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (string, error) {
@@ -129,7 +129,7 @@ func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (string, er
 	}
 	id := claudecode.Identity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID, Whole: secret.New(former.Whole)}
 	if err := claudecode.At(*step.Entry, f.entries).SetIdentity(ctx, id); err != nil {
-		return "", failed("not-undone", "Claude Code's state file could not be changed: "+plain(err), "close Claude Code and try again", err)
+		return "", failedBy("not-undone", FaultIdentityNotPutBack, Values{Reason: plain(err)}, err)
 	}
 	return "Claude Code's state file names whom it named before", nil
 }
@@ -153,7 +153,7 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (string, erro
 	defer w.unlock(lock)
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if pairOf(now.Login) != step.Wrote {
-			return claudecode.Change{}, failed("not-undone", step.Path+" was changed since, so it was left as it is", "`keytender places` says what it holds", nil)
+			return claudecode.Change{}, failedBy("not-undone", FaultEntryChangedSince, Values{Path: step.Path}, nil)
 		}
 		return claudecode.Change{SignOut: true}, nil
 	})
@@ -172,13 +172,13 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (string, error
 	}
 	defer w.end()
 	if f.entryErr != nil || f.entry.File() != step.Path {
-		return "", failed("not-undone", step.Path+" is not the entry that this shell names", "set CLAUDE_CONFIG_DIR as it was when it was mended", nil)
+		return "", failedBy("not-undone", FaultOtherShell, Values{Path: step.Path}, nil)
 	}
 	if err := f.entry.MoveBack(ctx, step.Aside); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return "", failed("not-undone", step.Path+" holds something again, which was left as it is; the former one is "+step.Aside, "move the new one away first, if it is not needed", err)
+			return "", failedBy("not-undone", FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)
 		}
-		return "", failed("not-undone", step.Path+" could not be put back: "+plain(err), "close Claude Code and try again", err)
+		return "", failedBy("not-undone", FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	return step.Path + " is as it was", nil
 }
@@ -192,13 +192,13 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (string, error
 	}
 	defer release()
 	if _, err := os.Lstat(step.Aside); err != nil {
-		return "", failed("not-undone", step.Aside+" is not there any more", "nothing was changed", err)
+		return "", failedBy("not-undone", FaultAsideGone, Values{Aside: step.Aside}, err)
 	}
 	if printOf(step.Path) != step.Stands {
-		return "", failed("not-undone", step.Path+" was changed since, so it was left as it is; the former one is "+step.Aside, "nothing was changed", nil)
+		return "", failedBy("not-undone", FaultChangedSince, Values{Path: step.Path, Aside: step.Aside}, nil)
 	}
 	if err := os.Rename(step.Aside, step.Path); err != nil {
-		return "", failed("not-undone", step.Path+" could not be put back: "+plain(err), "put it back by hand", err)
+		return "", failedBy("not-undone", FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	return step.Path + " is as it was", nil
 }

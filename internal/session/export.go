@@ -46,12 +46,11 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 	if err != nil {
 		return secret.String{}, time.Time{}, storeError(v.store.Kind(), err)
 	}
-	const oneYear = "make one for it with `keytender login --long-lived --account ci --no-mirror`, then export with --account ci"
 	switch {
 	case !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat"):
-		return secret.String{}, time.Time{}, failed("wrong-kind", "the stored token does not begin with sk-ant-oat, so it is no OAuth token of Claude", oneYear, nil)
+		return secret.String{}, time.Time{}, failedBy("wrong-kind", FaultStoredTokenKind, Values{}, nil)
 	case !e.validFor(c, 0):
-		return secret.String{}, time.Time{}, failed("short-lived", "the access token has ended, and CI could not renew it", oneYear, nil)
+		return secret.String{}, time.Time{}, failedBy("short-lived", FaultTokenEnded, Values{}, nil)
 	}
 	return c.Access, c.AccessEnds, nil
 }

@@ -42,8 +42,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 		return Imported{}, entryError(err)
 	}
 	if s.entry.State != claudecode.SignedIn {
-		return Imported{}, failed("nothing-to-import", "Claude Code's entry ("+e.entry.Place()+") holds no login",
-			"sign in there with `claude auth login --claudeai`, or here with `keytender login`", nil)
+		return Imported{}, failedBy("nothing-to-import", FaultNoLoginInEntry, Values{Place: e.entry.Place()}, nil)
 	}
 	c := s.entry.Login
 	p := s.person
@@ -80,11 +79,10 @@ type ImportOptions struct {
 func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.String) (Imported, error) {
 	entry, err := claudecode.DecodeEntry([]byte(text.Reveal()))
 	if err != nil {
-		return Imported{}, failed("unusable", "this is not Claude Code's credential JSON: "+strings.TrimPrefix(err.Error(), keychain.ErrDamaged.Error()+": "),
-			`it reads {"claudeAiOauth":{"accessToken":…,"refreshToken":…,"expiresAt":…,"scopes":[…]}}; nothing was changed`, err)
+		return Imported{}, failedBy("unusable", FaultNotItsJSON, Values{Reason: strings.TrimPrefix(err.Error(), keychain.ErrDamaged.Error()+": ")}, err)
 	}
 	if entry.State != claudecode.SignedIn {
-		return Imported{}, failed("unusable", "there is no login in this JSON", "it needs claudeAiOauth with a non-empty accessToken; nothing was changed", nil)
+		return Imported{}, failedBy("unusable", FaultNoLoginInJSON, Values{}, nil)
 	}
 	return e.importFrom(ctx, o, entry.Login, "the input")
 }
@@ -93,7 +91,7 @@ func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.St
 func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path string) (Imported, error) {
 	data, err := atomicfile.Read(path, maxStateFile)
 	if err != nil {
-		return Imported{}, failed("nothing-to-import", "OpenCode's logins cannot be read: "+plain(err), "sign in there first; it keeps them in "+path, err)
+		return Imported{}, failedBy("nothing-to-import", FaultOpenCodeUnread, Values{Path: path, Reason: plain(err)}, err)
 	}
 	var logins struct {
 		Anthropic *struct {
@@ -104,11 +102,11 @@ func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path strin
 		} `json:"anthropic"`
 	}
 	if err := json.Unmarshal(data, &logins); err != nil {
-		return Imported{}, failed("unusable", path+" is not in the shape that OpenCode writes", "nothing was changed", keychain.ErrDamaged)
+		return Imported{}, failedBy("unusable", FaultOpenCodeShape, Values{Path: path}, keychain.ErrDamaged)
 	}
 	l := logins.Anthropic
 	if l == nil || l.Type != "oauth" || l.Access == "" {
-		return Imported{}, failed("nothing-to-import", path+" holds no Claude login", "sign in there with OpenCode's Claude Pro/Max entry, or here with `keytender login`", nil)
+		return Imported{}, failedBy("nothing-to-import", FaultOpenCodeNoLogin, Values{Path: path}, nil)
 	}
 	c := keychain.Credential{Access: secret.New(l.Access), Refresh: secret.New(l.Refresh), AccessEnds: keychain.Millis(l.Expires),
 		Scopes: []string{"org:create_api_key", "user:profile", "user:inference"}}
@@ -132,15 +130,14 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 	for _, token := range []secret.String{c.Access, c.Refresh} {
 		text := token.Reveal()
 		if len(text) > maxToken {
-			return Imported{}, failed("unusable", "a token in "+from+" is longer than any token is", "nothing was changed", nil)
+			return Imported{}, failedBy("unusable", FaultTokenTooLong, Values{Place: from}, nil)
 		}
 		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return Imported{}, failed("unusable", "a token in "+from+" holds a blank or a character that no token has", "nothing was changed", nil)
+			return Imported{}, failedBy("unusable", FaultTokenSigns, Values{Place: from}, nil)
 		}
 	}
 	if c.Refresh.IsZero() && !w.validFor(c, 0) {
-		return Imported{}, failed("unusable", "the login in "+from+" has ended or does not say until when it lives, and holds no refresh token",
-			"sign in with `keytender login`; nothing was changed", nil)
+		return Imported{}, failedBy("unusable", FaultImportEnded, Values{Place: from}, nil)
 	}
 	if !c.Refresh.IsZero() || w.validFor(c, 0) {
 		if p := personOf(c.Account); !p.Known() {
@@ -198,11 +195,11 @@ func (w *work) recognise(ctx context.Context, asked string, c keychain.Credentia
 }
 
 func superseded(from, account string) *Error {
-	whose, hint := "one that keytender had", "nothing was changed; sign in with `keytender login`"
+	fault := FaultImportForgotten
 	if account != "" {
-		whose, hint = "the account "+account, "nothing was changed; the account keeps the newer one"
+		fault = FaultImportOlder
 	}
-	return failed("superseded", "the login in "+from+" is an older one of "+whose+": its refresh token is spent", hint, nil)
+	return failedBy("superseded", fault, Values{Place: from, Account: account}, nil)
 }
 
 func accountOf(p ledger.Person) keychain.Account {

@@ -504,7 +504,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 	defer w.end()
 	near := w.calledLent(place, false)
 	if place != "" && len(near)+len(far) == 0 {
-		return nil, failed("no-place", "nothing is lent to "+place, "`keytender lend --list` names the places", nil)
+		return nil, failedBy("no-place", FaultNothingLent, Values{Place: place}, nil)
 	}
 	problems = append(w.takeOutOfLent(ctx, near), problems...)
 	var back []PlaceStatus

@@ -161,5 +161,5 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 		place.Let = true
 		return w.entryPlace(ctx, place, &st), w.save()
 	}
-	return PlaceStatus{}, failed("no-place", "there is no such place to let go of: "+id, "`keytender places` lists them", nil)
+	return PlaceStatus{}, failedBy("no-place", FaultNoPlace, Values{Place: id}, nil)
 }

@@ -28,8 +28,7 @@ func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event)
 	s := signIn{e, o, tell}
 	err = s.obtain(ctx, l.TermsShown, func(c keychain.Credential) (Keep, error) {
 		if !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat") {
-			return "", failed("wrong-kind", "the new token does not begin with sk-ant-oat, so it is no OAuth token of Claude",
-				"it was not exported and not kept", nil)
+			return "", failedBy("wrong-kind", FaultNewTokenKind, Values{}, nil)
 		}
 		failure := use(ctx, c.Access, c.AccessEnds)
 		if failure == nil {

@@ -41,17 +41,26 @@ const (
 	ExitTimedOut    = 8
 )
 
-// Error is an error for people: what happened, what to do, and with which exit
-// code a command ends. Neither text holds a secret.
+// Error is what went wrong and with which exit code a command ends. Its Fault and Values are
+// put into words where people read them; Message and Hint are there in place of a Fault where
+// the engine still says it itself. None of it holds a secret.
 type Error struct {
 	Code    string // a word for programs: signed-out, spent, busy, ...
 	Exit    int
+	Fault   Fault
+	Values  Values
 	Message string
 	Hint    string
 	Err     error
 }
 
-func (e *Error) Error() string { return e.Message }
+// Error is a text for logs.
+func (e *Error) Error() string {
+	if e.Fault == "" {
+		return e.Message
+	}
+	return string(e.Fault) + e.Values.text()
+}
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -266,6 +275,14 @@ func again(message string, err error) *Error {
 
 func later(message, hint string, err error) *Error {
 	return &Error{Code: "try-later", Exit: ExitTryLater, Message: message, Hint: hint, Err: err}
+}
+
+func failedBy(code string, f Fault, v Values, err error) *Error {
+	return &Error{Code: code, Exit: ExitFailed, Fault: f, Values: v, Err: err}
+}
+
+func laterBy(f Fault, v Values, err error) *Error {
+	return &Error{Code: "try-later", Exit: ExitTryLater, Fault: f, Values: v, Err: err}
 }
 
 func failed(code, message, hint string, err error) *Error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/robustio"
@@ -168,27 +167,24 @@ func (e *Engine) waitingAttempt() (savedAttempt, error) {
 	case err != nil || readErr != nil:
 		return saved, e.storageTrouble(path+" cannot be read", errors.Join(err, readErr))
 	case json.Unmarshal(data, &saved) != nil || saved.State == "":
-		return saved, failed("damaged", path+" is damaged", "begin anew with `keytender login --begin`, which overwrites it", nil)
+		return saved, failedBy("damaged", FaultAttemptDamaged, Values{Path: path}, nil)
 	}
 	if e.isOld(info) || e.wall().Before(saved.Begun.Add(-time.Minute)) || !e.wall().Before(saved.Begun.Add(attemptLife)) {
 		e.endAttempt(attemptFile)
 		return saved, tooLate()
 	}
 	if saved.ClientID != e.config.ClientID {
-		return saved, failed("settings-changed", "the sign-in was begun with another ANTHROPIC_CLIENT_ID than the one that is set now",
-			"set it as before, or begin anew with `keytender login --begin`", nil)
+		return saved, failedBy("settings-changed", FaultClientChanged, Values{}, nil)
 	}
 	return saved, nil
 }
 
 func noAttempt() *Error {
-	return failed("no-sign-in", "no sign-in waits to be finished: none was begun here by this user, or it has ended",
-		"begin one with `keytender login --begin`; it can be finished once, within ten minutes", nil)
+	return failedBy("no-sign-in", FaultNoAttempt, Values{}, nil)
 }
 
 func tooLate() *Error {
-	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "the sign-in was begun more than ten minutes ago, and its time is over",
-		Hint: "begin anew with `keytender login --begin`", Err: errLoginTimeout}
+	return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultAttemptTooOld, Err: errLoginTimeout}
 }
 
 func (s *state) isOld(info fs.FileInfo) bool { return s.wall().Sub(info.ModTime()) >= attemptLife }
@@ -269,9 +265,9 @@ func (f *finishing) claim() error {
 func (f *finishing) noCode(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errNothingMore) && f.refused == "":
-		return goesOn(failed("no-code", "there is nothing on stdin", "", nil), f.saved)
+		return goesOn(failedBy("no-code", FaultNothingOnStdin, Values{}, nil), f.saved)
 	case errors.Is(err, errNothingMore):
-		return goesOn(failed("no-code", "no code of this sign-in came: "+f.refused, "", nil), f.saved)
+		return goesOn(failedBy("no-code", FaultNoCode, Values{Reason: f.refused}, nil), f.saved)
 	case errors.Is(context.Cause(ctx), errLoginTimeout):
 		f.endAttempt(attemptFile)
 		return tooLate()
@@ -297,28 +293,24 @@ func neverLookedAt(err error) bool {
 	return errors.As(err, &answer) && (!answer.Sent || answer.Kind == oauth.Throttled)
 }
 
-// goesOn says that the sign-in waits on, and how to go on with it.
+// goesOn notes that the sign-in waits on.
 func goesOn(err error, saved savedAttempt) error {
 	known := &Error{}
 	if !errors.As(err, &known) {
 		return err
 	}
 	on := *known
-	on.Hint = "give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin"
-	if known.Hint != "" && !strings.Contains(known.Hint, "`keytender login") {
-		on.Hint = known.Hint + "; then run `keytender login --finish` again with the same code"
-	}
-	on.Hint += "; the sign-in waits until " + saved.Begun.Add(attemptLife).Local().Format("15:04:05 MST")
+	on.Values.WaitsUntil = saved.Begun.Add(attemptLife)
 	return &on
 }
 
-// beginAnew makes the hint one for a sign-in in two steps.
+// beginAnew notes that the sign-in was one in two steps.
 func beginAnew(err error) error {
 	known := &Error{}
 	if !errors.As(err, &known) {
 		return err
 	}
 	ended := *known
-	ended.Hint = strings.ReplaceAll(known.Hint, "`keytender login`", "`keytender login --begin`")
+	ended.Values.TwoSteps = true
 	return &ended
 }

@@ -306,7 +306,7 @@ func (s claudeSignIn) watchSignIn(ctx context.Context) (Status, error) {
 		c.Account.Email = p.email(ctx, c.Account)
 	}
 	if err := s.options.expected(c.Account); err != nil {
-		err.Hint = "Claude Code is signed in as that account now; " + err.Hint
+		err.Values.ClaudeSignedIn = true
 		return Status{}, err
 	}
 	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
@@ -325,6 +325,7 @@ func withoutTending(err error) error {
 		return err
 	}
 	alone := *known
+	alone.Values.WatchOnly = true
 	alone.Hint = strings.ReplaceAll(alone.Hint, ", or sign in with `keytender login`", "")
 	return &alone
 }

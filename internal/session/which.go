@@ -144,15 +144,15 @@ func (w *Which) note(code, what string) { w.Notes = append(w.Notes, WhichNote{co
 func directoryToAsk(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return "", failed("no-directory", "the directory cannot be found: "+plain(err), "give its whole path", err)
+		return "", failedBy("no-directory", FaultDirectoryUnknown, Values{Reason: plain(err)}, err)
 	}
 	switch info, err := os.Stat(abs); {
 	case errors.Is(err, os.ErrNotExist):
-		return "", failed("no-directory", "there is no directory "+abs, "check its name", err)
+		return "", failedBy("no-directory", FaultNoDirectory, Values{Path: abs}, err)
 	case err != nil:
-		return "", failed("no-directory", abs+" cannot be looked into: "+plain(err), "give yourself the right to read it", err)
+		return "", failedBy("no-directory", FaultDirectoryUnread, Values{Path: abs, Reason: plain(err)}, err)
 	case !info.IsDir():
-		return "", failed("no-directory", abs+" is no directory", "name the directory in which claude is started", nil)
+		return "", failedBy("no-directory", FaultNotDirectory, Values{Path: abs}, nil)
 	}
 	return abs, nil
 }

@@ -360,7 +360,7 @@ func (w *Words) Standing(p session.Problem) session.Problem {
 func (w *Words) Problem(p session.Problem) session.Problem {
 	if said, ok := w.Problems[p.Code]; ok {
 		p.Message, p.Hint = said[0], said[1]
-	} else if p.Message != "" {
+	} else if p.Code != "" || p.Message != "" {
 		p.Message, p.Hint = w.Unexpected, w.UnexpectedHint
 	}
 	return p

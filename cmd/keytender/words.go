@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"keytender/internal/session"
+	"keytender/internal/shown"
+)
+
+// The engine's faults in the terminal's words. A name in braces stands for the value of that
+// name.
+
+// words say what happened and what to do.
+type words struct{ message, hint string }
+
+// worded is an error in words; known is false of one that is none of the engine's.
+func worded(err error) (message, hint string, known bool) {
+	e := &session.Error{}
+	if !errors.As(err, &e) {
+		return err.Error(), "", false
+	}
+	message, hint = e.Message, e.Hint
+	if e.Fault != "" {
+		said, values := wordsOf(e.Fault), inWords(e.Values)
+		message, hint = values.Replace(said.message), values.Replace(said.hint)
+	}
+	return message, withBesides(hint, e.Values), true
+}
+
+func wordsOf(f session.Fault) words {
+	for _, subject := range []map[session.Fault]words{accountWords, keyWords, signInWords, mendWords, placeWords} {
+		if said, ok := subject[f]; ok {
+			return said
+		}
+	}
+	return words{"something went wrong (" + string(f) + ")", "`keytender doctor` looks for what is wrong"}
+}
+
+func inWords(v session.Values) *strings.Replacer {
+	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "{path}", v.Path, "{aside}", v.Aside,
+		"{place}", v.Place, "{reason}", v.Reason, "{repair}", v.Repair, "{limit}", shown.Span(v.Limit))
+}
+
+// withBesides adds to a hint what else the engine noted.
+func withBesides(hint string, v session.Values) string {
+	if v.WatchOnly {
+		hint = strings.ReplaceAll(hint, ", or sign in with `keytender login`", "")
+	}
+	if v.TwoSteps {
+		hint = strings.ReplaceAll(hint, "`keytender login`", "`keytender login --begin`")
+	}
+	if !v.WaitsUntil.IsZero() {
+		hint = goOn(hint) + "; the sign-in waits until " + v.WaitsUntil.Local().Format("15:04:05 MST")
+	}
+	if v.ClaudeSignedIn {
+		hint = "Claude Code is signed in as that account now; " + hint
+	}
+	if v.Displaced != "" {
+		hint += "; `keytender mirror --undo` puts the login of " + v.Displaced + " back"
+	}
+	if v.LostKey != "" {
+		hint += "; the new key (" + v.LostKey + ") is lost, so delete it at the Console"
+	}
+	return hint
+}
+
+// goOn says how a sign-in in two steps that waits on is gone on with.
+func goOn(hint string) string {
+	if hint == "" || strings.Contains(hint, "`keytender login") {
+		return "give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin"
+	}
+	return hint + "; then run `keytender login --finish` again with the same code"
+}
+
+// plainly is what err says, and where it joins errors, what each of them says, one a line.
+func plainly(err error) string {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var said []string
+		for _, one := range all.Unwrap() {
+			said = append(said, plainly(one))
+		}
+		return strings.Join(said, "\n")
+	}
+	if e, ok := err.(*session.Error); ok && e.Fault != "" {
+		message, _, _ := worded(e)
+		return message
+	}
+	return err.Error()
+}
