@@ -15,6 +15,7 @@ import (
 	"keytender/callback"
 	"keytender/internal/config"
 	"keytender/internal/session"
+	"keytender/internal/shown"
 )
 
 // loginOptions are the flags of `login`.
@@ -276,7 +277,7 @@ func (c *console) tell(e session.Event) {
 	case session.EventWaiting:
 		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", spoken(max(time.Second, e.Left.Round(time.Second))))
 	case session.EventRefused:
-		c.line(danger, "Not taken: %s; the sign-in goes on", e.Value)
+		c.line(danger, "Not taken: %s; the sign-in goes on", plainly(e.Err))
 	case session.EventFinishing:
 	case session.EventSignedIn:
 		who := e.Value
@@ -296,7 +297,7 @@ func (c *console) tell(e session.Event) {
 		if m == plain {
 			m = tick
 		}
-		c.line(m, "Claude Code: %s", e.Value)
+		c.line(m, "Claude Code: %s", becameOf(e))
 	case session.EventExpires:
 		c.line(plain, "Expires: %s", when(e.At, time.Now()))
 	case session.EventLoginEnds:
@@ -306,8 +307,38 @@ func (c *console) tell(e session.Event) {
 		}
 		c.line(plain, "Sign in again by: %s%s", when(e.At, time.Now()), note)
 	default:
-		c.line(m, "Note: %s", e.Value)
+		c.line(m, "Note: %s", asideWords(e))
 	}
+}
+
+// becameOf says what became of Claude Code's entry.
+func becameOf(e session.Event) string {
+	if e.Err == nil {
+		return e.Value
+	}
+	said := "not written: " + plainly(e.Err)
+	if _, hint, known := worded(e.Err); known {
+		said += "; " + hint
+	}
+	return said
+}
+
+func asideWords(e session.Event) string {
+	switch e.Note {
+	case session.NoteNoPort:
+		return "no port can be opened for the answer (" + e.Value + "); paste the code instead"
+	case session.NoteServerWaits:
+		return "the server asks to wait " + shown.Span(e.Left.Round(time.Second)) + "; then the same code is tried once more"
+	case session.NoteWhose:
+		return "whose login it is could not be asked: " + e.Value
+	case session.NoteFormerKept:
+		return "the login that " + e.Value + " had before is kept: `keytender mirror --undo` gives it to Claude Code"
+	case session.NoteOverridden:
+		return "Claude Code does not use its entry while these are set: " + e.Value
+	case session.NoteUnusable:
+		return "Claude Code will not use what it wrote: " + e.Value
+	}
+	return e.Value
 }
 
 const termsNotice = `Before you sign in: Anthropic's terms do not allow third parties to offer Claude.ai

@@ -22,8 +22,11 @@ func worded(err error) (message, hint string, known bool) {
 	}
 	message, hint = e.Message, e.Hint
 	if e.Fault != "" {
-		said, values := wordsOf(e.Fault), inWords(e.Values)
-		message, hint = values.Replace(said.message), values.Replace(said.hint)
+		said, values := wordsOf(e.Fault), e.Values
+		if values.Reason == "" && e.Err != nil {
+			values.Reason = plainly(e.Err)
+		}
+		message, hint = inWords(values).Replace(said.message), inWords(values).Replace(said.hint)
 	}
 	return message, withBesides(hint, e.Values), true
 }

@@ -28,6 +28,7 @@ var keyWords = map[session.Fault]words{
 		"make one with `keytender api-key create`, or store one with `keytender api-key set`"},
 
 	session.FaultStoredTokenKind: {"the stored token does not begin with sk-ant-oat, so it is no OAuth token of Claude", aYearLong},
+	session.FaultTooShort:        {"the server gives tokens of a shorter validity than asked for", "ask for less with --min-valid"},
 	session.FaultTokenEnded:      {"the access token has ended, and CI could not renew it", aYearLong},
 	session.FaultNewTokenKind: {"the new token does not begin with sk-ant-oat, so it is no OAuth token of Claude",
 		"it was not exported and not kept"},

@@ -380,7 +380,7 @@ func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, befo
 	}
 	if after.State == claudecode.SignedIn && (before.State != claudecode.SignedIn || !after.Login.SamePair(before.Login)) {
 		if ok, why := after.AcceptedByClient(); !ok {
-			s.tell(Event{Kind: EventNote, Note: NoteUnusable, Value: "Claude Code will not use what it wrote: " + why, Warn: true})
+			s.tell(Event{Kind: EventNote, Note: NoteUnusable, Value: why, Warn: true})
 		}
 		return after, nil
 	}
@@ -452,7 +452,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	w.carry(ctx, account, c, entryWait)
 	s.tell(Event{Kind: EventClaudeCode, Value: sentence})
 	if over := s.entry.Overrides(); len(over) > 0 {
-		s.tell(Event{Kind: EventNote, Note: NoteOverridden, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
+		s.tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
 	}
 	s.tellEnds(c)
 	return nil

@@ -32,13 +32,21 @@ func (o SignInOptions) claudeArgs() []string {
 // expected compares the account of a sign-in with the one that the person wants.
 func (o SignInOptions) expected(a keychain.Account) *Error {
 	if o.Expect != "" && !strings.EqualFold(o.Expect, a.Email) {
-		found := cmp.Or(a.Email, "an account whose e-mail could not be found out")
-		return failed("other-account", "signed in as "+found+", but "+o.Expect+" was expected; nothing was stored",
-			"sign out of "+found+" in the browser, or use another browser profile, and try again", nil)
+		fault := FaultNotExpected
+		if a.Email == "" {
+			fault = FaultNotKnownAsExpected
+		}
+		return failedBy("other-account", fault, Values{Person: a.Email, Owner: o.Expect}, nil)
 	}
 	if o.Org != "" && !strings.EqualFold(o.Org, a.OrganizationID) {
-		return failed("other-organization", "signed in to "+organizationOf(a)+", but the organization "+o.Org+" was expected; nothing was stored",
-			"choose that organization on the sign-in page, or sign in with an account that belongs to it", nil)
+		fault := FaultOtherOrganization
+		switch {
+		case a.OrganizationID == "":
+			fault = FaultOrganizationUnknown
+		case a.Organization == "":
+			fault = FaultOtherOrganizationID
+		}
+		return failedBy("other-organization", fault, Values{Person: a.Organization, Place: a.OrganizationID, Owner: o.Org}, nil)
 	}
 	return nil
 }

@@ -45,11 +45,11 @@ type Note string
 
 // The notes. One without a name is for the terminal alone.
 const (
-	NoteNoPort      Note = "no-port"      // the answer cannot come by itself: a code has to be pasted
+	NoteNoPort      Note = "no-port"      // the answer cannot come by itself, Value: why; a code has to be pasted
 	NoteServerWaits Note = "server-waits" // Left: until the same code is tried once more
-	NoteWhose       Note = "whose"        // who signed in could not be asked
-	NoteFormerKept  Note = "former-kept"  // the login that the account had before is kept, and can be put back
-	NoteOverridden  Note = "overridden"   // Claude Code uses something else than its entry
+	NoteWhose       Note = "whose"        // who signed in could not be asked, Value: why
+	NoteFormerKept  Note = "former-kept"  // the login that the account had before is kept, and can be put back; Value: the account
+	NoteOverridden  Note = "overridden"   // Claude Code uses something else than its entry; Value: the names of that
 	NoteClaudeGoes  Note = "claude-goes"  // Claude Code opens its own page now
-	NoteUnusable    Note = "unusable"     // Claude Code will not use what it wrote
+	NoteUnusable    Note = "unusable"     // Claude Code will not use what it wrote; Value: why
 )

@@ -12,7 +12,6 @@ import (
 	"keytender/callback"
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
-	"keytender/internal/shown"
 	"keytender/keychain"
 )
 
@@ -69,7 +68,7 @@ func (s signIn) obtain(ctx context.Context, termsShown bool, keep func(keychain.
 	}
 	attempt, err := oauth.NewAttempt(s.attemptConfig())
 	if err != nil {
-		return &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
+		return unusableURLs(err)
 	}
 	server, err := s.listen(ctx, attempt)
 	if err != nil {
@@ -140,11 +139,11 @@ func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.S
 	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: s.options.PortExact, State: attempt.State(), Issuer: s.config.Issuer, Linger: s.options.Linger, Instead: s.options.Instead})
 	switch {
 	case errors.Is(err, callback.ErrPortTaken) && s.options.PortExact:
-		return nil, failed("port-taken", err.Error(), "stop that program, or choose another port with --port", err)
+		return nil, failedBy("port-taken", FaultPortTaken, Values{Reason: err.Error()}, err)
 	case err != nil && s.options.Paste == nil:
-		return nil, failed("no-port", "no port can be opened for the answer: "+plain(err), "sign in with `keytender login --method paste`", err)
+		return nil, failedBy("no-port", FaultNoPort, Values{Reason: plain(err)}, err)
 	case err != nil:
-		s.tell(Event{Kind: EventNote, Note: NoteNoPort, Value: "no port can be opened for the answer (" + plain(err) + "); paste the code instead", Warn: true})
+		s.tell(Event{Kind: EventNote, Note: NoteNoPort, Value: plain(err), Warn: true})
 		s.tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 		return nil, nil
 	}
@@ -159,6 +158,10 @@ func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.S
 	return server, nil
 }
 
+func unusableURLs(err error) *Error {
+	return &Error{Code: "usage", Exit: ExitUsage, Fault: FaultURLs, Values: Values{Reason: err.Error()}, Err: err}
+}
+
 // redirectError sorts the error codes of RFC 6749 §4.1.2.1.
 func redirectError(p oauth.Pasted) error {
 	said := p.Err
@@ -169,13 +172,11 @@ func redirectError(p oauth.Pasted) error {
 	case "":
 		return nil
 	case "access_denied":
-		return &Error{Code: "declined", Exit: ExitDeclined, Message: "the sign-in was declined in the browser (" + said + ")",
-			Hint: "run `keytender login` again and choose Allow"}
+		return &Error{Code: "declined", Exit: ExitDeclined, Fault: FaultDeclined, Values: Values{Reason: said}}
 	case "server_error", "temporarily_unavailable":
-		return later("the sign-in server is in trouble ("+said+")", "try again in a few minutes; nothing was changed", nil)
+		return laterBy(FaultSignInServer, Values{Reason: said}, nil)
 	}
-	return failed(NotPermitted, "the sign-in server refused ("+said+")",
-		"check ANTHROPIC_CLIENT_ID and ANTHROPIC_SCOPE, or sign in with `keytender login --method claude-code`", nil)
+	return failedBy(NotPermitted, FaultSignInRefused, Values{Reason: said}, nil)
 }
 
 // exchange turns the code into a credential. The code is sent once; only a 429,
@@ -186,7 +187,7 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 	if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Kind == oauth.Throttled {
 		pause := max(answer.RetryAfter, time.Second)
 		if pause <= codeLife {
-			s.tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Value: "the server asks to wait " + shown.Span(pause.Round(time.Second)) + "; then the same code is tried once more", Warn: true})
+			s.tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Warn: true})
 			if sleep(ctx, pause) == nil {
 				grant, err = s.client.Exchange(ctx, request)
 			}
@@ -218,7 +219,7 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 	c.Account = account(grant.Account)
 	if slices.Contains(c.Scopes, "user:profile") {
 		if err := s.asking().askWhose(ctx, &c, 10*time.Second); err != nil {
-			s.tell(Event{Kind: EventNote, Note: NoteWhose, Value: "whose login it is could not be asked: " + err.Error(), Warn: true})
+			s.tell(Event{Kind: EventNote, Note: NoteWhose, Value: err.Error(), Warn: true})
 		}
 	}
 	if err := s.options.expected(c.Account); err != nil {
@@ -238,22 +239,20 @@ func exchangeError(ctx context.Context, err error) error {
 	}
 	answer := &oauth.Error{}
 	if !errors.As(err, &answer) {
-		return failed("exchange", "the code could not be exchanged: "+err.Error(), "run `keytender login` again", err)
+		return failedBy("exchange", FaultNotExchanged, Values{Reason: err.Error()}, err)
 	}
-	official := "or let the official client sign in: `keytender login --method claude-code`"
+	said := Values{Reason: answer.Error()}
 	switch answer.Kind {
 	case oauth.Spent:
-		return failed("code-refused", "the server did not accept the code: "+answer.Error(),
-			"a code works once and for a few minutes; run `keytender login` again, "+official, err)
+		return failedBy("code-refused", FaultCodeRefused, said, err)
 	case oauth.Declined:
-		return &Error{Code: "declined", Exit: ExitDeclined, Message: "the sign-in was declined: " + answer.Error(), Hint: "run `keytender login` again and choose Allow", Err: err}
+		return &Error{Code: "declined", Exit: ExitDeclined, Fault: FaultExchangeDeclined, Values: said, Err: err}
 	case oauth.Misconfigured:
-		return failed(misfit(answer), "the server does not accept how keytender asks: "+answer.Error(),
-			"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE, "+official, err)
+		return failedBy(misfit(answer), FaultExchangeMisfit, said, err)
 	case oauth.Malformed:
-		return later("the server's answer could not be used: "+answer.Error(), "run `keytender login` again, "+official, err)
+		return laterBy(FaultExchangeMalformed, said, err)
 	}
-	return later("the token server did not complete the sign-in: "+answer.Error(), "run `keytender login` again in a few minutes; nothing was changed", err)
+	return laterBy(FaultExchangeUnfinished, said, err)
 }
 
 // keepSignIn stores the credential in the account of the person who signed in, makes that
@@ -295,7 +294,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 		s.tell(Event{Kind: EventNote, Value: note})
 	}
 	if former {
-		s.tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: "the login that " + account + " had before is kept: `keytender mirror --undo` gives it to Claude Code"})
+		s.tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: account})
 	}
 	spilled := w.vault(w.l).spilled(account)
 	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
@@ -591,11 +590,7 @@ func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tel
 		sentence, err = w.mirrorNow(ctx, r, true)
 	}
 	if err != nil {
-		hint := ""
-		if known := (&Error{}); errors.As(err, &known) {
-			hint = "; " + known.Hint
-		}
-		tell(Event{Kind: EventClaudeCode, Value: "not written: " + err.Error() + hint, Warn: true})
+		tell(Event{Kind: EventClaudeCode, Err: err, Warn: true})
 		return
 	}
 	// What held the account's former chain elsewhere gets the new one.
@@ -606,7 +601,7 @@ func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tel
 	}
 	tell(Event{Kind: EventClaudeCode, Value: sentence})
 	if over := w.entry.Overrides(); len(over) > 0 {
-		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: "Claude Code does not use its entry while these are set: " + strings.Join(over, ", "), Warn: true})
+		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
 	}
 }
 

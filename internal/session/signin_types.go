@@ -50,11 +50,11 @@ const (
 	EventPasteURL   EventKind = "paste-url"   // Value: URL whose page shows a code
 	EventOpenFailed EventKind = "open-failed" // Value: why no browser opened
 	EventWaiting    EventKind = "waiting"     // Left: time left
-	EventRefused    EventKind = "refused"     // Value: why a pasted line was refused; the attempt goes on
+	EventRefused    EventKind = "refused"     // Err: why a pasted line was refused; the attempt goes on
 	EventFinishing  EventKind = "finishing"   // the code came; exchanging and storing
 	EventSignedIn   EventKind = "signed-in"   // Value: e-mail; Detail: plan
 	EventSaved      EventKind = "saved"       // Value: store
-	EventClaudeCode EventKind = "claude-code" // Value: what became of its entry
+	EventClaudeCode EventKind = "claude-code" // Value: what became of its entry; Err: why nothing did
 	EventExpires    EventKind = "expires"     // At: access token's end
 	EventLoginEnds  EventKind = "login-ends"  // At: the login's own end; Detail "estimated"
 	EventNote       EventKind = "note"        // Value: anything else the person should know
@@ -68,6 +68,7 @@ type Event struct {
 	Detail string
 	At     time.Time
 	Left   time.Duration
+	Err    error
 	Warn   bool // the step did not go as wished, and the sign-in went on
 	Keep   Keep // EventStore, EventSaved: the same as Value, as a fact
 	Note   Note // EventNote

@@ -69,7 +69,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 }
 
 func tooShort(err error) *Error {
-	return later("the server gives tokens of a shorter validity than asked for", "ask for less with --min-valid", err)
+	return laterBy(FaultTooShort, Values{}, err)
 }
 
 // shortPause is how long a server that granted less than was asked for is not asked again

@@ -85,7 +85,7 @@ func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Eve
 	c := s.attemptConfig()
 	attempt, err := oauth.NewAttempt(c)
 	if err != nil {
-		return BegunSignIn{}, &Error{Code: "usage", Exit: ExitUsage, Message: err.Error(), Hint: "check the URLs that are set", Err: err}
+		return BegunSignIn{}, unusableURLs(err)
 	}
 	saved := savedAttempt{Begun: e.wall(), State: attempt.State(), Verifier: attempt.Verifier().Reveal(),
 		ClientID: c.ClientID, RedirectURI: c.PasteRedirect, Scopes: c.Scopes, Account: o.Account, Replace: o.Replace,
@@ -139,7 +139,7 @@ func (e *Engine) FinishSignIn(ctx context.Context, lines <-chan string, tell fun
 	f := &finishing{saved: saved}
 	s.tell = func(step Event) {
 		if step.Kind == EventRefused {
-			f.refused = step.Value
+			f.refused = step.Err
 		}
 		tell(step)
 	}
@@ -209,7 +209,7 @@ func (s *state) endOldAttempt() {
 type finishing struct {
 	waiting
 	saved   savedAttempt
-	refused string // why the last line was
+	refused error // why the last line was
 }
 
 // finish ends with timed; what is kept goes on with ctx.
@@ -235,7 +235,7 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 			if f.putBack(); !f.open(timed) || !isNoCode(err) {
 				return goesOn(err, f.saved)
 			}
-			f.tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+			f.tell(Event{Kind: EventRefused, Err: err, Warn: true})
 		default:
 			f.endAttempt(finishingFile)
 			return beginAnew(err)
@@ -264,10 +264,10 @@ func (f *finishing) claim() error {
 // noCode says why no code came. A server's word on the page ends the attempt.
 func (f *finishing) noCode(ctx context.Context, err error) error {
 	switch {
-	case errors.Is(err, errNothingMore) && f.refused == "":
+	case errors.Is(err, errNothingMore) && f.refused == nil:
 		return goesOn(failedBy("no-code", FaultNothingOnStdin, Values{}, nil), f.saved)
 	case errors.Is(err, errNothingMore):
-		return goesOn(failedBy("no-code", FaultNoCode, Values{Reason: f.refused}, nil), f.saved)
+		return goesOn(failedBy("no-code", FaultNoCode, Values{}, f.refused), f.saved)
 	case errors.Is(context.Cause(ctx), errLoginTimeout):
 		f.endAttempt(attemptFile)
 		return tooLate()

@@ -117,12 +117,8 @@ func TestTwoStepsAfterAnAnswer(t *testing.T) {
 				t.Fatalf("%v, waits %v", err, r.waits())
 			}
 			known := &Error{}
-			want := "`keytender login --begin`"
-			if c.waits {
-				want = "`keytender login --finish`"
-			}
-			if !errors.As(err, &known) || !strings.Contains(known.Hint, want) {
-				t.Errorf("the hint: %q", known.Hint)
+			if !errors.As(err, &known) || known.Values.TwoSteps == c.waits || known.Values.WaitsUntil.IsZero() == c.waits {
+				t.Errorf("what is noted: %+v", known.Values)
 			}
 			r.faults()
 			if again := r.finish(code); (again == nil) != c.waits {

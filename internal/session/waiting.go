@@ -10,7 +10,6 @@ import (
 	"keytender/callback"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
-	"keytender/internal/shown"
 	"keytender/keychain"
 )
 
@@ -65,7 +64,7 @@ func (s signIn) credential(ctx context.Context, attempt *oauth.Attempt, server *
 		if err == nil || !answer.bare || !isNoCode(err) || !w.open(timed) {
 			return c, answer.pasted, err
 		}
-		s.tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+		s.tell(Event{Kind: EventRefused, Err: err, Warn: true})
 	}
 }
 
@@ -101,7 +100,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 		case a := <-w.redirects:
 			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: w.loopback, Err: a.Err, ErrDescription: a.ErrDescription}}
 			if w.wasSent(got.Code) {
-				return answered{}, failed("code-refused", "the code of the browser was pasted before and refused", "run `keytender login` again", nil)
+				return answered{}, failedBy("code-refused", FaultCodeSentBefore, Values{}, nil)
 			}
 			return got, redirectError(got.Pasted)
 		case line, open := <-w.lines:
@@ -122,7 +121,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 				done, err = false, errSentBefore
 			}
 			if err != nil {
-				w.tell(Event{Kind: EventRefused, Value: err.Error(), Warn: true})
+				w.tell(Event{Kind: EventRefused, Err: err, Warn: true})
 			}
 			if done {
 				return answered{Pasted: pasted, pasted: true}, redirectError(pasted)
@@ -143,7 +142,7 @@ func (w *waiting) bareCode(ctx context.Context) (got answered, ok bool) {
 		return answered{}, false
 	}
 	if w.wasSent(w.paste.bare.Code) {
-		w.tell(Event{Kind: EventRefused, Value: errSentBefore.Error(), Warn: true})
+		w.tell(Event{Kind: EventRefused, Err: errSentBefore, Warn: true})
 		w.renew(ctx)
 		return answered{}, false
 	}
@@ -159,6 +158,5 @@ func (s signIn) timedOut(ctx context.Context) error {
 	if !errors.Is(context.Cause(ctx), errLoginTimeout) {
 		return ctx.Err()
 	}
-	return &Error{Code: "timed-out", Exit: ExitTimedOut, Message: "nobody came back from the browser within " + shown.Span(s.loginTimeout()),
-		Hint: "run `keytender login` again; --timeout gives more time", Err: errLoginTimeout}
+	return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultNobodyCame, Values: Values{Limit: s.loginTimeout()}, Err: errLoginTimeout}
 }

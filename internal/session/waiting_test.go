@@ -39,7 +39,7 @@ func signInBy(t *testing.T, r *rig, o SignInOptions, drive func(e Event, paste c
 		mu.Lock()
 		defer mu.Unlock()
 		if e.Kind == EventRefused {
-			said = append(said, e.Value)
+			said = append(said, e.Err.Error())
 		}
 		drive(e, paste)
 	})
