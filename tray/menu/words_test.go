@@ -100,6 +100,9 @@ func TestProblemsInEveryLanguage(t *testing.T) {
 			}
 		}
 	}
+	if got := german.Problem(session.Problem{Code: "something new"}); got.Message != german.Unexpected || got.Hint != german.UnexpectedHint {
+		t.Errorf("a problem that comes without words is told as %+v", got)
+	}
 	if got := german.Problem(session.Problem{}); got != (session.Problem{}) {
 		t.Errorf("no problem is told as %+v", got)
 	}
