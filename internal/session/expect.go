@@ -50,13 +50,3 @@ func (o SignInOptions) expected(a keychain.Account) *Error {
 	}
 	return nil
 }
-
-func organizationOf(a keychain.Account) string {
-	switch {
-	case a.OrganizationID == "":
-		return "an organization that could not be found out"
-	case a.Organization == "":
-		return "the organization " + a.OrganizationID
-	}
-	return "the organization " + a.Organization + " (" + a.OrganizationID + ")"
-}
