@@ -160,7 +160,7 @@ func (b *bench) compare(what string, limit float64, env []string, ours, peer []s
 
 // compareAll is compare with several commands that together do the same.
 func (b *bench) compareAll(what string, limit float64, env []string, ours []string, peers [][]string, peerName string) error {
-	goal := fmt.Sprintf("at most %.1f × %s", limit, peerName)
+	goal := fmt.Sprintf("at most %s × %s", strings.TrimSuffix(fmt.Sprintf("%.2f", limit), "0"), peerName)
 	for _, peer := range peers {
 		if _, err := exec.LookPath(peer[0]); err != nil {
 			b.rows = append(b.rows, row{what, goal, "not measured: " + peer[0] + " is not installed", ""})

@@ -24,26 +24,28 @@ type bench struct {
 	keytender, bare string // programs
 	env             []string
 	idle            time.Duration
+	revision        string // of the former build; empty: none
 	rows            []row
 }
 
 func main() {
 	idle := flag.Duration("idle", time.Minute, "how long the menu-bar app is watched doing nothing")
 	only := flag.String("only", "", "names of measurements, with commas; then nothing is written")
+	revision := flag.String("former", "", "a commit whose build is compared with this one")
 	flag.Parse()
-	if err := run(*idle, *only); err != nil {
+	if err := run(*idle, *only, *revision); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(idle time.Duration, only string) error {
+func run(idle time.Duration, only, revision string) error {
 	dir, err := os.MkdirTemp("", "kt-bench-") // short: it holds sockets
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, bare: filepath.Join(dir, "bareread"), idle: idle}
+	b := &bench{dir: dir, bare: filepath.Join(dir, "bareread"), idle: idle, revision: revision}
 	if b.keytender, err = filepath.Abs("bin/keytender"); err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func run(idle time.Duration, only string) error {
 	for _, measure := range []struct {
 		name string
 		do   func() error
-	}{{"size", b.size}, {"keychain", b.keychain}, {"file", b.file}, {"redirect", b.redirect}, {"flood", b.flood}, {"crowd", b.crowd}, {"carry", b.carry}, {"tray", b.tray}} {
+	}{{"size", b.size}, {"keychain", b.keychain}, {"file", b.file}, {"former", b.former}, {"redirect", b.redirect}, {"flood", b.flood}, {"crowd", b.crowd}, {"carry", b.carry}, {"tray", b.tray}} {
 		if only != "" && !strings.Contains(","+only+",", ","+measure.name+",") {
 			continue
 		}
