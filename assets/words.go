@@ -25,16 +25,16 @@ type Words struct {
 	Stray     Page // a redirect that is not of this attempt
 	Refused   Page // a request that is no part of a sign-in
 
-	Welcome Page           // before the first sign-in; Next: the terms
-	Ways    map[string]Way // what a page offers, by the name of each
+	Welcome Page       // before the first sign-in; Next: the terms
+	Ways    Table[Way] // what a page offers, by the name of each
 
 	NotSignedIn HTML // the title of every failure
 	// Kept says where the login lies, by the engine's word for it.
-	Kept map[string]HTML
+	Kept Table[HTML]
 	// Failures are text and next step by the word for what went wrong; "" is any other.
-	Failures map[string][2]HTML
+	Failures Table[[2]HTML]
 	// Reasons stand on Stray and Refused.
-	Reasons map[string]HTML
+	Reasons Table[HTML]
 }
 
 // Page is what one page says: what happened, and below the line what to do next.
@@ -46,20 +46,36 @@ type Way struct {
 	Chosen      Page
 }
 
-// WordsIn returns the texts in a language of internal/language. They are made when they are
-// asked for: most commands show no page.
+// Table is texts by name. As a map it would be made at the start of each command, most of
+// which show no page.
+type Table[T any] []struct {
+	Name string
+	What T
+}
+
+// Of returns what is called so, or T's zero.
+func (t Table[T]) Of(name string) (what T) {
+	for _, row := range t {
+		if row.Name == name {
+			return row.What
+		}
+	}
+	return what
+}
+
+// WordsIn returns the texts in a language of internal/language.
 func WordsIn(tag string) *Words {
 	switch tag {
 	case language.German:
-		return german()
+		return &german
 	case language.French:
-		return french()
+		return &french
 	case language.Spanish:
-		return spanish()
+		return &spanish
 	case language.Japanese:
-		return japanese()
+		return &japanese
 	case language.Chinese:
-		return chinese()
+		return &chinese
 	}
-	return english()
+	return &english
 }

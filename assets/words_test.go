@@ -27,9 +27,13 @@ func texts(w *Words) map[string]string {
 			for i := range v.Len() {
 				walk(fmt.Sprintf("%s.%d", name, i), v.Index(i))
 			}
-		case reflect.Map:
-			for _, key := range v.MapKeys() {
-				walk(name+"."+key.String(), v.MapIndex(key))
+		case reflect.Slice: // a Table
+			for i := range v.Len() {
+				row := name + "." + v.Index(i).FieldByName("Name").String()
+				if all[row] != "" || all[row+".0"] != "" || all[row+".Label"] != "" {
+					row += " twice"
+				}
+				walk(row, v.Index(i).FieldByName("What"))
 			}
 		}
 	}

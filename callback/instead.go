@@ -19,7 +19,7 @@ func newInstead(begin func()) *instead {
 	}
 	once := sync.OnceFunc(func() { go begin() })
 	page := func(in *book) []byte {
-		return in.fill(in.page("wait", in.words.InProgress, in.words.Ways["claude"].Chosen))
+		return in.fill(in.page("wait", in.words.InProgress, in.words.Ways.Of("claude").Chosen))
 	}
 	return &instead{path: "/instead/" + randomHex(), follow: func() reply {
 		once()

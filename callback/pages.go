@@ -73,7 +73,7 @@ func newBook(tag string) *book {
 			text = b.words.Stray
 		}
 		p := b.page("stray", b.words.Attention, text)
-		p["said"] = b.words.Reasons[no.reason]
+		p["said"] = b.words.Reasons.Of(no.reason)
 		b.refusals[no] = b.fill(p)
 	}
 	return b
@@ -131,10 +131,10 @@ func (b *book) outcome(o Outcome) []byte {
 	case Cancelled:
 		return b.fill(b.page("stop", w.Stopped, w.Cancelled))
 	}
-	text := w.Failures[failureOf[o.Problem]]
+	text := w.Failures.Of(failureOf[o.Problem])
 	p := b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Text: text[0], Next: text[1]})
 	if o.instead != "" {
-		p["act"], p["doing"] = assets.Text(o.instead), w.Ways["claude"].Label
+		p["act"], p["doing"] = assets.Text(o.instead), w.Ways.Of("claude").Label
 	}
 	return b.fill(b.said(p, o))
 }
@@ -152,7 +152,7 @@ func (b *book) welcome(text assets.Page, o Outcome) page {
 	if o.Email != "" {
 		p["title"] = assets.Fill(b.words.As, map[string]assets.HTML{"title": text.Title, "email": outside(o.Email)})
 	}
-	p["kept"] = b.words.Kept[o.Kept]
+	p["kept"] = b.words.Kept.Of(o.Kept)
 	if o.Plan != "" {
 		p["plan"] = assets.Fill(b.words.Plan, map[string]assets.HTML{"plan": outside(shown.Plan(o.Plan))})
 	}

@@ -69,7 +69,7 @@ func Show(ctx context.Context, s Sheet, life time.Duration) (*Showing, error) {
 		to := "/way/" + randomHex()
 		begin[to] = sync.OnceFunc(func() { go way.Do() })
 		page := func(in *book) []byte {
-			return in.fill(in.page("wait", in.words.InProgress, in.words.Ways[way.Name].Chosen))
+			return in.fill(in.page("wait", in.words.InProgress, in.words.Ways.Of(way.Name).Chosen))
 		}
 		places[to], replies[to] = atDone, reply{status: http.StatusOK, page: page}
 		links = append(links, link{name: way.Name, to: to})
@@ -194,7 +194,7 @@ func (b *book) sheet(s Sheet, links []link) page {
 		p["lines"] += assets.Fill("<p>{{line}}</p>\n", map[string]assets.HTML{"line": assets.Text(shown.Cut(shown.Line(line), lineLimit))})
 	}
 	for _, l := range links {
-		way := b.words.Ways[l.name]
+		way := b.words.Ways.Of(l.name)
 		p["ways"] += assets.Fill(`<p class="way"><a class="act" href="{{to}}">{{label}}</a><br>{{text}}</p>`+"\n",
 			map[string]assets.HTML{"to": assets.Text(l.to), "label": way.Label, "text": way.Text})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"keytender/internal/session"
@@ -13,6 +14,13 @@ import (
 
 // words say what happened and what to do.
 type words struct{ message, hint string }
+
+// told is a fault in words. Lists of them need no work at the start of each command, as maps
+// would.
+type told struct {
+	fault session.Fault
+	words words
+}
 
 // worded is an error in words; known is false of one that is none of the engine's.
 func worded(err error) (message, hint string, known bool) {
@@ -32,9 +40,9 @@ func worded(err error) (message, hint string, known bool) {
 }
 
 func wordsOf(f session.Fault) words {
-	for _, subject := range []map[session.Fault]words{accountWords, keyWords, signInWords, mendWords, placeWords} {
-		if said, ok := subject[f]; ok {
-			return said
+	for _, subject := range [][]told{accountWords, keyWords, signInWords, mendWords, placeWords} {
+		if i := slices.IndexFunc(subject, func(t told) bool { return t.fault == f }); i >= 0 {
+			return subject[i].words
 		}
 	}
 	return words{"something went wrong (" + string(f) + ")", "`keytender doctor` looks for what is wrong"}

@@ -2,15 +2,15 @@ package main
 
 import "keytender/internal/session"
 
-var placeWords = map[session.Fault]words{
-	session.FaultOtherLogin: {"Claude Code's entry holds a login that keytender did not write",
-		"nothing was changed; sign out in Claude Code first if that login is not wanted"},
-	session.FaultNothingDisplaced: {"there is nothing to undo: no mirror displaced anything that can still be used",
-		"`keytender mirror --dry-run` shows what a mirror would change"},
-	session.FaultNoPlace:          {"there is no such place to let go of: {place}", "`keytender places` lists them"},
-	session.FaultNothingLent:      {"nothing is lent to {place}", "`keytender lend --list` names the places"},
-	session.FaultDirectoryUnknown: {"the directory cannot be found: {reason}", "give its whole path"},
-	session.FaultNoDirectory:      {"there is no directory {path}", "check its name"},
-	session.FaultDirectoryUnread:  {"{path} cannot be looked into: {reason}", "give yourself the right to read it"},
-	session.FaultNotDirectory:     {"{path} is no directory", "name the directory in which claude is started"},
+var placeWords = []told{
+	{session.FaultOtherLogin, words{"Claude Code's entry holds a login that keytender did not write",
+		"nothing was changed; sign out in Claude Code first if that login is not wanted"}},
+	{session.FaultNothingDisplaced, words{"there is nothing to undo: no mirror displaced anything that can still be used",
+		"`keytender mirror --dry-run` shows what a mirror would change"}},
+	{session.FaultNoPlace, words{"there is no such place to let go of: {place}", "`keytender places` lists them"}},
+	{session.FaultNothingLent, words{"nothing is lent to {place}", "`keytender lend --list` names the places"}},
+	{session.FaultDirectoryUnknown, words{"the directory cannot be found: {reason}", "give its whole path"}},
+	{session.FaultNoDirectory, words{"there is no directory {path}", "check its name"}},
+	{session.FaultDirectoryUnread, words{"{path} cannot be looked into: {reason}", "give yourself the right to read it"}},
+	{session.FaultNotDirectory, words{"{path} is no directory", "name the directory in which claude is started"}},
 }

@@ -279,7 +279,7 @@ func (at lentTo) command(ctx context.Context) (*exec.Cmd, error) {
 		// BatchMode: nobody is asked for a password, which nobody would see. A shared connection
 		// is used where there is one, and none is left behind, which would hold our pipes.
 		return exec.CommandContext(ctx, path, "-T", "-a", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "ControlMaster=no",
-			"-o", "ClearAllForwardings=yes", "--", at.SSH, "sh -c '"+claudecode.ShellScript+"'"), nil
+			"-o", "ClearAllForwardings=yes", "--", at.SSH, "sh -c '"+claudecode.ShellScript()+"'"), nil
 	}
 	path := at.Tool
 	if _, err := os.Stat(path); err != nil {
@@ -287,7 +287,7 @@ func (at lentTo) command(ctx context.Context) (*exec.Cmd, error) {
 			return nil, &farError{at.tool() + " is not installed here any more", "install it, or take the place back with `keytender lend --back " + at.String() + "`", err}
 		}
 	}
-	return exec.CommandContext(ctx, path, "exec", "-i", at.Container, "sh", "-c", claudecode.ShellScript), nil
+	return exec.CommandContext(ctx, path, "exec", "-i", at.Container, "sh", "-c", claudecode.ShellScript()), nil
 }
 
 // tool is the program's name for people.

@@ -18,10 +18,10 @@ import (
 // "write N" (or "aside N", which keeps a copy of what was there) and the new text, which comes
 // to its place by a rename. The shell says "aside FILE" for such a copy, and "done".
 
-// ShellScript is the shell's part, for `sh -c`. It stands on one line and has no quote ', no
+// ShellScript returns the shell's part, for `sh -c`. It stands on one line and has no quote ', no
 // \ and no !, so that every login shell that hands it on takes it as it is between quotes '.
 // What is secret goes through stdin alone.
-var ShellScript = strings.Join(strings.Fields(shellScript), " ")
+func ShellScript() string { return strings.Join(strings.Fields(shellScript), " ") }
 
 const shellScript = `
 umask 077; echo keytender-begins; IFS= read -r what; IFS= read -r d; IFS= read -r make;
@@ -68,7 +68,7 @@ const (
 	MakeLent      Making = "lend"
 )
 
-// Shell is a shell that runs ShellScript: In is its stdin, Out its stdout.
+// Shell is a shell that runs ShellScript's: In is its stdin, Out its stdout.
 type Shell struct {
 	In   io.WriteCloser
 	Out  io.Reader

@@ -33,7 +33,7 @@ func shells(t *testing.T) map[string][]string {
 // inShell runs the script in a home and lets use speak with it.
 func inShell(t *testing.T, shell []string, home string, s Shell, use func(Shell) error) error {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), shell[0], append(append([]string{}, shell[1:]...), "-c", ShellScript)...)
+	cmd := exec.CommandContext(t.Context(), shell[0], append(append([]string{}, shell[1:]...), "-c", ShellScript())...)
 	cmd.Env = []string{"HOME=" + home, "PATH=/usr/bin:/bin"}
 	cmd.Stderr = os.Stderr
 	s.In, _ = cmd.StdinPipe()
@@ -49,8 +49,8 @@ func inShell(t *testing.T, shell []string, home string, s Shell, use func(Shell)
 
 // TestShellScriptIsOneLine: any login shell hands it on between quotes.
 func TestShellScriptIsOneLine(t *testing.T) {
-	if i := strings.IndexAny(ShellScript, "\n'\\!\x00"); i >= 0 {
-		t.Errorf("%q at %d", ShellScript[i], i)
+	if i := strings.IndexAny(ShellScript(), "\n'\\!\x00"); i >= 0 {
+		t.Errorf("%q at %d", ShellScript()[i], i)
 	}
 }
 
