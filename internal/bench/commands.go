@@ -94,7 +94,7 @@ func (b *bench) keychain() error {
 	token := []string{b.keytender, "token"}
 	lookup := []string{"secret-tool", "lookup", "service", "keytender", "username", "default" + config.ItemSuffix(filepath.Join(b.dir, "keychain"))}
 	return errors.Join(
-		b.compare("`keytender token`, OS keychain", 0.5, env, token, lookup, "`secret-tool lookup`"),
+		b.compare("`keytender token`, OS keychain", 0.42, env, token, lookup, "`secret-tool lookup`"),
 		b.compare("`keytender token`, OS keychain, read directly", 1, env, token, []string{child, "token"}, "the same read by go-keyring in a child"),
 		b.compare("`keytender status`, OS keychain", 1.5, env, []string{b.keytender, "status"}, token, "`keytender token`"))
 }
