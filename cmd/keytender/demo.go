@@ -120,8 +120,8 @@ func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 	return nil
 }
 
-// followPage does what a person's click on Allow does, and follows the redirect to
-// the page that says how it ended.
+// followPage does what a person's click on Allow does, and opens the page that the redirect
+// names.
 func followPage(ctx context.Context, server *fakeclaude.Server, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()

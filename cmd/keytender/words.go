@@ -84,18 +84,24 @@ func goOn(hint string) string {
 	return hint + "; then run `keytender login --finish` again with the same code"
 }
 
-// plainly is what err says, and where it joins errors, what each of them says, one a line.
+// plainly is what err says, each fault in it in words.
 func plainly(err error) string {
-	if all, ok := err.(interface{ Unwrap() []error }); ok {
-		var said []string
-		for _, one := range all.Unwrap() {
-			said = append(said, plainly(one))
+	said := err.Error()
+	var parts []error
+	switch e := err.(type) {
+	case *session.Error:
+		if e.Fault != "" {
+			said, _, _ = worded(e)
 		}
-		return strings.Join(said, "\n")
+	case interface{ Unwrap() []error }:
+		parts = e.Unwrap()
+	case interface{ Unwrap() error }:
+		parts = []error{e.Unwrap()}
 	}
-	if e, ok := err.(*session.Error); ok && e.Fault != "" {
-		message, _, _ := worded(e)
-		return message
+	for _, part := range parts {
+		if part != nil {
+			said = strings.Replace(said, part.Error(), plainly(part), 1)
+		}
 	}
-	return err.Error()
+	return said
 }

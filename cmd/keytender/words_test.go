@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -94,6 +96,10 @@ func TestValuesAreNotReadAsNames(t *testing.T) {
 	err := errors.Join(&session.Error{Fault: session.FaultNotPutBack, Values: session.Values{Path: "/{reason}", Reason: "{path}"}}, errors.New("two"))
 	if got := plainly(err); got != "/{reason} could not be put back: {path}\ntwo" {
 		t.Error(got)
+	}
+	inner := &session.Error{Fault: session.FaultNoAPIKey}
+	if got := plainly(fmt.Errorf("asking: %w: %w", inner, os.ErrDeadlineExceeded)); got != "asking: there is no API key: "+os.ErrDeadlineExceeded.Error() {
+		t.Errorf("a fault within another error: %q", got)
 	}
 }
 

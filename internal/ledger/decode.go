@@ -18,11 +18,13 @@ var ErrLater = errors.New("a later version wrote it")
 // type needs its line below, which a test asks for.
 func Decode(text []byte) (*Ledger, error) {
 	l := &Ledger{}
-	if v, ok := rawjson.Parse(text); !ok || !v.Into(l) || l.Version < Version {
-		return nil, ErrDamaged
-	}
-	if l.Version > Version {
+	v, ok := rawjson.Parse(text)
+	ok = ok && len(v) > 0 && v[0] == '{' && v.Into(l)
+	switch {
+	case l.Version > Version: // whatever else it holds, which it may say in its own way
 		return nil, ErrLater
+	case !ok || l.Version < Version:
+		return nil, ErrDamaged
 	}
 	if !slices.Contains([]string{"", "keychain", "file"}, l.Store) {
 		return nil, ErrDamaged

@@ -79,3 +79,38 @@ func short(t *testing.T) {
 	entryWait = 2 * time.Second
 	t.Cleanup(func() { entryWait = former })
 }
+
+// An app that was never signed in runs while a link is turned: the login that comes then is
+// known to lie where it was written.
+func TestLinkTurnedBeforeTheFirstSignIn(t *testing.T) {
+	short(t)
+	r := newRig(t)
+	_ = os.RemoveAll(r.claude)
+	for _, path := range []string{r.beside("one"), r.beside("two")} {
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link(t, r.beside("one"), r.claude)
+	app := r.start()
+	app.Status(t.Context())
+	link(t, r.beside("two"), r.claude)
+	w, err := app.begin(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.issued("a@example.com", time.Hour)
+	if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: c, what: "signed-in", activate: true, carries: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.tellMirror(t.Context(), true, "default", func(Event) {})
+	w.end()
+
+	link(t, r.beside("one"), r.claude)
+	r.renewed("")
+	link(t, r.beside("two"), r.claude)
+	if !r.entry().Login.SamePair(r.stored()) {
+		t.Error("what was written at the sign-in holds a spent refresh token, and nobody knows of it")
+	}
+	r.mended()
+}

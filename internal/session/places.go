@@ -58,9 +58,6 @@ func (e *Engine) directory(p *ledger.Place) *claudecode.Directory {
 // movePlaces calls each place by the name that it has now: a directory that was moved away
 // and linked to is one place, not two whose locks would stand in each other's way.
 func (e *Engine) movePlaces(l *ledger.Ledger) {
-	if e.entryErr == nil {
-		e.entry.Relocate()
-	}
 	for _, p := range slices.Clone(l.Places) {
 		if dir := e.directory(p); dir != nil && dir.ID() != p.ID {
 			l.MovePlace(p, dir.ID())

@@ -73,6 +73,9 @@ func (s *state) writeStateText(name string, text []byte) error {
 // ledger reads what is known. Where there is no ledger yet, what the first version wrote
 // is taken over; the next one to write keeps it.
 func (e *Engine) ledger() (*ledger.Ledger, error) {
+	if e.entryErr == nil {
+		e.entry.Relocate() // the app lives on while a link is turned
+	}
 	data, err := atomicfile.Read(e.statePath(ledgerFile), maxStateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return e.formerState()
