@@ -19,9 +19,9 @@ var ErrLater = errors.New("a later version wrote it")
 func Decode(text []byte) (*Ledger, error) {
 	l := &Ledger{}
 	v, ok := rawjson.Parse(text)
-	ok = ok && len(v) > 0 && v[0] == '{' && v.Into(l)
+	ok = ok && v.Into(l)
 	switch {
-	case l.Version > Version: // whatever else it holds, which it may say in its own way
+	case l.Version > Version: // it stands first; what follows may be in another form
 		return nil, ErrLater
 	case !ok || l.Version < Version:
 		return nil, ErrDamaged

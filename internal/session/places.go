@@ -119,14 +119,10 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 // seeOnce is see for a report, which comes to the same entry twice and asks no server. On
 // macOS each reading starts a program.
 func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting, error) {
-	if w.last != nil {
-		if s, err := w.last(); s.dir == dir {
-			return s, err
-		}
+	if w.last.dir != dir {
+		w.last, w.lastErr = w.see(ctx, dir, false)
 	}
-	s, err := w.see(ctx, dir, false)
-	w.last = func() (sighting, error) { return s, err }
-	return s, err
+	return w.last, w.lastErr
 }
 
 // contested judges a pair of the same person that lies where its chain has left a generation

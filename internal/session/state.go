@@ -113,7 +113,8 @@ type work struct {
 	was     string // the ledger's text as it stands in its file
 	known   string // that of its places
 
-	last func() (sighting, error) // what seeOnce saw last
+	last    sighting // what seeOnce saw last
+	lastErr error
 }
 
 // begin takes the lock and reads the ledger. It refuses where nothing is kept.
