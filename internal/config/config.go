@@ -23,8 +23,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/BurntSushi/toml"
-
 	"keytender/internal/shown"
 )
 
@@ -394,13 +392,9 @@ func readableHint(path string) string {
 
 func parse(path, text string) (map[string]string, error) {
 	bad := func(reason, hint string) error { return &Error{Name: path, Reason: reason, Hint: hint} }
-	var document map[string]any
-	if _, err := toml.Decode(text, &document); err != nil {
-		place := ""
-		if at := (toml.ParseError{}); errors.As(err, &at) {
-			place = fmt.Sprintf(" (line %d)", at.Position.Line)
-		}
-		return nil, bad("it is not valid TOML"+place, `a line reads: port = 8765 or store = "file"`)
+	document, err := pairs(text)
+	if err != nil {
+		return nil, bad(err.Error(), `a line reads: port = 8765 or store = "file"`)
 	}
 	known := map[string]bool{}
 	for _, s := range settings {
@@ -416,7 +410,8 @@ func parse(path, text string) (map[string]string, error) {
 		known[keyOf(v.names[0])] = true
 	}
 	values := map[string]string{}
-	for name, value := range document {
+	for _, line := range document {
+		name, value := line.key, line.value
 		key := keyOf(name)
 		if !known[key] {
 			return nil, bad(fmt.Sprintf("there is no key %q", clean(name)), "remove it; `keytender doctor` lists the settings that exist")

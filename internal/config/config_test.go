@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -180,7 +181,15 @@ func TestBadFile(t *testing.T) {
 		"port = [1]":                  `"port"`,
 		"[port]\nx = 1":               `"port"`,
 		"port = 1979-05-27":           `"port"`,
-		"port = 1\nport = 2":          "not valid TOML",
+		"port = 1\nport = 2":          "line 2",
+		"port = 1\n\nstore = \"auto":  "line 3",
+		"port":                        "line 1",
+		"port.x = 1":                  `"port"`,
+		"[[x]]\nport = 1":             `"x"`,
+		"port = {x = 1}":              `"port"`,
+		"port = 0123":                 "not valid TOML",
+		"port = 99999999999999999999": `"port"`,
+		"log = \"\xff\"":              "not valid TOML",
 		"port = 1\nPORT = 2":          "twice",
 		"store = true":                "store",
 		"mirror = 'maybe'":            "mirror",
@@ -412,6 +421,30 @@ func TestCheckURL(t *testing.T) {
 			t.Errorf("%q is taken", bad)
 		} else if strings.Contains(err.Error(), "FAKE") || strings.Contains(err.Error(), "a.example") {
 			t.Errorf("%q: the error repeats it: %v", bad, err)
+		}
+	}
+}
+
+// What TOML allows is understood, however it is written.
+func TestTOML(t *testing.T) {
+	for text, want := range map[string]map[string]string{
+		"":                                 {},
+		"# nothing\n\n":                    {},
+		"\ufeffport = 1\r\nlog='info'\r\n": {"port": "1", "log": "info"},
+		"port = 0x20_00 # a comment":       {"port": "8192"},
+		"port = +8_765":                    {"port": "8765"},
+		"port = 0b1":                       {"port": "1"},
+		"port = -1":                        {"port": "-1"},
+		"\"port\" = 0o17":                  {"port": "15"},
+		"mirror = false":                   {"mirror": "false"},
+		"log = \"\\u0069nfo\"":             {"log": "info"},
+		"log = \"\"\"\nin\\\n  fo\"\"\"":   {"log": "info"},
+		"log = '''\ninfo'''":               {"log": "info"},
+		"scope = [ 'a', # one\n \"b\",\n]": {"scope": "a b"},
+		"on_notice = ['a b', 'c']":         {"on_notice": `["a b","c"]`},
+	} {
+		if got, err := parse("/x/config.toml", text); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
 		}
 	}
 }
