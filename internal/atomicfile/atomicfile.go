@@ -17,8 +17,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"github.com/rogpeppe/go-internal/robustio"
 )
 
 // RefusedError says that a file is not one that we read or replace: a symlink, a
@@ -36,7 +34,7 @@ var Disk = Steps{
 	Write:   (*os.File).Write,
 	Chmod:   (*os.File).Chmod,
 	Sync:    (*os.File).Sync,
-	Rename:  robustio.Rename, // on Windows it waits out a reader or a virus scanner
+	Rename:  Rename,
 	SyncDir: syncDir,
 }
 

@@ -29,6 +29,28 @@ func TestAReaderIsWaitedOut(t *testing.T) {
 	}
 }
 
+// What is moved waits as well as what is written: both names may be looked at.
+func TestARenameWaitsOutReaders(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	mustWrite(t, from, "new")
+	mustWrite(t, to, "old")
+	for _, path := range []string{from, to} {
+		reader, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := time.AfterFunc(300*time.Millisecond, func() { _ = reader.Close() })
+		defer closed.Stop()
+	}
+	if err := os.Rename(from, to); err == nil {
+		t.Fatal("an open file could be moved, so this test shows nothing")
+	}
+	if err := Rename(from, to); err != nil || mustRead(t, to) != "new" {
+		t.Errorf("after the readers went away: %v, %q", err, mustRead(t, to))
+	}
+}
+
 func TestAReaderThatStaysIsSaid(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "record")

@@ -71,7 +71,7 @@ func (r Request) Mend(ctx context.Context, stuck bool) (aside string, err error)
 	if _, err := os.Lstat(aside); err == nil {
 		return "", fmt.Errorf("moving the lock aside: %s is there already", aside)
 	}
-	if err := atomicfile.Disk.Rename(r.Path, aside); err != nil {
+	if err := atomicfile.Rename(r.Path, aside); err != nil {
 		return "", fmt.Errorf("moving the lock aside: %w", err)
 	}
 	return aside, nil

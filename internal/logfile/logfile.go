@@ -32,7 +32,8 @@ type file struct {
 func (f *file) Write(line []byte) (int, error) {
 	f.once.Do(f.shut)
 	if info, err := os.Stat(f.path); err == nil && info.Size()+int64(len(line)) > most {
-		_ = os.Rename(f.path, f.path+".old") // where it cannot be moved, better a longer log than none
+		// Where it cannot be moved, better a longer log than none: nobody waits here for whoever reads it.
+		_ = os.Rename(f.path, f.path+".old")
 	}
 	to, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

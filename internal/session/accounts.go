@@ -2,11 +2,11 @@ package session
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/keychain"
 )
@@ -151,7 +151,7 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 	w.remember(Record{Account: to, What: "renamed", Detail: "it was called " + from})
 	for _, path := range v.strays(from) {
 		name := strings.Replace(filepath.Base(path), "-"+from+".json", "-"+to+".json", 1)
-		if err := os.Rename(path, filepath.Join(v.dir, name)); err != nil {
+		if err := atomicfile.Rename(path, filepath.Join(v.dir, name)); err != nil {
 			w.log.Warn("a copy of the login outside the store keeps its old name", "reason", plain(err))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/internal/shown"
 	"keytender/keychain"
@@ -121,7 +122,7 @@ func (f fixing) repairPermissions() (repairs []Repair) {
 
 func (f fixing) moveAside(path, what string) (Mended, error) {
 	aside := f.asideName(path)
-	if err := os.Rename(path, aside); err != nil {
+	if err := atomicfile.Rename(path, aside); err != nil {
 		return Mended{}, failedBy("not-mended", FaultNotMovedAside, Values{Path: path, Reason: plain(err)}, err)
 	}
 	return Mended{what, []undoStep{{Kind: undoMoved, Path: path, Aside: aside}}}, nil

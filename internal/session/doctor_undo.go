@@ -197,7 +197,7 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (string, error
 	if printOf(step.Path) != step.Stands {
 		return "", failedBy("not-undone", FaultChangedSince, Values{Path: step.Path, Aside: step.Aside}, nil)
 	}
-	if err := os.Rename(step.Aside, step.Path); err != nil {
+	if err := atomicfile.Rename(step.Aside, step.Path); err != nil {
 		return "", failedBy("not-undone", FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	return step.Path + " is as it was", nil

@@ -245,8 +245,7 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 
 // claim takes the attempt, so that no other process sends a code of it.
 func (f *finishing) claim() error {
-	// on Windows it waits out those who read it at this moment
-	err := robustio.Rename(f.statePath(attemptFile), f.statePath(finishingFile))
+	err := atomicfile.Rename(f.statePath(attemptFile), f.statePath(finishingFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return noAttempt() // another process was faster
 	}
@@ -282,7 +281,7 @@ func (f *finishing) noCode(ctx context.Context, err error) error {
 func (f *finishing) putBack() {
 	if _, err := os.Lstat(f.statePath(attemptFile)); err == nil {
 		f.endAttempt(finishingFile)
-	} else if err := robustio.Rename(f.statePath(finishingFile), f.statePath(attemptFile)); err != nil {
+	} else if err := atomicfile.Rename(f.statePath(finishingFile), f.statePath(attemptFile)); err != nil {
 		f.log.Warn("the sign-in could not be put back", "reason", plain(err))
 	}
 }

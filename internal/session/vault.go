@@ -182,7 +182,7 @@ func (v *vault) unspill(ctx context.Context, account string) {
 	switch {
 	case errors.Is(err, keychain.ErrDamaged):
 		// A write that was cut off. The bytes stay for a person to look at.
-		_ = os.Rename(spill, spill+".damaged")
+		_ = atomicfile.Rename(spill, spill+".damaged")
 		return
 	case err != nil:
 		return
@@ -210,7 +210,7 @@ func (v *vault) settleReserve(account string) {
 		return
 	case errors.Is(err, keychain.ErrDamaged):
 		// Cut off in the middle of its one write. The bytes stay for a person to look at.
-		_ = os.Rename(reserve, reserve+".damaged")
+		_ = atomicfile.Rename(reserve, reserve+".damaged")
 		return
 	case err != nil: // it may hold the only copy of a pair; the next one may be able to read it
 		v.log.Warn("the room for new tokens cannot be read", "reason", plain(err))
@@ -220,7 +220,7 @@ func (v *vault) settleReserve(account string) {
 		_ = os.Remove(reserve)
 		return
 	}
-	_ = os.Rename(reserve, v.spillPath(account))
+	_ = atomicfile.Rename(reserve, v.spillPath(account))
 }
 
 func (v *vault) save(ctx context.Context, account string, c keychain.Credential) error {
@@ -317,7 +317,7 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 	if roomErr == nil {
 		// Under either name it is found.
 		_ = d.room.Close()
-		_ = os.Rename(d.room.Name(), d.spillPath(d.account))
+		_ = atomicfile.Rename(d.room.Name(), d.spillPath(d.account))
 	}
 	return "spill", roomErr
 }

@@ -73,7 +73,7 @@ func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
 	if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %s is there already", aside)
 	}
-	if err := os.Rename(d.file, aside); err != nil {
+	if err := atomicfile.Rename(d.file, aside); err != nil {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
 	}
 	return aside, nil
@@ -90,7 +90,7 @@ func (d *Directory) MoveBack(ctx context.Context, aside string) (err error) {
 	if now, err := d.loadFile(); err != nil || len(now.document()) > 0 {
 		return fmt.Errorf("putting Claude Code's entry back: %w", fs.ErrExist)
 	}
-	if err := os.Rename(aside, d.file); err != nil {
+	if err := atomicfile.Rename(aside, d.file); err != nil {
 		return fmt.Errorf("putting Claude Code's entry back: %w", err)
 	}
 	return nil
