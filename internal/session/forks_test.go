@@ -235,3 +235,21 @@ func TestApartInTwoDirectories(t *testing.T) {
 		t.Error("it was taken for the account's own")
 	}
 }
+
+// Claude Code renewed in one directory, and the person mirrors into the other: what lay there
+// was the newest pair until the first one was looked at.
+func TestMirrorBesideARenewal(t *testing.T) {
+	for _, second := range []string{"a-first", "z-last"} {
+		t.Run(second, func(t *testing.T) {
+			r := newRig(t)
+			a, home, work := r.inTwo(second)
+			r.goTo(home)
+			r.writeEntry(r.renewElsewhere(a))
+			r.goTo(work)
+			if sentence, err := r.start().Mirror(t.Context()); err != nil || !r.entry().Login.SamePair(r.stored()) {
+				t.Errorf("%q, %v, and a spent pair stays", sentence, err)
+			}
+			r.alive(r.entry().Login)
+		})
+	}
+}

@@ -94,15 +94,16 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 	}
 	defer w.unlock(lock)
 
+	// First the others: a newer pair in one of them makes an older one of what lies here.
+	if err := r.settleElsewhere(ctx, dir.ID()); err != nil && !(fresh && isUnknown(err)) {
+		return "", err
+	}
 	s, err := w.see(ctx, dir, true)
 	if err != nil {
 		return "", entryError(err)
 	}
 	if fresh && s.Relation == ledger.Unknown && w.asking().ask(ctx, s.entry.Login).refused {
 		s.Finding = ledger.Finding{Relation: ledger.Stranger} // dead, and a new login has come
-	}
-	if err := r.settleElsewhere(ctx, dir.ID()); err != nil && !(fresh && isUnknown(err)) {
-		return "", err
 	}
 	before := pairOf(r.current)
 	if r.current, err = w.takeNewer(ctx, &s, r.account, r.current); err != nil {
@@ -164,8 +165,7 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 	case r.current.Refresh.IsZero() && !w.validFor(r.current, 0):
 		return again("the login has ended and holds no refresh token, so it was not written", nil)
 	}
-	place := w.l.Place(w.entry.ID())
-	if fresh || place == nil || !place.SignedOut || !slices.Contains(place.Past, r.chain.ID) {
+	if fresh || !slices.ContainsFunc(w.l.Places, func(p *ledger.Place) bool { return p.SignedOut && slices.Contains(p.Past, r.chain.ID) }) {
 		return nil
 	}
 	// Claude Code signed out of this login, and asks the server then to end it; or it blanked
