@@ -21,6 +21,9 @@ func newAccounts(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, _, err := engine.AccountNames(); err != nil {
+				return err // a list that cannot be read is not an empty one
+			}
 			st := engine.Status(cmd.Context())
 			if asJSON {
 				return c.result(map[string]any{"schemaVersion": 1, "accounts": st.Accounts})

@@ -3,7 +3,7 @@ package main
 import "keytender/internal/session"
 
 var accountWords = []told{
-	{session.FaultAccountTaken, words{"there is an account {account} already", "choose another name; nothing was changed"}},
+	{session.FaultAccountTaken, words{"there is an account or an API key of the name {account} already", "choose another name; nothing was changed"}},
 	{session.FaultTokensOutside, words{"tokens of {account} wait outside the store and could not be moved in",
 		"unlock the keychain and try again; nothing was changed"}},
 	{session.FaultOldRecordStays, words{"the account is called {account} now, and the record under its old name could not be removed: {reason}",

@@ -101,7 +101,7 @@ func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
 		return noAccount(from)
 	case from == to:
 		return nil
-	case w.l.Account(to) != nil:
+	case w.l.Account(to) != nil, slices.Contains(w.l.APIKeys, to): // whose API key would be written over
 		return failedBy("account-taken", FaultAccountTaken, Values{Account: to}, nil)
 	}
 	if err := checkAccount(to); err != nil {

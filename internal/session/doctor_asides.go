@@ -7,14 +7,17 @@ import (
 	"path/filepath"
 )
 
-// dropAsides removes, with the last account, what `doctor --fix` moved aside of ours: it may
-// hold tokens. A damaged entry of Claude Code's may hold logins of others too; it stays, and
+// dropAsides removes, with the last account, what `doctor --fix` moved aside of ours, and what
+// was left half written: it may hold tokens. A damaged entry of Claude Code's may hold logins of others too; it stays, and
 // is named.
 func (s *signingOut) dropAsides() {
 	if len(s.l.Accounts) > 0 {
 		return
 	}
 	patterns := []string{s.statePath("*" + asideInfix + "*"), s.config.Places.Credentials + "*" + asideInfix + "*"}
+	for _, path := range []string{s.config.Places.Credentials, s.statePath("spill-*"), s.statePath("reserve-*")} {
+		patterns = append(patterns, path+".tmp.*") // of a writer that was killed: we hold the lock
+	}
 	for _, dir := range s.knownEntries() {
 		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*")
 		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")

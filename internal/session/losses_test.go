@@ -1063,3 +1063,100 @@ func TestSignOutTakesTheOtherDirectorysOwn(t *testing.T) {
 		t.Errorf("Claude Code's own login was taken out: %+v %v", steps, err)
 	}
 }
+
+// Claude Code was signed out in one directory, which ended the login; the person mirrors it
+// into another one.
+func TestMirrorOfALoginSignedOutElsewhere(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	r.server.RevokeFamily(a.Refresh.Reveal())
+	_ = os.Remove(r.entryFile())
+	r.goTo(r.mkdir("work"))
+	b := r.issued("b@example.com", time.Hour)
+	r.writeEntry(b)
+	if sentence, err := r.start().Mirror(t.Context()); exitOf(err) != ExitSignInAgain || !r.entry().Login.SamePair(b) {
+		t.Errorf("%q, %v, and the other login is in its place: %t", sentence, err, r.entry().Login.SamePair(b))
+	}
+}
+
+// An account takes the name under which an API key is kept.
+func TestRenameOverAnAPIKey(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	keys := map[string]string{"default": "sk-ant-api03-FAKE-one", "ci": "sk-ant-api03-FAKE-two"}
+	for name, key := range keys {
+		if _, err := r.start().SetAPIKey(t.Context(), name, secret.New(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.start().RenameAccount(t.Context(), "default", "ci"); exitOf(err) != ExitFailed {
+		t.Error(err)
+	}
+	for name, key := range keys {
+		if kept, err := r.start().APIKey(t.Context(), name); err != nil || kept.Reveal() != key {
+			t.Errorf("the key of %s is lost: %v", name, err)
+		}
+	}
+}
+
+// The ledger is damaged after many sign-ins: a displaced login has a high number, and API keys
+// have none.
+func TestRebuiltLedgerKnowsWhatNoNumberFinds(t *testing.T) {
+	r := newRig(t)
+	x := r.issued("x@example.com", time.Hour)
+	r.writeEntry(x)
+	for range 18 {
+		r.keep("default", r.issued("a@example.com", time.Hour))
+	}
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().SetAPIKey(t.Context(), "ci", secret.New("sk-ant-api03-FAKE-key")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it has a higher one after the first time
+		if err := os.WriteFile(r.state(ledgerFile), []byte(`{"version":2,"acc`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.mendAll()
+	}
+	if err := r.start().KnowsAccount("ci"); err != nil {
+		t.Errorf("the API key is not known: %v", err)
+	}
+	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(x) {
+		t.Errorf("the displaced login is not back: %v", err)
+	}
+}
+
+// A writer was killed before it could rename what it had written; then everybody signs out.
+func TestSignOutTakesWhatWasHalfWritten(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	paths := []string{filepath.Join(r.home, "credentials.json.tmp.0badcafe"), r.state("spill-default.json.tmp.0badcafe")}
+	for _, path := range paths {
+		if err := os.WriteFile(path, []byte(`{"refresh":"FAKE`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.signedOut(SignOutOptions{})
+	for _, path := range paths {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s stays", path)
+		}
+	}
+}
+
+// A stranger signed in anew where a login of theirs was displaced, and nobody can be asked: the
+// hint names no account, since there is none to take it into.
+func TestHintForAStrangerWhoCameBack(t *testing.T) {
+	r := newRig(t)
+	r.writeEntry(r.issued("x@example.com", time.Hour))
+	r.signIn(time.Hour)
+	r.writeEntry(r.issued("x@example.com", time.Hour))
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
+	_, err := r.start().Mirror(t.Context())
+	known := &Error{}
+	if !errors.As(err, &known) || known.Exit != ExitTryLater || strings.Contains(known.Hint, "--account") {
+		t.Errorf("%+v", known)
+	}
+}
