@@ -1160,3 +1160,17 @@ func TestHintForAStrangerWhoCameBack(t *testing.T) {
 		t.Errorf("%+v", known)
 	}
 }
+
+// The person let go of a place, and mirrors into it again while it still holds the newest pair.
+func TestMirrorIntoAPlaceThatWasLetGo(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	if _, err := r.start().ForgetPlace(t.Context(), r.start().entry.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.renewed("")
+	r.mended()
+}

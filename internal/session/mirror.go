@@ -119,6 +119,7 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 	}
 	accepted, _ := s.entry.AcceptedByClient()
 	if s.Relation == ledger.Current && s.Chain == r.chain && accepted {
+		w.place(dir).Let = false // who mirrors into it does not let go of it any more
 		w.identify(ctx, dir, r.current, secret.String{})
 		return "already in step (" + dir.Place() + ")", nil
 	}
