@@ -28,9 +28,13 @@ for ARCH in $archs; do
 	# nfpm gives two of the four formats its own idea of when a file was made
 	find "$STAGE" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	for format in $formats; do
-		# Alpine orders no words of ours, but knows a state of development by its day
 		number=$NUMBER
-		[ "$format" != apk ] || number=$(echo "$NUMBER" | sed "s/-dev.*/-git$(packaging/version.sh date | tr -d -)/")
+		case $format in
+		# Alpine orders no words of ours, but knows a state of development by its day
+		apk) number=$(echo "$NUMBER" | sed "s/-dev.*/-git$(packaging/version.sh date | tr -d -)/") ;;
+		# nfpm would leave out what stands behind the dash, which no version has there
+		archlinux) number=$(echo "$NUMBER" | sed -e 's/-//g' -e 's/+/./g') ;;
+		esac
 		said=$(NUMBER=$number "$nfpm" package --config packaging/nfpm.yaml --packager "$format" --target "$out/") ||
 			{ echo "$said" >&2 && exit 1; }
 	done

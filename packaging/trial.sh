@@ -100,6 +100,23 @@ inrpm -V keytender
 inrpm -e keytender
 [ -z "$(find "$work/rpm" -name '*keytender*')" ] || fail "rpm left something behind"
 echo "ok  $rpm: installed, verified and removed by rpm"
+# pacman itself, likewise, and from an earlier version
+arch=$(one '*-x86_64.pkg.tar.zst')
+VERSION=0.0.1 PACKAGES="$work/earlier" packaging/packages.sh amd64 archlinux >/dev/null
+mkdir -m 755 "$work/arch"
+mkdir -p "$work/arch/var/lib/pacman" "$work/arch/var/cache/pacman"
+printf '[options]\nArchitecture = x86_64\n' >"$work/pacman.conf"
+# shellcheck disable=SC2015 # fail ends it
+inarch() { pacman --config "$work/pacman.conf" --root "$work/arch" --dbpath "$work/arch/var/lib/pacman" --noconfirm \
+	--cachedir "$work/arch/var/cache/pacman" --logfile "$work/arch.log" "$@" >"$work/pacman.log" 2>&1 || { cat "$work/pacman.log" && fail "pacman $*"; }; }
+for package in "$work"/earlier/*.zst "$arch"; do
+	inarch -U --nodeps --nodeps "$package"
+	inarch -Qkk keytender
+done
+[ "$("$work/arch/usr/bin/keytender" version | cut -d' ' -f2)" = "$number" ] || fail "pacman did not upgrade"
+inarch -R keytender
+[ -z "$(find "$work/arch" -name '*keytender*')" ] || fail "pacman left something behind"
+echo "ok  $arch: installed, verified, upgraded and removed by pacman"
 
 # --- a machine -------------------------------------------------------------------------------
 
