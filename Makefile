@@ -26,8 +26,8 @@ HAS_GTK = $(shell case "$$(uname)" in (Darwin) xcode-select -p ;; (*) command -v
 BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' packaging/version.sh ldflags)$(WINDOWED)"
 
 # What keeps the command line small and quick to load: no HTTP/2, since each request has a
-# connection of its own, and no inlining but in what everything else rests on.
-SMALL = -tags nethttpomithttp2 $(patsubst %,-gcflags=%/...=-l,keytender github.com golang.org crypto net encoding vendor bufio compress context fmt html log math mime os reflect regexp strings text time unicode sync syscall bytes sort errors io path hash iter internal)
+# connection of its own, and no inlining.
+SMALL = -tags nethttpomithttp2 -gcflags=all=-l
 
 # The race detector needs cgo, and cgo without GTK headers needs the pure-Go tray.
 RACE  = $(if $(filter 1,$(HAS_CC)),-race) $(if $(filter 1,$(HAS_GTK)),,-tags fynetray)
