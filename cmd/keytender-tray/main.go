@@ -112,6 +112,9 @@ func fail(err error) int {
 		hint, code = setting.Hint, session.ExitUsage
 	case errors.As(err, &known):
 		hint, code = known.Hint, known.Exit
+		if known.Fault != "" { // its words are the command line's
+			hint = "`keytender doctor` says more"
+		}
 	}
 	text := "keytender-tray: " + message + "\n"
 	if hint != "" {

@@ -66,7 +66,9 @@ func (c *console) openAnyway() (*session.Engine, []error, error) {
 	if cfg.Places.State == "" {
 		return nil, problems, nil
 	}
-	engine, err = session.Open(cfg)
+	if engine, err = session.Open(cfg); err == nil {
+		engine.InWords(inTheTerminalsWords)
+	}
 	return engine, problems, err
 }
 

@@ -150,6 +150,7 @@ func (c *console) open() (*session.Engine, error) {
 	if engine.MayWrite() == nil { // the log is a file of theirs too
 		engine.LogTo(logfile.New(cfg.Places.Log, cfg.LogLevel))
 	}
+	engine.InWords(inTheTerminalsWords)
 	engine.BeforeWriting(c.listen)
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its permissions were tightened to 0600", path)

@@ -34,13 +34,24 @@ func worded(err error) (message, hint string, known bool) {
 		if values.Reason == "" && e.Err != nil {
 			values.Reason = plainly(e.Err)
 		}
+		if values.Repair == "" {
+			_, values.Repair = causeOf(e)
+		}
 		message, hint = inWords(values).Replace(said.message), inWords(values).Replace(said.hint)
 	}
 	return message, withBesides(hint, e.Values), true
 }
 
+// causeOf is the error of the engine behind another one in words, if there is one.
+func causeOf(e *session.Error) (message, hint string) {
+	if cause := (&session.Error{}); errors.As(e.Err, &cause) {
+		message, hint, _ = worded(cause)
+	}
+	return message, hint
+}
+
 func wordsOf(f session.Fault) words {
-	for _, subject := range [][]told{accountWords, keyWords, signInWords, mendWords, placeWords} {
+	for _, subject := range [][]told{accountWords, keyWords, signInWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
 		if i := slices.IndexFunc(subject, func(t told) bool { return t.fault == f }); i >= 0 {
 			return subject[i].words
 		}
@@ -50,7 +61,8 @@ func wordsOf(f session.Fault) words {
 
 func inWords(v session.Values) *strings.Replacer {
 	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "{path}", v.Path, "{aside}", v.Aside,
-		"{place}", v.Place, "{reason}", v.Reason, "{repair}", v.Repair, "{limit}", shown.Span(v.Limit))
+		"{place}", v.Place, "{reason}", v.Reason, "{repair}", v.Repair, "{id}", v.ID, "{limit}", shown.Span(v.Limit),
+		"{time}", v.At.Local().Format("15:04:05 MST"), "{date}", v.At.Local().Format("2006-01-02 15:04 MST"), "{version}", session.Version)
 }
 
 // withBesides adds to a hint what else the engine noted.
@@ -104,4 +116,10 @@ func plainly(err error) string {
 		}
 	}
 	return said
+}
+
+// inTheTerminalsWords is worded for the engine, which gives it nothing but its own.
+func inTheTerminalsWords(e *session.Error) (message, hint string) {
+	message, hint, _ = worded(e)
+	return message, hint
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
@@ -74,11 +75,14 @@ type Intent struct {
 	Sends   int       `json:"sends"`
 }
 
-// Problem is what is wrong and what to do about it.
+// Problem is what is wrong: a code for programs, and the fault with the values that are said of
+// it. An earlier version wrote sentences instead.
 type Problem struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint"`
+	Code    string          `json:"code"`
+	Fault   string          `json:"fault,omitempty"`
+	Values  json.RawMessage `json:"values,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Hint    string          `json:"hint,omitempty"`
 }
 
 // Change is one step in a chain's story.

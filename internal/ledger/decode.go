@@ -179,6 +179,10 @@ func (p *Problem) Field(key string) any {
 	switch key {
 	case "code":
 		return &p.Code
+	case "fault":
+		return &p.Fault
+	case "values":
+		return &p.Values
 	case "message":
 		return &p.Message
 	case "hint":

@@ -108,7 +108,7 @@ func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
 		return err
 	}
 	if twin := w.l.Twin(to); twin != "" && twin != from {
-		return unusableName("there is an account "+twin+" already, and "+to+" differs from it in upper and lower case alone", nil)
+		return unusableName(FaultNameTwin, Values{Account: to, Owner: twin}, nil)
 	}
 	ctx = Patient(ctx)
 	v := w.vault(w.l)
@@ -117,7 +117,7 @@ func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
 		return laterBy(FaultTokensOutside, Values{Account: from}, nil)
 	}
 	if strings.EqualFold(from, to) && v.store.Kind() == "keychain" {
-		return unusableName("a keychain may not tell "+from+" and "+to+" apart", nil)
+		return unusableName(FaultNameCase, Values{Account: to, Owner: from}, nil)
 	}
 	return w.moveRecords(ctx, v, from, to)
 }

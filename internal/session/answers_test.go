@@ -49,18 +49,18 @@ func TestRenewalAnswers(t *testing.T) {
 		{"529", one(fakeclaude.Fault{Status: 529}), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
 		{"503 that names invalid_grant", one(refusal(503, "invalid_grant", "")), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
 
-		{"invalid_grant", one(refusal(400, "invalid_grant", "")), false, 4, 1, 0, 0, "ended"},
-		{"invalid_grant, 401", one(refusal(401, "invalid_grant", "")), false, 4, 1, 0, 0, "ended"},
-		{"invalid_grant, 403", one(refusal(403, "invalid_grant", "")), false, 4, 1, 0, 0, "ended"},
-		{"invalid_grant, 404", one(refusal(404, "invalid_grant", "")), false, 4, 1, 0, 0, "ended"},
-		{"invalid_grant, nested", one(fakeclaude.Fault{Status: 400, Body: `{"type":"error","error":{"type":"invalid_grant","message":"no"}}`}), false, 4, 1, 0, 0, "ended"},
-		{"invalid_grant in the description only", one(refusal(400, "invalid_request", "this is no invalid_grant")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, "does not accept"},
+		{"invalid_grant", one(refusal(400, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
+		{"invalid_grant, 401", one(refusal(401, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
+		{"invalid_grant, 403", one(refusal(403, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
+		{"invalid_grant, 404", one(refusal(404, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
+		{"invalid_grant, nested", one(fakeclaude.Fault{Status: 400, Body: `{"type":"error","error":{"type":"invalid_grant","message":"no"}}`}), false, 4, 1, 0, 0, string(FaultEnded)},
+		{"invalid_grant in the description only", one(refusal(400, "invalid_request", "this is no invalid_grant")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
 
-		{"invalid_request", one(refusal(400, "invalid_request", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, "does not accept"},
-		{"unsupported_grant_type", one(refusal(400, "unsupported_grant_type", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, "does not accept"},
+		{"invalid_request", one(refusal(400, "invalid_request", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
+		{"unsupported_grant_type", one(refusal(400, "unsupported_grant_type", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
 		{"invalid_scope", one(refusal(400, "invalid_scope", "")), false, 0, 2, 0, 0, ""},
-		{"invalid_scope without any scope", []fakeclaude.Fault{refusal(400, "invalid_scope", ""), refusal(400, "invalid_scope", "")}, false, 1, 2, 59 * time.Minute, time.Hour, "does not accept"},
-		{"invalid_client", one(refusal(401, "invalid_client", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, "does not accept"},
+		{"invalid_scope without any scope", []fakeclaude.Fault{refusal(400, "invalid_scope", ""), refusal(400, "invalid_scope", "")}, false, 1, 2, 59 * time.Minute, time.Hour, string(FaultAskingMisfit)},
+		{"invalid_client", one(refusal(401, "invalid_client", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
 		{"authorized for Claude Code only", one(fakeclaude.Fault{Status: 403, Body: `{"error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`}),
 			false, 1, 1, 29 * time.Minute, 30 * time.Minute, "Claude Code"},
 
@@ -70,12 +70,12 @@ func TestRenewalAnswers(t *testing.T) {
 		{"a redirect", one(fakeclaude.Redirect("http://localhost:1/elsewhere")), false, 5, 1, 29 * time.Second, 36 * time.Second, "something else"},
 
 		{"200 that is no JSON", one(fakeclaude.Fault{Status: 200, Body: "welcome"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, "cannot be used"},
-		{"200 that is an empty object", one(fakeclaude.Fault{Status: 200, Body: "{}"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, "could not be used"},
+		{"200 that is an empty object", one(fakeclaude.Fault{Status: 200, Body: "{}"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, string(FaultAnswerUnusable)},
 
 		{"refused before it was read, twice", []fakeclaude.Fault{{Reset: true}, {Reset: true}}, false, 5, 2, 29 * time.Second, 36 * time.Second, "no whole answer"},
 		{"refused before it was read, once", one(fakeclaude.Fault{Reset: true}), false, 0, 2, 0, 0, ""},
-		{"an answer cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, "never arrived"},
-		{"a lost answer", one(fakeclaude.Lost()), false, 4, 2, 0, 0, "never arrived"},
+		{"an answer cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, string(FaultAnswerLost)},
+		{"a lost answer", one(fakeclaude.Lost()), false, 4, 2, 0, 0, string(FaultAnswerLost)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -110,7 +110,7 @@ func TestRenewalAnswers(t *testing.T) {
 				} {
 					if err := ask(r.start()); exitOf(err) != ExitSignInAgain {
 						t.Errorf("later: %v", err)
-					} else if m := err.Error(); c.message == "never arrived" && m != "" && !strings.Contains(m, c.message) {
+					} else if m := err.Error(); c.message == string(FaultAnswerLost) && m != "" && !strings.Contains(m, c.message) {
 						t.Errorf("later it is not said that an answer was lost: %q", m)
 					}
 				}
@@ -284,7 +284,7 @@ func TestNotSent(t *testing.T) {
 	before := r.signIn(-time.Minute)
 	r.server.Offline()
 	for range 3 {
-		if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitTryLater || !strings.Contains(err.Error(), "cannot be reached") {
+		if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitTryLater || !strings.Contains(err.Error(), string(FaultServerUnreached)) {
 			t.Fatalf("offline: %v", err)
 		}
 	}
@@ -327,7 +327,7 @@ func TestLostAnswerThenOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.pass(time.Hour)
-	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || !strings.Contains(err.Error(), "never arrived") {
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || !strings.Contains(err.Error(), string(FaultAnswerLost)) {
 		t.Errorf("online again: %v", err)
 	}
 	if got := r.historyOf(); !slices.Contains(got, "lost") {

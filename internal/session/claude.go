@@ -669,7 +669,7 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 		r.chain.Failures++
 		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), "Claude Code did not renew the login"
 	}
-	r.chain.Problem = problemOf(result)
+	r.chain.Problem = noteOf(result)
 	if err := r.save(); err != nil {
 		return errors.Join(result, err)
 	}

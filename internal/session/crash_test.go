@@ -217,7 +217,7 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 		if r.posts() > sent+1 {
 			t.Errorf("%s: %d renewals were sent afterwards", how, r.posts()-sent)
 		}
-	case exitOf(err) == ExitSignInAgain && strings.Contains(err.Error(), "never arrived"):
+	case exitOf(err) == ExitSignInAgain && strings.Contains(err.Error(), string(FaultAnswerLost)):
 		a.lost = true
 		if !a.rotated || a.found || reused != 1 || r.posts() != sent+1 {
 			t.Errorf("%s: lost (rotated %v, found %v, %d reused, %d sent): %v", how, a.rotated, a.found, reused, r.posts(), err)

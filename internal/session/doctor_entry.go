@@ -32,8 +32,8 @@ const entryName = "Claude Code's entry"
 // checkEntry looks at the entry that this process's environment names.
 func (d doctor) checkEntry(ctx context.Context, st Status) []Check {
 	if d.entryErr != nil {
-		p := entryError(d.entryErr).(*Error)
-		return []Check{fail(entryName, p.Message, "Claude Code has no place for a login then, and neither has keytender", p.Hint)}
+		message, hint := d.said(entryError(d.entryErr).(*Error))
+		return []Check{fail(entryName, message, "Claude Code has no place for a login then, and neither has keytender", hint)}
 	}
 	l, err := d.ledger()
 	if err != nil {
@@ -61,8 +61,8 @@ func (d doctor) unreadableEntry(err error, st Status) Check {
 	detail := "it cannot be used: " + err.Error()
 	switch {
 	case closed(err):
-		p := storeError("keychain", err)
-		return warn(entryName, "it cannot be read: "+p.Message, means, p.Hint)
+		message, hint := d.said(storeError("keychain", err))
+		return warn(entryName, "it cannot be read: "+message, means, hint)
 	case errors.As(err, &unusable):
 		return fail(entryName, detail, "the mirror pauses: nothing is written there", unusable.Hint)
 	case errors.Is(err, keychain.ErrDamaged) && d.entry.FileIsRead():
@@ -91,7 +91,8 @@ func (w *work) judgeEntry(s sighting, st Status) Check {
 	living := st.State == SignedIn && st.AccessToken.Renewable || st.State == SignedIn && st.AccessToken.Valid
 	switch {
 	case st.Problem != nil && st.Problem.Code == "unknown-login":
-		return warn(entryName, st.Problem.Message, "nothing is sent or overwritten while that is not known", st.Problem.Hint)
+		message, hint := w.said(st.Problem.Err)
+		return warn(entryName, message, "nothing is sent or overwritten while that is not known", hint)
 	case s.entry.State == claudecode.SignedIn && !accepted:
 		hint := "sign in with `claude auth login`"
 		if living && s.Account() != "" {
@@ -110,7 +111,7 @@ func (w *work) judgeEntry(s sighting, st Status) Check {
 		return warn(entryName, "it holds the login of "+w.nameOf(s)+", which keytender did not write ("+place+")", "Claude Code works as that person there",
 			"nothing, if that is meant so; `keytender import claude-code` takes that login over, `keytender mirror` puts yours there")
 	case Absent, EntrySignedOut:
-		return signedOutEntry(s, st, place, living)
+		return w.signedOutEntry(s, st, place, living)
 	case Older:
 		return warn(entryName, "it holds older tokens of this login ("+place+")", "Claude Code would be refused with them", nextTry(st, living))
 	}
@@ -127,7 +128,7 @@ func nextTry(st Status, living bool) string {
 	return "`keytender refresh` brings it up"
 }
 
-func signedOutEntry(s sighting, st Status, place string, living bool) Check {
+func (w *work) signedOutEntry(s sighting, st Status, place string, living bool) Check {
 	const means = "Claude Code says that nobody is signed in"
 	switch {
 	case !living:
@@ -136,7 +137,8 @@ func signedOutEntry(s sighting, st Status, place string, living bool) Check {
 		return fail(entryName, "Claude Code blanked it after the server had refused its renewal ("+place+")", means,
 			"`keytender doctor --fix` puts your login back, if the server still takes it; `keytender doctor --why` says what is known")
 	case st.Problem != nil && st.Problem.Code == "signed-out-there":
-		return warn(entryName, st.Problem.Message, means, st.Problem.Hint)
+		message, hint := w.said(st.Problem.Err)
+		return warn(entryName, message, means, hint)
 	}
 	return warn(entryName, "there is no login in it ("+place+")", means, "`keytender mirror` writes yours there")
 }
@@ -192,7 +194,8 @@ func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 	const name = "places"
 	var checks []Check
 	if st.Problem != nil && st.Problem.Code == "place-unwritable" {
-		checks = append(checks, fail(name, st.Problem.Message, "a refresh token works once: nothing is renewed while a place cannot take the next one", st.Problem.Hint))
+		message, hint := d.said(st.Problem.Err)
+		checks = append(checks, fail(name, message, "a refresh token works once: nothing is renewed while a place cannot take the next one", hint))
 	}
 	for _, p := range st.Places {
 		letGo := "`keytender places forget '" + p.ID + "'` lets go of it"

@@ -29,17 +29,21 @@ func (d doctor) checkLogin(_ context.Context, st Status) []Check {
 	if problem != nil && slices.Contains(entryProblems, problem.Code) {
 		problem = nil
 	}
+	var message, hint string
+	if problem != nil {
+		message, hint = d.said(problem.Err)
+	}
 	switch {
 	case st.State == SignedOut && problem == nil:
 		return []Check{warn(name, "nobody is signed in", "there is nothing to renew, and Claude Code goes on with what it has by itself", "sign in with `keytender login`")}
 	case problem != nil && st.State == SignedIn:
-		return []Check{warn(name, problem.Message, "the login works, and something is in its way", problem.Hint)}
+		return []Check{warn(name, message, "the login works, and something is in its way", hint)}
 	case problem != nil:
 		means := "the login is as good as before, but cannot be used or renewed now"
 		if st.State == SignInAgain {
 			means = "Claude Code and everything else that uses this login is signed out, or will be within hours"
 		}
-		return []Check{fail(name, problem.Message, means, problem.Hint)}
+		return []Check{fail(name, message, means, hint)}
 	case st.Login.ExpiresAt != nil && st.Login.ExpiresAt.Sub(d.wall()) < nearEnd:
 		return []Check{d.nearItsEnd(name, "it", *st.Login.ExpiresAt, st.Login.Estimated)}
 	}

@@ -18,7 +18,7 @@ func TestDamagedLedgerIsRebuilt(t *testing.T) {
 	if err := os.WriteFile(r.state(ledgerFile), []byte(`{"version":2,"acc`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitFailed || !strings.Contains(err.(*Error).Hint, "doctor --fix") {
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitFailed || err.(*Error).Fault != FaultStateDamaged {
 		t.Fatalf("token: %v", err)
 	}
 	e := r.start()

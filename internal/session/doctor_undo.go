@@ -90,7 +90,7 @@ func (f fixing) unmend(ctx context.Context) (undone []string, err error) {
 		return undone, errors.Join(append(problems, f.writeState(mendedFile, lastMended{last.At, left}))...)
 	}
 	if err := os.Remove(f.statePath(mendedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return undone, f.storageTrouble(f.statePath(mendedFile)+" could not be removed", err)
+		return undone, f.storageTrouble(FaultStateStays, f.statePath(mendedFile), err)
 	}
 	return undone, nil
 }

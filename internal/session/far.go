@@ -52,7 +52,7 @@ func (e *farError) Unwrap() error { return e.cause }
 // our own lock, too, takes it after this one.
 func (n lending) holdFar(ctx context.Context, wait time.Duration) (release func(), err error) {
 	if err := os.MkdirAll(n.config.Places.State, 0o700); err != nil {
-		return nil, n.storageTrouble("the state folder cannot be made", err)
+		return nil, n.storageTrouble(FaultStateFolder, "", err)
 	}
 	l := flock.New(n.statePath("lent.lock"), flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Millisecond))

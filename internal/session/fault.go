@@ -11,22 +11,24 @@ type Fault string
 
 // Values are what is said in a fault's sentence, and what else is so beside it. None is a secret.
 type Values struct {
-	Account string // an account's name
-	Owner   string // whose that account is
-	Person  string // whose the login is
-	Path    string // a file or a directory
-	Aside   string // where the former one of it lies
-	Place   string // where a login lies, or was looked for
-	Reason  string // what the system, the server or another program said
-	Repair  string // what a person can do instead
-	Limit   time.Duration
+	Account string        `json:"account,omitempty"` // an account's name
+	Owner   string        `json:"owner,omitempty"`   // whose that account is
+	Person  string        `json:"person,omitempty"`  // whose the login is
+	Path    string        `json:"path,omitempty"`    // a file or a directory
+	Aside   string        `json:"aside,omitempty"`   // where the former one of it lies
+	Place   string        `json:"place,omitempty"`   // where a login lies, or was looked for
+	ID      string        `json:"id,omitempty"`      // by which that place is called in a command
+	Reason  string        `json:"reason,omitempty"`  // what the system, the server or another program said
+	Repair  string        `json:"repair,omitempty"`  // what a person can do instead
+	Limit   time.Duration `json:"limit,omitempty"`
+	At      time.Time     `json:"at,omitzero"`
 
-	LostKey        string    // a new API key that could not be kept, masked
-	ClaudeSignedIn bool      // Claude Code is signed in now as the account that was refused
-	Displaced      string    // whose login made room meanwhile; it can be put back
-	WaitsUntil     time.Time // the sign-in in two steps waits on until then
-	TwoSteps       bool      // the sign-in that ended was one in two steps
-	WatchOnly      bool      // Keytender keeps no login of its own here
+	LostKey        string    `json:"-"` // a new API key that could not be kept, masked
+	ClaudeSignedIn bool      `json:"-"` // Claude Code is signed in now as the account that was refused
+	Displaced      string    `json:"-"` // whose login made room meanwhile; it can be put back
+	WaitsUntil     time.Time `json:"-"` // the sign-in in two steps waits on until then
+	TwoSteps       bool      `json:"-"` // the sign-in that ended was one in two steps
+	WatchOnly      bool      `json:"-"` // Keytender keeps no login of its own here
 }
 
 // text is for logs.
@@ -156,4 +158,100 @@ const (
 	FaultNoDirectory      Fault = "no-directory"
 	FaultDirectoryUnread  Fault = "directory-unread"
 	FaultNotDirectory     Fault = "not-directory"
+)
+
+// The faults of renewing.
+const (
+	FaultKeptFailed       Fault = "kept-failed"
+	FaultAnswerMisfit     Fault = "answer-misfit"
+	FaultNoRefresh        Fault = "no-refresh"
+	FaultEndedNoRefresh   Fault = "ended-no-refresh"
+	FaultEnded            Fault = "ended"
+	FaultEndedAt          Fault = "ended-at"
+	FaultAnswerLost       Fault = "answer-lost"
+	FaultOlderThanRenewal Fault = "older-than-renewal"
+	FaultAskedToWait      Fault = "asked-to-wait"
+	FaultWaits            Fault = "waits"
+	FaultWaitsUntil       Fault = "waits-until"
+	FaultServerUnreached  Fault = "server-unreached"
+	FaultAskingMisfit     Fault = "asking-misfit"
+	FaultAnswerUnusable   Fault = "answer-unusable"
+	FaultRetryAfter       Fault = "retry-after"
+	FaultServerTended     Fault = "server-tended"
+	FaultServer           Fault = "server"
+	FaultOtherRenews      Fault = "other-renews"
+	FaultLocksUntaken     Fault = "locks-untaken"
+	FaultEntryMayBeNewer  Fault = "entry-may-be-newer"
+	FaultPlaceUnwritable  Fault = "place-unwritable"
+	FaultPlaceUnusable    Fault = "place-unusable"
+	FaultPlaceFull        Fault = "place-full"
+	FaultUnknownLogin     Fault = "unknown-login"
+	FaultUnknownFormer    Fault = "unknown-former"
+)
+
+// The faults of our own store, files and locks.
+const (
+	FaultStateFolder      Fault = "state-folder"
+	FaultLockUntaken      Fault = "lock-untaken"
+	FaultOurLockBusy      Fault = "our-lock-busy"
+	FaultStateUnread      Fault = "state-unread"
+	FaultStateUnwritten   Fault = "state-unwritten"
+	FaultStateStays       Fault = "state-stays"
+	FaultStateDamaged     Fault = "state-damaged"
+	FaultLaterVersion     Fault = "later-version"
+	FaultHistoryUnread    Fault = "history-unread"
+	FaultLoginUnkept      Fault = "login-unkept"
+	FaultAttemptUntaken   Fault = "attempt-untaken"
+	FaultNoRoom           Fault = "no-room"
+	FaultStoreLocked      Fault = "store-locked"
+	FaultStoreDenied      Fault = "store-denied"
+	FaultStoreTimedOut    Fault = "store-timed-out"
+	FaultKeychainSilent   Fault = "keychain-silent"
+	FaultStoreUnavailable Fault = "store-unavailable"
+	FaultStoreDamaged     Fault = "store-damaged"
+	FaultStoreUnreadable  Fault = "store-unreadable"
+	FaultFileTooBig       Fault = "file-too-big"
+	FaultItemTooBig       Fault = "item-too-big"
+	FaultStoreRefused     Fault = "store-refused"
+	FaultStoreTrouble     Fault = "store-trouble"
+	FaultWaitsOutside     Fault = "waits-outside"
+
+	FaultSignedOut Fault = "signed-out"
+	FaultNoAccount Fault = "no-account"
+
+	FaultNameUnusable Fault = "name-unusable"
+	FaultNameTwin     Fault = "name-twin"
+	FaultNameCase     Fault = "name-case"
+)
+
+// The faults of Claude Code's entries, and of what lies in them.
+const (
+	FaultNoEntry          Fault = "no-entry"
+	FaultEntryUnread      Fault = "entry-unread"
+	FaultEntryBroken      Fault = "entry-broken"
+	FaultEntryNotAccepted Fault = "entry-not-accepted"
+	FaultSignedOutThere   Fault = "signed-out-there"
+)
+
+// The faults of places that stay behind, and of watch-only.
+const (
+	FaultLentEnded      Fault = "lent-ended"
+	FaultPlaceBehind    Fault = "place-behind"
+	FaultPlaceUnwritten Fault = "place-unwritten"
+
+	FaultWatchKeeps           Fault = "watch-keeps"
+	FaultKeepsAnyway          Fault = "keeps-anyway"
+	FaultStillLends           Fault = "still-lends"
+	FaultStillKeeps           Fault = "still-keeps"
+	FaultStillDisplaced       Fault = "still-displaced"
+	FaultStillKey             Fault = "still-key"
+	FaultLeftBehind           Fault = "left-behind"
+	FaultWatchedBroken        Fault = "watched-broken"
+	FaultWatchedEnded         Fault = "watched-ended"
+	FaultWatchedEndedAt       Fault = "watched-ended-at"
+	FaultWatchedNotAccepted   Fault = "watched-not-accepted"
+	FaultWatchedNoRefresh     Fault = "watched-no-refresh"
+	FaultWatchedSignedOut     Fault = "watched-signed-out"
+	FaultWatchedTokenEnded    Fault = "watched-token-ended"
+	FaultWatchedRenewsNothing Fault = "watched-renews-nothing"
 )

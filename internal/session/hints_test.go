@@ -24,13 +24,11 @@ func TestHintForAnUnknownDirectory(t *testing.T) {
 	r.writeEntry(r.issued("a@example.com", -24*time.Hour))
 	_, err := r.start().Renew(t.Context(), true)
 	known := &Error{}
-	if !errors.As(err, &known) || !strings.Contains(known.Hint, "places forget") {
+	if !errors.As(err, &known) || known.Values.ID == "" {
 		t.Skipf("another answer: %v", err)
 	}
-	_, id, _ := strings.Cut(known.Hint, "places forget '")
-	id, _, _ = strings.Cut(id, "'")
-	if _, err := r.start().ForgetPlace(t.Context(), id); err != nil {
-		t.Errorf("the hint says %q, and that answers: %v", known.Hint, err)
+	if _, err := r.start().ForgetPlace(t.Context(), known.Values.ID); err != nil {
+		t.Errorf("the place is called %q, and that answers: %v", known.Values.ID, err)
 		return
 	}
 	if _, err := r.start().Renew(t.Context(), true); err != nil {

@@ -79,7 +79,7 @@ func (s *state) History() ([]Record, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, s.storageTrouble("the history cannot be read", err)
+		return nil, s.storageTrouble(FaultHistoryUnread, "", err)
 	}
 	defer f.Close()
 	var records []Record

@@ -447,8 +447,8 @@ func (w *work) describeLent(st *Status) {
 		if st.Problem != nil || !w.l.LentBehind(p) || p.Ends.IsZero() || w.wall().Before(p.Ends) {
 			continue
 		}
-		st.Problem = &Problem{"place-behind", fmt.Sprintf("the token that was lent to %s has ended: %s", lentWhere(p), p.Reason),
-			fmt.Sprintf("it is tried again; mend it, or take it back with `keytender lend --back '%s'`", lentWhere(p))}
+		st.Problem = problemOf(laterBy(FaultLentEnded, Values{Place: lentWhere(p).String(), Reason: p.Reason}, nil))
+		st.Problem.Code = "place-behind"
 	}
 }
 

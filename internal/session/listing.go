@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"keytender/internal/ledger"
@@ -121,12 +120,12 @@ func (w *work) describePlaces(st *Status) {
 		if p.Forgotten || !w.l.Behind(p) || p.Behind.IsZero() || early || st.Problem != nil {
 			continue
 		}
-		reason := p.Reason
-		if reason == "" {
-			reason = "it could not be written"
+		fault := FaultPlaceBehind
+		if p.Reason == "" {
+			fault = FaultPlaceUnwritten
 		}
-		st.Problem = &Problem{"place-behind", fmt.Sprintf("%s still holds older tokens: %s", w.placeName(p), reason),
-			fmt.Sprintf("the next command tries again; mend it, or let go of it with `keytender places forget '%s'`", p.ID)}
+		st.Problem = problemOf(laterBy(fault, Values{Place: w.placeName(p), ID: p.ID, Reason: p.Reason}, nil))
+		st.Problem.Code = "place-behind"
 	}
 }
 

@@ -287,15 +287,11 @@ const unknownCode = "unknown-login"
 
 // unknownLogin stops whatever would send or overwrite.
 func unknownLogin(s sighting) *Error {
+	fault := FaultUnknownLogin
 	if s.Account() == "" { // of nobody whose login is kept: there is no account to take it into
-		return &Error{Code: unknownCode, Exit: ExitTryLater,
-			Message: "Claude Code's entry (" + s.dir.Place() + ") holds tokens of a login that lay there before, and it could not be found out whether they are newer ones of it",
-			Hint:    "nothing was sent or changed; try again when the network is there"}
+		fault = FaultUnknownFormer
 	}
-	return &Error{Code: unknownCode, Exit: ExitTryLater,
-		Message: "Claude Code's entry (" + s.dir.Place() + ") holds tokens that may be newer ones of this login, and it could not be found out whose they are",
-		Hint: "nothing was sent or changed; try again when the network is there, or, if they are, take them over with `keytender import claude-code --account " + s.Account() + "`, and if not, " +
-			"let go of the place with `keytender places forget '" + s.dir.ID() + "'`"}
+	return &Error{Code: unknownCode, Exit: ExitTryLater, Fault: fault, Values: Values{Account: s.Account(), Place: s.dir.Place(), ID: s.dir.ID()}}
 }
 
 // adopt takes over a pair of a chain that another program got. The caller holds our lock.

@@ -14,8 +14,10 @@ const NotPermitted = "not-permitted"
 // sign-in helps. An answer about the settings counts: with those that Keytender comes with,
 // it means the same.
 func (p *Problem) Refused() bool {
-	return p != nil && (p.Code == NotPermitted || p.Code == "configuration")
+	return p != nil && isRefusal(p.Code)
 }
+
+func isRefusal(code string) bool { return code == NotPermitted || code == "configuration" }
 
 // misfit is the code for an answer to a call that the server does not accept as it is.
 func misfit(answer *oauth.Error) string {

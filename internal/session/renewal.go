@@ -160,13 +160,13 @@ func (r *renewal) run(ctx context.Context, n need) error {
 			return err
 		}
 	}
-	return later("another program renews the login again and again without asking for the lock", "close it and try again", nil)
+	return laterBy(FaultOtherRenews, Values{}, nil)
 }
 
 // inTheWay keeps in mind what keeps a renewal from being sent, so that status tells it.
 func (r *renewal) inTheWay(err error) error {
 	if known := (&Error{}); errors.As(err, &known) && known.Exit != ExitBusy {
-		r.chain.Problem = problemOf(known)
+		r.chain.Problem = noteOf(known)
 	}
 	return err
 }
@@ -262,8 +262,7 @@ func lockError(ctx context.Context, dir *claudecode.Directory, err error) error 
 	if errors.Is(err, dirlock.ErrBusy) {
 		return entryError(err)
 	}
-	return later("Claude Code's locks cannot be taken, so nothing was renewed: "+err.Error(),
-		"look at the permissions of the folder of "+dir.Place()+"; the login is as good as before", err)
+	return laterBy(FaultLocksUntaken, Values{Place: dir.Place(), Reason: err.Error()}, err)
 }
 
 // letGo gives all locks and rooms back, in reverse order.
@@ -323,20 +322,18 @@ func (r *renewal) rereadOnce(ctx context.Context) (moved bool, err error) {
 // refused counts where a copy lay when it was last read.
 func (r *renewal) unreadable(dir *claudecode.Directory, err error) error {
 	if closed(err) {
-		return later("Claude Code's entry cannot be read, and it may hold newer tokens: "+err.Error(),
-			"unlock the keychain and try again; nothing was sent", err)
+		return laterBy(FaultEntryMayBeNewer, Values{Place: dir.Place(), Reason: err.Error()}, err)
 	}
 	if place := r.l.Place(dir.ID()); place == nil || !r.holds(place) {
 		return nil
 	}
-	return unwritable(dir, plain(err), "repair it, or move it away and sign in again in Claude Code", err)
+	return unwritable(FaultPlaceUnusable, dir, Values{Reason: plain(err)}, err)
 }
 
-// unwritable says that nothing was sent since a place could not take the new pair.
-func unwritable(dir *claudecode.Directory, reason, hint string, err error) *Error {
-	return &Error{Code: "place-unwritable", Exit: ExitTryLater,
-		Message: "nothing was renewed: " + dir.Place() + " holds this login too and could not take the new tokens: " + reason,
-		Hint:    fmt.Sprintf("%s, or let go of it with `keytender places forget '%s'`", hint, dir.ID()), Err: err}
+// unwritable: nothing was sent, since a place could not take the new pair.
+func unwritable(f Fault, dir *claudecode.Directory, v Values, err error) *Error {
+	v.Place, v.ID = dir.Place(), dir.ID()
+	return &Error{Code: "place-unwritable", Exit: ExitTryLater, Fault: f, Values: v, Err: err}
 }
 
 // prove shows that every entry takes a new pair, before one is asked for, and makes the
@@ -350,11 +347,10 @@ func (r *renewal) prove(ctx context.Context) error {
 		room, err := h.dir.Prove(limited, r.current)
 		cancel()
 		if err != nil {
-			reason, hint := plain(err), "look at its permissions and free space"
 			if known := (&claudecode.UnwritableError{}); errors.As(err, &known) {
-				reason, hint = known.Reason, known.Hint
+				return unwritable(FaultPlaceUnwritable, h.dir, Values{Reason: known.Reason, Repair: known.Hint}, err)
 			}
-			return unwritable(h.dir, reason, hint, err)
+			return unwritable(FaultPlaceFull, h.dir, Values{Reason: plain(err)}, err)
 		}
 		h.room = room
 	}

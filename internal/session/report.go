@@ -21,6 +21,12 @@ func NoStatus() Status {
 // Status tells how the login stands. It makes no connection, takes no lock and never
 // fails: what cannot be read is told as a state.
 func (e *Engine) Status(ctx context.Context) Status {
+	st := e.status(ctx)
+	e.putInWords(st.Problem)
+	return st
+}
+
+func (e *Engine) status(ctx context.Context) Status {
 	st := NoStatus()
 	st.State = SignedOut
 	st.Tray.Running = e.Tended()
@@ -50,15 +56,14 @@ func (e *Engine) Status(ctx context.Context) Status {
 		look.describe(&st, current, chain)
 		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil { // a spilled pair keeps the login alive
 			p := storeError(v.store.Kind(), storeErr)
-			st.Problem = &Problem{Code: p.Code, Message: "the renewed login waits outside its store: " + p.Message, Hint: p.Hint}
+			st.Problem = problemOf(&Error{Code: p.Code, Exit: p.Exit, Fault: FaultWaitsOutside, Err: p})
 		}
 	case errors.Is(loadErr, keychain.ErrNotFound):
 		if e.config.Store == "keychain" && errors.Is(storeErr, keychain.ErrUnavailable) {
-			p := storeError("keychain", storeErr)
-			st.Problem = &Problem{Code: p.Code, Message: p.Message, Hint: p.Hint}
+			st.Problem = problemOf(storeError("keychain", storeErr))
 		}
 		if e.account != "" && l.Account(e.account) == nil {
-			st.Problem = (*Problem)(problemOf(noAccount(e.account)))
+			st.Problem = problemOf(noAccount(e.account))
 		}
 	default:
 		blame(&st, storeError(v.store.Kind(), loadErr))
@@ -84,24 +89,24 @@ func (w *work) describe(st *Status, c keychain.Credential, chain *ledger.Chain) 
 			st.MissingScopes = append(st.MissingScopes, scope)
 		}
 	}
-	again := func(message string) {
-		st.State = SignInAgain
-		st.Problem = &Problem{"sign-in-again", message, "sign in again with `keytender login`"}
+	again := func(f Fault, v Values) { st.State, st.Problem = SignInAgain, problemOf(againBy(f, v, nil)) }
+	var problem *Problem
+	if chain.Problem != nil {
+		problem = problemOf(errorOf(chain.Problem, ExitTryLater))
 	}
-	problem := (*Problem)(chain.Problem)
 	switch {
 	case chain.Dead(pair):
-		again("the login has ended: the server does not renew it any more")
+		again(FaultEnded, Values{})
 		if problem != nil && problem.Code == "sign-in-again" {
 			st.Problem = problem // it knows why
 		}
 	case !st.AccessToken.Valid && c.Refresh.IsZero():
-		again("the login has ended and holds no refresh token")
+		again(FaultEndedNoRefresh, Values{})
 	case !c.LoginEnds.IsZero() && !c.LoginEndsEstimated && !w.wall().Before(c.LoginEnds):
-		again("the login has ended: it was given until " + c.LoginEnds.Local().Format("2006-01-02 15:04 MST"))
+		again(FaultEndedAt, Values{At: c.LoginEnds})
 	case problem == nil && !st.AccessToken.Valid && !chain.Blocked(w.wall()).IsZero():
 		st.State = TryLater
-		st.Problem = &Problem{"try-later", chain.Why, "try again after " + chain.NotBefore.Local().Format("15:04:05 MST") + "; the login is as good as before"}
+		st.Problem = problemOf(laterBy(FaultWaitsUntil, Values{Reason: chain.Why, At: chain.NotBefore}, nil))
 	case problem != nil:
 		st.Problem = problem
 		if !st.AccessToken.Valid {
@@ -116,8 +121,7 @@ func blame(st *Status, err error) {
 	if !errors.As(err, &p) {
 		p = failed("failed", err.Error(), "", err)
 	}
-	st.State = TryLater
-	st.Problem = &Problem{Code: p.Code, Message: p.Message, Hint: p.Hint}
+	st.State, st.Problem = TryLater, problemOf(p)
 }
 
 // storeStates tells of both stores; the one that is not chosen is not looked at,
@@ -181,28 +185,27 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 	if w.entryErr != nil {
 		st.ClaudeCode.State = Damaged
 		if st.Problem == nil {
-			st.Problem = &Problem{"claude-code-entry", w.entryErr.Error(), "`keytender doctor` says more"}
+			st.Problem = problemOf(failedBy("claude-code-entry", FaultNoEntry, Values{Reason: w.entryErr.Error()}, w.entryErr))
 		}
 		return
 	}
 	st.ClaudeCode.Place = w.entry.Place()
 	st.ClaudeCode.OverriddenBy = append(st.ClaudeCode.OverriddenBy, w.entry.Overrides()...)
 	s, err := w.seeOnce(ctx, w.entry)
-	blame := func(code, message, hint string) {
+	blame := func(e *Error) {
 		if st.Problem == nil && st.ClaudeCode.Mirror {
-			st.Problem = &Problem{code, message, hint}
+			st.Problem = problemOf(e)
 		}
 	}
+	const code = "claude-code-entry"
 	switch {
 	case closed(err):
 		st.ClaudeCode.State = Busy
-		why := storeError("keychain", err)
-		blame("claude-code-entry", "Claude Code's entry cannot be read: "+why.Message, why.Hint)
+		blame(failedBy(code, FaultEntryUnread, Values{}, storeError("keychain", err)))
 		return
 	case err != nil:
 		st.ClaudeCode.State = Damaged
-		blame("claude-code-entry", "Claude Code's entry cannot be used: "+err.Error(),
-			"nothing in it was changed; `keytender doctor --fix` moves it aside, then sign in again in Claude Code or run `keytender mirror`")
+		blame(failedBy(code, FaultEntryBroken, Values{Reason: err.Error()}, err))
 		return
 	case !st.ClaudeCode.Mirror:
 		st.ClaudeCode.State = Off
@@ -218,16 +221,14 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 	case InStep:
 		if !accepted {
 			st.ClaudeCode.State = Damaged
-			blame("claude-code-entry", "Claude Code does not accept its entry: "+why, "`keytender mirror` writes it anew")
+			blame(failedBy(code, FaultEntryNotAccepted, Values{Reason: why}, nil))
 		}
 	case Absent, EntrySignedOut:
 		if st.State == SignedIn && place != nil && (place.SignedOut || place.Chain != "") {
-			blame("signed-out-there", "Claude Code was signed out, and has asked the server to end this login too ("+w.entry.Place()+")",
-				"`keytender refresh --force` finds out whether it still lives; else sign in again with `keytender login`")
+			blame(failedBy("signed-out-there", FaultSignedOutThere, Values{Place: w.entry.Place()}, nil))
 		}
 	case UnknownLogin:
-		p := unknownLogin(s)
-		blame(p.Code, p.Message, p.Hint)
+		blame(unknownLogin(s))
 	}
 }
 

@@ -59,7 +59,11 @@ func (e *Error) Error() string {
 	if e.Fault == "" {
 		return e.Message
 	}
-	return string(e.Fault) + e.Values.text()
+	said := e.Values
+	if said.Reason == "" && e.Err != nil {
+		said.Reason = e.Err.Error()
+	}
+	return string(e.Fault) + said.text()
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -80,6 +84,8 @@ type Engine struct {
 	asked   *asked
 	osStore *keychain.OSKeychain
 	file    *keychain.FileStore
+	// words are those of who shows what the engine tells; nil: a problem is its fault alone.
+	words func(*Error) (message, hint string)
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
 	// beforeWriting is called each time before our lock is taken.
@@ -116,6 +122,23 @@ func Open(c config.Config) (*Engine, error) {
 	}
 	e.entry, e.entryErr = claudecode.Find(e.entries)
 	return e, nil
+}
+
+// InWords has say put the problems that the engine tells of into words.
+func (e *Engine) InWords(say func(*Error) (message, hint string)) { e.words = say }
+
+// said is an error in words.
+func (e *Engine) said(known *Error) (message, hint string) {
+	if e.words == nil {
+		return known.Error(), known.Hint
+	}
+	return e.words(known)
+}
+
+func (e *Engine) putInWords(p *Problem) {
+	if p != nil && p.Err != nil && e.words != nil {
+		p.Message, p.Hint = e.words(p.Err)
+	}
 }
 
 // BeforeWriting calls announce each time before anything is written or sent: until then
@@ -171,7 +194,7 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 	}
 	e.beforeWriting()
 	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
-		return nil, e.storageTrouble("the state folder cannot be made", err)
+		return nil, e.storageTrouble(FaultStateFolder, "", err)
 	}
 	keepPrivate(e.config.Places, e.log)
 	e.endOldAttempt()
@@ -182,13 +205,12 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 	for pause := 10 * time.Millisecond; ; pause = min(pause*3/2, maxLockPause) {
 		switch ok, err := l.TryLock(); {
 		case err != nil:
-			return nil, e.storageTrouble("the lock "+path+" cannot be taken", err)
+			return nil, e.storageTrouble(FaultLockUntaken, path, err)
 		case ok:
 			return func() { _ = l.Unlock() }, nil
 		}
 		if err := sleep(ctx, pause/2+rand.N(pause)); errors.Is(err, context.DeadlineExceeded) {
-			return nil, &Error{Code: "busy", Exit: ExitBusy, Message: "another keytender is at work and holds the lock " + path,
-				Hint: "try again in a minute; nothing was changed", Err: dirlock.ErrBusy}
+			return nil, busyBy(FaultOurLockBusy, Values{Path: path}, dirlock.ErrBusy)
 		} else if err != nil {
 			return nil, err
 		}
@@ -202,13 +224,12 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 // come to after seconds: a pause is about a third of what was waited before it.
 const maxLockPause = time.Second
 
-func (s *state) storageTrouble(what string, err error) *Error {
-	return storageTrouble(s.dir, what, err)
+func (s *state) storageTrouble(f Fault, path string, err error) *Error {
+	return storageTrouble(s.dir, f, path, err)
 }
 
-func storageTrouble(dir, what string, err error) *Error {
-	return &Error{Code: "storage", Exit: ExitTryLater, Message: what + ": " + plain(err),
-		Hint: "look at free space and permissions of " + dir + "; the login is as good as before", Err: err}
+func storageTrouble(dir string, f Fault, path string, err error) *Error {
+	return &Error{Code: "storage", Exit: ExitTryLater, Fault: f, Values: Values{Path: path, Place: dir, Reason: plain(err)}, Err: err}
 }
 
 // plain is an error's last, most telling part: what the system said.
@@ -227,50 +248,58 @@ func plain(err error) string {
 	return err.Error()
 }
 
-// storeError turns what a store answered into an error for people.
+// storeError turns what a store answered into an error of ours.
 func storeError(kind string, err error) *Error {
 	known := &Error{}
 	if errors.As(err, &known) {
 		return known
 	}
-	say := func(code string, exit int, hint string) *Error {
-		return &Error{Code: code, Exit: exit, Message: err.Error(), Hint: hint, Err: err}
+	say := func(code string, exit int, f Fault) *Error {
+		return &Error{Code: code, Exit: exit, Fault: f, Values: Values{Place: kind, Reason: err.Error()}, Err: err}
 	}
 	switch {
 	case errors.Is(err, keychain.ErrNotFound):
 		return signedOut()
 	case errors.Is(err, keychain.ErrLocked):
-		return say("locked", ExitTryLater, "unlock the keychain (sign in to the desktop, or unlock the login keyring) and try again")
+		return say("locked", ExitTryLater, FaultStoreLocked)
 	case errors.Is(err, keychain.ErrDenied):
-		return say("denied", ExitTryLater, "allow keytender in the keychain's dialog, or look at the permissions of the file")
+		return say("denied", ExitTryLater, FaultStoreDenied)
 	case errors.Is(err, keychain.ErrTimedOut):
-		return say("timed-out", ExitTryLater, "answer the keychain's dialog if one is open, and try again")
+		return say("timed-out", ExitTryLater, FaultStoreTimedOut)
 	case errors.Is(err, keychain.ErrUnavailable):
-		return say("unavailable", ExitTryLater, "logins lie in the OS keychain here, which this session does not reach; start it, or sign in with KEYTENDER_STORE=file")
+		return say("unavailable", ExitTryLater, FaultStoreUnavailable)
 	case errors.Is(err, keychain.ErrDamaged):
-		return say("damaged", ExitFailed, "nothing was overwritten; move the damaged "+kind+" record away and sign in again with `keytender login`")
+		return say("damaged", ExitFailed, FaultStoreDamaged)
 	case errors.Is(err, keychain.ErrUnreadable):
-		return say("unreadable", ExitFailed, "give yourself back the right to read it; nothing was changed")
+		return say("unreadable", ExitFailed, FaultStoreUnreadable)
 	case errors.Is(err, keychain.ErrTooBig) && kind == "file":
-		return say("too-big", ExitFailed, "nothing was changed; sign out of what is not used any more (`keytender places`)")
+		return say("too-big", ExitFailed, FaultFileTooBig)
 	case errors.Is(err, keychain.ErrTooBig):
-		return say("too-big", ExitFailed, "sign in with KEYTENDER_STORE=file, which has no such limit")
+		return say("too-big", ExitFailed, FaultItemTooBig)
 	}
 	refused := &atomicfile.RefusedError{}
 	if errors.As(err, &refused) {
-		return say("refused", ExitFailed, "put a regular file of your own in its place, or move it away")
+		return say("refused", ExitFailed, FaultStoreRefused)
 	}
-	return &Error{Code: "storage", Exit: ExitTryLater, Message: "storage is in trouble: " + plain(err), Hint: "look at free space and permissions; the login is as good as before", Err: err}
+	return &Error{Code: "storage", Exit: ExitTryLater, Fault: FaultStoreTrouble, Values: Values{Place: kind, Reason: plain(err)}, Err: err}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, keychain.ErrNotFound) }
 
 func signedOut() *Error {
-	return &Error{Code: "signed-out", Exit: ExitSignedOut, Message: "nobody is signed in", Hint: "sign in with `keytender login`", Err: keychain.ErrNotFound}
+	return &Error{Code: "signed-out", Exit: ExitSignedOut, Fault: FaultSignedOut, Err: keychain.ErrNotFound}
 }
 
 func again(message string, err error) *Error {
 	return &Error{Code: "sign-in-again", Exit: ExitSignInAgain, Message: message, Hint: "sign in again with `keytender login`", Err: err}
+}
+
+func againBy(f Fault, v Values, err error) *Error {
+	return &Error{Code: "sign-in-again", Exit: ExitSignInAgain, Fault: f, Values: v, Err: err}
+}
+
+func busyBy(f Fault, v Values, err error) *Error {
+	return &Error{Code: "busy", Exit: ExitBusy, Fault: f, Values: v, Err: err}
 }
 
 func later(message, hint string, err error) *Error {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +11,6 @@ import (
 
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
-	"keytender/internal/shown"
 	"keytender/keychain"
 )
 
@@ -70,16 +70,14 @@ func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 	switch {
 	case keepErr != nil:
 		record.Detail = "the tokens could not be stored"
-		r.chain.Problem = &ledger.Problem{Code: "storage", Message: "the renewed tokens could not be stored: " + plain(keepErr),
-			Hint: "look at free space and permissions of " + r.config.Places.State + ", then sign in again with `keytender login`"}
+		r.chain.Problem = noteOf(storageTrouble(r.config.Places.State, FaultKeptFailed, "", keepErr))
 	case where == "spill":
 		record.Detail = "the store did not take the tokens; they wait in the spill file"
 	}
 	var result *Error
 	if callErr != nil {
-		result = later("the server's answer could not be used: "+callErr.Error(),
-			"try again later; the rotated token is kept and nothing is lost", callErr)
-		r.chain.Problem = problemOf(result)
+		result = laterBy(FaultAnswerMisfit, Values{Reason: callErr.Error()}, callErr)
+		r.chain.Problem = noteOf(result)
 	}
 	if err := r.save(); err != nil {
 		r.log.Error("the ledger could not be written after a renewal", "reason", plain(err))
@@ -92,8 +90,23 @@ func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 	return nil
 }
 
-func problemOf(e *Error) *ledger.Problem {
-	return &ledger.Problem{Code: e.Code, Message: e.Message, Hint: e.Hint}
+// noteOf is an error as the ledger keeps it.
+func noteOf(e *Error) *ledger.Problem {
+	said := e.Values
+	if said.Reason == "" && e.Err != nil {
+		said.Reason = e.Err.Error()
+	}
+	values, _ := json.Marshal(said)
+	return &ledger.Problem{Code: e.Code, Fault: string(e.Fault), Values: values, Message: e.Message, Hint: e.Hint}
+}
+
+// errorOf is the error that noteOf kept.
+func errorOf(p *ledger.Problem, exit int) *Error {
+	e := &Error{Code: p.Code, Exit: exit, Fault: Fault(p.Fault), Message: p.Message, Hint: p.Hint}
+	if len(p.Values) > 0 {
+		_ = json.Unmarshal(p.Values, &e.Values)
+	}
+	return e
 }
 
 // maySend applies what earlier answers said about sending.
@@ -108,26 +121,25 @@ func (r *renewal) maySend() error {
 		return nil
 	case ledger.NoRefresh:
 		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) || r.validFor(r.current, time.Second) {
-			return again("this login has no refresh token, so it cannot be renewed", nil)
+			return againBy(FaultNoRefresh, Values{}, nil)
 		}
-		return again("the login has ended and holds no refresh token", nil)
+		return againBy(FaultEndedNoRefresh, Values{}, nil)
 	case ledger.WasRevoked:
 		if c.Problem != nil && c.Problem.Code == "sign-in-again" {
-			return again(c.Problem.Message, nil)
+			return errorOf(c.Problem, ExitSignInAgain)
 		}
-		return again("the login has ended: the server does not renew it any more", nil)
+		return againBy(FaultEnded, Values{}, nil)
 	case ledger.WasLeft:
-		return again("the stored login is an older one than the last renewal brought, and its refresh token is spent", nil)
+		return againBy(FaultOlderThanRenewal, Values{}, nil)
 	}
-	if c.Problem != nil && (*Problem)(c.Problem).Refused() {
-		return failed(c.Problem.Code, c.Problem.Message, c.Problem.Hint, nil)
+	if c.Problem != nil && isRefusal(c.Problem.Code) {
+		return errorOf(c.Problem, ExitFailed)
 	}
-	wait := c.Blocked(now).Sub(now).Round(time.Second)
-	message := "the server asked to wait: no renewal is sent for another " + shown.Span(wait)
+	fault := FaultAskedToWait
 	if c.Why != "" {
-		message = c.Why + "; no renewal is sent for another " + shown.Span(wait)
+		fault = FaultWaits
 	}
-	return later(message, "try again after that; the login is as good as before", nil)
+	return laterBy(fault, Values{Reason: c.Why, Limit: c.Blocked(now).Sub(now).Round(time.Second)}, nil)
 }
 
 // send makes the token call, and once more when its answer never came, or when the server
@@ -296,8 +308,7 @@ func (w *work) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
 
 func (r *renewal) pace(grant oauth.Grant, callErr error) { r.paceChain(r.chain, grant, callErr) }
 
-// refused notes what a failed call means for the chain, and returns the error for
-// people.
+// refused notes what a failed call means for the chain, and returns it as an error of ours.
 func (r *renewal) refused(ctx context.Context, callErr error) error {
 	answer := &oauth.Error{}
 	if !errors.As(callErr, &answer) {
@@ -317,64 +328,59 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 		chain.ForgetSend()
 	}
 	var result *Error
-	pause := time.Duration(0)
+	pause, said := time.Duration(0), Values{Reason: answer.Error()}
 	switch {
 	case !answer.Sent:
 		// The token never left: nothing to wait for but the network.
-		result = later("the token server cannot be reached: "+answer.Error(), "look at the network and try again; the login is as good as before", callErr)
+		result = laterBy(FaultServerUnreached, said, callErr)
 	case answer.Kind == oauth.Spent:
-		message := "the login has ended: the server does not renew it any more"
+		fault := FaultEnded
 		what, detail := "refused", "the server called the refresh token spent"
 		if resent {
-			what = "lost"
-			message = "the login is lost: an answer of the server never arrived, and the refresh token in it is gone"
+			what, fault = "lost", FaultAnswerLost
 			detail = "an earlier answer was lost on the way, and the token was spent by it"
 		}
 		r.remember(Record{Account: r.account, What: what, Detail: detail})
-		result = again(message, callErr)
+		result = againBy(fault, Values{}, callErr)
 	case answer.Kind == oauth.Misconfigured:
 		pause = 30 * time.Minute
 		if r.scopeless { // it was asked twice
 			pause = ledger.MaxPause
 		}
-		result = failed(misfit(answer), "the server does not accept how keytender asks: "+answer.Error(),
-			"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE (`keytender doctor`); the login is kept", callErr)
+		result = failedBy(misfit(answer), FaultAskingMisfit, said, callErr)
 	case answer.Kind == oauth.Malformed:
 		pause = 10 * time.Minute
-		result = later("the server's answer could not be used: "+answer.Error(), "try again later; the login is as good as before", callErr)
+		result = laterBy(FaultAnswerUnusable, said, callErr)
 	case answer.Kind == oauth.Throttled && answer.RetryAfter > 0, answer.Kind == oauth.Unavailable && answer.RetryAfter > 0:
 		pause = answer.RetryAfter
 		if chain.Failures >= patience { // a server that goes on asking for a second is not asked each second
 			pause = max(pause, backOff(chain.Failures))
 		}
 		chain.Failures++
-		result = later(answer.Error(), "the server asked to wait "+shown.Span(pause.Round(time.Second))+"; the login is as good as before", callErr)
+		said.Limit = pause.Round(time.Second)
+		result = laterBy(FaultRetryAfter, said, callErr)
 	default:
 		pause = backOff(chain.Failures)
 		if answer.Answered && answer.Status/100 == 2 && chain.Failures > 0 {
 			pause = max(pause, 10*time.Minute) // a web page, twice: no network that asks to sign in first
 		}
 		chain.Failures++
-		result = later(answer.Error(), r.nextTry()+"; the login is as good as before", callErr)
+		fault := FaultServer
+		if r.Tended() { // which tries again by itself
+			fault = FaultServerTended
+		}
+		result = laterBy(fault, said, callErr)
 	}
 	chain.Why = ""
 	if pause > 0 {
 		chain.NotBefore, chain.Why = now.Add(pause), answer.Error()
 	}
-	chain.Problem = problemOf(result)
+	chain.Problem = noteOf(result)
 	if err := r.save(); err != nil {
 		return errors.Join(result, err)
 	}
 	r.log.Warn("a renewal failed", "account", r.account, "kind", answer.Kind.String(), "status", answer.Status, "sent", answer.Sent)
 	return result
-}
-
-// nextTry says who tries again: nobody does by itself where no app runs.
-func (r *renewal) nextTry() string {
-	if r.Tended() {
-		return "keytender tries again by itself"
-	}
-	return "try again in a few minutes"
 }
 
 // patience is how many Retry-Afters in a row are taken at their word when they are short.

@@ -42,7 +42,7 @@ func (s *state) readState(name string, v any) error {
 		return nil
 	}
 	if err != nil {
-		return s.storageTrouble(s.statePath(name)+" cannot be read", err)
+		return s.storageTrouble(FaultStateUnread, s.statePath(name), err)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return damagedState(s.statePath(name))
@@ -51,8 +51,7 @@ func (s *state) readState(name string, v any) error {
 }
 
 func damagedState(path string) *Error {
-	return failed("damaged", path+" is damaged",
-		"nothing was overwritten; `keytender doctor --fix` moves it aside and takes over what is there", keychain.ErrDamaged)
+	return failedBy("damaged", FaultStateDamaged, Values{Path: path}, keychain.ErrDamaged)
 }
 
 func (s *state) writeState(name string, v any) error {
@@ -65,7 +64,7 @@ func (s *state) writeState(name string, v any) error {
 
 func (s *state) writeStateText(name string, text []byte) error {
 	if err := atomicfile.Write(s.statePath(name), text); err != nil {
-		return s.storageTrouble(s.statePath(name)+" cannot be written", err)
+		return s.storageTrouble(FaultStateUnwritten, s.statePath(name), err)
 	}
 	return nil
 }
@@ -81,12 +80,11 @@ func (e *Engine) ledger() (*ledger.Ledger, error) {
 		return e.formerState()
 	}
 	if err != nil {
-		return nil, e.storageTrouble(e.statePath(ledgerFile)+" cannot be read", err)
+		return nil, e.storageTrouble(FaultStateUnread, e.statePath(ledgerFile), err)
 	}
 	l, err := ledger.Decode(data)
 	if errors.Is(err, ledger.ErrLater) {
-		return nil, failed("later-version", e.statePath(ledgerFile)+" was written by a later version of keytender",
-			"use that version; this one is "+Version, err)
+		return nil, failedBy("later-version", FaultLaterVersion, Values{Path: e.statePath(ledgerFile)}, err)
 	}
 	if err != nil || !usable(l) {
 		return nil, damagedState(e.statePath(ledgerFile))
@@ -297,13 +295,13 @@ func personOf(a keychain.Account) ledger.Person {
 // checkAccount refuses a name that no account can have.
 func checkAccount(name string) error {
 	if err := keychain.CheckAccountName(name); err != nil {
-		return unusableName(err.Error(), err)
+		return unusableName(FaultNameUnusable, Values{}, err)
 	}
 	return nil
 }
 
-func unusableName(message string, err error) error {
-	return &Error{Code: "usage", Exit: ExitUsage, Message: message, Hint: "choose another --account", Err: err}
+func unusableName(f Fault, v Values, err error) error {
+	return &Error{Code: "usage", Exit: ExitUsage, Fault: f, Values: v, Err: err}
 }
 
 // checkName refuses a name that no login can be kept under. Two that differ in case alone
@@ -314,7 +312,7 @@ func checkName(l *ledger.Ledger, account string) error {
 		return err
 	}
 	if twin := l.Twin(account); twin != "" && l.Account(account) == nil {
-		return unusableName("there is an account "+twin+" already, and "+account+" differs from it in upper and lower case alone", nil)
+		return unusableName(FaultNameTwin, Values{Account: account, Owner: twin}, nil)
 	}
 	return nil
 }

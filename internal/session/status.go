@@ -136,12 +136,16 @@ type TrayStatus struct {
 	Running bool `json:"running"`
 }
 
-// Problem is what is wrong and what to do about it.
+// Problem is what is wrong and what to do about it. The engine gives the error; its words are
+// put in where people read them.
 type Problem struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
+	Err     *Error `json:"-"`
 }
+
+func problemOf(e *Error) *Problem { return &Problem{Code: e.Code, Err: e} }
 
 // ChainChange is one step in the token chain's story.
 type ChainChange = ledger.Change

@@ -138,7 +138,7 @@ func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 		return nil, failed("watch", "changes on the disk cannot be watched: "+plain(err), "raise the limit of watches (fs.inotify.max_user_instances)", err)
 	}
 	if err := os.MkdirAll(t.config.Places.State, 0o700); err != nil {
-		return nil, errors.Join(t.storageTrouble("the state folder cannot be made", err), watcher.Close())
+		return nil, errors.Join(t.storageTrouble(FaultStateFolder, "", err), watcher.Close())
 	}
 	watch := func() {
 		for _, dir := range t.watched() {

@@ -97,7 +97,7 @@ func (n caller) noteShort(ctx context.Context, account string) error {
 	return w.save()
 }
 
-// loadError is what a record that cannot be loaded means to the person.
+// loadError is what a record that cannot be loaded means.
 func (w *work) loadError(v *vault, account string, err error) error {
 	if errors.Is(err, keychain.ErrNotFound) && w.account != "" && w.l.Account(account) == nil {
 		return noAccount(account)
@@ -106,7 +106,7 @@ func (w *work) loadError(v *vault, account string, err error) error {
 }
 
 func noAccount(name string) *Error {
-	return failed("no-account", "there is no account "+name, "`keytender accounts` lists them; `keytender login --account "+name+"` adds it", keychain.ErrNotFound)
+	return failedBy("no-account", FaultNoAccount, Values{Account: name}, keychain.ErrNotFound)
 }
 
 // validFor reports whether the access token lives for at least d from now. One

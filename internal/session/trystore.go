@@ -40,8 +40,7 @@ func (s signIn) tryStore(ctx context.Context, l *ledger.Ledger) error {
 	}
 	known := storeError("keychain", err)
 	if known.Code == "timed-out" {
-		known.Hint = "answer the keychain's dialog if one is open, or start its service anew; " +
-			"or sign in with KEYTENDER_STORE=file, which keeps the login in a plain file"
+		known.Fault = FaultKeychainSilent
 	}
 	return known
 }
@@ -84,7 +83,7 @@ func (s signIn) tryFile(why string) error {
 		err = tryFolder(dir)
 	}
 	if err != nil {
-		return storageTrouble(dir, "the login could not be kept", err)
+		return storageTrouble(dir, FaultLoginUnkept, "", err)
 	}
 	s.tell(Event{Kind: EventStore, Value: s.storeName("file"), Detail: why, Warn: why != "", Keep: InFile})
 	return nil

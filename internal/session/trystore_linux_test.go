@@ -90,7 +90,7 @@ func TestStoreIsTriedFirst(t *testing.T) {
 			_, err := r.start().SignIn(t.Context(), SignInOptions{Timeout: 100 * time.Millisecond, Port: anyPort(t)}, func(e Event) { told = append(told, e) })
 			if test.want == "" {
 				known := &Error{}
-				if !errors.Is(err, test.err) || !errors.As(err, &known) || known.Exit != ExitTryLater || known.Hint == "" || len(told) > 0 {
+				if !errors.Is(err, test.err) || !errors.As(err, &known) || known.Exit != ExitTryLater || known.Fault == "" || len(told) > 0 {
 					t.Errorf("%v, told %v", err, told)
 				}
 				begin.Within(t, storeWait+3*time.Second, "it")

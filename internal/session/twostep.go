@@ -165,7 +165,7 @@ func (e *Engine) waitingAttempt() (savedAttempt, error) {
 	case errors.Is(readErr, fs.ErrNotExist):
 		return saved, noAttempt()
 	case err != nil || readErr != nil:
-		return saved, e.storageTrouble(path+" cannot be read", errors.Join(err, readErr))
+		return saved, e.storageTrouble(FaultStateUnread, path, errors.Join(err, readErr))
 	case json.Unmarshal(data, &saved) != nil || saved.State == "":
 		return saved, failedBy("damaged", FaultAttemptDamaged, Values{Path: path}, nil)
 	}
@@ -250,7 +250,7 @@ func (f *finishing) claim() error {
 		return noAttempt() // another process was faster
 	}
 	if err != nil {
-		return goesOn(f.storageTrouble("the sign-in that waits cannot be taken", err), f.saved)
+		return goesOn(f.storageTrouble(FaultAttemptUntaken, "", err), f.saved)
 	}
 	var now savedAttempt
 	if err := f.readState(finishingFile, &now); err != nil || now.State != f.saved.State {

@@ -266,7 +266,7 @@ func (v *vault) prepare(account string) (*deposit, error) {
 	}
 	if err != nil {
 		_ = os.Remove(path)
-		return nil, v.trouble("no room could be made for the new tokens", err)
+		return nil, v.trouble(FaultNoRoom, "", err)
 	}
 	return d, nil
 }
@@ -391,14 +391,16 @@ func (v *vault) strays(account string) []string {
 	return found
 }
 
-func (v *vault) trouble(what string, err error) *Error { return storageTrouble(v.dir, what, err) }
+func (v *vault) trouble(f Fault, path string, err error) *Error {
+	return storageTrouble(v.dir, f, path, err)
+}
 
 // dropSpilled removes pairs of an account that lie outside the store.
 func (v *vault) dropSpilled(account string) error {
 	var problems []error
 	for _, path := range v.strays(account) {
 		if err := os.Remove(path); err != nil {
-			problems = append(problems, v.trouble(path+" could not be removed", err))
+			problems = append(problems, v.trouble(FaultStateStays, path, err))
 		}
 	}
 	return errors.Join(problems...)

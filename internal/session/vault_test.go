@@ -441,8 +441,8 @@ func TestUnusableStoreIsAFailure(t *testing.T) {
 		keychain.ErrDamaged,
 	} {
 		problem := storeError("file", err)
-		if problem.Exit != ExitFailed || problem.Hint == "" {
-			t.Errorf("%v: exit %d, hint %q", err, problem.Exit, problem.Hint)
+		if problem.Exit != ExitFailed || problem.Fault == "" {
+			t.Errorf("%v: exit %d, fault %q", err, problem.Exit, problem.Fault)
 		}
 		st := Status{}
 		blame(&st, problem)

@@ -84,8 +84,7 @@ func (e *Engine) SetWatch(ctx context.Context, on bool) error {
 	defer w.end()
 	if on {
 		if kept := w.kept(ctx); kept != nil {
-			return failed("watch-keeps", kept.Message+", and watch-only keeps no copy; nothing was changed",
-				kept.Hint+"; then run `keytender watch on` again", nil)
+			return failedBy("watch-keeps", FaultWatchKeeps, Values{}, kept)
 		}
 		w.endAttempt(attemptFile)
 		w.endAttempt(finishingFile)
@@ -120,8 +119,8 @@ func (o watch) notRenewedHere() *Error {
 }
 
 // kept names what is kept of logins and keys, and how to remove it; nil: nothing.
-func (w *work) kept(ctx context.Context) *Problem {
-	say := func(message, hint string) *Problem { return &Problem{"watch-keeps", message, hint} }
+func (w *work) kept(ctx context.Context) *Error {
+	say := func(f Fault, v Values) *Error { return failedBy("watch-keeps", f, v, nil) }
 	names := w.l.Names()
 	if len(names) == 0 && w.keepsUnknown(ctx) {
 		names = []string{w.l.Choose("")}
@@ -130,19 +129,18 @@ func (w *work) kept(ctx context.Context) *Problem {
 	kept := func(d *ledger.Displaced) bool { return !d.Nothing }
 	switch {
 	case slices.ContainsFunc(w.l.Places, lent):
-		return say("Keytender still lends a login", "take it back with `keytender lend --back --all`")
+		return say(FaultStillLends, Values{})
 	case len(names) > 0:
-		return say("Keytender still keeps the login of "+strings.Join(names, ", "),
-			"`keytender logout --all --keep-claude-code` removes its copies, and Claude Code stays signed in")
+		return say(FaultStillKeeps, Values{Account: strings.Join(names, ", ")})
 	case slices.ContainsFunc(w.l.Displaced, kept):
 		d := w.l.Displaced[slices.IndexFunc(w.l.Displaced, kept)]
-		return say("Keytender still keeps a login that a mirror displaced", "`keytender places forget "+d.ID+"` removes it for good")
+		return say(FaultStillDisplaced, Values{ID: d.ID})
 	case len(w.l.APIKeys) > 0:
-		return say("Keytender still keeps an API key ("+w.l.APIKeys[0]+")", "`keytender api-key remove --account "+w.l.APIKeys[0]+"` removes it")
+		return say(FaultStillKey, Values{Account: w.l.APIKeys[0]})
 	}
 	for _, pattern := range []string{"spill-*", "reserve-*", "*.damaged"} {
 		if left, _ := filepath.Glob(w.statePath(pattern)); len(left) > 0 {
-			return say("a file that may hold a login was left behind: "+left[0], "remove that file")
+			return say(FaultLeftBehind, Values{Path: left[0]})
 		}
 	}
 	return nil
@@ -165,8 +163,7 @@ func (o watch) describeWatched(ctx context.Context, st *Status, l *ledger.Ledger
 	look := &work{Engine: o.Engine, l: l}
 	defer func() {
 		if kept := look.keptByLedger(); kept != nil && st.Problem == nil {
-			kept.Message += " although this is watch-only"
-			st.Problem = kept
+			st.Problem = problemOf(failedBy(kept.Code, FaultKeepsAnyway, Values{}, kept))
 		}
 	}()
 	if o.entryErr != nil {
@@ -183,15 +180,14 @@ func (o watch) describeWatched(ctx context.Context, st *Status, l *ledger.Ledger
 		blame(st, storeError("keychain", err))
 	case err != nil:
 		st.ClaudeCode.State = Damaged
-		blame(st, failed("damaged", "Claude Code's entry cannot be used: "+err.Error(),
-			"nothing in it was changed; move it away and sign in again in Claude Code", err))
+		blame(st, failedBy("damaged", FaultWatchedBroken, Values{Reason: err.Error()}, err))
 	default:
 		o.describeEntryAlone(st, entry)
 	}
 }
 
 // keptByLedger is kept without a look into a keychain: that could open a dialog.
-func (w *work) keptByLedger() *Problem {
+func (w *work) keptByLedger() *Error {
 	if len(w.l.Accounts)+len(w.l.Displaced)+len(w.l.APIKeys)+len(w.l.Places) == 0 {
 		return nil
 	}
@@ -226,20 +222,21 @@ func (o watch) describeEntryAlone(st *Status, entry claudecode.Entry) {
 	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds)}
 	st.Scopes = append(st.Scopes, c.Scopes...)
 	accepted, why := entry.AcceptedByClient()
-	over := ""
+	var over Fault
+	v := Values{Reason: why, At: c.LoginEnds}
 	switch {
 	case entry.State == claudecode.SignedOut: // the client blanks a login that the server calls spent
-		over = "Claude Code's login has ended: the server does not renew it any more"
+		over = FaultWatchedEnded
 	case !accepted:
-		over = "Claude Code does not accept its login: " + why
+		over = FaultWatchedNotAccepted
 	case !c.LoginEnds.IsZero() && !now.Before(c.LoginEnds):
-		over = "Claude Code's login has ended: it was given until " + c.LoginEnds.Local().Format("2006-01-02 15:04 MST")
+		over = FaultWatchedEndedAt
 	case !st.AccessToken.Valid && c.Refresh.IsZero():
-		over = "Claude Code's login has ended and holds no refresh token"
+		over = FaultWatchedNoRefresh
 	}
 	if over != "" {
 		st.State = SignInAgain
-		st.Problem = &Problem{"sign-in-again", over, "sign in again with `keytender login --method claude-code`"}
+		st.Problem = problemOf(againBy(over, v, nil))
 	}
 }
 
@@ -264,20 +261,17 @@ func (o watch) watchedToken(ctx context.Context, minValid time.Duration) (secret
 	st := NoStatus()
 	st.State = SignedOut
 	o.describeEntryAlone(&st, entry)
-	renew := "Claude Code renews its login when it starts: run `claude auth status`, then try again"
 	switch c := entry.Login; {
 	case st.State == SignedOut:
 		out := signedOut()
-		out.Message, out.Hint = "Claude Code is signed out", "sign in with `keytender login --method claude-code`"
+		out.Fault = FaultWatchedSignedOut
 		return secret.String{}, out
 	case st.State == SignInAgain:
-		over := again(st.Problem.Message, nil)
-		over.Hint = st.Problem.Hint
-		return secret.String{}, over
+		return secret.String{}, st.Problem.Err
 	case !st.AccessToken.Valid:
-		return secret.String{}, later("the access token has ended, and this is watch-only: Keytender renews nothing", renew, nil)
+		return secret.String{}, laterBy(FaultWatchedTokenEnded, Values{}, nil)
 	case !c.AccessEnds.IsZero() && c.AccessEnds.Sub(o.wall()) <= minValid:
-		return c.Access, later("this is watch-only: Keytender renews nothing", renew, nil)
+		return c.Access, laterBy(FaultWatchedRenewsNothing, Values{}, nil)
 	}
 	return entry.Login.Access, nil
 }

@@ -130,21 +130,21 @@ func TestWatchOnlyKeepsNoCopy(t *testing.T) {
 // to do; nothing is changed.
 func TestWatchOnlyIsRefusedOverLogins(t *testing.T) {
 	for name, c := range map[string]struct {
-		keep func(r *rig)
-		hint string
+		keep  func(r *rig)
+		fault Fault
 	}{
-		"an account": {func(r *rig) { r.signIn(time.Hour) }, "`keytender logout --all --keep-claude-code`"},
+		"an account": {func(r *rig) { r.signIn(time.Hour) }, FaultStillKeeps},
 		"a record that the ledger lost": {func(r *rig) {
 			r.signIn(time.Hour)
 			if err := os.Remove(r.state(ledgerFile)); err != nil {
 				r.t.Fatal(err)
 			}
-		}, "`keytender logout --all --keep-claude-code`"},
+		}, FaultStillKeeps},
 		"an API key": {func(r *rig) {
 			if _, err := r.start().SetAPIKey(r.t.Context(), "ci", secret.New("sk-ant-api03-FAKE-key")); err != nil {
 				r.t.Fatal(err)
 			}
-		}, "`keytender api-key remove --account ci`"},
+		}, FaultStillKey},
 		"a displaced login": {func(r *rig) {
 			r.signIn(time.Hour)
 			r.writeEntry(r.other())
@@ -154,12 +154,12 @@ func TestWatchOnlyIsRefusedOverLogins(t *testing.T) {
 			if _, err := r.start().SignOut(r.t.Context(), SignOutOptions{KeepClaudeCode: true}); err != nil {
 				r.t.Fatal(err)
 			}
-		}, "`keytender places forget "},
+		}, FaultStillDisplaced},
 		"a lent login": {func(r *rig) {
 			w := r.work()
 			w.l.Places = append(w.l.Places, &ledger.Place{ID: "/FAKE", Kind: ledger.Lent})
 			w.end()
-		}, "`keytender lend --back --all`"},
+		}, FaultStillLends},
 		"what was cut off": {func(r *rig) {
 			if err := os.MkdirAll(filepath.Dir(r.state("x")), 0o700); err != nil {
 				r.t.Fatal(err)
@@ -167,14 +167,14 @@ func TestWatchOnlyIsRefusedOverLogins(t *testing.T) {
 			if err := os.WriteFile(r.state("spill-a.json.damaged"), []byte("FAKE"), 0o600); err != nil {
 				r.t.Fatal(err)
 			}
-		}, "remove that file"},
+		}, FaultLeftBehind},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			c.keep(r)
 			known := &Error{}
-			if err := r.start().SetWatch(t.Context(), true); !errors.As(err, &known) || known.Code != "watch-keeps" || !strings.Contains(known.Hint, c.hint) {
-				t.Errorf("%v (hint %q)", err, known.Hint)
+			if err := r.start().SetWatch(t.Context(), true); !errors.As(err, &known) || known.Code != "watch-keeps" || !strings.Contains(err.Error(), string(c.fault)) {
+				t.Errorf("%v, want %s", err, c.fault)
 			}
 			if role, err := r.start().Role(); err != nil || role.Role != RoleTend {
 				t.Errorf("the role is %v, %v", role, err)

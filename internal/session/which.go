@@ -135,6 +135,7 @@ func (e *Engine) Which(ctx context.Context, dir string) (Which, error) {
 	w.Requests = requestsOf(standing)
 	w.choose("")
 	look.askAbout(ctx, entry)
+	e.putInWords(w.Client.Problem)
 	return w, nil
 }
 
@@ -266,7 +267,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 		if !errors.As(err, &known) {
 			known = failed("no-answer", "`claude auth status` did not say: "+plain(err), "run it yourself", err)
 		}
-		w.Client.Problem = (*Problem)(problemOf(known))
+		w.Client.Problem = problemOf(known)
 	}
 	if l := entry.Login; !l.Refresh.IsZero() && !l.AccessEnds.IsZero() && l.AccessEnds.Sub(w.wall()) < renewsWithin {
 		blame(failed("would-renew", "its login is about to end, and Claude Code would renew it when asked", "renew it first: `keytender refresh`", nil))

@@ -42,7 +42,7 @@ func (d doctor) why(ctx context.Context) string {
 // verdict is the most telling thing that is known.
 func (d doctor) verdict(ctx context.Context, st Status, records []Record) []string {
 	var told []string
-	if ours := ourVerdict(st, records); ours != "" {
+	if ours := d.ourVerdict(st, records); ours != "" {
 		told = append(told, ours)
 	}
 	if d.entryErr != nil {
@@ -82,7 +82,7 @@ func (d doctor) verdict(ctx context.Context, st Status, records []Record) []stri
 	return told
 }
 
-func ourVerdict(st Status, records []Record) string {
+func (d doctor) ourVerdict(st Status, records []Record) string {
 	last := func(what ...string) (Record, bool) {
 		for _, r := range slices.Backward(records) {
 			if slices.Contains(what, r.What) {
@@ -102,7 +102,8 @@ func ourVerdict(st Status, records []Record) string {
 	}
 	said := "Keytender's login does not work: "
 	if st.Problem != nil {
-		said += st.Problem.Message
+		message, _ := d.said(st.Problem.Err)
+		said += message
 	}
 	if r, ok := last("refused", "lost"); ok && st.State == SignInAgain {
 		said += "; that was on " + day(r.At) + " (" + r.Detail + ")"
