@@ -31,23 +31,19 @@ func build(output, pkg string, cgo bool, flags ...string) error {
 	return nil
 }
 
-// smallList is where the Makefile says in which packages nothing is inlined.
-var smallList = regexp.MustCompile(`-gcflags=%/\.\.\.=-l,([a-z. ]+)\)`)
+var smallFlag = regexp.MustCompile(`SMALL = .*(-gcflags=\S+)`)
 
-// smallFlags are the compiler's flags for the command line, as the Makefile has them.
-func smallFlags(makefile string) (flags []string, err error) {
+// small is the compiler's flag for the command line, as the Makefile has it.
+func small(makefile string) (flag string, err error) {
 	text, err := os.ReadFile(makefile)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	list := smallList.FindSubmatch(text)
-	if list == nil {
-		return nil, errors.New("the Makefile does not say how the command line is kept small")
+	found := smallFlag.FindSubmatch(text)
+	if found == nil {
+		return "", errors.New("the Makefile does not say how the command line is kept small")
 	}
-	for prefix := range strings.FieldsSeq(string(list[1])) {
-		flags = append(flags, "-gcflags="+prefix+"/...=-l")
-	}
-	return flags, nil
+	return string(found[1]), nil
 }
 
 func (b *bench) size() error {
@@ -84,11 +80,11 @@ func (b *bench) keychain() error {
 	}
 	// The same program, but with go-keyring in a child of it for every read.
 	child := filepath.Join(b.dir, "childonly")
-	flags, err := smallFlags("Makefile")
+	flag, err := small("Makefile")
 	if err != nil {
 		return err
 	}
-	if err := build(child, "./cmd/keytender", false, append(flags, "-tags", "nethttpomithttp2,childonly")...); err != nil {
+	if err := build(child, "./cmd/keytender", false, flag, "-tags", "nethttpomithttp2,childonly"); err != nil {
 		return err
 	}
 	token := []string{b.keytender, "token"}
