@@ -32,6 +32,7 @@ var storeWords = []told{
 	{session.FaultStoreTrouble, words{"storage is in trouble: {reason}", "look at free space and permissions; " + asGoodAsBefore}},
 	{session.FaultWaitsOutside, words{"the renewed login waits outside its store: {reason}", "{repair}"}},
 
+	{session.FaultNotRemoved, words{"not everything was removed: {reason}", "{repair}"}},
 	{session.FaultSignedOut, words{"nobody is signed in", "sign in with `keytender login`"}},
 	{session.FaultNoAccount, words{"there is no account {account}", "`keytender accounts` lists them; `keytender login --account {account}` adds it"}},
 	{session.FaultNameUnusable, words{"{reason}", "choose another --account"}},

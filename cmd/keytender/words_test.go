@@ -98,6 +98,10 @@ func TestValuesAreNotReadAsNames(t *testing.T) {
 		t.Error(got)
 	}
 	inner := &session.Error{Fault: session.FaultNoAPIKey}
+	outer := &session.Error{Fault: session.FaultNotRemoved, Err: errors.Join(&session.Error{Fault: session.FaultStoreLocked, Values: session.Values{Reason: "it is locked"}})}
+	if message, hint, _ := worded(outer); message != "not everything was removed: it is locked" || !strings.HasPrefix(hint, "unlock the keychain") {
+		t.Errorf("a fault behind another one: %q, hint %q", message, hint)
+	}
 	if got := plainly(fmt.Errorf("asking: %w: %w", inner, os.ErrDeadlineExceeded)); got != "asking: there is no API key: "+os.ErrDeadlineExceeded.Error() {
 		t.Errorf("a fault within another error: %q", got)
 	}

@@ -58,7 +58,7 @@ func (d doctor) unreadableEntry(err error, st Status) Check {
 		unusable *claudecode.UnusableError
 		refused  *atomicfile.RefusedError
 	)
-	detail := "it cannot be used: " + err.Error()
+	detail := "it cannot be used: " + d.told(err)
 	switch {
 	case closed(err):
 		message, hint := d.said(storeError("keychain", err))

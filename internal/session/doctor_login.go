@@ -187,7 +187,7 @@ func (d doctor) checkExports(context.Context, Status) []Check {
 	const name = "exports"
 	list, err := d.exports()
 	if err != nil {
-		return []Check{warn(name, err.Error(), "the ends of exported tokens are not told", "move the file away; `keytender export github` begins a new list")}
+		return []Check{warn(name, d.told(err), "the ends of exported tokens are not told", "move the file away; `keytender export github` begins a new list")}
 	}
 	for _, x := range list {
 		if x.Until != nil && x.Until.Before(d.wall()) {

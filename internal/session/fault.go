@@ -216,8 +216,9 @@ const (
 	FaultStoreTrouble     Fault = "store-trouble"
 	FaultWaitsOutside     Fault = "waits-outside"
 
-	FaultSignedOut Fault = "signed-out"
-	FaultNoAccount Fault = "no-account"
+	FaultNotRemoved Fault = "not-removed"
+	FaultSignedOut  Fault = "signed-out"
+	FaultNoAccount  Fault = "no-account"
 
 	FaultNameUnusable Fault = "name-unusable"
 	FaultNameTwin     Fault = "name-twin"

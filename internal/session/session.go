@@ -135,6 +135,15 @@ func (e *Engine) said(known *Error) (message, hint string) {
 	return e.words(known)
 }
 
+// told is what any error says, in words where it is ours.
+func (e *Engine) told(err error) string {
+	if known := (&Error{}); errors.As(err, &known) && known.Fault != "" {
+		message, _ := e.said(known)
+		return message
+	}
+	return err.Error()
+}
+
 func (e *Engine) putInWords(p *Problem) {
 	if p != nil && p.Err != nil && e.words != nil {
 		p.Message, p.Hint = e.words(p.Err)
@@ -241,6 +250,9 @@ func plain(err error) string {
 	var link *os.LinkError
 	if errors.As(err, &link) {
 		return link.Err.Error()
+	}
+	if known := (&Error{}); errors.As(err, &known) && known.Fault != "" && known.Values.Reason != "" {
+		return known.Values.Reason
 	}
 	if err == nil {
 		return "unknown reason"

@@ -282,7 +282,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
 		taken.account = w.l.NewName(personOf(c.Account), taken.longLived)
-		note = account + " keeps its login, since that could not be set aside (" + err.Error() + "); the new one is the account " + taken.account
+		note = account + " keeps its login, since that could not be set aside (" + w.told(err) + "); the new one is the account " + taken.account
 		account = taken.account
 		kind, former, err = w.takeIn(ctx, taken)
 	}
@@ -412,7 +412,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	}
 	if notSaved != nil {
 		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
-		storeKind = "spill file " + w.vault(w.l).spillPath(t.account) + " (" + notSaved.Error() + "; the next command tries again)"
+		storeKind = "spill file " + w.vault(w.l).spillPath(t.account) + " (" + w.told(notSaved) + "; the next command tries again)"
 		w.remember(Record{Account: t.account, What: t.what, Detail: t.c.Method + "; no store took the login, it waits in the spill file"})
 		return storeKind, former, nil
 	}

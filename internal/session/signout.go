@@ -341,18 +341,23 @@ func (s *signingOut) sayDisplaced() {
 	}
 }
 
-// notRemoved joins what went wrong into one error for people, or nil.
+// notRemoved joins what went wrong into one error, or nil.
 func notRemoved(problems []error) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	var messages []string
-	hint := ""
-	for _, err := range problems {
-		messages = append(messages, err.Error())
-		if known := (&Error{}); errors.As(err, &known) && hint == "" {
-			hint = known.Hint
-		}
-	}
-	return failed("not-removed", "not everything was removed: "+strings.Join(messages, "; "), hint, errors.Join(problems...))
+	return failedBy("not-removed", FaultNotRemoved, Values{}, several(problems))
 }
+
+// several errors are told in one line.
+type several []error
+
+func (s several) Error() string {
+	var texts []string
+	for _, err := range s {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (s several) Unwrap() []error { return s }

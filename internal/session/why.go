@@ -58,7 +58,7 @@ func (d doctor) verdict(ctx context.Context, st Status, records []Record) []stri
 	ours := l.Place(d.entry.ID()) != nil
 	switch {
 	case err != nil:
-		told = append(told, "Claude Code's entry cannot be used, so Claude Code takes it for none: "+err.Error()+"; it was last written "+written+".")
+		told = append(told, "Claude Code's entry cannot be used, so Claude Code takes it for none: "+d.told(err)+"; it was last written "+written+".")
 	case s.entry.Blanked():
 		told = append(told, "Claude Code blanked its entry "+written+", which it does when the server calls its refresh token spent: "+d.whySpent(l)+".")
 	case s.entry.State == claudecode.SignedOut && ours:
