@@ -313,7 +313,16 @@ func (c *console) tell(e session.Event) {
 
 // becameOf says what became of Claude Code's entry.
 func becameOf(e session.Event) string {
-	if e.Err == nil {
+	switch {
+	case e.Note == session.NoteSignedInItself:
+		said := "in step: it signed in itself (" + e.Value + ")"
+		if e.Detail != "" {
+			said += "; `keytender mirror --undo` puts the login of " + e.Detail + " back"
+		}
+		return said
+	case e.Note == session.NoteKeyNotKept:
+		return keyMade(e.Value) + "; this is watch-only, so no copy is kept"
+	case e.Err == nil:
 		return e.Value
 	}
 	said := "not written: " + plainly(e.Err)
@@ -335,10 +344,20 @@ func asideWords(e session.Event) string {
 		return "the login that " + e.Value + " had before is kept: `keytender mirror --undo` gives it to Claude Code"
 	case session.NoteOverridden:
 		return "Claude Code does not use its entry while these are set: " + e.Value
+	case session.NoteClaudeGoes:
+		return e.Value + " signs in now, with its own page and prompts: " + e.Detail
+	case session.NoteKeyMade:
+		return keyMade(e.Value) + "; `keytender api-key print` prints it whole"
+	case session.NoteFormerKey:
+		return "it takes the place of " + e.Value + ", which stays valid until it is deleted at the Console"
 	case session.NoteUnusable:
 		return "Claude Code will not use what it wrote: " + e.Value
 	}
 	return e.Value
+}
+
+func keyMade(masked string) string {
+	return "Claude Code made an API key at the Console (" + masked + ") and goes on with it; calls are billed by use"
 }
 
 const termsNotice = `Before you sign in: Anthropic's terms do not allow third parties to offer Claude.ai

@@ -51,7 +51,7 @@ func causeOf(e *session.Error) (message, hint string) {
 }
 
 func wordsOf(f session.Fault) words {
-	for _, subject := range [][]told{accountWords, keyWords, signInWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
+	for _, subject := range [][]told{accountWords, keyWords, signInWords, claudeWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
 		if i := slices.IndexFunc(subject, func(t told) bool { return t.fault == f }); i >= 0 {
 			return subject[i].words
 		}

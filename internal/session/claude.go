@@ -366,7 +366,7 @@ func (e *Engine) readEntry(ctx context.Context) (claudecode.Entry, error) {
 // it wrote.
 func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, before claudecode.Entry) (claudecode.Entry, error) {
 	args := s.options.claudeArgs()
-	s.tell(Event{Kind: EventNote, Note: NoteClaudeGoes, Value: p.name() + " signs in now, with its own page and prompts: claude " + strings.Join(args, " ")})
+	s.tell(Event{Kind: EventNote, Note: NoteClaudeGoes, Value: p.name(), Detail: "claude " + strings.Join(args, " ")})
 	c := p.command(args...)
 	c.Stdin, c.Stdout, c.Stderr = s.terminal.In, s.terminal.Out, s.terminal.Out
 	limit := s.loginTimeout()
@@ -440,9 +440,9 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	if err := w.save(); err != nil {
 		return err
 	}
-	sentence := "in step: it signed in itself (" + s.entry.Place() + ")"
+	became := Event{Kind: EventClaudeCode, Note: NoteSignedInItself, Value: s.entry.Place()}
 	if moved.kept != "" {
-		sentence += "; `keytender mirror --undo` puts the login of " + moved.whose + " back"
+		became.Detail = moved.whose
 	}
 	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
 	if note != "" {
@@ -450,7 +450,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	}
 	s.tell(Event{Kind: EventSaved, Value: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
 	w.carry(ctx, account, c, entryWait)
-	s.tell(Event{Kind: EventClaudeCode, Value: sentence})
+	s.tell(became)
 	if over := s.entry.Overrides(); len(over) > 0 {
 		s.tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
 	}
@@ -549,8 +549,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		}
 	}
 	if !before.entry.Login.SamePair(r.current) {
-		return failed("not-in-step", "Claude Code cannot renew this login: its entry ("+r.entry.Place()+") does not hold it",
-			"write it there with `keytender mirror`, or renew directly: unset KEYTENDER_REFRESH_WITH", nil)
+		return failedBy("not-in-step", FaultNotInStep, Values{Place: r.entry.Place()}, nil)
 	}
 	p, err := r.findClaude(ctx)
 	if err != nil {
@@ -608,7 +607,7 @@ func (r *renewal) holdOthers(ctx context.Context) (release func(), err error) {
 	}
 	moved, err := r.reread(ctx)
 	if err == nil && moved {
-		err = later("another program renewed the login meanwhile", "try again", nil)
+		err = laterBy(FaultRenewedMeanwhile, Values{}, nil)
 	}
 	if err != nil {
 		r.letGo()
@@ -655,8 +654,7 @@ func (p claudeProgram) prompt(ctx context.Context, model string, limit time.Dura
 // notRenewed keeps the client from being run again and again, and says what is wrong.
 func (r *renewal) notRenewed(after claudecode.Entry) error {
 	if r.validFor(r.current, time.Second) && after.State == claudecode.SignedIn {
-		return later("Claude Code keeps a token that is valid for more than five minutes, so nothing was renewed",
-			"the token is as good as before; renew directly for another one: unset KEYTENDER_REFRESH_WITH", nil)
+		return laterBy(FaultClaudeKeepsToken, Values{}, nil)
 	}
 	result := later(stillExpired, "look at the network first; the login is as good as before", nil)
 	if after.State != claudecode.SignedIn {

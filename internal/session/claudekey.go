@@ -39,10 +39,9 @@ func (s claudeSignIn) takeMadeKey(ctx context.Context, before secret.String, kee
 		err.Values.ClaudeSignedIn = true
 		return Status{}, err
 	}
-	made := "Claude Code made an API key at the Console (" + key.Masked() + ") and goes on with it; calls are billed by use"
 	if !keeps {
 		s.tell(Event{Kind: EventSignedIn, Value: who.Email})
-		s.tell(Event{Kind: EventClaudeCode, Value: made + "; this is watch-only, so no copy is kept"})
+		s.tell(Event{Kind: EventClaudeCode, Note: NoteKeyNotKept, Value: key.Masked()})
 		return s.Status(context.WithoutCancel(ctx)), nil
 	}
 	// The key is there: from here on nothing is cut short.
@@ -51,9 +50,9 @@ func (s claudeSignIn) takeMadeKey(ctx context.Context, before secret.String, kee
 		return Status{}, err
 	}
 	s.tell(Event{Kind: EventSignedIn, Value: who.Email})
-	s.tell(Event{Kind: EventNote, Value: made + "; `keytender api-key print` prints it whole"})
+	s.tell(Event{Kind: EventNote, Note: NoteKeyMade, Value: key.Masked()})
 	if notice.Former != "" {
-		s.tell(Event{Kind: EventNote, Value: "it takes the place of " + notice.Former + ", which stays valid until it is deleted at the Console", Warn: true})
+		s.tell(Event{Kind: EventNote, Note: NoteFormerKey, Value: notice.Former, Warn: true})
 	}
 	s.tell(Event{Kind: EventSaved, Value: notice.Stored})
 	return s.Status(context.WithoutCancel(ctx)), nil

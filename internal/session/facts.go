@@ -40,7 +40,7 @@ func (st Status) Keep() Keep {
 	return ""
 }
 
-// Note names what an EventNote tells, for who has words of their own for it.
+// Note names what an event tells, for who has words of their own for it.
 type Note string
 
 // The notes. One without a name is for the terminal alone.
@@ -50,6 +50,11 @@ const (
 	NoteWhose       Note = "whose"        // who signed in could not be asked, Value: why
 	NoteFormerKept  Note = "former-kept"  // the login that the account had before is kept, and can be put back; Value: the account
 	NoteOverridden  Note = "overridden"   // Claude Code uses something else than its entry; Value: the names of that
-	NoteClaudeGoes  Note = "claude-goes"  // Claude Code opens its own page now
+	NoteClaudeGoes  Note = "claude-goes"  // Claude Code opens its own page now; Value: its name and version, Detail: how it is called
 	NoteUnusable    Note = "unusable"     // Claude Code will not use what it wrote; Value: why
+	NoteKeyMade     Note = "key-made"     // Claude Code made an API key, which is kept; Value: it, masked
+	NoteFormerKey   Note = "former-key"   // Value: the key whose place it takes, masked
+
+	NoteSignedInItself Note = "signed-in-itself" // of an EventClaudeCode; Value: the entry's place, Detail: whose login made room
+	NoteKeyNotKept     Note = "key-not-kept"     // of an EventClaudeCode; Value: the key that it made, masked
 )

@@ -99,6 +99,10 @@ const (
 	FaultConsoleWroteNothing Fault = "console-wrote-nothing"
 	FaultClaudeWroteNothing  Fault = "claude-wrote-nothing"
 
+	FaultNotInStep        Fault = "not-in-step"
+	FaultRenewedMeanwhile Fault = "renewed-meanwhile"
+	FaultClaudeKeepsToken Fault = "claude-keeps-token"
+
 	FaultURLs                Fault = "urls"
 	FaultPortTaken           Fault = "port-taken"
 	FaultNoPort              Fault = "no-port"

@@ -71,5 +71,5 @@ type Event struct {
 	Err    error
 	Warn   bool // the step did not go as wished, and the sign-in went on
 	Keep   Keep // EventStore, EventSaved: the same as Value, as a fact
-	Note   Note // EventNote
+	Note   Note // EventNote, EventClaudeCode
 }
