@@ -214,12 +214,13 @@ func (l *Ledger) Date(now time.Time) {
 func (l *Ledger) AnyBehind() bool { return slices.ContainsFunc(l.Places, l.Behind) }
 
 // HeldBy lists the places in which a login of the account lies, or lay, in the one order
-// in which their locks are taken.
+// in which their locks are taken; and those of which nothing is known since the ledger was
+// damaged.
 func (l *Ledger) HeldBy(account string) []*Place {
 	var places []*Place
 	for _, p := range l.Places {
 		ids := append([]string{p.Next, p.Chain}, p.Past...)
-		if slices.ContainsFunc(ids, func(id string) bool { c := l.Chain(id); return c != nil && c.Account == account }) {
+		if slices.ContainsFunc(ids, func(id string) bool { c := l.Chain(id); return c != nil && c.Account == account }) || len(ids) == 2 && p.Next+p.Chain == "" {
 			places = append(places, p)
 		}
 	}

@@ -296,68 +296,49 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	w := &work{Engine: f.Engine, l: ledger.New(), release: release}
 	defer w.end()
 	w.rebuild(Patient(ctx))
-	displaced := w.findPlaces(Patient(ctx))
-	w.findDisplaced(Patient(ctx), displaced)
+	w.findPlaces()
+	w.findDisplaced(Patient(ctx))
 	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", f.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
 	return m, w.save()
 }
 
 // findPlaces takes up the places that were known. What lies in them is found as they are looked
-// at; without them the next renewal would leave a spent token there. It returns the ids of
-// displaced logins.
-func (w *work) findPlaces(ctx context.Context) (displaced []string) {
-	var places []ledger.Place
+// at; without them the next renewal would leave a spent token there.
+func (w *work) findPlaces() {
+	var places []*ledger.Place
 	if err := w.readState(placesFile, &places); err != nil {
 		w.log.Warn("the list of places cannot be used", "reason", plain(err))
-		return nil
+		return
 	}
 	for _, known := range places {
 		switch {
-		case known.ID == "" || known.Kind == ledger.Lent && w.l.Account(known.Account) == nil:
-			continue
+		case known == nil || known.ID == "" || known.Kind == ledger.Lent && w.l.Account(known.Account) == nil:
 		case known.Kind == ledger.DisplacedLogin:
-			displaced = append(displaced, known.ID)
-			continue
+			w.l.Displaced = append(w.l.Displaced, &ledger.Displaced{ID: known.ID, At: w.wall()})
 		case known.Kind == apiKeyPart:
-			if _, err := w.vault(w.l).record(ctx, keychain.RecordName(known.ID, apiKeyPart)); err == nil {
-				w.l.APIKeys = append(w.l.APIKeys, known.ID)
-			}
-			continue
+			w.l.APIKeys = known.Past
+		default:
+			p := w.l.AddPlace(known.ID, known.Kind, known.Where)
+			p.Account, p.Ends, p.Far = known.Account, known.Ends, known.Far
 		}
-		p := w.l.AddPlace(known.ID, known.Kind, known.Where)
-		p.Account, p.Ends, p.Far = known.Account, known.Ends, known.Far
 	}
-	return displaced
 }
 
-// findDisplaced finds the copies of displaced logins again: those that the list of places
-// names, and, where an earlier version wrote that, those with the first numbers, which the
-// chains share. It counts on where no number was before: none is written over.
-func (w *work) findDisplaced(ctx context.Context, listed []string) {
+// findDisplaced finds the copies of displaced logins again that the list of places does not
+// name, since an earlier version wrote it: their records have numbers. It counts on where no
+// number was before: none is written over.
+func (w *work) findDisplaced(ctx context.Context) {
 	v := w.vault(w.l)
 	w.l.Numbers = max(w.l.Numbers, int(w.wall().Unix()))
-	var found []string
-	for n, missing := 1, 0; missing < 16; n++ {
+	listed := len(w.l.Displaced) > 0
+	for n, missing := 1, 0; missing < 16 && !listed; n++ {
 		id := "displaced-" + strconv.Itoa(n)
 		if _, err := v.record(ctx, displacedName(id)); err != nil {
 			missing++
 			continue
 		}
 		missing = 0
-		if !slices.Contains(listed, id) {
-			found = append(found, id)
-		}
-	}
-	for _, id := range listed { // in the order in which they are put back
-		if _, err := v.record(ctx, displacedName(id)); err == nil {
-			found = append(found, id)
-		}
-	}
-	for _, id := range found {
 		w.l.Displaced = append(w.l.Displaced, &ledger.Displaced{ID: id, At: w.wall()})
-		if n, err := strconv.Atoi(strings.TrimPrefix(id, "displaced-")); err == nil {
-			w.l.Numbers = max(w.l.Numbers, n)
-		}
 	}
 	if w.entryErr == nil {
 		w.adoptFormerDisplaced(ctx, w.entry.ID())

@@ -1174,3 +1174,22 @@ func TestMirrorIntoAPlaceThatWasLetGo(t *testing.T) {
 	r.renewed("")
 	r.mended()
 }
+
+// Claude Code renewed, the ledger was damaged and rebuilt, and the person mirrors into another
+// directory before anybody looked at the first one.
+func TestMirrorAfterARebuiltLedger(t *testing.T) {
+	r := newRig(t)
+	r.writeEntry(r.renewElsewhere(r.signIn(time.Hour)))
+	if err := os.WriteFile(r.state(ledgerFile), []byte(`{"version":2,"acc`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.mendAll()
+	home := r.claude
+	r.goTo(r.mkdir("work"))
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.mended()
+	r.goTo(home)
+	r.mended()
+}

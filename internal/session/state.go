@@ -231,17 +231,17 @@ func (w *work) save() error {
 // placesText is where copies lie, those in our own store too that no login tells of, and
 // nothing else.
 func placesText(l *ledger.Ledger) string {
-	places := make([]ledger.Place, 0, len(l.Places))
+	places := []*ledger.Place{}
 	for _, p := range l.Places {
-		places = append(places, ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends, Far: p.Far})
+		places = append(places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends, Far: p.Far})
 	}
 	for _, d := range l.Displaced {
 		if !d.Nothing {
-			places = append(places, ledger.Place{ID: d.ID, Kind: ledger.DisplacedLogin})
+			places = append(places, &ledger.Place{ID: d.ID, Kind: ledger.DisplacedLogin})
 		}
 	}
-	for _, name := range l.APIKeys {
-		places = append(places, ledger.Place{ID: name, Kind: apiKeyPart})
+	if len(l.APIKeys) > 0 {
+		places = append(places, &ledger.Place{ID: apiKeyPart, Kind: apiKeyPart, Past: l.APIKeys})
 	}
 	text, _ := json.Marshal(places)
 	return string(text)
