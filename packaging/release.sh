@@ -57,6 +57,7 @@ else
 	"$goreleaser" release --config packaging/goreleaser.yaml --clean --release-notes dist/notes.md ${skip:+--skip="$skip"}
 fi
 packaging/recipes.sh dist/release
+packaging/recipes-try.sh dist/release
 
 # what was packed is whole, and the archive for this machine runs once it is unpacked
 (cd dist/release && sha256sum --quiet --ignore-missing -c SHA256SUMS)

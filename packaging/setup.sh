@@ -1,7 +1,7 @@
 #!/bin/sh
-# setup.sh run|test|desktops|wine|trial|lint: gets what building and running (run), all tests
+# setup.sh run|test|desktops|wine|trial|lint|recipes: gets what building and running (run), all tests
 # (test), a look at other desktops (desktops), the tests for Windows (wine), the trial of the
-# packages (trial) or the linters (lint) need.
+# packages (trial), of the recipes (recipes) or the linters (lint) need.
 #
 # On Debian and Ubuntu it installs packages with apt-get, as root or through a sudo that
 # asks no password; elsewhere it lists what is missing. It never asks and never fetches Go.
@@ -16,8 +16,8 @@ case ${1-} in
 run) lists=packaging/packages-run.txt ;;
 test) lists="packaging/packages-run.txt packaging/packages-test.txt" ;;
 desktops) lists="packaging/packages-run.txt packaging/packages-test.txt packaging/packages-desktops.txt" ;;
-wine | trial | lint) lists=packaging/packages-$1.txt ;;
-*) echo "usage: packaging/setup.sh run|test|desktops|wine|trial|lint" >&2 && exit 2 ;;
+wine | trial | lint | recipes) lists=packaging/packages-$1.txt ;;
+*) echo "usage: packaging/setup.sh run|test|desktops|wine|trial|lint|recipes" >&2 && exit 2 ;;
 esac
 npm_packages="@anthropic-ai/claude-code@2.1.329 oidc-provider@8.8.1 proper-lockfile@4.1.2"
 
