@@ -85,7 +85,7 @@ type Engine struct {
 	osStore *keychain.OSKeychain
 	file    *keychain.FileStore
 	// words are those of who shows what the engine tells; nil: a problem is its fault alone.
-	words func(*Error) (message, hint string)
+	wording
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
 	// beforeWriting is called each time before our lock is taken.
@@ -124,29 +124,34 @@ func Open(c config.Config) (*Engine, error) {
 	return e, nil
 }
 
+// wording puts what goes wrong into the words of whoever asked for it.
+type wording struct {
+	words func(*Error) (message, hint string)
+}
+
 // InWords has say put the problems that the engine tells of into words.
-func (e *Engine) InWords(say func(*Error) (message, hint string)) { e.words = say }
+func (w *wording) InWords(say func(*Error) (message, hint string)) { w.words = say }
 
 // said is an error in words.
-func (e *Engine) said(known *Error) (message, hint string) {
-	if e.words == nil {
+func (w *wording) said(known *Error) (message, hint string) {
+	if w.words == nil {
 		return known.Error(), known.Hint
 	}
-	return e.words(known)
+	return w.words(known)
 }
 
 // told is what any error says, in words where it is ours.
-func (e *Engine) told(err error) string {
+func (w *wording) told(err error) string {
 	if known := (&Error{}); errors.As(err, &known) && known.Fault != "" {
-		message, _ := e.said(known)
+		message, _ := w.said(known)
 		return message
 	}
 	return err.Error()
 }
 
-func (e *Engine) putInWords(p *Problem) {
-	if p != nil && p.Err != nil && e.words != nil {
-		p.Message, p.Hint = e.words(p.Err)
+func (w *wording) putInWords(p *Problem) {
+	if p != nil && p.Err != nil && w.words != nil {
+		p.Message, p.Hint = w.words(p.Err)
 	}
 }
 
