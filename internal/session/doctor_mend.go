@@ -302,7 +302,7 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	return m, w.save()
 }
 
-// findPlaces takes up the places that were known. What lies in them is found as they are looked
+// findPlaces takes up the places that were known, and the choices beside them. What lies in them is found as they are looked
 // at; without them the next renewal would leave a spent token there.
 func (w *work) findPlaces() {
 	var places []*ledger.Place
@@ -317,9 +317,14 @@ func (w *work) findPlaces() {
 			w.l.Displaced = append(w.l.Displaced, &ledger.Displaced{ID: known.ID, At: w.wall()})
 		case known.Kind == apiKeyPart:
 			w.l.APIKeys = known.Past
+		case known.Kind == choseWatchOnly:
+			w.l.WatchOnly = true
+		case known.Kind == choseMirror, known.Kind == choseNoMirror:
+			mirror := known.Kind == choseMirror
+			w.l.Mirror = &mirror
 		default:
 			p := w.l.AddPlace(known.ID, known.Kind, known.Where)
-			p.Account, p.Ends, p.Far = known.Account, known.Ends, known.Far
+			p.Account, p.Ends, p.Far, p.Let = known.Account, known.Ends, known.Far, known.Let
 		}
 	}
 }

@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -1192,4 +1193,53 @@ func TestMirrorAfterARebuiltLedger(t *testing.T) {
 	r.mended()
 	r.goTo(home)
 	r.mended()
+}
+
+// The ledger is damaged. What the person chose about copies still holds.
+func TestRebuiltLedgerKnowsWhatWasChosen(t *testing.T) {
+	damage := func(r *rig) {
+		if err := os.WriteFile(r.state(ledgerFile), []byte(`{"version":2,"acc`), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+		r.mendAll()
+	}
+	t.Run("watch-only", func(t *testing.T) {
+		r := newRig(t)
+		r.writeEntry(r.issued("a@example.com", time.Hour))
+		if err := r.start().SetWatch(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		damage(r)
+		if l, err := r.start().ledger(); err != nil || !l.WatchOnly {
+			t.Errorf("a login would be kept: %v", err)
+		}
+	})
+	for _, on := range []bool{true, false} {
+		t.Run(fmt.Sprintf("mirror %t", on), func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(time.Hour)
+			if _, err := r.start().SetMirror(t.Context(), on); err != nil {
+				t.Fatal(err)
+			}
+			damage(r)
+			if l, err := r.start().ledger(); err != nil || l.Mirror == nil || *l.Mirror != on {
+				t.Errorf("the choice is forgotten: %v", err)
+			}
+		})
+	}
+	t.Run("a place that was let go of", func(t *testing.T) {
+		r := newRig(t)
+		r.signIn(time.Hour)
+		if _, err := r.start().Mirror(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		id := r.start().entry.ID()
+		if _, err := r.start().ForgetPlace(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		damage(r)
+		if l, err := r.start().ledger(); err != nil || l.Place(id) == nil || !l.Place(id).Let {
+			t.Errorf("it is taken up again: %v", err)
+		}
+	})
 }

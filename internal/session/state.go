@@ -228,12 +228,19 @@ func (w *work) save() error {
 	return nil
 }
 
-// placesText is where copies lie, those in our own store too that no login tells of, and
-// nothing else.
+// The choices that stand among the places.
+const (
+	choseWatchOnly = "watch-only"
+	choseMirror    = "mirror"
+	choseNoMirror  = "no-mirror"
+)
+
+// placesText is where copies lie, those in our own store too that no login tells of, and what
+// the person chose about copies; nothing else.
 func placesText(l *ledger.Ledger) string {
 	places := []*ledger.Place{}
 	for _, p := range l.Places {
-		places = append(places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends, Far: p.Far})
+		places = append(places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends, Far: p.Far, Let: p.Let})
 	}
 	for _, d := range l.Displaced {
 		if !d.Nothing {
@@ -242,6 +249,17 @@ func placesText(l *ledger.Ledger) string {
 	}
 	if len(l.APIKeys) > 0 {
 		places = append(places, &ledger.Place{ID: apiKeyPart, Kind: apiKeyPart, Past: l.APIKeys})
+	}
+	choose := func(choice ledger.Kind) { places = append(places, &ledger.Place{ID: string(choice), Kind: choice}) }
+	if l.WatchOnly {
+		choose(choseWatchOnly)
+	}
+	switch {
+	case l.Mirror == nil: // the configuration says
+	case *l.Mirror:
+		choose(choseMirror)
+	default:
+		choose(choseNoMirror)
 	}
 	text, _ := json.Marshal(places)
 	return string(text)
