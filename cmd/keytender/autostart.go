@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keytender/internal/session"
+	"keytender/internal/shown"
 	"keytender/tray/autostart"
 )
 
@@ -146,7 +147,7 @@ func (c *console) showStarters(what string, all []*starter) error {
 func startNow(place string) string {
 	switch _, err := os.Stat("/run/systemd/system"); {
 	case runtime.GOOS == "darwin":
-		return "it starts when you log in; now: launchctl bootstrap user/$(id -u) '" + place + "'"
+		return "it starts when you log in; now: launchctl bootstrap user/$(id -u) " + shown.Quoted(place)
 	case err != nil:
 		return "systemd does not run here, so nothing reads this: have what starts your session run `keytender agent`"
 	}

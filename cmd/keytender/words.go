@@ -60,9 +60,11 @@ func wordsOf(f session.Fault) words {
 }
 
 func inWords(v session.Values) *strings.Replacer {
-	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "{path}", v.Path, "{aside}", v.Aside,
-		"{place}", v.Place, "{reason}", v.Reason, "{repair}", v.Repair, "{id}", v.ID, "{limit}", shown.Span(v.Limit),
-		"{time}", v.At.Local().Format("15:04:05 MST"), "{date}", v.At.Local().Format("2006-01-02 15:04 MST"), "{version}", session.Version)
+	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "{path}", v.Path,
+		"{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}", v.Reason,
+		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit),
+		"{time}", v.At.Local().Format("15:04:05 MST"), "{date}", v.At.Local().Format("2006-01-02 15:04 MST"),
+		"{version}", session.Version)
 }
 
 // withBesides adds to a hint what else the engine noted.

@@ -151,3 +151,23 @@ func TestTheEngineNamesNoCommands(t *testing.T) {
 		}
 	}
 }
+
+// A directory may have any name, and a command in a hint is copied into a shell.
+func TestHintsQuotePlaces(t *testing.T) {
+	const place = "/home/o'hara/.claude"
+	quoted := 0
+	for _, f := range declaredFaults(t) {
+		if f == session.FaultStillDisplaced { // ours, by a name that we gave
+			continue
+		}
+		said := wordsOf(f)
+		hint := inWords(session.Values{ID: place, Place: place}).Replace(said.hint)
+		for _, command := range regexp.MustCompile("`[^`]*o'hara[^`]*`").FindAllString(hint, -1) {
+			t.Errorf("%s: %s", f, command)
+		}
+		quoted += strings.Count(hint, `'/home/o'\''hara/.claude'`)
+	}
+	if quoted < 3 {
+		t.Errorf("%d hints name a place in a command", quoted)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
+	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -198,7 +199,7 @@ func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 		checks = append(checks, fail(name, message, "a refresh token works once: nothing is renewed while a place cannot take the next one", hint))
 	}
 	for _, p := range st.Places {
-		letGo := "`keytender places forget '" + p.ID + "'` lets go of it"
+		letGo := "`keytender places forget " + shown.Quoted(p.ID) + "` lets go of it"
 		reason := p.Reason
 		if reason == "" {
 			reason = "no reason is known"

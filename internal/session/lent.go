@@ -14,6 +14,7 @@ import (
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
 	"keytender/internal/secret"
+	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -578,7 +579,7 @@ func (w *work) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
 		p.Leaving, p.Reason = true, plain(err)
 		return failed("not-removed", "the token that was lent to "+at.String()+" could not be taken out: "+plain(err),
-			"try again with `keytender lend --back '"+at.String()+"'`; it ends by itself", err)
+			"try again with `keytender lend --back "+shown.Quoted(at.String())+"`; it ends by itself", err)
 	}
 	w.remember(Record{Account: p.Account, What: "taken-back", Detail: at.String()})
 	w.l.ForgetPlace(p.ID)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keytender/internal/ledger"
+	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -85,7 +86,7 @@ func (w *work) stillBehind(account string) error {
 	for _, p := range w.l.HeldBy(account) {
 		if dir := w.directory(p); dir != nil && w.l.Behind(p) && !p.Forgotten {
 			return later(dir.Place()+" still holds older tokens and could not be brought up, so nothing was removed: "+p.Reason,
-				"try again when Claude Code is done, or let go of the place with `keytender places forget '"+p.ID+"'`", nil)
+				"try again when Claude Code is done, or let go of the place with `keytender places forget "+shown.Quoted(p.ID)+"`", nil)
 		}
 	}
 	return nil
