@@ -14,6 +14,7 @@ import (
 	"github.com/pkg/browser"
 
 	"keytender/callback"
+	"keytender/cmd/internal/words"
 	"keytender/internal/config"
 	"keytender/internal/coredump"
 	"keytender/internal/logfile"
@@ -46,7 +47,7 @@ func run(args []string) int {
 	if err := settings.Export(); err != nil {
 		return fail(err)
 	}
-	engine, err := session.Open(settings)
+	engine, err := open(settings)
 	if err != nil {
 		return fail(err)
 	}
@@ -61,6 +62,15 @@ func run(args []string) int {
 		o.CopyToken = func(ctx context.Context) (func(context.Context) error, error) { return copyToken(ctx, engine) }
 	}
 	return tray.Run(context.Background(), engine, o)
+}
+
+// open has the engine tell in words what a diagnosis is copied with; the menu goes by codes.
+func open(settings config.Config) (*session.Engine, error) {
+	engine, err := session.Open(settings)
+	if err == nil {
+		engine.InWords(words.ForEngine)
+	}
+	return engine, err
 }
 
 // openWait is how long the system's opener may take to say that it cannot; some end
@@ -111,10 +121,8 @@ func fail(err error) int {
 	case errors.As(err, &setting):
 		hint, code = setting.Hint, session.ExitUsage
 	case errors.As(err, &known):
-		hint, code = known.Hint, known.Exit
-		if known.Fault != "" { // its words are the command line's
-			hint = "`keytender doctor` says more"
-		}
+		message, hint, _ = words.Of(err)
+		code = known.Exit
 	}
 	text := "keytender-tray: " + message + "\n"
 	if hint != "" {

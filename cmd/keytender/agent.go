@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 	"keytender/internal/shown"
 	"keytender/tray/reminder"
@@ -73,7 +74,7 @@ const (
 func (a *agent) run(ctx context.Context) error {
 	changes, err := a.engine.Changes(ctx)
 	if err != nil { // what others write is seen at the next look
-		a.line(danger, "Changes: %s", plainly(err))
+		a.line(danger, "Changes: %s", words.Plain(err))
 	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); a.engine.Tend(ctx, a.changed) }()

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/secret"
 	"keytender/internal/session"
 	"keytender/keychain"
@@ -56,7 +57,7 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 			notice, err := engine.CreateAPIKey(cmd.Context(), o.SignInOptions, c.tell)
 			if err != nil {
 				if known := (&session.Error{}); errors.As(err, &known) {
-					message, hint, _ := worded(known)
+					message, hint, _ := words.Of(known)
 					return &session.Error{Code: known.Code, Exit: known.Exit, Message: message, Err: err,
 						Hint: strings.ReplaceAll(hint, "`keytender login`", "`keytender api-key create`")}
 				}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/atomicfile"
 	"keytender/internal/config"
 	"keytender/internal/session"
@@ -67,7 +68,7 @@ func (c *console) openAnyway() (*session.Engine, []error, error) {
 		return nil, problems, nil
 	}
 	if engine, err = session.Open(cfg); err == nil {
-		engine.InWords(inTheTerminalsWords)
+		engine.InWords(words.ForEngine)
 	}
 	return engine, problems, err
 }
@@ -213,7 +214,7 @@ func (c *console) mend(cmd *cobra.Command, engine *session.Engine, yes bool) (me
 func (c *console) sayMended(mended int, err error, left int) {
 	switch {
 	case err != nil:
-		for _, line := range strings.Split(plainly(err), "\n") {
+		for _, line := range strings.Split(words.Plain(err), "\n") {
 			c.say(danger, "Not mended: %s", line)
 		}
 	case mended == 0 && left == 0:

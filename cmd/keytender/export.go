@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
 	"keytender/internal/session"
@@ -136,7 +137,7 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 		return o.set(ctx, o.repo, x.Secret, token)
 	})
 	if known := (&session.Error{}); errors.As(err, &known) {
-		message, hint, _ := worded(known)
+		message, hint, _ := words.Of(known)
 		hint = strings.ReplaceAll(hint, "`keytender login`", "`keytender export github --repo "+o.repo+" --new-token`")
 		if kept != "" {
 			hint += "; the new token is kept as the account " + kept + ", so `keytender export github --repo " + o.repo + " --account " + kept + "` then sets it"
@@ -193,7 +194,7 @@ func (c *console) exported(ctx context.Context, engine *session.Engine, x sessio
 	if err := engine.NoteExport(context.WithoutCancel(ctx), x, held); err != nil {
 		known := &session.Error{}
 		if errors.As(err, &known) {
-			message, hint, _ := worded(known)
+			message, hint, _ := words.Of(known)
 			return &session.Error{Code: known.Code, Exit: session.ExitFailed, Message: "the secret was set, but not noted here: " + message, Hint: hint, Err: err}
 		}
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/config"
 	"keytender/internal/session"
 )
@@ -79,7 +80,7 @@ func problemOf(err error) *session.Problem {
 	case errors.As(err, &setting):
 		return &session.Problem{Code: "usage", Message: setting.Error(), Hint: setting.Hint}
 	case errors.As(err, &known):
-		message, hint, _ := worded(known)
+		message, hint, _ := words.Of(known)
 		return &session.Problem{Code: known.Code, Message: message, Hint: hint}
 	}
 	return &session.Problem{Code: "failed", Message: err.Error(), Hint: "`keytender doctor` looks for what is wrong"}

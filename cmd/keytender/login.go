@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keytender/callback"
+	"keytender/cmd/internal/words"
 	"keytender/internal/config"
 	"keytender/internal/session"
 	"keytender/internal/shown"
@@ -277,7 +278,7 @@ func (c *console) tell(e session.Event) {
 	case session.EventWaiting:
 		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", spoken(max(time.Second, e.Left.Round(time.Second))))
 	case session.EventRefused:
-		c.line(danger, "Not taken: %s; the sign-in goes on", plainly(e.Err))
+		c.line(danger, "Not taken: %s; the sign-in goes on", words.Plain(e.Err))
 	case session.EventFinishing:
 	case session.EventSignedIn:
 		who := e.Value
@@ -325,8 +326,8 @@ func becameOf(e session.Event) string {
 	case e.Err == nil:
 		return e.Value
 	}
-	said := "not written: " + plainly(e.Err)
-	if _, hint, known := worded(e.Err); known {
+	said := "not written: " + words.Plain(e.Err)
+	if _, hint, known := words.Of(e.Err); known {
 		said += "; " + hint
 	}
 	return said

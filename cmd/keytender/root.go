@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/config"
 	"keytender/internal/logfile"
 	"keytender/internal/session"
@@ -150,7 +151,7 @@ func (c *console) open() (*session.Engine, error) {
 	if engine.MayWrite() == nil { // the log is a file of theirs too
 		engine.LogTo(logfile.New(cfg.Places.Log, cfg.LogLevel))
 	}
-	engine.InWords(inTheTerminalsWords)
+	engine.InWords(words.ForEngine)
 	engine.BeforeWriting(c.listen)
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its permissions were tightened to 0600", path)
@@ -180,7 +181,7 @@ func (c *console) openFor(account string) (*session.Engine, error) {
 func (c *console) knows(engine *session.Engine, account string) error {
 	err := engine.KnowsAccount(account)
 	if known := (&session.Error{}); c.accountFrom != "" && errors.As(err, &known) && known.Code == "no-account" {
-		message, hint, _ := worded(known)
+		message, hint, _ := words.Of(known)
 		return &session.Error{Code: known.Code, Exit: known.Exit, Message: message + ", which " + c.accountFrom + " names", Hint: hint, Err: err}
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 )
 
@@ -105,7 +106,7 @@ func (c *console) status(cmd *cobra.Command, o statusOptions) error {
 func (c *console) showProbe(sentence string, ok bool, err error) {
 	switch {
 	case err != nil:
-		message, hint, known := worded(err)
+		message, hint, known := words.Of(err)
 		c.say(danger, "Test call: %s", message)
 		if known {
 			c.say(plain, "hint: %s", hint)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/secret"
 	"keytender/internal/session"
 )
@@ -62,7 +63,7 @@ func (c *console) accessToken(ctx context.Context, engine *session.Engine, minVa
 		return token, err
 	}
 	if err != nil && ctx.Err() == nil {
-		c.line(danger, "this token is valid, but not for %s: %s", minValid, plainly(err))
+		c.line(danger, "this token is valid, but not for %s: %s", minValid, words.Plain(err))
 	}
 	return token, nil
 }

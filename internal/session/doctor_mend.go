@@ -302,8 +302,9 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	return m, w.save()
 }
 
-// findPlaces takes up the places that were known, and the choices beside them. What lies in them is found as they are looked
-// at; without them the next renewal would leave a spent token there.
+// findPlaces takes up the places that were known, and the choices beside them. What lies in the
+// places is found as they are looked at; without them the next renewal would leave a spent token
+// there.
 func (w *work) findPlaces() {
 	var places []*ledger.Place
 	if err := w.readState(placesFile, &places); err != nil {

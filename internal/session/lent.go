@@ -448,8 +448,7 @@ func (w *work) describeLent(st *Status) {
 		if st.Problem != nil || !w.l.LentBehind(p) || p.Ends.IsZero() || w.wall().Before(p.Ends) {
 			continue
 		}
-		st.Problem = problemOf(laterBy(FaultLentEnded, Values{Place: lentWhere(p).String(), Reason: p.Reason}, nil))
-		st.Problem.Code = "place-behind"
+		st.Problem = problemOf(failedBy("place-behind", FaultLentEnded, Values{Place: lentWhere(p).String(), Reason: p.Reason}, nil))
 	}
 }
 

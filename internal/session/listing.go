@@ -124,8 +124,7 @@ func (w *work) describePlaces(st *Status) {
 		if p.Reason == "" {
 			fault = FaultPlaceUnwritten
 		}
-		st.Problem = problemOf(laterBy(fault, Values{Place: w.placeName(p), ID: p.ID, Reason: p.Reason}, nil))
-		st.Problem.Code = "place-behind"
+		st.Problem = problemOf(failedBy("place-behind", fault, Values{Place: w.placeName(p), ID: p.ID, Reason: p.Reason}, nil))
 	}
 }
 

@@ -166,11 +166,8 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 	case r.current.Refresh.IsZero() && !w.validFor(r.current, 0):
 		return again("the login has ended and holds no refresh token, so it was not written", nil)
 	}
-	signedOut := false
-	for _, p := range w.l.Places {
-		signedOut = signedOut || p.SignedOut && slices.Contains(p.Past, r.chain.ID)
-	}
-	if fresh || !signedOut {
+	signedOut := func(p *ledger.Place) bool { return p.SignedOut && slices.Contains(p.Past, r.chain.ID) }
+	if fresh || !slices.ContainsFunc(w.l.Places, signedOut) {
 		return nil
 	}
 	// Claude Code signed out of this login, and asks the server then to end it; or it blanked

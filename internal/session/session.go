@@ -84,7 +84,6 @@ type Engine struct {
 	asked   *asked
 	osStore *keychain.OSKeychain
 	file    *keychain.FileStore
-	// words are those of who shows what the engine tells; nil: a problem is its fault alone.
 	wording
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
@@ -124,8 +123,9 @@ func Open(c config.Config) (*Engine, error) {
 	return e, nil
 }
 
-// wording puts what goes wrong into the words of whoever asked for it.
+// wording puts what goes wrong into the words of whoever shows what the engine tells.
 type wording struct {
+	// words is nil where nobody gave any: an error is its fault and its values then.
 	words func(*Error) (message, hint string)
 }
 

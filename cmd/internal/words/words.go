@@ -1,4 +1,6 @@
-package main
+// Package words puts the engine's faults into a terminal's words, for both programs: what
+// the menu copies for whoever helps is the terminal's text, too.
+package words
 
 import (
 	"errors"
@@ -9,21 +11,19 @@ import (
 	"keytender/internal/shown"
 )
 
-// The engine's faults in the terminal's words. A name in braces stands for the value of that
+// sentences say what happened and what to do. A name in braces stands for the value of that
 // name.
+type sentences struct{ message, hint string }
 
-// words say what happened and what to do.
-type words struct{ message, hint string }
-
-// told is a fault in words. Lists of them need no work at the start of each command, as maps
+// worded is a fault in words. Lists of them need no work at the start of each command, as maps
 // would.
-type told struct {
+type worded struct {
 	fault session.Fault
-	words words
+	words sentences
 }
 
-// worded is an error in words; known is false of one that is none of the engine's.
-func worded(err error) (message, hint string, known bool) {
+// Of is an error in words; known is false of one that is none of the engine's.
+func Of(err error) (message, hint string, known bool) {
 	e := &session.Error{}
 	if !errors.As(err, &e) {
 		return err.Error(), "", false
@@ -32,7 +32,7 @@ func worded(err error) (message, hint string, known bool) {
 	if e.Fault != "" {
 		said, values := wordsOf(e.Fault), e.Values
 		if values.Reason == "" && e.Err != nil {
-			values.Reason = plainly(e.Err)
+			values.Reason = Plain(e.Err)
 		}
 		if values.Repair == "" {
 			_, values.Repair = causeOf(e)
@@ -45,18 +45,18 @@ func worded(err error) (message, hint string, known bool) {
 // causeOf is the error of the engine behind another one in words, if there is one.
 func causeOf(e *session.Error) (message, hint string) {
 	if cause := (&session.Error{}); errors.As(e.Err, &cause) {
-		message, hint, _ = worded(cause)
+		message, hint, _ = Of(cause)
 	}
 	return message, hint
 }
 
-func wordsOf(f session.Fault) words {
-	for _, subject := range [][]told{accountWords, keyWords, signInWords, claudeWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
-		if i := slices.IndexFunc(subject, func(t told) bool { return t.fault == f }); i >= 0 {
+func wordsOf(f session.Fault) sentences {
+	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
+		if i := slices.IndexFunc(subject, func(t worded) bool { return t.fault == f }); i >= 0 {
 			return subject[i].words
 		}
 	}
-	return words{"something went wrong (" + string(f) + ")", "`keytender doctor` looks for what is wrong"}
+	return sentences{"something went wrong (" + string(f) + ")", "`keytender doctor` looks for what is wrong"}
 }
 
 func inWords(v session.Values) *strings.Replacer {
@@ -98,14 +98,14 @@ func goOn(hint string) string {
 	return hint + "; then run `keytender login --finish` again with the same code"
 }
 
-// plainly is what err says, each fault in it in words.
-func plainly(err error) string {
+// Plain is what err says, each fault in it in words.
+func Plain(err error) string {
 	said := err.Error()
 	var parts []error
 	switch e := err.(type) {
 	case *session.Error:
 		if e.Fault != "" {
-			said, _, _ = worded(e)
+			said, _, _ = Of(e)
 		}
 	case interface{ Unwrap() []error }:
 		parts = e.Unwrap()
@@ -114,14 +114,14 @@ func plainly(err error) string {
 	}
 	for _, part := range parts {
 		if part != nil {
-			said = strings.Replace(said, part.Error(), plainly(part), 1)
+			said = strings.Replace(said, part.Error(), Plain(part), 1)
 		}
 	}
 	return said
 }
 
-// inTheTerminalsWords is worded for the engine, which gives it nothing but its own.
-func inTheTerminalsWords(e *session.Error) (message, hint string) {
-	message, hint, _ = worded(e)
+// ForEngine is Of for the engine, which gives it nothing but its own.
+func ForEngine(e *session.Error) (message, hint string) {
+	message, hint, _ = Of(e)
 	return message, hint
 }

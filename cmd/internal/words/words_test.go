@@ -1,4 +1,4 @@
-package main
+package words
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ import (
 
 // declaredFaults are those that the engine's source declares.
 func declaredFaults(t *testing.T) (all []session.Fault) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../../internal/session/fault.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../../internal/session/fault.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestEachFaultHasWords(t *testing.T) {
 	}
 	hintless := []session.Fault{session.FaultNothingOnStdin, session.FaultNoCode} // they get one with what waits
 	v := session.Values{Account: "x", Owner: "x", Person: "x", Path: "x", Aside: "x", Place: "x", Reason: "x", Repair: "x", ID: "x", Limit: time.Minute}
-	seen := map[words]session.Fault{}
+	seen := map[sentences]session.Fault{}
 	for _, f := range all {
 		said := wordsOf(f)
 		if strings.Contains(said.message, "something went wrong") || said.hint == "" && !slices.Contains(hintless, f) {
@@ -85,7 +85,7 @@ func TestWhatIsSaidBesideAFault(t *testing.T) {
 		{"watch-only", session.Error{Fault: session.FaultClaudeFailed, Values: session.Values{Reason: "no", WatchOnly: true}},
 			"run `keytender login --method claude-code` again"},
 	} {
-		if _, hint, _ := worded(&c.err); hint != c.hint {
+		if _, hint, _ := Of(&c.err); hint != c.hint {
 			t.Errorf("%s: %q, want %q", c.name, hint, c.hint)
 		}
 	}
@@ -94,15 +94,15 @@ func TestWhatIsSaidBesideAFault(t *testing.T) {
 // A value that looks like a name in braces is said as it is.
 func TestValuesAreNotReadAsNames(t *testing.T) {
 	err := errors.Join(&session.Error{Fault: session.FaultNotPutBack, Values: session.Values{Path: "/{reason}", Reason: "{path}"}}, errors.New("two"))
-	if got := plainly(err); got != "/{reason} could not be put back: {path}\ntwo" {
+	if got := Plain(err); got != "/{reason} could not be put back: {path}\ntwo" {
 		t.Error(got)
 	}
 	inner := &session.Error{Fault: session.FaultNoAPIKey}
 	outer := &session.Error{Fault: session.FaultNotRemoved, Err: errors.Join(&session.Error{Fault: session.FaultStoreLocked, Values: session.Values{Reason: "it is locked"}})}
-	if message, hint, _ := worded(outer); message != "not everything was removed: it is locked" || !strings.HasPrefix(hint, "unlock the keychain") {
+	if message, hint, _ := Of(outer); message != "not everything was removed: it is locked" || !strings.HasPrefix(hint, "unlock the keychain") {
 		t.Errorf("a fault behind another one: %q, hint %q", message, hint)
 	}
-	if got := plainly(fmt.Errorf("asking: %w: %w", inner, os.ErrDeadlineExceeded)); got != "asking: there is no API key: "+os.ErrDeadlineExceeded.Error() {
+	if got := Plain(fmt.Errorf("asking: %w: %w", inner, os.ErrDeadlineExceeded)); got != "asking: there is no API key: "+os.ErrDeadlineExceeded.Error() {
 		t.Errorf("a fault within another error: %q", got)
 	}
 }
@@ -115,7 +115,7 @@ var stillSaying = []string{
 }
 
 func TestTheEngineNamesNoCommands(t *testing.T) {
-	files, err := filepath.Glob("../../internal/session/*.go")
+	files, err := filepath.Glob("../../../internal/session/*.go")
 	if err != nil || len(files) < 30 {
 		t.Fatal(len(files), err)
 	}

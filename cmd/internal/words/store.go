@@ -1,0 +1,41 @@
+package words
+
+import "keytender/internal/session"
+
+const spaceAndRights = "look at free space and permissions of {place}; " + asGoodAsBefore
+
+var storeWords = []worded{
+	{session.FaultStateFolder, sentences{"the state folder cannot be made: {reason}", spaceAndRights}},
+	{session.FaultLockUntaken, sentences{"the lock {path} cannot be taken: {reason}", spaceAndRights}},
+	{session.FaultOurLockBusy, sentences{"another keytender is at work and holds the lock {path}", "try again in a minute; nothing was changed"}},
+	{session.FaultStateUnread, sentences{"{path} cannot be read: {reason}", spaceAndRights}},
+	{session.FaultStateUnwritten, sentences{"{path} cannot be written: {reason}", spaceAndRights}},
+	{session.FaultStateStays, sentences{"{path} could not be removed: {reason}", spaceAndRights}},
+	{session.FaultStateDamaged, sentences{"{path} is damaged", "nothing was overwritten; `keytender doctor --fix` moves it aside and takes over what is there"}},
+	{session.FaultLaterVersion, sentences{"{path} was written by a later version of keytender", "use that version; this one is {version}"}},
+	{session.FaultHistoryUnread, sentences{"the history cannot be read: {reason}", spaceAndRights}},
+	{session.FaultLoginUnkept, sentences{"the login could not be kept: {reason}", spaceAndRights}},
+	{session.FaultAttemptUntaken, sentences{"the sign-in that waits cannot be taken: {reason}", spaceAndRights}},
+	{session.FaultNoRoom, sentences{"no room could be made for the new tokens: {reason}", spaceAndRights}},
+	{session.FaultStoreLocked, sentences{"{reason}", "unlock the keychain (sign in to the desktop, or unlock the login keyring) and try again"}},
+	{session.FaultStoreDenied, sentences{"{reason}", "allow keytender in the keychain's dialog, or look at the permissions of the file"}},
+	{session.FaultStoreTimedOut, sentences{"{reason}", "answer the keychain's dialog if one is open, and try again"}},
+	{session.FaultKeychainSilent, sentences{"{reason}", "answer the keychain's dialog if one is open, or start its service anew; " +
+		"or sign in with KEYTENDER_STORE=file, which keeps the login in a plain file"}},
+	{session.FaultStoreUnavailable, sentences{"{reason}",
+		"logins lie in the OS keychain here, which this session does not reach; start it, or sign in with KEYTENDER_STORE=file"}},
+	{session.FaultStoreDamaged, sentences{"{reason}", "nothing was overwritten; move the damaged {place} record away and sign in again with `keytender login`"}},
+	{session.FaultStoreUnreadable, sentences{"{reason}", "give yourself back the right to read it; nothing was changed"}},
+	{session.FaultFileTooBig, sentences{"{reason}", "nothing was changed; sign out of what is not used any more (`keytender places`)"}},
+	{session.FaultItemTooBig, sentences{"{reason}", "sign in with KEYTENDER_STORE=file, which has no such limit"}},
+	{session.FaultStoreRefused, sentences{"{reason}", "put a regular file of your own in its place, or move it away"}},
+	{session.FaultStoreTrouble, sentences{"storage is in trouble: {reason}", "look at free space and permissions; " + asGoodAsBefore}},
+	{session.FaultWaitsOutside, sentences{"the renewed login waits outside its store: {reason}", "{repair}"}},
+
+	{session.FaultNotRemoved, sentences{"not everything was removed: {reason}", "{repair}"}},
+	{session.FaultSignedOut, sentences{"nobody is signed in", "sign in with `keytender login`"}},
+	{session.FaultNoAccount, sentences{"there is no account {account}", "`keytender accounts` lists them; `keytender login --account {account}` adds it"}},
+	{session.FaultNameUnusable, sentences{"{reason}", "choose another --account"}},
+	{session.FaultNameTwin, sentences{"there is an account {owner} already, and {account} differs from it in upper and lower case alone", "choose another --account"}},
+	{session.FaultNameCase, sentences{"a keychain may not tell {owner} and {account} apart", "choose another --account"}},
+}
