@@ -22,7 +22,6 @@ import (
 	"keytender/internal/ledger"
 	"keytender/internal/pattern"
 	"keytender/internal/program"
-	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -50,8 +49,6 @@ var ClaudeLimits = struct {
 
 // cancelGrace keeps within the second in which a cancelled command must end.
 const cancelGrace = 800 * time.Millisecond
-
-const installClaude = "install Claude Code (https://code.claude.com/docs/en/setup), or sign in with `keytender login`"
 
 // ClaudePlaces are where the client's installers put it; ~ is the home folder. What a
 // desktop or launchd starts has a PATH that lacks them. Tests empty it.
@@ -152,7 +149,7 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	path, err := lookForClaude()
 	if err != nil {
-		return claudeProgram{}, failed("no-claude", "Claude Code is not installed here: there is no program named claude", installClaude, err)
+		return claudeProgram{}, failedBy("no-claude", FaultNoClaude, Values{}, err)
 	}
 	p := claudeProgram{path: path, engine: e}
 	out, err := p.ask(ctx, ClaudeLimits.Version, "--version")
@@ -160,10 +157,9 @@ func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	case ctx.Err() != nil:
 		return p, ctx.Err()
 	case errors.Is(err, errClaudeTime):
-		return p, failed("claude-hangs", path+" does not answer: `claude --version` took longer than "+shown.Span(ClaudeLimits.Version),
-			"run it yourself to see what it waits for; "+installClaude, err)
+		return p, failedBy("claude-hangs", FaultClaudeSilent, Values{Path: path, Limit: ClaudeLimits.Version}, err)
 	case errors.Is(err, errClaudeStart):
-		return p, failed("no-claude", path+" cannot be started: "+plain(err), installClaude, err)
+		return p, failedBy("no-claude", FaultClaudeUnstartable, Values{Path: path, Reason: plain(err)}, err)
 	}
 	number := versionNumber().FindSubmatch(out)
 	if number == nil {
@@ -173,13 +169,14 @@ func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	for i := range have {
 		have[i], _ = strconv.Atoi(string(number[i+1]))
 	}
-	p.version = fmt.Sprintf("%d.%d.%d", have[0], have[1], have[2])
+	p.version = dotted(have)
 	if slices.Compare(have[:], oldestClaude[:]) < 0 {
-		return p, failed("claude-too-old", fmt.Sprintf("Claude Code %s is too old: `claude auth` came with %d.%d.%d", p.version, oldestClaude[0], oldestClaude[1], oldestClaude[2]),
-			"run `claude update`, or sign in with `keytender login`", nil)
+		return p, failedBy("claude-too-old", FaultClaudeTooOld, Values{Reason: p.version, Least: dotted(oldestClaude)}, nil)
 	}
 	return p, nil
 }
+
+func dotted(v [3]int) string { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) }
 
 // claudeVersion returns the installed Claude Code's version, which is empty when it
 // does not tell, or an error for people.
@@ -503,9 +500,6 @@ func saidEmail(out []byte, organization string) string {
 	return emailLike(said.Email)
 }
 
-// stillExpired is what people know from the tools that renew this way, word for word.
-const stillExpired = "Claude session is still expired. Run `claude auth login --claudeai` and try again."
-
 // NoticeUsage calls tell before a renewal through Claude Code, which spends a little
 // of the plan's usage.
 func (e *Engine) NoticeUsage(tell func()) { e.beforeUsage = tell }
@@ -656,11 +650,11 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 	if r.validFor(r.current, time.Second) && after.State == claudecode.SignedIn {
 		return laterBy(FaultClaudeKeepsToken, Values{}, nil)
 	}
-	result := later(stillExpired, "look at the network first; the login is as good as before", nil)
+	result := laterBy(FaultStillExpired, Values{}, nil)
 	if after.State != claudecode.SignedIn {
 		// The client blanks the entry only when the server called the token spent.
 		r.chain.Revoke(pairOf(r.current).Refresh)
-		result = again(stillExpired, nil)
+		result = againBy(FaultExpiredForGood, Values{}, nil)
 		r.remember(Record{Account: r.account, What: "lost", Who: "Claude Code", Detail: "the server did not renew the login any more"})
 	} else {
 		pause := backOff(r.chain.Failures)

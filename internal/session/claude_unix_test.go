@@ -51,8 +51,8 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 		code := ""
 		if known := (&Error{}); errors.As(err, &known) {
 			code = known.Code
-			if known.Exit != ExitFailed || known.Hint == "" {
-				t.Errorf("%s: exit %d, hint %q", test.script, known.Exit, known.Hint)
+			if known.Exit != ExitFailed || known.Fault == "" {
+				t.Errorf("%s: exit %d, %v", test.script, known.Exit, known)
 			}
 		}
 		if version != test.version || code != test.code || err != nil && strings.Contains(err.Error(), "FAKE") {
@@ -60,7 +60,7 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := newRig(t).start().doctor().claudeVersion(t.Context()); err == nil || !strings.Contains(err.Error(), "not installed here") {
+	if _, err := newRig(t).start().doctor().claudeVersion(t.Context()); faultOf(err) != FaultNoClaude {
 		t.Errorf("without a claude: %v", err)
 	}
 }
@@ -149,7 +149,7 @@ exit 1
 	r.signIn(time.Minute)
 	r.pass(2 * time.Minute)
 	_, err := r.start().Renew(t.Context(), false)
-	if err == nil || err.Error() != stillExpired {
+	if faultOf(err) != FaultStillExpired {
 		t.Fatalf("S2-8: %v", err)
 	}
 	text, _ := os.ReadFile(seen)

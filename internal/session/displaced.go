@@ -325,8 +325,7 @@ func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
 	}
 	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",
-				Hint: "try again; nothing was changed", Err: dirlock.ErrBusy}
+			return claudecode.Change{}, busyBy(FaultEntryChanging, Values{}, dirlock.ErrBusy)
 		}
 		return change, nil
 	})

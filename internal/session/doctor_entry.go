@@ -312,13 +312,15 @@ func (d doctor) checkClaude(ctx context.Context, _ Status) []Check {
 		version = "a version that it does not tell"
 	}
 	known := &Error{}
-	switch errors.As(err, &known); {
+	errors.As(err, &known)
+	message, hint := d.said(known)
+	switch {
 	case known.Code == "no-claude" && d.config.RefreshWith != "claude":
 		return []Check{fine(name, "not installed here; nothing needs it")}
 	case err != nil && d.config.RefreshWith == "claude":
-		return []Check{fail(name, err.Error(), "the settings let it renew the login (KEYTENDER_REFRESH_WITH=claude), and it cannot", known.Hint)}
+		return []Check{fail(name, message, "the settings let it renew the login (KEYTENDER_REFRESH_WITH=claude), and it cannot", hint)}
 	case err != nil:
-		return []Check{warn(name, err.Error(), "`keytender login --method claude-code` does not work with it", known.Hint)}
+		return []Check{warn(name, message, "`keytender login --method claude-code` does not work with it", hint)}
 	}
 	var checks []Check
 	if d.config.RefreshWith == "claude" {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,14 +37,8 @@ var farLimit = 10 * time.Second
 // farWait is how long another of us that is at work in these places is waited for.
 const farWait = 25 * time.Second
 
-// farError says in plain words why a place elsewhere was not reached.
-type farError struct {
-	reason, hint string
-	cause        error
-}
-
-func (e *farError) Error() string { return e.reason }
-func (e *farError) Unwrap() error { return e.cause }
+// notReached is the code of why a place was not reached.
+const notReached = "not-reached"
 
 // holdFar keeps two of us from writing into places elsewhere at the same time: an older token
 // would come after a newer one, and one that was taken back would be there again. Whoever takes
@@ -61,8 +54,7 @@ func (n lending) holdFar(ctx context.Context, wait time.Duration) (release func(
 	case ok:
 		return func() { _ = l.Unlock() }, nil
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, &Error{Code: "busy", Exit: ExitBusy, Message: "another keytender is writing to the places that are lent to",
-			Hint: "try again in a minute; nothing was changed", Err: dirlock.ErrBusy}
+		return nil, busyBy(FaultFarBusy, Values{}, dirlock.ErrBusy)
 	default:
 		return nil, err
 	}
@@ -247,20 +239,20 @@ func farShell(ctx context.Context, at lentTo, how claudecode.Making, use func(cl
 	}
 	program.OwnGroup(cmd, out)
 	if err := cmd.Start(); err != nil {
-		return &farError{at.tool() + " cannot be started: " + plain(err), "look at whether it is installed as it should be", err}
+		return at.fault(FaultToolUnstartable, plain(err), err)
 	}
 	usedErr := use(claudecode.Shell{In: in, Out: out, Dir: at.Dir, Make: how})
 	_ = in.Close()
 	endErr := cmd.Wait()
 	switch {
 	case errors.Is(usedErr, claudecode.ErrShellGone):
-		return fmt.Errorf("%w (%s)", errGone, at)
+		return at.fault(FaultFarGone, "", errGone)
 	case errors.Is(usedErr, claudecode.ErrShellBusy), errors.Is(usedErr, claudecode.ErrShellLink):
-		return &farError{usedErr.Error(), "try again, or choose another directory", usedErr}
+		return at.fault(FaultFarShell, usedErr.Error(), usedErr)
 	case usedErr == nil, errors.Is(usedErr, errOwnLogin), errors.Is(usedErr, keychain.ErrDamaged):
 		return usedErr // what was read there counts more than how the program ended
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &farError{"it did not answer within " + shown.Span(farLimit), "see whether `" + at.tryIt() + "` works without a question", context.DeadlineExceeded}
+		return at.fault(FaultFarSilent, "", context.DeadlineExceeded)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case endErr == nil:
@@ -274,7 +266,7 @@ func (at lentTo) command(ctx context.Context) (*exec.Cmd, error) {
 	if at.SSH != "" {
 		path, err := exec.LookPath("ssh")
 		if err != nil {
-			return nil, &farError{"ssh is not installed here", "install OpenSSH's client, or lend to a directory that is mounted there", err}
+			return nil, at.fault(FaultNoSSH, "", err)
 		}
 		// BatchMode: nobody is asked for a password, which nobody would see. A shared connection
 		// is used where there is one, and none is left behind, which would hold our pipes.
@@ -284,7 +276,7 @@ func (at lentTo) command(ctx context.Context) (*exec.Cmd, error) {
 	path := at.Tool
 	if _, err := os.Stat(path); err != nil {
 		if path, err = exec.LookPath(at.tool()); err != nil {
-			return nil, &farError{at.tool() + " is not installed here any more", "install it, or take the place back with `keytender lend --back " + at.String() + "`", err}
+			return nil, at.fault(FaultToolGone, "", err)
 		}
 	}
 	return exec.CommandContext(ctx, path, "exec", "-i", at.Container, "sh", "-c", claudecode.ShellScript()), nil
@@ -306,25 +298,31 @@ func (at lentTo) tryIt() string {
 	return at.tool() + " exec -i " + at.Container + " true"
 }
 
-// refusals are what the programs say, in lower case, and what that means.
-var refusals = []struct{ ssh, container, reason, hint string }{
-	{ssh: "host key verification failed", reason: "ssh does not know this host's key, or knows another one", hint: "run `ssh HOST` once in a terminal, and look at the key that it shows"},
-	{ssh: "permission denied", reason: "the host asks for a password, or for a key that ssh cannot use by itself",
-		hint: "set up a key with `ssh-copy-id HOST`, and hand it to your SSH agent when it has a passphrase; nobody is asked here"},
-	{ssh: "could not resolve", reason: "there is no host of that name", hint: "look at the name, and at ~/.ssh/config"},
-	{container: "no such container", reason: "there is no such container"},
-	{container: "no container with name", reason: "there is no such container"},
-	{container: "not running", reason: "the container does not run", hint: "start it with `TOOL start NAME`"},
-	{container: "container state improper", reason: "the container does not run", hint: "start it with `TOOL start NAME`"},
-	{container: "cannot connect to the", reason: "TOOL itself does not answer", hint: "start it; `TOOL ps` shows when it is there"},
-	{container: "permission denied while trying to connect", reason: "you may not use TOOL", hint: "see whether `TOOL ps` works"},
-	{container: "executable file not found", reason: "there is no shell (sh) in the container", hint: "mount a directory that was lent to instead: `keytender lend DIR`"},
+// fault is why the place was not reached.
+func (at lentTo) fault(f Fault, reason string, cause error) *Error {
+	return failedBy(notReached, f, Values{Place: at.String(), Host: at.SSH + at.Container, Path: at.tool(), Reason: reason, Repair: at.tryIt(), Limit: farLimit}, cause)
+}
+
+// refusals are what the programs say, the beginning of it in lower case, and what that means.
+var refusals = []struct {
+	ssh, container string
+	fault          Fault
+}{
+	{ssh: "host key verification", fault: FaultHostKey},
+	{ssh: "permission denied", fault: FaultHostAsks},
+	{ssh: "could not resolve", fault: FaultNoHost},
+	{container: "no such container", fault: FaultNoContainer},
+	{container: "no container with", fault: FaultNoContainer},
+	{container: "not running", fault: FaultContainerStopped},
+	{container: "container state improper", fault: FaultContainerStopped},
+	{container: "cannot connect to", fault: FaultToolSilent},
+	{container: "permission denied while", fault: FaultToolDenied},
+	{container: "executable file not", fault: FaultNoShell},
 }
 
 // explain says why the shell did not come to its end. What the programs say may come from
 // elsewhere: it is cut and cleaned.
 func (at lentTo) explain(said string, cause error) error {
-	named := strings.NewReplacer("HOST", at.SSH, "TOOL", at.tool(), "NAME", at.Container)
 	low := strings.ToLower(said)
 	for _, r := range refusals {
 		sign := r.ssh
@@ -334,16 +332,15 @@ func (at lentTo) explain(said string, cause error) error {
 		if sign == "" || !strings.Contains(low, sign) {
 			continue
 		}
-		if r.hint == "" {
-			r.hint, cause = "`TOOL ps` lists those that run", errGone
+		if r.fault == FaultNoContainer {
+			cause = errGone
 		}
-		return &farError{named.Replace(r.reason), named.Replace(r.hint), cause}
+		return at.fault(r.fault, "", cause)
 	}
-	reason := "it could not be written there"
 	if lines := strings.Split(strings.TrimSpace(said), "\n"); lines[len(lines)-1] != "" {
-		reason = shown.Cut(shown.Line(lines[len(lines)-1]), 200)
+		return at.fault(FaultFarSaid, shown.Cut(shown.Line(lines[len(lines)-1]), 200), cause)
 	}
-	return &farError{reason, "see whether `" + at.tryIt() + "` works without a question", cause}
+	return at.fault(FaultFarUnwritten, "", cause)
 }
 
 // findContainerTool returns the program that knows the container. Where both are installed
@@ -356,8 +353,7 @@ func findContainerTool(ctx context.Context, name string) (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", failed("no-container-tool", "neither docker nor podman is installed here",
-			"mount a directory into the container, and lend to that: `keytender lend DIR`", exec.ErrNotFound)
+		return "", failedBy("no-container-tool", FaultNoContainerTool, Values{}, exec.ErrNotFound)
 	}
 	for _, path := range found[1:] {
 		if !knowsContainer(ctx, found[0], name) && knowsContainer(ctx, path, name) {

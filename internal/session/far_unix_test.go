@@ -108,7 +108,7 @@ HOME='`+home+`' exec sh -c "$command"
 		}
 		return list[0], problem
 	}
-	if st, problem := state(); st.State != PlaceUnreachable || problem != "" || !strings.Contains(st.Reason, "did not answer within") {
+	if st, problem := state(); st.State != PlaceUnreachable || problem != "" || !strings.HasPrefix(st.Reason, string(FaultFarSilent)) {
 		t.Errorf("%+v, problem %q", st, problem)
 	}
 	before = calls()

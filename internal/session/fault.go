@@ -18,8 +18,10 @@ type Values struct {
 	Aside   string        `json:"aside,omitempty"`   // where the former one of it lies
 	Place   string        `json:"place,omitempty"`   // where a login lies, or was looked for
 	ID      string        `json:"id,omitempty"`      // by which that place is called in a command
+	Host    string        `json:"host,omitempty"`    // another machine, or a container
 	Reason  string        `json:"reason,omitempty"`  // what the system, the server or another program said
 	Repair  string        `json:"repair,omitempty"`  // what a person can do instead
+	Least   string        `json:"least,omitempty"`   // the version that is needed
 	Limit   time.Duration `json:"limit,omitempty"`
 	At      time.Time     `json:"at,omitzero"`
 
@@ -259,4 +261,88 @@ const (
 	FaultWatchedSignedOut     Fault = "watched-signed-out"
 	FaultWatchedTokenEnded    Fault = "watched-token-ended"
 	FaultWatchedRenewsNothing Fault = "watched-renews-nothing"
+)
+
+// The faults of the Claude Code that is installed here.
+const (
+	FaultNoClaude          Fault = "no-claude"
+	FaultClaudeSilent      Fault = "claude-silent"
+	FaultClaudeUnstartable Fault = "claude-unstartable"
+	FaultClaudeTooOld      Fault = "claude-too-old"
+	FaultStillExpired      Fault = "still-expired"
+	FaultExpiredForGood    Fault = "expired-for-good"
+	FaultNoAnswer          Fault = "no-answer"
+	FaultAnswerNotJSON     Fault = "answer-not-json"
+	FaultWouldRenew        Fault = "would-renew"
+)
+
+// The faults of Claude Code's entry when it is worked on, and why a login is not written into it.
+const (
+	FaultEntryUnusable   Fault = "entry-unusable"
+	FaultEntryTrouble    Fault = "entry-trouble"
+	FaultEntryUnwritable Fault = "entry-unwritable"
+	FaultEntryBusy       Fault = "entry-busy"
+	FaultEntryChanging   Fault = "entry-changing"
+
+	FaultNoInference        Fault = "no-inference"
+	FaultUnwrittenDead      Fault = "unwritten-dead"
+	FaultUnwrittenOlder     Fault = "unwritten-older"
+	FaultUnwrittenEnded     Fault = "unwritten-ended"
+	FaultUnwrittenNoRefresh Fault = "unwritten-no-refresh"
+	FaultUnwrittenRevoked   Fault = "unwritten-revoked"
+	FaultUnwrittenUnknown   Fault = "unwritten-unknown"
+
+	FaultStillBehind   Fault = "still-behind"
+	FaultCopyUnreached Fault = "copy-unreached"
+	FaultTokensSince   Fault = "tokens-since"
+	FaultEntryInUse    Fault = "entry-in-use"
+)
+
+// The faults of lending, and why a place elsewhere was not reached.
+const (
+	FaultLendEnded       Fault = "lend-ended"
+	FaultFullLogin       Fault = "full-login"
+	FaultLendDamaged     Fault = "lend-damaged"
+	FaultLendUnreached   Fault = "lend-unreached"
+	FaultLendFailed      Fault = "lend-failed"
+	FaultOwnEntry        Fault = "own-entry"
+	FaultLentStays       Fault = "lent-stays"
+	FaultNoContainerTool Fault = "no-container-tool"
+
+	FaultFarBusy          Fault = "far-busy"
+	FaultGone             Fault = "gone"
+	FaultFarGone          Fault = "far-gone"
+	FaultToolUnstartable  Fault = "tool-unstartable"
+	FaultFarShell         Fault = "far-shell"
+	FaultFarSilent        Fault = "far-silent"
+	FaultNoSSH            Fault = "no-ssh"
+	FaultToolGone         Fault = "tool-gone"
+	FaultHostKey          Fault = "host-key"
+	FaultHostAsks         Fault = "host-asks"
+	FaultNoHost           Fault = "no-host"
+	FaultNoContainer      Fault = "no-container"
+	FaultContainerStopped Fault = "container-stopped"
+	FaultToolSilent       Fault = "tool-silent"
+	FaultToolDenied       Fault = "tool-denied"
+	FaultNoShell          Fault = "no-shell"
+	FaultFarUnwritten     Fault = "far-unwritten"
+	FaultFarSaid          Fault = "far-said"
+)
+
+// The faults of where, as whom and in which role this runs.
+const (
+	FaultFolderNotYours    Fault = "folder-not-yours"
+	FaultHomeNotYours      Fault = "home-not-yours"
+	FaultNoChanges         Fault = "no-changes"
+	FaultProbeUnanswered   Fault = "probe-unanswered"
+	FaultProbeFailed       Fault = "probe-failed"
+	FaultRoleInFile        Fault = "role-in-file"
+	FaultRoleInEnvironment Fault = "role-in-environment"
+	FaultWatchOnly         Fault = "watch-only"
+	FaultWatchOnlySet      Fault = "watch-only-set"
+	FaultNotRenewedHere    Fault = "not-renewed-here"
+	FaultNotRenewedHereSet Fault = "not-renewed-here-set"
+
+	FaultPastedBefore Fault = "pasted-before"
+	FaultAsSaid       Fault = "as-said" // in the words of whoever said it
 )

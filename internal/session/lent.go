@@ -14,7 +14,6 @@ import (
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
 	"keytender/internal/secret"
-	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -136,7 +135,7 @@ func (n lending) toLend(ctx context.Context) (*renewal, error) {
 	}
 	r, err := w.renewal(ctx, w.l.Choose(n.account))
 	if err == nil && (r.chain.Dead(pairOf(r.current)) || !n.validFor(r.current, 0)) {
-		err = again("the login has ended, so it was not lent", nil)
+		err = againBy(FaultLendEnded, Values{}, nil)
 	}
 	if err != nil {
 		w.end()
@@ -204,29 +203,28 @@ func identityFor(c keychain.Credential) claudecode.Identity {
 var errOwnLogin = errors.New("a login of its own lies there")
 
 func notLent(at lentTo, err error) error {
-	known, elsewhere := &Error{}, &farError{}
+	const code = "not-lent"
+	known := &Error{}
 	switch {
 	case errors.Is(err, errOwnLogin):
-		return failed("full-login", at.String()+" holds a login of its own, so nothing was lent to it",
-			"choose another directory, or displace that login with --replace", err)
+		return failedBy("full-login", FaultFullLogin, Values{Place: at.String()}, err)
 	case errors.Is(err, keychain.ErrDamaged):
-		return failed("not-lent", "nothing was lent to "+at.String()+": "+plain(err), "mend the entry there, or move it away; nothing was changed", err)
-	case errors.As(err, &elsewhere):
-		return failed("not-lent", "nothing was lent to "+at.String()+": "+elsewhere.reason, elsewhere.hint, err)
+		return failedBy(code, FaultLendDamaged, Values{Place: at.String(), Reason: plain(err)}, err)
+	case errors.As(err, &known) && known.Code == notReached:
+		return failedBy(code, FaultLendUnreached, Values{Place: at.String()}, err)
 	case errors.Is(err, dirlock.ErrBusy), errors.Is(err, context.Canceled):
 		return entryError(err)
 	case errors.As(err, &known):
 		return known
 	}
-	return failed("not-lent", "nothing was lent to "+at.String()+": "+plain(err), "look at its permissions and free space", err)
+	return failedBy(code, FaultLendFailed, Values{Place: at.String(), Reason: plain(err)}, err)
 }
 
 // makeRoom makes the directory, and displaces what lies there where that was asked for.
 func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 	dir := at.directory(r.entries)
 	if r.entryErr == nil && dir.ID() == r.entry.ID() {
-		return failed("own-entry", at.Dir+" is where Claude Code reads its login on this machine: there is nothing to lend",
-			"use `keytender mirror` for it, or choose another directory", nil)
+		return failedBy("own-entry", FaultOwnEntry, Values{Path: at.Dir}, nil)
 	}
 	if err := os.MkdirAll(at.Dir, 0o700); err != nil {
 		return notLent(at, err)
@@ -576,9 +574,8 @@ func (w *work) takeOutLent(ctx context.Context, p *ledger.Place) error {
 func (w *work) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	at, ended := lentWhere(p), p.Ends.Before(w.wall())
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
-		p.Leaving, p.Reason = true, plain(err)
-		return failed("not-removed", "the token that was lent to "+at.String()+" could not be taken out: "+plain(err),
-			"try again with `keytender lend --back "+shown.Quoted(at.String())+"`; it ends by itself", err)
+		p.Leaving, p.Reason = true, w.reason(err)
+		return failedBy("not-removed", FaultLentStays, Values{Place: at.String(), Reason: p.Reason}, err)
 	}
 	w.remember(Record{Account: p.Account, What: "taken-back", Detail: at.String()})
 	w.l.ForgetPlace(p.ID)

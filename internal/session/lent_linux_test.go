@@ -56,7 +56,7 @@ func TestLendToAFullDisk(t *testing.T) {
 			free := fill(t, disk)
 			_, err := r.start().Lend(t.Context(), o(disk))
 			known := &Error{}
-			if !errors.As(err, &known) || known.Code != "not-lent" || !strings.Contains(strings.ToLower(known.Message), "no space left on device") || known.Hint == "" {
+			if !errors.As(err, &known) || known.Code != "not-lent" || !strings.Contains(strings.ToLower(known.Error()), "no space left on device") {
 				t.Fatalf("%v", err)
 			}
 			if left, _ := r.start().Lent(); len(left) != 0 {

@@ -1157,7 +1157,7 @@ func TestHintForAStrangerWhoCameBack(t *testing.T) {
 	r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
 	_, err := r.start().Mirror(t.Context())
 	known := &Error{}
-	if !errors.As(err, &known) || known.Exit != ExitTryLater || strings.Contains(known.Hint, "--account") {
+	if !errors.As(err, &known) || known.Exit != ExitTryLater || known.Fault != FaultUnknownFormer {
 		t.Errorf("%+v", known)
 	}
 }

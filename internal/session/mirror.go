@@ -19,17 +19,19 @@ import (
 // entryWait bounds the wait for Claude Code's locks. Tests shorten it.
 var entryWait = 20 * time.Second
 
+// entryCode is the code of what is wrong with Claude Code's entry.
+const entryCode = "claude-code-entry"
+
 func entryError(err error) error {
 	unusable := &claudecode.UnusableError{}
 	if errors.As(err, &unusable) {
-		return failed("claude-code-entry", "Claude Code's entry cannot be used: "+unusable.Reason, unusable.Hint, err)
+		return failedBy(entryCode, FaultEntryUnusable, Values{Reason: unusable.Reason, Repair: unusable.Hint}, err)
 	}
 	if errors.Is(err, dirlock.ErrBusy) {
-		hint := "wait until Claude Code is done and try again; nothing was changed"
 		if busy := (&dirlock.BusyError{}); errors.As(err, &busy) && busy.Hint != "" {
-			hint = busy.Hint
+			return busyBy(FaultAsSaid, Values{Reason: err.Error(), Repair: busy.Hint}, err)
 		}
-		return &Error{Code: "busy", Exit: ExitBusy, Message: err.Error(), Hint: hint, Err: err}
+		return busyBy(FaultEntryBusy, Values{Reason: err.Error()}, err)
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -42,10 +44,9 @@ func entryError(err error) error {
 		return storeError("keychain", err)
 	}
 	if unwritable := (&claudecode.UnwritableError{}); errors.As(err, &unwritable) {
-		return failed("claude-code-entry", "Claude Code's entry cannot be written: "+unwritable.Reason, unwritable.Hint, err)
+		return failedBy(entryCode, FaultEntryUnwritable, Values{Reason: unwritable.Reason, Repair: unwritable.Hint}, err)
 	}
-	return failed("claude-code-entry", "Claude Code's entry cannot be used: "+err.Error(),
-		"nothing was changed; `keytender status` and `keytender doctor` say more", err)
+	return failedBy(entryCode, FaultEntryTrouble, Values{Reason: err.Error()}, err)
 }
 
 // closed reports whether a keychain does not let us in now: that says nothing about what
@@ -84,8 +85,7 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 		return "", entryError(w.entryErr)
 	}
 	if !slices.Contains(r.current.Scopes, "user:inference") {
-		return "", failed("scope", "Claude Code needs a login with the scope user:inference, and this one has none",
-			"renew it with `keytender refresh --force`, which tells its scopes; else sign in again without --scope", nil)
+		return "", failedBy("scope", FaultNoInference, Values{}, nil)
 	}
 	dir := w.entry
 	lock, err := dir.LockRenewal(ctx, entryWait)
@@ -158,13 +158,13 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 	pair := pairOf(r.current)
 	switch {
 	case r.chain.Dead(pair):
-		return again("the login has ended: the server does not renew it any more, so it was not written", nil)
+		return againBy(FaultUnwrittenDead, Values{}, nil)
 	case r.chain.Left(pair):
-		return again("the stored login is an older one than the last renewal brought, so it was not written", nil)
+		return againBy(FaultUnwrittenOlder, Values{}, nil)
 	case !r.current.LoginEnds.IsZero() && !r.current.LoginEndsEstimated && !w.wall().Before(r.current.LoginEnds):
-		return again("the login has ended, so it was not written", nil)
+		return againBy(FaultUnwrittenEnded, Values{}, nil)
 	case r.current.Refresh.IsZero() && !w.validFor(r.current, 0):
-		return again("the login has ended and holds no refresh token, so it was not written", nil)
+		return againBy(FaultUnwrittenNoRefresh, Values{}, nil)
 	}
 	signedOut := func(p *ledger.Place) bool { return p.SignedOut && slices.Contains(p.Past, r.chain.ID) }
 	if fresh || !slices.ContainsFunc(w.l.Places, signedOut) {
@@ -180,11 +180,10 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 			return nil
 		case errors.As(err, &answer) && answer.Status == http.StatusUnauthorized:
 			r.chain.Revoke(pair.Refresh)
-			return again("Claude Code was signed out, which ended this login at the server too; it was not written", err)
+			return againBy(FaultUnwrittenRevoked, Values{}, err)
 		}
 	}
-	return later("Claude Code was signed out of this login, and it could not be found out whether it lives, so it was not written",
-		"try `keytender refresh --force`, which tells, and then again", nil)
+	return laterBy(FaultUnwrittenUnknown, Values{}, nil)
 }
 
 // overwrite puts the account's login into an entry, whatever lies there, after what lies
@@ -207,8 +206,7 @@ func (w *work) overwrite(ctx context.Context, s sighting, r *renewal) (string, e
 	}
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, &Error{Code: "busy", Exit: ExitBusy, Message: "Claude Code's entry changed at this very moment",
-				Hint: "try again; nothing was changed", Err: dirlock.ErrBusy}
+			return claudecode.Change{}, busyBy(FaultEntryChanging, Values{}, dirlock.ErrBusy)
 		}
 		return change, nil
 	})

@@ -1,10 +1,10 @@
 package session
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"keytender/internal/config"
 )
@@ -37,8 +37,7 @@ func (r runner) notOurs(state string, places []string) error {
 		return nil
 	}
 	if other, err := r.owner(state); err == nil && other != r.uid {
-		return failed("not-yours", fmt.Sprintf("the folder %s belongs to another user (uid %d)", state, other),
-			"run it as that user, or set KEYTENDER_HOME to a folder of your own", nil)
+		return failedBy("not-yours", FaultFolderNotYours, Values{Path: state, Owner: strconv.Itoa(other)}, nil)
 	}
 	person, err := r.owner(r.home)
 	if r.uid != 0 || err != nil || person == 0 {
@@ -48,8 +47,7 @@ func (r runner) notOurs(state string, places []string) error {
 		if nearestOwner(place, r.owner) == 0 {
 			continue
 		}
-		return failed("not-yours", fmt.Sprintf("this runs as root over the home %s of another user (uid %d)", r.home, person),
-			"run it as that user, without sudo; for a login of root's own set HOME to root's home", nil)
+		return failedBy("not-yours", FaultHomeNotYours, Values{Path: r.home, Owner: strconv.Itoa(person)}, nil)
 	}
 	return nil
 }

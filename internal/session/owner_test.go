@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 )
@@ -20,21 +19,21 @@ func TestNotOurs(t *testing.T) {
 		where string // of state and credentials
 		entry string
 		owned map[string]int
-		want  string // in the message; empty: may write
+		want  string // what is said; empty: may write
 	}{
 		{"a person", ann, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann}, ""},
 		{"root at home", 0, "/root", "/root/.local", "/root/.claude/e", map[string]int{"/root": 0}, ""},
 		{"root in a container whose home is missing", 0, "/nowhere", "/nowhere/.local", "/nowhere/.claude/e", nil, ""},
 		{"root without a home", 0, "", "/data", "/data/e", map[string]int{"/data": ann}, ""},
-		{"root over a person's home", 0, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann}, "/home/ann of another user (uid 1000)"},
-		{"root over the entry alone", 0, "/home/ann", "/srv/kt", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/srv": 0}, "/home/ann of another user"},
+		{"root over a person's home", 0, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann}, "home-not-yours: 1000, /home/ann"},
+		{"root over the entry alone", 0, "/home/ann", "/srv/kt", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/srv": 0}, "home-not-yours: 1000, /home/ann"},
 		{"root over a volume of a person", 0, "/root", "/data/kt", "/root/.claude/e", map[string]int{"/root": 0, "/data": ann}, ""},
 		{"nothing of that home is theirs", 0, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e",
 			map[string]int{"/home/ann": ann, "/home/ann/.local": 0, "/home/ann/.claude": 0}, ""},
 		{"nothing in that home", 0, "/home/ann", "/srv/kt", "/srv/claude/e", map[string]int{"/home/ann": ann, "/srv": 0}, ""},
-		{"another's state", ann, "/home/ann", "/srv/kt", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/srv/kt/state": bob}, "belongs to another user (uid 1001)"},
-		{"root's state", ann, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/home/ann/.local/state": 0}, "uid 0"},
-		{"root over a person's state", 0, "/root", "/srv/kt", "/root/.claude/e", map[string]int{"/root": 0, "/srv/kt/state": ann}, "belongs to another user (uid 1000)"},
+		{"another's state", ann, "/home/ann", "/srv/kt", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/srv/kt/state": bob}, "folder-not-yours: 1001, /srv/kt/state"},
+		{"root's state", ann, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/home/ann/.local/state": 0}, "folder-not-yours: 0, /home/ann/.local/state"},
+		{"root over a person's state", 0, "/root", "/srv/kt", "/root/.claude/e", map[string]int{"/root": 0, "/srv/kt/state": ann}, "folder-not-yours: 1000, /srv/kt/state"},
 		{"Windows", -1, "C:/Users/ann", "C:/kt", "C:/c", map[string]int{"C:/kt/state": ann}, ""},
 	}
 	for _, test := range tests {
@@ -53,7 +52,7 @@ func TestNotOurs(t *testing.T) {
 		switch {
 		case test.want == "" && err != nil:
 			t.Errorf("%s: %v", test.name, err)
-		case test.want != "" && (!errors.As(err, &known) || known.Exit != ExitFailed || known.Hint == "" || !strings.Contains(known.Message, test.want)):
+		case test.want != "" && (!errors.As(err, &known) || known.Exit != ExitFailed || known.Error() != test.want):
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
@@ -99,7 +98,7 @@ func TestRootOverAnothersHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.environ["CLAUDE_CONFIG_DIR"] = r.claude
-	if _, err := r.start().Renew(t.Context(), true); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+	if _, err := r.start().Renew(t.Context(), true); faultOf(err) != FaultFolderNotYours {
 		t.Errorf("a state folder of another user: %v", err)
 	}
 }

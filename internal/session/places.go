@@ -467,7 +467,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 
 // notCarried notes why a place stays behind.
 func (w *work) notCarried(p *ledger.Place, err error) {
-	reason := plain(err)
+	reason := w.reason(err)
 	if p.Reason != reason {
 		w.log.Warn("a place was not brought up", "place", p.ID, "reason", reason)
 		account := ""
@@ -498,7 +498,7 @@ func (w *work) noteGone(p *ledger.Place) {
 	}
 }
 
-var errGone = errors.New("its directory is not there")
+var errGone error = failedBy(notReached, FaultGone, Values{}, nil)
 
 func (w *work) unlock(l *claudecode.RenewalLock) {
 	if l == nil {

@@ -44,11 +44,11 @@ func (p probing) probe(ctx context.Context) (sentence string, ok bool, err error
 		}
 	}
 	if err != nil {
-		message, hint := "the test call got no answer: "+err.Error(), "look at the network and try again; the login is as good as before"
+		fault := FaultProbeUnanswered
 		if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Answered {
-			message, hint = "the test call failed: "+err.Error(), "try again in a few minutes; the login is as good as before"
+			fault = FaultProbeFailed
 		}
-		return "", false, later(message, hint, err)
+		return "", false, laterBy(fault, Values{Reason: err.Error()}, err)
 	}
 	return result.Sentence, result.Outcome == oauth.ProbeOK, nil
 }

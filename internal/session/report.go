@@ -119,7 +119,7 @@ func (w *work) describe(st *Status, c keychain.Credential, chain *ledger.Chain) 
 func blame(st *Status, err error) {
 	p := &Error{}
 	if !errors.As(err, &p) {
-		p = failed("failed", err.Error(), "", err)
+		p = failedBy("failed", FaultAsSaid, Values{Reason: err.Error()}, err)
 	}
 	st.State, st.Problem = TryLater, problemOf(p)
 }
@@ -185,7 +185,7 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 	if w.entryErr != nil {
 		st.ClaudeCode.State = Damaged
 		if st.Problem == nil {
-			st.Problem = problemOf(failedBy("claude-code-entry", FaultNoEntry, Values{Reason: w.entryErr.Error()}, w.entryErr))
+			st.Problem = problemOf(failedBy(entryCode, FaultNoEntry, Values{Reason: w.entryErr.Error()}, w.entryErr))
 		}
 		return
 	}
@@ -197,15 +197,14 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 			st.Problem = problemOf(e)
 		}
 	}
-	const code = "claude-code-entry"
 	switch {
 	case closed(err):
 		st.ClaudeCode.State = Busy
-		blame(failedBy(code, FaultEntryUnread, Values{}, storeError("keychain", err)))
+		blame(failedBy(entryCode, FaultEntryUnread, Values{}, storeError("keychain", err)))
 		return
 	case err != nil:
 		st.ClaudeCode.State = Damaged
-		blame(failedBy(code, FaultEntryBroken, Values{Reason: err.Error()}, err))
+		blame(failedBy(entryCode, FaultEntryBroken, Values{Reason: err.Error()}, err))
 		return
 	case !st.ClaudeCode.Mirror:
 		st.ClaudeCode.State = Off
@@ -221,7 +220,7 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 	case InStep:
 		if !accepted {
 			st.ClaudeCode.State = Damaged
-			blame(failedBy(code, FaultEntryNotAccepted, Values{Reason: why}, nil))
+			blame(failedBy(entryCode, FaultEntryNotAccepted, Values{Reason: why}, nil))
 		}
 	case Absent, EntrySignedOut:
 		if st.State == SignedIn && place != nil && (place.SignedOut || place.Chain != "") {

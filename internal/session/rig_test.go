@@ -238,6 +238,12 @@ func (r *rig) historyOf() []string {
 }
 
 // exitOf is the exit code that a command would end with.
+func faultOf(err error) Fault {
+	known := &Error{}
+	errors.As(err, &known)
+	return known.Fault
+}
+
 func exitOf(err error) int {
 	known := &Error{}
 	switch {

@@ -149,6 +149,14 @@ func (w *wording) told(err error) string {
 	return err.Error()
 }
 
+// reason is what the system said, or a fault in words.
+func (w *wording) reason(err error) string {
+	if known := (&Error{}); errors.As(err, &known) {
+		return w.told(err)
+	}
+	return plain(err)
+}
+
 func (w *wording) putInWords(p *Problem) {
 	if p != nil && p.Err != nil && w.words != nil {
 		p.Message, p.Hint = w.words(p.Err)
@@ -307,10 +315,6 @@ func signedOut() *Error {
 	return &Error{Code: "signed-out", Exit: ExitSignedOut, Fault: FaultSignedOut, Err: keychain.ErrNotFound}
 }
 
-func again(message string, err error) *Error {
-	return &Error{Code: "sign-in-again", Exit: ExitSignInAgain, Message: message, Hint: "sign in again with `keytender login`", Err: err}
-}
-
 func againBy(f Fault, v Values, err error) *Error {
 	return &Error{Code: "sign-in-again", Exit: ExitSignInAgain, Fault: f, Values: v, Err: err}
 }
@@ -319,18 +323,10 @@ func busyBy(f Fault, v Values, err error) *Error {
 	return &Error{Code: "busy", Exit: ExitBusy, Fault: f, Values: v, Err: err}
 }
 
-func later(message, hint string, err error) *Error {
-	return &Error{Code: "try-later", Exit: ExitTryLater, Message: message, Hint: hint, Err: err}
-}
-
 func failedBy(code string, f Fault, v Values, err error) *Error {
 	return &Error{Code: code, Exit: ExitFailed, Fault: f, Values: v, Err: err}
 }
 
 func laterBy(f Fault, v Values, err error) *Error {
 	return &Error{Code: "try-later", Exit: ExitTryLater, Fault: f, Values: v, Err: err}
-}
-
-func failed(code, message, hint string, err error) *Error {
-	return &Error{Code: code, Exit: ExitFailed, Message: message, Hint: hint, Err: err}
 }

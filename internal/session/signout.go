@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"keytender/internal/ledger"
-	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -85,8 +84,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 func (w *work) stillBehind(account string) error {
 	for _, p := range w.l.HeldBy(account) {
 		if dir := w.directory(p); dir != nil && w.l.Behind(p) && !p.Forgotten {
-			return later(dir.Place()+" still holds older tokens and could not be brought up, so nothing was removed: "+p.Reason,
-				"try again when Claude Code is done, or let go of the place with `keytender places forget "+shown.Quoted(p.ID)+"`", nil)
+			return laterBy(FaultStillBehind, Values{Place: dir.Place(), ID: p.ID, Reason: p.Reason}, nil)
 		}
 	}
 	return nil
@@ -206,7 +204,7 @@ func (s *signingOut) takeOut(ctx context.Context) {
 				if place.Forgotten {
 					continue // it is told no more; should it come back, the next sign-out takes it out
 				}
-				s.note(failed("not-removed", dir.Place()+" cannot be reached, and a copy of the login may lie there", "remove "+dir.File()+" when it is back", errGone))
+				s.note(failedBy("not-removed", FaultCopyUnreached, Values{Place: dir.Place(), Path: dir.File()}, errGone))
 			}
 			continue
 		}
@@ -226,8 +224,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 		}
 		switch {
 		case leaving && isForeign(seen):
-			s.note(failed("not-removed", dir.Place()+" holds tokens that Claude Code got since then; whether they are of the login that you signed out of cannot be told, so they were left there",
-				"sign out there with `claude auth logout`, if they are not wanted", nil))
+			s.note(failedBy("not-removed", FaultTokensSince, Values{Place: dir.Place()}, nil))
 		case leaving:
 			place.Empty(false)
 		}
@@ -293,7 +290,7 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 	}
 	problem := entryError(err)
 	if busy := (&Error{}); errors.As(problem, &busy) && busy.Exit == ExitBusy {
-		problem = failed("not-removed", dir.Place()+" is in use: "+busy.Message, "wait until Claude Code is done, then sign out again", err)
+		problem = failedBy("not-removed", FaultEntryInUse, Values{Place: dir.Place(), Reason: busy.Values.Reason}, err)
 	}
 	s.note(problem)
 }

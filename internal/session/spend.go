@@ -97,12 +97,15 @@ func noteOf(e *Error) *ledger.Problem {
 		said.Reason = e.Err.Error()
 	}
 	values, _ := json.Marshal(said)
-	return &ledger.Problem{Code: e.Code, Fault: string(e.Fault), Values: values, Message: e.Message, Hint: e.Hint}
+	return &ledger.Problem{Code: e.Code, Fault: string(e.Fault), Values: values}
 }
 
 // errorOf is the error that noteOf kept.
 func errorOf(p *ledger.Problem, exit int) *Error {
-	e := &Error{Code: p.Code, Exit: exit, Fault: Fault(p.Fault), Message: p.Message, Hint: p.Hint}
+	e := &Error{Code: p.Code, Exit: exit, Fault: Fault(p.Fault)}
+	if p.Fault == "" { // an earlier version noted what it said
+		e.Fault, e.Values = FaultAsSaid, Values{Reason: p.Message, Repair: p.Hint}
+	}
 	if len(p.Values) > 0 {
 		_ = json.Unmarshal(p.Values, &e.Values)
 	}

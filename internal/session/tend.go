@@ -135,7 +135,7 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, failed("watch", "changes on the disk cannot be watched: "+plain(err), "raise the limit of watches (fs.inotify.max_user_instances)", err)
+		return nil, failedBy("watch", FaultNoChanges, Values{Reason: plain(err)}, err)
 	}
 	if err := os.MkdirAll(t.config.Places.State, 0o700); err != nil {
 		return nil, errors.Join(t.storageTrouble(FaultStateFolder, "", err), watcher.Close())

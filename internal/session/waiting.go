@@ -134,7 +134,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 	}
 }
 
-var errSentBefore = errors.New("the server did not accept this code")
+var errSentBefore error = failedBy("code-refused", FaultPastedBefore, Values{}, nil)
 
 // bareCode is the code without its state that waits, unless the server has seen it.
 func (w *waiting) bareCode(ctx context.Context) (got answered, ok bool) {

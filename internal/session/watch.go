@@ -73,9 +73,8 @@ func (e *Engine) SetWatch(ctx context.Context, on bool) error {
 	if on {
 		want = RoleWatch
 	}
-	if from := roleFrom(e.config); from != "" && e.config.Role != string(want) {
-		return failed("role-is-set", roleSetting+" is "+e.config.Role+" ("+from+"), which counts more than this choice; nothing was changed",
-			unsetRole(e.config), nil)
+	if roleFrom(e.config) != "" && e.config.Role != string(want) {
+		return roleIsSet(e.config)
 	}
 	w, err := e.beginAnyway(ctx, lockWait)
 	if err != nil {
@@ -93,29 +92,31 @@ func (e *Engine) SetWatch(ctx context.Context, on bool) error {
 	return w.save()
 }
 
-// unsetRole says how to take the setting back.
-func unsetRole(c config.Config) string {
-	if from := roleFrom(c); from != "environment" {
-		return "take `role` out of " + from
+// roleIsSet says that the setting counts more than the person's choice.
+func roleIsSet(c config.Config) *Error {
+	fault, from := FaultRoleInFile, roleFrom(c)
+	if from == "environment" {
+		fault = FaultRoleInEnvironment
 	}
-	return "unset " + roleSetting
+	return failedBy("role-is-set", fault, Values{ID: c.Role, Path: from}, nil)
 }
 
 // watchOnly refuses what would keep a login.
 func (e *Engine) watchOnly() *Error {
-	back := "`keytender watch off` lets Keytender keep logins"
+	return e.watchOnlyBy(FaultWatchOnly, FaultWatchOnlySet)
+}
+
+// watchOnlyBy is chosen, or set where a setting, and not the person's choice, makes it watch-only.
+func (e *Engine) watchOnlyBy(chosen, set Fault) *Error {
 	if roleFrom(e.config) != "" {
-		back = unsetRole(e.config) + " to let Keytender keep logins"
+		return failedBy("watch-only", set, Values{}, roleIsSet(e.config))
 	}
-	return failed("watch-only", "this is watch-only: Keytender keeps no copy of a login here, and renews none",
-		"Claude Code signs in with `keytender login --method claude-code`; "+back, nil)
+	return failedBy("watch-only", chosen, Values{}, nil)
 }
 
 // notRenewedHere refuses what would renew a login.
 func (o watch) notRenewedHere() *Error {
-	known := o.watchOnly()
-	known.Hint = "Claude Code renews its login when it starts: `claude auth status` is enough; " + strings.SplitN(known.Hint, "; ", 2)[1]
-	return known
+	return o.watchOnlyBy(FaultNotRenewedHere, FaultNotRenewedHereSet)
 }
 
 // kept names what is kept of logins and keys, and how to remove it; nil: nothing.
@@ -320,7 +321,6 @@ func withoutTending(err error) error {
 	}
 	alone := *known
 	alone.Values.WatchOnly = true
-	alone.Hint = strings.ReplaceAll(alone.Hint, ", or sign in with `keytender login`", "")
 	return &alone
 }
 

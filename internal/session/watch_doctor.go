@@ -43,9 +43,9 @@ func (d doctor) checkWatchedEntry(ctx context.Context, st Status) []Check {
 func (d doctor) checkWatchedClaude(ctx context.Context, st Status) []Check {
 	known := &Error{}
 	if _, err := d.claudeVersion(ctx); errors.As(err, &known) {
-		alone := &Error{}
-		_ = errors.As(withoutTending(known), &alone)
-		return []Check{warn("Claude Code", known.Message, "watch-only signs in through it", alone.Hint)}
+		_ = errors.As(withoutTending(known), &known)
+		message, hint := d.said(known)
+		return []Check{warn("Claude Code", message, "watch-only signs in through it", hint)}
 	}
 	return d.checkClaude(ctx, st)
 }

@@ -265,12 +265,12 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	blame := func(err error) {
 		known := &Error{}
 		if !errors.As(err, &known) {
-			known = failed("no-answer", "`claude auth status` did not say: "+plain(err), "run it yourself", err)
+			known = failedBy("no-answer", FaultNoAnswer, Values{Reason: plain(err)}, err)
 		}
 		w.Client.Problem = problemOf(known)
 	}
 	if l := entry.Login; !l.Refresh.IsZero() && !l.AccessEnds.IsZero() && l.AccessEnds.Sub(w.wall()) < renewsWithin {
-		blame(failed("would-renew", "its login is about to end, and Claude Code would renew it when asked", "renew it first: `keytender refresh`", nil))
+		blame(failedBy("would-renew", FaultWouldRenew, Values{}, nil))
 		return
 	}
 	p, err := w.findClaude(ctx)
@@ -289,7 +289,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	// Its exit code is 1 where nobody is signed in.
 	if json.Unmarshal(out, &said) != nil || said.Method == nil {
 		if err == nil {
-			err = errors.New("its answer is no JSON object")
+			err = failedBy("no-answer", FaultAnswerNotJSON, Values{}, nil)
 		}
 		blame(err)
 		return

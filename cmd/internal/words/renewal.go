@@ -56,4 +56,6 @@ var renewalWords = []worded{
 		"it is tried again; mend it, or take it back with `keytender lend --back '{place}'`"}},
 	{session.FaultPlaceBehind, sentences{"{place} still holds older tokens: {reason}", "the next command tries again; mend it" + letGoOfIt}},
 	{session.FaultPlaceUnwritten, sentences{"{place} still holds older tokens: it could not be written", "the next command tries again; mend it" + letGoOfIt}},
+	{session.FaultProbeUnanswered, sentences{"the test call got no answer: {reason}", "look at the network and try again; " + asGoodAsBefore}},
+	{session.FaultProbeFailed, sentences{"the test call failed: {reason}", "try again in a few minutes; " + asGoodAsBefore}},
 }

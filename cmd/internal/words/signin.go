@@ -62,4 +62,5 @@ var signInWords = []worded{
 		"begin anew with `keytender login --begin`"}},
 	{session.FaultNothingOnStdin, sentences{message: "there is nothing on stdin"}},
 	{session.FaultNoCode, sentences{message: "no code of this sign-in came: {reason}"}},
+	{session.FaultPastedBefore, sentences{message: "the server did not accept this code"}},
 }

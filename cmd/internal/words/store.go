@@ -38,4 +38,12 @@ var storeWords = []worded{
 	{session.FaultNameUnusable, sentences{"{reason}", "choose another --account"}},
 	{session.FaultNameTwin, sentences{"there is an account {owner} already, and {account} differs from it in upper and lower case alone", "choose another --account"}},
 	{session.FaultNameCase, sentences{"a keychain may not tell {owner} and {account} apart", "choose another --account"}},
+
+	{session.FaultFolderNotYours, sentences{"the folder {path} belongs to another user (uid {owner})",
+		"run it as that user, or set KEYTENDER_HOME to a folder of your own"}},
+	{session.FaultHomeNotYours, sentences{"this runs as root over the home {path} of another user (uid {owner})",
+		"run it as that user, without sudo; for a login of root's own set HOME to root's home"}},
+	{session.FaultNoChanges, sentences{"changes on the disk cannot be watched: {reason}",
+		"raise the limit of watches (fs.inotify.max_user_instances)"}},
+	{session.FaultAsSaid, sentences{"{reason}", "{repair}"}},
 }

@@ -4,6 +4,10 @@ import "keytender/internal/session"
 
 const (
 	officialAgain   = "sign in again with `keytender login --method claude-code`"
+	keepsNone       = "this is watch-only: Keytender keeps no copy of a login here, and renews none"
+	itSignsIn       = "Claude Code signs in with `keytender login --method claude-code`; "
+	itRenews        = "Claude Code renews its login when it starts: `claude auth status` is enough; "
+	countsMore      = ", which counts more than this choice; nothing was changed"
 	renewedAtItsEnd = "Claude Code renews its login when it starts: run `claude auth status`, then try again"
 )
 
@@ -25,4 +29,11 @@ var watchWords = []worded{
 	{session.FaultWatchedSignedOut, sentences{"Claude Code is signed out", "sign in with `keytender login --method claude-code`"}},
 	{session.FaultWatchedTokenEnded, sentences{"the access token has ended, and this is watch-only: Keytender renews nothing", renewedAtItsEnd}},
 	{session.FaultWatchedRenewsNothing, sentences{"this is watch-only: Keytender renews nothing", renewedAtItsEnd}},
+
+	{session.FaultRoleInFile, sentences{"KEYTENDER_ROLE is {id} ({path})" + countsMore, "take `role` out of {path}"}},
+	{session.FaultRoleInEnvironment, sentences{"KEYTENDER_ROLE is {id} (environment)" + countsMore, "unset KEYTENDER_ROLE"}},
+	{session.FaultWatchOnly, sentences{keepsNone, itSignsIn + "`keytender watch off` lets Keytender keep logins"}},
+	{session.FaultWatchOnlySet, sentences{keepsNone, itSignsIn + "{repair} to let Keytender keep logins"}},
+	{session.FaultNotRenewedHere, sentences{keepsNone, itRenews + "`keytender watch off` lets Keytender keep logins"}},
+	{session.FaultNotRenewedHereSet, sentences{keepsNone, itRenews + "{repair} to let Keytender keep logins"}},
 }

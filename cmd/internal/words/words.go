@@ -51,7 +51,7 @@ func causeOf(e *session.Error) (message, hint string) {
 }
 
 func wordsOf(f session.Fault) sentences {
-	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
+	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
 		if i := slices.IndexFunc(subject, func(t worded) bool { return t.fault == f }); i >= 0 {
 			return subject[i].words
 		}
@@ -62,7 +62,7 @@ func wordsOf(f session.Fault) sentences {
 func inWords(v session.Values) *strings.Replacer {
 	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "{path}", v.Path,
 		"{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}", v.Reason,
-		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit),
+		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit), "{least}", v.Least, "{host}", v.Host,
 		"{time}", v.At.Local().Format("15:04:05 MST"), "{date}", v.At.Local().Format("2006-01-02 15:04 MST"),
 		"{version}", session.Version)
 }
