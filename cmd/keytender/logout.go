@@ -60,6 +60,7 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 		problems []error
 		done     = []session.Step{}
 	)
+	o.All = o.all
 	for _, name := range names {
 		steps, err := engine.On(name).SignOut(patient(cmd), o.SignOutOptions)
 		c.steps(steps)

@@ -122,6 +122,8 @@ func (c *Chain) Field(key string) any {
 		return &c.Seen
 	case "shared":
 		return &c.Shared
+	case "doubted":
+		return &c.Doubted
 	case "generations":
 		return rawjson.List(&c.Generations)
 	case "intent":

@@ -341,7 +341,7 @@ func (s claudeSignIn) settleEntry(ctx context.Context) (sighting, error) {
 	if err != nil {
 		return sighting{}, err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	seen, err := w.see(ctx, s.entry, true)
 	if err == nil {
 		err = w.settle(ctx, &seen)
@@ -407,7 +407,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	if err != nil {
 		return err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -279,7 +279,7 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	if e.entryErr != nil {
 		return "", entryError(e.entryErr)
 	}

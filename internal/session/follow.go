@@ -60,6 +60,23 @@ func (w *work) finishAll(ctx context.Context, wait time.Duration) error {
 	return errors.Join(problems...)
 }
 
+// elsewhereWait is how long a verb about one entry waits for the locks of the others.
+const elsewhereWait = 5 * time.Second
+
+// endInStep is end, after what was taken over from one place was written into the others:
+// Claude Code there would send the token that was spent. What cannot be written now is told
+// as behind.
+func (w *work) endInStep(ctx context.Context) {
+	if len(w.l.Accounts) > 0 {
+		limited, cancel := context.WithTimeout(ctx, elsewhereWait)
+		if err := w.finishAll(limited, elsewhereWait); err != nil {
+			w.log.Warn("not all places were brought up", "reason", plain(err))
+		}
+		cancel()
+	}
+	w.end()
+}
+
 // accountNames are those of the ledger, and the one that is worked on where the ledger has
 // not heard of it yet.
 func (w *work) accountNames() []string {

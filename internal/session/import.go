@@ -33,7 +33,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if err != nil {
 		return Imported{}, err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	if e.entryErr != nil {
 		return Imported{}, entryError(e.entryErr)
 	}
@@ -55,7 +55,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 			return Imported{}, err
 		}
 		w.l.Active = owner
-		return Imported{Account: owner, Already: true, Shared: e.entry.Place()}, w.finishAll(ctx, entryWait)
+		return Imported{Account: owner, Already: true, Shared: e.entry.Place()}, w.save()
 	}
 	done, err := w.takeOver(Patient(ctx), o, c, e.entry.Place())
 	if err != nil {
@@ -118,7 +118,7 @@ func (e *Engine) importFrom(ctx context.Context, o ImportOptions, c keychain.Cre
 	if err != nil {
 		return Imported{}, err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	return w.takeOver(Patient(ctx), o, c, from)
 }
 

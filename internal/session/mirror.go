@@ -65,7 +65,7 @@ func (e *Engine) Mirror(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	return w.mirror(ctx, w.l.Choose(e.account))
 }
 
@@ -166,8 +166,7 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 	case r.current.Refresh.IsZero() && !w.validFor(r.current, 0):
 		return againBy(FaultUnwrittenNoRefresh, Values{}, nil)
 	}
-	signedOut := func(p *ledger.Place) bool { return p.SignedOut && slices.Contains(p.Past, r.chain.ID) }
-	if fresh || !slices.ContainsFunc(w.l.Places, signedOut) {
+	if fresh || !r.chain.Doubted {
 		return nil
 	}
 	// Claude Code signed out of this login, and asks the server then to end it; or it blanked
@@ -177,6 +176,7 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 		err := w.asking().askWhose(ctx, &told, 5*time.Second)
 		switch {
 		case err == nil:
+			r.chain.Doubted = false
 			return nil
 		case errors.As(err, &answer) && answer.Status == http.StatusUnauthorized:
 			r.chain.Revoke(pair.Refresh)
@@ -292,7 +292,7 @@ func (e *Engine) SetMirror(ctx context.Context, on bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	w.l.Mirror = &on
 	if err := w.save(); err != nil || !on {
 		return "", err

@@ -276,6 +276,7 @@ func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 	if !ours {
 		return
 	}
+	c.Doubted = true
 	detail := "its entry is gone: " + place.ID
 	if r == ledger.SignedOut {
 		detail = "its entry holds no login any more: " + place.ID
@@ -448,9 +449,11 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 		}
 		return claudecode.Change{SignIn: &c.current, NewLogin: s.Chain != chain}, nil
 	})
-	if unwritable := (&claudecode.UnwritableError{}); err != nil && (!written || errors.As(err, &unwritable)) {
-		c.place.Next = before // nothing was written
-		if before == chain.ID {
+	if unwritable := (&claudecode.UnwritableError{}); !written || errors.As(err, &unwritable) { // nothing was written
+		switch {
+		case before != chain.ID:
+			c.place.Next = before
+		case err != nil:
 			c.place.Next = ""
 		}
 	}

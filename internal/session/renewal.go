@@ -83,7 +83,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		release()
 		return keychain.Credential{}, err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	w.settleComing(ctx)
 	r, err := w.renewal(ctx, w.l.Choose(e.account))
 	if err != nil {
@@ -126,6 +126,7 @@ func (r *renewal) finish() error {
 		return nil
 	}
 	r.chain.Advance(pair)
+	r.chain.Doubted = false
 	r.chain.Renewed(ledger.Change{At: r.wall(), What: "renewed", Who: "keytender"})
 	if err := r.save(); err != nil {
 		return err

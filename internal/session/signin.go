@@ -262,7 +262,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	if err != nil {
 		return "", err
 	}
-	defer w.end()
+	defer w.endInStep(ctx)
 	if err := ctx.Err(); err != nil {
 		return "", err // cancelled at the last moment: nothing is stored
 	}

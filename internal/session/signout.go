@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,6 +17,7 @@ import (
 type SignOutOptions struct {
 	Revoke         bool // tell the server too, best effort
 	KeepClaudeCode bool // leave our part of Claude Code's entries
+	All            bool // one of the calls that sign out of every account
 }
 
 // Step says what became of one part of a sign-out.
@@ -57,7 +59,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 			}
 		}
 	}
-	out := &signingOut{work: w, account: account, current: current}
+	out := &signingOut{work: w, account: account, current: current, all: o.All}
 	if o.Revoke {
 		out.revoke(ctx, loadErr)
 	}
@@ -143,6 +145,7 @@ type signingOut struct {
 	*work
 	account  string
 	current  keychain.Credential
+	all      bool
 	steps    []Step
 	problems []error
 }
@@ -309,8 +312,7 @@ func isForeign(s sighting) bool {
 func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 	s.note(v.dropSpilled(s.account))
 	for _, d := range slices.Clone(s.l.Displaced) {
-		c := s.l.Chain(d.Chain)
-		if d.Nothing || d.Account != s.account && (c == nil || c.Account != s.account && c.Was != s.account) {
+		if d.Nothing || !s.goesWith(d) {
 			continue
 		}
 		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
@@ -331,6 +333,21 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
 		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
 	}
+}
+
+// goesWith reports whether a displaced login is the account's. Another person's that had its
+// name once, and was replaced or left with Claude Code, is not.
+func (s *signingOut) goesWith(d *ledger.Displaced) bool {
+	p, c, a := d.Person, s.l.Chain(d.Chain), s.l.Account(s.account)
+	was := d.Account
+	if c != nil {
+		if c.Account == s.account {
+			return true
+		}
+		p = p.Or(c.Person)
+		was = cmp.Or(was, c.Was)
+	}
+	return was == s.account && (a == nil || a.Person.Like(p) == ledger.Same) || s.all && d.Account != ""
 }
 
 func (s *signingOut) sayDisplaced() {

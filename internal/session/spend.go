@@ -54,6 +54,7 @@ func (r *renewal) spend(ctx context.Context) error {
 
 	r.current = renewed
 	r.chain.Advance(pairOf(renewed))
+	r.chain.Doubted = false
 	r.chain.Renewed(ledger.Change{At: r.wall(), What: "renewed", Who: "keytender"})
 	r.pace(grant, callErr)
 	r.describeAccount(r.account, renewed)

@@ -1,0 +1,150 @@
+package session
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"keytender/internal/fakeclaude"
+)
+
+// What a verb does beside its own business: places that it was not asked about, logins of
+// persons whom nobody named.
+
+// One login in two directories. Claude Code renews in the one in which the verb is run: the
+// other one must not be left with what was spent.
+func TestWhatAVerbTakesOverIsCarried(t *testing.T) {
+	for name, verb := range map[string]func(*Engine) error{
+		"undo":   func(e *Engine) error { _, err := e.Undo(t.Context()); return err },
+		"mirror": func(e *Engine) error { _, err := e.Mirror(t.Context()); return err },
+		"switch": func(e *Engine) error { _, err := e.Switch(t.Context(), "default"); return err },
+		"switch to another": func(e *Engine) error {
+			_, err := e.Switch(t.Context(), "bob")
+			return err
+		},
+		"import": func(e *Engine) error { _, err := e.ImportClaudeCode(t.Context(), ImportOptions{}); return err },
+		"renewal of another": func(e *Engine) error {
+			_, err := e.On("bob").Renew(t.Context(), true)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			a, home, work := r.inTwo("work")
+			w := r.work()
+			_, _, err := w.takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
+			w.end()
+			r.must(err)
+			r.writeEntry(r.renewElsewhere(a))
+			r.must(verb(r.start()))
+			r.goTo(work)
+			if now := r.entry().Login; !r.server.Alive(now.Refresh.Reveal()) {
+				t.Errorf("Claude Code was left with spent tokens in %s", filepath.Base(work))
+			}
+			r.goTo(home)
+			r.reused()
+		})
+	}
+}
+
+// What was not written was not about to come either: a login of Claude Code's own is not ours
+// because a renewal looked at it.
+func TestNothingWrittenNothingExpected(t *testing.T) {
+	r := newRig(t)
+	_, home, work := r.behindInWork()
+	r.goTo(work)
+	own := r.issued("a@example.com", time.Hour)
+	r.writeEntry(own)
+	r.goTo(home)
+	r.pass(9 * time.Hour) // its access token has ended, so that nobody can be asked whose it is
+	w := r.work()
+	w.carry(t.Context(), "default", r.stored(), time.Second)
+	w.end()
+	for _, p := range r.ledger().Places {
+		if p.Next != "" {
+			t.Errorf("%s: %s is about to be written", p.ID, p.Next)
+		}
+	}
+}
+
+// An account's name is not the person: another one's login that had the name once stays kept.
+func TestSignOutLeavesWhoeverHadTheNameBefore(t *testing.T) {
+	t.Run("replaced", func(t *testing.T) {
+		r := newRig(t)
+		ann := r.signIn(8 * time.Hour)
+		r.keep("default", r.other()) // as --replace does
+		r.signedOut(SignOutOptions{})
+		if _, err := r.start().Undo(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !r.entry().Login.SamePair(ann) {
+			t.Error("the login that --replace kept did not come back")
+		}
+	})
+	t.Run("left with Claude Code", func(t *testing.T) {
+		r := newRig(t)
+		ann := r.signIn(8 * time.Hour)
+		r.signedOut(SignOutOptions{KeepClaudeCode: true})
+		r.keep("default", r.other())
+		if _, err := r.start().Mirror(t.Context()); err != nil { // makes room for it
+			t.Fatal(err)
+		}
+		r.signedOut(SignOutOptions{})
+		if _, err := r.start().Undo(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !r.entry().Login.SamePair(ann) {
+			t.Error("the login that made room did not come back")
+		}
+	})
+	t.Run("all", func(t *testing.T) {
+		r := newRig(t)
+		r.signIn(8 * time.Hour)
+		r.keep("default", r.other())
+		r.signedOut(SignOutOptions{All: true})
+		if kept := r.ledger().Displaced; len(kept) != 0 {
+			t.Errorf("kept: %d", len(kept))
+		}
+	})
+}
+
+// Claude Code signed out in one directory, and another account is used there since. The login
+// that it signed out of is not written into a second directory without the server's word.
+func TestSignedOutThereIsNotForgotten(t *testing.T) {
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	w := r.work()
+	_, _, err := w.takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
+	w.end()
+	r.must(err)
+	r.must(os.Remove(r.entryFile()))
+	r.server.RevokeFamily(a.Refresh.Reveal())
+	_, err = r.start().Switch(t.Context(), "bob")
+	r.must(err)
+	r.goTo(work)
+	if _, err := r.start().Switch(t.Context(), "default"); exitOf(err) != ExitSignInAgain {
+		t.Errorf("%v", err)
+	}
+	r.goTo(home)
+	if active := r.ledger().Active; active != "bob" {
+		t.Errorf("%s is active", active)
+	}
+}
+
+// The profile is out of reach: a renewal tells as well that the login lives.
+func TestRenewalEndsTheDoubt(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	r.must(os.Remove(r.entryFile()))
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
+	if _, err := r.start().Mirror(t.Context()); exitOf(err) != ExitTryLater {
+		t.Fatalf("%v", err)
+	}
+	_, err := r.start().Renew(t.Context(), true)
+	r.must(err)
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Errorf("what the hint says does not help: %v", err)
+	}
+	r.alive(r.entry().Login)
+}
