@@ -284,14 +284,15 @@ func TestRenamedAccountKeepsWhatWasDisplaced(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
 	r.keep("default", r.issued("b@example.com", time.Hour))
-	if err := r.start().RenameAccount(t.Context(), "default", "bob"); err != nil {
+	r.keep("default", r.issued("a@example.com", time.Hour)) // whose former login was displaced
+	if err := r.start().RenameAccount(t.Context(), "default", "ann"); err != nil {
 		t.Fatal(err)
 	}
-	r.account = "bob"
-	if _, err := r.start().On("bob").SignOut(t.Context(), SignOutOptions{}); err != nil {
+	r.account = "ann"
+	if _, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if left := r.ledger().Displaced; len(left) != 0 {
+	if left := r.ledger().Displaced; len(left) != 1 || left[0].Person.Email != "b@example.com" {
 		t.Errorf("%d logins stay", len(left))
 	}
 }

@@ -298,6 +298,8 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	w.rebuild(Patient(ctx))
 	w.findPlaces()
 	w.findDisplaced(Patient(ctx))
+	w.settleAll(ctx)
+	w.doubtEmptied()
 	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", f.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
 	return m, w.save()
 }
@@ -326,6 +328,16 @@ func (w *work) findPlaces() {
 		default:
 			p := w.l.AddPlace(known.ID, known.Kind, known.Where)
 			p.Account, p.Ends, p.Far, p.Let = known.Account, known.Ends, known.Far, known.Let
+		}
+	}
+}
+
+// doubtEmptied: a place in which an account's login was to lie holds none, so that Claude Code
+// may have signed out of it.
+func (w *work) doubtEmptied() {
+	for _, p := range w.l.Places {
+		if c := w.l.ChainOf(p.Account); c != nil && p.Kind != ledger.Lent && p.Chain == "" {
+			c.Doubted = true
 		}
 	}
 }

@@ -103,16 +103,21 @@ func (t tending) follow(ctx context.Context) error {
 		return err
 	}
 	defer w.end()
+	w.settleAll(ctx)
+	return w.finishAll(ctx, entryWait)
+}
+
+// settleAll takes in what every entry tells.
+func (w *work) settleAll(ctx context.Context) {
 	for _, dir := range w.directories() {
 		s, err := w.see(ctx, dir, true)
 		if err == nil {
 			err = w.settle(ctx, &s)
 		}
 		if err != nil {
-			t.log.Warn("an entry could not be followed", "place", dir.ID(), "reason", plain(err))
+			w.log.Warn("an entry could not be followed", "place", dir.ID(), "reason", plain(err))
 		}
 	}
-	return w.finishAll(ctx, entryWait)
 }
 
 // somethingToFollow looks without a lock. What cannot be read now is status's business.

@@ -43,6 +43,9 @@ func entryError(err error) error {
 	if closed(err) {
 		return storeError("keychain", err)
 	}
+	if errors.Is(err, keychain.ErrDamaged) {
+		return failedBy("claude-code-entry", FaultEntryBroken, Values{Reason: err.Error()}, err)
+	}
 	if unwritable := (&claudecode.UnwritableError{}); errors.As(err, &unwritable) {
 		return failedBy(entryCode, FaultEntryUnwritable, Values{Reason: unwritable.Reason, Repair: unwritable.Hint}, err)
 	}

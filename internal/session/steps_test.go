@@ -148,3 +148,28 @@ func TestRenewalEndsTheDoubt(t *testing.T) {
 	}
 	r.alive(r.entry().Login)
 }
+
+// The ledger is damaged, and Claude Code signs out before or after it is found again.
+func TestRebuiltLedgerKnowsOfASignOut(t *testing.T) {
+	for _, when := range []string{"before", "after"} {
+		t.Run(when, func(t *testing.T) {
+			r := newRig(t)
+			a := r.signIn(8 * time.Hour)
+			out := func() {
+				r.must(os.Remove(r.entryFile()))
+				r.server.RevokeFamily(a.Refresh.Reveal())
+			}
+			r.must(os.WriteFile(r.ledgerFile(), []byte("{"), 0o600))
+			if when == "before" {
+				out()
+			}
+			r.mendAll()
+			if when == "after" {
+				out()
+			}
+			if _, err := r.start().Mirror(t.Context()); exitOf(err) != ExitSignInAgain {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

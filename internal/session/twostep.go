@@ -35,6 +35,7 @@ type savedAttempt struct {
 	State       string        `json:"state"`
 	Verifier    string        `json:"verifier"`
 	ClientID    string        `json:"clientId"`
+	TokenURL    string        `json:"tokenUrl,omitempty"` // an earlier version kept none
 	RedirectURI string        `json:"redirectUri"`
 	Scopes      []string      `json:"scopes"`
 	Account     string        `json:"account,omitempty"`
@@ -88,7 +89,7 @@ func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Eve
 		return BegunSignIn{}, unusableURLs(err)
 	}
 	saved := savedAttempt{Begun: e.wall(), State: attempt.State(), Verifier: attempt.Verifier().Reveal(),
-		ClientID: c.ClientID, RedirectURI: c.PasteRedirect, Scopes: c.Scopes, Account: o.Account, Replace: o.Replace,
+		ClientID: c.ClientID, TokenURL: e.config.TokenURL, RedirectURI: c.PasteRedirect, Scopes: c.Scopes, Account: o.Account, Replace: o.Replace,
 		Expect: o.Expect, Org: o.Org, Console: o.Console, LongLived: o.LongLived, NoMirror: o.NoMirror}
 	if err := s.saveAttempt(ctx, saved); err != nil {
 		return BegunSignIn{}, err
@@ -173,10 +174,17 @@ func (e *Engine) waitingAttempt() (savedAttempt, error) {
 		e.endAttempt(attemptFile)
 		return saved, tooLate()
 	}
-	if saved.ClientID != e.config.ClientID {
-		return saved, failedBy("settings-changed", FaultClientChanged, Values{}, nil)
+	// The code is for the server that it was asked of, and for no other one.
+	changed := ""
+	switch {
+	case saved.ClientID != e.config.ClientID:
+		changed = "ANTHROPIC_CLIENT_ID"
+	case saved.TokenURL != "" && saved.TokenURL != e.config.TokenURL:
+		changed = "ANTHROPIC_TOKEN_URL"
+	default:
+		return saved, nil
 	}
-	return saved, nil
+	return saved, failedBy("settings-changed", FaultClientChanged, Values{Reason: changed}, nil)
 }
 
 func noAttempt() *Error {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -214,6 +215,29 @@ func TestSavedAttemptIsHidden(t *testing.T) {
 	for _, text := range []string{fmt.Sprintf("%v", saved), fmt.Sprintf("%+v", saved), fmt.Sprintf("%#v", saved), fmt.Sprintf("%v", &finishing{saved: saved})} {
 		if strings.Contains(text, saved.Verifier) {
 			t.Error("printed: ", text)
+		}
+	}
+}
+
+// The code is for the server that it was asked of: no other one gets it, nor the verifier.
+func TestTwoStepsWithOtherSettings(t *testing.T) {
+	for variable, value := range map[string]string{"ANTHROPIC_CLIENT_ID": "another", "ANTHROPIC_TOKEN_URL": ""} {
+		r, other := newRig(t), newRig(t)
+		code := r.begin(SignInOptions{})
+		before := r.environ[variable]
+		r.environ[variable] = cmp.Or(value, other.environ[variable])
+		known := &Error{}
+		if err := r.finish(code); !errors.As(err, &known) || known.Code != "settings-changed" || known.Values.Reason != variable || !r.waits() {
+			t.Errorf("%s: %v, waits %v", variable, err, r.waits())
+		}
+		if n := other.server.Count("exchange"); n != 0 {
+			t.Errorf("%s: another server was sent the code", variable)
+		}
+		if r.environ[variable] = before; before == "" {
+			delete(r.environ, variable)
+		}
+		if err := r.finish(code); err != nil {
+			t.Errorf("%s: as before: %v", variable, err)
 		}
 	}
 }

@@ -183,7 +183,7 @@ func (d *Directory) Stamp(ctx context.Context) (string, error) {
 func (d *Directory) Read(ctx context.Context) (Entry, error) {
 	e, err := d.load(ctx)
 	if err != nil {
-		return Entry{}, fmt.Errorf("reading Claude Code's entry: %w", err)
+		return Entry{}, err
 	}
 	return e, nil
 }

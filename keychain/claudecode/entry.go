@@ -83,10 +83,13 @@ func parseEntry(text []byte, source string) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", keychain.ErrDamaged, err)
 	}
-	e := Entry{State: SignedOut, Source: source, whole: secret.New(string(whole.text())), rejected: "there is no login in it"}
 	if whole.repeats(loginKey) {
 		return Entry{}, fmt.Errorf("%w: %s stands in it twice", keychain.ErrDamaged, loginKey)
 	}
+	if string(whole.get(loginKey)) == "null" {
+		whole = whole.without(loginKey) // no login to the client either
+	}
+	e := Entry{State: SignedOut, Source: source, whole: secret.New(string(whole.text())), rejected: "there is no login in it"}
 	if what := moved(whole); what != "" {
 		return Entry{}, movedError(what)
 	}

@@ -70,7 +70,7 @@ func TestEntryReadsAsTheClientDoes(t *testing.T) {
 		"not UTF-8":                {text: "{\"a\":\"\xff\"}", damaged: true},
 		"login a string":           {text: `{"claudeAiOauth":"x"}`, damaged: true},
 		"login an array":           {text: `{"claudeAiOauth":[]}`, damaged: true},
-		"login null":               {text: `{"claudeAiOauth":null}`, damaged: true},
+		"login null":               {text: `{"claudeAiOauth":null,"mcpOAuth":{}}`, state: SignedOut}, // "loggedIn": false to the client
 		"login twice":              {text: `{"claudeAiOauth":{},"claudeAiOauth":{}}`, damaged: true},
 		"login twice, escaped":     {text: `{"claudeAiOauth":{},"claude\u0041iOauth":{}}`, damaged: true},
 		"token twice":              {text: inner(`"accessToken":"FAKE-a","accessToken":"FAKE-b"`), damaged: true},

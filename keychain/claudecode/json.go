@@ -53,10 +53,11 @@ func parseObject(text []byte) (object, error) {
 // text that ends too early.
 func brokenJSON(text []byte) error {
 	var syntax *json.SyntaxError
+	text = bytes.TrimRight(text, " \t\r\n") // an editor's line end, within a text that was cut
 	switch err := json.Unmarshal(text, new(json.RawMessage)); {
 	case !errors.As(err, &syntax):
 		return errors.New("it is not valid JSON")
-	case syntax.Offset >= int64(len(text)):
+	case syntax.Error() == "unexpected end of JSON input":
 		return fmt.Errorf("it is not valid JSON: it is cut off after byte %d", len(text))
 	default:
 		return fmt.Errorf("it is not valid JSON (from byte %d on)", syntax.Offset)

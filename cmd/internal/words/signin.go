@@ -54,7 +54,7 @@ var signInWords = []worded{
 		"nothing was stored", otherOrganization}},
 
 	{session.FaultAttemptDamaged, sentences{"{path} is damaged", "begin anew with `keytender login --begin`, which overwrites it"}},
-	{session.FaultClientChanged, sentences{"the sign-in was begun with another ANTHROPIC_CLIENT_ID than the one that is set now",
+	{session.FaultClientChanged, sentences{"the sign-in was begun with another {reason} than the one that is set now",
 		"set it as before, or begin anew with `keytender login --begin`"}},
 	{session.FaultNoAttempt, sentences{"no sign-in waits to be finished: none was begun here by this user, or it has ended",
 		"begin one with `keytender login --begin`; it can be finished once, within ten minutes"}},
