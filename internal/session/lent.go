@@ -111,7 +111,7 @@ func (n lending) lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	defer r.end()
+	defer r.endInStep(ctx)
 	return r.lend(ctx, at, o.Replace)
 }
 
@@ -270,9 +270,11 @@ func (w *work) isOwn(entry claudecode.Entry) bool {
 
 // displaceForLent takes a login out of a directory that is to be lent to, and keeps it.
 func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
-	if err := r.settle(ctx, &s); err != nil {
+	newest, err := r.takeNewer(ctx, &s, r.account, r.current)
+	if err != nil {
 		return err
 	}
+	r.current, r.chain = newest, r.l.ChainOf(r.account)
 	moved, err := r.moveOut(ctx, s, "")
 	if err != nil {
 		return err

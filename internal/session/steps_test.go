@@ -1,3 +1,5 @@
+//go:build linux
+
 package session
 
 import (
@@ -172,4 +174,23 @@ func TestRebuiltLedgerKnowsOfASignOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What lies in the directory that is lent to is newer than ours, and makes room: the place gets
+// the newest access token at once.
+func TestLendReplacesANewerPair(t *testing.T) {
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	r.goTo(work)
+	newer := r.renewElsewhere(a)
+	r.writeEntry(newer)
+	r.goTo(home)
+	_, err := r.start().Lend(t.Context(), LendOptions{Dir: work, Replace: true})
+	r.must(err)
+	r.follows(work)
+	if lent := r.lent(work).Login; !lent.Access.Equal(newer.Access) {
+		t.Error("an older access token was lent")
+	}
+	r.alive(r.entry().Login)
+	r.reused()
 }

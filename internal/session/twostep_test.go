@@ -5,6 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -240,4 +244,28 @@ func TestTwoStepsWithOtherSettings(t *testing.T) {
 			t.Errorf("%s: as before: %v", variable, err)
 		}
 	}
+}
+
+// A server that nobody reaches ends nothing: the code never left.
+func TestTwoStepsWithoutANetwork(t *testing.T) {
+	r := newRig(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	r.must(err)
+	at := l.Addr().String()
+	r.must(l.Close())
+	real, err := url.Parse(r.environ["ANTHROPIC_TOKEN_URL"])
+	r.must(err)
+	r.environ["ANTHROPIC_TOKEN_URL"] = "http://" + at + real.Path
+	code := r.begin(SignInOptions{})
+	known := &Error{}
+	if err := r.finish(code); !errors.As(err, &known) || known.Exit != ExitTryLater || known.Values.WaitsUntil.IsZero() || !r.waits() {
+		t.Fatalf("%v, waits %v", err, r.waits())
+	}
+	if l, err = net.Listen("tcp", at); err != nil {
+		t.Skip(err) // somebody took the port
+	}
+	proxy := &http.Server{Handler: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: real.Scheme, Host: real.Host}), ReadHeaderTimeout: time.Minute}
+	defer func() { _ = proxy.Close() }()
+	go func() { _ = proxy.Serve(l) }()
+	r.must(r.finish(code))
 }
