@@ -6,7 +6,7 @@ import (
 	"keytender/internal/session"
 )
 
-// Engine is what the app asks of the session; *session.Engine is one. Every call runs
+// Engine is what the app asks of the session's engine. Every call runs
 // in a goroutine of its own and may take as long as the engine's own limits allow;
 // each returns soon after its context ends, but first stores what a renewal that was
 // sent brings back. The sentences that some return are for the person.
@@ -45,5 +45,3 @@ type Engine interface {
 	// Tend renews when due and looks after each change, until ctx ends.
 	Tend(ctx context.Context, changed <-chan struct{})
 }
-
-var _ Engine = (*session.Engine)(nil)

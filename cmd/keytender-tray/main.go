@@ -61,7 +61,7 @@ func run(args []string) int {
 	if settings.CopyToken {
 		o.CopyToken = func(ctx context.Context) (func(context.Context) error, error) { return copyToken(ctx, engine) }
 	}
-	return tray.Run(context.Background(), engine, o)
+	return tray.Run(context.Background(), inWords{engine}, o)
 }
 
 // open has the engine tell in words what a diagnosis is copied with; the menu goes by codes.
@@ -72,6 +72,15 @@ func open(settings config.Config) (*session.Engine, error) {
 	}
 	return engine, err
 }
+
+// inWords is the engine with what the menu copies for whoever helps in words.
+type inWords struct{ *session.Engine }
+
+func (e inWords) Diagnosis(ctx context.Context) string {
+	return words.Diagnosis(ctx, e.Engine, words.Checks(e.Examine(ctx)))
+}
+
+func (e inWords) Why(ctx context.Context) string { return words.Why(ctx, e.Engine) }
 
 // openWait is how long the system's opener may take to say that it cannot; some end
 // only with the window that they open.

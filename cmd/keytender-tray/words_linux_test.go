@@ -34,7 +34,7 @@ func TestCopiedDiagnosisIsInWords(t *testing.T) {
 	if problem == nil || problem.Err.Fault != session.FaultStateDamaged {
 		t.Fatalf("%+v", problem)
 	}
-	if said := engine.Diagnosis(t.Context()); strings.Contains(said, string(session.FaultStateDamaged)) || !strings.Contains(said, "ledger.json is damaged") {
+	if said := (inWords{engine}).Diagnosis(t.Context()); strings.Contains(said, string(session.FaultStateDamaged)) || !strings.Contains(said, "ledger.json is damaged") {
 		t.Error(said)
 	}
 }

@@ -121,27 +121,27 @@ func (c *console) doctor(cmd *cobra.Command, o doctorOptions) error {
 }
 
 // examine looks at everything, as far as there is something to look at.
-func (c *console) examine(ctx context.Context, engine *session.Engine, settings []error) []session.Check {
-	checks := []session.Check{}
+func (c *console) examine(ctx context.Context, engine *session.Engine, settings []error) []words.Check {
+	checks := []words.Check{}
 	for _, err := range settings {
 		hint := ""
 		if setting := (&config.Error{}); errors.As(err, &setting) {
 			hint = setting.Hint
 		}
-		checks = append(checks, session.Check{Name: "settings", State: session.CheckFail, Detail: err.Error(),
+		checks = append(checks, words.Check{Name: "settings", State: session.CheckFail, Detail: err.Error(),
 			Means: "every verb but this one stops there", Hint: hint})
 	}
 	if len(settings) == 0 {
-		checks = append(checks, session.Check{Name: "settings", State: session.CheckOK, Detail: "all can be used"})
+		checks = append(checks, words.Check{Name: "settings", State: session.CheckOK, Detail: "all can be used"})
 	}
 	if engine != nil {
-		checks = append(checks, engine.Examine(ctx)...)
+		checks = append(checks, words.Checks(engine.Examine(ctx))...)
 	}
 	checks = append(checks, c.checkOpener())
-	return session.Worst(append(checks, c.checkSurroundings(ctx)...))
+	return words.Worst(append(checks, c.checkSurroundings(ctx)...))
 }
 
-func howMany(checks []session.Check, state session.CheckState) (n int) {
+func howMany(checks []words.Check, state session.CheckState) (n int) {
 	for _, check := range checks {
 		if check.State == state {
 			n++
@@ -151,7 +151,7 @@ func howMany(checks []session.Check, state session.CheckState) (n int) {
 }
 
 // showChecks tells the findings first; all that is well is one line.
-func (c *console) showChecks(checks []session.Check, verbose bool) {
+func (c *console) showChecks(checks []words.Check, verbose bool) {
 	failures, warnings := howMany(checks, session.CheckFail), howMany(checks, session.CheckWarn)
 	if failures+warnings == 0 {
 		c.say(tick, "All is well: %d things were looked at", len(checks))
@@ -236,18 +236,18 @@ func (c *console) undoMending(ctx context.Context, engine *session.Engine) error
 }
 
 func (c *console) doctorWhy(ctx context.Context, engine *session.Engine) error {
-	text := engine.Why(ctx)
+	text := words.Why(ctx, engine)
 	c.fact("why", text)
 	c.say(plain, "%s", wrap(text, 100))
 	return nil
 }
 
-func (c *console) writeReport(ctx context.Context, engine *session.Engine, checks []session.Check, path string) error {
+func (c *console) writeReport(ctx context.Context, engine *session.Engine, checks []words.Check, path string) error {
 	text := ""
 	if engine != nil {
-		text = engine.DiagnosisOf(ctx, checks)
+		text = words.Diagnosis(ctx, engine, checks)
 	} else {
-		text = session.Diagnosed(checks)
+		text = words.Diagnosed(checks)
 	}
 	if err := atomicfile.Write(path, []byte(text)); err != nil {
 		return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " + err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
@@ -289,19 +289,19 @@ func settingLines(engine *session.Engine) []string {
 }
 
 // checkOpener looks for what opens the browser, where there is one to open.
-func (c *console) checkOpener() session.Check {
+func (c *console) checkOpener() words.Check {
 	const name = "browser"
 	if why := c.noBrowserHere(); why != "" {
-		return session.Check{Name: name, State: session.CheckOK, Detail: "none is opened, " + why + "; `keytender login` prints the links"}
+		return words.Check{Name: name, State: session.CheckOK, Detail: "none is opened, " + why + "; `keytender login` prints the links"}
 	}
 	if runtime.GOOS != "linux" {
-		return session.Check{Name: name, State: session.CheckOK, Detail: "opened by the system"}
+		return words.Check{Name: name, State: session.CheckOK, Detail: "opened by the system"}
 	}
 	for _, opener := range []string{"xdg-open", "x-www-browser", "www-browser"} {
 		if path, err := exec.LookPath(opener); err == nil {
-			return session.Check{Name: name, State: session.CheckOK, Detail: "opened by " + path}
+			return words.Check{Name: name, State: session.CheckOK, Detail: "opened by " + path}
 		}
 	}
-	return session.Check{Name: name, State: session.CheckWarn, Detail: "there is no xdg-open", Means: "no browser opens by itself; the links are printed",
+	return words.Check{Name: name, State: session.CheckWarn, Detail: "there is no xdg-open", Means: "no browser opens by itself; the links are printed",
 		Hint: "install xdg-utils, use --browser-command, or open the link by hand"}
 }

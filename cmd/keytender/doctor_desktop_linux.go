@@ -6,28 +6,29 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 	"keytender/tray/bus"
 )
 
 // checkDesktop asks the session bus for what the menu-bar app needs.
-func (c *console) checkDesktop(ctx context.Context) []session.Check {
+func (c *console) checkDesktop(ctx context.Context) []words.Check {
 	const name = "desktop"
-	check := func(state session.CheckState, detail, means, hint string) session.Check {
-		return session.Check{Name: name, State: state, Detail: detail, Means: means, Hint: hint}
+	check := func(state session.CheckState, detail, means, hint string) words.Check {
+		return words.Check{Name: name, State: state, Detail: detail, Means: means, Hint: hint}
 	}
 	if !c.anySet("DISPLAY", "WAYLAND_DISPLAY") {
-		return []session.Check{check(session.CheckOK, "there is none here, so no menu-bar app; the command line does it all", "", "")}
+		return []words.Check{check(session.CheckOK, "there is none here, so no menu-bar app; the command line does it all", "", "")}
 	}
 	conn, err := bus.Dial(ctx)
 	if err != nil {
-		return []session.Check{check(session.CheckWarn, "the session bus does not answer", "the menu-bar app, its notifications and the keychain need it",
+		return []words.Check{check(session.CheckWarn, "the session bus does not answer", "the menu-bar app, its notifications and the keychain need it",
 			"sign in to the desktop anew; from another shell set DBUS_SESSION_BUS_ADDRESS as the desktop has it")}
 	}
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, bus.Wait)
 	defer cancel()
-	var checks []session.Check
+	var checks []words.Check
 	for _, service := range []struct{ name, what, means, hint string }{
 		{"org.kde.StatusNotifierWatcher", "the desktop shows no icons of programs", "the menu-bar app runs without an icon",
 			"on GNOME install and switch on the AppIndicator extension (gnome-shell-extension-appindicator)"},
@@ -41,7 +42,7 @@ func (c *console) checkDesktop(ctx context.Context) []session.Check {
 		}
 	}
 	if checks == nil {
-		return []session.Check{check(session.CheckOK, "session bus, icons and notifications are there", "", "")}
+		return []words.Check{check(session.CheckOK, "session bus, icons and notifications are there", "", "")}
 	}
 	return checks
 }

@@ -5,8 +5,8 @@ package main
 import (
 	"context"
 
-	"keytender/internal/session"
+	"keytender/cmd/internal/words"
 )
 
 // checkDesktop has nothing to ask: these systems always have what the menu-bar app needs.
-func (c *console) checkDesktop(context.Context) []session.Check { return nil }
+func (c *console) checkDesktop(context.Context) []words.Check { return nil }

@@ -5,16 +5,17 @@ import (
 	"os"
 	"strings"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 )
 
 // checkSurroundings recognises where the program runs, and says what that means, and looks
 // at what the menu-bar app needs of a desktop.
-func (c *console) checkSurroundings(ctx context.Context) []session.Check {
-	ok := func(detail, means string) session.Check {
-		return session.Check{Name: "surroundings", State: session.CheckOK, Detail: detail, Means: means}
+func (c *console) checkSurroundings(ctx context.Context) []words.Check {
+	ok := func(detail, means string) words.Check {
+		return words.Check{Name: "surroundings", State: session.CheckOK, Detail: detail, Means: means}
 	}
-	var checks []session.Check
+	var checks []words.Check
 	if isWSL() {
 		checks = append(checks, ok("this is WSL (Linux inside Windows)",
 			"a browser of Windows comes back to localhost here only while WSL forwards it; else use `keytender login --method paste`. Claude Code of Windows has an entry of its own"))

@@ -1,20 +1,14 @@
 package session
 
-import (
-	"context"
-	"fmt"
-	"slices"
-	"sort"
-	"time"
-)
+import "context"
 
 // Check is one thing that `doctor` looked at.
 type Check struct {
-	Name   string     `json:"name"`
-	State  CheckState `json:"state"`
-	Detail string     `json:"detail"` // what was found
-	Means  string     `json:"means"`  // what that does to the person; empty when all is well
-	Hint   string     `json:"hint"`   // what to do; empty when nothing is
+	Name    string
+	State   CheckState
+	Finding Finding
+	Values  *Values // nil: none
+	Err     error   // what went wrong, where that is the finding
 }
 
 // CheckState is how a check ended.
@@ -27,16 +21,15 @@ const (
 	CheckFail CheckState = "FAIL"
 )
 
-func fine(name, format string, args ...any) Check {
-	return Check{Name: name, State: CheckOK, Detail: fmt.Sprintf(format, args...)}
-}
+func fine(name string, f Finding, v *Values) []Check { return []Check{{name, CheckOK, f, v, nil}} }
 
-func warn(name, detail, means, hint string) Check {
-	return Check{name, CheckWarn, detail, means, hint}
-}
+func warn(name string, f Finding, v *Values) []Check { return []Check{{name, CheckWarn, f, v, nil}} }
 
-func fail(name, detail, means, hint string) Check {
-	return Check{name, CheckFail, detail, means, hint}
+func fail(name string, f Finding, v *Values) []Check { return []Check{{name, CheckFail, f, v, nil}} }
+
+// wrong is a finding that an error tells.
+func wrong(name string, state CheckState, f Finding, err error) []Check {
+	return []Check{{name, state, f, nil, err}}
 }
 
 // doctor looks for what has been seen to go wrong, and says why somebody is signed out.
@@ -66,17 +59,3 @@ func (d doctor) examine(ctx context.Context) []Check {
 	}
 	return checks
 }
-
-// Worst puts what needs the person first: FAIL, then warn, each in the order in which it
-// was looked at.
-func Worst(checks []Check) []Check {
-	order := []CheckState{CheckFail, CheckWarn, CheckOK}
-	sorted := slices.Clone(checks)
-	sort.SliceStable(sorted, func(i, j int) bool {
-		return slices.Index(order, sorted[i].State) < slices.Index(order, sorted[j].State)
-	})
-	return sorted
-}
-
-// day writes a point in time as people say it, with its zone.
-func day(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

@@ -7,10 +7,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
-	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -33,8 +33,7 @@ const entryName = "Claude Code's entry"
 // checkEntry looks at the entry that this process's environment names.
 func (d doctor) checkEntry(ctx context.Context, st Status) []Check {
 	if d.entryErr != nil {
-		message, hint := d.said(entryError(d.entryErr).(*Error))
-		return []Check{fail(entryName, message, "Claude Code has no place for a login then, and neither has keytender", hint)}
+		return wrong(entryName, CheckFail, FoundEntryNone, entryError(d.entryErr))
 	}
 	l, err := d.ledger()
 	if err != nil {
@@ -43,105 +42,107 @@ func (d doctor) checkEntry(ctx context.Context, st Status) []Check {
 	w := &work{Engine: d.Engine, l: l}
 	s, err := w.see(ctx, d.entry, false)
 	if err != nil {
-		return []Check{d.unreadableEntry(err, st)}
+		return d.unreadableEntry(err, st)
 	}
+	checks := w.judgeEntry(s, st)
 	if strays := d.entry.Strays(ctx); len(strays) > 0 {
-		return []Check{w.judgeEntry(s, st), warn("keychain items", "there are further items of that service, of the account "+strings.Join(strays, ", "),
-			"a program that does not name the account may read the wrong one; Claude Code reads "+d.entry.Place(),
-			"look at them in Keychain Access, and remove those that you do not need")}
+		checks = append(checks, warn("keychain items", FoundEntryStrays, &Values{List: strays, Place: d.entry.Place()})...)
 	}
-	return []Check{w.judgeEntry(s, st)}
+	return checks
 }
 
-func (d doctor) unreadableEntry(err error, st Status) Check {
-	const means = "nothing is renewed or written while it cannot be read, since it may hold the newest tokens"
+func (d doctor) unreadableEntry(err error, st Status) []Check {
 	var (
 		unusable *claudecode.UnusableError
 		refused  *atomicfile.RefusedError
 	)
-	detail := "it cannot be used: " + d.told(err)
+	found := FoundEntryUnreadable
 	switch {
 	case closed(err):
-		message, hint := d.said(storeError("keychain", err))
-		return warn(entryName, "it cannot be read: "+message, means, hint)
+		return wrong(entryName, CheckWarn, FoundEntryLocked, storeError("keychain", err))
 	case errors.As(err, &unusable):
-		return fail(entryName, detail, "the mirror pauses: nothing is written there", unusable.Hint)
-	case errors.Is(err, keychain.ErrDamaged) && d.entry.FileIsRead():
-		hint := "`keytender doctor --fix` moves it aside; then sign in with `claude auth login` or `keytender login`"
-		if st.State == SignedIn {
-			hint = "`keytender doctor --fix` moves it aside and writes your login there anew"
-		}
-		return fail(entryName, detail, "Claude Code takes it for none and is signed out; nothing in it was changed", hint)
+		return []Check{{entryName, CheckFail, FoundEntryUnusable, &Values{Repair: unusable.Hint}, err}}
 	case errors.Is(err, keychain.ErrDamaged):
-		return fail(entryName, detail, "Claude Code takes it for none and is signed out; nothing in it was changed",
-			"remove that item in Keychain Access, then `keytender mirror` writes a new one")
+		found = d.damagedEntry(st)
 	case errors.As(err, &refused):
-		return fail(entryName, detail, means, "put a regular file of your own in its place")
+		found = FoundEntryNoFile
 	}
-	return fail(entryName, detail, means, "give yourself back the permission to read it")
+	return wrong(entryName, CheckFail, found, err)
+}
+
+func (d doctor) damagedEntry(st Status) Finding {
+	switch file := d.entry.FileIsRead(); {
+	case file && st.State == SignedIn:
+		return FoundEntryDamagedOurs
+	case file:
+		return FoundEntryDamaged
+	case st.Role == RoleWatch:
+		return FoundItemDamagedWatch
+	}
+	return FoundItemDamaged
 }
 
 // judgeEntry says how an entry that can be read stands, and gives no advice that the state
 // of the login forbids: a login that is over is not mirrored.
-func (w *work) judgeEntry(s sighting, st Status) Check {
-	place := st.ClaudeCode.Place
-	if place == "" { // there is no status without a ledger
-		place = w.entry.Place()
+func (w *work) judgeEntry(s sighting, st Status) []Check {
+	v := &Values{Place: st.ClaudeCode.Place, Standing: string(st.ClaudeCode.State)}
+	if v.Place == "" { // there is no status without a ledger
+		v.Place = w.entry.Place()
 	}
 	accepted, why := s.entry.AcceptedByClient()
-	living := st.State == SignedIn && st.AccessToken.Renewable || st.State == SignedIn && st.AccessToken.Valid
+	living := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid)
 	switch {
 	case st.Problem != nil && st.Problem.Code == "unknown-login":
-		message, hint := w.said(st.Problem.Err)
-		return warn(entryName, message, "nothing is sent or overwritten while that is not known", hint)
+		return wrong(entryName, CheckWarn, FoundEntryUnknownLogin, st.Problem.Err)
 	case s.entry.State == claudecode.SignedIn && !accepted:
-		hint := "sign in with `claude auth login`"
+		v.Reason = why
+		found := FoundEntryNotAccepted
 		if living && s.Account() != "" {
-			hint = "`keytender doctor --fix` writes your login there anew"
+			found = FoundEntryNotAcceptedOurs
 		}
-		return fail(entryName, "Claude Code does not accept it: "+why+" ("+place+")", "Claude Code says that nobody is signed in", hint)
+		return fail(entryName, found, v)
 	case st.State == SignedOut && s.entry.State == claudecode.SignedIn:
-		return fine(entryName, "a login (%s); `keytender import claude-code` takes it over", place)
+		return fine(entryName, FoundEntryToImport, v)
 	case st.State == SignedOut, st.ClaudeCode.State == Off:
-		return fine(entryName, "%s (%s)", s.entry.State, place)
+		v.Standing = s.entry.State.String()
+		return fine(entryName, FoundEntryFine, v)
 	}
+	found := FoundEntryOutOfStep
 	switch st.ClaudeCode.State {
 	case InStep, Newer:
-		return fine(entryName, "%s (%s)", st.ClaudeCode.State, place)
+		return fine(entryName, FoundEntryFine, v)
 	case OtherLogin:
-		return warn(entryName, "it holds the login of "+w.nameOf(s)+", which keytender did not write ("+place+")", "Claude Code works as that person there",
-			"nothing, if that is meant so; `keytender import claude-code` takes that login over, `keytender mirror` puts yours there")
+		v.Person = w.nameOf(s)
+		found = FoundEntryOtherLogin
 	case Absent, EntrySignedOut:
-		return w.signedOutEntry(s, st, place, living)
+		return signedOutEntry(s, st, v, living)
 	case Older:
-		return warn(entryName, "it holds older tokens of this login ("+place+")", "Claude Code would be refused with them", nextTry(st, living))
+		found = older(st, living)
 	}
-	return warn(entryName, string(st.ClaudeCode.State)+" ("+place+")", "it is not in step with your login", "`keytender mirror --dry-run` shows what would change")
+	return warn(entryName, found, v)
 }
 
-func nextTry(st Status, living bool) string {
-	if !living {
-		return "sign in again with `keytender login`"
-	}
-	if st.Tray.Running {
-		return "nothing: the menu-bar app brings it up within a minute; `keytender refresh` does at once"
-	}
-	return "`keytender refresh` brings it up"
-}
-
-func (w *work) signedOutEntry(s sighting, st Status, place string, living bool) Check {
-	const means = "Claude Code says that nobody is signed in"
+func older(st Status, living bool) Finding {
 	switch {
 	case !living:
-		return warn(entryName, "it holds no login ("+place+")", means, "sign in again with `keytender login`, which writes it too")
-	case s.entry.Blanked():
-		return fail(entryName, "Claude Code blanked it after the server had refused its renewal ("+place+")", means,
-			"`keytender doctor --fix` puts your login back, if the server still takes it; `keytender doctor --why` says what is known")
-	case st.Problem != nil && st.Problem.Code == "signed-out-there":
-		message, hint := w.said(st.Problem.Err)
-		return warn(entryName, message, means, hint)
+		return FoundEntryOlderEnded
+	case st.Tray.Running:
+		return FoundEntryOlderTended
 	}
-	return warn(entryName, "there is no login in it ("+place+")", means, "`keytender mirror` writes yours there")
+	return FoundEntryOlder
+}
+
+func signedOutEntry(s sighting, st Status, v *Values, living bool) []Check {
+	found := FoundEntryEmpty
+	switch {
+	case !living:
+		found = FoundEntryEmptyEnded
+	case s.entry.Blanked():
+		return fail(entryName, FoundEntryBlanked, v)
+	case st.Problem != nil && st.Problem.Code == "signed-out-there":
+		return wrong(entryName, CheckWarn, FoundEntrySignedOut, st.Problem.Err)
+	}
+	return warn(entryName, found, v)
 }
 
 // checkIdentity compares whom Claude Code's state file names with whose login lies beside it.
@@ -149,11 +150,10 @@ func (d doctor) checkIdentity(ctx context.Context, _ Status) []Check {
 	const name = "identity"
 	var checks []Check
 	for _, m := range d.misnamed(ctx) {
-		checks = append(checks, warn(name, "Claude Code's state file names another account than the login in "+m.dir.Place()+" has ("+m.who+")",
-			"Claude Code shows the former person, and sends that account's id, for up to a day", "`keytender doctor --fix` corrects it"))
+		checks = append(checks, warn(name, FoundIdentityOther, &Values{Place: m.dir.Place(), Person: m.who})...)
 	}
 	if checks == nil {
-		return []Check{fine(name, "Claude Code's state file names the person of the login, or nobody")}
+		return fine(name, FoundIdentityFine, nil)
 	}
 	return checks
 }
@@ -195,34 +195,26 @@ func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 	const name = "places"
 	var checks []Check
 	if st.Problem != nil && st.Problem.Code == "place-unwritable" {
-		message, hint := d.said(st.Problem.Err)
-		checks = append(checks, fail(name, message, "a refresh token works once: nothing is renewed while a place cannot take the next one", hint))
+		checks = append(checks, wrong(name, CheckFail, FoundPlaceUnwritable, st.Problem.Err)...)
 	}
 	for _, p := range st.Places {
-		letGo := "`keytender places forget " + shown.Quoted(p.ID) + "` lets go of it"
-		reason := p.Reason
-		if reason == "" {
-			reason = "no reason is known"
-		}
+		v := &Values{Place: p.Place, ID: p.ID, Reason: p.Reason}
 		switch {
 		case p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem || p.Reason == "you let go of it":
 		case p.State == PlaceBehind && p.Since != nil && d.wall().Sub(*p.Since) < behindIsTold: // it is being brought up
 		case p.State == PlaceBehind:
-			checks = append(checks, warn(name, p.Place+" is behind: "+reason, "Claude Code would be refused there, which ends the login everywhere; do not start it there",
-				"mend that, and `keytender refresh` brings it up; or "+letGo))
+			checks = append(checks, warn(name, FoundPlaceBehind, v)...)
 		case p.State == PlaceUnreachable:
-			checks = append(checks, warn(name, p.Place+" cannot be reached: its directory is not there", "it is brought up when it is back, and forgotten after 30 days",
-				"bring the directory back, or "+letGo))
+			checks = append(checks, warn(name, FoundPlaceAway, v)...)
 		case d.entryErr == nil && p.ID == d.entry.ID(): // the entry's own check tells
 		case p.State == PlaceUnwritable && len(checks) == 0:
-			checks = append(checks, fail(name, p.Place+" cannot be read: "+reason, "nothing is renewed while it may hold the newest tokens", "mend that, or "+letGo))
+			checks = append(checks, fail(name, FoundPlaceUnread, v)...)
 		case p.State == PlaceUnknown:
-			checks = append(checks, warn(name, p.Place+" holds tokens of which nobody could say whose they are", "nothing is sent or overwritten while that is not known",
-				"`keytender refresh` asks again when the network is there; or "+letGo))
+			checks = append(checks, warn(name, FoundPlaceUnknown, v)...)
 		}
 	}
 	if checks == nil {
-		return []Check{fine(name, "%d, none behind", len(st.Places))}
+		return fine(name, FoundPlacesFine, &Values{Count: len(st.Places)})
 	}
 	return checks
 }
@@ -231,15 +223,15 @@ func (d doctor) checkClientLocks(context.Context, Status) []Check {
 	const name = "Claude Code's locks"
 	var checks []Check
 	for _, t := range d.lockTroubles() {
-		const means = "while it stands, Claude Code and keytender wait for it, and a sign-in may be lost"
+		v := &Values{Path: t.Path, Reason: t.What}
 		if t.Barred {
-			checks = append(checks, fail(name, t.Path+": "+t.What, "the login ends with its access token, within hours", "give yourself back the permission to write into that folder"))
+			checks = append(checks, fail(name, FoundLockBarred, v)...)
 			continue
 		}
-		checks = append(checks, warn(name, t.Path+": "+t.What, means, "close Claude Code, then `keytender doctor --fix`"))
+		checks = append(checks, warn(name, FoundLockStuck, v)...)
 	}
 	if checks == nil {
-		return []Check{fine(name, "free, or held by a program that is at work")}
+		return fine(name, FoundLocksFine, nil)
 	}
 	return checks
 }
@@ -260,10 +252,9 @@ func (d doctor) checkOverrides(context.Context, Status) []Check {
 		over = append(over, source.String())
 	}
 	if over != nil {
-		return []Check{warn(name, "Claude Code does not use its entry while these are set: "+strings.Join(over, ", "),
-			"it works with another credential than your login, and may be billed to it", "unset them where you start claude, or take them out of the file that is named; `keytender which` says more")}
+		return warn(name, FoundOverridden, &Values{List: over})
 	}
-	return []Check{fine(name, "nothing stands before Claude Code's entry here")}
+	return fine(name, FoundOverridesNone, nil)
 }
 
 func (d doctor) checkClientSettings(ctx context.Context, _ Status) []Check {
@@ -275,27 +266,23 @@ func (d doctor) checkClientSettings(ctx context.Context, _ Status) []Check {
 	entry, _ := d.readEntry(ctx)
 	standing := d.entry.Standing(here())
 	for _, path := range standing.Unusable {
-		checks = append(checks, warn(name, path+" cannot be used: it is no JSON object, or cannot be read", "Claude Code leaves it out, or starts with an error",
-			"correct it, or move it away; one of your administrator's is theirs to correct"))
+		checks = append(checks, warn(name, FoundSettingsUnusable, &Values{Path: path})...)
 	}
 	if d.entry.StateDamaged() {
-		checks = append(checks, warn(name, d.entry.StateFile()+" is no JSON object", "Claude Code begins a new one, or starts with an error; who is signed in cannot be told there",
-			"move it away; Claude Code keeps copies of it in the folder backups"))
+		checks = append(checks, warn(name, FoundStateFileDamaged, &Values{Path: d.entry.StateFile()})...)
 	}
 	organization := entry.Login.Account.OrganizationID
 	if forced := standing.ForcedOrganizations; len(forced) > 0 && organization != "" && !slices.Contains(forced, organization) {
-		checks = append(checks, fail(name, "your administrator's settings allow logins of another organization alone (forceLoginOrgUUID)", "Claude Code refuses to start with this login",
-			"sign in with that organization: `keytender login --replace`, and choose it in the browser"))
+		checks = append(checks, fail(name, FoundOrganizationForced, nil)...)
 	}
 	if elsewhere(standing.BaseURL) {
-		checks = append(checks, warn(name, "Claude Code's requests go through a gateway ("+standing.Base.String()+")", "the gateway sees your access token, and may want another one",
-			"nothing, if that is meant so; else take it out"))
+		checks = append(checks, warn(name, FoundGatewaySet, &Values{Reason: standing.Base.String()})...)
 	}
 	if entry.HasGateway() {
-		checks = append(checks, warn(name, "an enterprise gateway stands beside the login in the entry", "Claude Code talks to that gateway", "nothing, if your organization set it up"))
+		checks = append(checks, warn(name, FoundGatewayInEntry, nil)...)
 	}
 	if checks == nil {
-		return []Check{fine(name, "none is broken, and no gateway is set")}
+		return fine(name, FoundSettingsFine, nil)
 	}
 	return checks
 }
@@ -308,31 +295,24 @@ func elsewhere(base string) bool {
 func (d doctor) checkClaude(ctx context.Context, _ Status) []Check {
 	const name = "Claude Code"
 	version, err := d.claudeVersion(ctx)
-	if version == "" {
-		version = "a version that it does not tell"
-	}
 	known := &Error{}
-	errors.As(err, &known)
-	message, hint := d.said(known)
-	switch {
+	switch errors.As(err, &known); {
 	case known.Code == "no-claude" && d.config.RefreshWith != "claude":
-		return []Check{fine(name, "not installed here; nothing needs it")}
+		return fine(name, FoundClaudeNone, nil)
 	case err != nil && d.config.RefreshWith == "claude":
-		return []Check{fail(name, message, "the settings let it renew the login (KEYTENDER_REFRESH_WITH=claude), and it cannot", hint)}
+		return wrong(name, CheckFail, FoundClaudeBrokenRenews, err)
 	case err != nil:
-		return []Check{warn(name, message, "`keytender login --method claude-code` does not work with it", hint)}
+		return wrong(name, CheckWarn, FoundClaudeBroken, err)
 	}
 	var checks []Check
 	if d.config.RefreshWith == "claude" {
-		checks = append(checks, warn(name, version+" renews the login", "each time spends a little of the plan's usage",
-			"nothing, if that is meant so (KEYTENDER_REFRESH_WITH=claude); direct spends nothing"))
+		checks = append(checks, warn(name, FoundClaudeRenews, &Values{Client: version})...)
 	}
 	if others := d.otherClaudes(ctx, version); len(others) > 0 {
-		checks = append(checks, warn(name, "there are several of different versions: "+version+" comes first, and "+strings.Join(others, ", "),
-			"old ones know fewer locks, and one may renew while another does", "keep one: remove the others, or update them with `claude update`"))
+		checks = append(checks, warn(name, FoundClaudeSeveral, &Values{Client: version, List: others})...)
 	}
 	if checks == nil {
-		return []Check{fine(name, "%s", version)}
+		return fine(name, FoundClaudeFine, &Values{Client: version})
 	}
 	return checks
 }
@@ -356,10 +336,12 @@ func (d doctor) otherClaudes(ctx context.Context, first string) (others []string
 func (d doctor) checkFacts(ctx context.Context, _ Status) []Check {
 	const name = "facts"
 	f := claudecode.Facts()
+	checked, _ := time.Parse(time.DateOnly, f.Date)
+	v := &Values{Count: len(f.Facts), Also: f.Checked, At: checked}
 	version, err := d.claudeVersion(ctx)
 	if err == nil && claudecode.NewerThanFacts(version) {
-		return []Check{warn(name, "Claude Code "+version+" is newer than the one that keytender was checked with ("+f.Checked+", "+f.Date+")",
-			"nothing is known to have changed; where its entry is not as known, the mirror pauses by itself and says so", "nothing; or look for a newer keytender")}
+		v.Client = version
+		return warn(name, FoundFactsOlder, v)
 	}
-	return []Check{fine(name, "%d facts about Claude Code, checked with %s on %s", len(f.Facts), f.Checked, f.Date)}
+	return fine(name, FoundFactsFine, v)
 }

@@ -15,27 +15,24 @@ import (
 	"github.com/gofrs/flock"
 
 	"keytender/callback"
-	"keytender/internal/shown"
 )
 
 // checkPermissions wants our files and Claude Code's entry closed to others. Windows guards
 // what lies in the profile by the profile's own rights.
 func (d doctor) checkPermissions(context.Context, Status) []Check {
 	const name = "permissions"
-	const means = "another user of this machine could read the login, or put another one in its place"
 	if runtime.GOOS == "windows" {
 		if path := d.outsideProfile(); path != "" {
-			return []Check{warn(name, path+" lies outside of your profile", "the permissions of its folder say who may read it",
-				"set KEYTENDER_HOME to a folder below your profile, or look at who may read that one")}
+			return warn(name, FoundOutsideProfile, &Values{Path: path})
 		}
-		return []Check{fine(name, "our files lie in your profile, which is closed to others")}
+		return fine(name, FoundInsideProfile, nil)
 	}
 	var checks []Check
 	for _, l := range d.looseFiles() {
-		checks = append(checks, warn(name, fmt.Sprintf("%s has mode %04o, so others may %s", l.path, l.mode, l.may()), means, "`keytender doctor --fix`, or "+l.repair()))
+		checks = append(checks, warn(name, FoundModeLoose, &Values{Path: l.path, Mode: l.mode, Want: l.want})...)
 	}
 	if checks == nil {
-		return []Check{fine(name, "our files and Claude Code's entry are closed to others")}
+		return fine(name, FoundModesFine, nil)
 	}
 	return checks
 }
@@ -46,16 +43,6 @@ type looseFile struct {
 }
 
 func (l looseFile) repair() string { return fmt.Sprintf("chmod %04o '%s'", l.want, l.path) }
-
-func (l looseFile) may() string {
-	switch {
-	case l.mode&0o022 == 0:
-		return "read it"
-	case l.mode&0o044 == 0:
-		return "write into it"
-	}
-	return "read it and write into it"
-}
 
 // outsideProfile names a place of ours that does not lie in the person's profile.
 func (d doctor) outsideProfile() string {
@@ -113,31 +100,31 @@ func (d doctor) checkOurLock(context.Context, Status) []Check {
 	const name = "our lock"
 	path := d.statePath("lock")
 	if _, err := os.Stat(d.config.Places.State); errors.Is(err, fs.ErrNotExist) {
-		return []Check{fine(name, "free")}
+		return fine(name, FoundOurLockFree, nil)
 	}
 	l := flock.New(path, flock.SetFlag(os.O_RDWR), flock.SetPermissions(0o600))
 	defer l.Close()
 	free, err := l.TryLock()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []Check{fine(name, "free")}
+		return fine(name, FoundOurLockFree, nil)
 	case err != nil:
-		return []Check{fail(name, path+" cannot be used: "+plain(err), "keytender can neither renew nor store anything", "look at the permissions of "+d.config.Places.State)}
+		return fail(name, FoundOurLockUnusable, &Values{Path: path, Reason: plain(err), Place: d.config.Places.State})
 	case !free:
-		return []Check{warn(name, "another keytender is at work", "whatever renews or stores waits for it", "nothing, unless it is there in a minute still: the menu-bar app and `keytender token` take it for seconds")}
+		return warn(name, FoundOurLockBusy, nil)
 	}
 	_ = l.Unlock()
-	return []Check{fine(name, "free")}
+	return fine(name, FoundOurLockFree, nil)
 }
 
 func (d doctor) checkPort(ctx context.Context, _ Status) []Check {
 	const name = "callback port"
 	server, err := callback.Listen(ctx, callback.Config{Port: d.config.Port, Exact: true, State: rand.Text() + rand.Text()})
 	if err != nil {
-		return []Check{warn(name, err.Error(), "a sign-in takes another port by itself", "nothing; to have this one, stop that program or set KEYTENDER_PORT")}
+		return wrong(name, CheckWarn, FoundPortTaken, err)
 	}
 	_ = server.Close()
-	return []Check{fine(name, "%d is free", d.config.Port)}
+	return fine(name, FoundPortFree, &Values{Count: d.config.Port})
 }
 
 // checkLeftovers looks for what a process left behind that was ended in the middle.
@@ -150,15 +137,13 @@ func (d doctor) checkLeftovers(context.Context, Status) []Check {
 	}
 	var checks []Check
 	if len(found) > 0 {
-		checks = append(checks, warn(name, "tokens wait outside the store: "+strings.Join(found, ", "), "the store did not take them; they are used from there",
-			"`keytender refresh` moves them in as soon as the store takes them"))
+		checks = append(checks, warn(name, FoundSpillWaits, &Values{List: found})...)
 	}
 	for _, path := range d.leftovers() {
-		checks = append(checks, warn(name, path+" was left behind by a write that was cut off", "nobody reads it, and it may hold a token",
-			"`keytender token` says whether the login works; then `keytender doctor --fix` moves it out of the way, and you may remove it"))
+		checks = append(checks, warn(name, FoundLeftBehind, &Values{Path: path})...)
 	}
 	if checks == nil {
-		return []Check{fine(name, "none: every token is in the store")}
+		return fine(name, FoundLeftoversNone, nil)
 	}
 	return checks
 }
@@ -201,28 +186,22 @@ func (d doctor) checkDisk(context.Context, Status) []Check {
 			}
 		}
 		if free, known := freeSpace(dir); known && free < leastRoom {
-			return []Check{fail(name, fmt.Sprintf("%d KiB are free where %s lies", free>>10, dir), "nothing is renewed while the new tokens might not be stored", "make room on that disk")}
+			return fail(name, FoundDiskFull, &Values{Count: int(free >> 10), Path: dir})
 		}
 	}
-	return []Check{fine(name, "there is room")}
+	return fine(name, FoundDiskFine, nil)
 }
 
 // checkClock looks for what was written in the future, and for what the server's clock said
 // at its last answer: a clock that is off misjudges every end of a token.
 func (d doctor) checkClock(ctx context.Context, _ Status) []Check {
 	const name = "clock"
-	const means = "tokens are judged by this clock: they are renewed too late or too often"
 	now := d.wall()
-	hint := "set the clock in the system's date and time settings (on Linux `timedatectl set-ntp true`)"
 	if now.Year() < 2025 {
-		return []Check{fail(name, "it says "+now.Format(time.DateOnly), means, hint)}
+		return fail(name, FoundClockUnset, &Values{At: now})
 	}
 	if off, at, known := d.serverClock(); known {
-		which := "ahead"
-		if off > 0 {
-			which = "behind"
-		}
-		return []Check{warn(name, "at the server's last answer ("+day(at)+") this clock was "+shown.Around(off)+" "+which, means, hint)}
+		return warn(name, FoundClockOff, &Values{At: at, Limit: off})
 	}
 	newest := time.Time{}
 	if records, err := d.History(); err == nil {
@@ -238,7 +217,7 @@ func (d doctor) checkClock(ctx context.Context, _ Status) []Check {
 		}
 	}
 	if ahead := newest.Sub(now); ahead > 5*time.Minute {
-		return []Check{warn(name, "it was put back: something was written "+shown.Around(ahead)+" ahead of now", means, hint)}
+		return warn(name, FoundClockPutBack, &Values{Limit: ahead})
 	}
-	return []Check{fine(name, "%s", now.Local().Format("2006-01-02 15:04:05 MST"))}
+	return fine(name, FoundClockFine, &Values{At: now})
 }

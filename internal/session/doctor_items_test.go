@@ -54,8 +54,8 @@ func TestFurtherKeychainItems(t *testing.T) {
 			if at < 0 {
 				t.Fatalf("not found in %v", checks)
 			}
-			if c := checks[at]; c.State != CheckWarn || !strings.HasSuffix(c.Detail, "of the account "+tc.found) ||
-				!strings.Contains(c.Means, "ann") || c.Hint == "" {
+			if c := checks[at]; c.State != CheckWarn || c.Finding != FoundEntryStrays ||
+				strings.Join(c.Values.List, ", ") != tc.found || !strings.Contains(c.Values.Place, "ann") {
 				t.Errorf("%+v", c)
 			}
 		})

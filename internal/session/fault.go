@@ -1,6 +1,7 @@
 package session
 
 import (
+	"io/fs"
 	"strings"
 	"time"
 )
@@ -24,6 +25,16 @@ type Values struct {
 	Least   string        `json:"least,omitempty"`   // the version that is needed
 	Limit   time.Duration `json:"limit,omitempty"`
 	At      time.Time     `json:"at,omitzero"`
+
+	Client   string      `json:"client,omitempty"`   // Claude Code's version
+	Standing string      `json:"standing,omitempty"` // how it stands, by a word for programs
+	Also     string      `json:"also,omitempty"`     // what it is told beside: what else is set, or was
+	List     []string    `json:"list,omitempty"`
+	Count    int         `json:"count,omitempty"`
+	Mode     fs.FileMode `json:"mode,omitempty"`
+	Want     fs.FileMode `json:"want,omitempty"`
+
+	Estimated bool `json:"-"` // the server did not say when
 
 	LostKey        string    `json:"-"` // a new API key that could not be kept, masked
 	ClaudeSignedIn bool      `json:"-"` // Claude Code is signed in now as the account that was refused

@@ -90,7 +90,8 @@ func TestWatchOnlyKeepsNoCopy(t *testing.T) {
 	if _, err := e.Mend(ctx, e.Repairs(ctx)); err != nil {
 		t.Errorf("mending: %v", err)
 	}
-	e.Diagnosis(ctx)
+	e.Examine(ctx)
+	e.Why(ctx)
 	if _, _, err := e.Probe(ctx); err == nil {
 		t.Error("the entry's token has ended, and a test call was made with it")
 	}

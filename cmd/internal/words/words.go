@@ -3,9 +3,12 @@
 package words
 
 import (
+	"cmp"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"keytender/internal/session"
 	"keytender/internal/shown"
@@ -60,11 +63,15 @@ func wordsOf(f session.Fault) sentences {
 }
 
 func inWords(v session.Values) *strings.Replacer {
-	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "{path}", v.Path,
-		"{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}", v.Reason,
+	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "'{path}'", shown.Quoted(v.Path),
+		"{path}", v.Path, "{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}", v.Reason,
 		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit), "{least}", v.Least, "{host}", v.Host,
-		"{time}", v.At.Local().Format("15:04:05 MST"), "{date}", v.At.Local().Format("2006-01-02 15:04 MST"),
-		"{version}", session.Version)
+		"{around}", shown.Around(v.Limit), "{time}", v.At.Local().Format("15:04:05 MST"), "{date}", day(v.At),
+		"{day}", v.At.UTC().Format(time.DateOnly), "{second}", v.At.Local().Format("2006-01-02 15:04:05 MST"),
+		"{client}", cmp.Or(v.Client, "a version that it does not tell"), "{standing}", v.Standing, "{also}", v.Also,
+		"{list}", strings.Join(v.List, ", "), "{count}", strconv.Itoa(v.Count), "{mode}", octal(v.Mode), "{want}", octal(v.Want),
+		"{may}", may(v.Mode), "{which}", aheadOrBehind(v.Limit), "{why}", cmp.Or(v.Reason, "no reason is known"),
+		"{estimate}", estimate(v.Estimated), "{version}", session.Version)
 }
 
 // withBesides adds to a hint what else the engine noted.

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,19 +20,24 @@ import (
 )
 
 // declaredFaults are those that the engine's source declares.
-func declaredFaults(t *testing.T) (all []session.Fault) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../../../internal/session/fault.go", nil, 0)
+func declaredFaults(t *testing.T) []session.Fault { return declared[session.Fault](t, "fault.go") }
+
+// declared are the constants of a type that a file of the engine declares.
+func declared[T ~string](t *testing.T, name string) (all []T) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../../internal/session/"+name, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	want := reflect.TypeFor[T]().Name()
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
 		}
-		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "Fault" {
+		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == want {
 			text, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			all = append(all, session.Fault(text))
+			all = append(all, T(text))
 		}
 		return true
 	})
@@ -45,14 +51,14 @@ func TestEachFaultHasWords(t *testing.T) {
 	}
 	hintless := []session.Fault{session.FaultNothingOnStdin, session.FaultNoCode, // they get one with what waits
 		session.FaultPastedBefore} // the sign-in goes on
-	v := session.Values{Account: "x", Owner: "x", Person: "x", Path: "x", Aside: "x", Place: "x", Reason: "x", Repair: "x", ID: "x", Host: "x", Least: "x", Limit: time.Minute}
+	v := everyValue()
 	seen := map[sentences]session.Fault{}
 	for _, f := range all {
 		said := wordsOf(f)
 		if strings.Contains(said.message, "something went wrong") || said.hint == "" && !slices.Contains(hintless, f) {
 			t.Errorf("%s: %q, hint %q", f, said.message, said.hint)
 		}
-		if text := inWords(v).Replace(said.message + said.hint); regexp.MustCompile(`\{[a-z]+\}`).MatchString(text) {
+		if text := inWords(v).Replace(said.message + said.hint); nameInBraces.MatchString(text) {
 			t.Errorf("%s names a value that there is not: %s", f, text)
 		}
 		if twin, twice := seen[said]; twice {
@@ -110,8 +116,7 @@ func TestValuesAreNotReadAsNames(t *testing.T) {
 
 // What the engine still says itself, file by file. The list may only become shorter.
 var stillSaying = []string{
-	"doctor_entry.go", "doctor_files.go", "doctor_login.go", "listing.go", "mirror.go", "signout.go",
-	"watch_doctor.go", "why.go",
+	"listing.go", "mirror.go", "signout.go",
 }
 
 func TestTheEngineNamesNoCommands(t *testing.T) {

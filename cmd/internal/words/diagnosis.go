@@ -1,4 +1,4 @@
-package session
+package words
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"keytender/internal/config"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
+	"keytender/internal/session"
 )
 
 // Diagnosed is the report where there is nothing but checks: no place to keep anything.
@@ -22,39 +23,36 @@ func Diagnosed(checks []Check) string {
 
 func checkLines(now time.Time, checks []Check) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", Version, runtime.GOOS, runtime.GOARCH, now.Format(time.RFC3339))
+	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", session.Version, runtime.GOOS, runtime.GOARCH, now.Format(time.RFC3339))
 	for _, check := range checks {
 		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
 	}
 	return text.String()
 }
 
-// Diagnosis is what Examine found, the settings and the end of the history, in a text
-// that is safe to show around: who and where somebody is, and whatever looks like a
-// token, is taken out.
-func (e *Engine) Diagnosis(ctx context.Context) string {
-	return e.DiagnosisOf(ctx, e.Examine(ctx))
-}
-
-// DiagnosisOf is Diagnosis with checks that were made already.
-func (e *Engine) DiagnosisOf(ctx context.Context, checks []Check) string {
-	return e.doctor().diagnosis(ctx, checks)
-}
-
-func (d doctor) diagnosis(ctx context.Context, checks []Check) string {
+// Diagnosis is what was found, the settings and the end of the history, in a text that is
+// safe to show around: who and where somebody is, and whatever looks like a token, is taken
+// out.
+func Diagnosis(ctx context.Context, engine *session.Engine, checks []Check) string {
 	var text strings.Builder
-	text.WriteString(checkLines(d.wall(), checks))
-	text.WriteString("\nWhy\n" + d.Why(ctx) + "\n\nSettings\n")
-	for _, name := range d.config.Names() {
-		fmt.Fprintf(&text, "%s = %s (%s)\n", name, d.config.Origin[name].Value, d.config.Origin[name].From)
+	text.WriteString(checkLines(time.Now().UTC(), checks))
+	text.WriteString("\nWhy\n" + Why(ctx, engine) + "\n\nSettings\n")
+	settings := engine.Config()
+	for _, name := range settings.Names() {
+		fmt.Fprintf(&text, "%s = %s (%s)\n", name, settings.Origin[name].Value, settings.Origin[name].From)
 	}
 	text.WriteString("\nHistory\n")
-	records, _ := d.History()
+	records, _ := engine.History()
 	for _, r := range records[max(0, len(records)-30):] {
 		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, r.Detail)
 	}
-	names, _, _ := d.AccountNames()
-	return withoutNames(text.String(), append(names, userName())...)
+	return without(engine, text.String())
+}
+
+// without takes out what tells who somebody is.
+func without(engine *session.Engine, text string) string {
+	names, _, _ := engine.AccountNames()
+	return withoutNames(text, append(names, userName())...)
 }
 
 var (
