@@ -76,10 +76,33 @@ func (w *work) moveOut(ctx context.Context, s sighting, coming string) (movedOut
 	case owner != "" && owner == coming:
 		return movedOut{}, nil
 	case owner != "":
+		kept, err := w.isKept(ctx, s, owner)
+		if err != nil {
+			return movedOut{}, err
+		}
+		if !kept {
+			return w.setAside(ctx, s)
+		}
 		m := movedOut{account: owner, whose: w.nameOf(s)}
 		return m, w.keepBound(ctx, s, owner)
 	}
 	return w.setAside(ctx, s)
+}
+
+// isKept makes sure that our store has the account's login that a sighting shows: its record
+// may be gone, or come out of a backup.
+func (w *work) isKept(ctx context.Context, s sighting, account string) (bool, error) {
+	v := w.vault(w.l)
+	ours, err := v.load(ctx, account)
+	switch own := w.l.ChainOf(account); {
+	case isNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, storeError(v.store.Kind(), err)
+	case s.Relation == ledger.Current && s.Chain == own && !s.entry.Login.Refresh.IsZero() && w.l.Former(own, pairOf(ours)):
+		return true, w.adopt(ctx, s)
+	}
+	return true, nil
 }
 
 // setAside keeps a stranger's login.

@@ -144,6 +144,8 @@ func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Findi
 		return unknown
 	case s.Beside.Account == "" || s.Beside.Dead(s.Beside.Current()):
 		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
+	case w.l.ChainOf(s.Beside.Account) != s.Beside:
+		return s.Finding // the account goes on with another grant, which would be written over it
 	}
 	ours, err := w.vault(w.l).load(ctx, s.Beside.Account)
 	switch ends := s.entry.Login.AccessEnds; {
@@ -323,6 +325,9 @@ func (w *work) adopt(ctx context.Context, s sighting) error {
 	}
 	a.Chain, c.Apart = c.ID, false
 	c.Advance(pairOf(newer))
+	if answer, known := w.asked.get(pair.Access, w.wall()); known && answer.person.Known() {
+		c.Doubted = false
+	}
 	w.place(s.dir).Holds(c, pair)
 	c.Renewed(ledger.Change{At: w.wall(), What: "adopted", Who: "Claude Code"})
 	w.describeAccount(a.Name, newer)

@@ -3,8 +3,10 @@
 package session
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,4 +195,100 @@ func TestLendReplacesANewerPair(t *testing.T) {
 	}
 	r.alive(r.entry().Login)
 	r.reused()
+}
+
+// Claude Code signs in anew where a former grant of the account lay once: that login is its own,
+// and no background work writes over it, whether ours lives or not.
+func TestOwnLoginWhereAFormerGrantLay(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ours ended %v", ended), func(t *testing.T) {
+			r := newRig(t)
+			_, home, work := r.inTwo("work")
+			w := r.work()
+			_, _, err := w.takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
+			w.end()
+			r.must(err)
+			r.goTo(work)
+			_, err = r.start().Switch(t.Context(), "bob")
+			r.must(err)
+			r.goTo(home)
+			again := r.issued("a@example.com", time.Hour)
+			r.keep("default", again)
+			_, err = r.start().Mirror(t.Context())
+			r.must(err)
+			if ended {
+				r.must(os.Remove(r.entryFile()))
+				r.server.RevokeFamily(again.Refresh.Reveal())
+			}
+			r.goTo(work)
+			own := r.issued("a@example.com", 8*time.Hour)
+			r.writeEntry(own)
+			r.goTo(home)
+			for range 2 {
+				r.must(r.start().tending().follow(t.Context()))
+			}
+			_, err = r.start().Switch(t.Context(), "bob")
+			r.must(err)
+			r.goTo(work)
+			if !r.entry().Login.SamePair(own) {
+				t.Error("Claude Code's own login was written over")
+			}
+			r.goTo(home)
+			r.reused()
+		})
+	}
+}
+
+// A login that Claude Code signed out of is carried nowhere either, until the server says that
+// it lives.
+func TestDoubtedLoginIsNotCarried(t *testing.T) {
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	r.move(work, work+"-away")
+	r.renewed("")
+	r.must(os.Remove(r.entryFile()))
+	r.server.RevokeFamily(a.Refresh.Reveal())
+	r.must(r.start().tending().follow(t.Context()))
+	r.move(work+"-away", work)
+	r.must(r.start().tending().follow(t.Context()))
+	r.goTo(work)
+	if !r.entry().Login.SamePair(a) {
+		t.Error("a login that was ended was written")
+	}
+	r.goTo(home)
+}
+
+// What makes room in the entry is the only copy, or the newest: our store lost its own, cannot be
+// read, or came out of a backup.
+func TestOnlyCopyMakesNoRoom(t *testing.T) {
+	for name, verb := range map[string]func(*Engine) error{
+		"switch": func(e *Engine) error { _, err := e.Switch(t.Context(), "bob"); return err },
+		"undo":   func(e *Engine) error { _, err := e.Undo(t.Context()); return err },
+	} {
+		for what, spoil := range map[string]func(*rig){
+			"record gone": func(r *rig) { r.must(r.vault().drop(t.Context(), "default")) },
+			"damaged":     func(r *rig) { r.must(os.WriteFile(r.storeFile(), []byte("{"), 0o600)) },
+			"backup": func(r *rig) {
+				restore := r.backup(r.storeFile())
+				r.renewed("")
+				restore()
+			},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				r := newRig(t)
+				r.keep("bob", r.other())
+				r.signIn(8 * time.Hour)
+				spoil(r)
+				newest := r.entry().Login
+				err := verb(r.start())
+				if entry := r.entry().Login; entry.SamePair(newest) {
+					return
+				}
+				kept, _ := os.ReadFile(r.storeFile())
+				if !strings.Contains(string(kept), newest.Refresh.Reveal()) {
+					t.Errorf("the living pair is nowhere: %v", err)
+				}
+			})
+		}
+	}
 }
