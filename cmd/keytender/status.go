@@ -212,7 +212,7 @@ func entryWords(st session.Status) string {
 	words := map[session.EntryState]string{
 		session.InStep:         "in step",
 		session.Newer:          "holds newer tokens of this login; they are taken over at the next renewal",
-		session.Older:          advice("holds older tokens of this login", "`keytender refresh` brings it in step"),
+		session.Older:          advice("holds older tokens of this login", "`keytender mirror` brings it in step"),
 		session.OtherLogin:     other,
 		session.EntrySignedOut: advice("signed out there", "`keytender mirror` signs it in"),
 		session.Absent:         advice("no entry", "`keytender mirror` makes it"),

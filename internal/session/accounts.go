@@ -197,6 +197,8 @@ func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credentia
 			return own.Name, note + " and no account " + asked + " was made", nil
 		case replace: // two accounts of one person would spend each other's tokens
 			return own.Name, note + " and the account " + asked + " was left as it is", nil
+		case there.LongLived != longLived && there.Person.Like(p) == ledger.Same:
+			return "", "", otherKind(there)
 		}
 		return "", "", otherPerson(there, p)
 	case there == nil || there == own && there.LongLived == longLived, replace:

@@ -3,6 +3,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/secret"
 )
 
 // What a verb does beside its own business: places that it was not asked about, logins of
@@ -290,5 +292,24 @@ func TestOnlyCopyMakesNoRoom(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A long-lived token and the daily login of one person are two accounts: the refusal says that,
+// and not that the person is another one.
+func TestLongLivedOfTheSamePersonIsNamedAsThat(t *testing.T) {
+	r := newRig(t)
+	w := r.work()
+	defer w.end()
+	token := r.issued("a@example.com", 8*time.Hour)
+	token.Refresh = secret.String{}
+	_, _, err := w.takeIn(t.Context(), takenIn{account: "ci", c: token, what: "signed-in", longLived: true})
+	r.must(err)
+	daily := r.issued("a@example.com", 8*time.Hour)
+	_, _, err = w.takeIn(t.Context(), takenIn{account: "ann", c: daily, what: "signed-in", activate: true})
+	r.must(err)
+	_, _, err = w.signsInTo(t.Context(), "ci", r.issued("a@example.com", time.Hour), false, false)
+	if known := (&Error{}); !errors.As(err, &known) || known.Fault != FaultAccountIsLongLived {
+		t.Errorf("%v", err)
 	}
 }
