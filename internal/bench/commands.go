@@ -135,10 +135,10 @@ func (b *bench) tools(env []string) error {
 }
 
 // atOnce wants a command to be done within a length of time.
-func (b *bench) atOnce(what string, limit time.Duration, env []string, command []string) error {
+func (b *bench) atOnce(what string, limit time.Duration, env, args []string) error {
 	var times []time.Duration
 	for range rounds {
-		t, err := once(env, command)
+		t, err := command{env, args}.once()
 		if err != nil {
 			return err
 		}
@@ -156,45 +156,75 @@ func (b *bench) compare(what string, limit float64, env []string, ours, peer []s
 
 // compareAll is compare with several commands that together do the same.
 func (b *bench) compareAll(what string, limit float64, env []string, ours []string, peers [][]string, peerName string) error {
-	goal := fmt.Sprintf("at most %s × %s", strings.TrimSuffix(fmt.Sprintf("%.2f", limit), "0"), peerName)
+	goal := atMost(limit, peerName)
 	for _, peer := range peers {
 		if _, err := exec.LookPath(peer[0]); err != nil {
 			b.rows = append(b.rows, row{what, goal, "not measured: " + peer[0] + " is not installed", ""})
 			return nil
 		}
 	}
-	var a, c []time.Duration
-	var ratios []float64
-	const warmUp = 3
-	for i := range rounds + warmUp {
-		ta, err := once(env, ours)
-		if err != nil {
-			return err
-		}
-		var tc time.Duration
-		for _, peer := range peers {
-			t, err := once(env, peer)
-			if err != nil {
-				return err
-			}
-			tc += t
-		}
-		if i >= warmUp {
-			a, c, ratios = append(a, ta), append(c, tc), append(ratios, float64(ta)/float64(tc))
-		}
+	commands := []command{{env, ours}}
+	for _, peer := range peers {
+		commands = append(commands, command{env, peer})
 	}
-	r := median(ratios)
-	b.add(what, goal, fmt.Sprintf("%.3f × (%.1f ms against %.1f ms)", r, milliseconds(median(a)), milliseconds(median(c))), r <= limit)
+	turns, err := inTurn(rounds, commands[0], commands[1:]...)
+	if err != nil {
+		return err
+	}
+	b.judge(what, goal, limit, turns)
 	return nil
 }
 
-// once runs a command and returns its wall time.
-func once(env []string, command []string) (time.Duration, error) {
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = env
+func atMost(limit float64, peerName string) string {
+	return fmt.Sprintf("at most %s × %s", strings.TrimSuffix(fmt.Sprintf("%.2f", limit), "0"), peerName)
+}
+
+// command is a command line with its environment.
+type command struct{ env, args []string }
+
+// turn is what one run of ours took, and what its peers took together.
+type turn struct{ ours, peers time.Duration }
+
+// inTurn runs ours and its peers n times, after a few runs that do not count.
+func inTurn(n int, ours command, peers ...command) ([]turn, error) {
+	const warmUp = 3
+	var turns []turn
+	for range n + warmUp {
+		var t turn
+		var err error
+		if t.ours, err = ours.once(); err != nil {
+			return nil, err
+		}
+		for _, peer := range peers {
+			took, err := peer.once()
+			if err != nil {
+				return nil, err
+			}
+			t.peers += took
+		}
+		turns = append(turns, t)
+	}
+	return turns[warmUp:], nil
+}
+
+// judge adds the row of a comparison.
+func (b *bench) judge(what, goal string, limit float64, turns []turn) {
+	var ours, peers []time.Duration
+	var ratios []float64
+	for _, t := range turns {
+		ours, peers, ratios = append(ours, t.ours), append(peers, t.peers), append(ratios, float64(t.ours)/float64(t.peers))
+	}
+	r := median(ratios)
+	b.add(what, goal, fmt.Sprintf("%.3f × (%.1f ms against %.1f ms)", r, milliseconds(median(ours)), milliseconds(median(peers))), r <= limit)
+}
+
+// once runs the command and returns its wall time.
+func (c command) once() (time.Duration, error) {
+	cmd := exec.Command(c.args[0], c.args[1:]...)
+	cmd.Env = c.env
 	begin := time.Now()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, out)
+		return 0, fmt.Errorf("%s: %w: %s", strings.Join(c.args, " "), err, out)
 	}
 	return time.Since(begin), nil
 }
