@@ -23,7 +23,7 @@ const (
 	tickEvery    = time.Minute      // how often the menu's times are brought up to date
 	tickWaiting  = 30 * time.Second // the same while a sign-in tells how much time is left
 	readEvery    = time.Minute      // how often the status is read although nothing changed
-	readAnyway   = 2 * readEvery    // the same where changes are reported: they tell of each minute too
+	readAnyway   = 4 * readEvery    // the same where changes are reported: what remains is a keychain that was locked
 	sleepGap     = 2 * tickEvery    // a longer gap between two ticks: the computer slept
 	noticeWait   = 5 * time.Second  // for showing one notification
 	noticeRetry  = 15 * time.Minute // before a notification that failed is tried again
