@@ -48,9 +48,13 @@ func (n lending) holdFar(ctx context.Context, wait time.Duration) (release func(
 		return nil, n.storageTrouble(FaultStateFolder, "", err)
 	}
 	l := flock.New(n.statePath("lent.lock"), flock.SetPermissions(0o600))
-	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Millisecond))
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	switch ok, err := l.TryLockContext(ctx, 50*time.Millisecond); {
+	ok, err := l.TryLock() // once in any case, however late a busy machine is
+	if !ok && err == nil {
+		ok, err = l.TryLockContext(ctx, 50*time.Millisecond)
+	}
+	switch {
 	case ok:
 		return func() { _ = l.Unlock() }, nil
 	case errors.Is(err, context.DeadlineExceeded):
