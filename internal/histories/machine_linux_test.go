@@ -16,7 +16,7 @@ import (
 const lanes = 4
 
 // usually is how many histories are played where -rapid.checks does not say.
-const usually = 200
+const usually = 72
 
 // TestHistories takes random steps in random order.
 func TestHistories(t *testing.T) {
