@@ -87,6 +87,7 @@ func (h *host) serve(g *guest, r *room) {
 	case err != nil: // silent, too slow, or gone: there is nobody to tell
 		return
 	default:
+		go bookFor(q) // the pages are made while the login is got
 		a = (*h.judge.Load())(q, func() { r.keep(g) })
 	}
 	_ = g.SetWriteDeadline(time.Now().Add(writeLimit))

@@ -105,12 +105,21 @@ func inTime(ctx context.Context) error {
 // WriteBriefly is Write for what is of no use after a crash of the machine: nothing of it is
 // synced.
 func WriteBriefly(path string, data []byte) error {
+	return replace(path, data, func(*os.File) error { return nil })
+}
+
+// WriteAhead is Write for what another file in the same directory is written after: that one
+// makes both durable. Until then a power cut may bring back the old content, whole.
+func WriteAhead(path string, data []byte) error { return replace(path, data, Disk.Sync) }
+
+// replace puts data in the place of path, mode 0600, and leaves the directory unsynced.
+func replace(path string, data []byte, sync func(*os.File) error) error {
 	before, err := replaceable(path)
 	if err != nil {
 		return err
 	}
 	sweep(path, tempInfix, time.Now().Add(-time.Minute))
-	temp, err := writeTemp(path, data, 0o600, before, func(*os.File) error { return nil })
+	temp, err := writeTemp(path, data, 0o600, before, sync)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}

@@ -146,7 +146,7 @@ func (e *Engine) opened(release func()) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &work{Engine: e, l: l, release: release}
+	w := &work{Engine: e, l: l, release: release, known: noPlaces}
 	if _, err := os.Lstat(e.statePath(ledgerFile)); err == nil { // else it was not written yet
 		text, _ := l.Encode()
 		w.was = string(text)
@@ -215,18 +215,30 @@ func (w *work) save() error {
 	if err != nil || string(text) == w.was {
 		return err
 	}
+	// The places come first, so that syncing the folder once makes both durable: one more than
+	// the ledger knows of does no harm. Where they cannot be written the ledger still can.
+	var notKnown error
+	if places := placesText(w.l); places != w.known {
+		if notKnown = w.writePlaces(places); notKnown == nil {
+			w.known = places
+		}
+	}
 	if err := w.writeStateText(ledgerFile, text); err != nil {
 		return err
 	}
 	w.was = string(text)
-	if places := placesText(w.l); places != w.known {
-		if err := w.writeStateText(placesFile, []byte(places)); err != nil {
-			return err
-		}
-		w.known = places
+	return notKnown
+}
+
+func (w *work) writePlaces(text string) error {
+	if err := atomicfile.WriteAhead(w.statePath(placesFile), []byte(text)); err != nil {
+		return w.storageTrouble(FaultStateUnwritten, w.statePath(placesFile), err)
 	}
 	return nil
 }
+
+// noPlaces is placesText where there is nothing to tell; a missing file says the same.
+const noPlaces = "[]"
 
 // The choices that stand among the places.
 const (
