@@ -224,7 +224,7 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	for pause := 10 * time.Millisecond; ; pause = min(pause*3/2, maxLockPause) {
+	for pause := 20 * time.Millisecond; ; pause = min(pause*2, maxLockPause) {
 		switch ok, err := l.TryLock(); {
 		case err != nil:
 			return nil, e.storageTrouble(FaultLockUntaken, path, err)
@@ -243,8 +243,8 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 }
 
 // maxLockPause keeps a thousand that wait from keeping the one that works from it. It is
-// come to after seconds: a pause is about a third of what was waited before it.
-const maxLockPause = time.Second
+// come to after a second: a pause is about as long as what was waited before it.
+const maxLockPause = 600 * time.Millisecond
 
 func (s *state) storageTrouble(f Fault, path string, err error) *Error {
 	return storageTrouble(s.dir, f, path, err)
