@@ -169,7 +169,7 @@ func (p *Place) past(chain string) {
 
 // Behind reports whether a newer pair waits to be written into the place: of the account, or
 // of a chain of its own that goes its own way, which then lies in another place. A chain that
-// is dead is never written anywhere, nor one of which nobody knows whether it lives.
+// is dead is never written anywhere.
 func (l *Ledger) Behind(p *Place) bool {
 	c := l.Chain(p.Chain)
 	if c == nil || c.Account == "" || p.Let || !p.Full() {
@@ -179,7 +179,7 @@ func (l *Ledger) Behind(p *Place) bool {
 		return p.Pair != c.Current() && !c.Dead(c.Current()) && l.NewestOf(c) != nil
 	}
 	now := l.ChainOf(c.Account)
-	if now == nil || now.Dead(now.Current()) || now.Doubted {
+	if now == nil || now.Dead(now.Current()) {
 		return false
 	}
 	return now.ID != c.ID || p.Pair != now.Current()

@@ -438,6 +438,11 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	if chain == nil || chain.Dead(pairOf(c.current)) {
 		return nil
 	}
+	if chain.Doubted {
+		if err := w.askWhetherItLives(ctx, c); err != nil || chain.Doubted {
+			return err
+		}
+	}
 	before := c.place.Next
 	if err := w.expect(c.dir, chain); err != nil {
 		return err
@@ -471,6 +476,21 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 		return w.settle(ctx, &s)
 	}
 	return nil // newer or unknown: whoever looks next settles it
+}
+
+var errDoubted = errors.New("Claude Code signed out of this login, and nobody could say whether it lives")
+
+// askWhetherItLives asks about a login that Claude Code signed out of, before it is carried.
+func (w *work) askWhetherItLives(ctx context.Context, c carried) error {
+	switch answer := w.asking().ask(ctx, c.current); {
+	case answer.refused:
+		c.chain.Revoke(pairOf(c.current).Refresh)
+	case answer.person.Known():
+		c.chain.Doubted = false
+	default:
+		return errDoubted
+	}
+	return nil
 }
 
 // notCarried notes why a place stays behind.

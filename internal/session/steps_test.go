@@ -313,3 +313,29 @@ func TestLongLivedOfTheSamePersonIsNamedAsThat(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Where the server cannot be asked the place stays behind, and is told; once it says that the
+// login lives the place is brought up without a renewal.
+func TestDoubtedLoginIsCarriedOnceItLives(t *testing.T) {
+	r := newRig(t)
+	_, home, work := r.inTwo("work")
+	r.move(work, work+"-away")
+	r.renewed("")
+	r.must(os.Remove(r.entryFile())) // by hand: nothing was ended
+	r.must(r.start().tending().follow(t.Context()))
+	r.move(work+"-away", work)
+	sent := r.posts()
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
+	_ = r.start().tending().follow(t.Context())
+	if !r.ledger().AnyBehind() {
+		t.Error("it is not behind")
+	}
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = nil })
+	r.must(r.start().tending().follow(t.Context()))
+	r.goTo(work)
+	r.alive(r.entry().Login)
+	r.goTo(home)
+	if r.posts() != sent {
+		t.Error("a token was spent for it")
+	}
+}
