@@ -12,11 +12,11 @@ import (
 	"keytender/internal/shown"
 )
 
-// A place is a path of ours.
-type place int
+// A route is a path of ours.
+type route int
 
 const (
-	nowhere place = iota
+	nowhere route = iota
 	atCallback
 	atFinishing
 	atDone
@@ -56,14 +56,14 @@ var (
 type gate struct {
 	hosts   map[string]bool // authorities of ours, lower case
 	origins map[string]bool
-	places  map[string]place
+	routes  map[string]route
 	state   [sha256.Size]byte
 	issuer  string
 }
 
-func newGate(c Config, port int, places map[string]place) *gate {
+func newGate(c Config, port int, routes map[string]route) *gate {
 	g := &gate{
-		hosts: map[string]bool{}, origins: map[string]bool{}, places: places,
+		hosts: map[string]bool{}, origins: map[string]bool{}, routes: routes,
 		state: sha256.Sum256([]byte(c.State)), issuer: c.Issuer,
 	}
 	for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
@@ -80,7 +80,7 @@ func newGate(c Config, port int, places map[string]place) *gate {
 
 // admit says where a request leads, or why it leads nowhere. Host comes first, so
 // that a page which reached us by a rebound name learns nothing at all.
-func (g *gate) admit(r request) (place, *refusal) {
+func (g *gate) admit(r request) (route, *refusal) {
 	hosts := r.fields["host"]
 	if len(hosts) != 1 { // RFC 9112 §3.2
 		return nowhere, refuseMalformed
@@ -88,7 +88,7 @@ func (g *gate) admit(r request) (place, *refusal) {
 	if !g.hosts[strings.ToLower(hosts[0])] {
 		return nowhere, refuseHost
 	}
-	where := g.places[r.path]
+	where := g.routes[r.path]
 	switch {
 	case where == nowhere || r.absolute:
 		return nowhere, refusePath

@@ -14,7 +14,7 @@ import (
 
 func testGate(port int) *gate {
 	return newGate(Config{State: testState, Issuer: "https://issuer.example"}, port,
-		map[string]place{"/callback": atCallback, "/done/x": atDone})
+		map[string]route{"/callback": atCallback, "/done/x": atDone})
 }
 
 // Browsers leave the port out of Host when it is the scheme's own.
@@ -108,7 +108,7 @@ func FuzzHead(f *testing.F) {
 		}
 		where, no := g.admit(r)
 		if (where == nowhere) == (no == nil) {
-			t.Fatalf("place %v and refusal %v", where, no)
+			t.Fatalf("route %v and refusal %v", where, no)
 		}
 		if no != nil {
 			return

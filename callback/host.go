@@ -12,7 +12,7 @@ import (
 // host listens on one port, on every stack, and passes on what is asked there.
 type host struct {
 	listeners []net.Listener
-	rooms     []*room
+	limiters  []*limiter
 	running   sync.WaitGroup
 	judge     atomic.Pointer[judge]
 }
@@ -33,9 +33,9 @@ func (h *host) ask(j judge) { h.judge.Store(&j) }
 func (h *host) start(listeners []net.Listener) {
 	h.listeners = listeners
 	for _, l := range listeners {
-		r := newRoom()
-		h.rooms = append(h.rooms, r)
-		h.running.Go(func() { h.accept(l, r) })
+		open := newLimiter()
+		h.limiters = append(h.limiters, open)
+		h.running.Go(func() { h.accept(l, open) })
 	}
 }
 
@@ -44,25 +44,25 @@ func (h *host) close() {
 	for _, l := range h.listeners {
 		l.Close()
 	}
-	for _, r := range h.rooms {
-		r.close()
+	for _, open := range h.limiters {
+		open.close()
 	}
 }
 
-func (h *host) accept(l net.Listener, r *room) {
+func (h *host) accept(l net.Listener, open *limiter) {
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil { // out of file descriptors: what is open will close
-			time.Sleep(patience)
+			time.Sleep(silenceLimit)
 			continue
 		}
-		if g := r.enter(conn); g != nil {
+		if c := open.enter(conn); c != nil {
 			h.running.Go(func() {
-				defer r.leave(g)
-				h.serve(g, r)
+				defer open.leave(c)
+				h.serve(c, open)
 			})
 		}
 	}
@@ -70,10 +70,10 @@ func (h *host) accept(l net.Listener, r *room) {
 
 // serve answers one request. One per connection leaves nothing to smuggle and no
 // idle connection to wait for.
-func (h *host) serve(g *guest, r *room) {
-	_ = g.SetReadDeadline(time.Now().Add(readLimit))
-	r.listening(g)
-	head, err := readHead(g)
+func (h *host) serve(c *connection, open *limiter) {
+	_ = c.SetReadDeadline(time.Now().Add(readLimit))
+	open.listening(c)
+	head, err := readHead(c)
 	var q request
 	if err == nil {
 		q, err = parseHead(head)
@@ -88,13 +88,13 @@ func (h *host) serve(g *guest, r *room) {
 		return
 	default:
 		go bookFor(q) // the pages are made while the login is got
-		a = (*h.judge.Load())(q, func() { r.keep(g) })
+		a = (*h.judge.Load())(q, func() { open.keep(c) })
 	}
-	_ = g.SetWriteDeadline(time.Now().Add(writeLimit))
-	if _, err := g.Write(a.bytes(bookFor(q), q.method != http.MethodHead)); err != nil {
+	_ = c.SetWriteDeadline(time.Now().Add(writeLimit))
+	if _, err := c.Write(a.bytes(bookFor(q), q.method != http.MethodHead)); err != nil {
 		return
 	}
-	hangUp(g.Conn)
+	hangUp(c.Conn)
 	if a.fetched != nil {
 		a.fetched()
 	}

@@ -27,11 +27,11 @@ func newInstead(begin func()) *instead {
 	}}
 }
 
-func (i *instead) among(places map[string]place) map[string]place {
+func (i *instead) among(routes map[string]route) map[string]route {
 	if i != nil {
-		places[i.path] = atInstead
+		routes[i.path] = atInstead
 	}
-	return places
+	return routes
 }
 
 // pathFor is where the page of o leads to; empty: nowhere.

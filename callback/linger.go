@@ -21,8 +21,8 @@ type ending struct {
 }
 
 func newEnding(s *Server) *ending {
-	places := s.instead.among(map[string]place{"/callback": atCallback, overPath: atOver, s.finishing: atFinishing, s.done: atDone})
-	return &ending{gate: newGate(Config{}, s.port, places), done: s.done, outcome: *s.outcome, instead: s.instead}
+	routes := s.instead.among(map[string]route{"/callback": atCallback, overPath: atOver, s.finishing: atFinishing, s.done: atDone})
+	return &ending{gate: newGate(Config{}, s.port, routes), done: s.done, outcome: *s.outcome, instead: s.instead}
 }
 
 func (e *ending) answer(q request, _ func()) reply {

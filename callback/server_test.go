@@ -541,7 +541,7 @@ func TestSilentAndSlowConnectionsEnd(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, r := newServer(Config{State: testState}, 8765), newRoom()
+				s, r := newServer(Config{State: testState}, 8765), newLimiter()
 				here, there := net.Pipe()
 				begun := time.Now()
 				var writer sync.WaitGroup
@@ -568,7 +568,7 @@ func TestSilentAndSlowConnectionsEnd(t *testing.T) {
 // A person's slow network is not a slow browser: a head may come in pieces.
 func TestHeadInPiecesIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, r := newServer(Config{State: testState, Hold: time.Second}, 8765), newRoom()
+		s, r := newServer(Config{State: testState, Hold: time.Second}, 8765), newLimiter()
 		here, there := net.Pipe()
 		go func() {
 			for _, c := range s.get(right) {
@@ -659,7 +659,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	before, goroutines := heap(), runtime.NumGoroutine()
 	almost := []byte(s.get(right, "X: "+strings.Repeat("x", maxHead)))[:maxHead-1]
-	for i := range 4 * roomSize {
+	for i := range 4 * connectionLimit {
 		conn, err := net.Dial("tcp", s.address(i))
 		if err != nil {
 			t.Fatal(err)
@@ -668,11 +668,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		_, _ = conn.Write(almost)
 	}
 	grown := int64(heap()) - int64(before)
-	if more, limit := runtime.NumGoroutine()-goroutines, len(s.rooms)*roomSize*5/4; more > limit {
+	if more, limit := runtime.NumGoroutine()-goroutines, len(s.limiters)*connectionLimit*5/4; more > limit {
 		t.Errorf("%d more goroutines, limit %d", more, limit) // those of who was sent away end in a moment
 	}
-	if limit := int64(len(s.rooms) * roomSize * (maxHead + 14<<10)); grown > limit {
-		t.Errorf("%d connections took %d KiB, limit %d KiB", 4*roomSize, grown>>10, limit>>10)
+	if limit := int64(len(s.limiters) * connectionLimit * (maxHead + 14<<10)); grown > limit {
+		t.Errorf("%d connections took %d KiB, limit %d KiB", 4*connectionLimit, grown>>10, limit>>10)
 	} else {
 		t.Logf("%d KiB", grown>>10)
 	}
@@ -699,7 +699,7 @@ func TestStaleTab(t *testing.T) {
 func TestSilentConnectionsKeepNobodyOutside(t *testing.T) {
 	s := start(t, Config{})
 	var conns []net.Conn
-	for range 2 * roomSize {
+	for range 2 * connectionLimit {
 		conn, err := net.Dial("tcp", s.address(0))
 		if err != nil {
 			t.Fatal(err)
@@ -707,10 +707,10 @@ func TestSilentConnectionsKeepNobodyOutside(t *testing.T) {
 		conns = append(conns, conn)
 	}
 	s.expectInTime(t)
-	for _, r := range s.rooms {
+	for _, r := range s.limiters {
 		r.mu.Lock()
-		if n := len(r.guests); n > roomSize {
-			t.Errorf("%d connections are open, limit %d", n, roomSize)
+		if n := len(r.connections); n > connectionLimit {
+			t.Errorf("%d connections are open, limit %d", n, connectionLimit)
 		}
 		r.mu.Unlock()
 	}
@@ -722,40 +722,40 @@ func TestSilentConnectionsKeepNobodyOutside(t *testing.T) {
 // Who belongs to the attempt is never sent away, however many press in.
 func TestRoomKeepsWhoBelongsToTheAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRoom()
+		r := newLimiter()
 		conn := func() net.Conn { here, _ := net.Pipe(); return here }
 		kept := r.enter(conn())
 		r.listening(kept)
 		r.keep(kept)
 		young := r.enter(conn())
-		var guests []*guest
-		for range roomSize - 2 {
+		var silent []*connection
+		for range connectionLimit - 2 {
 			g := r.enter(conn())
 			r.listening(g)
-			guests = append(guests, g)
+			silent = append(silent, g)
 		}
 		begun := time.Now()
 		r.enter(conn())
-		if waited := time.Since(begun); waited < patience || waited > 2*patience {
-			t.Errorf("the newcomer waited %v, want about %v", waited, patience)
+		if waited := time.Since(begun); waited < silenceLimit || waited > 2*silenceLimit {
+			t.Errorf("the newcomer waited %v, want about %v", waited, silenceLimit)
 		}
-		for _, g := range []*guest{kept, young} {
-			if _, here := r.guests[g]; !here {
-				t.Error("a guest was sent away that is kept, or was not listened to yet")
+		for _, g := range []*connection{kept, young} {
+			if _, here := r.connections[g]; !here {
+				t.Error("a connection was evicted that is kept, or was not listened to yet")
 			}
 		}
 		gone := 0
-		for _, g := range guests {
-			if _, here := r.guests[g]; !here {
+		for _, g := range silent {
+			if _, here := r.connections[g]; !here {
 				gone++
 			}
 		}
-		if gone != 1 || len(r.guests) != roomSize {
-			t.Errorf("%d guests went, %d are here", gone, len(r.guests))
+		if gone != 1 || len(r.connections) != connectionLimit {
+			t.Errorf("%d connections went, %d are here", gone, len(r.connections))
 		}
 		r.close()
-		if r.enter(conn()) != nil || len(r.guests) != 0 || len(r.places) != 0 {
-			t.Error("the closed room has guests")
+		if r.enter(conn()) != nil || len(r.connections) != 0 || len(r.slots) != 0 {
+			t.Error("the closed limiter has connections")
 		}
 	})
 }

@@ -59,10 +59,10 @@ func Show(ctx context.Context, s Sheet, life time.Duration) (*Showing, error) {
 	seen := make(chan struct{})
 	note := sync.OnceFunc(func() { close(seen) })
 	path := "/note/" + randomHex()
-	places, replies, begin := map[string]place{path: atDone}, map[string]reply{}, map[string]func(){}
+	routes, replies, begin := map[string]route{path: atDone}, map[string]reply{}, map[string]func(){}
 	asked := newQuestion(s)
 	if asked != nil {
-		places[asked.path] = atDone
+		routes[asked.path] = atDone
 	}
 	var links []link
 	for _, way := range s.Ways {
@@ -71,14 +71,14 @@ func Show(ctx context.Context, s Sheet, life time.Duration) (*Showing, error) {
 		page := func(in *book) []byte {
 			return in.fill(in.page("wait", in.words.InProgress, in.words.Ways.Of(way.Name).Chosen))
 		}
-		places[to], replies[to] = atDone, reply{status: http.StatusOK, page: page}
+		routes[to], replies[to] = atDone, reply{status: http.StatusOK, page: page}
 		links = append(links, link{name: way.Name, to: to})
 	}
 	replies[path] = reply{status: http.StatusOK, form: s.Ask != nil, fetched: note, page: func(in *book) []byte {
 		in = in.of(s)
 		return in.fill(asked.ask(in.sheet(s, links)))
 	}}
-	gate := newGate(Config{}, port, places)
+	gate := newGate(Config{}, port, routes)
 	h := newHost(func(q request, ours func()) reply {
 		if _, no := gate.admit(q); no != nil {
 			return refuse(no)

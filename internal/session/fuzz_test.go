@@ -153,11 +153,11 @@ func FuzzSpill(f *testing.F) {
 			t.Fatalf("in the store: %v", err)
 		}
 		// The room is free for the next renewal.
-		room, err := v.prepare("default")
+		reserved, err := v.prepare("default")
 		if err != nil {
 			t.Fatal(err)
 		}
-		room.discard()
+		reserved.discard()
 	})
 }
 

@@ -423,11 +423,11 @@ func (w *work) carryApart(ctx context.Context, account string, wait time.Duratio
 
 // carried is one pair on its way into one place.
 type carried struct {
-	place   *ledger.Place
-	dir     *claudecode.Directory
-	room    *claudecode.Room // made before the pair was asked for; nil: none was
-	chain   *ledger.Chain
-	current keychain.Credential
+	place    *ledger.Place
+	dir      *claudecode.Directory
+	reserved *claudecode.Reservation // made before the pair was asked for; nil: none was
+	chain    *ledger.Chain
+	current  keychain.Credential
 }
 
 // carryTo writes the pair by compare-and-swap: only where a pair still lies that the
@@ -449,7 +449,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	}
 	s := sighting{dir: c.dir}
 	written := false
-	_, err := c.dir.UpdateIn(ctx, c.room, func(now claudecode.Entry) (claudecode.Change, error) {
+	_, err := c.dir.UpdateIn(ctx, c.reserved, func(now claudecode.Entry) (claudecode.Change, error) {
 		s.entry, s.person = now, personOf(now.Login.Account)
 		s.Finding = w.l.Relate(c.place, s.found())
 		written = s.Account() == chain.Account && (s.Chain == chain || !s.Chain.Apart && !chain.Apart) && (s.Relation == ledger.Superseded || s.Relation == ledger.Revoked ||

@@ -49,9 +49,9 @@ type renewal struct {
 
 // held is an entry whose locks we hold.
 type held struct {
-	dir  *claudecode.Directory
-	lock *claudecode.RenewalLock
-	room *claudecode.Room
+	dir      *claudecode.Directory
+	lock     *claudecode.RenewalLock
+	reserved *claudecode.Reservation
 }
 
 // renew brings a pair that meets the need. With an error the credential is the newest at
@@ -270,8 +270,8 @@ func lockError(ctx context.Context, dir *claudecode.Directory, err error) error 
 func (r *renewal) letGo() {
 	for i := len(r.held) - 1; i >= 0; i-- {
 		h := r.held[i]
-		if h.room != nil {
-			h.room.Discard()
+		if h.reserved != nil {
+			h.reserved.Discard()
 		}
 		r.unlock(h.lock)
 	}
@@ -341,11 +341,11 @@ func unwritable(f Fault, dir *claudecode.Directory, v Values, err error) *Error 
 // room for it.
 func (r *renewal) prove(ctx context.Context) error {
 	for _, h := range r.held {
-		if place := r.l.Place(h.dir.ID()); h.room != nil || place == nil || !r.holds(place) {
+		if place := r.l.Place(h.dir.ID()); h.reserved != nil || place == nil || !r.holds(place) {
 			continue
 		}
 		limited, cancel := storeContext(ctx)
-		room, err := h.dir.Prove(limited, r.current)
+		reserved, err := h.dir.Prove(limited, r.current)
 		cancel()
 		if err != nil {
 			if known := (&claudecode.UnwritableError{}); errors.As(err, &known) {
@@ -353,7 +353,7 @@ func (r *renewal) prove(ctx context.Context) error {
 			}
 			return unwritable(FaultPlaceFull, h.dir, Values{Reason: plain(err)}, err)
 		}
-		h.room = room
+		h.reserved = reserved
 	}
 	return nil
 }
@@ -366,7 +366,7 @@ func (r *renewal) carryHeld(ctx context.Context) {
 		if place == nil || !r.l.Behind(place) || r.l.Chain(place.Chain).Apart {
 			continue
 		}
-		err := r.carryTo(ctx, carried{place: place, dir: h.dir, room: h.room, chain: r.chain, current: r.current})
+		err := r.carryTo(ctx, carried{place: place, dir: h.dir, reserved: h.reserved, chain: r.chain, current: r.current})
 		if err != nil {
 			r.notCarried(place, err)
 		}

@@ -36,20 +36,20 @@ func (r *renewal) spend(ctx context.Context) error {
 	if err := r.prove(ctx); err != nil {
 		return r.inTheWay(err)
 	}
-	room, err := r.vault(r.l).prepare(r.account)
+	reserved, err := r.vault(r.l).prepare(r.account)
 	if err != nil {
 		return err
 	}
 	r.crash("prepared")
 	grant, callErr := r.send(ctx)
 	if grant.Refresh.IsZero() && callErr != nil {
-		room.discard()
+		reserved.discard()
 		return r.refused(ctx, callErr)
 	}
 	// Whatever comes now is shorter than the death of a process.
 	r.crash("answered")
 	renewed := r.merge(r.current, grant, callErr)
-	where, keepErr := room.take(ctx, renewed)
+	where, keepErr := reserved.take(ctx, renewed)
 	r.crash("kept")
 
 	r.current = renewed

@@ -133,7 +133,7 @@ func (v *vault) loadStored(ctx context.Context, account string) (keychain.Creden
 // stayed reports whether a record may lie in the store that was chosen before.
 func (v *vault) stayed(name string) bool { return v.former != nil && slices.Contains(v.l.Stayed, name) }
 
-// spillPath holds a pair that is not in the store yet; reservePath is the room made
+// spillPath holds a pair that is not in the store yet; reservePath is the space made
 // before a send, which holds a pair only after a crash.
 func (v *vault) spillPath(account string) string {
 	return filepath.Join(v.dir, "spill-"+account+".json")
@@ -173,7 +173,7 @@ func loadSpilled(path string) (keychain.Credential, error) {
 	return keychain.DecodeCredential(secret.New(string(data)))
 }
 
-// unspill moves a pair that lies outside the store into it, and clears the room that
+// unspill moves a pair that lies outside the store into it, and clears the reservation that
 // a killed process had made. The caller holds the lock.
 func (v *vault) unspill(ctx context.Context, account string) {
 	v.settleReserve(account)
@@ -199,7 +199,7 @@ func (v *vault) unspill(ctx context.Context, account string) {
 	}
 }
 
-// settleReserve makes a pair that a killed process wrote into its room the spilled
+// settleReserve makes a pair that a killed process wrote into its reservation the spilled
 // one, unless that is newer.
 func (v *vault) settleReserve(account string) {
 	reserve := v.reservePath(account)
@@ -239,12 +239,12 @@ func saveRecord(ctx context.Context, store keychain.Store, account string, recor
 	return err
 }
 
-// deposit is the room for a pair that is made before the request that brings it is
+// deposit is the space for a pair that is made before the request that brings it is
 // sent.
 type deposit struct {
 	*vault
 	account string
-	room    *os.File
+	file    *os.File
 }
 
 // disk holds the steps of keeping a pair that can fail. Tests replace single ones.
@@ -262,7 +262,7 @@ func (v *vault) prepare(account string) (*deposit, error) {
 	err := disk.reserve(path, bytes.Repeat([]byte{'\n'}, spillSize))
 	d := &deposit{vault: v, account: account}
 	if err == nil {
-		d.room, err = os.OpenFile(path, os.O_WRONLY, 0o600)
+		d.file, err = os.OpenFile(path, os.O_WRONLY, 0o600)
 	}
 	if err != nil {
 		_ = os.Remove(path)
@@ -273,8 +273,8 @@ func (v *vault) prepare(account string) (*deposit, error) {
 
 // discard undoes prepare; nothing was received.
 func (d *deposit) discard() {
-	_ = d.room.Close()
-	_ = os.Remove(d.room.Name())
+	_ = d.file.Close()
+	_ = os.Remove(d.file.Name())
 }
 
 // take makes the pair durable before it returns: in the store or, where that fails
@@ -285,7 +285,7 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 	if err != nil {
 		return "", err
 	}
-	defer d.room.Close()
+	defer d.file.Close()
 	// Not synced yet: from here on the pair outlives a kill, and when the store
 	// confirms at once it is gone again before the system writes any of it to the disk.
 	roomErr := d.write(record)
@@ -302,8 +302,8 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 		err, confirmed = await(saved, storeWait)
 	}
 	if confirmed && err == nil {
-		_ = d.room.Close()
-		_ = os.Remove(d.room.Name())
+		_ = d.file.Close()
+		_ = os.Remove(d.file.Name())
 		_ = os.Remove(d.spillPath(d.account)) // an older pair than this one
 		return d.store.Kind(), nil
 	}
@@ -316,8 +316,8 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 	}
 	if roomErr == nil {
 		// Under either name it is found.
-		_ = d.room.Close()
-		_ = atomicfile.Rename(d.room.Name(), d.spillPath(d.account))
+		_ = d.file.Close()
+		_ = atomicfile.Rename(d.file.Name(), d.spillPath(d.account))
 	}
 	return "spill", roomErr
 }
@@ -335,7 +335,7 @@ func await(result <-chan error, d time.Duration) (err error, arrived bool) {
 }
 
 func (d *deposit) write(record secret.String) error {
-	_, err := disk.write(d.room, []byte(record.Reveal()), 0)
+	_, err := disk.write(d.file, []byte(record.Reveal()), 0)
 	return err
 }
 
@@ -343,7 +343,7 @@ func (d *deposit) spill(record secret.String) error {
 	if err := d.write(record); err != nil {
 		return err
 	}
-	return disk.sync(d.room)
+	return disk.sync(d.file)
 }
 
 // record, keep and drop work on a named record that is no login.

@@ -242,9 +242,9 @@ func (d *Directory) Update(ctx context.Context, decide func(now Entry) (Change, 
 	return d.UpdateIn(ctx, nil, decide)
 }
 
-// UpdateIn is Update that writes into the room that Prove made, so that a disk which filled
+// UpdateIn is Update that writes into the space that Prove reserved, so that a disk which filled
 // up meanwhile does not matter.
-func (d *Directory) UpdateIn(ctx context.Context, r *Room, decide func(now Entry) (Change, error)) (before Entry, err error) {
+func (d *Directory) UpdateIn(ctx context.Context, r *Reservation, decide func(now Entry) (Change, error)) (before Entry, err error) {
 	if _, err := os.Stat(d.dir); errors.Is(err, fs.ErrNotExist) {
 		// Without the directory there is nothing to lock. It is made only for a reason.
 		before, err := d.Read(ctx)
@@ -281,7 +281,7 @@ func (d *Directory) UpdateIn(ctx context.Context, r *Room, decide func(now Entry
 
 // apply merges the change into where the entry lives: a new entry goes to the keychain
 // where there is one, an existing one stays in its place.
-func (d *Directory) apply(ctx context.Context, r *Room, before Entry, ch Change, lock writing) error {
+func (d *Directory) apply(ctx context.Context, r *Reservation, before Entry, ch Change, lock writing) error {
 	after, changed, err := before.merge(ch)
 	if err != nil || ch.IsZero() || (!changed && !before.unclean) {
 		return err
@@ -301,7 +301,7 @@ func (d *Directory) apply(ctx context.Context, r *Room, before Entry, ch Change,
 // applyBeside keeps the same login in step in the file, where the client left it when
 // its keychain came back: it would be read again as soon as the item is gone, a spent
 // refresh token with it. Any other file stays as it is: nobody reads it now.
-func (d *Directory) applyBeside(r *Room, before Entry, ch Change, lock writing) error {
+func (d *Directory) applyBeside(r *Reservation, before Entry, ch Change, lock writing) error {
 	beside, err := d.loadFile()
 	if err != nil || !sameLogin(beside.Login, before.Login) {
 		return nil

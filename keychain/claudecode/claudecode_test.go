@@ -241,15 +241,15 @@ func TestUpdateFollowsALink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	room, err := c.Prove(t.Context(), fakeLogin("n"))
+	reserved, err := c.Prove(t.Context(), fakeLogin("n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer room.Discard()
+	defer reserved.Discard()
 	if got := names(t, home+"/dotfiles"); len(got) != 2 {
-		t.Errorf("the room is not beside the target: %v", got)
+		t.Errorf("the reservation is not beside the target: %v", got)
 	}
-	if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true)); err != nil {
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Lstat(path); info.Mode()&os.ModeSymlink == 0 || mustRead(t, target) != fullLogin {

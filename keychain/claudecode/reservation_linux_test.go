@@ -24,7 +24,7 @@ func TestProveOnADiskInTrouble(t *testing.T) {
 	testguard.Tmpfs(t, dir, "128k")
 	path := dir + "/.credentials.json"
 	mustWrite(t, path, login(""))
-	room, err := c.Prove(t.Context(), fakeLogin("n"))
+	reserved, err := c.Prove(t.Context(), fakeLogin("n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,10 +36,10 @@ func TestProveOnADiskInTrouble(t *testing.T) {
 	if _, err := c.Prove(t.Context(), fakeLogin("n")); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), path) {
 		t.Errorf("on a full disk: %v", err)
 	}
-	if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true)); err != nil || mustRead(t, path) != fullLogin {
-		t.Errorf("into the room, on a full disk: %v", err)
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || mustRead(t, path) != fullLogin {
+		t.Errorf("into the reservation, on a full disk: %v", err)
 	}
-	room.Discard()
+	reserved.Discard()
 	testguard.ReadOnly(t, dir)
 	_, err = c.Prove(t.Context(), fakeLogin("n"))
 	var unwritable *UnwritableError
@@ -62,20 +62,20 @@ func TestUpdateWritesABindMountInPlace(t *testing.T) {
 	mustWrite(t, path, "")
 	mustWrite(t, outside, login(""))
 	testguard.Bind(t, outside, path)
-	room, err := c.Prove(t.Context(), fakeLogin("n"))
+	reserved, err := c.Prove(t.Context(), fakeLogin("n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer room.Discard()
+	defer reserved.Discard()
 	before, _ := os.Stat(path)
-	if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true)); err != nil || mustRead(t, outside) != fullLogin {
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || mustRead(t, outside) != fullLogin {
 		t.Errorf("in place: %v", err)
 	}
 	if after, _ := os.Stat(path); !os.SameFile(before, after) || !after.ModTime().After(before.ModTime()) {
 		t.Error("the client would not notice")
 	}
 	if _, err := c.Update(t.Context(), write(fakeLogin("m"), true)); err != nil || mustRead(t, outside) == fullLogin {
-		t.Errorf("without a room: %v", err)
+		t.Errorf("without a reservation: %v", err)
 	}
 	if got := names(t, dir); len(got) != 1 {
 		t.Errorf("left behind: %v", got)

@@ -12,29 +12,29 @@ import (
 	"time"
 )
 
-// Room is space on a file's own file system that is kept for its next content: what was
+// Reservation is space on a file's own file system that is kept for its next content: what was
 // reserved can be written even when the disk filled up meanwhile.
 //
 // A file that cannot be replaced, since it is a mount point of its own as containers have
 // them, is written in place. That is not atomic: whoever reads at that moment may see half
 // of it.
-type Room struct {
+type Reservation struct {
 	path    string
 	inPlace bool
 	temp    *os.File // nil: used, or there is none
 }
 
 const (
-	roomInfix = ".room."
-	// roomLife is how long a room may be kept; what is older was left behind.
-	roomLife = 10 * time.Minute
+	reservedInfix = ".room."
+	// reservedLife is how long a reservation may be kept; what is older was left behind.
+	reservedLife = 10 * time.Minute
 	// maxInPlace is the most of an old content that is kept in memory to be put back.
 	maxInPlace = 64 << 20
 )
 
 // Reserve shows that the file at path can be given a content of size bytes, and makes the
 // room for it. It fails with *RefusedError or the system's error; nothing is changed then.
-func Reserve(path string, size int64) (*Room, error) {
+func Reserve(path string, size int64) (*Reservation, error) {
 	if _, err := replaceable(path); err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func Reserve(path string, size int64) (*Room, error) {
 			return nil, &RefusedError{m.path, m.fixed}
 		}
 	}
-	r := &Room{path: path, inPlace: here.mountPoint}
+	r := &Reservation{path: path, inPlace: here.mountPoint}
 	var err error
 	if r.inPlace {
 		err = reserveInPlace(path, size)
@@ -60,10 +60,10 @@ func Reserve(path string, size int64) (*Room, error) {
 // reserveBeside makes a file of that size next to path. Its filler is random: a file system
 // that compresses would keep no room for zeros.
 func reserveBeside(path string, size int64) (*os.File, error) {
-	sweep(path, roomInfix, time.Now().Add(-roomLife))
+	sweep(path, reservedInfix, time.Now().Add(-reservedLife))
 	var random [4]byte
 	_, _ = rand.Read(random[:])
-	f, err := Disk.Create(path + roomInfix + hex.EncodeToString(random[:]))
+	f, err := Disk.Create(path + reservedInfix + hex.EncodeToString(random[:]))
 	if err != nil || size == 0 {
 		return f, err
 	}
@@ -96,9 +96,9 @@ func reserveInPlace(path string, size int64) error {
 	return os.Chtimes(path, time.Time{}, info.ModTime()) // nothing was changed
 }
 
-// Write puts data in the file's place, in the room that was made. It may be called again;
+// Write puts data in the file's place, in the space that was reserved. It may be called again;
 // then it makes its own.
-func (r *Room) Write(data []byte, mode fs.FileMode) error {
+func (r *Reservation) Write(data []byte, mode fs.FileMode) error {
 	before, err := replaceable(r.path)
 	if err != nil {
 		return err
@@ -130,8 +130,8 @@ func (r *Room) Write(data []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// stands reports whether the room is there under its name still.
-func (r *Room) stands() bool {
+// stands reports whether the reservation is there under its name still.
+func (r *Reservation) stands() bool {
 	if r.temp == nil {
 		return false
 	}
@@ -147,7 +147,7 @@ func (r *Room) stands() bool {
 func refill(f *os.File, data []byte, mode fs.FileMode, before time.Time) error {
 	_, err := f.Seek(0, io.SeekStart)
 	if err == nil {
-		err = f.Truncate(int64(len(data))) // the rest of the room is given back, this part is kept
+		err = f.Truncate(int64(len(data))) // the rest of the reservation is given back, this part is kept
 	}
 	if err == nil {
 		err = fill(f, data, mode, Disk.Sync)
@@ -162,7 +162,7 @@ func refill(f *os.File, data []byte, mode fs.FileMode, before time.Time) error {
 }
 
 // Discard gives back what was not used.
-func (r *Room) Discard() {
+func (r *Reservation) Discard() {
 	if r == nil || r.temp == nil {
 		return
 	}

@@ -27,30 +27,30 @@ func (e *UnwritableError) Error() string { return e.Place + " cannot be written:
 // Unwrap returns the cause.
 func (e *UnwritableError) Unwrap() error { return e.cause }
 
-// Room is what Prove made for the next pair: UpdateIn writes into it.
-type Room struct {
+// Reservation is what Prove made for the next pair: UpdateIn writes into it.
+type Reservation struct {
 	target string
-	file   *atomicfile.Room // nil: the keychain item alone
+	file   *atomicfile.Reservation // nil: the keychain item alone
 }
 
 // Discard gives back what was not used. It is always called in the end, also after use.
-func (r *Room) Discard() {
+func (r *Reservation) Discard() {
 	if r != nil {
 		r.file.Discard()
 	}
 }
 
-// slack is by how much an entry may grow while its room is kept: another program may sign
+// slack is by how much an entry may grow while its space is reserved: another program may sign
 // in to one more MCP server.
 const slack = 8 << 10
 
 // Prove shows, before anything is sent, that this place takes a pair of the size of like,
-// and makes room for it. The caller holds the renewal locks, and discards the room. It
+// and makes room for it. The caller holds the renewal locks, and discards the reservation. It
 // fails with *UnwritableError; a directory that is gone is fs.ErrNotExist too.
-func (d *Directory) Prove(ctx context.Context, like keychain.Credential) (*Room, error) {
-	room, err := d.prove(ctx, like)
+func (d *Directory) Prove(ctx context.Context, like keychain.Credential) (*Reservation, error) {
+	reserved, err := d.prove(ctx, like)
 	if err == nil || errors.Is(err, context.Canceled) {
-		return room, err
+		return reserved, err
 	}
 	if unwritable := (&UnwritableError{}); errors.As(err, &unwritable) {
 		return nil, unwritable
@@ -58,7 +58,7 @@ func (d *Directory) Prove(ctx context.Context, like keychain.Credential) (*Room,
 	return nil, &UnwritableError{Place: d.Place(), Reason: err.Error(), Hint: mending(err), cause: err}
 }
 
-func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Room, error) {
+func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Reservation, error) {
 	if _, err := os.Stat(d.dir); err != nil {
 		return nil, err
 	}
@@ -83,10 +83,10 @@ func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Room,
 	if beside, err := d.loadFile(); err == nil && sameLogin(beside.Login, before.Login) {
 		return d.makeRoom(len(text)) // Update keeps it in step
 	}
-	return &Room{}, nil
+	return &Reservation{}, nil
 }
 
-func (d *Directory) makeRoom(size int) (*Room, error) {
+func (d *Directory) makeRoom(size int) (*Reservation, error) {
 	if size > maxEntry {
 		return nil, fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, size)
 	}
@@ -98,7 +98,7 @@ func (d *Directory) makeRoom(size int) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Room{target: target, file: file}, nil
+	return &Reservation{target: target, file: file}, nil
 }
 
 // mending is what a person can do about the cause.
@@ -128,7 +128,7 @@ func mending(err error) string {
 
 // writeFile writes the entry's file, where a link of the person's own leads, and reads it
 // back.
-func (d *Directory) writeFile(r *Room, data []byte) error {
+func (d *Directory) writeFile(r *Reservation, data []byte) error {
 	if len(data) > maxEntry {
 		return fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, len(data))
 	}

@@ -44,7 +44,7 @@ func TestRoomOnAFullDisk(t *testing.T) {
 	if _, err := Reserve(path, 1<<20); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("more than there is: %v", err)
 	}
-	room, err := Reserve(path, 20<<10)
+	reserved, err := Reserve(path, 20<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +53,10 @@ func TestRoomOnAFullDisk(t *testing.T) {
 		t.Errorf("on the full disk: %v", err)
 	}
 	long := strings.Repeat("x", 20<<10)
-	if err := room.Write([]byte(long), 0o600); err != nil || mustRead(t, path) != long {
-		t.Errorf("into the room: %v", err)
+	if err := reserved.Write([]byte(long), 0o600); err != nil || mustRead(t, path) != long {
+		t.Errorf("into the reservation: %v", err)
 	}
-	room.Discard()
+	reserved.Discard()
 	if err := Replace(path, []byte(strings.Repeat("y", 40<<10)), 0o600); !errors.Is(err, syscall.ENOSPC) || mustRead(t, path) != long {
 		t.Errorf("without room: %v", err)
 	}
@@ -79,23 +79,23 @@ func TestBindMountedFile(t *testing.T) {
 	past := time.Now().Add(-time.Hour)
 	_ = os.Chtimes(path, past, past)
 
-	room, err := Reserve(path, 20<<10)
+	reserved, err := Reserve(path, 20<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Stat(path); info.Size() != 15 || !info.ModTime().Equal(past.Truncate(0)) && info.ModTime().Sub(past).Abs() > time.Second {
-		t.Errorf("making room changed it: %v, %v", info.Size(), info.ModTime())
+		t.Errorf("a reservation changed it: %v, %v", info.Size(), info.ModTime())
 	}
 	fillDisk(t, disk)
 	long := strings.Repeat("x", 20<<10)
 	before, _ := os.Stat(path)
-	if err := room.Write([]byte(long), 0o600); err != nil || mustRead(t, outside) != long {
+	if err := reserved.Write([]byte(long), 0o600); err != nil || mustRead(t, outside) != long {
 		t.Errorf("in place: %v", err)
 	}
 	if after, _ := os.Stat(path); !os.SameFile(before, after) || !after.ModTime().After(past) {
 		t.Errorf("it is another file, or its time did not move: %v", after.ModTime())
 	}
-	if err := room.Write([]byte("short"), 0o600); err != nil || mustRead(t, outside) != "short" {
+	if err := reserved.Write([]byte("short"), 0o600); err != nil || mustRead(t, outside) != "short" {
 		t.Errorf("shorter: %v %q", err, mustRead(t, outside))
 	}
 	fillDisk(t, disk)

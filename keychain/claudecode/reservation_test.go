@@ -20,17 +20,17 @@ func TestProveAndUpdateIn(t *testing.T) {
 	_ = os.Mkdir(home+"/.claude", 0o700)
 	path := home + "/.claude/.credentials.json"
 	mustWrite(t, path, login(""))
-	room, err := c.Prove(t.Context(), fakeLogin("n"))
+	reserved, err := c.Prove(t.Context(), fakeLogin("n"))
 	if err != nil || mustRead(t, path) != login("") {
 		t.Fatal(err)
 	}
-	if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true)); err != nil || mustRead(t, path) != fullLogin {
-		t.Errorf("into the room: %v", err)
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || mustRead(t, path) != fullLogin {
+		t.Errorf("into the reservation: %v", err)
 	}
-	if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("m"), true)); err != nil || mustRead(t, path) == fullLogin {
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("m"), true)); err != nil || mustRead(t, path) == fullLogin {
 		t.Errorf("once more: %v", err)
 	}
-	room.Discard()
+	reserved.Discard()
 	unused, err := c.Prove(t.Context(), fakeLogin("n"))
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +74,9 @@ func TestMacItemThatIsTooLongForStdin(t *testing.T) {
 		c, path := macEntry(t, f)
 		c.item.argvAllowed = allowed
 		f.items[itemKey] = whole
-		room, err := c.Prove(t.Context(), fakeLogin("n"))
-		_, updated := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true))
-		room.Discard()
+		reserved, err := c.Prove(t.Context(), fakeLogin("n"))
+		_, updated := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true))
+		reserved.Discard()
 		if exists(path) {
 			t.Errorf("%s: a file was made", name)
 		}
@@ -111,24 +111,24 @@ func TestMacItemThatIsTooLongForStdin(t *testing.T) {
 // The file beside the item holds the same pair and is written with it, so it is proved too.
 func TestMacProvesTheFileBesideTheItem(t *testing.T) {
 	for name, tt := range map[string]struct {
-		file string
-		room bool
+		file     string
+		reserved bool
 	}{"the same login": {login(""), true}, "another": {strings.ReplaceAll(login(""), "r1", "r2"), false}} {
 		f := newFakeSecurity()
 		c, path := macEntry(t, f)
 		f.items[itemKey] = login("")
 		mustWrite(t, path, tt.file)
-		room, err := c.Prove(t.Context(), fakeLogin("n"))
+		reserved, err := c.Prove(t.Context(), fakeLogin("n"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(names(t, filepath.Dir(path))) == 2; got != tt.room {
-			t.Errorf("%s: room beside it: %v", name, got)
+		if got := len(names(t, filepath.Dir(path))) == 2; got != tt.reserved {
+			t.Errorf("%s: reservation beside it: %v", name, got)
 		}
-		if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true)); err != nil || (mustRead(t, path) == fullLogin) != tt.room {
+		if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || (mustRead(t, path) == fullLogin) != tt.reserved {
 			t.Errorf("%s: %v, then %s", name, err, mustRead(t, path))
 		}
-		room.Discard()
+		reserved.Discard()
 	}
 	f := newFakeSecurity()
 	c, _ := macEntry(t, f)
@@ -143,12 +143,12 @@ func TestLargeEntries(t *testing.T) {
 	_ = os.Mkdir(home+"/.claude", 0o700)
 	path := home + "/.claude/.credentials.json"
 	mustWrite(t, path, `{"mcpOAuth":"`+strings.Repeat("x", 3<<20)+`",`+login("")[1:])
-	room, err := c.Prove(t.Context(), fakeLogin("n"))
+	reserved, err := c.Prove(t.Context(), fakeLogin("n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer room.Discard()
-	if _, err := c.UpdateIn(t.Context(), room, write(fakeLogin("n"), true)); err != nil {
+	defer reserved.Discard()
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil {
 		t.Fatal(err)
 	}
 	e, err := c.Read(t.Context())

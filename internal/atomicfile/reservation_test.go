@@ -21,17 +21,17 @@ func TestRoom(t *testing.T) {
 	mustWrite(t, path+".room.89abcdef", "another's")
 
 	for _, size := range []int64{0, 3, 5000} { // smaller than, as large as and larger than what comes
-		room, err := Reserve(path, size)
+		reserved, err := Reserve(path, size)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := room.Write([]byte("new"), 0o600); err != nil || mustRead(t, path) != "new" {
+		if err := reserved.Write([]byte("new"), 0o600); err != nil || mustRead(t, path) != "new" {
 			t.Errorf("%d: %v", size, err)
 		}
-		if err := room.Write([]byte("again"), 0o600); err != nil || mustRead(t, path) != "again" {
+		if err := reserved.Write([]byte("again"), 0o600); err != nil || mustRead(t, path) != "again" {
 			t.Errorf("%d, again: %v", size, err)
 		}
-		room.Discard()
+		reserved.Discard()
 	}
 	unused, err := Reserve(path, 10)
 	if err != nil {
@@ -39,7 +39,7 @@ func TestRoom(t *testing.T) {
 	}
 	unused.Discard()
 	unused.Discard()
-	(*Room)(nil).Discard()
+	(*Reservation)(nil).Discard()
 	swept, err := Reserve(path, 10)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := swept.Write([]byte("swept"), 0o600); err != nil || mustRead(t, path) != "swept" {
-		t.Errorf("after its room was swept: %v", err)
+		t.Errorf("after its reservation was swept: %v", err)
 	}
 	if got := strings.Join(names(t, dir), " "); got != "entry entry.room.89abcdef" {
 		t.Errorf("left: %s", got)
@@ -67,15 +67,15 @@ func TestRoomSurvivesEveryFault(t *testing.T) {
 		Disk = whole
 		path := filepath.Join(t.TempDir(), "entry")
 		mustWrite(t, path, "old")
-		room, err := Reserve(path, 100)
+		reserved, err := Reserve(path, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
 		fault()
-		if err := room.Write([]byte("new"), 0o600); !errors.Is(err, syscall.EIO) || mustRead(t, path) != "old" {
+		if err := reserved.Write([]byte("new"), 0o600); !errors.Is(err, syscall.EIO) || mustRead(t, path) != "old" {
 			t.Errorf("%s: %v, %q", step, err, mustRead(t, path))
 		}
-		room.Discard()
+		reserved.Discard()
 		if got := names(t, filepath.Dir(path)); len(got) != 1 {
 			t.Errorf("%s left behind: %v", step, got)
 		}
