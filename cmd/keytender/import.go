@@ -34,7 +34,7 @@ func newImport(c *console) *cobra.Command {
 				done, err = engine.ImportOpenCode(patient(cmd), o, c.openCodePath())
 			case "-":
 				var text []byte
-				if text, err = c.readAll(cmd.Context(), 1<<20); err == nil {
+				if text, err = c.readAll(cmd.Context(), 16<<20); err == nil {
 					done, err = engine.ImportJSON(patient(cmd), o, secret.New(string(text)))
 				}
 			default:
