@@ -369,6 +369,7 @@ func (w *work) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledge
 		sentence = "the login of " + aside.Whose + " is back"
 		if c := w.l.Chain(d.Chain); c != nil {
 			place.Holds(c, d.Pair)
+			c.Apart = c.Account != "" && w.l.ChainOf(c.Account) != c // else the account's own would be carried over it
 		}
 		id := claudecode.Identity{AccountID: d.Person.ID, Email: d.Person.Email, OrganizationID: d.Person.Organization,
 			Whole: secret.New(string(aside.Identity))}

@@ -339,3 +339,36 @@ func TestDoubtedLoginIsCarriedOnceItLives(t *testing.T) {
 		t.Error("a token was spent for it")
 	}
 }
+
+// What undoing gave back to Claude Code stays there, though the account of that person goes on
+// with another login.
+func TestFormerLoginOfOnePersonIsBackForGood(t *testing.T) {
+	for _, what := range []string{"signed-in", "imported"} {
+		t.Run(what, func(t *testing.T) {
+			r := newRig(t)
+			daily := r.signIn(8 * time.Hour)
+			next := r.issued("a@example.com", 8*time.Hour)
+			w := r.work()
+			if what == "signed-in" {
+				next.Refresh = secret.String{}
+			}
+			_, kept, err := w.takeIn(t.Context(), takenIn{account: "default", c: next, what: what, longLived: what == "signed-in", activate: true, carries: true})
+			w.end()
+			if err != nil || !kept {
+				t.Fatalf("%v, kept %v", err, kept)
+			}
+			_, err = r.start().Mirror(t.Context())
+			r.must(err)
+			_, err = r.start().Undo(t.Context())
+			r.must(err)
+			for range 2 {
+				r.must(r.start().tending().follow(t.Context()))
+				_, _ = r.start().Renew(t.Context(), true)
+			}
+			if !r.entry().Login.SamePair(daily) {
+				t.Error("it was written over")
+			}
+			r.reused()
+		})
+	}
+}
