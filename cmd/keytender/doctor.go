@@ -188,7 +188,7 @@ func (c *console) mend(cmd *cobra.Command, engine *session.Engine, yes bool) (me
 		return 0, nil, nil
 	}
 	for _, repair := range repairs {
-		c.line(plain, "Will: %s", repair.What)
+		c.line(plain, "Will: %s", words.OfSaid(repair.Said))
 	}
 	// Where nobody can answer, --fix is the person's word: all of it can be taken back.
 	if !yes && isTerminal(c.in) {
@@ -199,8 +199,9 @@ func (c *console) mend(cmd *cobra.Command, engine *session.Engine, yes bool) (me
 	done, mendErr := engine.Mend(patient(cmd), repairs)
 	list := []string{}
 	for _, m := range done {
-		c.say(tick, "Mended: %s", m.What)
-		list = append(list, m.What)
+		what := words.OfSaid(m.Said)
+		c.say(tick, "Mended: %s", what)
+		list = append(list, what)
 	}
 	c.fact("mended", list)
 	if len(done) > 0 {
@@ -227,11 +228,12 @@ func (c *console) sayMended(mended int, err error, left int) {
 }
 
 func (c *console) undoMending(ctx context.Context, engine *session.Engine) error {
-	undone, err := engine.Unmend(ctx)
+	taken, err := engine.Unmend(ctx)
+	undone := words.OfAllSaid(taken)
 	for _, what := range undone {
 		c.say(tick, "Undone: %s", what)
 	}
-	c.fact("undone", append([]string{}, undone...))
+	c.fact("undone", undone)
 	return err
 }
 

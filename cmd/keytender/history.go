@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 )
 
@@ -31,6 +32,9 @@ func newHistory(c *console) *cobra.Command {
 					return err // one that is gone has a history too
 				}
 				records = slices.DeleteFunc(records, func(r session.Record) bool { return r.Account != account })
+			}
+			for i, r := range records {
+				records[i].Detail, records[i].Said = words.Detail(r), session.Said{}
 			}
 			if asJSON {
 				if records == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,8 +40,6 @@ type looseFile struct {
 	path       string
 	mode, want fs.FileMode
 }
-
-func (l looseFile) repair() string { return fmt.Sprintf("chmod %04o '%s'", l.want, l.path) }
 
 // outsideProfile names a place of ours that does not lie in the person's profile.
 func (d doctor) outsideProfile() string {

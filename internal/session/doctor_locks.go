@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"keytender/internal/dirlock"
@@ -29,7 +28,7 @@ func (d doctor) lockTroubles() (all []troubledLock) {
 func (f fixing) repairLocks() (repairs []Repair) {
 	for _, t := range f.lockTroubles() {
 		if !t.Barred {
-			repairs = append(repairs, Repair{"clear the lock " + t.Path + ": " + t.What, func(ctx context.Context) (Mended, error) { return mendLock(ctx, t) }})
+			repairs = append(repairs, Repair{Said{RemarkWillClearLock, &Values{Path: t.Path, Reason: t.What}}, func(ctx context.Context) (Mended, error) { return mendLock(ctx, t) }})
 		}
 	}
 	return repairs
@@ -47,7 +46,7 @@ func mendLock(ctx context.Context, t troubledLock) (Mended, error) {
 	case err != nil:
 		return Mended{}, failedBy("not-mended", FaultLockNotMended, Values{Path: t.Path, Reason: plain(err)}, err)
 	case aside == "":
-		return Mended{"removed the lock " + t.Path + ", which was left behind", []undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil
+		return Mended{Said{RemarkLockRemoved, &Values{Path: t.Path}}, []undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil
 	}
-	return Mended{fmt.Sprintf("moved the lock %s aside", t.Path), []undoStep{{Kind: undoMoved, Path: t.Path, Aside: aside}}}, nil
+	return Mended{Said{RemarkLockMoved, &Values{Path: t.Path}}, []undoStep{{Kind: undoMoved, Path: t.Path, Aside: aside}}}, nil
 }

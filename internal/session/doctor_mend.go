@@ -3,17 +3,14 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
-	"keytender/internal/shown"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -23,13 +20,13 @@ type fixing struct{ doctor }
 
 // Repair is one thing that `doctor --fix` would do.
 type Repair struct {
-	What string // "move … aside, since it cannot be read"
-	do   func(context.Context) (Mended, error)
+	Said
+	do func(context.Context) (Mended, error)
 }
 
 // Mended is one thing that was put right.
 type Mended struct {
-	What string
+	Said
 	undo []undoStep // in the order in which it was done
 }
 
@@ -52,21 +49,21 @@ func (f fixing) repairs(ctx context.Context) []Repair {
 	switch _, err := f.ledger(); {
 	case errors.Is(err, keychain.ErrDamaged):
 		// What else may be wrong is seen when it can be read again.
-		return append(repairs, Repair{"move the damaged list of accounts in " + f.config.Places.State + " aside, and find the accounts again", f.mendLedger})
+		return append(repairs, Repair{Said{RemarkWillFindAccounts, &Values{Path: f.config.Places.State}}, f.mendLedger})
 	case err != nil:
 		return repairs
 	}
 	st := f.Status(ctx)
 	if f.credentialsDamaged() && f.copyInEntry(ctx) {
-		repairs = append(repairs, Repair{"move " + f.config.Places.Credentials + " aside, since it cannot be read, and take the login over from Claude Code's entry", f.mendCredentials})
+		repairs = append(repairs, Repair{Said{RemarkWillTakeOver, &Values{Path: f.config.Places.Credentials}}, f.mendCredentials})
 	}
 	repairs = append(repairs, f.repairEntry(ctx, st)...)
 	for _, m := range f.misnamed(ctx) {
-		repairs = append(repairs, Repair{"make Claude Code's state file name the person of the login in " + m.dir.Place(), func(ctx context.Context) (Mended, error) { return mendIdentity(ctx, m) }})
+		repairs = append(repairs, Repair{Said{RemarkWillName, &Values{Place: m.dir.Place()}}, func(ctx context.Context) (Mended, error) { return mendIdentity(ctx, m) }})
 	}
 	for _, path := range f.leftovers() {
-		repairs = append(repairs, Repair{"give " + path + " another name: it was left behind", func(context.Context) (Mended, error) {
-			return f.moveAside(path, "moved "+path+" out of the way")
+		repairs = append(repairs, Repair{Said{RemarkWillMoveLeft, &Values{Path: path}}, func(context.Context) (Mended, error) {
+			return f.moveAside(path, RemarkLeftMoved)
 		}})
 	}
 	return repairs
@@ -91,11 +88,11 @@ func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 		if err != nil {
 			problems = append(problems, err)
 		}
-		if m.What == "" {
+		if m.Remark == "" {
 			continue
 		}
 		mended, steps = append(mended, m), append(steps, m.undo...)
-		f.remember(Record{What: "mended", Detail: m.What})
+		f.remember(Record{What: "mended", Said: m.Said})
 	}
 	for i, step := range steps { // what stands there when all is done
 		if step.Kind == undoMoved {
@@ -110,22 +107,22 @@ func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 
 func (f fixing) repairPermissions() (repairs []Repair) {
 	for _, l := range f.looseFiles() {
-		repairs = append(repairs, Repair{fmt.Sprintf("close %s to others (mode %04o)", l.path, l.want), func(context.Context) (Mended, error) {
+		repairs = append(repairs, Repair{Said{RemarkWillClose, &Values{Path: l.path, Want: l.want}}, func(context.Context) (Mended, error) {
 			if err := os.Chmod(l.path, l.want); err != nil {
-				return Mended{}, failedBy("not-mended", FaultModeNotChanged, Values{Path: l.path, Reason: plain(err), Repair: l.repair()}, err)
+				return Mended{}, failedBy("not-mended", FaultModeNotChanged, Values{Path: l.path, Reason: plain(err), Want: l.want}, err)
 			}
-			return Mended{fmt.Sprintf("%s now has mode %04o", l.path, l.want), []undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode}}}, nil
+			return Mended{Said{RemarkClosed, &Values{Path: l.path, Want: l.want}}, []undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode}}}, nil
 		}})
 	}
 	return repairs
 }
 
-func (f fixing) moveAside(path, what string) (Mended, error) {
+func (f fixing) moveAside(path string, remark Remark) (Mended, error) {
 	aside := f.asideName(path)
 	if err := atomicfile.Rename(path, aside); err != nil {
 		return Mended{}, failedBy("not-mended", FaultNotMovedAside, Values{Path: path, Reason: plain(err)}, err)
 	}
-	return Mended{what, []undoStep{{Kind: undoMoved, Path: path, Aside: aside}}}, nil
+	return Mended{Said{remark, &Values{Path: path}}, []undoStep{{Kind: undoMoved, Path: path, Aside: aside}}}, nil
 }
 
 // repairEntry is what can be done about an entry that Claude Code does not accept: one that
@@ -139,6 +136,7 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 	if err != nil {
 		return nil
 	}
+	anew := Repair{Said{RemarkWillWrite, &Values{Account: st.Account}}, f.mirrorAgain}
 	place := l.Place(f.entry.ID())
 	ours := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid) && st.ClaudeCode.Mirror && place != nil && !place.Let && l.Account(st.Account) != nil
 	w := &work{Engine: f.Engine, l: l}
@@ -148,17 +146,18 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 	case errors.As(err, &unusable):
 		return nil
 	case errors.Is(err, keychain.ErrDamaged) && f.entry.FileIsRead():
-		repairs := []Repair{{"move " + f.entry.File() + " aside, since it cannot be read", f.mendEntry}}
+		repairs := []Repair{{Said{RemarkWillMoveUnread, &Values{Path: f.entry.File()}}, f.mendEntry}}
 		if ours {
-			repairs = append(repairs, Repair{"write the login of the account " + st.Account + " into Claude Code's entry anew", f.mirrorAgain})
+			repairs = append(repairs, anew)
 		}
 		return repairs
 	case err != nil:
 		return nil
 	case ours && s.entry.Blanked():
-		return []Repair{{"write the login of the account " + st.Account + " into the entry that Claude Code blanked", f.mirrorAgain}}
+		anew.Remark = RemarkWillWriteBlanked
+		return []Repair{anew}
 	case ours && s.entry.State == claudecode.SignedIn && !accepted && s.Account() == st.Account:
-		return []Repair{{"write the login of the account " + st.Account + " into Claude Code's entry anew", f.mirrorAgain}}
+		return []Repair{anew}
 	}
 	return nil
 }
@@ -178,7 +177,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if place := w.l.Place(f.entry.ID()); place != nil {
 		place.Empty(false)
 	}
-	return Mended{"moved " + f.entry.File() + " aside, since it cannot be read", []undoStep{{Kind: undoEntry, Path: f.entry.File(), Aside: aside}}}, nil
+	return Mended{Said{RemarkUnreadMoved, &Values{Path: f.entry.File()}}, []undoStep{{Kind: undoEntry, Path: f.entry.File(), Aside: aside}}}, nil
 }
 
 // mirrorAgain is the person's word, as `mirror` is: the server is asked first whether a login
@@ -196,7 +195,7 @@ func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
 			step.Wrote = place.Pair
 		}
 	}
-	return Mended{"Claude Code's entry: " + sentence, []undoStep{step}}, nil
+	return Mended{Said{RemarkWritten, &Values{Reason: sentence}}, []undoStep{step}}, nil
 }
 
 func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
@@ -204,7 +203,7 @@ func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 		return Mended{}, failedBy("not-mended", FaultIdentityNotMended, Values{Reason: plain(err)}, err)
 	}
 	at, former := m.dir.Location(), m.former
-	return Mended{"Claude Code's state file names the person of the login in " + m.dir.Place(), []undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),
+	return Mended{Said{RemarkNamed, &Values{Place: m.dir.Place()}}, []undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),
 		Identity: &formerIdentity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID, Whole: former.Whole.Reveal()}}}}, nil
 }
 
@@ -242,7 +241,7 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		return Mended{}, err
 	}
 	defer w.end()
-	m, err := f.moveAside(f.config.Places.Credentials, "moved "+f.config.Places.Credentials+" aside, since it cannot be read")
+	m, err := f.moveAside(f.config.Places.Credentials, RemarkUnreadMoved)
 	if err != nil {
 		return m, err
 	}
@@ -263,7 +262,7 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		w.describeAccount(a.Name, c)
 		kept = append(kept, a.Name)
 	}
-	m.What += ", and took the login over from Claude Code's entry: " + strings.Join(kept, ", ")
+	m.Remark, m.Values.List = RemarkTakenOver, kept
 	return m, w.save()
 }
 
@@ -300,7 +299,7 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	w.findDisplaced(Patient(ctx))
 	w.settleAll(ctx)
 	w.doubtEmptied()
-	m.What = fmt.Sprintf("moved the damaged list of accounts in %s aside, and found %s again", f.config.Places.State, shown.Count(len(w.l.Accounts), "account"))
+	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Places.State, Count: len(w.l.Accounts)}}
 	return m, w.save()
 }
 

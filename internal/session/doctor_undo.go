@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -58,11 +57,11 @@ const (
 
 // Unmend takes the last `doctor --fix` back, the last step first, and returns what is as it
 // was. What was changed since is left as it is, and is an error.
-func (e *Engine) Unmend(ctx context.Context) (undone []string, err error) {
+func (e *Engine) Unmend(ctx context.Context) (undone []Said, err error) {
 	return fixing{e.doctor()}.unmend(ctx)
 }
 
-func (f fixing) unmend(ctx context.Context) (undone []string, err error) {
+func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 	if err := f.MayWrite(); err != nil {
 		return nil, err
 	}
@@ -78,13 +77,14 @@ func (f fixing) unmend(ctx context.Context) (undone []string, err error) {
 		left     []undoStep
 	)
 	for _, step := range slices.Backward(last.Steps) {
-		what, err := f.takeBack(ctx, step)
+		remark, err := f.takeBack(ctx, step)
 		if err != nil {
 			problems, left = append(problems, err), append([]undoStep{step}, left...)
 			continue
 		}
-		undone = append(undone, what)
-		f.remember(Record{What: "undone", Detail: what})
+		said := Said{remark, &Values{Path: step.Path, Mode: step.Mode}}
+		undone = append(undone, said)
+		f.remember(Record{What: "undone", Said: said})
 	}
 	if len(left) > 0 {
 		return undone, errors.Join(append(problems, f.writeState(mendedFile, lastMended{last.At, left}))...)
@@ -95,7 +95,7 @@ func (f fixing) unmend(ctx context.Context) (undone []string, err error) {
 	return undone, nil
 }
 
-func (f fixing) takeBack(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBack(ctx context.Context, step undoStep) (Remark, error) {
 	notUndone := func(err error) error {
 		return failedBy("not-undone", FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
@@ -104,12 +104,12 @@ func (f fixing) takeBack(ctx context.Context, step undoStep) (string, error) {
 		if err := os.Chmod(step.Path, step.Mode); err != nil {
 			return "", notUndone(err)
 		}
-		return fmt.Sprintf("%s has mode %04o again", step.Path, step.Mode), nil
+		return RemarkOpenAgain, nil
 	case undoLock:
 		if err := os.Mkdir(step.Path, step.Mode); err != nil {
 			return "", notUndone(err)
 		}
-		return step.Path + " stands there again", os.Chtimes(step.Path, step.At, step.At)
+		return RemarkLockBack, os.Chtimes(step.Path, step.At, step.At)
 	case undoMirror:
 		return f.takeBackMirror(ctx, step)
 	case undoIdentity:
@@ -122,7 +122,7 @@ func (f fixing) takeBack(ctx context.Context, step undoStep) (string, error) {
 	return "", failedBy("not-undone", FaultMendedByLater, Values{}, nil)
 }
 
-func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (Remark, error) {
 	former := step.Identity
 	if step.Entry == nil || former == nil {
 		return "", damagedState(f.statePath(mendedFile))
@@ -131,12 +131,12 @@ func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (string, er
 	if err := claudecode.At(*step.Entry, f.entries).SetIdentity(ctx, id); err != nil {
 		return "", failedBy("not-undone", FaultIdentityNotPutBack, Values{Reason: plain(err)}, err)
 	}
-	return "Claude Code's state file names whom it named before", nil
+	return RemarkNamedBefore, nil
 }
 
 // takeBackMirror takes the login that was written out of the entry again, unless the entry was
 // changed since.
-func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, error) {
 	if step.Entry == nil {
 		return "", damagedState(f.statePath(mendedFile))
 	}
@@ -161,11 +161,11 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (string, erro
 		return "", entryError(err)
 	}
 	w.place(dir).Empty(false)
-	return "Claude Code's entry holds no login again (" + step.Path + ")", w.save()
+	return RemarkEmptyAgain, w.save()
 }
 
 // takeBackEntry puts an entry back that was moved aside, unless there is one again.
-func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error) {
 	w, err := f.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return "", err
@@ -180,12 +180,12 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (string, error
 		}
 		return "", failedBy("not-undone", FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
-	return step.Path + " is as it was", nil
+	return RemarkAsItWas, nil
 }
 
 // takeBackMoved puts a file of ours back, or a lock. What the repair wrote in its place goes,
 // if nobody changed it since.
-func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (string, error) {
+func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (Remark, error) {
 	release, err := f.lock(ctx, lockWait)
 	if err != nil {
 		return "", err
@@ -200,7 +200,7 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (string, error
 	if err := atomicfile.Rename(step.Aside, step.Path); err != nil {
 		return "", failedBy("not-undone", FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
-	return step.Path + " is as it was", nil
+	return RemarkAsItWas, nil
 }
 
 // printOf tells whether a file of ours changed; empty when there is none.

@@ -18,7 +18,8 @@ type Record struct {
 	Account string    `json:"account"`
 	What    string    `json:"what"` // signed-in, imported, renewed, adopted, refused, lost, mirrored, undone, signed-out, api-key, exported, mended
 	Who     string    `json:"who"`
-	Detail  string    `json:"detail,omitempty"`
+	Detail  string    `json:"detail,omitempty"` // a name, or a sentence that an earlier version wrote
+	Said              // what is said in a sentence
 }
 
 const (

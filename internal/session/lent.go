@@ -430,7 +430,7 @@ func lentStatus(p *ledger.Place) PlaceStatus {
 	case p.Leaving:
 		s.State, s.Reason = PlaceUnwritable, "taken back, but it could not be reached; the token there ends by itself"
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, "you let go of it"
+		s.State, s.Reason = PlaceUnwritable, youLetGo
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case !p.Behind.IsZero():

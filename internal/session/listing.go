@@ -64,7 +64,7 @@ func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) Plac
 	}
 	switch {
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, "you let go of it"
+		s.State, s.Reason = PlaceUnwritable, youLetGo
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case w.l.Behind(p):

@@ -44,7 +44,7 @@ func Diagnosis(ctx context.Context, engine *session.Engine, checks []Check) stri
 	text.WriteString("\nHistory\n")
 	records, _ := engine.History()
 	for _, r := range records[max(0, len(records)-30):] {
-		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, r.Detail)
+		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, Detail(r))
 	}
 	return without(engine, text.String())
 }

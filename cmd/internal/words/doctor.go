@@ -3,7 +3,7 @@ package words
 import "keytender/internal/session"
 
 var mendWords = []worded{
-	{session.FaultModeNotChanged, sentences{"the permissions of {path} could not be changed: {reason}", "{repair}"}},
+	{session.FaultModeNotChanged, sentences{"the permissions of {path} could not be changed: {reason}", "chmod {want} '{path}'"}},
 	{session.FaultNotMovedAside, sentences{"{path} could not be moved aside: {reason}", "move it away by hand"}},
 	{session.FaultEntryNotMovedAside, sentences{"Claude Code's entry could not be moved aside: {reason}", "close Claude Code and move it away by hand"}},
 	{session.FaultIdentityNotMended, sentences{"Claude Code's state file could not be corrected: {reason}", "close Claude Code and try again"}},

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
 	"keytender/internal/session"
@@ -37,8 +36,10 @@ func Checks(checks []session.Check) []Check {
 
 func ofFinding(f session.Finding) found {
 	for _, subject := range [][]found{loginFindings, entryFindings, clientFindings, machineFindings} {
-		if i := slices.IndexFunc(subject, func(w found) bool { return w.finding == f }); i >= 0 {
-			return subject[i]
+		for _, w := range subject {
+			if w.finding == f {
+				return w
+			}
 		}
 	}
 	return found{detail: string(f)}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,13 +71,14 @@ func ofStory(s session.Story) string {
 func ofClue(c session.Clue) string {
 	values := valuesOf(c.Values, c.Err)
 	if c.Step != nil {
-		values.At, values.Also = c.Step.At, c.Step.Detail
+		values.At, values.Also = c.Step.At, Detail(*c.Step)
 	}
-	i := slices.IndexFunc(verdictWords, func(j judged) bool { return j.verdict == c.Verdict })
-	if i < 0 {
-		return string(c.Verdict) + "."
+	for _, j := range verdictWords {
+		if j.verdict == c.Verdict {
+			return inWords(values).Replace(j.said)
+		}
 	}
-	return inWords(values).Replace(verdictWords[i].said)
+	return string(c.Verdict) + "."
 }
 
 // ofSteps tells the end of the history.
@@ -89,8 +89,8 @@ func ofSteps(s session.Story) string {
 	var steps []string
 	for _, r := range s.Steps {
 		step := r.At.Local().Format("01-02 15:04") + " " + r.What + " by " + r.Who
-		if r.Detail != "" {
-			step += " (" + r.Detail + ")"
+		if detail := Detail(r); detail != "" {
+			step += " (" + detail + ")"
 		}
 		steps = append(steps, step)
 	}

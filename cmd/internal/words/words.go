@@ -5,7 +5,6 @@ package words
 import (
 	"cmp"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,8 +54,10 @@ func causeOf(e *session.Error) (message, hint string) {
 
 func wordsOf(f session.Fault) sentences {
 	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
-		if i := slices.IndexFunc(subject, func(t worded) bool { return t.fault == f }); i >= 0 {
-			return subject[i].words
+		for _, w := range subject {
+			if w.fault == f {
+				return w.words
+			}
 		}
 	}
 	return sentences{"something went wrong (" + string(f) + ")", "`keytender doctor` looks for what is wrong"}
@@ -69,7 +70,7 @@ func inWords(v session.Values) *strings.Replacer {
 		"{around}", shown.Around(v.Limit), "{time}", v.At.Local().Format("15:04:05 MST"), "{date}", day(v.At),
 		"{day}", v.At.UTC().Format(time.DateOnly), "{second}", v.At.Local().Format("2006-01-02 15:04:05 MST"),
 		"{client}", cmp.Or(v.Client, "a version that it does not tell"), "{standing}", v.Standing, "{also}", v.Also,
-		"{list}", strings.Join(v.List, ", "), "{count}", strconv.Itoa(v.Count), "{mode}", octal(v.Mode), "{want}", octal(v.Want),
+		"{list}", strings.Join(v.List, ", "), "{count}", strconv.Itoa(v.Count), "{accounts}", shown.Count(v.Count, "account"), "{mode}", octal(v.Mode), "{want}", octal(v.Want),
 		"{may}", may(v.Mode), "{which}", aheadOrBehind(v.Limit), "{why}", cmp.Or(v.Reason, "no reason is known"),
 		"{estimate}", estimate(v.Estimated), "{version}", session.Version)
 }
