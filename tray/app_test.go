@@ -492,7 +492,7 @@ func TestAgentWithoutAMenu(t *testing.T) {
 			appears: func(context.Context) <-chan struct{} { return appears },
 			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
-		go a.live(toolkit.NoPlace)
+		go a.live(toolkit.NoSurface)
 		synctest.Wait()
 		a.queue.post(a.signIn) // what the button does
 		time.Sleep(2 * time.Second)

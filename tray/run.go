@@ -51,7 +51,7 @@ type Options struct {
 	notifier notify.Notifier
 	copy     func(ctx context.Context, text string) error
 	paste    func(ctx context.Context) (string, error)
-	look     func(context.Context) toolkit.Place
+	detect   func(context.Context) toolkit.Surface
 	appears  func(context.Context) <-chan struct{}
 	returns  func(context.Context) <-chan struct{}
 	again    func() error
@@ -92,8 +92,8 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	if o.AtLogin == nil {
 		o.AtLogin = atLogin()
 	}
-	if o.look == nil {
-		o.look = toolkit.Look
+	if o.detect == nil {
+		o.detect = toolkit.Detect
 	}
 	if o.appears == nil {
 		o.appears = toolkit.Appears
@@ -134,7 +134,7 @@ func Run(ctx context.Context, engine Engine, o Options) int {
 	}
 	ctx, stop := untilAsked(ctx)
 	defer stop()
-	found := o.look(ctx)
+	found := o.detect(ctx)
 	if found == toolkit.NoSession {
 		fmt.Fprintln(o.Stderr, w.NoSession)
 		return 1
@@ -221,7 +221,7 @@ func plainly(err error) error {
 }
 
 // live shows the menu while there is a place for it, until the end.
-func (a *app) live(found toolkit.Place) {
+func (a *app) live(found toolkit.Surface) {
 	kit := a.options.kit
 	if kit == nil {
 		fmt.Fprintln(a.options.Stderr, a.words.NoMenu)
@@ -229,19 +229,19 @@ func (a *app) live(found toolkit.Place) {
 		return
 	}
 	if found != toolkit.MenuBar {
-		said, patience := a.words.NoPlace, time.AfterFunc(panelWait, func() { a.queue.post(a.tellNoIcon) })
+		said, late := a.words.NoPlace, time.AfterFunc(panelWait, func() { a.queue.post(a.tellNoIcon) })
 		if found == toolkit.Refused {
 			said = a.words.Refused
-			patience.Stop()
+			late.Stop()
 		}
 		fmt.Fprintln(a.options.Stderr, said)
 		// The panel may start after us.
 		select {
 		case <-a.ctx.Done():
-			patience.Stop()
+			late.Stop()
 			return
 		case <-a.options.appears(a.ctx):
-			patience.Stop()
+			late.Stop()
 		}
 	}
 	if returned := a.options.returns(a.ctx); returned != nil {

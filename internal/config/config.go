@@ -650,7 +650,7 @@ func CheckURL(text string) error {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || u.Hostname() == "" {
-		return errors.New("this is no URL (https://host/path)")
+		return errors.New("not a URL (https://host/path)")
 	}
 	if u.User != nil {
 		return errors.New("a URL with a user name or password in it is not accepted")

@@ -16,7 +16,7 @@ import (
 const aliveWithin = heartbeat + 2*time.Second
 
 // Trouble says what is wrong with the lock as it stands there; "" when it is free or held
-// in due form. stuck: no waiting helps. It changes nothing.
+// as Claude Code holds it. stuck: no waiting helps. It changes nothing.
 func (r Request) Trouble() (what string, stuck bool) {
 	info, err := os.Lstat(r.Path)
 	if err != nil {

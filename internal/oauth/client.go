@@ -145,7 +145,7 @@ func form(fields map[string]any) []byte {
 }
 
 // expectData returns nil for a 2xx that is no web page.
-func (c *Client) expectData(a answer, r request) error {
+func (c *Client) expectData(a response, r request) error {
 	if a.status < 200 || a.status > 299 {
 		return c.refusal(a, r)
 	}
@@ -157,7 +157,7 @@ func (c *Client) expectData(a answer, r request) error {
 
 // unusable is the error of a 2xx that did not hold what it should. One that was cut
 // off on the way is no answer at all.
-func (c *Client) unusable(a answer, r request, why error) *Error {
+func (c *Client) unusable(a response, r request, why error) *Error {
 	e := &Error{Kind: Malformed, Status: a.status, Sent: a.sent, Answered: true, Err: why, subject: r.subject}
 	e.Code, e.Description = readRefusal(a.body, r.secrets)
 	switch {

@@ -45,7 +45,7 @@ type Error struct {
 	// the server acted is unknown.
 	Answered bool
 
-	Err error // what lies beneath; nil when the server refused in due form
+	Err error // what lies beneath; nil when the server refused as RFC 6749 has it
 
 	subject string // what was refused: login, code, access token
 }

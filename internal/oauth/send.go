@@ -34,8 +34,8 @@ type request struct {
 	secrets     []secret.String // what the answer might repeat
 }
 
-// answer is what came back, read as far as it goes.
-type answer struct {
+// response is what came back, read as far as it goes.
+type response struct {
 	secret.Hidden
 	status int
 	header http.Header
@@ -45,7 +45,7 @@ type answer struct {
 }
 
 // send sends the request once and logs that it did, without anything that went with it.
-func (c *Client) send(ctx context.Context, r request) (answer, error) {
+func (c *Client) send(ctx context.Context, r request) (response, error) {
 	began, sent := time.Now(), c.now()
 	a, err := c.sendOnce(ctx, r)
 	if server, bad := http.ParseTime(a.header.Get("Date")); c.Dated != nil && bad == nil {
@@ -65,9 +65,9 @@ func (c *Client) send(ctx context.Context, r request) (answer, error) {
 // another origin, a kept connection or HTTP/2 would make a transport repeat it
 // after a reset: so the transport is used without a client, is new for each call,
 // speaks HTTP/1.1, and gets a body that can be read once.
-func (c *Client) sendOnce(ctx context.Context, r request) (answer, error) {
-	failed := func(kind Kind, sent bool, err error) (answer, error) {
-		return answer{}, &Error{Kind: kind, Sent: sent, Err: err, subject: r.subject}
+func (c *Client) sendOnce(ctx context.Context, r request) (response, error) {
+	failed := func(kind Kind, sent bool, err error) (response, error) {
+		return response{}, &Error{Kind: kind, Sent: sent, Err: err, subject: r.subject}
 	}
 	target, err := endpoint(r.url)
 	if err != nil {
@@ -107,7 +107,7 @@ func (c *Client) sendOnce(ctx context.Context, r request) (answer, error) {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	a := answer{status: res.StatusCode, header: res.Header, body: body}
+	a := response{status: res.StatusCode, header: res.Header, body: body}
 	switch {
 	case err != nil:
 		a.cut = broken(err, true)

@@ -125,7 +125,7 @@ func (n lending) bringFar(ctx context.Context) (next time.Time) {
 	}
 	release, err := n.holdFar(ctx, 0)
 	if err != nil {
-		return n.wall().Add(look / 2) // another of us is at it
+		return n.wall().Add(pollInterval / 2) // another of us is at it
 	}
 	defer release()
 	if l, err = n.ledger(); err != nil {
@@ -136,7 +136,7 @@ func (n lending) bringFar(ctx context.Context) (next time.Time) {
 		return time.Time{}
 	}
 	if due, next = l.FarBehind(n.wall()); len(due) > 0 {
-		return n.wall().Add(look / 2)
+		return n.wall().Add(pollInterval / 2)
 	}
 	return next
 }

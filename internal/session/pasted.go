@@ -47,23 +47,23 @@ func (p *pasting) take(line string) (pasted oauth.Pasted, done bool, err error) 
 		return pasted, true, nil
 	case err == nil:
 		if p.wait == nil {
-			p.bare, p.wait = pasted, time.NewTimer(p.patience())
+			p.bare, p.wait = pasted, time.NewTimer(p.exchangeTime())
 		} else {
-			p.wait.Reset(p.patience())
+			p.wait.Reset(p.exchangeTime())
 		}
 		return oauth.Pasted{}, false, nil
 	case errors.Is(err, oauth.ErrPastedToken):
 		p.pieces = "" // no secret is kept
 	case p.wait != nil:
-		p.wait.Reset(p.patience())
+		p.wait.Reset(p.exchangeTime())
 	case errors.Is(err, oauth.ErrNotACode) && !strings.Contains(p.pieces, "://") && !strings.Contains(p.pieces, "#"):
 		p.pieces = "" // no beginning of a code: it must not spoil the right line after it
 	}
 	return oauth.Pasted{}, false, err
 }
 
-// patience leaves time to exchange the code.
-func (p *pasting) patience() time.Duration {
+// exchangeTime leaves time to exchange the code.
+func (p *pasting) exchangeTime() time.Duration {
 	return min(joinWait, max(0, time.Until(p.deadline)/3))
 }
 

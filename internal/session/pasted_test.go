@@ -65,8 +65,8 @@ func TestS1_4_S2_9_JoinedLines(t *testing.T) {
 	}
 	// Short of time the wait is shorter, so that the code can still be exchanged.
 	p := pasting{attempt: attempt, deadline: time.Now().Add(300 * time.Millisecond)}
-	if _, _, err := p.take(code); err != nil || p.patience() > 100*time.Millisecond {
-		t.Errorf("patience %s, %v", p.patience(), err)
+	if _, _, err := p.take(code); err != nil || p.exchangeTime() > 100*time.Millisecond {
+		t.Errorf("patience %s, %v", p.exchangeTime(), err)
 	}
 	// What is kept between lines is bounded.
 	p = pasting{attempt: attempt, deadline: time.Now().Add(time.Minute)}

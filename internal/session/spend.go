@@ -357,7 +357,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 		result = laterBy(FaultAnswerUnusable, said, callErr)
 	case answer.Kind == oauth.Throttled && answer.RetryAfter > 0, answer.Kind == oauth.Unavailable && answer.RetryAfter > 0:
 		pause = answer.RetryAfter
-		if chain.Failures >= patience { // a server that goes on asking for a second is not asked each second
+		if chain.Failures >= takenAtWord { // a server that goes on asking for a second is not asked each second
 			pause = max(pause, backOff(chain.Failures))
 		}
 		chain.Failures++
@@ -387,8 +387,8 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 	return result
 }
 
-// patience is how many Retry-Afters in a row are taken at their word when they are short.
-const patience = 3
+// takenAtWord is how many Retry-Afters in a row are taken at their word when they are short.
+const takenAtWord = 3
 
 // backOff doubles from 30 s to an hour, with up to a fifth of chance on top: seven
 // sends in the first hour of an outage.

@@ -15,13 +15,15 @@ import (
 	"keytender/keychain/claudecode"
 )
 
-// look is how often the clocks are compared while nothing happens: timers stand
+// pollInterval is how often the clocks are compared while nothing happens: timers stand
 // still while a laptop sleeps, so a long one would be late after waking.
-const look = time.Minute
+const pollInterval = time.Minute
 
-// untilLook ends with a minute of the clock, as the menu's own times do: one wake-up
+// untilPoll ends with a minute of the clock, as the menu's own times do: one wake-up
 // serves everything that looks.
-func untilLook() time.Duration { return time.Until(time.Now().Truncate(look).Add(look)) }
+func untilPoll() time.Duration {
+	return time.Until(time.Now().Truncate(pollInterval).Add(pollInterval))
+}
 
 // tending renews what is due, by the clock and by what changes on the disk.
 type tending struct{ *Engine }
@@ -55,14 +57,14 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 			// Who changes a record changes the ledger too, and that is told. So the clock
 			// alone is looked at, and no keychain is asked once a minute.
 			if now := t.wall(); changed != nil && now.After(last) && now.Before(due) {
-				timer.Reset(min(untilLook(), due.Sub(now)))
+				timer.Reset(min(untilPoll(), due.Sub(now)))
 				continue
 			}
 		}
 		wait := t.tendNow(ctx)
 		last = t.wall()
 		due = last.Add(wait)
-		timer.Reset(min(untilLook(), wait))
+		timer.Reset(min(untilPoll(), wait))
 	}
 }
 
@@ -72,11 +74,11 @@ func (t tending) tendNow(ctx context.Context) time.Duration {
 	ctx = oneWait(ctx)
 	l, err := t.ledger()
 	if err != nil || t.watches(l) {
-		return look
+		return pollInterval
 	}
 	names := l.Names()
 	if len(names) == 0 {
-		return look
+		return pollInterval
 	}
 	wait := 24 * time.Hour
 	for _, name := range names {
@@ -87,7 +89,7 @@ func (t tending) tendNow(ctx context.Context) time.Duration {
 		if err := t.catchUp(ctx, entryWait); err != nil && ctx.Err() == nil {
 			t.log.Warn("a place could not be brought up", "reason", plain(err))
 		}
-		wait = min(wait, look/2)
+		wait = min(wait, pollInterval/2)
 	}
 	if next := t.lending().bringFar(ctx); !next.IsZero() {
 		wait = min(wait, max(next.Sub(t.wall()), time.Second))
@@ -99,11 +101,11 @@ func (t tending) tendNow(ctx context.Context) time.Duration {
 func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duration {
 	current, err := t.vault(l).load(ctx, t.account)
 	if err != nil || current.Refresh.IsZero() {
-		return look
+		return pollInterval
 	}
 	if chain := l.ChainOf(t.account); chain != nil {
 		if chain.Dead(pairOf(current)) {
-			return look
+			return pollInterval
 		}
 		if until := chain.Blocked(t.wall()); !until.IsZero() {
 			return until.Sub(t.wall()) + time.Second
@@ -120,7 +122,7 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 	}
 	if _, err := t.Renew(ctx, false); err != nil && ctx.Err() == nil {
 		t.log.Warn("renewing failed", "account", t.account, "reason", plain(err))
-		return look / 2
+		return pollInterval / 2
 	}
 	return time.Second
 }
@@ -153,7 +155,7 @@ func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 		defer watcher.Close()
 		settle := time.NewTimer(time.Hour)
 		settle.Stop()
-		again := time.NewTimer(untilLook())
+		again := time.NewTimer(untilPoll())
 		defer again.Stop()
 		for {
 			select {
@@ -174,7 +176,7 @@ func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 				settle.Reset(100 * time.Millisecond) // events may have been lost
 			case <-again.C:
 				// A keychain tells nobody of its changes, and a folder may have been replaced.
-				again.Reset(untilLook())
+				again.Reset(untilPoll())
 				watch()
 				if now := t.stamp(ctx); now != stamp {
 					stamp = now

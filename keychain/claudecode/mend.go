@@ -35,7 +35,7 @@ func (d *Directory) locks() []dirlock.Request {
 	return append(locks, dirlock.Request{Path: d.writeLock(), Stale: writeStale, Now: d.now})
 }
 
-// LockTroubles lists the locks that are neither free nor held in due form. It changes
+// LockTroubles lists the locks that are neither free nor held as Claude Code holds them. It changes
 // nothing.
 func (d *Directory) LockTroubles() []LockTrouble {
 	var all []LockTrouble

@@ -8,13 +8,13 @@ import "keytender/tray/menu"
 type Canvas struct {
 	kit   Kit
 	Lines [menu.Count]Line
-	shown [menu.Count]look
+	shown [menu.Count]appearance
 	icon  menu.IconState
 	tip   string
 }
 
-// look is how a line stands on the screen.
-type look struct {
+// appearance is how a line stands on the screen.
+type appearance struct {
 	visible, enabled, checked bool
 	text                      string
 	// touched: the person clicked a check mark, and some toolkits flip it by
@@ -29,7 +29,7 @@ func NewCanvas(kit Kit, items []menu.Item, icon menu.IconState, tip string) *Can
 	c := &Canvas{kit: kit, icon: icon, tip: tip}
 	kit.SetIcon(icon)
 	kit.SetTooltip(tip)
-	want := looks(items)
+	want := appearances(items)
 	for id, s := range menu.Slots {
 		if s.LineAbove {
 			kit.AddSeparator()
@@ -70,7 +70,7 @@ func (c *Canvas) Draw(items []menu.Item, icon menu.IconState, tip string) {
 		c.kit.SetTooltip(tip)
 		c.tip = tip
 	}
-	want := looks(items)
+	want := appearances(items)
 	for id, l := range c.Lines {
 		c.shown[id] = change(l, c.shown[id], want[id], menu.Slots[id].Checkable)
 	}
@@ -78,12 +78,12 @@ func (c *Canvas) Draw(items []menu.Item, icon menu.IconState, tip string) {
 
 // change turns one line from have to want and returns how it stands then. What a
 // hidden line looked like is not known any more, so all of it is set anew.
-func change(l Line, have, want look, checkable bool) look {
+func change(l Line, have, want appearance, checkable bool) appearance {
 	if !want.visible {
 		if have.visible {
 			l.Hide()
 		}
-		return look{}
+		return appearance{}
 	}
 	anew := !have.visible
 	if anew || have.text != want.text {
@@ -112,9 +112,9 @@ func change(l Line, have, want look, checkable bool) look {
 // Touch notes that a click may have changed what the line looks like.
 func (c *Canvas) Touch(id menu.ID) { c.shown[id].touched = true }
 
-func looks(items []menu.Item) (all [menu.Count]look) {
+func appearances(items []menu.Item) (all [menu.Count]appearance) {
 	for _, item := range items {
-		all[item.ID] = look{visible: true, enabled: item.Enabled, checked: item.Checked, text: item.Text}
+		all[item.ID] = appearance{visible: true, enabled: item.Enabled, checked: item.Checked, text: item.Text}
 	}
 	return all
 }

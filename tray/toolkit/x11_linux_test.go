@@ -122,11 +122,11 @@ func TestDisplayThatRefuses(t *testing.T) {
 		}
 	}
 	t.Setenv("XAUTHORITY", filepath.Join(dir, "no file"))
-	want := NoPlace // the pure-Go library needs the bus alone
+	want := NoSurface // the pure-Go library needs the bus alone
 	if needsDisplay {
 		want = Refused
 	}
-	if got := Look(t.Context()); got != want {
+	if got := Detect(t.Context()); got != want {
 		t.Errorf("the place is %v, want %v", got, want)
 	}
 	t.Setenv("DISPLAY", xServer(t, ""))

@@ -5,7 +5,7 @@ package toolkit
 import "context"
 
 // Look: macOS and Windows have a menu bar wherever a person is signed in.
-func Look(context.Context) Place { return MenuBar }
+func Detect(context.Context) Surface { return MenuBar }
 
 func Appears(context.Context) <-chan struct{} { return nil }
 

@@ -22,19 +22,19 @@ func TestSilentBus(t *testing.T) {
 	defer l.Close()
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
 	begin := testguard.Start()
-	if Look(t.Context()) != NoSession {
+	if Detect(t.Context()) != NoSession {
 		t.Error("a bus that does not answer is a session")
 	}
 	begin.Within(t, bus.Wait+time.Second, "it")
 }
 
 func TestLookForPlace(t *testing.T) {
-	if got := Look(t.Context()); got != NoSession {
+	if got := Detect(t.Context()); got != NoSession {
 		t.Errorf("without anything: %v", got)
 	}
 	address := traytest.StartBus(t)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-	if got := Look(t.Context()); got != NoPlace {
+	if got := Detect(t.Context()); got != NoSurface {
 		t.Errorf("with a bus alone: %v", got)
 	}
 	x := filepath.Join(testguard.ShortDir(t), "wayland")
@@ -47,7 +47,7 @@ func TestLookForPlace(t *testing.T) {
 	appears := Appears(t.Context())
 	conn := traytest.Connect(t, address)
 	traytest.ServeWatcher(t, conn, false)
-	if got := Look(t.Context()); got != NoPlace {
+	if got := Detect(t.Context()); got != NoSurface {
 		t.Errorf("with a watcher that has no host: %v", got)
 	}
 	select {
@@ -60,11 +60,11 @@ func TestLookForPlace(t *testing.T) {
 	}
 	traytest.ServeWatcher(t, traytest.Connect(t, address), true)
 	traytest.Receive(t, appears, "the place")
-	if got := Look(t.Context()); got != MenuBar {
+	if got := Detect(t.Context()); got != MenuBar {
 		t.Errorf("with a host: %v", got)
 	}
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-	if got := Look(t.Context()); got != NoPlace {
+	if got := Detect(t.Context()); got != NoSurface {
 		t.Errorf("with a display alone: %v", got)
 	}
 }

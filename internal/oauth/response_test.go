@@ -222,7 +222,7 @@ func TestRefusal(t *testing.T) {
 		{400, `{"error":"invalid_grant","error_description":"only authorized for use with Claude Code"}`, Spent, "invalid_grant"},
 	}
 	for _, test := range tests {
-		a := answer{status: test.status, header: http.Header{}, body: []byte(test.body), sent: true}
+		a := response{status: test.status, header: http.Header{}, body: []byte(test.body), sent: true}
 		got := new(Client).refusal(a, request{subject: "login"})
 		if got.Kind != test.kind || got.Code != test.code || !got.Sent || !got.Answered || got.Status != test.status {
 			t.Errorf("%d %s: %v, code %q, sent %v, answered %v", test.status, test.body, got.Kind, got.Code, got.Sent, got.Answered)
@@ -253,7 +253,7 @@ func TestS1_7_S4_8_ErrorTexts(t *testing.T) {
 		{404, `no`, "login", "the server's answer cannot be used (HTTP 404)"},
 	}
 	for _, test := range tests {
-		a := answer{status: test.status, header: http.Header{}, body: []byte(test.body), sent: true}
+		a := response{status: test.status, header: http.Header{}, body: []byte(test.body), sent: true}
 		if got := new(Client).refusal(a, request{subject: test.subject}).Error(); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
@@ -318,7 +318,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 
 		sent := secret.New("FAKE-sent")
-		e := new(Client).refusal(answer{status: status, header: http.Header{"Retry-After": {after}}, body: body, sent: true}, request{subject: "login", secrets: []secret.String{sent}})
+		e := new(Client).refusal(response{status: status, header: http.Header{"Retry-After": {after}}, body: body, sent: true}, request{subject: "login", secrets: []secret.String{sent}})
 		if e.Kind < Declined || e.Kind > Malformed || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
 			t.Errorf("%+v", e)
 		}

@@ -24,9 +24,9 @@ const (
 var watcherChanges = []dbus.MatchOption{dbus.WithMatchSender("org.freedesktop.DBus"),
 	dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, watcherName)}
 
-// Look finds out, before a tray library starts, what it would find: the
+// Detect finds out, before a tray library starts, what it would find: the
 // libraries end the process or fail in silence.
-func Look(ctx context.Context) Place {
+func Detect(ctx context.Context) Surface {
 	display := openDisplay(ctx)
 	conn, err := bus.Dial(ctx)
 	if err != nil {
@@ -36,14 +36,14 @@ func Look(ctx context.Context) Place {
 		case display == displayAbsent:
 			return NoSession
 		}
-		return NoPlace
+		return NoSurface
 	}
 	defer conn.Close()
 	switch {
 	case needsDisplay && display == displayRefuses:
 		return Refused
 	case needsDisplay && display == displayAbsent, !hostIsThere(ctx, conn):
-		return NoPlace
+		return NoSurface
 	}
 	return MenuBar
 }
@@ -68,7 +68,7 @@ func Appears(ctx context.Context) <-chan struct{} {
 		return appeared // never: a display does not come to a running program
 	}
 	go func() {
-		if awaitPlace(ctx) {
+		if awaitSurface(ctx) {
 			close(appeared)
 		}
 	}()
@@ -81,7 +81,7 @@ func Returns(ctx context.Context) <-chan struct{} {
 	returned := make(chan struct{})
 	go func() {
 		defer close(returned)
-		for awaitLoss(ctx) && awaitPlace(ctx) {
+		for awaitLoss(ctx) && awaitSurface(ctx) {
 			select {
 			case returned <- struct{}{}:
 			case <-ctx.Done():
@@ -106,10 +106,10 @@ func awaitLoss(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// awaitPlace blocks until something draws icons, however often the bus goes away
+// awaitSurface blocks until something draws icons, however often the bus goes away
 // meanwhile, which is asked for less and less often, down to once a minute. False: ctx
 // ended before.
-func awaitPlace(ctx context.Context) bool {
+func awaitSurface(ctx context.Context) bool {
 	pause := &backoff.ExponentialBackOff{InitialInterval: time.Second, Multiplier: 2, MaxInterval: time.Minute}
 	for ctx.Err() == nil {
 		if conn, err := bus.Dial(ctx); err == nil {

@@ -210,7 +210,7 @@ func looksLikePage(header http.Header, body []byte) bool {
 }
 
 // refusal says what an answer other than 2xx means.
-func (c *Client) refusal(a answer, r request) *Error {
+func (c *Client) refusal(a response, r request) *Error {
 	e := &Error{
 		Status: a.status, Sent: a.sent, Answered: true, subject: r.subject,
 		RetryAfter: retryAfter(a.header.Get("Retry-After"), c.now()),
