@@ -59,8 +59,10 @@ func (m movedOut) takeBack(ctx context.Context) {
 // account of ours are kept with it; a stranger's login is kept as a whole.
 func (w *work) moveOut(ctx context.Context, s sighting, coming string) (movedOut, error) {
 	owner := s.Account()
+	// Without an access token it is no login to the client. Somebody's refresh token may live.
+	_, known := w.l.Identify(pairOf(s.entry.Login))
 	switch {
-	case s.Relation == ledger.Absent || s.Relation == ledger.SignedOut:
+	case s.Relation == ledger.Absent, s.Relation == ledger.SignedOut && (known || s.entry.Login.Refresh.IsZero()):
 		d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), At: w.wall(), Nothing: true})
 		return movedOut{undo: func(context.Context) {
 			if d != nil {

@@ -372,3 +372,17 @@ func TestFormerLoginOfOnePersonIsBackForGood(t *testing.T) {
 		})
 	}
 }
+
+// An entry whose access token is empty is no login to Claude Code. Its refresh token may live.
+func TestRefreshTokenWithoutAnAccessTokenIsKept(t *testing.T) {
+	r := newRig(t)
+	x := r.issued("x@example.com", 8*time.Hour)
+	r.must(os.WriteFile(r.entryFile(), []byte(`{"claudeAiOauth":{"accessToken":"","refreshToken":"`+x.Refresh.Reveal()+`","scopes":["user:inference"]}}`), 0o600))
+	was := r.entryText()
+	r.signIn(8 * time.Hour)
+	_, err := r.start().Undo(t.Context())
+	r.must(err)
+	if now := r.entryText(); now != was {
+		t.Errorf("%d bytes are back, of %d", len(now), len(was))
+	}
+}
