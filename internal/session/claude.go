@@ -655,7 +655,7 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 		// The client blanks the entry only when the server called the token spent.
 		r.chain.Revoke(pairOf(r.current).Refresh)
 		result = againBy(FaultExpiredForGood, Values{}, nil)
-		r.remember(Record{Account: r.account, What: "lost", Who: "Claude Code", Detail: "the server did not renew the login any more"})
+		r.remember(Record{Account: r.account, What: "lost", Who: "Claude Code", Said: Said{RemarkNotRenewed, nil}})
 	} else {
 		pause := backOff(r.chain.Failures)
 		r.chain.Failures++

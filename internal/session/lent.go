@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -381,11 +380,11 @@ func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
 		w.noteLent(p, current)
 	case errors.Is(err, errOwnLogin):
 		w.settleLent(p, current)
-		w.remember(Record{Account: p.Account, What: "forgotten", Detail: lentWhere(p).String() + " holds a login of its own now"})
+		w.remember(Record{Account: p.Account, What: "forgotten", Said: Said{RemarkOwnLogin, &Values{Place: lentWhere(p).String()}}})
 		w.l.ForgetPlace(p.ID)
 	case !p.Gone.IsZero() && now.Sub(p.Gone) > goneFor:
 		w.remember(Record{Account: p.Account, What: "forgotten",
-			Detail: fmt.Sprintf("%s has been away since %s", lentWhere(p), p.Gone.Format(time.DateOnly))})
+			Said: Said{RemarkAway, &Values{Place: lentWhere(p).String(), At: p.Gone}}})
 		w.l.ForgetPlace(p.ID)
 	case p.Far:
 		p.NotReached(now)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -279,11 +278,11 @@ func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 		return
 	}
 	c.Doubted = true
-	detail := "its entry is gone: " + place.ID
+	remark := RemarkEntryGone
 	if r == ledger.SignedOut {
-		detail = "its entry holds no login any more: " + place.ID
+		remark = RemarkEntryEmpty
 	}
-	w.remember(Record{Account: c.Account, What: "signed-out-there", Who: "Claude Code", Detail: detail})
+	w.remember(Record{Account: c.Account, What: "signed-out-there", Who: "Claude Code", Said: Said{remark, &Values{Place: place.ID}}})
 }
 
 const unknownCode = "unknown-login"
@@ -334,7 +333,7 @@ func (w *work) adopt(ctx context.Context, s sighting) error {
 	if err := w.save(); err != nil {
 		return err
 	}
-	w.remember(Record{Account: a.Name, What: "adopted", Who: "Claude Code", Detail: "it renewed the login first"})
+	w.remember(Record{Account: a.Name, What: "adopted", Who: "Claude Code", Said: Said{RemarkRenewedFirst, nil}})
 	return nil
 }
 
@@ -521,7 +520,7 @@ func (w *work) noteGone(p *ledger.Place) {
 		return
 	}
 	if now.Sub(p.Gone) > goneFor && !p.Forgotten {
-		w.remember(Record{What: "forgotten", Detail: fmt.Sprintf("%s has been away since %s", p.ID, p.Gone.Format(time.DateOnly))})
+		w.remember(Record{What: "forgotten", Said: Said{RemarkAway, &Values{Place: p.ID, At: p.Gone}}})
 		p.Forgotten = true
 	}
 }

@@ -36,3 +36,18 @@ const (
 	RemarkLeftMoved        Remark = "left-moved"
 	RemarkAsItWas          Remark = "as-it-was"
 )
+
+// The remarks of the history beside what happened.
+const (
+	RemarkByEndedProcess Remark = "by-ended-process"
+	RemarkInSpill        Remark = "in-spill"
+	RemarkSpent          Remark = "spent"
+	RemarkAnswerLost     Remark = "answer-lost"
+	RemarkEntryGone      Remark = "entry-gone"
+	RemarkEntryEmpty     Remark = "entry-empty"
+	RemarkRenewedFirst   Remark = "renewed-first"
+	RemarkNotRenewed     Remark = "not-renewed"
+	RemarkAway           Remark = "away"
+	RemarkOwnLogin       Remark = "own-login"
+	RemarkWasCalled      Remark = "was-called"
+)

@@ -131,7 +131,7 @@ func (r *renewal) finish() error {
 	if err := r.save(); err != nil {
 		return err
 	}
-	r.remember(Record{Account: r.account, What: "renewed", Detail: "by a process that ended before it could say so"})
+	r.remember(Record{Account: r.account, What: "renewed", Said: Said{RemarkByEndedProcess, nil}})
 	return nil
 }
 

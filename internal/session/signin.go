@@ -413,7 +413,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	if notSaved != nil {
 		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
 		storeKind = "spill file " + w.vault(w.l).spillPath(t.account) + " (" + w.told(notSaved) + "; the next command tries again)"
-		w.remember(Record{Account: t.account, What: t.what, Detail: t.c.Method + "; no store took the login, it waits in the spill file"})
+		w.remember(Record{Account: t.account, What: t.what, Said: Said{RemarkInSpill, &Values{Reason: t.c.Method}}})
 		return storeKind, former, nil
 	}
 	if err := w.vault(w.l).dropSpilled(t.account); err != nil {

@@ -339,12 +339,11 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 		result = laterBy(FaultServerUnreached, said, callErr)
 	case answer.Kind == oauth.Spent:
 		fault := FaultEnded
-		what, detail := "refused", "the server called the refresh token spent"
+		what, remark := "refused", RemarkSpent
 		if resent {
-			what, fault = "lost", FaultAnswerLost
-			detail = "an earlier answer was lost on the way, and the token was spent by it"
+			what, remark, fault = "lost", RemarkAnswerLost, FaultAnswerLost
 		}
-		r.remember(Record{Account: r.account, What: what, Detail: detail})
+		r.remember(Record{Account: r.account, What: what, Said: Said{remark, nil}})
 		result = againBy(fault, Values{}, callErr)
 	case answer.Kind == oauth.Misconfigured:
 		pause = 30 * time.Minute

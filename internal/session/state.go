@@ -193,7 +193,7 @@ func (w *work) settleComing(ctx context.Context) {
 		w.l.Store = kind
 		w.chainFor(name, c)
 		w.l.Account(name).LongLived = c.Refresh.IsZero()
-		w.remember(Record{Account: name, What: "signed-in", Detail: "by a process that ended before it could say so"})
+		w.remember(Record{Account: name, What: "signed-in", Said: Said{RemarkByEndedProcess, nil}})
 		return
 	}
 }

@@ -32,6 +32,18 @@ var remarkWords = []remarked{
 	{session.RemarkWillMoveLeft, "give {path} another name: it was left behind"},
 	{session.RemarkLeftMoved, "moved {path} out of the way"},
 	{session.RemarkAsItWas, "{path} is as it was"},
+
+	{session.RemarkByEndedProcess, "by a process that ended before it could say so"},
+	{session.RemarkInSpill, "{reason}; no store took the login, it waits in the spill file"},
+	{session.RemarkSpent, "the server called the refresh token spent"},
+	{session.RemarkAnswerLost, "an earlier answer was lost on the way, and the token was spent by it"},
+	{session.RemarkEntryGone, "its entry is gone: {place}"},
+	{session.RemarkEntryEmpty, "its entry holds no login any more: {place}"},
+	{session.RemarkRenewedFirst, "it renewed the login first"},
+	{session.RemarkNotRenewed, "the server did not renew the login any more"},
+	{session.RemarkAway, "{place} has been away since {day}"},
+	{session.RemarkOwnLogin, "{place} holds a login of its own now"},
+	{session.RemarkWasCalled, "it was called {account}"},
 }
 
 // OfSaid is what was done, or is to be done, in words.
