@@ -477,7 +477,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	return nil // newer or unknown: whoever looks next settles it
 }
 
-var errDoubted = errors.New("Claude Code signed out of this login, and nobody could say whether it lives")
+var errDoubted = errors.New("it was signed out in Claude Code, and nobody could say whether it lives")
 
 // askWhetherItLives asks about a login that Claude Code signed out of, before it is carried.
 func (w *work) askWhetherItLives(ctx context.Context, c carried) error {
