@@ -266,7 +266,7 @@ func (c *console) tell(e session.Event) {
 	case session.EventTerms:
 		c.line(danger, "%s", termsNotice)
 	case session.EventPortMoved:
-		c.line(danger, "Port: %s", e.Value)
+		c.line(danger, "Port: port %s is taken, so this sign-in uses %s", e.Value, e.Detail)
 	case session.EventCallback:
 		c.line(m, "Callback: %s", e.Value)
 	case session.EventSignInURL:
@@ -347,6 +347,8 @@ func asideWords(e session.Event) string {
 		return "Claude Code does not use its entry while these are set: " + e.Value
 	case session.NoteClaudeGoes:
 		return e.Value + " signs in now, with its own page and prompts: " + e.Detail
+	case session.NoteValidity:
+		return "Requested validity: " + e.Value + " s, granted: " + e.Detail + " s"
 	case session.NoteKeyMade:
 		return keyMade(e.Value) + "; `keytender api-key print` prints it whole"
 	case session.NoteFormerKey:

@@ -191,12 +191,12 @@ func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credentia
 	there := w.l.Account(asked)
 	switch {
 	case own != nil && own.Name != asked:
-		note := nameOfPerson(p) + " is known as the account " + own.Name + ", so that one was renewed"
+		known := Values{Person: nameOfPerson(p), Owner: own.Name, Account: asked}
 		switch {
 		case there == nil:
-			return own.Name, note + " and no account " + asked + " was made", nil
+			return own.Name, w.saysOf(ToldKnownAs, known), nil
 		case replace: // two accounts of one person would spend each other's tokens
-			return own.Name, note + " and the account " + asked + " was left as it is", nil
+			return own.Name, w.saysOf(ToldKnownAsAndLeft, known), nil
 		case there.LongLived != longLived && there.Person.Like(p) == ledger.Same:
 			return "", "", otherKind(there)
 		}
@@ -258,6 +258,7 @@ func otherPerson(a *ledger.Account, p ledger.Person) *Error {
 	return failedBy("other-account", FaultOtherPerson, Values{Account: a.Name, Owner: nameOfPerson(a.Person), Person: nameOfPerson(p)}, nil)
 }
 
+// nameOfPerson is empty of somebody who is not known.
 func nameOfPerson(p ledger.Person) string {
 	switch {
 	case p.Email != "" && p.Organization != "":
@@ -267,7 +268,7 @@ func nameOfPerson(p ledger.Person) string {
 	case p.ID != "":
 		return "the account " + firstOf(p.ID, 8) + "…"
 	}
-	return "somebody who is not known"
+	return ""
 }
 
 // Names lists the accounts' names.

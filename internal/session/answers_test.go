@@ -106,7 +106,7 @@ func TestRenewalAnswers(t *testing.T) {
 				for _, ask := range []func(*Engine) error{
 					func(e *Engine) error { _, err := e.Token(t.Context(), 0); return err },
 					func(e *Engine) error { _, err := e.Renew(t.Context(), true); return err },
-					func(e *Engine) error { e.tending().tendNow(t.Context()); return againBy("", Values{}, nil) },
+					func(e *Engine) error { e.tending().tendNow(t.Context()); return againAs("", nil) },
 				} {
 					if err := ask(r.start()); exitOf(err) != ExitSignInAgain {
 						t.Errorf("later: %v", err)

@@ -81,16 +81,16 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 func apiKeyError(ctx context.Context, err error, mayMake bool) error {
 	answer := &oauth.Error{}
 	if ctx.Err() != nil || !errors.As(err, &answer) {
-		return laterBy(FaultKeyNotAsked, Values{}, err)
+		return laterAs(FaultKeyNotAsked, err)
 	}
 	said := Values{Reason: answer.Error()}
 	switch {
 	case answer.Sent && !answer.Answered:
-		return laterBy(FaultKeyUnanswered, Values{}, err)
+		return laterAs(FaultKeyUnanswered, err)
 	case answer.Kind == oauth.Throttled, answer.Kind == oauth.Unavailable:
 		return laterBy(FaultNoKeyYet, said, err)
 	case (answer.Status == 403 || answer.Status == 401) && !mayMake:
-		return failedBy("scope", FaultKeyScope, Values{}, err)
+		return failedAs("scope", FaultKeyScope, err)
 	case answer.Status == 403 || answer.Status == 401:
 		return failedBy("not-allowed", FaultKeyNotAllowed, said, err)
 	}
@@ -206,13 +206,13 @@ func (v *vault) apiKey(ctx context.Context, account string) (secret.String, erro
 	}
 	var record apiKeyRecord
 	if json.Unmarshal([]byte(text.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {
-		return secret.String{}, failedBy("damaged", FaultKeyDamaged, Values{}, keychain.ErrDamaged)
+		return secret.String{}, failedAs("damaged", FaultKeyDamaged, keychain.ErrDamaged)
 	}
 	return secret.New(record.Key), nil
 }
 
 func noAPIKey() *Error {
-	return failedBy("no-api-key", FaultNoAPIKey, Values{}, keychain.ErrNotFound)
+	return failedAs("no-api-key", FaultNoAPIKey, keychain.ErrNotFound)
 }
 
 // RemoveAPIKey removes the account's API key from the store. The key itself stays

@@ -149,7 +149,7 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	path, err := lookForClaude()
 	if err != nil {
-		return claudeProgram{}, failedBy("no-claude", FaultNoClaude, Values{}, err)
+		return claudeProgram{}, failedAs("no-claude", FaultNoClaude, err)
 	}
 	p := claudeProgram{path: path, engine: e}
 	out, err := p.ask(ctx, ClaudeLimits.Version, "--version")
@@ -601,7 +601,7 @@ func (r *renewal) holdOthers(ctx context.Context) (release func(), err error) {
 	}
 	moved, err := r.reread(ctx)
 	if err == nil && moved {
-		err = laterBy(FaultRenewedMeanwhile, Values{}, nil)
+		err = laterAs(FaultRenewedMeanwhile, nil)
 	}
 	if err != nil {
 		r.letGo()
@@ -648,18 +648,18 @@ func (p claudeProgram) prompt(ctx context.Context, model string, limit time.Dura
 // notRenewed keeps the client from being run again and again, and says what is wrong.
 func (r *renewal) notRenewed(after claudecode.Entry) error {
 	if r.validFor(r.current, time.Second) && after.State == claudecode.SignedIn {
-		return laterBy(FaultClaudeKeepsToken, Values{}, nil)
+		return laterAs(FaultClaudeKeepsToken, nil)
 	}
-	result := laterBy(FaultStillExpired, Values{}, nil)
+	result := laterAs(FaultStillExpired, nil)
 	if after.State != claudecode.SignedIn {
 		// The client blanks the entry only when the server called the token spent.
 		r.chain.Revoke(pairOf(r.current).Refresh)
-		result = againBy(FaultExpiredForGood, Values{}, nil)
+		result = againAs(FaultExpiredForGood, nil)
 		r.remember(Record{Account: r.account, What: "lost", Who: "Claude Code", Said: Said{RemarkNotRenewed, nil}})
 	} else {
 		pause := backOff(r.chain.Failures)
 		r.chain.Failures++
-		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), "Claude Code did not renew the login"
+		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), r.says(ToldClaudeRenewedNone)
 	}
 	r.chain.Problem = noteOf(result)
 	if err := r.save(); err != nil {

@@ -321,7 +321,7 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {
-		return "", failedBy("other-login", FaultOtherLogin, Values{}, nil)
+		return "", failedAs("other-login", FaultOtherLogin, nil)
 	}
 	return w.putBack(ctx, s)
 }
@@ -350,7 +350,7 @@ func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
 	}
 	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, busyBy(FaultEntryChanging, Values{}, dirlock.ErrBusy)
+			return claudecode.Change{}, busyAs(FaultEntryChanging, dirlock.ErrBusy)
 		}
 		return change, nil
 	})
@@ -366,9 +366,9 @@ func (w *work) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledge
 	place := w.place(dir)
 	place.Empty(false)
 	w.l.ForgetPlace(lentID(dir))
-	sentence := "our login was taken out again; there was none before"
+	sentence := w.says(ToldNoneBefore)
 	if !d.Nothing {
-		sentence = "the login of " + aside.Whose + " is back"
+		sentence = w.saysOf(ToldBack, Values{Owner: aside.Whose})
 		if c := w.l.Chain(d.Chain); c != nil {
 			place.Holds(c, d.Pair)
 			c.Apart = c.Account != "" && w.l.ChainOf(c.Account) != c // else the account's own would be carried over it
@@ -398,7 +398,7 @@ func (w *work) lastDisplaced(ctx context.Context, place string) (*ledger.Displac
 		d := w.l.LastDisplaced(place)
 		switch {
 		case d == nil:
-			return nil, displacedLogin{}, failedBy("nothing-displaced", FaultNothingDisplaced, Values{}, nil)
+			return nil, displacedLogin{}, failedAs("nothing-displaced", FaultNothingDisplaced, nil)
 		case d.Nothing:
 			return d, displacedLogin{}, nil
 		}

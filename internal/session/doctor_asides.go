@@ -20,7 +20,7 @@ func (s *signingOut) dropAsides() {
 		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*")
 		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
 		for _, path := range kept {
-			s.steps = append(s.steps, Step{Text: "a damaged entry of Claude Code's that was moved aside stays, and may hold a token: " + path, Undone: true})
+			s.undone(ToldAsideStays, path)
 		}
 	}
 	for _, pattern := range patterns {

@@ -70,7 +70,7 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		return nil, err
 	}
 	if len(last.Steps) == 0 {
-		return nil, failedBy("nothing-to-undo", FaultNothingToUndo, Values{}, nil)
+		return nil, failedAs("nothing-to-undo", FaultNothingToUndo, nil)
 	}
 	var (
 		problems []error
@@ -119,7 +119,7 @@ func (f fixing) takeBack(ctx context.Context, step undoStep) (Remark, error) {
 	case undoMoved:
 		return f.takeBackMoved(ctx, step)
 	}
-	return "", failedBy("not-undone", FaultMendedByLater, Values{}, nil)
+	return "", failedAs("not-undone", FaultMendedByLater, nil)
 }
 
 func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (Remark, error) {

@@ -48,9 +48,9 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 	}
 	switch {
 	case !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat"):
-		return secret.String{}, time.Time{}, failedBy("wrong-kind", FaultStoredTokenKind, Values{}, nil)
+		return secret.String{}, time.Time{}, failedAs("wrong-kind", FaultStoredTokenKind, nil)
 	case !e.validFor(c, 0):
-		return secret.String{}, time.Time{}, failedBy("short-lived", FaultTokenEnded, Values{}, nil)
+		return secret.String{}, time.Time{}, failedAs("short-lived", FaultTokenEnded, nil)
 	}
 	return c.Access, c.AccessEnds, nil
 }

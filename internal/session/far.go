@@ -58,7 +58,7 @@ func (n lending) holdFar(ctx context.Context, wait time.Duration) (release func(
 	case ok:
 		return func() { _ = l.Unlock() }, nil
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, busyBy(FaultFarBusy, Values{}, dirlock.ErrBusy)
+		return nil, busyAs(FaultFarBusy, dirlock.ErrBusy)
 	default:
 		return nil, err
 	}
@@ -357,7 +357,7 @@ func findContainerTool(ctx context.Context, name string) (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", failedBy("no-container-tool", FaultNoContainerTool, Values{}, exec.ErrNotFound)
+		return "", failedAs("no-container-tool", FaultNoContainerTool, exec.ErrNotFound)
 	}
 	for _, path := range found[1:] {
 		if !knowsContainer(ctx, found[0], name) && knowsContainer(ctx, path, name) {

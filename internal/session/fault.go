@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Fault names what went wrong, one for each sentence that is said of it. The engine gives it
-// with its values; the words are where people read them.
+// Fault names what went wrong, one for each sentence that is said of it, or what else is said.
+// The engine gives it with its values; the words are where people read them.
 type Fault string
 
 // Values are what is said in a fault's sentence, and what else is so beside it. None is a secret.
@@ -356,4 +356,55 @@ const (
 
 	FaultPastedBefore Fault = "pasted-before"
 	FaultAsSaid       Fault = "as-said" // in the words of whoever said it
+)
+
+// What is said of what went well, or beside it: sentences without a hint.
+const (
+	ToldKeychain    Fault = "keychain"
+	ToldNoKeychain  Fault = "no-keychain"
+	ToldInSpillFile Fault = "in-spill-file"
+
+	ToldKnownAs        Fault = "known-as"
+	ToldKnownAsAndLeft Fault = "known-as-and-left"
+	ToldKeepsLogin     Fault = "keeps-login"
+	ToldStayed         Fault = "stayed"
+	ToldOtherAtWork    Fault = "other-at-work"
+	ToldGivenUp        Fault = "given-up"
+	ToldWatchedSignIn  Fault = "watched-sign-in"
+
+	ToldInStep          Fault = "in-step"
+	ToldInStepAlready   Fault = "in-step-already"
+	ToldTakenOver       Fault = "taken-over"
+	ToldReplaced        Fault = "replaced"
+	ToldReplacedAccount Fault = "replaced-account"
+	ToldNotMirrored     Fault = "not-mirrored"
+	ToldNotAccepted     Fault = "not-accepted"
+	ToldNoneBefore      Fault = "none-before"
+	ToldBack            Fault = "back"
+
+	ToldLetGo       Fault = "let-go"
+	ToldLoginOf     Fault = "login-of"
+	ToldLeaving     Fault = "leaving"
+	ToldLeavingLent Fault = "leaving-lent"
+
+	ToldActiveNow        Fault = "active-now"
+	ToldWatchesOnly      Fault = "watches-only"
+	ToldNobodySignedIn   Fault = "nobody-signed-in"
+	ToldClaudeKeeps      Fault = "claude-keeps"
+	ToldClaudeKeepsEnded Fault = "claude-keeps-ended"
+	ToldServerUntold     Fault = "server-untold"
+	ToldServerUnreached  Fault = "revoke-unreached"
+	ToldServerTold       Fault = "server-told"
+	ToldOtherLeft        Fault = "other-left"
+	ToldTakenOut         Fault = "taken-out"
+	ToldTakenBack        Fault = "taken-back"
+	ToldRemoved          Fault = "removed"
+	ToldAsideStays       Fault = "aside-stays"
+	ToldDisplacedKept    Fault = "displaced-kept"
+
+	ToldUnstored          Fault = "unstored"
+	ToldSpilled           Fault = "spilled"
+	ToldClaudeRenewedNone Fault = "claude-renewed-none"
+	ToldIncomplete        Fault = "incomplete"
+	ToldShortLived        Fault = "short-lived"
 )

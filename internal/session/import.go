@@ -82,7 +82,7 @@ func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.St
 		return Imported{}, failedBy("unusable", FaultNotItsJSON, Values{Reason: strings.TrimPrefix(err.Error(), keychain.ErrDamaged.Error()+": ")}, err)
 	}
 	if entry.State != claudecode.SignedIn {
-		return Imported{}, failedBy("unusable", FaultNoLoginInJSON, Values{}, nil)
+		return Imported{}, failedAs("unusable", FaultNoLoginInJSON, nil)
 	}
 	return e.importFrom(ctx, o, entry.Login, "the input")
 }

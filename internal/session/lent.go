@@ -134,7 +134,7 @@ func (n lending) toLend(ctx context.Context) (*renewal, error) {
 	}
 	r, err := w.renewal(ctx, w.l.Choose(n.account))
 	if err == nil && (r.chain.Dead(pairOf(r.current)) || !n.validFor(r.current, 0)) {
-		err = againBy(FaultLendEnded, Values{}, nil)
+		err = againAs(FaultLendEnded, nil)
 	}
 	if err != nil {
 		w.end()
@@ -191,7 +191,7 @@ func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
 	r.noteLent(place, r.current)
 	r.remember(Record{Account: r.account, What: "lent", Detail: lentWhere(place).String()})
 	err := r.save()
-	return lentStatus(place), err
+	return r.lentStatus(place), err
 }
 
 func identityFor(c keychain.Credential) claudecode.Identity {
@@ -423,13 +423,13 @@ func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
 }
 
 // lentStatus tells of a lent place by what is known: looking there could take seconds.
-func lentStatus(p *ledger.Place) PlaceStatus {
+func (w *wording) lentStatus(p *ledger.Place) PlaceStatus {
 	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep, Reason: p.Reason}
 	switch {
 	case p.Leaving:
-		s.State, s.Reason = PlaceUnwritable, "taken back, but it could not be reached; the token there ends by itself"
+		s.State, s.Reason = PlaceUnwritable, w.says(ToldLeavingLent)
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, youLetGo
+		s.State, s.Reason = PlaceUnwritable, w.says(ToldLetGo)
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case !p.Behind.IsZero():
@@ -470,7 +470,7 @@ func (e *Engine) Lent() ([]PlaceStatus, error) {
 	list := []PlaceStatus{}
 	for _, p := range l.Places {
 		if p.Kind == ledger.Lent {
-			list = append(list, lentStatus(p))
+			list = append(list, e.lentStatus(p))
 		}
 	}
 	return list, nil
@@ -512,7 +512,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 		if p = w.l.Place(p.ID); p == nil {
 			continue // somebody was faster
 		}
-		st := lentStatus(p)
+		st := n.lentStatus(p)
 		if err := w.takenBack(p, problems[i], true); err != nil {
 			left = append(left, err)
 			continue
@@ -595,7 +595,7 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 		err := s.takenBack(lent[i], problem, false)
 		s.note(err)
 		if err == nil {
-			s.done("what was lent was taken back (" + lentWhere(lent[i]).String() + ")")
+			s.done(ToldTakenBack, lentWhere(lent[i]).String())
 		}
 	}
 }

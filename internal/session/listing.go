@@ -37,7 +37,7 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 			continue
 		}
 		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.store.Kind()), Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
-			Reason: "the login of " + w.named(d.Person), RefreshToken: d.Pair.Refresh != ""}
+			Reason: w.saysOf(ToldLoginOf, Values{Owner: w.named(d.Person)}), RefreshToken: d.Pair.Refresh != ""}
 		if !d.At.IsZero() {
 			kept.Since = known(d.At)
 		}
@@ -55,7 +55,7 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 // entryPlace tells of an entry. It is read: that is where a newer pair shows.
 func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
 	if p.Kind == ledger.Lent {
-		return lentStatus(p)
+		return w.lentStatus(p)
 	}
 	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "", Reason: p.Reason, State: PlaceInStep}
 	c := w.l.Chain(p.Chain)
@@ -64,7 +64,7 @@ func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) Plac
 	}
 	switch {
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, youLetGo
+		s.State, s.Reason = PlaceUnwritable, w.says(ToldLetGo)
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case w.l.Behind(p):
@@ -90,12 +90,12 @@ func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) Plac
 		s.State = PlaceNewer
 	case seen.Relation == ledger.Stranger, seen.Chain != nil && seen.Account() == "":
 		s.State, s.Account, s.RefreshToken = PlaceOtherLogin, "", !seen.entry.Login.Refresh.IsZero()
-		s.Reason = "the login of " + w.nameOf(seen)
+		s.Reason = w.saysOf(ToldLoginOf, Values{Owner: w.nameOf(seen)})
 	case seen.Relation == ledger.Absent, seen.Relation == ledger.SignedOut:
 		s.State, s.RefreshToken = PlaceSignedOut, false
 	}
 	if p.Leaving {
-		s.State, s.Reason = PlaceUnwritable, "signed out, but it could not be taken out; `keytender logout` tries again"
+		s.State, s.Reason = PlaceUnwritable, w.says(ToldLeaving)
 	}
 	return s
 }

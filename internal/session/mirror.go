@@ -88,7 +88,7 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 		return "", entryError(w.entryErr)
 	}
 	if !slices.Contains(r.current.Scopes, "user:inference") {
-		return "", failedBy("scope", FaultNoInference, Values{}, nil)
+		return "", failedAs("scope", FaultNoInference, nil)
 	}
 	dir := w.entry
 	lock, err := dir.LockRenewal(ctx, entryWait)
@@ -115,7 +115,7 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 	if pairOf(r.current) != before {
 		r.chain = w.l.ChainOf(r.account)
 		w.carry(ctx, r.account, r.current, entryWait)
-		return "already in step: the newer tokens that Claude Code got were taken over (" + dir.Place() + ")", nil
+		return w.saysOf(ToldTakenOver, Values{Place: dir.Place()}), nil
 	}
 	if err := w.mayMirror(ctx, r, fresh); err != nil {
 		return "", err
@@ -124,7 +124,7 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 	if s.Relation == ledger.Current && s.Chain == r.chain && accepted {
 		w.place(dir).Let = false // who mirrors into it does not let go of it any more
 		w.identify(ctx, dir, r.current, secret.String{})
-		return "already in step (" + dir.Place() + ")", nil
+		return w.saysOf(ToldInStepAlready, Values{Place: dir.Place()}), nil
 	}
 	return w.overwrite(ctx, s, r)
 }
@@ -161,13 +161,13 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 	pair := pairOf(r.current)
 	switch {
 	case r.chain.Dead(pair):
-		return againBy(FaultUnwrittenDead, Values{}, nil)
+		return againAs(FaultUnwrittenDead, nil)
 	case r.chain.Left(pair):
-		return againBy(FaultUnwrittenOlder, Values{}, nil)
+		return againAs(FaultUnwrittenOlder, nil)
 	case !r.current.LoginEnds.IsZero() && !r.current.LoginEndsEstimated && !w.wall().Before(r.current.LoginEnds):
-		return againBy(FaultUnwrittenEnded, Values{}, nil)
+		return againAs(FaultUnwrittenEnded, nil)
 	case r.current.Refresh.IsZero() && !w.validFor(r.current, 0):
-		return againBy(FaultUnwrittenNoRefresh, Values{}, nil)
+		return againAs(FaultUnwrittenNoRefresh, nil)
 	}
 	if fresh || !r.chain.Doubted {
 		return nil
@@ -183,10 +183,10 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 			return nil
 		case errors.As(err, &answer) && answer.Status == http.StatusUnauthorized:
 			r.chain.Revoke(pair.Refresh)
-			return againBy(FaultUnwrittenRevoked, Values{}, err)
+			return againAs(FaultUnwrittenRevoked, err)
 		}
 	}
-	return laterBy(FaultUnwrittenUnknown, Values{}, nil)
+	return laterAs(FaultUnwrittenUnknown, nil)
 }
 
 // overwrite puts the account's login into an entry, whatever lies there, after what lies
@@ -209,7 +209,7 @@ func (w *work) overwrite(ctx context.Context, s sighting, r *renewal) (string, e
 	}
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, busyBy(FaultEntryChanging, Values{}, dirlock.ErrBusy)
+			return claudecode.Change{}, busyAs(FaultEntryChanging, dirlock.ErrBusy)
 		}
 		return change, nil
 	})
@@ -224,13 +224,14 @@ func (w *work) overwrite(ctx context.Context, s sighting, r *renewal) (string, e
 	if err := w.save(); err != nil {
 		return "", err
 	}
-	sentence := "in step (" + dir.Place() + ")"
+	became := ToldInStep
 	switch {
 	case moved.kept != "" && moved.whose != "":
-		sentence = "replaced the login of " + moved.whose + "; `keytender mirror --undo` puts it back (" + dir.Place() + ")"
+		became = ToldReplaced
 	case moved.whose != "":
-		sentence = "replaced the login of " + moved.whose + ", which is kept as the account " + moved.account + " (" + dir.Place() + ")"
+		became = ToldReplacedAccount
 	}
+	sentence := w.saysOf(became, Values{Owner: moved.whose, Account: moved.account, Place: dir.Place()})
 	w.remember(Record{Account: r.account, What: "mirrored", Detail: sentence})
 	w.identify(ctx, dir, r.current, secret.New(own.Identity))
 	return sentence, nil
@@ -277,7 +278,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 	}
 	relation = string(look.entryState(s, account, current))
 	if accepted, why := s.entry.AcceptedByClient(); relation == string(InStep) && !accepted {
-		relation = "not accepted: " + why
+		relation = e.saysOf(ToldNotAccepted, Values{Reason: why})
 	}
 	if relation != string(InStep) {
 		change := claudecode.Change{SignIn: &current, NewLogin: s.Account() != account}

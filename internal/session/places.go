@@ -525,7 +525,7 @@ func (w *work) noteGone(p *ledger.Place) {
 	}
 }
 
-var errGone error = failedBy(notReached, FaultGone, Values{}, nil)
+var errGone error = failedAs(notReached, FaultGone, nil)
 
 func (w *work) unlock(l *claudecode.RenewalLock) {
 	if l == nil {

@@ -161,7 +161,7 @@ func (r *renewal) run(ctx context.Context, n need) error {
 			return err
 		}
 	}
-	return laterBy(FaultOtherRenews, Values{}, nil)
+	return laterAs(FaultOtherRenews, nil)
 }
 
 // inTheWay keeps in mind what keeps a renewal from being sent, so that status tells it.

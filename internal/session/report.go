@@ -200,7 +200,7 @@ func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Cred
 	switch {
 	case closed(err):
 		st.ClaudeCode.State = Busy
-		blame(failedBy(entryCode, FaultEntryUnread, Values{}, storeError("keychain", err)))
+		blame(failedAs(entryCode, FaultEntryUnread, storeError("keychain", err)))
 		return
 	case err != nil:
 		st.ClaudeCode.State = Damaged

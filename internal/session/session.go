@@ -140,6 +140,14 @@ func (w *wording) said(known *Error) (message, hint string) {
 	return w.words(known)
 }
 
+// says is the sentence of that name.
+func (w *wording) says(f Fault) string { return w.saysOf(f, Values{}) }
+
+func (w *wording) saysOf(f Fault, v Values) string {
+	message, _ := w.said(&Error{Fault: f, Values: v})
+	return message
+}
+
 // told is what any error says, in words where it is ours.
 func (w *wording) told(err error) string {
 	if known := (&Error{}); errors.As(err, &known) && known.Fault != "" {
@@ -314,6 +322,15 @@ func isNotFound(err error) bool { return errors.Is(err, keychain.ErrNotFound) }
 func signedOut() *Error {
 	return &Error{Code: "signed-out", Exit: ExitSignedOut, Fault: FaultSignedOut, Err: keychain.ErrNotFound}
 }
+
+// What the ones called By make is with values, what the ones called As make is without.
+func againAs(f Fault, err error) *Error { return againBy(f, Values{}, err) }
+
+func busyAs(f Fault, err error) *Error { return busyBy(f, Values{}, err) }
+
+func failedAs(code string, f Fault, err error) *Error { return failedBy(code, f, Values{}, err) }
+
+func laterAs(f Fault, err error) *Error { return laterBy(f, Values{}, err) }
 
 func againBy(f Fault, v Values, err error) *Error {
 	return &Error{Code: "sign-in-again", Exit: ExitSignInAgain, Fault: f, Values: v, Err: err}

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,7 +148,7 @@ func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.S
 		return nil, nil
 	}
 	if server.Port() != port {
-		s.tell(Event{Kind: EventPortMoved, Value: fmt.Sprintf("port %d is taken, so this sign-in uses %d", port, server.Port())})
+		s.tell(Event{Kind: EventPortMoved, Value: strconv.Itoa(port), Detail: strconv.Itoa(server.Port())})
 	}
 	s.tell(Event{Kind: EventCallback, Value: server.RedirectURI()})
 	s.tell(Event{Kind: EventSignInURL, Value: attempt.URL(server.RedirectURI())})
@@ -214,7 +214,7 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 		c.LoginEnds, c.LoginEndsEstimated = s.wall().Add(fallbackLogin), true
 	}
 	if s.options.LongLived > 0 {
-		s.tell(Event{Kind: EventNote, Value: fmt.Sprintf("Requested validity: %d s, granted: %d s", int64(s.options.LongLived.Seconds()), int64(grant.ExpiresIn.Seconds()))})
+		s.tell(Event{Kind: EventNote, Note: NoteValidity, Value: seconds(s.options.LongLived), Detail: seconds(grant.ExpiresIn)})
 	}
 	c.Account = account(grant.Account)
 	if slices.Contains(c.Scopes, "user:profile") {
@@ -227,6 +227,8 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 	}
 	return c, nil
 }
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d.Seconds()), 10) }
 
 func account(p oauth.Profile) keychain.Account {
 	return keychain.Account{Email: p.Email, ID: p.AccountID, OrganizationID: p.OrganizationID,
@@ -282,7 +284,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
 		taken.account = w.l.NewName(personOf(c.Account), taken.longLived)
-		note = account + " keeps its login, since that could not be set aside (" + w.told(err) + "); the new one is the account " + taken.account
+		note = w.saysOf(ToldKeepsLogin, Values{Account: account, Reason: w.told(err), Owner: taken.account})
 		account = taken.account
 		kind, former, err = w.takeIn(ctx, taken)
 	}
@@ -299,8 +301,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	spilled := w.vault(w.l).spilled(account)
 	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
 	if names := w.accountsThatStayed(account); len(names) > 0 {
-		s.tell(Event{Kind: EventNote, Value: "still in the store that was used before, which let nobody in: " + strings.Join(names, ", ") +
-			"; they are used from there when it is open", Warn: true})
+		s.tell(Event{Kind: EventNote, Value: s.saysOf(ToldStayed, Values{Account: strings.Join(names, ", ")}), Warn: true})
 	}
 	w.tellMirror(ctx, mirrors, account, s.tell)
 	s.tellEnds(c)
@@ -315,7 +316,7 @@ func (s signIn) beginGranted(ctx context.Context) (*work, error) {
 		if known := (&Error{}); tries == grantedTries || !errors.As(err, &known) || known.Exit != ExitBusy {
 			return w, err
 		}
-		s.tell(Event{Kind: EventNote, Value: "another keytender is at work; the login is kept as soon as that one is done", Warn: true})
+		s.tell(Event{Kind: EventNote, Value: s.says(ToldOtherAtWork), Warn: true})
 	}
 }
 
@@ -412,7 +413,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 	}
 	if notSaved != nil {
 		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
-		storeKind = "spill file " + w.vault(w.l).spillPath(t.account) + " (" + w.told(notSaved) + "; the next command tries again)"
+		storeKind = w.saysOf(ToldInSpillFile, Values{Path: w.vault(w.l).spillPath(t.account), Reason: w.told(notSaved)})
 		w.remember(Record{Account: t.account, What: t.what, Said: Said{RemarkInSpill, &Values{Reason: t.c.Method}}})
 		return storeKind, former, nil
 	}
@@ -580,7 +581,7 @@ func (e *Engine) storeName(kind string) string {
 	if kind == "file" {
 		return "file " + e.config.Places.Credentials
 	}
-	return "keychain (OS keychain, item keytender)"
+	return e.says(ToldKeychain)
 }
 
 func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
@@ -596,7 +597,7 @@ func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tel
 	// What held the account's former chain elsewhere gets the new one.
 	w.carry(ctx, account, r.current, entryWait)
 	if !mirrors {
-		tell(Event{Kind: EventClaudeCode, Value: "not mirrored"})
+		tell(Event{Kind: EventClaudeCode, Value: w.says(ToldNotMirrored)})
 		return
 	}
 	tell(Event{Kind: EventClaudeCode, Value: sentence})

@@ -44,7 +44,7 @@ const (
 	EventAlready    EventKind = "already"     // who is signed in before we begin
 	EventStore      EventKind = "store"       // Value: where the login will be kept; Detail: why that is a plain file
 	EventTerms      EventKind = "terms"       // the notice about Anthropic's terms is due, once
-	EventPortMoved  EventKind = "port-moved"  // 8765 was taken; Value names both ports
+	EventPortMoved  EventKind = "port-moved"  // Value: the port, which was taken; Detail: the one that is used
 	EventCallback   EventKind = "callback"    // Value: URL we listen on
 	EventSignInURL  EventKind = "sign-in-url" // Value: URL opened or to open
 	EventPasteURL   EventKind = "paste-url"   // Value: URL whose page shows a code

@@ -71,7 +71,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	out.dropRecords(ctx, v)
 	out.dropAsides()
 	if w.l.Active != "" && w.l.Active != account {
-		out.done("the active account is now " + w.l.Active)
+		out.steps = append(out.steps, Step{Text: w.saysOf(ToldActiveNow, Values{Account: w.l.Active})})
 	}
 	out.sayDisplaced()
 	w.remember(Record{Account: account, What: "signed-out"})
@@ -104,9 +104,11 @@ func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, erro
 		return nil, noAccount(w.account)
 	}
 	if w.watches(w.l) {
-		return []Step{{Text: "this is watch-only: no login is kept here; `claude auth logout` signs Claude Code out"}}, nil
+		out.done(ToldWatchesOnly, "")
+	} else {
+		out.done(ToldNobodySignedIn, "")
 	}
-	return []Step{{Text: "nobody is signed in; there is nothing to remove"}}, nil
+	return out.steps, nil
 }
 
 // goOn tries once more what earlier sign-outs of an account, or of any, could not take out, and
@@ -135,7 +137,7 @@ func (s *signingOut) letBe() {
 	for _, p := range s.l.Places {
 		if c := s.l.Chain(p.Chain); p.Leaving && p.Kind != ledger.Lent && c != nil && c.Was == s.account {
 			p.Leaving = false
-			s.done("Claude Code keeps the login: " + s.placeName(p))
+			s.done(ToldClaudeKeeps, s.placeName(p))
 		}
 	}
 }
@@ -150,7 +152,14 @@ type signingOut struct {
 	problems []error
 }
 
-func (s *signingOut) done(text string) { s.steps = append(s.steps, Step{Text: text}) }
+// done notes what became of a part that is about a place, or about none.
+func (s *signingOut) done(f Fault, place string) {
+	s.steps = append(s.steps, Step{Text: s.saysOf(f, Values{Place: place})})
+}
+
+func (s *signingOut) undone(f Fault, why string) {
+	s.steps = append(s.steps, Step{Text: s.saysOf(f, Values{Reason: why}), Undone: true})
+}
 
 func (s *signingOut) note(err error) {
 	if err != nil {
@@ -160,7 +169,7 @@ func (s *signingOut) note(err error) {
 
 func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 	if loadErr != nil {
-		s.steps = append(s.steps, Step{Text: "the server was not told: the login cannot be read (the token ends by itself)", Undone: true})
+		s.undone(ToldServerUntold, "")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -170,13 +179,13 @@ func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 		token = s.current.Access
 	}
 	if err := s.client.Revoke(ctx, token); err != nil {
-		s.steps = append(s.steps, Step{Text: "the server could not be told: " + err.Error() + " (the token ends by itself)", Undone: true})
+		s.undone(ToldServerUnreached, err.Error())
 		return
 	}
 	if c := s.l.ChainOf(s.account); c != nil {
 		c.Revoke(pairOf(s.current).Refresh)
 	}
-	s.done("the server was told to end the login")
+	s.done(ToldServerTold, "")
 }
 
 // sayKept names the entries that keep the login.
@@ -186,11 +195,11 @@ func (s *signingOut) sayKept(revoked bool) {
 		if c == nil || c.Account != s.account {
 			continue
 		}
-		text := "Claude Code keeps the login: " + s.placeName(p)
+		kept := ToldClaudeKeeps
 		if revoked {
-			text = "Claude Code's entry keeps a login that has just been ended at the server, so Claude Code will ask to sign in: " + s.placeName(p)
+			kept = ToldClaudeKeepsEnded
 		}
-		s.done(text)
+		s.done(kept, s.placeName(p))
 	}
 }
 
@@ -232,7 +241,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 			place.Empty(false)
 		}
 		if isForeign(seen) && place != nil && !leaving {
-			s.done("Claude Code's entry holds another login and was left alone (" + dir.Place() + ")")
+			s.done(ToldOtherLeft, dir.Place())
 		}
 		return
 	}
@@ -266,7 +275,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	}
 	if taken {
 		s.place(dir).Empty(false)
-		s.done("our login was taken out of Claude Code's entry; nothing else in it was changed (" + dir.Place() + ")")
+		s.done(ToldTakenOut, dir.Place())
 	}
 }
 
@@ -328,7 +337,7 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 		s.note(storeError(v.store.Kind(), err))
 		return
 	}
-	s.done("the login was removed from the " + s.storeName(v.store.Kind()))
+	s.done(ToldRemoved, s.storeName(v.store.Kind()))
 	s.l.Remove(s.account)
 	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
 		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
@@ -352,7 +361,7 @@ func (s *signingOut) goesWith(d *ledger.Displaced) bool {
 
 func (s *signingOut) sayDisplaced() {
 	if slices.ContainsFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return !d.Nothing && !s.l.Spent(d) }) {
-		s.done("the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back")
+		s.done(ToldDisplacedKept, "")
 	}
 }
 
@@ -361,7 +370,7 @@ func notRemoved(problems []error) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	return failedBy("not-removed", FaultNotRemoved, Values{}, several(problems))
+	return failedAs("not-removed", FaultNotRemoved, several(problems))
 }
 
 // several errors are told in one line.

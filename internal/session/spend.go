@@ -70,10 +70,10 @@ func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 	record := Record{Account: r.account, What: "renewed"}
 	switch {
 	case keepErr != nil:
-		record.Detail = "the tokens could not be stored"
+		record.Detail = r.says(ToldUnstored)
 		r.chain.Problem = noteOf(storageTrouble(r.config.Places.State, FaultKeptFailed, "", keepErr))
 	case where == "spill":
-		record.Detail = "the store did not take the tokens; they wait in the spill file"
+		record.Detail = r.says(ToldSpilled)
 	}
 	var result *Error
 	if callErr != nil {
@@ -125,16 +125,16 @@ func (r *renewal) maySend() error {
 		return nil
 	case ledger.NoRefresh:
 		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) || r.validFor(r.current, time.Second) {
-			return againBy(FaultNoRefresh, Values{}, nil)
+			return againAs(FaultNoRefresh, nil)
 		}
-		return againBy(FaultEndedNoRefresh, Values{}, nil)
+		return againAs(FaultEndedNoRefresh, nil)
 	case ledger.WasRevoked:
 		if c.Problem != nil && c.Problem.Code == "sign-in-again" {
 			return errorOf(c.Problem, ExitSignInAgain)
 		}
-		return againBy(FaultEnded, Values{}, nil)
+		return againAs(FaultEnded, nil)
 	case ledger.WasLeft:
-		return againBy(FaultOlderThanRenewal, Values{}, nil)
+		return againAs(FaultOlderThanRenewal, nil)
 	}
 	if c.Problem != nil && isRefusal(c.Problem.Code) {
 		return errorOf(c.Problem, ExitFailed)
@@ -297,11 +297,11 @@ func (w *work) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
 	c.NotBefore, c.Why = time.Time{}, ""
 	switch {
 	case callErr != nil, !grant.ExpiresInKnown:
-		c.NotBefore, c.Why = now.Add(10*time.Minute), "the server's last answer was incomplete"
+		c.NotBefore, c.Why = now.Add(10*time.Minute), w.says(ToldIncomplete)
 	case grant.ExpiresIn <= time.Second:
 		c.Hasty = slices.DeleteFunc(c.Hasty, func(at time.Time) bool { return now.Sub(at) >= time.Hour || at.After(now) })
 		c.Hasty = append(c.Hasty, now)
-		c.NotBefore, c.Why = now.Add(time.Minute), "the server's last token was valid for a second or less"
+		c.NotBefore, c.Why = now.Add(time.Minute), w.says(ToldShortLived)
 		if len(c.Hasty) >= 5 {
 			c.NotBefore = c.Hasty[0].Add(time.Hour)
 		}
@@ -344,7 +344,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 			what, remark, fault = "lost", RemarkAnswerLost, FaultAnswerLost
 		}
 		r.remember(Record{Account: r.account, What: what, Said: Said{remark, nil}})
-		result = againBy(fault, Values{}, callErr)
+		result = againAs(fault, callErr)
 	case answer.Kind == oauth.Misconfigured:
 		pause = 30 * time.Minute
 		if r.scopeless { // it was asked twice

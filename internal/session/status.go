@@ -115,9 +115,6 @@ type PlaceStatus struct {
 	Kept string `json:"kept,omitempty"`
 }
 
-// youLetGo is the reason of a place that the person forgot, and that still holds what it held.
-const youLetGo = "you let go of it"
-
 // PlaceState is the one word for how a place stands.
 type PlaceState string
 

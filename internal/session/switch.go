@@ -28,7 +28,7 @@ func (e *Engine) Switch(ctx context.Context, account string) (string, error) {
 	}
 	if !e.mirrors(w.l) {
 		w.l.Active = account
-		return "not mirrored", w.save()
+		return e.says(ToldNotMirrored), w.save()
 	}
 	sentence, err := w.mirrorNow(ctx, r, false)
 	if err != nil {

@@ -69,7 +69,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 }
 
 func tooShort(err error) *Error {
-	return laterBy(FaultTooShort, Values{}, err)
+	return laterAs(FaultTooShort, err)
 }
 
 // shortPause is how long a server that granted less than was asked for is not asked again

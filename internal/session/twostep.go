@@ -105,7 +105,7 @@ func (s signIn) saveAttempt(ctx context.Context, saved savedAttempt) error {
 	}
 	defer release()
 	if _, err := os.Lstat(s.statePath(attemptFile)); err == nil {
-		s.tell(Event{Kind: EventNote, Value: "the sign-in that was begun before is given up"})
+		s.tell(Event{Kind: EventNote, Value: s.says(ToldGivenUp)})
 	}
 	return s.writeState(attemptFile, saved)
 }
@@ -188,7 +188,7 @@ func (e *Engine) waitingAttempt() (savedAttempt, error) {
 }
 
 func noAttempt() *Error {
-	return failedBy("no-sign-in", FaultNoAttempt, Values{}, nil)
+	return failedAs("no-sign-in", FaultNoAttempt, nil)
 }
 
 func tooLate() *Error {
@@ -272,9 +272,9 @@ func (f *finishing) claim() error {
 func (f *finishing) noCode(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errNothingMore) && f.refused == nil:
-		return goesOn(failedBy("no-code", FaultNothingOnStdin, Values{}, nil), f.saved)
+		return goesOn(failedAs("no-code", FaultNothingOnStdin, nil), f.saved)
 	case errors.Is(err, errNothingMore):
-		return goesOn(failedBy("no-code", FaultNoCode, Values{}, f.refused), f.saved)
+		return goesOn(failedAs("no-code", FaultNoCode, f.refused), f.saved)
 	case errors.Is(context.Cause(ctx), errLoginTimeout):
 		f.endAttempt(attemptFile)
 		return tooLate()

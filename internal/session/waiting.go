@@ -100,7 +100,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 		case a := <-w.redirects:
 			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: w.loopback, Err: a.Err, ErrDescription: a.ErrDescription}}
 			if w.wasSent(got.Code) {
-				return answered{}, failedBy("code-refused", FaultCodeSentBefore, Values{}, nil)
+				return answered{}, failedAs("code-refused", FaultCodeSentBefore, nil)
 			}
 			return got, redirectError(got.Pasted)
 		case line, open := <-w.lines:
@@ -134,7 +134,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 	}
 }
 
-var errSentBefore error = failedBy("code-refused", FaultPastedBefore, Values{}, nil)
+var errSentBefore error = failedAs("code-refused", FaultPastedBefore, nil)
 
 // bareCode is the code without its state that waits, unless the server has seen it.
 func (w *waiting) bareCode(ctx context.Context) (got answered, ok bool) {

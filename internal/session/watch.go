@@ -83,7 +83,7 @@ func (e *Engine) SetWatch(ctx context.Context, on bool) error {
 	defer w.end()
 	if on {
 		if kept := w.kept(ctx); kept != nil {
-			return failedBy("watch-keeps", FaultWatchKeeps, Values{}, kept)
+			return failedAs("watch-keeps", FaultWatchKeeps, kept)
 		}
 		w.endAttempt(attemptFile)
 		w.endAttempt(finishingFile)
@@ -270,9 +270,9 @@ func (o watch) watchedToken(ctx context.Context, minValid time.Duration) (secret
 	case st.State == SignInAgain:
 		return secret.String{}, st.Problem.Err
 	case !st.AccessToken.Valid:
-		return secret.String{}, laterBy(FaultWatchedTokenEnded, Values{}, nil)
+		return secret.String{}, laterAs(FaultWatchedTokenEnded, nil)
 	case !c.AccessEnds.IsZero() && c.AccessEnds.Sub(o.wall()) <= minValid:
-		return c.Access, laterBy(FaultWatchedRenewsNothing, Values{}, nil)
+		return c.Access, laterAs(FaultWatchedRenewsNothing, nil)
 	}
 	return entry.Login.Access, nil
 }
@@ -305,7 +305,7 @@ func (s claudeSignIn) watchSignIn(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
-	s.tell(Event{Kind: EventClaudeCode, Value: "signed in itself (" + s.entry.Place() + "); this is watch-only, so no copy is kept"})
+	s.tell(Event{Kind: EventClaudeCode, Value: s.saysOf(ToldWatchedSignIn, Values{Place: s.entry.Place()})})
 	s.tell(Event{Kind: EventExpires, At: c.AccessEnds})
 	if !c.LoginEnds.IsZero() {
 		s.tell(Event{Kind: EventLoginEnds, At: c.LoginEnds})

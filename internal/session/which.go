@@ -270,7 +270,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 		w.Client.Problem = problemOf(known)
 	}
 	if l := entry.Login; !l.Refresh.IsZero() && !l.AccessEnds.IsZero() && l.AccessEnds.Sub(w.wall()) < renewsWithin {
-		blame(failedBy("would-renew", FaultWouldRenew, Values{}, nil))
+		blame(failedAs("would-renew", FaultWouldRenew, nil))
 		return
 	}
 	p, err := w.findClaude(ctx)
@@ -289,7 +289,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	// Its exit code is 1 where nobody is signed in.
 	if json.Unmarshal(out, &said) != nil || said.Method == nil {
 		if err == nil {
-			err = failedBy("no-answer", FaultAnswerNotJSON, Values{}, nil)
+			err = failedAs("no-answer", FaultAnswerNotJSON, nil)
 		}
 		blame(err)
 		return

@@ -53,7 +53,7 @@ func causeOf(e *session.Error) (message, hint string) {
 }
 
 func wordsOf(f session.Fault) sentences {
-	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
+	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords, mendWords, placeWords, renewalWords, storeWords, watchWords, toldWords} {
 		for _, w := range subject {
 			if w.fault == f {
 				return w.words
@@ -63,8 +63,11 @@ func wordsOf(f session.Fault) sentences {
 	return sentences{"something went wrong (" + string(f) + ")", "`keytender doctor` looks for what is wrong"}
 }
 
+const nobodyKnown = "somebody who is not known"
+
 func inWords(v session.Values) *strings.Replacer {
-	return strings.NewReplacer("{account}", v.Account, "{owner}", v.Owner, "{person}", v.Person, "'{path}'", shown.Quoted(v.Path),
+	return strings.NewReplacer("{account}", v.Account, "{owner}", cmp.Or(v.Owner, nobodyKnown),
+		"{person}", cmp.Or(v.Person, nobodyKnown), "'{path}'", shown.Quoted(v.Path),
 		"{path}", v.Path, "{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}", v.Reason,
 		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit), "{least}", v.Least, "{host}", v.Host,
 		"{around}", shown.Around(v.Limit), "{time}", v.At.Local().Format("15:04:05 MST"), "{date}", day(v.At),
