@@ -278,9 +278,9 @@ func TestClicksReachTheEngine(t *testing.T) {
 	}{
 		{menu.ItemRenew, []string{"Renew force=true"}, nil},
 		{menu.ItemMirror, []string{"SetMirror false"}, nil},
-		{menu.ItemSignOutHere, []string{"SignOut {Revoke:false KeepClaudeCode:true}"}, []string{"Signed out"}},
-		{menu.ItemSignOutBoth, []string{"SignOut {Revoke:false KeepClaudeCode:false}"}, []string{"Signed out"}},
-		{menu.ItemSignOutRevoke, []string{"SignOut {Revoke:true KeepClaudeCode:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutHere, []string{"SignOut {Revoke:false KeepClaudeCode:true All:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutBoth, []string{"SignOut {Revoke:false KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutRevoke, []string{"SignOut {Revoke:true KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
 		{menu.ItemAbout, nil, []string{"Keytender 1.2.3"}},
 		{menu.ItemAccount, nil, nil}, // the active one already
 		{menu.ItemHelp, nil, nil},
@@ -650,7 +650,7 @@ func TestOneMomentAMinute(t *testing.T) {
 		b.engine.mu.Unlock()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if len(moments) < 25 || len(moments) > 60 {
+		if len(moments) < 12 || len(moments) > 60 {
 			b.Errorf("the status was read %d times in an hour", len(moments))
 		}
 		for _, at := range moments {

@@ -343,7 +343,7 @@ func TestLoginsAreMovedFromTheMenu(t *testing.T) {
 			traytest.Changed(func(s *session.Status) { s.PutBack = &session.PutBack{Email: "b@example.com"} })},
 		{menu.ItemTakeOver, "  Take over Claude Code's login", "ImportClaudeCode {Account: Replace:false}", "Claude Code's login is taken over",
 			session.Status{State: session.SignedOut, ClaudeCode: session.EntryStatus{State: session.OtherLogin}}},
-		{menu.ItemRemoveAccount + 1, "  Remove an account", "SignOutOf work {Revoke:false KeepClaudeCode:false}", "Removed: w@example.com · Pro",
+		{menu.ItemRemoveAccount + 1, "  Remove an account", "SignOutOf work {Revoke:false KeepClaudeCode:false All:false}", "Removed: w@example.com · Pro",
 			traytest.Changed(func(s *session.Status) {
 				s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"}, {Name: "work", Email: "w@example.com", Plan: "pro"}}
 			})},
