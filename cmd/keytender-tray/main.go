@@ -54,10 +54,10 @@ func run(args []string) int {
 	if err := engine.MayWrite(); err != nil {
 		return fail(err)
 	}
-	log := logfile.New(settings.Places.Log, settings.LogLevel)
+	log := logfile.New(settings.Paths.Log, settings.LogLevel)
 	engine.LogTo(log)
-	o := tray.Options{StateDir: settings.Places.State, Open: callback.Open, Show: callback.Show, Log: log,
-		Version: session.Version, LogPath: settings.Places.Log, OpenLog: openFile, Stderr: stderr()}
+	o := tray.Options{StateDir: settings.Paths.State, Open: callback.Open, Show: callback.Show, Log: log,
+		Version: session.Version, LogPath: settings.Paths.Log, OpenLog: openFile, Stderr: stderr()}
 	if settings.CopyToken {
 		o.CopyToken = func(ctx context.Context) (func(context.Context) error, error) { return copyToken(ctx, engine) }
 	}

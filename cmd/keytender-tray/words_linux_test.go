@@ -20,10 +20,10 @@ func TestCopiedDiagnosisIsInWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(settings.Places.State, 0o700); err != nil {
+	if err := os.MkdirAll(settings.Paths.State, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(settings.Places.State, "ledger.json"), []byte(`{"version":2,"acc`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(settings.Paths.State, "ledger.json"), []byte(`{"version":2,"acc`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	engine, err := open(settings)

@@ -36,7 +36,7 @@ func newAgent(c *console) *cobra.Command {
 			if err := engine.MayWrite(); err != nil {
 				return err
 			}
-			state := c.config.Places.State
+			state := c.config.Paths.State
 			release, err := session.HoldAlone(state)
 			switch {
 			case err != nil:
@@ -131,7 +131,7 @@ func (a *agent) tell(ctx context.Context) {
 		return
 	}
 	a.memory = told
-	if err := reminder.Save(a.config.Places.State, a.memory); err != nil {
+	if err := reminder.Save(a.config.Paths.State, a.memory); err != nil {
 		a.line(danger, "Notice: what was told could not be written down: %v", err)
 	}
 }

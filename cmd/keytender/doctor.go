@@ -64,7 +64,7 @@ func (c *console) openAnyway() (*session.Engine, []error, error) {
 		return engine, nil, err
 	}
 	cfg, problems := config.Salvage(c.lookup, c.environ())
-	if cfg.Places.State == "" {
+	if cfg.Paths.State == "" {
 		return nil, problems, nil
 	}
 	if engine, err = session.Open(cfg); err == nil {
@@ -276,8 +276,8 @@ func wrap(text string, width int) string {
 func settingLines(engine *session.Engine) []string {
 	cfg := engine.Config()
 	lines := []string{
-		"config.toml: " + cfg.Places.ConfigFile, "state: " + cfg.Places.State,
-		"file store: " + cfg.Places.Credentials, "log: " + cfg.Places.Log,
+		"config.toml: " + cfg.Paths.ConfigFile, "state: " + cfg.Paths.State,
+		"file store: " + cfg.Paths.Credentials, "log: " + cfg.Paths.Log,
 	}
 	for _, name := range cfg.Names() {
 		o := cfg.Origin[name]

@@ -149,7 +149,7 @@ func (c *console) open() (*session.Engine, error) {
 		return nil, err
 	}
 	if engine.MayWrite() == nil { // the log is a file of theirs too
-		engine.LogTo(logfile.New(cfg.Places.Log, cfg.LogLevel))
+		engine.LogTo(logfile.New(cfg.Paths.Log, cfg.LogLevel))
 	}
 	engine.InWords(words.ForEngine)
 	engine.BeforeWriting(c.listen)

@@ -52,7 +52,7 @@ func (c *console) printCalendar(engine *session.Engine) error {
 		return errors.Join(err, &session.Error{Code: "signed-out", Exit: session.ExitSignedOut, Message: "nobody is signed in",
 			Hint: "sign in with `keytender login`"})
 	}
-	return calendar(c.out, ends, time.Now(), engine.Config().Places.State)
+	return calendar(c.out, ends, time.Now(), engine.Config().Paths.State)
 }
 
 // endsSoon are the logins that end within a length of time, or that have ended.

@@ -28,7 +28,7 @@ import (
 
 // Config is everything that can be set, checked.
 type Config struct {
-	Places Places
+	Paths Paths
 
 	Account      string // for the command line; empty: the active one
 	Store        string // auto, keychain, file
@@ -71,14 +71,14 @@ type Config struct {
 // config.toml.
 type Origin struct{ Value, From string }
 
-// Places are the files and folders of one installation.
-type Places struct {
+// Paths are the files and folders of one installation.
+type Paths struct {
 	ConfigFile  string
 	Credentials string // the file store
 	State       string // folder
 	Log         string
 	// ItemSuffix ends the names of keychain items: a folder of its own must not replace
-	// the login of another. It is empty for the platform's own places.
+	// the login of another. It is empty for the platform's own folders.
 	ItemSuffix string
 }
 
@@ -158,7 +158,7 @@ func Load(lookup func(string) (string, bool), environ []string) (Config, error) 
 
 // Salvage is Load for a look at what is wrong: it takes over what can be used, the default
 // for what cannot, and returns everything that keeps Load from working. Where there is no
-// place to keep anything, the places are empty.
+// place to keep anything, the paths are empty.
 func Salvage(lookup func(string) (string, bool), environ []string) (Config, []error) {
 	var problems []error
 	note := func(err error) {
@@ -167,12 +167,12 @@ func Salvage(lookup func(string) (string, bool), environ []string) (Config, []er
 		}
 	}
 	c := Config{Origin: map[string]Origin{}, environ: map[string]string{}}
-	places, err := findPlaces(lookup)
+	paths, err := findPaths(lookup)
 	if err != nil {
 		return Config{}, []error{err}
 	}
-	c.Places = places
-	file, err := readFile(places.ConfigFile)
+	c.Paths = paths
+	file, err := readFile(paths.ConfigFile)
 	note(err)
 	note(checkVariables(environ))
 	note(c.takeEverywhere(lookup, file, runtime.GOOS))
@@ -181,7 +181,7 @@ func Salvage(lookup func(string) (string, bool), environ []string) (Config, []er
 		// today counts tomorrow.
 		values := []named{{s.variable, Origin{s.standard, "default"}}}
 		if value, ok := file[s.key()]; ok {
-			values = append(values, named{s.key(), Origin{value, places.ConfigFile}})
+			values = append(values, named{s.key(), Origin{value, paths.ConfigFile}})
 		}
 		for _, variable := range append(s.aliases, s.variable) {
 			// An empty variable counts as unset, as in most programs.
@@ -212,7 +212,7 @@ func Salvage(lookup func(string) (string, bool), environ []string) (Config, []er
 		if value, ok := lookup(name); ok {
 			c.Origin[name] = Origin{Value: value, From: "environment"}
 		} else if value, ok := file[keyOf(name)]; ok {
-			c.Origin[name] = Origin{Value: value, From: places.ConfigFile}
+			c.Origin[name] = Origin{Value: value, From: paths.ConfigFile}
 		}
 	}
 	return c, problems
@@ -267,12 +267,12 @@ func ItemSuffix(home string) string {
 	return "..home-" + hex.EncodeToString(sum[:4])
 }
 
-func findPlaces(lookup func(string) (string, bool)) (Places, error) {
+func findPaths(lookup func(string) (string, bool)) (Paths, error) {
 	if home, _ := lookup("KEYTENDER_HOME"); home != "" {
-		return placesIn(home)
+		return pathsIn(home)
 	}
 	if runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
-		return freedesktopPlaces(lookup)
+		return freedesktopPaths(lookup)
 	}
 	configDir, err := os.UserConfigDir()
 	if err != nil {
@@ -280,7 +280,7 @@ func findPlaces(lookup func(string) (string, bool)) (Places, error) {
 		if runtime.GOOS == "windows" {
 			name = "APPDATA"
 		}
-		return Places{}, notSet(name)
+		return Paths{}, notSet(name)
 	}
 	data := configDir
 	if runtime.GOOS == "windows" {
@@ -288,7 +288,7 @@ func findPlaces(lookup func(string) (string, bool)) (Places, error) {
 			data = cache
 		}
 	}
-	return placesBelow(configDir, data), nil
+	return pathsBelow(configDir, data), nil
 }
 
 func notSet(name string) *Error {
@@ -296,10 +296,10 @@ func notSet(name string) *Error {
 		Hint: "set " + name + ", or KEYTENDER_HOME to a folder of yours"}
 }
 
-// placesIn are those of KEYTENDER_HOME.
-func placesIn(home string) (Places, error) {
-	bad := func(reason, hint string) (Places, error) {
-		return Places{}, &Error{Name: "KEYTENDER_HOME", Reason: reason, Hint: hint}
+// pathsIn are those of KEYTENDER_HOME.
+func pathsIn(home string) (Paths, error) {
+	bad := func(reason, hint string) (Paths, error) {
+		return Paths{}, &Error{Name: "KEYTENDER_HOME", Reason: reason, Hint: hint}
 	}
 	// A shell expands ~, but no unit, .env file or other program does: the login would lie
 	// in a folder named ~ of whatever folder each command was started in.
@@ -314,7 +314,7 @@ func placesIn(home string) (Places, error) {
 	if info, err := os.Stat(abs); err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return bad(abs+" is not a folder", "name a folder; it is made when it does not exist")
 	}
-	return Places{
+	return Paths{
 		ConfigFile:  filepath.Join(abs, "config.toml"),
 		Credentials: filepath.Join(abs, "credentials.json"),
 		State:       filepath.Join(abs, "state"),
@@ -323,10 +323,10 @@ func placesIn(home string) (Places, error) {
 	}, nil
 }
 
-// freedesktopPlaces are those of the XDG Base Directory Specification. It calls a relative
+// freedesktopPaths are those of the XDG Base Directory Specification. It calls a relative
 // path invalid; we say so, since leaving it out in silence would put a login elsewhere
 // than the person thinks.
-func freedesktopPlaces(lookup func(string) (string, bool)) (Places, error) {
+func freedesktopPaths(lookup func(string) (string, bool)) (Paths, error) {
 	home, _ := lookup("HOME")
 	base := func(name string, below ...string) (string, error) {
 		dir, _ := lookup(name)
@@ -342,18 +342,18 @@ func freedesktopPlaces(lookup func(string) (string, bool)) (Places, error) {
 	}
 	configDir, err := base("XDG_CONFIG_HOME", ".config")
 	if err != nil {
-		return Places{}, err
+		return Paths{}, err
 	}
 	data, err := base("XDG_STATE_HOME", ".local", "state")
 	if err != nil {
-		return Places{}, err
+		return Paths{}, err
 	}
-	return placesBelow(configDir, data), nil
+	return pathsBelow(configDir, data), nil
 }
 
-func placesBelow(configDir, data string) Places {
+func pathsBelow(configDir, data string) Paths {
 	data = filepath.Join(data, "keytender")
-	return Places{
+	return Paths{
 		ConfigFile:  filepath.Join(configDir, "keytender", "config.toml"),
 		Credentials: filepath.Join(data, "credentials.json"),
 		State:       filepath.Join(data, "state"),

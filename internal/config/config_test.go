@@ -257,7 +257,7 @@ func TestPrecedence(t *testing.T) {
 	} {
 		got := mustLoad(t, c.file, c.variables...)
 		from := got.Origin["KEYTENDER_PORT"].From
-		if from == got.Places.ConfigFile {
+		if from == got.Paths.ConfigFile {
 			from = "file"
 		}
 		if got.Port != c.port || got.RefreshSkew != c.skew || from != c.from {
@@ -318,24 +318,24 @@ func TestForeignVariables(t *testing.T) {
 	}
 }
 
-func TestPlaces(t *testing.T) {
+func TestPaths(t *testing.T) {
 	dir := t.TempDir()
-	places := func(variables ...string) Places {
+	paths := func(variables ...string) Paths {
 		t.Helper()
-		p, err := findPlaces(lookup(variables))
+		p, err := findPaths(lookup(variables))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
-	if got, want := places("KEYTENDER_HOME="+dir), (Places{filepath.Join(dir, "config.toml"), filepath.Join(dir, "credentials.json"), filepath.Join(dir, "state"), filepath.Join(dir, "keytender.log"), ItemSuffix(dir)}); got != want {
+	if got, want := paths("KEYTENDER_HOME="+dir), (Paths{filepath.Join(dir, "config.toml"), filepath.Join(dir, "credentials.json"), filepath.Join(dir, "state"), filepath.Join(dir, "keytender.log"), ItemSuffix(dir)}); got != want {
 		t.Errorf("KEYTENDER_HOME: %+v", got)
 	}
-	if here, there := ItemSuffix(dir), places("KEYTENDER_HOME="+dir+"2").ItemSuffix; here == "" || here == there {
+	if here, there := ItemSuffix(dir), paths("KEYTENDER_HOME="+dir+"2").ItemSuffix; here == "" || here == there {
 		t.Errorf("two folders share the items with %q", here)
 	}
 	t.Chdir(dir)
-	if got := places("KEYTENDER_HOME=here"); !filepath.IsAbs(got.State) || filepath.Base(filepath.Dir(got.State)) != "here" {
+	if got := paths("KEYTENDER_HOME=here"); !filepath.IsAbs(got.State) || filepath.Base(filepath.Dir(got.State)) != "here" {
 		t.Errorf("a relative KEYTENDER_HOME: %+v", got)
 	}
 	if runtime.GOOS != "linux" {
@@ -344,19 +344,19 @@ func TestPlaces(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", "")
-	if got := places("HOME=" + home); got.ConfigFile != home+"/.config/keytender/config.toml" || got.Credentials != home+"/.local/state/keytender/credentials.json" {
+	if got := paths("HOME=" + home); got.ConfigFile != home+"/.config/keytender/config.toml" || got.Credentials != home+"/.local/state/keytender/credentials.json" {
 		t.Errorf("the platform's own: %+v", got)
 	}
-	if got := places("HOME="+home, "XDG_STATE_HOME="+dir); got.State != dir+"/keytender/state" {
+	if got := paths("HOME="+home, "XDG_STATE_HOME="+dir); got.State != dir+"/keytender/state" {
 		t.Errorf("XDG_STATE_HOME: %+v", got)
 	}
-	if got := places("XDG_CONFIG_HOME=/a", "XDG_STATE_HOME=/b"); got.ConfigFile != "/a/keytender/config.toml" || got.Log != "/b/keytender/keytender.log" {
+	if got := paths("XDG_CONFIG_HOME=/a", "XDG_STATE_HOME=/b"); got.ConfigFile != "/a/keytender/config.toml" || got.Log != "/b/keytender/keytender.log" {
 		t.Errorf("both set and no HOME: %+v", got)
 	}
 }
 
-// TestUnusablePlaces: each is named by the variable that a person has to change.
-func TestUnusablePlaces(t *testing.T) {
+// TestUnusablePaths: each is named by the variable that a person has to change.
+func TestUnusablePaths(t *testing.T) {
 	tests := []struct {
 		name      string
 		variables []string
@@ -381,12 +381,12 @@ func TestUnusablePlaces(t *testing.T) {
 			continue
 		}
 		known := &Error{}
-		if _, err := findPlaces(lookup(test.variables)); !errors.As(err, &known) || known.Name != test.want || known.Hint == "" {
+		if _, err := findPaths(lookup(test.variables)); !errors.As(err, &known) || known.Name != test.want || known.Hint == "" {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
 	// What is not needed is not looked at.
-	if _, err := findPlaces(lookup([]string{"KEYTENDER_HOME=" + t.TempDir(), "XDG_CONFIG_HOME=cfg"})); err != nil {
+	if _, err := findPaths(lookup([]string{"KEYTENDER_HOME=" + t.TempDir(), "XDG_CONFIG_HOME=cfg"})); err != nil {
 		t.Errorf("a relative XDG_CONFIG_HOME beside KEYTENDER_HOME: %v", err)
 	}
 }

@@ -636,7 +636,7 @@ func (r *renewal) lookWithClaude(ctx context.Context) (sighting, error) {
 // and without the variables that would make it use another login.
 func (p claudeProgram) prompt(ctx context.Context, model string, limit time.Duration) error {
 	c := p.command("-p", ".", "--model", model)
-	c.Dir = p.engine.config.Places.State
+	c.Dir = p.engine.config.Paths.State
 	overriding := p.engine.entry.Overrides()
 	c.Env = slices.DeleteFunc(c.Env, func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")

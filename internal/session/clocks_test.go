@@ -123,7 +123,7 @@ func TestRecordsThatStayedInALockedKeychain(t *testing.T) {
 	}
 	steps, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{})
 	t.Logf("%+v %v", steps, err)
-	if record, found := service.Record("ann" + r.start().config.Places.ItemSuffix); err == nil && found && strings.Contains(record, ann.Refresh.Reveal()) {
+	if record, found := service.Record("ann" + r.start().config.Paths.ItemSuffix); err == nil && found && strings.Contains(record, ann.Refresh.Reveal()) {
 		t.Error("signed out, exit 0, and the living refresh token lies in the keychain")
 	}
 }

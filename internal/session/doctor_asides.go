@@ -14,8 +14,8 @@ func (s *signingOut) dropAsides() {
 	if len(s.l.Accounts) > 0 {
 		return
 	}
-	patterns := []string{s.statePath("*" + asideInfix + "*"), s.config.Places.Credentials + "*" + asideInfix + "*",
-		s.config.Places.Credentials + ".tmp.*", s.statePath("spill-*.tmp.*"), s.statePath(mendedFile)}
+	patterns := []string{s.statePath("*" + asideInfix + "*"), s.config.Paths.Credentials + "*" + asideInfix + "*",
+		s.config.Paths.Credentials + ".tmp.*", s.statePath("spill-*.tmp.*"), s.statePath(mendedFile)}
 	for _, dir := range s.knownEntries() {
 		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*")
 		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")

@@ -45,9 +45,9 @@ type looseFile struct {
 func (d doctor) outsideProfile() string {
 	profile, err := os.UserHomeDir()
 	if err != nil {
-		return d.config.Places.State
+		return d.config.Paths.State
 	}
-	for _, path := range []string{d.config.Places.State, d.config.Places.Credentials} {
+	for _, path := range []string{d.config.Paths.State, d.config.Paths.Credentials} {
 		if below, err := filepath.Rel(profile, path); err != nil || !filepath.IsLocal(below) {
 			return path
 		}
@@ -72,7 +72,7 @@ func (d doctor) looseFiles() (loose []looseFile) {
 			loose = append(loose, looseFile{path, mode, mode & want})
 		}
 	}
-	p := d.config.Places
+	p := d.config.Paths
 	look(p.State, 0o700)
 	if home := filepath.Dir(p.Credentials); oursAlone(p, home) {
 		look(home, 0o700)
@@ -96,7 +96,7 @@ func (d doctor) looseFiles() (loose []looseFile) {
 func (d doctor) checkOurLock(context.Context, Status) []Check {
 	const name = "our lock"
 	path := d.statePath("lock")
-	if _, err := os.Stat(d.config.Places.State); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(d.config.Paths.State); errors.Is(err, fs.ErrNotExist) {
 		return fine(name, FoundOurLockFree, nil)
 	}
 	l := flock.New(path, flock.SetFlag(os.O_RDWR), flock.SetPermissions(0o600))
@@ -106,7 +106,7 @@ func (d doctor) checkOurLock(context.Context, Status) []Check {
 	case errors.Is(err, fs.ErrNotExist):
 		return fine(name, FoundOurLockFree, nil)
 	case err != nil:
-		return fail(name, FoundOurLockUnusable, &Values{Path: path, Reason: plain(err), Place: d.config.Places.State})
+		return fail(name, FoundOurLockUnusable, &Values{Path: path, Reason: plain(err), Place: d.config.Paths.State})
 	case !free:
 		return warn(name, FoundOurLockBusy, nil)
 	}
@@ -160,7 +160,7 @@ func (d doctor) leftovers() (paths []string) {
 	}
 	add(d.statePath("*.damaged"))
 	add(d.statePath("*.tmp.*"))
-	add(d.config.Places.Credentials + ".tmp.*")
+	add(d.config.Paths.Credentials + ".tmp.*")
 	for _, dir := range d.knownEntries() {
 		add(dir.File() + ".tmp.*")
 	}
@@ -172,7 +172,7 @@ const leastRoom = 8 << 20
 
 func (d doctor) checkDisk(context.Context, Status) []Check {
 	const name = "disk"
-	dirs := []string{d.config.Places.State}
+	dirs := []string{d.config.Paths.State}
 	for _, dir := range d.knownEntries() {
 		dirs = append(dirs, filepath.Dir(dir.File()))
 	}

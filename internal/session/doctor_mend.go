@@ -49,13 +49,13 @@ func (f fixing) repairs(ctx context.Context) []Repair {
 	switch _, err := f.ledger(); {
 	case errors.Is(err, keychain.ErrDamaged):
 		// What else may be wrong is seen when it can be read again.
-		return append(repairs, Repair{Said{RemarkWillFindAccounts, &Values{Path: f.config.Places.State}}, f.mendLedger})
+		return append(repairs, Repair{Said{RemarkWillFindAccounts, &Values{Path: f.config.Paths.State}}, f.mendLedger})
 	case err != nil:
 		return repairs
 	}
 	st := f.Status(ctx)
 	if f.credentialsDamaged() && f.copyInEntry(ctx) {
-		repairs = append(repairs, Repair{Said{RemarkWillTakeOver, &Values{Path: f.config.Places.Credentials}}, f.mendCredentials})
+		repairs = append(repairs, Repair{Said{RemarkWillTakeOver, &Values{Path: f.config.Paths.Credentials}}, f.mendCredentials})
 	}
 	repairs = append(repairs, f.repairEntry(ctx, st)...)
 	for _, m := range f.misnamed(ctx) {
@@ -241,7 +241,7 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		return Mended{}, err
 	}
 	defer w.end()
-	m, err := f.moveAside(f.config.Places.Credentials, RemarkUnreadMoved)
+	m, err := f.moveAside(f.config.Paths.Credentials, RemarkUnreadMoved)
 	if err != nil {
 		return m, err
 	}
@@ -299,7 +299,7 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	w.findDisplaced(Patient(ctx))
 	w.settleAll(ctx)
 	w.doubtEmptied()
-	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Places.State, Count: len(w.l.Accounts)}}
+	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Paths.State, Count: len(w.l.Accounts)}}
 	return m, w.save()
 }
 

@@ -44,7 +44,7 @@ const notReached = "not-reached"
 // would come after a newer one, and one that was taken back would be there again. Whoever takes
 // our own lock, too, takes it after this one.
 func (n lending) holdFar(ctx context.Context, wait time.Duration) (release func(), err error) {
-	if err := os.MkdirAll(n.config.Places.State, 0o700); err != nil {
+	if err := os.MkdirAll(n.config.Paths.State, 0o700); err != nil {
 		return nil, n.storageTrouble(FaultStateFolder, "", err)
 	}
 	l := flock.New(n.statePath("lent.lock"), flock.SetPermissions(0o600))

@@ -39,14 +39,14 @@ func FuzzImport(f *testing.F) {
 	before := keychain.Credential{Access: secret.New("FAKE-before"), Refresh: token(1), Scopes: []string{"user:inference"}, Issued: now0}
 	f.Fuzz(func(t *testing.T, text []byte, openCode bool) {
 		text = bytes.ReplaceAll(text, []byte("MARK"), []byte(mark))
-		for _, path := range []string{e.statePath(ledgerFile), e.config.Places.Credentials} {
+		for _, path := range []string{e.statePath(ledgerFile), e.config.Paths.Credentials} {
 			_ = os.Remove(path)
 		}
 		v := e.vaultIn("file")
 		if err := v.save(t.Context(), "former", before); err != nil {
 			t.Fatal(err)
 		}
-		was, err := os.ReadFile(e.config.Places.Credentials)
+		was, err := os.ReadFile(e.config.Paths.Credentials)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func FuzzImport(f *testing.F) {
 			if !errors.As(err, &known) || known.Fault == "" || shows(known.Error()) || shows(fmt.Sprintf("%+v", err)) {
 				t.Fatalf("%q", err)
 			}
-			if is, _ := os.ReadFile(e.config.Places.Credentials); !bytes.Equal(is, was) {
+			if is, _ := os.ReadFile(e.config.Paths.Credentials); !bytes.Equal(is, was) {
 				t.Fatalf("%v, and yet the store changed:\n%s", err, is)
 			}
 			return

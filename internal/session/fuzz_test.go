@@ -28,7 +28,7 @@ func fuzzEngine(t testing.TB, dir string) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(c.Places.State, 0o700); err != nil {
+	if err := os.MkdirAll(c.Paths.State, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -78,7 +78,7 @@ func FuzzState(f *testing.F) {
 		account := w.l.Choose("")
 		v := w.vault(w.l)
 		for _, path := range []string{v.spillPath(account), v.reservePath(account)} {
-			if filepath.Dir(path) != e.config.Places.State {
+			if filepath.Dir(path) != e.config.Paths.State {
 				t.Fatalf("an account's name leads to %s", path)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 // would be signed out for them.
 func (e *Engine) MayWrite() error {
 	home, _ := config.Home()
-	p := e.config.Places
+	p := e.config.Paths
 	places := []string{p.State, p.Credentials}
 	if e.entryErr == nil && e.config.Mirror {
 		places = append(places, e.entry.File())

@@ -94,7 +94,7 @@ func TestRootOverAnothersHome(t *testing.T) {
 	if left, _ := os.ReadDir(home); len(left) > 0 || r.posts() != sent {
 		t.Errorf("made there: %v, sent: %d", left, r.posts()-sent)
 	}
-	if err := os.Chown(r.start().config.Places.State, 12345, 12345); err != nil {
+	if err := os.Chown(r.start().config.Paths.State, 12345, 12345); err != nil {
 		t.Fatal(err)
 	}
 	r.environ["CLAUDE_CONFIG_DIR"] = r.claude

@@ -13,7 +13,7 @@ import (
 // keepPrivate takes from others the rights to our folders. One that also holds what is
 // not ours, as when KEYTENDER_HOME names a folder in use, is left as it is: the files
 // in it are 0600 all the same.
-func keepPrivate(p config.Places, log *slog.Logger) {
+func keepPrivate(p config.Paths, log *slog.Logger) {
 	if runtime.GOOS == "windows" {
 		return
 	}
@@ -28,7 +28,7 @@ func keepPrivate(p config.Places, log *slog.Logger) {
 	}
 }
 
-func oursAlone(p config.Places, dir string) bool {
+func oursAlone(p config.Paths, dir string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false

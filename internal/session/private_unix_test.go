@@ -21,8 +21,8 @@ func TestFoldersArePrivate(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
 			e := r.start()
-			home := filepath.Dir(e.config.Places.Credentials)
-			for _, dir := range []string{home, e.config.Places.State} {
+			home := filepath.Dir(e.config.Paths.Credentials)
+			for _, dir := range []string{home, e.config.Paths.State} {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					t.Fatal(err)
 				}
@@ -40,7 +40,7 @@ func TestFoldersArePrivate(t *testing.T) {
 				t.Fatal(err)
 			}
 			release()
-			for dir, want := range map[string]os.FileMode{home: tc.want, e.config.Places.State: 0o700} {
+			for dir, want := range map[string]os.FileMode{home: tc.want, e.config.Paths.State: 0o700} {
 				if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != want {
 					t.Errorf("%s has mode %v (%v), want %v", filepath.Base(dir), info.Mode(), err, want)
 				}

@@ -60,7 +60,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 	var fresh keychain.Credential
 	seen := ""
 	release, err := e.lockUnless(ctx, lockWait, func() bool {
-		now := written(e.config.Places)
+		now := written(e.config.Paths)
 		if now == seen {
 			return false
 		}
@@ -387,7 +387,7 @@ func (r *renewal) stillHeld() error {
 // written differs when the ledger, a spill file or the file store were written: they are
 // replaced as a whole, so their folder changes. A thousand that wait then look at two
 // dates instead of reading, and what a coarse date hides they find under the lock.
-func written(p config.Places) string {
+func written(p config.Paths) string {
 	var dates [2]string
 	for i, path := range []string{p.State, p.Credentials} {
 		if info, err := os.Lstat(path); err == nil {

@@ -307,7 +307,7 @@ func askForAnotherStore(t *testing.T, others []string) {
 		r.keep("default", logins["default"])
 		here(store)
 		for name := range logins {
-			if _, found := service.Record(name + r.start().config.Places.ItemSuffix); found != (store == "keychain") {
+			if _, found := service.Record(name + r.start().config.Paths.ItemSuffix); found != (store == "keychain") {
 				t.Errorf("with the %s as the store, the keychain holds %s: %v", store, name, found)
 			}
 		}

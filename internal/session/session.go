@@ -101,10 +101,10 @@ func Open(c config.Config) (*Engine, error) {
 		home = "" // only Claude Code's entry may need it, and says so
 	}
 	e := &Engine{
-		state:   state{dir: c.Places.State, log: slog.New(slog.DiscardHandler), now: time.Now, heard: &heard{}},
+		state:   state{dir: c.Paths.State, log: slog.New(slog.DiscardHandler), now: time.Now, heard: &heard{}},
 		config:  c,
-		osStore: &keychain.OSKeychain{Service: "keytender", Suffix: c.Places.ItemSuffix, Limit: time.Minute},
-		file:    &keychain.FileStore{Path: c.Places.Credentials},
+		osStore: &keychain.OSKeychain{Service: "keytender", Suffix: c.Paths.ItemSuffix, Limit: time.Minute},
+		file:    &keychain.FileStore{Path: c.Paths.Credentials},
 		asked:   &asked{},
 		crash:   func(string) {},
 
@@ -116,7 +116,7 @@ func Open(c config.Config) (*Engine, error) {
 	}
 	e.client.Now, e.client.Dated = e.wall, e.noteServerDate
 	e.entries = claudecode.Config{
-		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Places.State, "locks-held.json"),
+		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Paths.State, "locks-held.json"),
 		ArgvAllowed: c.KeychainArgv == "as-claude-code",
 	}
 	e.entry, e.entryErr = claudecode.Find(e.entries)
@@ -223,12 +223,12 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 		return nil, err
 	}
 	e.beforeWriting()
-	if err := os.MkdirAll(e.config.Places.State, 0o700); err != nil {
+	if err := os.MkdirAll(e.config.Paths.State, 0o700); err != nil {
 		return nil, e.storageTrouble(FaultStateFolder, "", err)
 	}
-	keepPrivate(e.config.Places, e.log)
+	keepPrivate(e.config.Paths, e.log)
 	e.endOldAttempt()
-	path := filepath.Join(e.config.Places.State, "lock")
+	path := filepath.Join(e.config.Paths.State, "lock")
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

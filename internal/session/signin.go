@@ -379,7 +379,7 @@ func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former 
 		return "", false, err
 	}
 	if chosen == "file" && w.l.Store == "" && w.config.Store == "auto" {
-		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Places.Credentials)
+		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Paths.Credentials)
 	}
 	if chosen != leaving {
 		w.l.Store, w.l.Stayed = chosen, stayed
@@ -579,7 +579,7 @@ func (w *work) leave(ctx context.Context, former string, moved []string) {
 // storeName is the store in words, with its place where that is a file.
 func (e *Engine) storeName(kind string) string {
 	if kind == "file" {
-		return "file " + e.config.Places.Credentials
+		return "file " + e.config.Paths.Credentials
 	}
 	return e.says(ToldKeychain)
 }

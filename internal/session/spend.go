@@ -71,7 +71,7 @@ func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 	switch {
 	case keepErr != nil:
 		record.Detail = r.says(ToldUnstored)
-		r.chain.Problem = noteOf(storageTrouble(r.config.Places.State, FaultKeptFailed, "", keepErr))
+		r.chain.Problem = noteOf(storageTrouble(r.config.Paths.State, FaultKeptFailed, "", keepErr))
 	case where == "spill":
 		record.Detail = r.says(ToldSpilled)
 	}

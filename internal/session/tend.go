@@ -139,7 +139,7 @@ func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, failedBy("watch", FaultNoChanges, Values{Reason: plain(err)}, err)
 	}
-	if err := os.MkdirAll(t.config.Places.State, 0o700); err != nil {
+	if err := os.MkdirAll(t.config.Paths.State, 0o700); err != nil {
 		return nil, errors.Join(t.storageTrouble(FaultStateFolder, "", err), watcher.Close())
 	}
 	watch := func() {
@@ -196,7 +196,7 @@ func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 
 // watched are the folders in which a change may matter now.
 func (t tending) watched() []string {
-	dirs := []string{t.config.Places.State, filepath.Dir(t.config.Places.Credentials)}
+	dirs := []string{t.config.Paths.State, filepath.Dir(t.config.Paths.Credentials)}
 	for _, dir := range t.watchedEntries() {
 		dirs = append(dirs, dir.WatchPaths()...)
 	}
@@ -234,7 +234,7 @@ func (t tending) matters(event fsnotify.Event) bool {
 		return false
 	}
 	dir, name := filepath.Split(event.Name)
-	ours := filepath.Clean(dir) == filepath.Clean(t.config.Places.State) || event.Name == t.config.Places.Credentials
+	ours := filepath.Clean(dir) == filepath.Clean(t.config.Paths.State) || event.Name == t.config.Paths.Credentials
 	switch {
 	case slices.ContainsFunc(t.watchedEntries(), func(dir *claudecode.Directory) bool { return event.Name == dir.File() }):
 		return true // whatever it was called

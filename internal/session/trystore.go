@@ -77,7 +77,7 @@ func (s signIn) tryFile(why string) error {
 	if _, err := s.file.Load(context.Background(), probeRecord); err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return storeError("file", err)
 	}
-	dir := filepath.Dir(s.config.Places.Credentials)
+	dir := filepath.Dir(s.config.Paths.Credentials)
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = tryFolder(dir)

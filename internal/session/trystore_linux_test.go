@@ -173,7 +173,7 @@ func TestGrantedLoginThatNoStoreTakes(t *testing.T) {
 	if _, err := os.Stat(spill); err == nil {
 		t.Error("the spill file stays")
 	}
-	if record, ok := service.Record(account + r.start().config.Places.ItemSuffix); !ok || !strings.Contains(record, "FAKE") {
+	if record, ok := service.Record(account + r.start().config.Paths.ItemSuffix); !ok || !strings.Contains(record, "FAKE") {
 		t.Error("the keychain does not hold the login")
 	}
 }

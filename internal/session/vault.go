@@ -55,7 +55,7 @@ func (e *Engine) vault(l *ledger.Ledger) *vault {
 
 // vaultIn is the vault whose store is of this kind; empty: none was chosen yet.
 func (e *Engine) vaultIn(kind string) *vault {
-	v := &vault{store: e.osStore, open: kind == "", dir: e.config.Places.State, log: e.log, crash: e.crash}
+	v := &vault{store: e.osStore, open: kind == "", dir: e.config.Paths.State, log: e.log, crash: e.crash}
 	if kind == "file" || kind == "" && e.config.Store == "file" {
 		v.store = e.file
 	}
