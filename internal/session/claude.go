@@ -341,10 +341,10 @@ func (s claudeSignIn) settleEntry(ctx context.Context) (sighting, error) {
 	if err != nil {
 		return sighting{}, err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	seen, err := w.see(ctx, s.entry, true)
 	if err == nil {
-		err = w.settle(ctx, &seen)
+		err = w.settling().settle(ctx, &seen)
 	}
 	return seen, err
 }
@@ -407,7 +407,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	if err != nil {
 		return err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -422,7 +422,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	}
 	// As with every sign-in, the login that had to make room can be put back. The client
 	// took its account-bound keys out already.
-	moved, err := w.moveOut(ctx, before, account)
+	moved, err := w.displacing().moveOut(ctx, before, account)
 	if err != nil {
 		return err
 	}
@@ -446,7 +446,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 		s.tell(Event{Kind: EventNote, Value: note})
 	}
 	s.tell(Event{Kind: EventSaved, Value: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
-	w.carry(ctx, account, c, entryWait)
+	w.carrying().carry(ctx, account, c, entryWait)
 	s.tell(became)
 	if over := s.entry.Overrides(); len(over) > 0 {
 		s.tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
@@ -461,7 +461,7 @@ func (w *work) keepWhatMadeRoom(ctx context.Context, before sighting, why error)
 	if before.entry.State != claudecode.SignedIn {
 		return why
 	}
-	moved, err := w.moveOut(ctx, before, "")
+	moved, err := w.displacing().moveOut(ctx, before, "")
 	if err != nil {
 		return errors.Join(why, err)
 	}
@@ -524,7 +524,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		return r.inTheWay(err)
 	}
 	if pairOf(r.current) != newest {
-		r.carry(ctx, r.account, r.current, entryWait)
+		r.carrying().carry(ctx, r.account, r.current, entryWait)
 		if before, err = r.lookWithClaude(ctx); err != nil {
 			return err
 		}
@@ -537,7 +537,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		return err
 	}
 	if before.Account() == r.account && before.Relation == ledger.Superseded {
-		r.carry(ctx, r.account, r.current, entryWait)
+		r.carrying().carry(ctx, r.account, r.current, entryWait)
 		if before, err = r.lookWithClaude(ctx); err != nil {
 			return err
 		}
@@ -620,13 +620,13 @@ func (r *renewal) lookWithClaude(ctx context.Context) (sighting, error) {
 	if err != nil {
 		return s, entryError(err)
 	}
-	newest, err := r.takeNewer(ctx, &s, r.account, r.current)
+	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
 	if err != nil {
 		return s, err
 	}
 	if pairOf(newest) != pairOf(r.current) {
 		r.current, r.chain = newest, r.l.ChainOf(r.account)
-		r.carry(ctx, r.account, r.current, entryWait)
+		r.carrying().carry(ctx, r.account, r.current, entryWait)
 	}
 	return s, nil
 }

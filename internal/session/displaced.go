@@ -54,10 +54,15 @@ func (m movedOut) takeBack(ctx context.Context) {
 	}
 }
 
+// displacing is moving out a login that makes room in a place, and putting it back.
+type displacing struct{ *work }
+
+func (w *work) displacing() displacing { return displacing{w} }
+
 // moveOut makes sure that nothing is lost when an entry's login makes room. The caller has
 // settled the sighting: a login of ours is in our store already. Account-bound keys of an
 // account of ours are kept with it; a stranger's login is kept as a whole.
-func (w *work) moveOut(ctx context.Context, s sighting, coming string) (movedOut, error) {
+func (w displacing) moveOut(ctx context.Context, s sighting, coming string) (movedOut, error) {
 	owner := s.Account()
 	// Without an access token it is no login to the client. Somebody's refresh token may live.
 	_, known := w.l.Identify(pairOf(s.entry.Login))
@@ -93,7 +98,7 @@ func (w *work) moveOut(ctx context.Context, s sighting, coming string) (movedOut
 
 // isKept makes sure that our store has the account's login that a sighting shows: its record
 // may be gone, or come out of a backup.
-func (w *work) isKept(ctx context.Context, s sighting, account string) (bool, error) {
+func (w displacing) isKept(ctx context.Context, s sighting, account string) (bool, error) {
 	v := w.vault(w.l)
 	ours, err := v.load(ctx, account)
 	switch own := w.l.ChainOf(account); {
@@ -102,13 +107,13 @@ func (w *work) isKept(ctx context.Context, s sighting, account string) (bool, er
 	case err != nil:
 		return false, storeError(v.store.Kind(), err)
 	case s.Relation == ledger.Current && s.Chain == own && !s.entry.Login.Refresh.IsZero() && w.l.Former(own, pairOf(ours)):
-		return true, w.adopt(ctx, s)
+		return true, w.settling().adopt(ctx, s)
 	}
 	return true, nil
 }
 
 // setAside keeps a stranger's login.
-func (w *work) setAside(ctx context.Context, s sighting) (movedOut, error) {
+func (w displacing) setAside(ctx context.Context, s sighting) (movedOut, error) {
 	whose := w.nameOf(s)
 	identity, _ := s.dir.Identity()
 	if !s.owns(identity) {
@@ -147,7 +152,7 @@ func (w *work) setAside(ctx context.Context, s sighting) (movedOut, error) {
 }
 
 // displaceRecord keeps the login of an account of ours that another one takes the name of.
-func (w *work) displaceRecord(ctx context.Context, a *ledger.Account, former keychain.Credential) (kept bool, undo func(context.Context), err error) {
+func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, former keychain.Credential) (kept bool, undo func(context.Context), err error) {
 	inner, err := claudecode.EncodeLogin(former)
 	if err != nil {
 		return false, nil, err
@@ -194,7 +199,7 @@ func (s sighting) owns(id claudecode.Identity) bool {
 }
 
 // keepBound keeps what belongs to an account of ours beside its login.
-func (w *work) keepBound(ctx context.Context, s sighting, account string) error {
+func (w displacing) keepBound(ctx context.Context, s sighting, account string) error {
 	if w.l.Account(account) == nil {
 		return nil
 	}
@@ -232,7 +237,7 @@ func (b bound) over(former bound) bound {
 
 // boundRecord returns what belongs to an account beside its login; nothing where it cannot
 // be read, which costs the client a question.
-func (w *work) boundRecord(ctx context.Context, account string) bound {
+func (w displacing) boundRecord(ctx context.Context, account string) bound {
 	var b bound
 	record, err := w.vault(w.l).record(ctx, boundName(account))
 	if err == nil {
@@ -304,7 +309,7 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	if e.entryErr != nil {
 		return "", entryError(e.entryErr)
 	}
@@ -317,16 +322,16 @@ func (e *Engine) Undo(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", entryError(err)
 	}
-	if err := w.settle(ctx, &s); err != nil {
+	if err := w.settling().settle(ctx, &s); err != nil {
 		return "", err
 	}
 	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {
 		return "", failedAs("other-login", FaultOtherLogin, nil)
 	}
-	return w.putBack(ctx, s)
+	return w.displacing().putBack(ctx, s)
 }
 
-func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
+func (w displacing) putBack(ctx context.Context, s sighting) (string, error) {
 	d, aside, err := w.lastDisplaced(ctx, s.dir.ID())
 	if err != nil {
 		return "", err
@@ -362,7 +367,7 @@ func (w *work) putBack(ctx context.Context, s sighting) (string, error) {
 }
 
 // noteBack writes down what lies in the entry now and forgets the copy.
-func (w *work) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced, aside displacedLogin) (string, error) {
+func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced, aside displacedLogin) (string, error) {
 	place := w.place(dir)
 	place.Empty(false)
 	w.l.ForgetPlace(lentID(dir))
@@ -391,7 +396,7 @@ func (w *work) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledge
 
 // lastDisplaced returns what undoing puts back. Copies that are known to be spent, or that
 // are gone or damaged, are passed over.
-func (w *work) lastDisplaced(ctx context.Context, place string) (*ledger.Displaced, displacedLogin, error) {
+func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Displaced, displacedLogin, error) {
 	w.adoptFormerDisplaced(ctx, place)
 	v := w.vault(w.l)
 	for {
@@ -426,7 +431,7 @@ func (w *work) lastDisplaced(ctx context.Context, place string) (*ledger.Displac
 
 // settleCopies takes in what other places tell of a chain that is about to be written into
 // one again.
-func (w *work) settleCopies(ctx context.Context, chain, but string) error {
+func (w displacing) settleCopies(ctx context.Context, chain, but string) error {
 	for _, p := range slices.Clone(w.l.Places) {
 		dir := w.directory(p)
 		if dir == nil || p.ID == but || p.Chain != chain && !slices.Contains(p.Past, chain) || !dir.Installed() {
@@ -434,7 +439,7 @@ func (w *work) settleCopies(ctx context.Context, chain, but string) error {
 		}
 		s, err := w.see(ctx, dir, true)
 		if err == nil {
-			err = w.settle(ctx, &s)
+			err = w.settling().settle(ctx, &s)
 		}
 		if err != nil {
 			return entryError(err)
@@ -445,7 +450,7 @@ func (w *work) settleCopies(ctx context.Context, chain, but string) error {
 
 // adoptFormerDisplaced gives copies of which no place is known theirs: the one that the first
 // version kept, and those that were found again after the ledger was lost.
-func (w *work) adoptFormerDisplaced(ctx context.Context, place string) {
+func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 	for _, d := range w.l.Displaced {
 		if d.Place != "" {
 			continue

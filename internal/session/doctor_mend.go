@@ -252,7 +252,7 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 			continue
 		}
 		a := w.l.Account(s.Account())
-		c := w.carryOver(s, keychain.Credential{Method: "claude-code"})
+		c := w.settling().carryOver(s, keychain.Credential{Method: "claude-code"})
 		c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
 		if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
 			return m, storeError("file", err)
@@ -297,7 +297,7 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	w.rebuild(Patient(ctx))
 	w.findPlaces()
 	w.findDisplaced(Patient(ctx))
-	w.settleAll(ctx)
+	w.following().settleAll(ctx)
 	w.doubtEmptied()
 	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Paths.State, Count: len(w.l.Accounts)}}
 	return m, w.save()
@@ -358,7 +358,7 @@ func (w *work) findDisplaced(ctx context.Context) {
 		w.l.Displaced = append(w.l.Displaced, &ledger.Displaced{ID: id, At: w.wall()})
 	}
 	if w.entryErr == nil {
-		w.adoptFormerDisplaced(ctx, w.entry.ID())
+		w.displacing().adoptFormerDisplaced(ctx, w.entry.ID())
 	}
 }
 

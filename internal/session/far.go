@@ -92,7 +92,7 @@ func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	kept, writeErr := r.writeFar(ctx, place, r.current, farWriting{make: claudecode.MakeLent, replace: replace})
+	kept, writeErr := r.lentCopies().writeFar(ctx, place, r.current, farWriting{make: claudecode.MakeLent, replace: replace})
 	w, err := n.begin(context.WithoutCancel(ctx), lockWait)
 	if err != nil {
 		return PlaceStatus{}, err
@@ -131,7 +131,7 @@ func (n lending) bringFar(ctx context.Context) (next time.Time) {
 	if l, err = n.ledger(); err != nil {
 		return time.Time{}
 	}
-	(&work{Engine: n.Engine, l: l}).bringFar(ctx)
+	(&work{Engine: n.Engine, l: l}).lentCopies().bringFar(ctx)
 	if l, err = n.ledger(); err != nil {
 		return time.Time{}
 	}
@@ -142,7 +142,7 @@ func (n lending) bringFar(ctx context.Context) (next time.Time) {
 }
 
 // bringFar does the work of Engine.bringFar with a ledger that was read without our lock.
-func (w *work) bringFar(ctx context.Context) {
+func (w lentCopies) bringFar(ctx context.Context) {
 	due, _ := w.l.FarBehind(w.wall())
 	current := make([]keychain.Credential, len(due))
 	problems := make([]error, len(due))
@@ -166,7 +166,7 @@ func (w *work) bringFar(ctx context.Context) {
 	defer now.end()
 	for i, p := range due {
 		if there := now.l.Place(p.ID); there != nil && !current[i].Access.IsZero() {
-			now.lentOr(there, current[i], problems[i])
+			now.lentCopies().lentOr(there, current[i], problems[i])
 		}
 	}
 }
@@ -189,7 +189,7 @@ func farRenewal(at lentTo) farWriting {
 
 // writeFar writes the access token into a place elsewhere. A login that is displaced is kept
 // beside it, where it lies: its refresh token is nothing for this machine.
-func (w *work) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credential, how farWriting) (kept string, err error) {
+func (w lentCopies) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credential, how farWriting) (kept string, err error) {
 	at, lent, absent := lentWhere(p), lendable(c), false
 	err = farShell(ctx, at, how.make, func(s claudecode.Shell) (err error) {
 		_, kept, err = s.UpdateEntry(func(now claudecode.Entry) (claudecode.Change, bool, error) {

@@ -143,7 +143,7 @@ HOME='`+home+`' exec sh -c "$command"
 	}
 	r.pass(31 * 24 * time.Hour)
 	w := r.work()
-	w.lentOr(w.l.LentTo(r.account)[0], r.stored(), errGone)
+	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], r.stored(), errGone)
 	w.end()
 	if left, _ := r.start().Lent(); len(left) != 0 {
 		t.Errorf("still lent: %+v", left)

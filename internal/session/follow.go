@@ -9,16 +9,21 @@ import (
 	"keytender/internal/ledger"
 )
 
+// following is bringing to an end what was left, and taking in what others did meanwhile.
+type following struct{ *work }
+
+func (w *work) following() following { return following{w} }
+
 // unfinished reports whether something waits to be finished: a renewal of a process that
 // was killed, or a place that could not be written. Until then Claude Code would spend
 // its pair's refresh token a second time, which ends the login for both.
-func (w *work) unfinished(v *vault, account string) bool {
+func (w following) unfinished(v *vault, account string) bool {
 	c := w.l.ChainOf(account)
 	return c == nil || c.Intent != nil || v.spilled(account) || slices.ContainsFunc(w.l.Places, w.canBringUp)
 }
 
 // canBringUp reports whether a place is behind and there.
-func (w *work) canBringUp(p *ledger.Place) bool {
+func (w following) canBringUp(p *ledger.Place) bool {
 	if p.Kind == ledger.Lent {
 		return !p.Far && w.l.LentBehind(p) && lentWhere(p).isThere()
 	}
@@ -38,12 +43,12 @@ func (t tending) catchUp(ctx context.Context, wait time.Duration) error {
 	defer w.end()
 	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Second))
 	defer cancel()
-	return w.finishAll(ctx, wait)
+	return w.following().finishAll(ctx, wait)
 }
 
 // finishAll carries what is behind. Where an account's record cannot be read the others
 // are finished all the same.
-func (w *work) finishAll(ctx context.Context, wait time.Duration) error {
+func (w following) finishAll(ctx context.Context, wait time.Duration) error {
 	var problems []error
 	for _, name := range w.accountNames() {
 		v := w.vault(w.l)
@@ -55,7 +60,7 @@ func (w *work) finishAll(ctx context.Context, wait time.Duration) error {
 			problems = append(problems, err)
 			continue
 		}
-		w.carry(ctx, name, r.current, wait)
+		w.carrying().carry(ctx, name, r.current, wait)
 	}
 	return errors.Join(problems...)
 }
@@ -66,7 +71,7 @@ const elsewhereWait = 5 * time.Second
 // endInStep is end, after what was taken over from one place was written into the others:
 // Claude Code there would send the token that was spent. What cannot be written now is told
 // as behind.
-func (w *work) endInStep(ctx context.Context) {
+func (w following) endInStep(ctx context.Context) {
 	if len(w.l.Accounts) > 0 {
 		limited, cancel := context.WithTimeout(ctx, elsewhereWait)
 		if err := w.finishAll(limited, elsewhereWait); err != nil {
@@ -79,7 +84,7 @@ func (w *work) endInStep(ctx context.Context) {
 
 // accountNames are those of the ledger, and the one that is worked on where the ledger has
 // not heard of it yet.
-func (w *work) accountNames() []string {
+func (w following) accountNames() []string {
 	names := w.l.Names()
 	if len(names) == 0 {
 		names = []string{w.l.Choose(w.account)}
@@ -95,7 +100,7 @@ func (t tending) follow(ctx context.Context) error {
 		return err
 	}
 	look := &work{Engine: t.Engine, l: l}
-	if len(l.Accounts) == 0 || t.watches(l) || !look.somethingToFollow(ctx) {
+	if len(l.Accounts) == 0 || t.watches(l) || !look.following().somethingToFollow(ctx) {
 		return nil
 	}
 	w, err := t.begin(ctx, lockWait)
@@ -103,16 +108,16 @@ func (t tending) follow(ctx context.Context) error {
 		return err
 	}
 	defer w.end()
-	w.settleAll(ctx)
-	return w.finishAll(ctx, entryWait)
+	w.following().settleAll(ctx)
+	return w.following().finishAll(ctx, entryWait)
 }
 
 // settleAll takes in what every entry tells.
-func (w *work) settleAll(ctx context.Context) {
+func (w following) settleAll(ctx context.Context) {
 	for _, dir := range w.directories() {
 		s, err := w.see(ctx, dir, true)
 		if err == nil {
-			err = w.settle(ctx, &s)
+			err = w.settling().settle(ctx, &s)
 		}
 		if err != nil {
 			w.log.Warn("an entry could not be followed", "place", dir.ID(), "reason", plain(err))
@@ -121,7 +126,7 @@ func (w *work) settleAll(ctx context.Context) {
 }
 
 // somethingToFollow looks without a lock. What cannot be read now is status's business.
-func (w *work) somethingToFollow(ctx context.Context) bool {
+func (w following) somethingToFollow(ctx context.Context) bool {
 	for _, name := range w.l.Names() {
 		if w.unfinished(w.vault(w.l), name) || w.l.AnyLentBehind() {
 			return true
@@ -136,7 +141,7 @@ func (w *work) somethingToFollow(ctx context.Context) bool {
 }
 
 // news reports whether the sighting is other than what the ledger says of the place.
-func (w *work) news(s sighting) bool {
+func (w following) news(s sighting) bool {
 	place := w.l.Place(s.dir.ID())
 	switch s.Relation {
 	case ledger.Unknown:

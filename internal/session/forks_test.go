@@ -79,7 +79,7 @@ func TestNewestPairIsCopiedByHand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := w.settle(t.Context(), &s); err != nil {
+			if err := w.settling().settle(t.Context(), &s); err != nil {
 				t.Fatal(err)
 			}
 			w.end()

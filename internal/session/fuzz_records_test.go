@@ -176,7 +176,7 @@ func FuzzRecords(f *testing.F) {
 		if err := os.WriteFile(entry, []byte(foreign), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, aside, readErr := (&work{Engine: e, l: l}).lastDisplaced(t.Context(), e.entry.ID())
+		_, aside, readErr := (&work{Engine: e, l: l}).displacing().lastDisplaced(t.Context(), e.entry.ID())
 		_, err = e.Undo(t.Context())
 		check("undo", err)
 		after, _ := os.ReadFile(entry)

@@ -33,7 +33,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if err != nil {
 		return Imported{}, err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	if e.entryErr != nil {
 		return Imported{}, entryError(e.entryErr)
 	}
@@ -51,7 +51,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	}
 	c.Account = c.Account.Or(keychain.Account{ID: p.ID, OrganizationID: p.Organization, Email: p.Email})
 	if owner := s.Account(); owner != "" && s.Relation == ledger.Successor && (o.Account == "" || o.Account == owner) {
-		if err := w.settle(ctx, &s); err != nil {
+		if err := w.settling().settle(ctx, &s); err != nil {
 			return Imported{}, err
 		}
 		w.l.Active = owner
@@ -118,7 +118,7 @@ func (e *Engine) importFrom(ctx context.Context, o ImportOptions, c keychain.Cre
 	if err != nil {
 		return Imported{}, err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	return w.takeOver(Patient(ctx), o, c, from)
 }
 
@@ -188,7 +188,7 @@ func (w *work) recognise(ctx context.Context, asked string, c keychain.Credentia
 			s.Relation = ledger.Successor
 		}
 		if s.Relation == ledger.Unknown || s.Relation == ledger.Successor {
-			return w.settle(ctx, &s)
+			return w.settling().settle(ctx, &s)
 		}
 	}
 	return nil

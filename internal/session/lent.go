@@ -110,7 +110,7 @@ func (n lending) lend(ctx context.Context, o LendOptions) (PlaceStatus, error) {
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	defer r.endInStep(ctx)
+	defer r.following().endInStep(ctx)
 	return r.lend(ctx, at, o.Replace)
 }
 
@@ -151,7 +151,7 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	if err := r.writeLent(ctx, place, r.current); err != nil {
+	if err := r.lentCopies().writeLent(ctx, place, r.current); err != nil {
 		takeBack(r.work)
 		return PlaceStatus{}, notLent(at, err)
 	}
@@ -188,7 +188,7 @@ func (r *renewal) expectLent(at lentTo) (place *ledger.Place, takeBack func(*wor
 
 // lent notes that the login was lent to a place.
 func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
-	r.noteLent(place, r.current)
+	r.lentCopies().noteLent(place, r.current)
 	r.remember(Record{Account: r.account, What: "lent", Detail: lentWhere(place).String()})
 	err := r.save()
 	return r.lentStatus(place), err
@@ -239,7 +239,7 @@ func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 	if err != nil {
 		return notLent(at, err)
 	}
-	if !r.isOwn(s.entry) {
+	if !r.lentCopies().isOwn(s.entry) {
 		return notLentOr(at, os.Chmod(at.Dir, 0o700))
 	}
 	if !replace {
@@ -258,8 +258,13 @@ func notLentOr(at lentTo, err error) error {
 	return nil
 }
 
+// lentCopies are the copies that we lent: writing them, following them and taking them back.
+type lentCopies struct{ *work }
+
+func (w *work) lentCopies() lentCopies { return lentCopies{w} }
+
 // isOwn reports whether an entry holds a login that we did not lend to it.
-func (w *work) isOwn(entry claudecode.Entry) bool {
+func (w lentCopies) isOwn(entry claudecode.Entry) bool {
 	if entry.State != claudecode.SignedIn {
 		return false
 	}
@@ -269,12 +274,12 @@ func (w *work) isOwn(entry claudecode.Entry) bool {
 
 // displaceForLent takes a login out of a directory that is to be lent to, and keeps it.
 func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
-	newest, err := r.takeNewer(ctx, &s, r.account, r.current)
+	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
 	if err != nil {
 		return err
 	}
 	r.current, r.chain = newest, r.l.ChainOf(r.account)
-	moved, err := r.moveOut(ctx, s, "")
+	moved, err := r.displacing().moveOut(ctx, s, "")
 	if err != nil {
 		return err
 	}
@@ -293,7 +298,7 @@ func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
 }
 
 // writeLent writes the access token into a lent place, never over a login of its own.
-func (w *work) writeLent(ctx context.Context, p *ledger.Place, c keychain.Credential) error {
+func (w lentCopies) writeLent(ctx context.Context, p *ledger.Place, c keychain.Credential) error {
 	if p.Far {
 		_, err := w.writeFar(ctx, p, c, farRenewal(lentWhere(p)))
 		return err
@@ -312,13 +317,13 @@ func (w *work) writeLent(ctx context.Context, p *ledger.Place, c keychain.Creden
 }
 
 // lentBefore reports whether an entry holds what we lent there of the same account.
-func (w *work) lentBefore(p *ledger.Place, now claudecode.Entry) bool {
+func (w lentCopies) lentBefore(p *ledger.Place, now claudecode.Entry) bool {
 	c := w.l.Chain(p.Chain)
 	return c != nil && c.Account == p.Account && now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access
 }
 
 // isOthers reports whether an entry that was lent to holds a login that we did not lend.
-func (w *work) isOthers(p *ledger.Place, now claudecode.Entry) bool {
+func (w lentCopies) isOthers(p *ledger.Place, now claudecode.Entry) bool {
 	lent := now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access
 	return w.isOwn(now) && !lent
 }
@@ -334,7 +339,7 @@ func (n lending) updateLent(ctx context.Context, at lentTo, decide func(claudeco
 	return err
 }
 
-func (w *work) noteLent(p *ledger.Place, c keychain.Credential) {
+func (w lentCopies) noteLent(p *ledger.Place, c keychain.Credential) {
 	chain := w.l.ChainOf(p.Account)
 	if chain == nil {
 		return
@@ -348,7 +353,7 @@ const lentWait = 10 * time.Second
 
 // carryLent brings the account's lent places on this machine up, all at once: a slow disk
 // keeps none of the others waiting.
-func (w *work) carryLent(ctx context.Context, account string, current keychain.Credential) {
+func (w lentCopies) carryLent(ctx context.Context, account string, current keychain.Credential) {
 	chain := w.l.ChainOf(account)
 	if chain == nil || chain.Current().Access != pairOf(current).Access || !w.validFor(current, 0) {
 		return
@@ -373,7 +378,7 @@ func (w *work) carryLent(ctx context.Context, account string, current keychain.C
 }
 
 // lentOr notes what became of one place.
-func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
+func (w lentCopies) lentOr(p *ledger.Place, current keychain.Credential, err error) {
 	now := w.wall()
 	switch {
 	case err == nil:
@@ -388,18 +393,18 @@ func (w *work) lentOr(p *ledger.Place, current keychain.Credential, err error) {
 		w.l.ForgetPlace(p.ID)
 	case p.Far:
 		p.NotReached(now)
-		w.notCarried(p, err)
+		w.carrying().notCarried(p, err)
 	default:
 		if p.Gone.IsZero() {
 			p.Gone = now
 		}
-		w.notCarried(p, err)
+		w.carrying().notCarried(p, err)
 	}
 }
 
 // settleLent takes a place that is lent to no more for what it is: the person may have put a
 // whole login of ours there, which is brought up from then on.
-func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
+func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
 	if p.Far {
 		return
 	}
@@ -417,8 +422,8 @@ func (w *work) settleLent(p *ledger.Place, current keychain.Credential) {
 	}
 	place := w.place(dir)
 	place.Holds(s.Chain, pairOf(s.entry.Login))
-	if err := w.carryTo(ctx, carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current}); err != nil {
-		w.notCarried(place, err)
+	if err := w.carrying().carryTo(ctx, carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current}); err != nil {
+		w.carrying().notCarried(place, err)
 	}
 }
 
@@ -442,7 +447,7 @@ func (w *wording) lentStatus(p *ledger.Place) PlaceStatus {
 }
 
 // describeLent makes a lent place the status's problem once its token has ended.
-func (w *work) describeLent(st *Status) {
+func (w lentCopies) describeLent(st *Status) {
 	for _, p := range w.l.Places {
 		if st.Problem != nil || !w.l.LentBehind(p) || p.Ends.IsZero() || w.wall().Before(p.Ends) {
 			continue
@@ -493,19 +498,19 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 		return nil, err
 	}
 	look := &work{Engine: n.Engine, l: l} // elsewhere without our lock: it may take seconds
-	far := look.calledLent(place, true)
-	problems := look.takeOutOfLent(ctx, far)
+	far := look.lentCopies().calledLent(place, true)
+	problems := look.lentCopies().takeOutOfLent(ctx, far)
 
 	w, err := n.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return nil, err
 	}
 	defer w.end()
-	near := w.calledLent(place, false)
+	near := w.lentCopies().calledLent(place, false)
 	if place != "" && len(near)+len(far) == 0 {
 		return nil, failedBy("no-place", FaultNothingLent, Values{Place: place}, nil)
 	}
-	problems = append(w.takeOutOfLent(ctx, near), problems...)
+	problems = append(w.lentCopies().takeOutOfLent(ctx, near), problems...)
 	var back []PlaceStatus
 	var left []error
 	for i, p := range append(near, far...) {
@@ -513,7 +518,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 			continue // somebody was faster
 		}
 		st := n.lentStatus(p)
-		if err := w.takenBack(p, problems[i], true); err != nil {
+		if err := w.lentCopies().takenBack(p, problems[i], true); err != nil {
 			left = append(left, err)
 			continue
 		}
@@ -524,7 +529,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 
 // calledLent lists the lent places of that name, all where it is empty: those elsewhere, or
 // those on this machine.
-func (w *work) calledLent(name string, far bool) (places []*ledger.Place) {
+func (w lentCopies) calledLent(name string, far bool) (places []*ledger.Place) {
 	for _, p := range w.l.Places {
 		if p.Kind == ledger.Lent && p.Far == far && (name == "" || w.isCalled(p, name)) {
 			places = append(places, p)
@@ -534,7 +539,7 @@ func (w *work) calledLent(name string, far bool) (places []*ledger.Place) {
 }
 
 // isCalled reports whether a person means this place by that name.
-func (w *work) isCalled(p *ledger.Place, name string) bool {
+func (w lentCopies) isCalled(p *ledger.Place, name string) bool {
 	at := lentWhere(p)
 	if name == p.ID || name == at.String() {
 		return true
@@ -549,7 +554,7 @@ func (w *work) isCalled(p *ledger.Place, name string) bool {
 
 // takeOutOfLent takes our access token out of these places, all at once, and returns what went wrong
 // with each.
-func (w *work) takeOutOfLent(ctx context.Context, places []*ledger.Place) []error {
+func (w lentCopies) takeOutOfLent(ctx context.Context, places []*ledger.Place) []error {
 	problems := make([]error, len(places))
 	limited, cancel := context.WithTimeout(ctx, lentWait)
 	defer cancel()
@@ -561,7 +566,7 @@ func (w *work) takeOutOfLent(ctx context.Context, places []*ledger.Place) []erro
 	return problems
 }
 
-func (w *work) takeOutLent(ctx context.Context, p *ledger.Place) error {
+func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 	return w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		pair := pairOf(now.Login)
 		f, ours := w.l.Identify(pair)
@@ -572,7 +577,7 @@ func (w *work) takeOutLent(ctx context.Context, p *ledger.Place) error {
 
 // takenBack notes what became of one place. goneIsDone: a directory that is not there needs
 // nothing; else the token may live on in it.
-func (w *work) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
+func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	at, ended := lentWhere(p), p.Ends.Before(w.wall())
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
 		p.Leaving, p.Reason = true, w.reason(err)
@@ -591,8 +596,8 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 			lent = append(lent, p)
 		}
 	}
-	for i, problem := range s.takeOutOfLent(ctx, lent) {
-		err := s.takenBack(lent[i], problem, false)
+	for i, problem := range s.lentCopies().takeOutOfLent(ctx, lent) {
+		err := s.lentCopies().takenBack(lent[i], problem, false)
 		s.note(err)
 		if err == nil {
 			s.done(ToldTakenBack, lentWhere(lent[i]).String())

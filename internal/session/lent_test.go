@@ -132,7 +132,7 @@ func TestUnwritableLentPlaceHoldsNothingUp(t *testing.T) {
 	_, _ = r.start().Renew(t.Context(), true)
 	r.pass(31 * 24 * time.Hour)
 	w := r.work()
-	w.lentOr(w.l.LentTo(r.account)[0], r.issued("a@example.com", time.Hour), errGone)
+	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], r.issued("a@example.com", time.Hour), errGone)
 	w.end()
 	if left, _ := r.start().Lent(); len(left) != 0 {
 		t.Errorf("still lent: %+v", left)
@@ -182,7 +182,7 @@ func BenchmarkCarryToTwenty(b *testing.B) {
 			_ = os.WriteFile(filepath.Join(lentWhere(p).Dir, ".credentials.json"), []byte(`{"mcpOAuth":{}}`), 0o600)
 		}
 		b.StartTimer()
-		w.carryLent(context.Background(), r.account, c)
+		w.lentCopies().carryLent(context.Background(), r.account, c)
 	}
 	if places, _ := json.Marshal(w.l.LentTo(r.account)); strings.Contains(string(places), "reason") {
 		b.Error("a place was not carried to")

@@ -113,7 +113,7 @@ func (w *work) placeName(p *ledger.Place) string {
 
 // describePlaces makes a place that stayed behind the status's problem.
 func (w *work) describePlaces(st *Status) {
-	w.describeLent(st)
+	w.lentCopies().describeLent(st)
 	for _, p := range w.l.Places {
 		since := w.wall().Sub(p.Behind)
 		early := since >= 0 && since < behindIsTold // below zero: the clock was ahead when that was noted

@@ -68,7 +68,7 @@ func (e *Engine) Mirror(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	return w.mirror(ctx, w.l.Choose(e.account))
 }
 
@@ -109,12 +109,12 @@ func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, e
 		s.Finding = ledger.Finding{Relation: ledger.Stranger} // dead, and a new login has come
 	}
 	before := pairOf(r.current)
-	if r.current, err = w.takeNewer(ctx, &s, r.account, r.current); err != nil {
+	if r.current, err = w.settling().takeNewer(ctx, &s, r.account, r.current); err != nil {
 		return "", err
 	}
 	if pairOf(r.current) != before {
 		r.chain = w.l.ChainOf(r.account)
-		w.carry(ctx, r.account, r.current, entryWait)
+		w.carrying().carry(ctx, r.account, r.current, entryWait)
 		return w.saysOf(ToldTakenOver, Values{Place: dir.Place()}), nil
 	}
 	if err := w.mayMirror(ctx, r, fresh); err != nil {
@@ -144,7 +144,7 @@ func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
 			}
 			continue
 		}
-		newest, err := r.takeNewer(ctx, &s, r.account, r.current)
+		newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
 		if err != nil {
 			return err
 		}
@@ -193,14 +193,14 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 // there was settled. What is not ours is kept aside first.
 func (w *work) overwrite(ctx context.Context, s sighting, r *renewal) (string, error) {
 	dir := s.dir
-	moved, err := w.moveOut(ctx, s, r.account)
+	moved, err := w.displacing().moveOut(ctx, s, r.account)
 	if err != nil {
 		return "", err
 	}
 	change := claudecode.Change{SignIn: &r.current, NewLogin: s.Chain != r.chain}
 	var own bound
 	if s.Account() != r.account {
-		own = w.boundRecord(ctx, r.account)
+		own = w.displacing().boundRecord(ctx, r.account)
 		change.Bound = secret.New(own.Keys)
 	}
 	if err := w.expect(dir, r.chain); err != nil {
@@ -283,7 +283,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 	if relation != string(InStep) {
 		change := claudecode.Change{SignIn: &current, NewLogin: s.Account() != account}
 		if change.NewLogin {
-			change.Bound = secret.New(look.boundRecord(ctx, account).Keys)
+			change.Bound = secret.New(look.displacing().boundRecord(ctx, account).Keys)
 		}
 		changes, err = e.entry.Diff(s.entry, change)
 	}
@@ -296,7 +296,7 @@ func (e *Engine) SetMirror(ctx context.Context, on bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	w.l.Mirror = &on
 	if err := w.save(); err != nil || !on {
 		return "", err

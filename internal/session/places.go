@@ -200,9 +200,14 @@ func (w *work) learnOwners(ctx context.Context) {
 	}
 }
 
+// settling is taking in what lies in a place, before anything moves.
+type settling struct{ *work }
+
+func (w *work) settling() settling { return settling{w} }
+
 // settle takes in what a sighting tells, before anything moves: a newer generation goes
 // durably into the account that it belongs to. What stays unknown is an error.
-func (w *work) settle(ctx context.Context, s *sighting) error {
+func (w settling) settle(ctx context.Context, s *sighting) error {
 	if w.isLent(s.dir) && s.entry.Login.Refresh.IsZero() {
 		return nil // it is ours, and holds nothing that could be newer
 	}
@@ -212,7 +217,7 @@ func (w *work) settle(ctx context.Context, s *sighting) error {
 		switch {
 		case place == nil || place.Chain == "":
 		case !s.dir.Installed():
-			w.noteGone(place) // with its directory, say on a disk that is away: nobody signed out
+			w.carrying().noteGone(place) // with its directory, say on a disk that is away: nobody signed out
 		default:
 			w.noteSignedOut(place, s.Relation)
 		}
@@ -237,7 +242,7 @@ func (w *work) settle(ctx context.Context, s *sighting) error {
 
 // takeNewer settles what a sighting tells, and returns the account's newest pair: the one
 // in the entry where our store was put back to an older state, say out of a backup.
-func (w *work) takeNewer(ctx context.Context, s *sighting, account string, current keychain.Credential) (keychain.Credential, error) {
+func (w settling) takeNewer(ctx context.Context, s *sighting, account string, current keychain.Credential) (keychain.Credential, error) {
 	if err := w.settle(ctx, s); err != nil {
 		return current, err
 	}
@@ -270,7 +275,7 @@ func (w *work) another(s sighting, account string) bool {
 
 // noteSignedOut notes that the client took our login out of its entry: by `claude auth
 // logout`, which also asks the server to end it, or by blanking it after a refusal.
-func (w *work) noteSignedOut(place *ledger.Place, r ledger.Relation) {
+func (w settling) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 	c := w.l.Chain(place.Chain)
 	ours := c != nil && c.Account != ""
 	place.Empty(ours)
@@ -297,7 +302,7 @@ func unknownLogin(s sighting) *Error {
 }
 
 // adopt takes over a pair of a chain that another program got. The caller holds our lock.
-func (w *work) adopt(ctx context.Context, s sighting) error {
+func (w settling) adopt(ctx context.Context, s sighting) error {
 	c, pair := s.Chain, pairOf(s.entry.Login)
 	a := w.l.Account(c.Account)
 	if a == nil {
@@ -338,7 +343,7 @@ func (w *work) adopt(ctx context.Context, s sighting) error {
 }
 
 // carryOver is our record with the pair that an entry holds.
-func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credential {
+func (w settling) carryOver(s sighting, ours keychain.Credential) keychain.Credential {
 	theirs := s.entry.Login
 	newer := ours
 	newer.Access, newer.Refresh = theirs.Access, theirs.Refresh
@@ -360,7 +365,7 @@ func (w *work) carryOver(s sighting, ours keychain.Credential) keychain.Credenti
 
 // endOf is when the access token of a pair ends that another program got: within a day, or as
 // long as what was granted to us, since that program's clock may have been wrong.
-func (w *work) endOf(theirs, ours keychain.Credential) time.Time {
+func (w settling) endOf(theirs, ours keychain.Credential) time.Time {
 	latest := w.wall().Add(max(24*time.Hour, ours.Lifetime))
 	if !theirs.Refresh.IsZero() && theirs.AccessEnds.After(latest) {
 		return latest
@@ -368,10 +373,15 @@ func (w *work) endOf(theirs, ours keychain.Credential) time.Time {
 	return theirs.AccessEnds
 }
 
+// carrying is bringing places up to the newest pair of their account.
+type carrying struct{ *work }
+
+func (w *work) carrying() carrying { return carrying{w} }
+
 // carry brings every place of the account up that is behind. What cannot be written now
 // stays behind, is told, and is tried again by whoever comes next.
-func (w *work) carry(ctx context.Context, account string, current keychain.Credential, wait time.Duration) {
-	w.carryLent(ctx, account, current)
+func (w carrying) carry(ctx context.Context, account string, current keychain.Credential, wait time.Duration) {
+	w.lentCopies().carryLent(ctx, account, current)
 	w.carryApart(ctx, account, wait)
 	for _, p := range w.l.HeldBy(account) {
 		if c := w.l.Chain(p.Chain); !w.l.Behind(p) || c.Apart {
@@ -398,7 +408,7 @@ func (w *work) carry(ctx context.Context, account string, current keychain.Crede
 
 // carryApart brings up places of chains of the account that go their own way, each from
 // another place of it: we hold no copy, and Claude Code may have renewed it in one of the two.
-func (w *work) carryApart(ctx context.Context, account string, wait time.Duration) {
+func (w carrying) carryApart(ctx context.Context, account string, wait time.Duration) {
 	for _, p := range w.l.HeldBy(account) {
 		dir, c := w.directory(p), w.l.Chain(p.Chain)
 		if dir == nil || c == nil || !c.Apart || !w.l.Behind(p) || !dir.Installed() {
@@ -432,7 +442,7 @@ type carried struct {
 // carryTo writes the pair by compare-and-swap: only where a pair still lies that the
 // account has left behind. It never writes into an entry that Claude Code blanked, logged
 // out of, or signed in to anew. The caller holds the renewal locks.
-func (w *work) carryTo(ctx context.Context, c carried) error {
+func (w carrying) carryTo(ctx context.Context, c carried) error {
 	chain := c.chain
 	if chain == nil || chain.Dead(pairOf(c.current)) {
 		return nil
@@ -472,7 +482,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 	case written:
 		w.place(c.dir).Holds(chain, pairOf(c.current))
 	case s.Relation == ledger.Current, s.Relation == ledger.Absent, s.Relation == ledger.SignedOut:
-		return w.settle(ctx, &s)
+		return w.settling().settle(ctx, &s)
 	}
 	return nil // newer or unknown: whoever looks next settles it
 }
@@ -480,7 +490,7 @@ func (w *work) carryTo(ctx context.Context, c carried) error {
 var errDoubted = errors.New("it was signed out in Claude Code, and nobody could say whether it lives")
 
 // askWhetherItLives asks about a login that Claude Code signed out of, before it is carried.
-func (w *work) askWhetherItLives(ctx context.Context, c carried) error {
+func (w carrying) askWhetherItLives(ctx context.Context, c carried) error {
 	switch answer := w.asking().ask(ctx, c.current); {
 	case answer.refused:
 		c.chain.Revoke(pairOf(c.current).Refresh)
@@ -493,7 +503,7 @@ func (w *work) askWhetherItLives(ctx context.Context, c carried) error {
 }
 
 // notCarried notes why a place stays behind.
-func (w *work) notCarried(p *ledger.Place, err error) {
+func (w carrying) notCarried(p *ledger.Place, err error) {
 	reason := w.reason(err)
 	if p.Reason != reason {
 		w.log.Warn("a place was not brought up", "place", p.ID, "reason", reason)
@@ -512,7 +522,7 @@ const goneFor = 30 * 24 * time.Hour
 
 // noteGone notes that a place's directory is not there: an unmounted disk, a deleted
 // container. It holds nobody up.
-func (w *work) noteGone(p *ledger.Place) {
+func (w carrying) noteGone(p *ledger.Place) {
 	now := w.wall()
 	if p.Gone.IsZero() {
 		p.Gone = now

@@ -83,22 +83,22 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		release()
 		return keychain.Credential{}, err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	w.settleComing(ctx)
 	r, err := w.renewal(ctx, w.l.Choose(e.account))
 	if err != nil {
 		return keychain.Credential{}, err
 	}
 	if e.meets(n, r.current) {
-		w.carry(ctx, r.account, r.current, entryWait)
+		w.carrying().carry(ctx, r.account, r.current, entryWait)
 		return r.current, nil // whoever held the lock before us renewed
 	}
 	if err = r.run(ctx, n); err == nil {
-		carrying, cancel := briefAfter(ctx)
-		r.carryApart(carrying, r.account, entryWait)
+		soon, cancel := briefAfter(ctx)
+		r.carrying().carryApart(soon, r.account, entryWait)
 		cancel()
 	}
-	r.carryLent(context.WithoutCancel(ctx), r.account, r.current)
+	r.lentCopies().carryLent(context.WithoutCancel(ctx), r.account, r.current)
 	return r.current, err
 }
 
@@ -195,7 +195,7 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 		}
 		if !dir.Installed() {
 			if place != nil && r.holds(place) {
-				r.noteGone(place)
+				r.carrying().noteGone(place)
 			}
 			continue
 		}
@@ -234,7 +234,7 @@ func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) error {
 	if err != nil {
 		return err
 	}
-	newest, err := r.takeNewer(ctx, &s, r.account, r.current)
+	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
 	if err == nil && pairOf(newest) != pairOf(r.current) {
 		r.current, r.chain = newest, r.l.ChainOf(r.account)
 	}
@@ -246,7 +246,7 @@ func (r *renewal) settleOthers(ctx context.Context, s sighting) error {
 	if s.Relation == ledger.Unknown {
 		return nil // not about this login
 	}
-	return r.settle(ctx, &s)
+	return r.settling().settle(ctx, &s)
 }
 
 // holds reports whether the login lay in the place when we last looked, or one that it is
@@ -303,7 +303,7 @@ func (r *renewal) rereadOnce(ctx context.Context) (moved bool, err error) {
 			}
 			continue
 		}
-		newest, err := r.takeNewer(ctx, &s, r.account, r.current)
+		newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
 		if isUnknown(err) {
 			unknown = err
 			continue
@@ -366,9 +366,9 @@ func (r *renewal) carryHeld(ctx context.Context) {
 		if place == nil || !r.l.Behind(place) || r.l.Chain(place.Chain).Apart {
 			continue
 		}
-		err := r.carryTo(ctx, carried{place: place, dir: h.dir, reserved: h.reserved, chain: r.chain, current: r.current})
+		err := r.carrying().carryTo(ctx, carried{place: place, dir: h.dir, reserved: h.reserved, chain: r.chain, current: r.current})
 		if err != nil {
-			r.notCarried(place, err)
+			r.carrying().notCarried(place, err)
 		}
 	}
 }

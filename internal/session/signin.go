@@ -264,7 +264,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	if err != nil {
 		return "", err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	if err := ctx.Err(); err != nil {
 		return "", err // cancelled at the last moment: nothing is stored
 	}
@@ -455,7 +455,7 @@ func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(
 	}
 	former := r.current
 	if !t.carries { // where it lies, others go on with it without us
-		w.carry(ctx, t.account, former, entryWait)
+		w.carrying().carry(ctx, t.account, former, entryWait)
 	}
 	if former.SamePair(t.c) {
 		return false, undo, nil
@@ -470,7 +470,7 @@ func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(
 	if former.Refresh.IsZero() && !w.validFor(former, 0) {
 		return false, undo, nil
 	}
-	if kept, undo, err = w.displaceRecord(ctx, a, former); err != nil && t.granted() {
+	if kept, undo, err = w.displacing().displaceRecord(ctx, a, former); err != nil && t.granted() {
 		err = &notKeptError{err}
 	}
 	return kept, undo, err
@@ -595,7 +595,7 @@ func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tel
 		return
 	}
 	// What held the account's former chain elsewhere gets the new one.
-	w.carry(ctx, account, r.current, entryWait)
+	w.carrying().carry(ctx, account, r.current, entryWait)
 	if !mirrors {
 		tell(Event{Kind: EventClaudeCode, Value: w.says(ToldNotMirrored)})
 		return

@@ -53,7 +53,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		_ = r.settleElsewhere(ctx, "")
 		current = r.current
 		if o.KeepClaudeCode { // it goes on alone with what lies there
-			w.carry(ctx, account, current, entryWait)
+			w.carrying().carry(ctx, account, current, entryWait)
 			if err := w.stillBehind(account); err != nil {
 				return nil, err
 			}

@@ -65,7 +65,7 @@ func TestNothingWrittenNothingExpected(t *testing.T) {
 	r.goTo(home)
 	r.pass(9 * time.Hour) // its access token has ended, so that nobody can be asked whose it is
 	w := r.work()
-	w.carry(t.Context(), "default", r.stored(), time.Second)
+	w.carrying().carry(t.Context(), "default", r.stored(), time.Second)
 	w.end()
 	for _, p := range r.ledger().Places {
 		if p.Next != "" {

@@ -15,7 +15,7 @@ func (e *Engine) Switch(ctx context.Context, account string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer w.endInStep(ctx)
+	defer w.following().endInStep(ctx)
 	if err := checkAccount(account); err != nil {
 		return "", err
 	}

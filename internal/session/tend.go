@@ -85,7 +85,7 @@ func (t tending) tendNow(ctx context.Context) time.Duration {
 		wait = min(wait, tending{t.On(name)}.tendAccount(ctx, l))
 	}
 	w := &work{Engine: t.Engine, l: l}
-	if l.AnyLentBehind() || slices.ContainsFunc(l.Places, w.canBringUp) {
+	if l.AnyLentBehind() || slices.ContainsFunc(l.Places, w.following().canBringUp) {
 		if err := t.catchUp(ctx, entryWait); err != nil && ctx.Err() == nil {
 			t.log.Warn("a place could not be brought up", "reason", plain(err))
 		}

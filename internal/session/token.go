@@ -41,7 +41,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 		return secret.String{}, look.loadError(v, name, err)
 	}
 	if n.validFor(current, n.minValid) && n.plausible(current) {
-		if look.unfinished(v, name) {
+		if look.following().unfinished(v, name) {
 			_ = n.tending().catchUp(ctx, briefly) // or the next call does it
 		}
 		return current.Access, nil
