@@ -64,7 +64,7 @@ type AccountStatus struct {
 }
 
 // accountStatuses tells of every account by the ledger alone: no keychain is asked.
-func (w *work) accountStatuses() []AccountStatus {
+func (w reporting) accountStatuses() []AccountStatus {
 	list := make([]AccountStatus, 0, len(w.l.Accounts))
 	for _, a := range w.l.Accounts {
 		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan, State: w.accountState(a),
@@ -79,7 +79,7 @@ func (w *work) accountStatuses() []AccountStatus {
 	return list
 }
 
-func (w *work) accountState(a *ledger.Account) State {
+func (w reporting) accountState(a *ledger.Account) State {
 	c := w.l.Chain(a.Chain)
 	over := !a.LoginEnds.IsZero() && !a.LoginEstimated && !w.wall().Before(a.LoginEnds)
 	ended := !a.Renewable && !a.AccessEnds.IsZero() && !w.wall().Before(a.AccessEnds)
@@ -170,7 +170,7 @@ func accountRecords(account string) []string {
 
 // signsInTo decides which account a login goes to. note says so where that is not the one
 // that was asked for.
-func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived, replace bool) (name, note string, err error) {
+func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived, replace bool) (name, note string, err error) {
 	p := personOf(c.Account)
 	own := w.l.Of(p, longLived)
 	if finding, known := w.l.Identify(pairOf(c)); known && finding.Account() != "" {
@@ -220,7 +220,7 @@ func (w *work) signsInTo(ctx context.Context, asked string, c keychain.Credentia
 
 // nobodysToken is the account of a long-lived token that does not tell whose it is: the next
 // one takes its place.
-func (w *work) nobodysToken() *ledger.Account {
+func (w takingIn) nobodysToken() *ledger.Account {
 	for _, a := range w.l.Accounts {
 		if a.LongLived && !a.Person.Known() {
 			return a
@@ -238,7 +238,7 @@ func otherKind(a *ledger.Account) *Error {
 }
 
 // learnPerson asks whose an account is that does not tell.
-func (w *work) learnPerson(ctx context.Context, a *ledger.Account) {
+func (w takingIn) learnPerson(ctx context.Context, a *ledger.Account) {
 	ours, err := w.vault(w.l).load(ctx, a.Name)
 	if err != nil {
 		return
@@ -249,7 +249,7 @@ func (w *work) learnPerson(ctx context.Context, a *ledger.Account) {
 	}
 }
 
-func (w *work) hasLogin(ctx context.Context, account string) bool {
+func (w takingIn) hasLogin(ctx context.Context, account string) bool {
 	_, err := w.vault(w.l).load(ctx, account)
 	return !isNotFound(err)
 }

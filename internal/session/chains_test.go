@@ -148,7 +148,7 @@ func TestReplacedByNobodyKnown(t *testing.T) {
 	b := r.issued("b@example.com", time.Hour)
 	b.Account = keychain.Account{}
 	w := r.work()
-	_, former, err := w.takeIn(t.Context(), takenIn{account: "default", c: b, what: "signed-in", activate: true, carries: true})
+	_, former, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: b, what: "signed-in", activate: true, carries: true})
 	w.end()
 	if err != nil || !former {
 		t.Fatal(former, err)

@@ -416,7 +416,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 		err.Values.ClaudeSignedIn = true
 		return w.keepWhatMadeRoom(ctx, before, err)
 	}
-	account, note, err := w.signsInTo(ctx, s.options.Account, c, false, s.options.Replace)
+	account, note, err := w.takingIn().signsInTo(ctx, s.options.Account, c, false, s.options.Replace)
 	if err != nil {
 		return w.keepWhatMadeRoom(ctx, before, err)
 	}
@@ -426,7 +426,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	if err != nil {
 		return err
 	}
-	stored, _, err := w.takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true})
+	stored, _, err := w.takingIn().takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true})
 	if err != nil {
 		return err
 	}

@@ -294,19 +294,24 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	}
 	w := &work{Engine: f.Engine, l: ledger.New(), release: release}
 	defer w.end()
-	w.rebuild(Patient(ctx))
-	w.findPlaces()
-	w.findDisplaced(Patient(ctx))
+	w.rebuilding().rebuild(Patient(ctx))
+	w.rebuilding().findPlaces()
+	w.rebuilding().findDisplaced(Patient(ctx))
 	w.following().settleAll(ctx)
-	w.doubtEmptied()
+	w.rebuilding().doubtEmptied()
 	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Paths.State, Count: len(w.l.Accounts)}}
 	return m, w.save()
 }
 
+// rebuilding is finding out anew what a lost ledger knew.
+type rebuilding struct{ *work }
+
+func (w *work) rebuilding() rebuilding { return rebuilding{w} }
+
 // findPlaces takes up the places that were known, and the choices beside them. What lies in the
 // places is found as they are looked at; without them the next renewal would leave a spent token
 // there.
-func (w *work) findPlaces() {
+func (w rebuilding) findPlaces() {
 	var places []*ledger.Place
 	if err := w.readState(placesFile, &places); err != nil {
 		w.log.Warn("the list of places cannot be used", "reason", plain(err))
@@ -333,7 +338,7 @@ func (w *work) findPlaces() {
 
 // doubtEmptied: a place in which an account's login was to lie holds none, so that Claude Code
 // may have signed out of it.
-func (w *work) doubtEmptied() {
+func (w rebuilding) doubtEmptied() {
 	for _, p := range w.l.Places {
 		if c := w.l.ChainOf(p.Account); c != nil && p.Kind != ledger.Lent && p.Chain == "" {
 			c.Doubted = true
@@ -344,7 +349,7 @@ func (w *work) doubtEmptied() {
 // findDisplaced finds the copies of displaced logins again that the list of places does not
 // name, since an earlier version wrote it: their records have numbers. It counts on where no
 // number was before: none is written over.
-func (w *work) findDisplaced(ctx context.Context) {
+func (w rebuilding) findDisplaced(ctx context.Context) {
 	v := w.vault(w.l)
 	w.l.Numbers = max(w.l.Numbers, int(w.wall().Unix()))
 	listed := len(w.l.Displaced) > 0
@@ -364,7 +369,7 @@ func (w *work) findDisplaced(ctx context.Context) {
 
 // rebuild finds the accounts again. What lies in Claude Code's entries is found as they are
 // looked at.
-func (w *work) rebuild(ctx context.Context) {
+func (w rebuilding) rebuild(ctx context.Context) {
 	names := []string{"default"}
 	records, _ := w.History()
 	for _, r := range slices.Backward(records) {

@@ -219,7 +219,7 @@ func TestApartInTwoDirectories(t *testing.T) {
 	a, home, work := r.inTwo("work")
 	w := r.work()
 	own := takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}
-	if _, _, err := w.takeIn(t.Context(), own); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), own); err != nil {
 		t.Fatal(err)
 	}
 	w.end()

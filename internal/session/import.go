@@ -57,7 +57,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 		w.l.Active = owner
 		return Imported{Account: owner, Already: true, Shared: e.entry.Place()}, w.save()
 	}
-	done, err := w.takeOver(Patient(ctx), o, c, e.entry.Place())
+	done, err := w.takingIn().takeOver(Patient(ctx), o, c, e.entry.Place())
 	if err != nil {
 		return Imported{}, err
 	}
@@ -119,14 +119,14 @@ func (e *Engine) importFrom(ctx context.Context, o ImportOptions, c keychain.Cre
 		return Imported{}, err
 	}
 	defer w.following().endInStep(ctx)
-	return w.takeOver(Patient(ctx), o, c, from)
+	return w.takingIn().takeOver(Patient(ctx), o, c, from)
 }
 
 // maxToken is the longest token that is taken over, in bytes.
 const maxToken = 16 << 10
 
 // takeOver stores a login that another program got.
-func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credential, from string) (Imported, error) {
+func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Credential, from string) (Imported, error) {
 	for _, token := range []secret.String{c.Access, c.Refresh} {
 		text := token.Reveal()
 		if len(text) > maxToken {
@@ -178,7 +178,7 @@ func (w *work) takeOver(ctx context.Context, o ImportOptions, c keychain.Credent
 // recognise takes in the login as what it is in the entry that holds it too: a newer pair
 // of ours is never taken in beside ours. Where that cannot be found out, the person who
 // names the account says so.
-func (w *work) recognise(ctx context.Context, asked string, c keychain.Credential) error {
+func (w takingIn) recognise(ctx context.Context, asked string, c keychain.Credential) error {
 	for _, dir := range w.directories() {
 		s, err := w.see(ctx, dir, true)
 		if err != nil || pairOf(s.entry.Login) != pairOf(c) {
@@ -207,7 +207,7 @@ func accountOf(p ledger.Person) keychain.Account {
 }
 
 // completeRecord fills in what an import tells of a login that we have.
-func (w *work) completeRecord(ctx context.Context, account string, told keychain.Credential) error {
+func (w takingIn) completeRecord(ctx context.Context, account string, told keychain.Credential) error {
 	v := w.vault(w.l)
 	ours, err := v.load(ctx, account)
 	if err != nil {

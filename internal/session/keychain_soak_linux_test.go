@@ -92,7 +92,7 @@ func sweptWorks() []sweptWork {
 			c := w.issued("cat@example.com", time.Hour)
 			work := w.work()
 			defer work.end()
-			_, err := work.takeOver(w.t.Context(), ImportOptions{}, c, "the input")
+			_, err := work.takingIn().takeOver(w.t.Context(), ImportOptions{}, c, "the input")
 			if err == nil {
 				w.fresh = &c
 			}
@@ -103,7 +103,7 @@ func sweptWorks() []sweptWork {
 			w.fresh = &c
 			work := w.work()
 			defer work.end()
-			_, _, err := work.takeIn(w.t.Context(), takenIn{account: "ann", c: c, what: "signed-in", activate: true, carries: true})
+			_, _, err := work.takingIn().takeIn(w.t.Context(), takenIn{account: "ann", c: c, what: "signed-in", activate: true, carries: true})
 			return err
 		}, func(w *sweptWorld) string { return "" }},
 		{"login as another", func(w *sweptWorld) error {
@@ -111,7 +111,7 @@ func sweptWorks() []sweptWork {
 			w.fresh = &c
 			work := w.work()
 			defer work.end()
-			_, _, err := work.takeIn(w.t.Context(), takenIn{account: "cat", c: c, what: "signed-in", activate: true, carries: true})
+			_, _, err := work.takingIn().takeIn(w.t.Context(), takenIn{account: "cat", c: c, what: "signed-in", activate: true, carries: true})
 			return err
 		}, func(w *sweptWorld) string { return "" }},
 	}

@@ -17,12 +17,12 @@ func (e *Engine) Places(ctx context.Context) ([]PlaceStatus, error) {
 		return nil, err
 	}
 	st := NoStatus()
-	return (&work{Engine: e, l: l}).placeStatuses(ctx, &st), nil
+	return (&work{Engine: e, l: l}).reporting().placeStatuses(ctx, &st), nil
 }
 
 // placeStatuses is the one list of places: our records, what waits outside the store, what
 // is kept aside, and every entry.
-func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
+func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 	list := []PlaceStatus{}
 	v := w.vault(w.l)
 	for _, a := range w.l.Accounts {
@@ -53,7 +53,7 @@ func (w *work) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 }
 
 // entryPlace tells of an entry. It is read: that is where a newer pair shows.
-func (w *work) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
+func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
 	if p.Kind == ledger.Lent {
 		return w.lentStatus(p)
 	}
@@ -112,7 +112,7 @@ func (w *work) placeName(p *ledger.Place) string {
 }
 
 // describePlaces makes a place that stayed behind the status's problem.
-func (w *work) describePlaces(st *Status) {
+func (w reporting) describePlaces(st *Status) {
 	w.lentCopies().describeLent(st)
 	for _, p := range w.l.Places {
 		since := w.wall().Sub(p.Behind)
@@ -137,7 +137,7 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 	}
 	defer w.end()
 	st := NoStatus()
-	for _, p := range w.placeStatuses(ctx, &st) {
+	for _, p := range w.reporting().placeStatuses(ctx, &st) {
 		if p.ID != id && p.Place != id {
 			continue
 		}
@@ -157,7 +157,7 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 	if w.entryErr == nil && (id == w.entry.ID() || id == w.entry.Place()) { // where a login lies that may be ours
 		place := w.place(w.entry)
 		place.Let = true
-		return w.entryPlace(ctx, place, &st), w.save()
+		return w.reporting().entryPlace(ctx, place, &st), w.save()
 	}
 	return PlaceStatus{}, failedBy("no-place", FaultNoPlace, Values{Place: id}, nil)
 }

@@ -140,7 +140,7 @@ func TestUndoPutsBackWhatWasRenewedElsewhere(t *testing.T) {
 	r := newRig(t)
 	a, home, work := r.inTwo("work")
 	w := r.work()
-	if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: r.issued("b@example.com", time.Hour), what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("b@example.com", time.Hour), what: "signed-in", activate: true, carries: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -256,7 +256,7 @@ func TestNotMirroredLeavesAPlaceBehind(t *testing.T) {
 	r := newRig(t)
 	_, home, work := r.behindInWork()
 	w := r.work()
-	if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -344,7 +344,7 @@ func TestImportOfTheFormerLogin(t *testing.T) {
 	r := newRig(t)
 	a := r.signIn(time.Hour)
 	w := r.work()
-	if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -639,7 +639,7 @@ func TestAnotherTakesWhatThePersonKeptApart(t *testing.T) {
 	a := r.signIn(time.Hour) // in the entry, Claude Code's from now on
 	w := r.work()
 	own := r.issued("a@example.com", time.Hour)
-	if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: own, what: "signed-in"}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: own, what: "signed-in"}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -807,7 +807,7 @@ func TestLongLivedIsSucceededByAnything(t *testing.T) {
 	long := r.issued("a@example.com", 300*24*time.Hour)
 	long.Refresh, long.Scopes, long.Lifetime = secret.String{}, []string{"user:inference"}, 300*24*time.Hour
 	w := r.work()
-	if _, _, err := w.takeIn(t.Context(), takenIn{account: "ci", c: long, what: "signed-in", longLived: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "ci", c: long, what: "signed-in", longLived: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -966,7 +966,7 @@ func TestReplacedLoginIsPutBackAndGoesOn(t *testing.T) {
 	r := newRig(t)
 	a := r.signIn(time.Hour)
 	w := r.work()
-	if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: r.other(), what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.other(), what: "signed-in", activate: true, carries: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()

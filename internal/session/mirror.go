@@ -69,10 +69,15 @@ func (e *Engine) Mirror(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer w.following().endInStep(ctx)
-	return w.mirror(ctx, w.l.Choose(e.account))
+	return w.mirroring().mirror(ctx, w.l.Choose(e.account))
 }
 
-func (w *work) mirror(ctx context.Context, account string) (string, error) {
+// mirroring is writing an account's login into Claude Code's entry.
+type mirroring struct{ *work }
+
+func (w *work) mirroring() mirroring { return mirroring{w} }
+
+func (w mirroring) mirror(ctx context.Context, account string) (string, error) {
 	r, err := w.renewal(ctx, account)
 	if err != nil {
 		return "", err
@@ -83,7 +88,7 @@ func (w *work) mirror(ctx context.Context, account string) (string, error) {
 // mirrorNow does the work of Mirror; the caller holds our lock. A pair of a sign-in that
 // was just made is written even where the entry holds a newer one of the chain that it
 // replaces; otherwise a newer pair there is taken over instead.
-func (w *work) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, error) {
+func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, error) {
 	if w.entryErr != nil {
 		return "", entryError(w.entryErr)
 	}
@@ -157,7 +162,7 @@ func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
 
 // mayMirror refuses a login that cannot be renewed any more, or whose tokens are known to
 // be spent: Claude Code would be signed out by it.
-func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
+func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 	pair := pairOf(r.current)
 	switch {
 	case r.chain.Dead(pair):
@@ -191,7 +196,7 @@ func (w *work) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
 
 // overwrite puts the account's login into an entry, whatever lies there, after what lies
 // there was settled. What is not ours is kept aside first.
-func (w *work) overwrite(ctx context.Context, s sighting, r *renewal) (string, error) {
+func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (string, error) {
 	dir := s.dir
 	moved, err := w.displacing().moveOut(ctx, s, r.account)
 	if err != nil {
@@ -276,7 +281,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 	if err != nil {
 		return "", "", nil, entryError(err)
 	}
-	relation = string(look.entryState(s, account, current))
+	relation = string(look.reporting().entryState(s, account, current))
 	if accepted, why := s.entry.AcceptedByClient(); relation == string(InStep) && !accepted {
 		relation = e.saysOf(ToldNotAccepted, Values{Reason: why})
 	}
@@ -301,7 +306,7 @@ func (e *Engine) SetMirror(ctx context.Context, on bool) (string, error) {
 	if err := w.save(); err != nil || !on {
 		return "", err
 	}
-	return w.mirror(ctx, w.l.Choose(e.account))
+	return w.mirroring().mirror(ctx, w.l.Choose(e.account))
 }
 
 // bound is what beside a login belongs to its account: keys of the entry, and whom the

@@ -100,10 +100,10 @@ func TestLinkTurnedBeforeTheFirstSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := r.issued("a@example.com", time.Hour)
-	if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: c, what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: c, what: "signed-in", activate: true, carries: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.tellMirror(t.Context(), true, "default", func(Event) {})
+	w.takingIn().tellMirror(t.Context(), true, "default", func(Event) {})
 	w.end()
 
 	link(t, r.beside("one"), r.claude)

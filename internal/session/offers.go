@@ -8,7 +8,7 @@ type PutBack struct {
 }
 
 // offerPutBack is nil where there is none.
-func (w *work) offerPutBack() *PutBack {
+func (w reporting) offerPutBack() *PutBack {
 	if w.entry == nil {
 		return nil
 	}

@@ -44,7 +44,7 @@ func (e *Engine) status(ctx context.Context) Status {
 	v := e.vault(l)
 	current, storeErr, loadErr := v.loadBoth(ctx, st.Account)
 	look := &work{Engine: e, l: l}
-	st.Stores = look.storeStates(v, storeErr)
+	st.Stores = look.reporting().storeStates(v, storeErr)
 	chain := l.ChainOf(st.Account)
 	if chain == nil {
 		chain = &ledger.Chain{}
@@ -53,7 +53,7 @@ func (e *Engine) status(ctx context.Context) Status {
 
 	switch {
 	case loadErr == nil:
-		look.describe(&st, current, chain)
+		look.reporting().describe(&st, current, chain)
 		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil { // a spilled pair keeps the login alive
 			p := storeError(v.store.Kind(), storeErr)
 			st.Problem = problemOf(&Error{Code: p.Code, Exit: p.Exit, Fault: FaultWaitsOutside, Err: p})
@@ -68,16 +68,21 @@ func (e *Engine) status(ctx context.Context) Status {
 	default:
 		blame(&st, storeError(v.store.Kind(), loadErr))
 	}
-	look.describeEntry(ctx, &st, current)
-	st.Accounts = look.accountStatuses()
-	st.Places = look.placeStatuses(ctx, &st)
-	look.describePlaces(&st)
-	st.PutBack = look.offerPutBack()
+	look.reporting().describeEntry(ctx, &st, current)
+	st.Accounts = look.reporting().accountStatuses()
+	st.Places = look.reporting().placeStatuses(ctx, &st)
+	look.reporting().describePlaces(&st)
+	st.PutBack = look.reporting().offerPutBack()
 	return st
 }
 
+// reporting is telling how things stand: the account, its stores and its places.
+type reporting struct{ *work }
+
+func (w *work) reporting() reporting { return reporting{w} }
+
 // describe fills in what is known of a login that could be read.
-func (w *work) describe(st *Status, c keychain.Credential, chain *ledger.Chain) {
+func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Chain) {
 	pair := pairOf(c)
 	st.State = SignedIn
 	st.Email, st.Organization, st.Plan, st.Method = c.Account.Email, c.Account.Organization, c.Account.Plan, c.Method
@@ -126,7 +131,7 @@ func blame(st *Status, err error) {
 
 // storeStates tells of both stores; the one that is not chosen is not looked at,
 // since that could open a dialog.
-func (w *work) storeStates(v *vault, loadErr error) []StoreState {
+func (w reporting) storeStates(v *vault, loadErr error) []StoreState {
 	states := []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
 	used := &states[0]
 	if v.store.Kind() == "file" {
@@ -153,7 +158,7 @@ func (w *work) storeStates(v *vault, loadErr error) []StoreState {
 }
 
 // entryState says how an entry stands beside an account's login.
-func (w *work) entryState(s sighting, account string, current keychain.Credential) EntryState {
+func (w reporting) entryState(s sighting, account string, current keychain.Credential) EntryState {
 	switch s.Relation {
 	case ledger.Absent:
 		return Absent
@@ -180,7 +185,7 @@ func (w *work) entryState(s sighting, account string, current keychain.Credentia
 	return Older
 }
 
-func (w *work) describeEntry(ctx context.Context, st *Status, ours keychain.Credential) {
+func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.Credential) {
 	st.ClaudeCode.Mirror = w.mirrors(w.l)
 	if w.entryErr != nil {
 		st.ClaudeCode.State = Damaged

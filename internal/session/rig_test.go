@@ -116,7 +116,7 @@ func (r *rig) keep(account string, c keychain.Credential) {
 	r.t.Helper()
 	w := r.work()
 	defer w.end()
-	if _, _, err := w.takeIn(r.t.Context(), takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(r.t.Context(), takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true}); err != nil {
 		r.t.Fatal(err)
 	}
 }

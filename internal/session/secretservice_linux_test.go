@@ -199,7 +199,7 @@ func TestStoreIsChosenOnce(t *testing.T) {
 		r := newRig(t, "KEYTENDER_STORE=auto")
 		w := r.work()
 		defer w.end()
-		_, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in", activate: true})
+		_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in", activate: true})
 		return r, err
 	}
 	t.Run("no Secret Service", func(t *testing.T) {
@@ -285,7 +285,7 @@ func askForAnotherStore(t *testing.T, others []string) {
 		t.Helper()
 		w := r.work()
 		again := r.issued("default@example.com", time.Hour)
-		if _, _, err := w.takeIn(t.Context(), takenIn{account: "default", c: again, what: "signed-in"}); err == nil {
+		if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: again, what: "signed-in"}); err == nil {
 			logins["default"] = again // it waits in the spill file
 		} else if exitOf(err) != ExitTryLater {
 			t.Errorf("%s: %v", how, err)

@@ -270,7 +270,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	}
 	// From here on the sign-in is carried through.
 	ctx = Patient(context.WithoutCancel(ctx))
-	account, note, err := w.signsInTo(ctx, s.options.Account, c, s.options.LongLived > 0, s.options.Replace)
+	account, note, err := w.takingIn().signsInTo(ctx, s.options.Account, c, s.options.LongLived > 0, s.options.Replace)
 	if err != nil {
 		return "", err
 	}
@@ -280,13 +280,13 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	mirrors := activate && s.mirrors(w.l)
 	taken := takenIn{account: account, c: c, what: "signed-in", longLived: s.options.LongLived > 0,
 		activate: activate, carries: mirrors, unseen: s.options.TermsSeen != nil && !s.options.TermsSeen()}
-	kind, former, err := w.takeIn(ctx, taken)
+	kind, former, err := w.takingIn().takeIn(ctx, taken)
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
 		taken.account = w.l.NewName(personOf(c.Account), taken.longLived)
 		note = w.saysOf(ToldKeepsLogin, Values{Account: account, Reason: w.told(err), Owner: taken.account})
 		account = taken.account
-		kind, former, err = w.takeIn(ctx, taken)
+		kind, former, err = w.takingIn().takeIn(ctx, taken)
 	}
 	if err != nil {
 		return "", err
@@ -300,10 +300,10 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	}
 	spilled := w.vault(w.l).spilled(account)
 	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
-	if names := w.accountsThatStayed(account); len(names) > 0 {
+	if names := w.takingIn().accountsThatStayed(account); len(names) > 0 {
 		s.tell(Event{Kind: EventNote, Value: s.saysOf(ToldStayed, Values{Account: strings.Join(names, ", ")}), Warn: true})
 	}
-	w.tellMirror(ctx, mirrors, account, s.tell)
+	w.takingIn().tellMirror(ctx, mirrors, account, s.tell)
 	s.tellEnds(c)
 	return keepOf(w.l.Store, spilled), nil
 }
@@ -343,10 +343,15 @@ type takenIn struct {
 // granted: a code was spent for it, so that it lies nowhere else.
 func (t takenIn) granted() bool { return t.c.Method == "browser" || t.c.Method == "paste" }
 
+// takingIn is giving a login that just came, by a sign-in or an import, to an account.
+type takingIn struct{ *work }
+
+func (w *work) takingIn() takingIn { return takingIn{w} }
+
 // takeIn stores a login that begins a chain: chooses the store if none is chosen, saves,
 // and begins the chain. former: the login that the account had before was another
 // person's, or may live on, and is kept among the displaced. The caller holds the lock.
-func (w *work) takeIn(ctx context.Context, t takenIn) (storeKind string, former bool, err error) {
+func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, former bool, err error) {
 	if err := checkName(w.l, t.account); err != nil { // another program may have added its twin
 		return "", false, err
 	}
@@ -440,7 +445,7 @@ func (w *work) partChains(account string, lost bool) {
 
 // keepFormer keeps the login that an account had before among the displaced, unless it is
 // known to be of no use: a sign-in of the same person takes its place.
-func (w *work) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(context.Context), err error) {
+func (w takingIn) keepFormer(ctx context.Context, t takenIn) (kept bool, undo func(context.Context), err error) {
 	undo = func(context.Context) {}
 	a := w.l.Account(t.account)
 	if a == nil {
@@ -484,7 +489,7 @@ func (e *notKeptError) Unwrap() error { return e.error }
 
 // issuedLast dates a login that begins a chain after whatever the account has, so that it is
 // the newer one also where the clock was ahead when that came.
-func (w *work) issuedLast(ctx context.Context, t takenIn) time.Time {
+func (w takingIn) issuedLast(ctx context.Context, t takenIn) time.Time {
 	if former, err := w.vault(w.l).load(ctx, t.account); err == nil && !t.c.Issued.After(former.Issued) {
 		return w.issuedAfter(former)
 	}
@@ -494,7 +499,7 @@ func (w *work) issuedLast(ctx context.Context, t takenIn) time.Time {
 // saveChoosing saves into the store of the settings; the first sign-in chooses it:
 // the keychain, and the file only where there certainly is no keychain. A keychain
 // that is locked or refuses is an error, never a reason to write a plain file.
-func (w *work) saveChoosing(ctx context.Context, account string, c keychain.Credential) (chosen string, err error) {
+func (w takingIn) saveChoosing(ctx context.Context, account string, c keychain.Credential) (chosen string, err error) {
 	kind := w.wantedStore(w.l)
 	if kind == "" {
 		kind = "keychain"
@@ -518,7 +523,7 @@ func (w *work) saveChoosing(ctx context.Context, account string, c keychain.Cred
 // that the person now asks for. It returns the names of those that the former store no
 // longer needs then, or that stay there since it lets nobody in. Where it fails nothing has
 // changed.
-func (w *work) copyRecords(ctx context.Context, signingIn string) (copied, stayed []string, err error) {
+func (w takingIn) copyRecords(ctx context.Context, signingIn string) (copied, stayed []string, err error) {
 	from, want := w.vault(w.l), w.vaultIn(w.config.Store)
 	for _, name := range w.recordNames(signingIn) {
 		record, err := from.record(ctx, name)
@@ -540,12 +545,12 @@ func (w *work) copyRecords(ctx context.Context, signingIn string) (copied, staye
 }
 
 // accountsThatStayed lists the accounts but one whose logins lie in the former store.
-func (w *work) accountsThatStayed(but string) []string {
+func (w takingIn) accountsThatStayed(but string) []string {
 	return slices.DeleteFunc(w.l.Names(), func(name string) bool { return name == but || !slices.Contains(w.l.Stayed, name) })
 }
 
 // recordNames lists the records in our store beside that of one account.
-func (w *work) recordNames(but string) []string {
+func (w takingIn) recordNames(but string) []string {
 	var names []string
 	for _, d := range w.l.Displaced {
 		if !d.Nothing {
@@ -565,7 +570,7 @@ func (w *work) recordNames(but string) []string {
 }
 
 // leave takes out of the former store what a sign-in moved to another one.
-func (w *work) leave(ctx context.Context, former string, moved []string) {
+func (w takingIn) leave(ctx context.Context, former string, moved []string) {
 	for _, name := range moved {
 		if err := w.vaultIn(former).drop(ctx, name); err != nil {
 			w.log.Warn("a record could not be taken out of the former store", "store", former, "reason", plain(err))
@@ -584,11 +589,11 @@ func (e *Engine) storeName(kind string) string {
 	return e.says(ToldKeychain)
 }
 
-func (w *work) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
+func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
 	var sentence string
 	r, err := w.renewal(ctx, account)
 	if err == nil && mirrors {
-		sentence, err = w.mirrorNow(ctx, r, true)
+		sentence, err = w.mirroring().mirrorNow(ctx, r, true)
 	}
 	if err != nil {
 		tell(Event{Kind: EventClaudeCode, Err: err, Warn: true})

@@ -39,7 +39,7 @@ func TestWhatAVerbTakesOverIsCarried(t *testing.T) {
 			r := newRig(t)
 			a, home, work := r.inTwo("work")
 			w := r.work()
-			_, _, err := w.takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
+			_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
 			w.end()
 			r.must(err)
 			r.writeEntry(r.renewElsewhere(a))
@@ -121,7 +121,7 @@ func TestSignedOutThereIsNotForgotten(t *testing.T) {
 	r := newRig(t)
 	a, home, work := r.inTwo("work")
 	w := r.work()
-	_, _, err := w.takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
+	_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
 	w.end()
 	r.must(err)
 	r.must(os.Remove(r.entryFile()))
@@ -207,7 +207,7 @@ func TestOwnLoginWhereAFormerGrantLay(t *testing.T) {
 			r := newRig(t)
 			_, home, work := r.inTwo("work")
 			w := r.work()
-			_, _, err := w.takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
+			_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "bob", c: r.other(), what: "signed-in"})
 			w.end()
 			r.must(err)
 			r.goTo(work)
@@ -303,12 +303,12 @@ func TestLongLivedOfTheSamePersonIsNamedAsThat(t *testing.T) {
 	defer w.end()
 	token := r.issued("a@example.com", 8*time.Hour)
 	token.Refresh = secret.String{}
-	_, _, err := w.takeIn(t.Context(), takenIn{account: "ci", c: token, what: "signed-in", longLived: true})
+	_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "ci", c: token, what: "signed-in", longLived: true})
 	r.must(err)
 	daily := r.issued("a@example.com", 8*time.Hour)
-	_, _, err = w.takeIn(t.Context(), takenIn{account: "ann", c: daily, what: "signed-in", activate: true})
+	_, _, err = w.takingIn().takeIn(t.Context(), takenIn{account: "ann", c: daily, what: "signed-in", activate: true})
 	r.must(err)
-	_, _, err = w.signsInTo(t.Context(), "ci", r.issued("a@example.com", time.Hour), false, false)
+	_, _, err = w.takingIn().signsInTo(t.Context(), "ci", r.issued("a@example.com", time.Hour), false, false)
 	if known := (&Error{}); !errors.As(err, &known) || known.Fault != FaultAccountIsLongLived {
 		t.Errorf("%v", err)
 	}
@@ -352,7 +352,7 @@ func TestFormerLoginOfOnePersonIsBackForGood(t *testing.T) {
 			if what == "signed-in" {
 				next.Refresh = secret.String{}
 			}
-			_, kept, err := w.takeIn(t.Context(), takenIn{account: "default", c: next, what: what, longLived: what == "signed-in", activate: true, carries: true})
+			_, kept, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: next, what: what, longLived: what == "signed-in", activate: true, carries: true})
 			w.end()
 			if err != nil || !kept {
 				t.Fatalf("%v, kept %v", err, kept)

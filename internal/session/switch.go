@@ -30,7 +30,7 @@ func (e *Engine) Switch(ctx context.Context, account string) (string, error) {
 		w.l.Active = account
 		return e.says(ToldNotMirrored), w.save()
 	}
-	sentence, err := w.mirrorNow(ctx, r, false)
+	sentence, err := w.mirroring().mirrorNow(ctx, r, false)
 	if err != nil {
 		return "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,11 +14,71 @@ import (
 // enough to be read.
 func TestEngineIsSmall(t *testing.T) {
 	const mostMethods, mostParameters = 90, 4
+	methods := 0
+	eachOfSession(t, func(files *token.FileSet, decl ast.Decl) {
+		f, ok := decl.(*ast.FuncDecl)
+		if !ok {
+			return
+		}
+		if receiver(f) == "Engine" {
+			methods++
+		}
+		if n := parameters(f.Type); n > mostParameters {
+			t.Errorf("%s: %s takes %d parameters beside ctx", files.Position(f.Pos()), f.Name.Name, n)
+		}
+	})
+	if methods == 0 || methods > mostMethods {
+		t.Errorf("the engine has %d methods, and may have %d", methods, mostMethods)
+	}
+}
+
+// TestWorkIsSmall: a piece of work under the lock has what every room needs, and a room, a
+// type that holds a piece of work alone, has what is done there.
+func TestWorkIsSmall(t *testing.T) {
+	const mostMethods, mostInRoom = 60, 25
+	methods, rooms := map[string]int{}, []string{}
+	eachOfSession(t, func(_ *token.FileSet, decl ast.Decl) {
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			methods[receiver(d)]++
+		case *ast.GenDecl:
+			rooms = append(rooms, roomsIn(d)...)
+		}
+	})
+	if n := methods["work"]; n == 0 || n > mostMethods {
+		t.Errorf("a piece of work has %d methods, and may have %d", n, mostMethods)
+	}
+	if len(rooms) == 0 {
+		t.Error("no room was found")
+	}
+	for _, room := range rooms {
+		if n := methods[room]; n == 0 || n > mostInRoom {
+			t.Errorf("%s has %d methods, and may have %d", room, n, mostInRoom)
+		}
+	}
+}
+
+// roomsIn are the types among what is declared that hold a piece of work and nothing else.
+func roomsIn(d *ast.GenDecl) (rooms []string) {
+	for _, spec := range d.Specs {
+		of, ok := spec.(*ast.TypeSpec)
+		if !ok {
+			continue
+		}
+		if s, ok := of.Type.(*ast.StructType); ok && len(s.Fields.List) == 1 && types.ExprString(s.Fields.List[0].Type) == "*work" {
+			rooms = append(rooms, of.Name.Name)
+		}
+	}
+	return rooms
+}
+
+// eachOfSession calls do for each declaration of the engine's package, without its tests.
+func eachOfSession(t *testing.T, do func(*token.FileSet, ast.Decl)) {
+	t.Helper()
 	paths, err := filepath.Glob("../session/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	methods := 0
 	for _, path := range paths {
 		if strings.HasSuffix(path, "_test.go") {
 			continue
@@ -28,20 +89,8 @@ func TestEngineIsSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, decl := range file.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			if !ok {
-				continue
-			}
-			if receiver(f) == "Engine" {
-				methods++
-			}
-			if n := parameters(f.Type); n > mostParameters {
-				t.Errorf("%s: %s takes %d parameters beside ctx", files.Position(f.Pos()), f.Name.Name, n)
-			}
+			do(files, decl)
 		}
-	}
-	if methods == 0 || methods > mostMethods {
-		t.Errorf("the engine has %d methods, and may have %d", methods, mostMethods)
 	}
 }
 
