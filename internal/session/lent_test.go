@@ -188,3 +188,26 @@ func BenchmarkCarryToTwenty(b *testing.B) {
 		b.Error("a place was not carried to")
 	}
 }
+
+// Who mirrors into a directory that is lent to wants the whole login there.
+func TestMirrorIntoALentDirectory(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	dir := filepath.Join(t.TempDir(), "lent")
+	r.lend(dir)
+	r.goTo(dir)
+	if _, err := r.start().Mirror(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !r.lent(dir).Login.SamePair(r.stored()) {
+		t.Error("the entry has no refresh token")
+	}
+	for _, p := range r.ledger().Places {
+		if p.Kind == ledger.Lent {
+			t.Errorf("%s counts as lent to", p.ID)
+		}
+	}
+	if _, err := r.start().Renew(t.Context(), true); err != nil || !r.lent(dir).Login.SamePair(r.stored()) {
+		t.Errorf("after a renewal: %v", err)
+	}
+}

@@ -126,7 +126,8 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (strin
 		return "", err
 	}
 	accepted, _ := s.entry.AcceptedByClient()
-	if s.Relation == ledger.Current && s.Chain == r.chain && accepted {
+	whole := s.entry.Login.Refresh.IsZero() == r.current.Refresh.IsZero() // what is lent has the access token alone
+	if s.Relation == ledger.Current && s.Chain == r.chain && accepted && whole {
 		w.place(dir).Let = false // who mirrors into it does not let go of it any more
 		w.identify(ctx, dir, r.current, secret.String{})
 		return w.saysOf(ToldInStepAlready, Values{Place: dir.Place()}), nil
