@@ -46,7 +46,7 @@ func TestDirectoryThatIsAwayCountsAsSignedOut(t *testing.T) {
 	r.goTo(home)
 }
 
-// : Claude Code renewed while the clock was a year ahead, and the pair was taken over. The
+// Claude Code renewed while the clock was a year ahead, and the pair was taken over. The
 
 // besides puts keys beside the login in the entry, as the client does.
 func (r *rig) besides(keys map[string]string) {
@@ -84,7 +84,7 @@ func (r *rig) namedIn(dir string, c keychain.Credential) {
 	}
 }
 
-// : what belongs to the account moves with it and is restored on the way back. Two
+// What belongs to the account moves with it and is restored on the way back. Two
 // directories; the device is trusted in the one. The person switches to another account in both, and
 // back: what was kept of the first directory was written over by what the second one had, nothing.
 func TestBoundKeysOfTwoDirectories(t *testing.T) {
@@ -131,7 +131,7 @@ func TestBoundKeysOfTheFormerPerson(t *testing.T) {
 	}
 }
 
-// : a directory is lent another account. Its client goes on as the former person, whom its
+// A directory is lent another account. Its client goes on as the former person, whom its
 // state file still names.
 func TestLentToAnotherPerson(t *testing.T) {
 	r := newRig(t)
@@ -155,7 +155,7 @@ func TestLentToAnotherPerson(t *testing.T) {
 	}
 }
 
-// : a lent directory in which the device was trusted keeps that at each renewal; where the login
+// A lent directory in which the device was trusted keeps that at each renewal; where the login
 // tells no ids, too.
 func TestLentKeepsItsSiblings(t *testing.T) {
 	for _, ids := range []bool{true, false} {
@@ -184,6 +184,26 @@ func TestLentKeepsItsSiblings(t *testing.T) {
 			if !strings.Contains(string(data), want) {
 				t.Errorf("ids %v: %s is gone after a renewal", ids, want)
 			}
+		}
+	}
+}
+
+// A state file that cannot be replaced goes on naming whom it names: whoever mirrors is told.
+func TestStateFileThatCannotBeTold(t *testing.T) {
+	r := newRig(t)
+	r.account = "ann"
+	ann := r.signIn(time.Hour)
+	bob := r.issued("b@example.com", time.Hour)
+	r.keep("bob", bob)
+	r.namedIn(r.claude, ann)
+	state := filepath.Join(r.claude, ".claude.json")
+	if err := os.Link(state, state+".backup"); err != nil {
+		t.Skip("this file system has no hard links")
+	}
+	for range 2 { // the second time it is in step already
+		told, err := r.start().On("bob").Mirror(t.Context())
+		if err != nil || !strings.Contains(told, string(ToldNotNamed)) {
+			t.Errorf("told %q, %v", told, err)
 		}
 	}
 }

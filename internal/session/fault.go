@@ -377,6 +377,7 @@ const (
 	ToldTakenOver       Fault = "taken-over"
 	ToldReplaced        Fault = "replaced"
 	ToldReplacedAccount Fault = "replaced-account"
+	ToldNotNamed        Fault = "not-named"
 	ToldNotMirrored     Fault = "not-mirrored"
 	ToldNotAccepted     Fault = "not-accepted"
 	ToldNoneBefore      Fault = "none-before"

@@ -129,8 +129,8 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (strin
 	whole := s.entry.Login.Refresh.IsZero() == r.current.Refresh.IsZero() // what is lent has the access token alone
 	if s.Relation == ledger.Current && s.Chain == r.chain && accepted && whole {
 		w.place(dir).Let = false // who mirrors into it does not let go of it any more
-		w.identify(ctx, dir, r.current, secret.String{})
-		return w.saysOf(ToldInStepAlready, Values{Place: dir.Place()}), nil
+		sentence := w.saysOf(ToldInStepAlready, Values{Place: dir.Place()})
+		return sentence + w.identify(ctx, dir, r.current, secret.String{}), nil
 	}
 	return w.overwrite(ctx, s, r)
 }
@@ -239,20 +239,21 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (strin
 	}
 	sentence := w.saysOf(became, Values{Owner: moved.whose, Account: moved.account, Place: dir.Place()})
 	w.remember(Record{Account: r.account, What: "mirrored", Detail: sentence})
-	w.identify(ctx, dir, r.current, secret.New(own.Identity))
-	return sentence, nil
+	return sentence + w.identify(ctx, dir, r.current, secret.New(own.Identity)), nil
 }
 
 // identify tells the client whose login its entry holds now. Without it the client goes
 // on as the former person for up to a day. whole is what it knew of the account before.
-func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keychain.Credential, whole secret.String) {
+func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keychain.Credential, whole secret.String) (untold string) {
 	id := claudecode.Identity{AccountID: c.Account.ID, Email: c.Account.Email, OrganizationID: c.Account.OrganizationID, Whole: whole}
 	if id.AccountID == "" {
-		return
+		return ""
 	}
 	if err := dir.SetIdentity(ctx, id); err != nil {
-		w.log.Warn("Claude Code's state file still names the former account", "reason", plain(err))
+		w.log.Warn("Claude Code's state file could not be told the account", "reason", plain(err))
+		return w.saysOf(ToldNotNamed, Values{Reason: plain(err)})
 	}
+	return ""
 }
 
 // KeyChange is one key of Claude Code's entry that a mirror would change; values of

@@ -33,6 +33,7 @@ var toldWords = []worded{
 		message: "replaced the login of {owner}; `keytender mirror --undo` puts it back ({place})"}},
 	{session.ToldReplacedAccount, sentences{
 		message: "replaced the login of {owner}, which is kept as the account {account} ({place})"}},
+	{session.ToldNotNamed, sentences{message: "; but it may go on naming another account: {reason}"}},
 	{session.ToldNotMirrored, sentences{message: "not mirrored"}},
 	{session.ToldNotAccepted, sentences{message: "not accepted: {reason}"}},
 	{session.ToldNoneBefore, sentences{message: "our login was taken out again; there was none before"}},
