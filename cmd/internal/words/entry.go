@@ -2,10 +2,7 @@ package words
 
 import "keytender/internal/session"
 
-const (
-	entryUnusable = "Claude Code's entry cannot be used: {reason}"
-	notWritten    = " so it was not written"
-)
+const entryUnusable = "Claude Code's entry cannot be used: {reason}"
 
 var entryWords = []worded{
 	{session.FaultEntryUnusable, sentences{entryUnusable, "{repair}"}},
@@ -16,12 +13,12 @@ var entryWords = []worded{
 
 	{session.FaultNoInference, sentences{"Claude Code needs a login with the scope user:inference, and this one has none",
 		"renew it with `keytender refresh --force`, which tells its scopes; else sign in again without --scope"}},
-	{session.FaultUnwrittenDead, sentences{endedByServer + "," + notWritten, signInOnceMore}},
-	{session.FaultUnwrittenOlder, sentences{"the stored login is an older one than the last renewal brought," + notWritten, signInOnceMore}},
-	{session.FaultUnwrittenEnded, sentences{"the login has ended," + notWritten, signInOnceMore}},
-	{session.FaultUnwrittenNoRefresh, sentences{"the login has ended and holds no refresh token," + notWritten, signInOnceMore}},
+	{session.FaultUnwrittenDead, sentences{endedByServer + ", so it was not written", signInOnceMore}},
+	{session.FaultUnwrittenOlder, sentences{"the stored login is an older one than the last renewal brought, so it was not written", signInOnceMore}},
+	{session.FaultUnwrittenEnded, sentences{"the login has ended, so it was not written", signInOnceMore}},
+	{session.FaultUnwrittenNoRefresh, sentences{"the login has ended and holds no refresh token, so it was not written", signInOnceMore}},
 	{session.FaultUnwrittenRevoked, sentences{"Claude Code was signed out, which ended this login at the server too; it was not written", signInOnceMore}},
-	{session.FaultUnwrittenUnknown, sentences{"Claude Code was signed out of this login, and it could not be found out whether it lives," + notWritten,
+	{session.FaultUnwrittenUnknown, sentences{"Claude Code was signed out of this login, and it could not be found out whether it lives, so it was not written",
 		"try `keytender refresh --force`, which tells, and then again"}},
 
 	{session.FaultStillBehind, sentences{"{place} still holds older tokens and could not be brought up, so nothing was removed: {reason}",
