@@ -44,7 +44,7 @@ func entryError(err error) error {
 		return storeError("keychain", err)
 	}
 	if errors.Is(err, keychain.ErrDamaged) {
-		return failedBy("claude-code-entry", FaultEntryBroken, Values{Reason: err.Error()}, err)
+		return failedBy(entryCode, FaultEntryBroken, Values{Reason: err.Error()}, err)
 	}
 	if unwritable := (&claudecode.UnwritableError{}); errors.As(err, &unwritable) {
 		return failedBy(entryCode, FaultEntryUnwritable, Values{Reason: unwritable.Reason, Repair: unwritable.Hint}, err)
@@ -126,7 +126,7 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (strin
 		return "", err
 	}
 	accepted, _ := s.entry.AcceptedByClient()
-	whole := s.entry.Login.Refresh.IsZero() == r.current.Refresh.IsZero() // what is lent has the access token alone
+	whole := !s.entry.Login.Refresh.IsZero() || r.current.Refresh.IsZero() // what is lent has the access token alone
 	if s.Relation == ledger.Current && s.Chain == r.chain && accepted && whole {
 		w.place(dir).Let = false // who mirrors into it does not let go of it any more
 		sentence := w.saysOf(ToldInStepAlready, Values{Place: dir.Place()})
