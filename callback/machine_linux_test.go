@@ -118,7 +118,7 @@ func onMachine(t *testing.T, machine string) {
 	s.Close()
 }
 
-type addressRequest struct {
+type ifreq struct {
 	name    [syscall.IFNAMSIZ]byte
 	address syscall.RawSockaddrInet4
 	_       [8]byte
@@ -126,18 +126,18 @@ type addressRequest struct {
 
 // forgetV4 takes 127.0.0.1 away.
 func forgetV4() error {
-	q := addressRequest{address: syscall.RawSockaddrInet4{Family: syscall.AF_INET}}
+	q := ifreq{address: syscall.RawSockaddrInet4{Family: syscall.AF_INET}}
 	copy(q.name[:], "lo")
 	return control(syscall.SIOCSIFADDR, unsafe.Pointer(&q))
 }
 
-func control(request uintptr, argument unsafe.Pointer) error {
+func control(call uintptr, argument unsafe.Pointer) error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(fd)
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(argument)); errno != 0 {
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), call, uintptr(argument)); errno != 0 {
 		return errno
 	}
 	return nil

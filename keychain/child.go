@@ -28,8 +28,8 @@ import (
 // childArgument makes our program a keychain child.
 const childArgument = "internal-keychain-child"
 
-// request is what the child reads from its stdin.
-type request struct {
+// order is what the child reads from its stdin.
+type order struct {
 	secret.Hidden
 	Op      string `json:"op"` // load, save, delete
 	Service string `json:"service"`
@@ -67,59 +67,59 @@ func RunChild() {
 	if len(os.Args) != 2 || os.Args[1] != childArgument {
 		return
 	}
-	var r request
+	var o order
 	in, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<20))
 	v, ok := rawjson.Parse(in)
-	if err != nil || !ok || !v.Into(&r) {
+	if err != nil || !ok || !v.Into(&o) {
 		os.Exit(2) // the parent died before it said what to do
 	}
-	time.AfterFunc(time.Duration(r.Limit)*time.Millisecond, func() {
+	time.AfterFunc(time.Duration(o.Limit)*time.Millisecond, func() {
 		endOthers()
 		os.Exit(exitTimedOut)
 	})
-	if err := json.NewEncoder(os.Stdout).Encode(serve(r)); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(serve(o)); err != nil {
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func serve(r request) answer {
+func serve(o order) answer {
 	if err := platformReady(); err != nil {
 		return answer{Error: "unavailable", Detail: err.Error()}
 	}
-	switch r.Op {
+	switch o.Op {
 	case "load":
-		record, err := keyring.Get(r.Service, r.Name)
+		record, err := keyring.Get(o.Service, o.Name)
 		if err != nil {
 			return refusal(err)
 		}
 		return answer{Record: record}
 	case "save":
 		// What cannot be read is not written over, and no second dialog asks about it.
-		former, err := keyring.Get(r.Service, r.Name)
+		former, err := keyring.Get(o.Service, o.Name)
 		if err != nil && !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
 		}
 		if _, ok := readHead(former); !ok {
 			former = ""
 		}
-		if err := keyring.Set(r.Service, r.Name, r.Record); err != nil {
+		if err := keyring.Set(o.Service, o.Name, o.Record); err != nil {
 			return refusal(err)
 		}
 		// A dialog that the person dismissed looks like success until here.
-		back, err := keyring.Get(r.Service, r.Name)
+		back, err := keyring.Get(o.Service, o.Name)
 		if err != nil && !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
 		}
-		if err != nil || back != r.Record {
+		if err != nil || back != o.Record {
 			return answer{Error: "denied", Detail: "the keychain did not take the record"}
 		}
 		return answer{Record: former}
 	case "delete":
-		if err := keyring.Delete(r.Service, r.Name); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+		if err := keyring.Delete(o.Service, o.Name); err != nil && !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
 		}
-		if _, err := keyring.Get(r.Service, r.Name); err == nil {
+		if _, err := keyring.Get(o.Service, o.Name); err == nil {
 			return answer{Error: "denied", Detail: "the keychain still holds the record"}
 		} else if !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
@@ -213,7 +213,7 @@ func (k *OSKeychain) loadItem(limited context.Context, name string) (secret.Stri
 	if err := k.heldBack(limited); err != nil {
 		return secret.String{}, err
 	}
-	a, err := k.call(limited, request{Op: "load", Name: name + k.Suffix})
+	a, err := k.call(limited, order{Op: "load", Name: name + k.Suffix})
 	k.remember(err)
 	return secret.New(a.Record), err
 }
@@ -289,7 +289,7 @@ func (k *OSKeychain) Delete(ctx context.Context, name string) error {
 			return fmt.Errorf("deleting from the keychain: %w", err)
 		}
 	}
-	if _, err := k.call(ctx, request{Op: "delete", Name: name + k.Suffix}); err != nil {
+	if _, err := k.call(ctx, order{Op: "delete", Name: name + k.Suffix}); err != nil {
 		return fmt.Errorf("deleting from the keychain: %w", err)
 	}
 	return nil
@@ -302,7 +302,7 @@ var childEnvironment = []string{"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPD
 
 // call runs the child and waits for its answer. When ctx ends the child is killed with
 // what it started, and the dialog that it may have opened goes with it.
-func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
+func (k *OSKeychain) call(ctx context.Context, o order) (answer, error) {
 	program := k.program
 	if program == "" {
 		var err error
@@ -313,8 +313,8 @@ func (k *OSKeychain) call(ctx context.Context, r request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	r.Service, r.Limit = k.Service, max(1, time.Until(deadline).Milliseconds())
-	text, err := json.Marshal(r)
+	o.Service, o.Limit = k.Service, max(1, time.Until(deadline).Milliseconds())
+	text, err := json.Marshal(o)
 	if err != nil {
 		return answer{}, err
 	}
@@ -357,18 +357,18 @@ func (a *answer) Field(key string) any {
 }
 
 // Field says where a member goes: see rawjson.Object.
-func (r *request) Field(key string) any {
+func (o *order) Field(key string) any {
 	switch key {
 	case "op":
-		return &r.Op
+		return &o.Op
 	case "service":
-		return &r.Service
+		return &o.Service
 	case "name":
-		return &r.Name
+		return &o.Name
 	case "record":
-		return &r.Record
+		return &o.Record
 	case "limit":
-		return &r.Limit
+		return &o.Limit
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ func TestOrphanEndsByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(request{Op: "save", Service: "keytender-test", Name: "default", Record: "FAKE", Limit: 500})
+	text, err := json.Marshal(order{Op: "save", Service: "keytender-test", Name: "default", Record: "FAKE", Limit: 500})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func (k *OSKeychain) saveParts(ctx context.Context, name, record string) error {
 		h.Slot = slots[1]
 	}
 	for i, part := range parts {
-		if _, err := k.call(ctx, request{Op: "save", Name: partName(name, h.Slot, i+1) + k.Suffix, Record: part}); err != nil {
+		if _, err := k.call(ctx, order{Op: "save", Name: partName(name, h.Slot, i+1) + k.Suffix, Record: part}); err != nil {
 			return err
 		}
 	}
@@ -160,7 +160,7 @@ func (k *OSKeychain) saveParts(ctx context.Context, name, record string) error {
 
 // saveHead writes the item of the record's own name, and removes the parts that it led to.
 func (k *OSKeychain) saveHead(ctx context.Context, name, text string) error {
-	a, err := k.call(ctx, request{Op: "save", Name: name + k.Suffix, Record: text})
+	a, err := k.call(ctx, order{Op: "save", Name: name + k.Suffix, Record: text})
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (k *OSKeychain) dropParts(ctx context.Context, name, slot string) error {
 		}
 	}
 	for part := last; part > 0; part-- {
-		if _, err := k.call(ctx, request{Op: "delete", Name: partName(name, slot, part) + k.Suffix}); err != nil {
+		if _, err := k.call(ctx, order{Op: "delete", Name: partName(name, slot, part) + k.Suffix}); err != nil {
 			return err
 		}
 	}

@@ -74,8 +74,8 @@ type Lock struct {
 	stop, stopped chan struct{}
 }
 
-// Request says which lock is wanted and on what terms.
-type Request struct {
+// Wanted says which lock is wanted and on what terms.
+type Wanted struct {
 	Path  string
 	Stale time.Duration // without a sign of life for so long, the lock was left behind
 	Wait  time.Duration // 0: one try
@@ -93,15 +93,15 @@ type Request struct {
 
 // Take waits for the lock, takes it, and keeps it fresh until Release. It fails with
 // *BusyError, an ErrBusy.
-func (r Request) Take(ctx context.Context) (*Lock, error) {
-	defer r.Discard()
-	deadline := time.Now().Add(r.Wait)
+func (w Wanted) Take(ctx context.Context) (*Lock, error) {
+	defer w.Discard()
+	deadline := time.Now().Add(w.Wait)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var deniedSince time.Time
 	for {
-		l, err := r.try()
+		l, err := w.try()
 		if err == nil {
 			go l.keepFresh()
 			return l, nil
@@ -136,15 +136,15 @@ func (r Request) Take(ctx context.Context) (*Lock, error) {
 }
 
 // try makes the directory, clearing a stale one out of the way once.
-func (r *Request) try() (*Lock, error) {
+func (w *Wanted) try() (*Lock, error) {
 	for cleared := false; ; cleared = true {
-		err := r.place()
+		err := w.place()
 		if err == nil {
-			return r.taken()
+			return w.taken()
 		}
 		if beingRemoved(err) {
-			busy := &BusyError{Path: r.Path, Reason: "Windows is still removing the lock of another program", Hint: "try again in a minute"}
-			if _, there := os.Lstat(r.Path); errors.Is(there, fs.ErrNotExist) {
+			busy := &BusyError{Path: w.Path, Reason: "Windows is still removing the lock of another program", Hint: "try again in a minute"}
+			if _, there := os.Lstat(w.Path); errors.Is(there, fs.ErrNotExist) {
 				busy.denied = err
 			}
 			return nil, busy
@@ -152,7 +152,7 @@ func (r *Request) try() (*Lock, error) {
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("taking the lock: %w", err)
 		}
-		busy, err := r.look()
+		busy, err := w.look()
 		if err != nil {
 			return nil, err
 		}
@@ -160,34 +160,34 @@ func (r *Request) try() (*Lock, error) {
 			continue // it is out of the way
 		}
 		if busy == nil {
-			busy = r.busy()
+			busy = w.busy()
 		}
 		return nil, busy
 	}
 }
 
-func (r Request) busy() *BusyError {
-	return &BusyError{Path: r.Path, Reason: "another program is at work on the login", Hint: "try again in a minute"}
+func (w Wanted) busy() *BusyError {
+	return &BusyError{Path: w.Path, Reason: "another program is at work on the login", Hint: "try again in a minute"}
 }
 
-func (r Request) notADirectory() *BusyError {
-	return &BusyError{Path: r.Path, Stuck: true, Reason: "there is something in the place of the lock that is no directory, so neither Claude Code nor we can take it",
+func (w Wanted) notADirectory() *BusyError {
+	return &BusyError{Path: w.Path, Stuck: true, Reason: "there is something in the place of the lock that is no directory, so neither Claude Code nor we can take it",
 		Hint: "keytender doctor --fix"}
 }
 
-func (r Request) notEmpty() *BusyError {
-	return &BusyError{Path: r.Path, Stuck: true, Reason: "the lock was left behind, and it cannot be removed since there is something in it",
+func (w Wanted) notEmpty() *BusyError {
+	return &BusyError{Path: w.Path, Stuck: true, Reason: "the lock was left behind, and it cannot be removed since there is something in it",
 		Hint: "keytender doctor --fix"}
 }
 
-func (r Request) dated(ahead time.Duration) *BusyError {
-	return &BusyError{Path: r.Path, Reason: "the lock is dated " + shown.Around(ahead) + " ahead, so it holds everybody up until then",
+func (w Wanted) dated(ahead time.Duration) *BusyError {
+	return &BusyError{Path: w.Path, Reason: "the lock is dated " + shown.Around(ahead) + " ahead, so it holds everybody up until then",
 		Hint: "check the clock, close Claude Code, then keytender doctor --fix"}
 }
 
 // look judges the lock that stands there. Without BusyError it is gone.
-func (r Request) look() (*BusyError, error) {
-	info, err := os.Lstat(r.Path)
+func (w Wanted) look() (*BusyError, error) {
+	info, err := os.Lstat(w.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -195,46 +195,46 @@ func (r Request) look() (*BusyError, error) {
 		return nil, fmt.Errorf("looking at the lock: %w", err)
 	}
 	if !info.IsDir() {
-		return r.notADirectory(), nil
+		return w.notADirectory(), nil
 	}
-	age := r.Now().Round(0).Sub(info.ModTime())
-	dead := r.Dead != nil && r.Dead(r.Path, info)
+	age := w.Now().Round(0).Sub(info.ModTime())
+	dead := w.Dead != nil && w.Dead(w.Path, info)
 	switch {
 	case !dead && age < -futureLimit:
-		return r.dated(-age), nil
-	case !dead && age <= r.Stale:
-		return r.busy(), nil
+		return w.dated(-age), nil
+	case !dead && age <= w.Stale:
+		return w.busy(), nil
 	}
-	return r.clear(info)
+	return w.clear(info)
 }
 
 // clear removes the lock as it was judged. If it changed meanwhile it has a new holder.
-func (r Request) clear(judged fs.FileInfo) (*BusyError, error) {
-	now, err := os.Lstat(r.Path)
+func (w Wanted) clear(judged fs.FileInfo) (*BusyError, error) {
+	now, err := os.Lstat(w.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil || !sameLock(judged, now) {
-		return r.busy(), nil
+		return w.busy(), nil
 	}
-	err = removeDir(r.Path)
+	err = removeDir(w.Path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if entries, readErr := os.ReadDir(r.Path); readErr == nil && len(entries) > 0 {
-		return r.notEmpty(), nil
+	if entries, readErr := os.ReadDir(w.Path); readErr == nil && len(entries) > 0 {
+		return w.notEmpty(), nil
 	}
 	return nil, fmt.Errorf("clearing a lock that was left behind: %w", err)
 }
 
 // taken dates the directory we just made by our own clock, as the other side does.
-func (r Request) taken() (*Lock, error) {
-	l := &Lock{path: r.Path, stale: r.Stale, now: r.Now, stop: make(chan struct{}), stopped: make(chan struct{})}
+func (w Wanted) taken() (*Lock, error) {
+	l := &Lock{path: w.Path, stale: w.Stale, now: w.Now, stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := l.touch(); err != nil {
-		_ = removeDir(r.Path)
+		_ = removeDir(w.Path)
 		return nil, fmt.Errorf("taking the lock: %w", err)
 	}
-	l.birth = birthTime(r.Path, l.info)
+	l.birth = birthTime(w.Path, l.info)
 	return l, nil
 }
 

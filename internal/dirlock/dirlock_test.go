@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-func lockAt(path string) Request {
-	return Request{Path: path, Stale: 15 * time.Second, Now: time.Now}
+func lockAt(path string) Wanted {
+	return Wanted{Path: path, Stale: 15 * time.Second, Now: time.Now}
 }
 
-func take(t *testing.T, r Request) *Lock {
+func take(t *testing.T, w Wanted) *Lock {
 	t.Helper()
-	l, err := r.Take(context.Background())
+	l, err := w.Take(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,9 +93,9 @@ func TestLockWaits(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		_ = first.Release()
 	}()
-	r := lockAt(path)
-	r.Wait = 10 * time.Second
-	if err := take(t, r).Release(); err != nil {
+	w := lockAt(path)
+	w.Wait = 10 * time.Second
+	if err := take(t, w).Release(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,13 +104,13 @@ func TestLockWaitEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.lock")
 	makeLock(t, path, 0)
 	synctest.Test(t, func(t *testing.T) {
-		r := lockAt(path)
+		w := lockAt(path)
 		real := time.Now() // the bubble's clock starts in 2000; the lock must not look dated ahead
 		_ = os.Chtimes(path, real, real)
-		r.Now = func() time.Time { return real }
-		r.Wait = 20 * time.Second
+		w.Now = func() time.Time { return real }
+		w.Wait = 20 * time.Second
 		start := time.Now()
-		if _, err := r.Take(context.Background()); !errors.Is(err, ErrBusy) {
+		if _, err := w.Take(context.Background()); !errors.Is(err, ErrBusy) {
 			t.Errorf("err = %v", err)
 		}
 		if waited := time.Since(start); waited != 20*time.Second {
@@ -118,12 +118,12 @@ func TestLockWaitEnds(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if _, err := r.Take(ctx); !errors.Is(err, ErrBusy) {
+		if _, err := w.Take(ctx); !errors.Is(err, ErrBusy) {
 			t.Errorf("at the context's deadline: %v", err)
 		}
 		ctx, cancel = context.WithCancel(context.Background())
 		time.AfterFunc(time.Second, cancel)
-		if _, err := r.Take(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := w.Take(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
 	})
@@ -293,23 +293,23 @@ func TestLockIsDenied(t *testing.T) {
 	beingRemoved = func(err error) bool { return errors.As(err, &denied) && errors.Is(err, os.ErrNotExist) }
 	dir := filepath.Join(t.TempDir(), "closed")
 	synctest.Test(t, func(t *testing.T) {
-		r := lockAt(filepath.Join(dir, "a.lock"))
-		r.Wait = 20 * time.Second
+		w := lockAt(filepath.Join(dir, "a.lock"))
+		w.Wait = 20 * time.Second
 		start := time.Now()
-		_, err := r.Take(context.Background())
+		_, err := w.Take(context.Background())
 		if errors.Is(err, ErrBusy) || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("for ever: %v", err)
 		}
 		if waited := time.Since(start); waited < deniedLimit || waited > deniedLimit+time.Second {
 			t.Errorf("gave up after %v", waited)
 		}
-		r.Wait = time.Second
-		if _, err := r.Take(context.Background()); !errors.Is(err, ErrBusy) {
+		w.Wait = time.Second
+		if _, err := w.Take(context.Background()); !errors.Is(err, ErrBusy) {
 			t.Errorf("for as long as was waited: %v", err)
 		}
-		r.Wait = 20 * time.Second
+		w.Wait = 20 * time.Second
 		time.AfterFunc(time.Second, func() { _ = os.Mkdir(dir, 0o700) })
-		if err := take(t, r).Release(); err != nil {
+		if err := take(t, w).Release(); err != nil {
 			t.Errorf("for a moment: %v", err)
 		}
 	})

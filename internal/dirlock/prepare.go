@@ -14,68 +14,68 @@ import (
 // Prepare makes the directory under another name beside the lock's place: it keeps its birth
 // when it is put there, so whose it is can be noted before anybody sees it. Where the system
 // cannot put it in place without replacing what stands there, Take makes one as usual.
-func (r *Request) Prepare() {
+func (w *Wanted) Prepare() {
 	if !notes {
 		return
 	}
-	sweepPrepared(r.Path, r.Now().Add(-time.Minute))
+	sweepPrepared(w.Path, w.Now().Add(-time.Minute))
 	var random [4]byte
 	_, _ = rand.Read(random[:])
-	name := r.Path + "." + hex.EncodeToString(random[:])
+	name := w.Path + "." + hex.EncodeToString(random[:])
 	if os.Mkdir(name, 0o700) == nil {
-		r.prepared = name
+		w.prepared = name
 	}
 }
 
 // BirthMs is when the prepared directory was made, as an Owner tells it; 0 when not known.
-func (r *Request) BirthMs() float64 {
-	if r.prepared == "" {
+func (w *Wanted) BirthMs() float64 {
+	if w.prepared == "" {
 		return 0
 	}
-	info, err := os.Lstat(r.prepared)
+	info, err := os.Lstat(w.prepared)
 	if err != nil {
 		return 0
 	}
-	if born := birthTime(r.prepared, info); !born.IsZero() {
+	if born := birthTime(w.prepared, info); !born.IsZero() {
 		return milliseconds(born)
 	}
 	return 0
 }
 
 // Discard removes what was prepared. Take does so itself.
-func (r *Request) Discard() {
-	if r.prepared != "" {
-		_ = removeDir(r.prepared)
-		r.prepared = ""
+func (w *Wanted) Discard() {
+	if w.prepared != "" {
+		_ = removeDir(w.prepared)
+		w.prepared = ""
 	}
 }
 
 // place makes the lock's directory, or puts the prepared one there. It fails with
 // fs.ErrExist where one stands.
-func (r *Request) place() error {
-	if r.prepared == "" {
-		return os.Mkdir(r.Path, 0o700)
+func (w *Wanted) place() error {
+	if w.prepared == "" {
+		return os.Mkdir(w.Path, 0o700)
 	}
-	if _, err := os.Lstat(r.Path); err == nil {
-		return &fs.PathError{Op: "rename", Path: r.Path, Err: fs.ErrExist}
+	if _, err := os.Lstat(w.Path); err == nil {
+		return &fs.PathError{Op: "rename", Path: w.Path, Err: fs.ErrExist}
 	}
-	if r.Note != nil {
-		r.Note()
+	if w.Note != nil {
+		w.Note()
 	}
-	now := r.Now()
-	err := os.Chtimes(r.prepared, now, now)
+	now := w.Now()
+	err := os.Chtimes(w.prepared, now, now)
 	if err == nil {
-		err = renameNew(r.prepared, r.Path)
+		err = renameNew(w.prepared, w.Path)
 	}
 	switch {
 	case err == nil:
-		r.prepared = ""
+		w.prepared = ""
 		return nil
 	case errors.Is(err, fs.ErrExist):
 		return err
 	}
-	r.Discard() // this file system cannot do it
-	return os.Mkdir(r.Path, 0o700)
+	w.Discard() // this file system cannot do it
+	return os.Mkdir(w.Path, 0o700)
 }
 
 // sweepPrepared removes what a process that was killed had prepared before then. It is

@@ -204,7 +204,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 			t.Errorf("%s is excused for nothing", name)
 		}
 	}
-	for _, name := range []string{"keychain.record", "keychain.request", "keychain.answer", "claudecode.member", "oauth.request", "session.displacedLogin", "session.apiKeyRecord"} {
+	for _, name := range []string{"keychain.record", "keychain.order", "keychain.answer", "claudecode.member", "oauth.request", "session.displacedLogin", "session.apiKeyRecord"} {
 		if !seen[name] {
 			t.Errorf("%s was not looked at", name)
 		}

@@ -94,18 +94,18 @@ const (
 // RaiseLoopback brings up the loopback of the network namespace that the calling process
 // is in, by the interface's flags: netdevice(7).
 func RaiseLoopback() error {
-	request := struct {
+	ifreq := struct {
 		name  [syscall.IFNAMSIZ]byte
 		flags uint16
 		_     [22]byte
 	}{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
-	copy(request.name[:], "lo")
+	copy(ifreq.name[:], "lo")
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("raising the loopback: %w", err)
 	}
 	defer syscall.Close(fd)
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request)))
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&ifreq)))
 	if errno != 0 {
 		return fmt.Errorf("raising the loopback: %w", errno)
 	}

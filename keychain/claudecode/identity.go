@@ -71,7 +71,7 @@ func (d *Directory) setIdentity(ctx context.Context, id Identity) (err error) {
 	if named, known := d.Identity(); known && named.agrees(id) {
 		return nil
 	}
-	lock, err := dirlock.Request{Path: path + ".lock", Stale: stateStale, Wait: stateWait, Now: d.now}.Take(ctx)
+	lock, err := dirlock.Wanted{Path: path + ".lock", Stale: stateStale, Wait: stateWait, Now: d.now}.Take(ctx)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (d *Directory) lockWrite(ctx context.Context) (writing, error) {
 	if d.ownerNote != "" {
 		l.note = filepath.Join(filepath.Dir(d.ownerNote), "write-lock-held.json")
 	}
-	want := dirlock.Request{Path: d.writeLock(), Stale: writeStale, Wait: writeWait, Now: d.now}
+	want := dirlock.Wanted{Path: d.writeLock(), Stale: writeStale, Wait: writeWait, Now: d.now}
 	former, _ := dirlock.ReadOwner(l.note)
 	want.Dead = func(path string, info fs.FileInfo) bool { return former.Gone(path, info, former.LockBirthtimeMs) }
 	want.Prepare()
@@ -88,12 +88,12 @@ func (d *Directory) lockRenewal(ctx context.Context, wait time.Duration) (*Renew
 
 	// Locks are made under other names first, so that the note can name them before they stand
 	// in their places: whoever is killed must leave no lock of which nobody can tell whose it was.
-	wantFirst := dirlock.Request{Path: d.firstLock(), Stale: renewalStale, Wait: wait, Now: d.now}
+	wantFirst := dirlock.Wanted{Path: d.firstLock(), Stale: renewalStale, Wait: wait, Now: d.now}
 	wantFirst.Dead = func(path string, info fs.FileInfo) bool {
 		owner, ok := dirlock.ReadOwner(note)
 		return ok && owner.Gone(path, info, owner.LockBirthtimeMs)
 	}
-	wantSecond := dirlock.Request{Path: secondPath, Stale: renewalStale, Now: d.now}
+	wantSecond := dirlock.Wanted{Path: secondPath, Stale: renewalStale, Now: d.now}
 	wantFirst.Prepare()
 	wantSecond.Prepare()
 	defer wantSecond.Discard()

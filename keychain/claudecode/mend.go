@@ -27,12 +27,12 @@ type LockTrouble struct {
 }
 
 // locks returns the client's three locks in its order.
-func (d *Directory) locks() []dirlock.Request {
-	locks := []dirlock.Request{{Path: d.firstLock(), Stale: renewalStale, Now: d.now}}
+func (d *Directory) locks() []dirlock.Wanted {
+	locks := []dirlock.Wanted{{Path: d.firstLock(), Stale: renewalStale, Now: d.now}}
 	if second, err := d.secondLock(); err == nil {
-		locks = append(locks, dirlock.Request{Path: second, Stale: renewalStale, Now: d.now})
+		locks = append(locks, dirlock.Wanted{Path: second, Stale: renewalStale, Now: d.now})
 	}
-	return append(locks, dirlock.Request{Path: d.writeLock(), Stale: writeStale, Now: d.now})
+	return append(locks, dirlock.Wanted{Path: d.writeLock(), Stale: writeStale, Now: d.now})
 }
 
 // LockTroubles lists the locks that are neither free nor held as Claude Code holds them. It changes
@@ -50,9 +50,9 @@ func (d *Directory) LockTroubles() []LockTrouble {
 	return all
 }
 
-// MendLock puts right what LockTroubles named, as dirlock.Request.Mend says.
+// MendLock puts right what LockTroubles named, as dirlock.Wanted.Mend says.
 func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, err error) {
-	return dirlock.Request{Path: t.Path, Now: d.now}.Mend(ctx, t.stuck)
+	return dirlock.Wanted{Path: t.Path, Now: d.now}.Mend(ctx, t.stuck)
 }
 
 // MoveAside gives the entry's file another name, which is returned: for one that cannot be

@@ -62,7 +62,7 @@ func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Reser
 	if _, err := os.Stat(d.dir); err != nil {
 		return nil, err
 	}
-	if what, stuck := (dirlock.Request{Path: d.writeLock(), Stale: writeStale, Now: d.now}).Trouble(); stuck {
+	if what, stuck := (dirlock.Wanted{Path: d.writeLock(), Stale: writeStale, Now: d.now}).Trouble(); stuck {
 		return nil, &UnwritableError{Place: d.Place(), Reason: d.writeLock() + ": " + what, Hint: "keytender doctor --fix"}
 	}
 	before, err := d.load(ctx)

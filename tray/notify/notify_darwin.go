@@ -130,7 +130,7 @@ func (c *center) show(n Notice) error {
 	defer done.Release()
 	if !c.trying(func() {
 		send(c.id, "removeAllDeliveredNotifications") // they do not pile up
-		send(c.id, "addNotificationRequest:withCompletionHandler:", c.request(n), done)
+		send(c.id, "addNotificationRequest:withCompletionHandler:", c.delivery(n), done)
 	}) {
 		return errFuse
 	}
@@ -151,7 +151,7 @@ func (c *center) ask() {
 	send(c.id, "requestAuthorizationWithOptions:completionHandler:", optionAlert, done)
 }
 
-func (c *center) request(n Notice) objc.ID {
+func (c *center) delivery(n Notice) objc.ID {
 	content := send(send(class("UNMutableNotificationContent"), "new"), "autorelease")
 	send(content, "setTitle:", text(n.Title))
 	send(content, "setBody:", text(n.Body))
