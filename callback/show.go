@@ -92,11 +92,11 @@ func Show(ctx context.Context, s Sheet, life time.Duration) (*Showing, error) {
 		}
 		return replies[q.path]
 	})
-	shown := &Showing{URL: "http://localhost:" + strconv.Itoa(port) + path, Seen: seen, host: h}
+	showing := &Showing{URL: "http://localhost:" + strconv.Itoa(port) + path, Seen: seen, host: h}
 	h.start(listeners)
-	timer := time.AfterFunc(life, shown.Close)
-	context.AfterFunc(ctx, func() { timer.Stop(); shown.Close() })
-	return shown, nil
+	timer := time.AfterFunc(life, showing.Close)
+	context.AfterFunc(ctx, func() { timer.Stop(); showing.Close() })
+	return showing, nil
 }
 
 // Close frees the port. Only the first call does anything.

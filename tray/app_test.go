@@ -210,7 +210,7 @@ func TestC3_SignInFromTheMenu(t *testing.T) {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
 		b.wantTold("Before you sign in", "Signed in as first_last@example.com")
-		if got, want := b.notifier.shown[1].Body, "Plan: Max. Your login is kept in the keychain and renewed by itself. Could not write to Claude Code."; got != want {
+		if got, want := b.notifier.told[1].Body, "Plan: Max. Your login is kept in the keychain and renewed by itself. Could not write to Claude Code."; got != want {
 			b.Errorf("body %q, want %q", got, want)
 		}
 	})
@@ -244,7 +244,7 @@ func TestFailedSignInSaysWhatToDo(t *testing.T) {
 		synctest.Wait()
 		b.wantMenu("# ⚠ The sign-in was declined in the browser", "# Sign in again and allow it there", "  Sign in…")
 		b.wantTold("Sign-in did not work")
-		if got, want := b.notifier.shown[0].Body, "The sign-in was declined in the browser. Sign in again and allow it there."; got != want {
+		if got, want := b.notifier.told[0].Body, "The sign-in was declined in the browser. Sign in again and allow it there."; got != want {
 			b.Errorf("body %q, want %q", got, want)
 		}
 		// It is history once something else happened.
@@ -264,7 +264,7 @@ func TestStrangeErrorsKeepTheirText(t *testing.T) {
 		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if text := b.kit.menu() + b.notifier.shown[0].Title + b.notifier.shown[0].Body; strings.Contains(text, "FAKE") {
+		if text := b.kit.menu() + b.notifier.told[0].Title + b.notifier.told[0].Body; strings.Contains(text, "FAKE") {
 			b.Errorf("shown: %s", text)
 		}
 	})
@@ -462,7 +462,7 @@ func TestNoticeThatCannotBeShownIsNotTold(t *testing.T) {
 		b.notifier.mu.Lock()
 		b.notifier.err = errors.New("no service")
 		before := b.notifier.tries
-		b.notifier.shown = nil
+		b.notifier.told = nil
 		b.notifier.mu.Unlock()
 		b.app.queue.post(func() { b.app.remember(reminder.Memory{}) })
 		time.Sleep(2 * time.Hour)
@@ -618,14 +618,14 @@ func TestARefusalLeadsToClaudeCode(t *testing.T) {
 			return session.Status{}, context.Canceled
 		}
 		for way, begin := range map[string]func(){
-			"the button": func() { b.app.queue.post(func() { b.app.obey(b.notifier.shown[0].Deed) }) },
+			"the button": func() { b.app.queue.post(func() { b.app.obey(b.notifier.told[0].Deed) }) },
 			"the line":   func() { b.kit.click(menu.ItemInstead) },
 			"the page":   func() { page() },
 		} {
-			b.notifier.shown, began = nil, 0
+			b.notifier.told, began = nil, 0
 			b.click(menu.ItemSignIn)
 			b.wantMenu("# ⚠ The server does not let Keytender sign you in", "  Sign in through Claude Code")
-			n := b.notifier.shown[0]
+			n := b.notifier.told[0]
 			if n.Action != "Sign in through Claude Code" || n.Body != "The server does not let Keytender sign you in. Sign in through Claude Code instead." {
 				b.Errorf("told %+v", n)
 			}

@@ -100,10 +100,10 @@ func TestALentPlaceTellsHowItStands(t *testing.T) {
 	}
 	run(t, lent, func(b *bench) {
 		b.wantMenu("  Lent places", "  /srv/ci · behind, tried again by itself")
-		b.notifier.shown = nil
+		b.notifier.told = nil
 		b.click(menu.ItemLentPlace)
 		b.wantTold("/srv/ci")
-		if got := b.notifier.shown[0].Body; got != "Behind, tried again by itself. Token ends in 3 h." {
+		if got := b.notifier.told[0].Body; got != "Behind, tried again by itself. Token ends in 3 h." {
 			b.Errorf("told %q", got)
 		}
 	})

@@ -71,8 +71,8 @@ func TestShowStatus(t *testing.T) {
 			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain."},
 			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain. The keychain is locked. Unlock it."},
 		}
-		if !slices.Equal(b.notifier.shown, want) {
-			b.Errorf("told %+v", b.notifier.shown)
+		if !slices.Equal(b.notifier.told, want) {
+			b.Errorf("told %+v", b.notifier.told)
 		}
 	})
 }
@@ -130,13 +130,13 @@ func TestWatchOnlySignsInThroughClaudeCode(t *testing.T) {
 		b.app.queue.post(b.app.signIn)
 		synctest.Wait()
 		told := 0 // in no order: each notification is shown beside the loop
-		for _, n := range b.notifier.shown {
+		for _, n := range b.notifier.told {
 			if n.Title == "Signed in as first_last@example.com" && strings.Contains(n.Body, "no copy is kept") {
 				told++
 			}
 		}
 		if told != 2 {
-			b.Errorf("told %+v", b.notifier.shown)
+			b.Errorf("told %+v", b.notifier.told)
 		}
 		if slices.Contains(b.engine.calls, "SignIn") {
 			b.Error("we signed in ourselves")
@@ -264,7 +264,7 @@ func TestTokenLeavesTheClipboard(t *testing.T) {
 			if got := b.onBoard(); got != c.want {
 				b.Errorf("%s: the clipboard holds %q", c.name, got)
 			}
-			for _, n := range b.notifier.shown {
+			for _, n := range b.notifier.told {
 				if strings.Contains(n.Title+n.Body, fakeToken) {
 					b.Errorf("shown: %+v", n)
 				}
@@ -350,7 +350,7 @@ func TestLoginsAreMovedFromTheMenu(t *testing.T) {
 	} {
 		run(t, func(time.Time) session.Status { return c.status }, func(b *bench) {
 			b.wantMenu(c.line)
-			b.notifier.shown = nil
+			b.notifier.told = nil
 			b.click(c.id)
 			if b.engine.count(c.call) != 1 {
 				b.Errorf("%s: calls %q", c.line, b.engine.calls)
@@ -404,10 +404,10 @@ func TestAFailedRevokeIsTold(t *testing.T) {
 	} {
 		run(t, traytest.SignedIn, func(b *bench) {
 			b.engine.steps = c.steps
-			b.notifier.shown = nil
+			b.notifier.told = nil
 			b.click(c.id)
 			b.wantTold("Signed out")
-			if got := b.notifier.shown[0].Body; got != c.body {
+			if got := b.notifier.told[0].Body; got != c.body {
 				b.Errorf("told %q, want %q", got, c.body)
 			}
 		})
@@ -418,11 +418,11 @@ func TestAFailedRevokeIsTold(t *testing.T) {
 func TestWhoHasNoIconSignsInFromTheNotification(t *testing.T) {
 	for state, action := range map[session.State]string{session.SignedOut: "Sign in…", session.SignedIn: ""} {
 		run(t, func(time.Time) session.Status { return session.Status{State: state} }, func(b *bench) {
-			b.notifier.shown = nil
+			b.notifier.told = nil
 			b.app.queue.post(func() { b.app.canvas = nil; b.app.tellNoIcon() })
 			synctest.Wait()
 			b.wantTold("Keytender runs without an icon")
-			if n := b.notifier.shown[0]; n.Action != action || n.Deed != notify.SignIn {
+			if n := b.notifier.told[0]; n.Action != action || n.Deed != notify.SignIn {
 				b.Errorf("%s: the button is %q", state, n.Action)
 			}
 		})

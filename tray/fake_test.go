@@ -292,7 +292,7 @@ func (l *fakeLine) Clicks() <-chan struct{} { return l.clicks }
 // fakeNotifier keeps what was shown.
 type fakeNotifier struct {
 	mu    sync.Mutex
-	shown []notify.Notice
+	told  []notify.Notice
 	tries int
 	err   error
 	block bool
@@ -303,7 +303,7 @@ func (f *fakeNotifier) Notify(ctx context.Context, n notify.Notice) error {
 	f.tries++
 	err, block := f.err, f.block
 	if err == nil && !block {
-		f.shown = append(f.shown, n)
+		f.told = append(f.told, n)
 	}
 	f.mu.Unlock()
 	if block {
@@ -318,7 +318,7 @@ func (f *fakeNotifier) Close() error { return nil }
 func (f *fakeNotifier) titles() (all []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, n := range f.shown {
+	for _, n := range f.told {
 		all = append(all, n.Title)
 	}
 	return slices.Clone(all)

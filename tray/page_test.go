@@ -15,17 +15,17 @@ import (
 )
 
 // sheets is a browser that sees each page at once, or never.
-func (b *bench) sheets(seen bool) (shown *[]callback.Sheet) {
-	shown = new([]callback.Sheet)
+func (b *bench) sheets(seen bool) (pages *[]callback.Sheet) {
+	pages = new([]callback.Sheet)
 	b.app.options.Show = func(_ context.Context, s callback.Sheet, _ time.Duration) (*callback.Showing, error) {
-		*shown = append(*shown, s)
+		*pages = append(*pages, s)
 		looked := make(chan struct{})
 		if seen {
 			close(looked)
 		}
 		return &callback.Showing{URL: "http://localhost:1/note/FAKE", Seen: looked}, nil
 	}
-	return shown
+	return pages
 }
 
 // TestWhatIsAskedForIsSeenWithoutNotifications: in the menu, and on a page where it is more

@@ -36,11 +36,11 @@ func TestAPlainFileIsSaidBeforeTheBrowserOpens(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 			b.wantMenu("# Will be kept in a plain file: there is no keychain")
-			if n := len(b.notifier.shown); n != 1 {
+			if n := len(b.notifier.told); n != 1 {
 				b.Fatalf("%d notifications", n)
 			}
 			for _, text := range []string{b.app.words.BeforeSignInBody, b.app.words.PlainFileBody} {
-				if !strings.Contains(b.notifier.shown[0].Body, text) {
+				if !strings.Contains(b.notifier.told[0].Body, text) {
 					b.Errorf("not told: %s", text)
 				}
 			}
@@ -68,7 +68,7 @@ func TestNotesOfASignInAreTold(t *testing.T) {
 		synctest.Wait()
 		b.wantTold("The server asks to wait 2 min", "Signed in")
 		w := b.app.words
-		if got, want := b.notifier.shown[1].Body, menu.Sentences(w.DoneKeptInFile, w.WhoseUnknown, w.FormerKept); got != want {
+		if got, want := b.notifier.told[1].Body, menu.Sentences(w.DoneKeptInFile, w.WhoseUnknown, w.FormerKept); got != want {
 			b.Errorf("told %q, want %q", got, want)
 		}
 	})

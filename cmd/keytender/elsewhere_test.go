@@ -83,7 +83,7 @@ func refuse(code int, words string) int {
 // inside runs a command in the home of a host, or of a container. Whatever of ours shows there
 // would be in the machine's list of processes.
 func inside(host, name string, args ...string) int {
-	if shown := strings.Join(append(os.Args, os.Environ()...), " "); strings.Contains(shown, "sk-ant-o") {
+	if open := strings.Join(append(os.Args, os.Environ()...), " "); strings.Contains(open, "sk-ant-o") {
 		return refuse(99, "a token is in an argument or in the environment")
 	}
 	cmd := exec.Command(name, args...)

@@ -78,15 +78,15 @@ func findProgram(name string) (string, error) {
 	if err == nil {
 		return path, nil
 	}
-	shownName := shown.Cut(shown.Line(name), 100)
+	called := shown.Cut(shown.Line(name), 100)
 	switch {
 	case errors.Is(err, exec.ErrDot):
-		return "", notRun(exitNoProgram, shownName+" lies in this folder alone", "say ./"+shownName+" if that one is meant", err)
+		return "", notRun(exitNoProgram, called+" lies in this folder alone", "say ./"+called+" if that one is meant", err)
 	case errors.Is(err, os.ErrPermission), isThere(name):
-		return "", notRun(exitNotExecutable, shownName+" is there, but cannot be executed",
+		return "", notRun(exitNotExecutable, called+" is there, but cannot be executed",
 			"make it executable (chmod +x), or name the program that runs it", err)
 	}
-	return "", notRun(exitNoProgram, "there is no program "+shownName, "check its name, or give its whole path", err)
+	return "", notRun(exitNoProgram, "there is no program "+called, "check its name, or give its whole path", err)
 }
 
 // isThere reports whether a file of this name is where the program would be looked for.

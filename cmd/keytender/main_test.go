@@ -74,18 +74,18 @@ func pastePage(link io.Reader, args []string) int {
 	if len(args) > 0 {
 		click = fakeclaude.Decline
 	}
-	shown := ""
+	location := ""
 	if err == nil {
-		shown, err = click(ctx, strings.TrimSpace(string(text)))
+		location, err = click(ctx, strings.TrimSpace(string(text)))
 	}
 	if err == nil && len(args) == 0 {
-		shown, err = fakeclaude.PasteText(shown)
+		location, err = fakeclaude.PasteText(location)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Println(shown)
+	fmt.Println(location)
 	return 0
 }
 

@@ -155,17 +155,17 @@ func TestRealClientInATerminalWhereItWasLent(t *testing.T) {
 	}()
 	stop := time.AfterFunc(testguard.Patience, func() { _ = cmd.Process.Kill() })
 	defer stop.Stop()
-	var shown []byte
+	var screen []byte
 	for buffer := make([]byte, 4096); ; {
 		n, err := terminal.Read(buffer)
-		shown = append(shown, buffer[:n]...)
-		switch text := regexp.MustCompile(`\x1b\[[0-9;?]*[a-zA-Z]|\s`).ReplaceAllString(string(shown), ""); {
+		screen = append(screen, buffer[:n]...)
+		switch text := regexp.MustCompile(`\x1b\[[0-9;?]*[a-zA-Z]|\s`).ReplaceAllString(string(screen), ""); {
 		case strings.Contains(text, "trustthisfolder"):
 			return
 		case strings.Contains(text, "textstyle"), strings.Contains(text, "loginmethod"):
-			t.Fatalf("the client asks as if it were new:\n%s", shown)
+			t.Fatalf("the client asks as if it were new:\n%s", screen)
 		case err != nil:
-			t.Fatalf("%v:\n%s", err, shown)
+			t.Fatalf("%v:\n%s", err, screen)
 		}
 	}
 }

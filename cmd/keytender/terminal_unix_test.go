@@ -27,7 +27,7 @@ type screen struct {
 	terminal *os.File
 	cmd      *exec.Cmd
 	mu       sync.Mutex
-	shown    strings.Builder
+	screen   strings.Builder
 	closed   chan struct{}
 }
 
@@ -59,7 +59,7 @@ func programInTerminal(t *testing.T, server *fakeclaude.Server, home string, env
 		for {
 			n, err := terminal.Read(buffer)
 			s.mu.Lock()
-			s.shown.Write(buffer[:n])
+			s.screen.Write(buffer[:n])
 			s.mu.Unlock()
 			if err != nil {
 				return
@@ -73,7 +73,7 @@ func programInTerminal(t *testing.T, server *fakeclaude.Server, home string, env
 func (s *screen) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.shown.String()
+	return s.screen.String()
 }
 
 // wait returns what the pattern's group matched as soon as it is shown.

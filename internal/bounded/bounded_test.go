@@ -32,8 +32,8 @@ func TestOutput(t *testing.T) {
 		if string(o.Bytes()) != c.want {
 			t.Errorf("%v: %q", c, o.Bytes())
 		}
-		if shown := fmt.Sprintf("%v %+v", o, *o); c.want != "" && strings.Contains(shown, c.want) {
-			t.Errorf("shown as %s", shown)
+		if printed := fmt.Sprintf("%v %+v", o, *o); c.want != "" && strings.Contains(printed, c.want) {
+			t.Errorf("shown as %s", printed)
 		}
 	}
 }

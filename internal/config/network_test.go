@@ -64,7 +64,7 @@ func TestKeysStandIn(t *testing.T) {
 	tests := []struct {
 		file, variable string
 		want           map[string]string // what Export sets
-		shown, from    string            // of HTTPS_PROXY
+		value, from    string            // of HTTPS_PROXY
 	}{
 		{"", "", nil, "", ""},
 		{"https_proxy = 'http://me:FAKE@proxy.example:3128'", "", map[string]string{"HTTPS_PROXY": "http://me:FAKE@proxy.example:3128"}, "http://proxy.example:3128", "file"},
@@ -87,7 +87,7 @@ func TestKeysStandIn(t *testing.T) {
 		if err != nil || !maps.Equal(c.environ, test.want) {
 			t.Errorf("%s, %s: %v, %v", test.file, test.variable, c.environ, err)
 		}
-		if from := map[string]string{"": "", "environment": "environment", "file": file}[test.from]; c.Origin["HTTPS_PROXY"] != (Origin{test.shown, from}) {
+		if from := map[string]string{"": "", "environment": "environment", "file": file}[test.from]; c.Origin["HTTPS_PROXY"] != (Origin{test.value, from}) {
 			t.Errorf("%s, %s: shown as %v", test.file, test.variable, c.Origin["HTTPS_PROXY"])
 		}
 	}

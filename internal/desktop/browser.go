@@ -166,13 +166,13 @@ func (p *Page) Text() string {
 // WaitText waits until the page shows text.
 func (p *Page) WaitText(text string) {
 	p.d.t.Helper()
-	shown := ""
+	seen := ""
 	for end := time.Now().Add(testguard.Patience); ; time.Sleep(100 * time.Millisecond) {
-		if shown = p.Text(); strings.Contains(shown, text) {
+		if seen = p.Text(); strings.Contains(seen, text) {
 			return
 		}
 		if time.Now().After(end) {
-			p.d.fail("%s does not show %q within %s but %q", p.URL(), text, testguard.Patience, shown)
+			p.d.fail("%s does not show %q within %s but %q", p.URL(), text, testguard.Patience, seen)
 		}
 	}
 }

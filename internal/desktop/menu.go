@@ -158,17 +158,17 @@ func find(items []MenuItem, label string) (levels [][]MenuItem, picks []int) {
 // that can be clicked.
 func (d *Desktop) WaitMenu(label string) MenuItem {
 	d.t.Helper()
-	var shown string
+	var seen string
 	for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
 		items, err := d.TrayMenu()
 		if levels, picks := find(items, label); levels != nil {
 			return levels[len(levels)-1][picks[len(picks)-1]]
 		}
-		if shown = fmt.Sprint(labels(items)); err != nil {
-			shown = err.Error()
+		if seen = fmt.Sprint(labels(items)); err != nil {
+			seen = err.Error()
 		}
 		if time.Now().After(end) {
-			d.fail("no %q to click in the tray's menu within %s: %s", label, testguard.Patience, shown)
+			d.fail("no %q to click in the tray's menu within %s: %s", label, testguard.Patience, seen)
 		}
 	}
 }

@@ -24,8 +24,8 @@ func (d *Desktop) ClickMenu(label string) {
 		d.WaitMenu(label)
 		d.OpenMenu()
 		changes := d.layoutChanges()
-		target, at, shown := d.pointTo(label)
-		if shown {
+		target, at, visible := d.pointTo(label)
+		if visible {
 			before := len(d.clicks())
 			d.click(at.centre())
 			clicked := d.nextClick(before)
@@ -60,7 +60,7 @@ const lookInto = 30 * time.Second
 
 // pointTo goes through the open menu and its submenus and says where the item shows, and
 // its number.
-func (d *Desktop) pointTo(label string) (target int32, at box, shown bool) {
+func (d *Desktop) pointTo(label string) (target int32, at box, visible bool) {
 	d.t.Helper()
 	before := map[string]box{}
 	for level := range strings.Count(label, "/") + 1 {
@@ -68,7 +68,7 @@ func (d *Desktop) pointTo(label string) (target int32, at box, shown bool) {
 			before = d.popups()
 			d.click(at.centre())
 		}
-		if target, at, shown = d.rowOf(label, level, before); !shown {
+		if target, at, visible = d.rowOf(label, level, before); !visible {
 			return 0, box{}, false
 		}
 	}
@@ -77,7 +77,7 @@ func (d *Desktop) pointTo(label string) (target int32, at box, shown bool) {
 
 // rowOf waits until a popup that was not there before keeps still and fits what the icon
 // says is in it.
-func (d *Desktop) rowOf(label string, level int, before map[string]box) (id int32, at box, shown bool) {
+func (d *Desktop) rowOf(label string, level int, before map[string]box) (id int32, at box, visible bool) {
 	d.t.Helper()
 	var last box
 	for end := time.Now().Add(lookInto); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {

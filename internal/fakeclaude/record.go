@@ -20,17 +20,17 @@ type Record struct {
 	Path      string            `json:"path"`
 	Time      time.Time         `json:"time"`
 	UserAgent string            `json:"userAgent"`
-	Header    map[string]string `json:"header"` // of shownHeaders, those that came
+	Header    map[string]string `json:"header"` // of recordedHeaders, those that came
 	Bearer    string            `json:"bearer"` // fingerprint of the token that authorized the call
 	Body      map[string]string `json:"body"`   // value, or fingerprint, by key
 	Spent     bool              `json:"spent"`  // a renewal with a refresh token that was used before
 	Status    int               `json:"status"` // of the answer; 0: none was sent
 }
 
-var shownHeaders = []string{"Accept", "Content-Type", "Anthropic-Beta", "Anthropic-Version", "Origin", "Connection"}
+var recordedHeaders = []string{"Accept", "Content-Type", "Anthropic-Beta", "Anthropic-Version", "Origin", "Connection"}
 
-// shownKeys are the body's keys whose values are no secret.
-var shownKeys = map[string]bool{
+// plainKeys are the body's keys whose values are no secret.
+var plainKeys = map[string]bool{
 	"grant_type": true, "client_id": true, "redirect_uri": true, "scope": true,
 	"expires_in": true, "token_type_hint": true, "model": true, "stream": true,
 }
@@ -43,14 +43,14 @@ func (s *Server) note(kind string, r *http.Request, body map[string]string) *Rec
 		Kind: kind, Method: r.Method, Path: r.URL.Path, Time: s.now(), UserAgent: r.UserAgent(),
 		Header: map[string]string{}, Body: map[string]string{},
 	}
-	for _, name := range shownHeaders {
+	for _, name := range recordedHeaders {
 		if value := r.Header.Get(name); value != "" {
 			record.Header[name] = value
 		}
 	}
 	record.Bearer = fingerprint(bearer(r))
 	for key, value := range body {
-		if !shownKeys[key] {
+		if !plainKeys[key] {
 			value = fingerprint(value)
 		}
 		record.Body[key] = value

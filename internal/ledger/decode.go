@@ -47,7 +47,7 @@ func (l *Ledger) Field(key string) any {
 	case "watchOnly":
 		return &l.WatchOnly
 	case "termsShown":
-		return &l.TermsShown
+		return &l.TermsTold
 	case "apiKeys":
 		return &l.APIKeys
 	case "stayed":

@@ -24,8 +24,8 @@ type Ledger struct {
 	Mirror *bool `json:"mirror,omitempty"`
 	// WatchOnly is the person's choice that no copy of a login is kept.
 	WatchOnly bool `json:"watchOnly,omitempty"`
-	// TermsShown: the notice about Anthropic's terms was shown once.
-	TermsShown bool `json:"termsShown,omitempty"`
+	// TermsTold: the notice about Anthropic's terms was shown once.
+	TermsTold bool `json:"termsShown,omitempty"`
 	// APIKeys are the accounts that an API key is kept for.
 	APIKeys []string `json:"apiKeys,omitempty"`
 

@@ -213,7 +213,7 @@ func FuzzParsePaste(f *testing.F) {
 		if strings.Contains(strings.ToLower(got.Code.Reveal()+got.ErrDescription), "sk-ant-o") {
 			t.Error("a token went through")
 		}
-		checkShown(t, got.Err+got.ErrDescription, 64+maxShown)
+		checkCleaned(t, got.Err+got.ErrDescription, 64+maxCleaned)
 	})
 }
 

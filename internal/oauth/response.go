@@ -111,16 +111,16 @@ func isCut(status int, body []byte) bool {
 func readProfile(fields map[string]json.RawMessage) Profile {
 	account, _ := object(fields["account"])
 	organization, _ := object(fields["organization"])
-	shown := func(raw json.RawMessage) string { return clean(text(raw)) }
+	cleaned := func(raw json.RawMessage) string { return clean(text(raw)) }
 	p := Profile{
-		Email:          shown(account["email"]),
-		AccountID:      shown(account["uuid"]),
-		OrganizationID: shown(organization["uuid"]),
-		Organization:   shown(organization["name"]),
-		RateLimitTier:  shown(organization["rate_limit_tier"]),
+		Email:          cleaned(account["email"]),
+		AccountID:      cleaned(account["uuid"]),
+		OrganizationID: cleaned(organization["uuid"]),
+		Organization:   cleaned(organization["name"]),
+		RateLimitTier:  cleaned(organization["rate_limit_tier"]),
 	}
 	if p.Email == "" {
-		p.Email = shown(account["email_address"])
+		p.Email = cleaned(account["email_address"])
 	}
 	switch text(organization["organization_type"]) {
 	case "claude_max":

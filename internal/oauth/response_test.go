@@ -28,8 +28,8 @@ func TestReadGrant(t *testing.T) {
 		got.Account != (Profile{Email: "a@example.com", AccountID: "acc-1", OrganizationID: "org-1", Organization: "Ann's"}) {
 		t.Errorf("got %+v", got)
 	}
-	if shown := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(shown, "FAKE") {
-		t.Errorf("a printed grant shows a token: %s", shown)
+	if printed := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(printed, "FAKE") {
+		t.Errorf("a printed grant shows a token: %s", printed)
 	}
 }
 
@@ -306,8 +306,8 @@ func FuzzAnswer(f *testing.F) {
 				t.Errorf("scope %q", scope)
 			}
 		}
-		for _, shown := range []string{grant.Account.Email, grant.Account.AccountID, grant.Account.Organization, grant.Account.OrganizationID, grant.Account.RateLimitTier} {
-			checkShown(t, shown, maxShown)
+		for _, field := range []string{grant.Account.Email, grant.Account.AccountID, grant.Account.Organization, grant.Account.OrganizationID, grant.Account.RateLimitTier} {
+			checkCleaned(t, field, maxCleaned)
 		}
 		// With nothing bad in it, what the standard reader finds is what we find.
 		var plain struct {
@@ -325,11 +325,11 @@ func FuzzAnswer(f *testing.F) {
 		if e.Kind == Spent && e.Code != "invalid_grant" {
 			t.Errorf("spent by %q", e.Code)
 		}
-		shown := e.Error()
-		checkShown(t, shown, 1000)
-		checkShown(t, e.Description, maxShown)
-		if strings.Contains(shown, sent.Reveal()) || strings.Contains(strings.ToLower(shown), "sk-ant-o") || utf8.RuneCountInString(e.Code) > 64 {
-			t.Errorf("shown: %s", shown)
+		printed := e.Error()
+		checkCleaned(t, printed, 1000)
+		checkCleaned(t, e.Description, maxCleaned)
+		if strings.Contains(printed, sent.Reveal()) || strings.Contains(strings.ToLower(printed), "sk-ant-o") || utf8.RuneCountInString(e.Code) > 64 {
+			t.Errorf("shown: %s", printed)
 		}
 	})
 }

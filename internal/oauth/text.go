@@ -9,8 +9,8 @@ import (
 	"keytender/internal/shown"
 )
 
-// maxShown is the most that is shown of a text from outside, in characters.
-const maxShown = 300
+// maxCleaned is the most that is shown of a text from outside, in characters.
+const maxCleaned = 300
 
 // clean makes text from outside fit to be shown: one line with nothing in it that looks
 // like a token or is one of the secrets, at most 300 characters.
@@ -22,7 +22,7 @@ func clean(text string, secrets ...secret.String) string {
 			text = strings.ReplaceAll(text, url.QueryEscape(s.Reveal()), "…")
 		}
 	}
-	return shown.Cut(secret.Tokens().ReplaceAllString(text, "sk-ant-…"), maxShown)
+	return shown.Cut(secret.Tokens().ReplaceAllString(text, "sk-ant-…"), maxCleaned)
 }
 
 var codeShape = pattern.New(`^[A-Za-z0-9_.-]{1,64}$`)

@@ -43,8 +43,8 @@ func TestCleanCode(t *testing.T) {
 	}
 }
 
-// checkShown fails when text is not fit for a terminal.
-func checkShown(t *testing.T, text string, most int) {
+// checkCleaned fails when text is not fit for a terminal.
+func checkCleaned(t *testing.T, text string, most int) {
 	t.Helper()
 	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > most {
 		t.Errorf("not UTF-8 or too long: %q", text)

@@ -68,11 +68,11 @@ func TestS1_14_FormattingShowsNothing(t *testing.T) {
 			wanted = []string{attempt.Verifier().Reveal()}
 		}
 		for _, v := range []any{holder, &holder, []any{holder}, map[string]any{"k": holder}, struct{ X any }{holder}, fmt.Errorf("e: %v", holder)} {
-			for way, shown := range everyWay(v) {
+			for way, printed := range everyWay(v) {
 				for _, w := range wanted {
 					for _, form := range []string{w, hex.EncodeToString([]byte(w)), base64.StdEncoding.EncodeToString([]byte(w))[:40], fmt.Sprint([]byte(w))[1:40], w[20:40]} {
-						if strings.Contains(strings.ToLower(shown), strings.ToLower(form)) {
-							t.Errorf("%s (%T) by %s shows %s", name, v, way, shown)
+						if strings.Contains(strings.ToLower(printed), strings.ToLower(form)) {
+							t.Errorf("%s (%T) by %s shows %s", name, v, way, printed)
 						}
 					}
 				}
@@ -257,15 +257,15 @@ func TestHidden(t *testing.T) {
 	}
 	w := wire{Text: text, raw: []byte(text)}
 	for _, v := range []any{w, &w, []any{w}, []wire{w}, map[string]wire{"k": w}, struct{ X wire }{w}, fmt.Errorf("e: %v", w)} {
-		for way, shown := range everyWay(v) {
+		for way, printed := range everyWay(v) {
 			if slices.Contains([]string{"json", "xml", "gob", "%w"}, way) || way == "slog" && fmt.Sprintf("%T", v) != "secret_test.wire" {
 				// What encodes it is meant to, and slog's JSON encodes what it does not know. A
 				// %w that is none asks no method; vet refuses it.
 				continue
 			}
 			for _, form := range []string{text, hex.EncodeToString([]byte(text)), fmt.Sprint([]byte(text))[1:40]} {
-				if strings.Contains(strings.ToLower(shown), strings.ToLower(form)) {
-					t.Errorf("%T by %s shows %s", v, way, shown)
+				if strings.Contains(strings.ToLower(printed), strings.ToLower(form)) {
+					t.Errorf("%T by %s shows %s", v, way, printed)
 				}
 			}
 		}

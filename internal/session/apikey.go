@@ -59,7 +59,7 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 		return APIKeyNotice{}, err
 	}
 	var notice APIKeyNotice
-	err = s.obtain(ctx, l.TermsShown, func(login keychain.Credential) (Keep, error) {
+	err = s.obtain(ctx, l.TermsTold, func(login keychain.Credential) (Keep, error) {
 		tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
 		key, err := e.client.CreateAPIKey(ctx, login.Access)
 		if err != nil {

@@ -13,13 +13,13 @@ import (
 // still runs.
 
 type formerSettings struct {
-	Store      string   `json:"store"`
-	Active     string   `json:"active"`
-	Accounts   []string `json:"accounts"`
-	Mirror     *bool    `json:"mirror"`
-	TermsShown bool     `json:"termsShown"`
-	APIKeys    []string `json:"apiKeys"`
-	Displaced  bool     `json:"displaced"`
+	Store     string   `json:"store"`
+	Active    string   `json:"active"`
+	Accounts  []string `json:"accounts"`
+	Mirror    *bool    `json:"mirror"`
+	TermsTold bool     `json:"termsShown"`
+	APIKeys   []string `json:"apiKeys"`
+	Displaced bool     `json:"displaced"`
 }
 
 type formerChain struct {
@@ -54,7 +54,7 @@ func (e *Engine) formerState() (*ledger.Ledger, error) {
 		return nil, err
 	}
 	l := ledger.New()
-	l.Store, l.Active, l.Mirror, l.TermsShown, l.APIKeys = s.Store, s.Active, s.Mirror, s.TermsShown, s.APIKeys
+	l.Store, l.Active, l.Mirror, l.TermsTold, l.APIKeys = s.Store, s.Active, s.Mirror, s.TermsTold, s.APIKeys
 	for _, name := range s.Accounts {
 		a := l.Add(name)
 		if former := j.Chains[name]; former != nil {

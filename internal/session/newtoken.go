@@ -26,7 +26,7 @@ func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event)
 	}
 	o.NoMirror, o.Account, o.Replace = true, "", false
 	s := signIn{e, o, tell}
-	err = s.obtain(ctx, l.TermsShown, func(c keychain.Credential) (Keep, error) {
+	err = s.obtain(ctx, l.TermsTold, func(c keychain.Credential) (Keep, error) {
 		if !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat") {
 			return "", failedAs("wrong-kind", FaultNewTokenKind, nil)
 		}

@@ -53,7 +53,7 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 	if already, err := e.vault(l).load(ctx, account); err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: account})
 	}
-	err = s.obtain(ctx, l.TermsShown, func(c keychain.Credential) (Keep, error) { return s.keepSignIn(ctx, c) })
+	err = s.obtain(ctx, l.TermsTold, func(c keychain.Credential) (Keep, error) { return s.keepSignIn(ctx, c) })
 	if err != nil {
 		return Status{}, err
 	}
@@ -62,8 +62,8 @@ func (e *Engine) SignIn(ctx context.Context, o SignInOptions, tell func(Event)) 
 
 // obtain does what every sign-in in the browser has in common, up to the credential. keep
 // does the rest, whose outcome the browser's page tells.
-func (s signIn) obtain(ctx context.Context, termsShown bool, keep func(keychain.Credential) (Keep, error)) (err error) {
-	if !termsShown {
+func (s signIn) obtain(ctx context.Context, termsTold bool, keep func(keychain.Credential) (Keep, error)) (err error) {
+	if !termsTold {
 		s.tell(Event{Kind: EventTerms})
 	}
 	attempt, err := oauth.NewAttempt(s.attemptConfig())
@@ -389,7 +389,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	if chosen != leaving {
 		w.l.Store, w.l.Stayed = chosen, stayed
 	}
-	w.l.TermsShown = w.l.TermsShown || t.granted() && !t.unseen
+	w.l.TermsTold = w.l.TermsTold || t.granted() && !t.unseen
 	a := w.l.Add(t.account)
 	a.LongLived, w.l.Coming = t.longLived, ""
 	if a.Person.Like(personOf(t.c.Account)) != ledger.Same {

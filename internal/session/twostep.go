@@ -80,7 +80,7 @@ func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Eve
 	if already, err := e.vault(l).load(ctx, l.Choose(o.Account)); err == nil {
 		tell(Event{Kind: EventAlready, Value: already.Account.Email, Detail: l.Choose(o.Account)})
 	}
-	if !l.TermsShown {
+	if !l.TermsTold {
 		tell(Event{Kind: EventTerms})
 	}
 	c := s.attemptConfig()

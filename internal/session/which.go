@@ -251,7 +251,7 @@ func (w *Which) choose(method string) {
 	case method == "" || method == "none":
 		w.Uses, w.Others = UsedSource{Kind: FromNothing}, all
 	default:
-		w.Uses, w.Others = UsedSource{Kind: FromUnknown, Name: shownWord(method)}, all
+		w.Uses, w.Others = UsedSource{Kind: FromUnknown, Name: plainWord(method)}, all
 	}
 }
 
@@ -294,7 +294,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 		blame(err)
 		return
 	}
-	w.Client.Checked, w.Client.Method, w.Client.Provider = true, shownWord(*said.Method), shownWord(said.Provider)
+	w.Client.Checked, w.Client.Method, w.Client.Provider = true, plainWord(*said.Method), plainWord(said.Provider)
 	w.Client.Email = emailLike(said.Email)
 	if method, told := methods()[w.Uses.Kind]; told {
 		agrees := method == *said.Method
@@ -312,8 +312,8 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	}
 }
 
-// shownWord is another program's word for something, or nothing when it is none.
-func shownWord(text string) string {
+// plainWord is another program's word for something, or nothing when it is none.
+func plainWord(text string) string {
 	for _, r := range text {
 		if r <= ' ' || r > '~' {
 			return ""

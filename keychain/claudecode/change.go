@@ -200,15 +200,15 @@ func compare(prefix string, before, after object) []KeyChange {
 	seen := map[string]bool{}
 	for _, m := range append(slices.Clone(before), after...) {
 		if !seen[m.key] && !bytes.Equal(old[m.key], now[m.key]) {
-			changes = append(changes, KeyChange{prefix + m.key, shown(m.key, old[m.key]), shown(m.key, now[m.key])})
+			changes = append(changes, KeyChange{prefix + m.key, masked(m.key, old[m.key]), masked(m.key, now[m.key])})
 		}
 		seen[m.key] = true
 	}
 	return changes
 }
 
-// shown is how a value may be shown.
-func shown(key string, raw json.RawMessage) string {
+// masked is how a value may be shown.
+func masked(key string, raw json.RawMessage) string {
 	if raw == nil {
 		return ""
 	}

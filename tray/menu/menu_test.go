@@ -163,12 +163,12 @@ func TestMenu(t *testing.T) {
 func TestMenuNeverJoinsSeparators(t *testing.T) {
 	for _, state := range []session.State{"", session.SignedIn, session.SignedOut, session.SignInAgain, session.TryLater} {
 		for phase := NoSignIn; phase <= Cancelling; phase++ {
-			shown := map[ID]bool{}
+			visible := map[ID]bool{}
 			for _, item := range Menu(&english, session.Status{State: state}, Activity{SignIn: phase}, Around{}, traytest.Noon) {
-				shown[item.ID] = true
+				visible[item.ID] = true
 			}
 			for _, id := range []ID{ItemWho, ItemSignIn, ItemHelp, ItemQuit} {
-				if !shown[id] {
+				if !visible[id] {
 					t.Errorf("%q, phase %d: line %d is missing", state, phase, id)
 				}
 			}

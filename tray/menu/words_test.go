@@ -234,9 +234,9 @@ func FuzzWrap(f *testing.F) {
 		}
 		// Nothing is lost on the way but what is cut, visibly.
 		whole := strings.Join(strings.Fields(Valid(text)), "")
-		shown, isCut := strings.CutSuffix(strings.Join(lines, ""), " …")
-		shown = strings.Join(strings.Fields(shown), "")
-		if !utf8.ValidString(shown) || shown != whole && !(isCut && strings.HasPrefix(whole, shown)) {
+		whatFits, isCut := strings.CutSuffix(strings.Join(lines, ""), " …")
+		whatFits = strings.Join(strings.Fields(whatFits), "")
+		if !utf8.ValidString(whatFits) || whatFits != whole && !(isCut && strings.HasPrefix(whole, whatFits)) {
 			t.Errorf("%q is shown as %q", text, lines)
 		}
 		if n := columns(shorten(text, 80)); n > 80 {

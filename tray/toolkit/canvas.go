@@ -8,7 +8,7 @@ import "keytender/tray/menu"
 type Canvas struct {
 	kit   Kit
 	Lines [menu.Count]Line
-	shown [menu.Count]appearance
+	drawn [menu.Count]appearance
 	icon  menu.IconState
 	tip   string
 }
@@ -50,7 +50,7 @@ func NewCanvas(kit Kit, items []menu.Item, icon menu.IconState, tip string) *Can
 		if w.checked {
 			l.Check()
 		}
-		c.shown[id] = w
+		c.drawn[id] = w
 	}
 	for id, l := range c.Lines {
 		if !want[id].visible {
@@ -72,7 +72,7 @@ func (c *Canvas) Draw(items []menu.Item, icon menu.IconState, tip string) {
 	}
 	want := appearances(items)
 	for id, l := range c.Lines {
-		c.shown[id] = change(l, c.shown[id], want[id], menu.Slots[id].Checkable)
+		c.drawn[id] = change(l, c.drawn[id], want[id], menu.Slots[id].Checkable)
 	}
 }
 
@@ -110,7 +110,7 @@ func change(l Line, have, want appearance, checkable bool) appearance {
 }
 
 // Touch notes that a click may have changed what the line looks like.
-func (c *Canvas) Touch(id menu.ID) { c.shown[id].touched = true }
+func (c *Canvas) Touch(id menu.ID) { c.drawn[id].touched = true }
 
 func appearances(items []menu.Item) (all [menu.Count]appearance) {
 	for _, item := range items {
