@@ -244,7 +244,8 @@ func defaultOf(s setting) string {
 // checkVariables names a KEYTENDER_ variable that does not exist: it is a typing
 // error that would otherwise be a default in silence.
 func checkVariables(environ []string) error {
-	known := map[string]bool{"KEYTENDER_HOME": true}
+	// The last two are no settings: they tell the tests of others which programs to run.
+	known := map[string]bool{"KEYTENDER_HOME": true, "KEYTENDER_BIN": true, "KEYTENDER_TRAY_BIN": true}
 	for _, s := range settings {
 		known[s.variable] = true
 	}

@@ -273,7 +273,7 @@ func TestPrecedence(t *testing.T) {
 
 func TestUnknownVariables(t *testing.T) {
 	for variable, ok := range map[string]bool{
-		"KEYTENDER_PROT=1": false, "KEYTENDER_=": false, "KEYTENDER_HOMES=/x": false, "KEYTENDER_STORE_=file": false,
+		"KEYTENDER_PROT=1": false, "KEYTENDER_=": false, "KEYTENDER_HOMES=/x": false, "KEYTENDER_BIN=/x": true, "KEYTENDER_TRAY_BIN=/x": true, "KEYTENDER_TRAY_BINS=/x": false, "KEYTENDER_STORE_=file": false,
 		"KEYTENDERS=1": true, "keytender_prot=1": true, "ANTHROPIC_API_KEY=sk-ant-api03-FAKE": true, "ANTHROPIC_BASE_URL=http://gateway.example": true, "CLAUDE_CODE_OAUTH_TOKEN=FAKE": true,
 	} {
 		_, err := load(t, "", variable)
