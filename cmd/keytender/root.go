@@ -153,6 +153,7 @@ func (c *console) open() (*session.Engine, error) {
 	}
 	engine.InWords(words.ForEngine)
 	engine.BeforeWriting(c.listen)
+	engine.WaitInSystem()
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its permissions were tightened to 0600", path)
 	})

@@ -51,6 +51,7 @@ func runRenewingChild() {
 	if text := os.Getenv("KTTEST_RESEND_AFTER"); text != "" {
 		resendAfter, _ = time.ParseDuration(text)
 	}
+	e.WaitInSystem()
 	e.crash = func(step string) {
 		fmt.Println("step", step)
 		if step == at {
@@ -648,21 +649,76 @@ func TestClaudeCodeAtTheSameInstant(t *testing.T) {
 
 // A living holder of our lock is waited for and then given up on; a dead one is not.
 func TestOurLock(t *testing.T) {
+	for name, inSystem := range map[string]bool{"by looking": false, "in the system": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(-time.Minute)
+			r.faults(fakeclaude.Fault{Silent: true})
+			c := r.child("none")
+			c.after("intent")
+			e := r.start()
+			e.waitsInSystem = inSystem
+			start := time.Now()
+			if _, err := e.lock(t.Context(), 300*time.Millisecond); exitOf(err) != ExitBusy || time.Since(start) > 3*time.Second {
+				t.Errorf("a living holder: %v after %v", err, time.Since(start))
+			}
+			given, giveUp := context.WithCancel(t.Context())
+			time.AfterFunc(100*time.Millisecond, giveUp)
+			if _, err := e.lock(given, time.Minute); !errors.Is(err, context.Canceled) {
+				t.Errorf("given up: %v", err)
+			}
+			time.AfterFunc(100*time.Millisecond, c.kill)
+			start = time.Now()
+			release, err := e.lock(t.Context(), 20*time.Second)
+			if err != nil || time.Since(start) > 10*time.Second {
+				t.Fatalf("a dead holder: %v after %v", err, time.Since(start))
+			}
+			release()
+		})
+	}
+}
+
+// Those that wait in the system for one renewal go home with it.
+func TestACrowdWaitsInTheSystem(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)
-	r.faults(fakeclaude.Fault{Silent: true})
-	c := r.child("none")
-	c.after("intent")
 	e := r.start()
-	start := time.Now()
-	if _, err := e.lock(t.Context(), 300*time.Millisecond); exitOf(err) != ExitBusy || time.Since(start) > 3*time.Second {
-		t.Errorf("a living holder: %v after %v", err, time.Since(start))
+	release, err := e.lock(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
 	}
-	c.kill()
-	start = time.Now()
-	release, err := e.lock(t.Context(), 5*time.Second)
-	if err != nil || time.Since(start) > time.Second {
-		t.Fatalf("a dead holder: %v after %v", err, time.Since(start))
+	w, err := e.opened(release)
+	if err != nil {
+		t.Fatal(err)
 	}
-	release()
+	const askers = 8
+	got := make(chan error, askers)
+	for range askers {
+		go func() {
+			e := r.start()
+			e.WaitInSystem()
+			token, err := e.Token(t.Context(), time.Minute)
+			if err == nil && !token.Equal(r.stored().Access) {
+				err = errors.New("another token")
+			}
+			got <- err
+		}()
+	}
+	time.Sleep(50 * time.Millisecond)
+	renewal, err := w.renewal(t.Context(), "default")
+	if err == nil {
+		err = renewal.run(t.Context(), need{minValid: time.Minute})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.end()
+	for range askers {
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+	}
+	if r.posts() != 1 {
+		t.Errorf("%d renewals", r.posts())
+	}
 }

@@ -87,8 +87,11 @@ type Engine struct {
 	wording
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
-	// beforeWriting is called each time before our lock is taken.
+	// beforeWriting is called each time when our lock was taken, before anything else.
 	beforeWriting func()
+	// waitsInSystem: a first wait for our lock is the system's. Time stands still for no
+	// goroutine that is in there, so tests on a clock of their own do without.
+	waitsInSystem bool
 	// crash is called with the name of each step of a renewal; tests end the process
 	// in it.
 	crash func(step string)
@@ -175,6 +178,10 @@ func (w *wording) putInWords(p *Problem) {
 // the process may end at any point.
 func (e *Engine) BeforeWriting(announce func()) { e.beforeWriting = announce }
 
+// WaitInSystem has a wait for our lock begin in the system and not with a clock: for a command,
+// whose end ends it.
+func (e *Engine) WaitInSystem() { e.waitsInSystem = true }
+
 // LogTo sends the engine's log to l.
 func (e *Engine) LogTo(l *slog.Logger) { e.log, e.client.Log = l, l }
 
@@ -222,24 +229,32 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 	if err := e.MayWrite(); err != nil {
 		return nil, err
 	}
-	e.beforeWriting()
 	if err := os.MkdirAll(e.config.Paths.State, 0o700); err != nil {
 		return nil, e.storageTrouble(FaultStateFolder, "", err)
 	}
-	keepPrivate(e.config.Paths, e.log)
-	e.endOldAttempt()
 	path := filepath.Join(e.config.Paths.State, "lock")
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	inSystem := e.waitsInSystem
 	for pause := 20 * time.Millisecond; ; pause = min(pause*2, maxLockPause) {
 		switch ok, err := l.TryLock(); {
 		case err != nil:
 			return nil, e.storageTrouble(FaultLockUntaken, path, err)
 		case ok:
+			// Here and not before: a thousand may only wait.
+			e.beforeWriting()
+			keepPrivate(e.config.Paths, e.log)
+			e.endOldAttempt()
 			return func() { _ = l.Unlock() }, nil
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause)); errors.Is(err, context.DeadlineExceeded) {
+		var err error
+		if inSystem {
+			err, inSystem = untilFree(ctx, path), false
+		} else {
+			err = sleep(ctx, pause/2+rand.N(pause))
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
 			return nil, busyBy(FaultOurLockBusy, Values{Path: path}, dirlock.ErrBusy)
 		} else if err != nil {
 			return nil, err
@@ -247,6 +262,25 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 		if done() {
 			return nil, nil
 		}
+	}
+}
+
+// untilFree waits in the system, which costs nothing until somebody gives the lock back. A
+// thousand that are woken then hold it together for a moment and queue for nothing. What is
+// left of it when ctx ends lets go as soon as it gets hold, or ends with the process.
+func untilFree(ctx context.Context, path string) error {
+	freed := make(chan struct{})
+	go func() {
+		l := flock.New(path, flock.SetPermissions(0o600))
+		_ = l.RLock() // where that cannot be had, trying says so
+		_ = l.Unlock()
+		close(freed)
+	}()
+	select {
+	case <-freed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
