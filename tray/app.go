@@ -68,7 +68,8 @@ type app struct {
 	// Owned by the loop.
 	canvas       *toolkit.Canvas // nil: no menu (yet)
 	status       session.Status
-	reading      bool // a Status call is under way
+	drew         session.Status // what the menu on the screen was drawn from
+	reading      bool           // a Status call is under way
 	readAgain    bool // something changed meanwhile
 	lastRead     time.Time
 	lastTick     time.Time
@@ -269,6 +270,7 @@ func (a *app) view() ([]menu.Item, menu.IconState, string) {
 func (a *app) draw() {
 	if a.canvas != nil {
 		a.canvas.Draw(a.view())
+		a.drew = a.status
 	}
 }
 
@@ -279,7 +281,7 @@ func (a *app) showMenu(kit toolkit.Kit) {
 	a.queue.post(func() {
 		defer close(built)
 		items, icon, tip := a.view()
-		a.canvas = toolkit.NewCanvas(kit, items, icon, tip)
+		a.canvas, a.drew = toolkit.NewCanvas(kit, items, icon, tip), a.status
 		for id, l := range a.canvas.Lines {
 			a.quick.Go(func() { a.listen(menu.ID(id), l.Clicks()) })
 		}
@@ -316,17 +318,21 @@ func (a *app) click(id menu.ID) {
 	case within(id, menu.ItemEvent, menu.ItemLastEvent):
 		a.showStatus() // how it stands since then
 	case within(id, menu.ItemAccount, menu.ItemLastAccount):
-		a.switchTo(menu.Accounts(a.status)[id-menu.ItemAccount])
+		a.switchTo(a.accountAt(id - menu.ItemAccount))
 	case within(id, menu.ItemRenameAccount, menu.ItemLastRenameAccount):
-		a.renameAccount(menu.Accounts(a.status)[id-menu.ItemRenameAccount])
+		a.renameAccount(a.accountAt(id - menu.ItemRenameAccount))
 	case within(id, menu.ItemRemoveAccount, menu.ItemLastRemoveAccount):
-		a.removeAccount(menu.Accounts(a.status)[id-menu.ItemRemoveAccount])
+		a.removeAccount(a.accountAt(id - menu.ItemRemoveAccount))
 	case within(id, menu.ItemLentPlace, menu.ItemLastLentPlace):
-		a.showLent(a.status.Lent()[id-menu.ItemLentPlace])
+		a.showLent(a.drew.Lent()[id-menu.ItemLentPlace])
 	default:
 		a.do(id)
 	}
 }
+
+// accountAt is the account whose line stands there on the screen: another one may stand there
+// in what has been read since.
+func (a *app) accountAt(line menu.ID) string { return menu.Accounts(a.drew)[line] }
 
 func within(id, first, last menu.ID) bool { return first <= id && id <= last }
 
@@ -394,14 +400,14 @@ func (a *app) do(id menu.ID) {
 	}
 }
 
+// offered reports whether the menu offers the line still, and did on the screen.
 func (a *app) offered(id menu.ID) bool {
-	items, _, _ := a.view()
-	for _, item := range items {
-		if item.ID == id {
-			return item.Enabled
-		}
-	}
-	return false
+	now, _, _ := a.view()
+	return enables(now, id) && enables(menu.Menu(a.words, a.drew, a.activity, a.around, a.wall()), id)
+}
+
+func enables(items []menu.Item, id menu.ID) bool {
+	return slices.ContainsFunc(items, func(item menu.Item) bool { return item.ID == id && item.Enabled })
 }
 
 func (a *app) renew() {
@@ -435,10 +441,13 @@ func (a *app) mirrored(said string, err error) {
 	}
 }
 
+// signOut signs out of the account that the menu shows. Another one may be the active one by
+// now: the command line has switched, and the status was not read yet.
 func (a *app) signOut(o session.SignOutOptions) {
+	account := a.drew.Account
 	a.activity = menu.Activity{Leaving: true}
 	a.quick.Go(func() {
-		steps, err := a.engine.SignOut(session.Patient(a.ctx), o)
+		steps, err := a.engine.SignOutOf(session.Patient(a.ctx), account, o)
 		var said []string
 		if o.Revoke && slices.ContainsFunc(steps, func(s session.Step) bool { return s.Undone }) {
 			said = append(said, a.words.RevokeFailed)

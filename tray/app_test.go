@@ -278,9 +278,9 @@ func TestClicksReachTheEngine(t *testing.T) {
 	}{
 		{menu.ItemRenew, []string{"Renew force=true"}, nil},
 		{menu.ItemMirror, []string{"SetMirror false"}, nil},
-		{menu.ItemSignOutHere, []string{"SignOut {Revoke:false KeepClaudeCode:true All:false}"}, []string{"Signed out"}},
-		{menu.ItemSignOutBoth, []string{"SignOut {Revoke:false KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
-		{menu.ItemSignOutRevoke, []string{"SignOut {Revoke:true KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutHere, []string{"SignOutOf default {Revoke:false KeepClaudeCode:true All:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutBoth, []string{"SignOutOf default {Revoke:false KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutRevoke, []string{"SignOutOf default {Revoke:true KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
 		{menu.ItemAbout, nil, []string{"Keytender 1.2.3"}},
 		{menu.ItemAccount, nil, nil}, // the active one already
 		{menu.ItemHelp, nil, nil},

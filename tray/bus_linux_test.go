@@ -164,7 +164,7 @@ func TestC3_WholeAppOnTheBus(t *testing.T) {
 	traytest.Receive(t, service.Notes, "the notification")
 
 	p.Click("  Here and in Claude Code")
-	if got := traytest.Receive(t, c.out, "the sign-out"); got != "SignOut {Revoke:false KeepClaudeCode:false All:false}" {
+	if got := traytest.Receive(t, c.out, "the sign-out"); got != "SignOutOf default {Revoke:false KeepClaudeCode:false All:false}" {
 		t.Fatalf("the engine heard %q", got)
 	}
 	p.Want("# Signed out")

@@ -362,6 +362,50 @@ func TestLoginsAreMovedFromTheMenu(t *testing.T) {
 	}
 }
 
+// TestAClickMeansWhatIsOnTheScreen: the command line may switch or remove an account in the moment
+// of a click. Nobody is signed out whom the person did not see there.
+func TestAClickMeansWhatIsOnTheScreen(t *testing.T) {
+	named := func(now time.Time, active string, names ...string) session.Status {
+		s := traytest.SignedIn(now)
+		s.Account, s.Email, s.Accounts = active, active+"@example.com", nil
+		for _, name := range names {
+			s.Accounts = append(s.Accounts, session.AccountStatus{Name: name, Email: name + "@example.com"})
+		}
+		return s
+	}
+	for _, c := range []struct {
+		name  string
+		id    menu.ID
+		read  bool // the app has read the change, and not drawn it yet
+		now   []string
+		calls []string
+	}{
+		{"signed out, unread", menu.ItemSignOutBoth, false, []string{"b", "a", "c"}, []string{"SignOutOf a {Revoke:false KeepClaudeCode:false All:false}"}},
+		{"signed out, read", menu.ItemSignOutBoth, true, []string{"b", "a", "c"}, []string{"SignOutOf a {Revoke:false KeepClaudeCode:false All:false}"}},
+		{"removed, read", menu.ItemRemoveAccount + 1, true, []string{"c", "a", "b"}, []string{"SignOutOf b {Revoke:false KeepClaudeCode:false All:false}"}},
+		{"switched to, read", menu.ItemAccount + 1, true, []string{"a", "aa", "b", "c"}, []string{"Switch b"}},
+		{"no longer offered", menu.ItemRemoveAccount + 2, true, []string{"a", "b"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run(t, func(now time.Time) session.Status { return named(now, "a", "a", "b", "c") }, func(b *bench) {
+				changed := named(time.Now(), c.now[0], slices.Sorted(slices.Values(c.now))...)
+				clicked := func() { b.app.click(c.id) }
+				b.engine.mu.Lock()
+				b.engine.status = changed
+				b.engine.mu.Unlock()
+				if c.read {
+					clicked = func() { b.app.status = changed; b.app.click(c.id) }
+				}
+				b.app.queue.post(clicked)
+				synctest.Wait()
+				if !slices.Equal(b.engine.calls, c.calls) {
+					b.Errorf("the engine was asked %q, want %q", b.engine.calls, c.calls)
+				}
+			})
+		})
+	}
+}
+
 // TestTheWaitingPageIsOpenedAgain in the browser way, where no code is pasted.
 func TestTheWaitingPageIsOpenedAgain(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {

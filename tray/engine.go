@@ -34,7 +34,6 @@ type Engine interface {
 	ImportClaudeCode(ctx context.Context, o session.ImportOptions) (session.Imported, error)
 	// History is what happened, oldest first.
 	History() ([]session.Record, error)
-	SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error)
 	// Diagnosis says how everything stands, in a text that can be shown around.
 	Diagnosis(ctx context.Context) string
 	// Why says why somebody was signed out, as far as it is known, in English for whoever

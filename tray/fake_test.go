@@ -144,15 +144,15 @@ func (f *fakeEngine) SetMirror(ctx context.Context, on bool) (string, error) {
 	return f.Mirror(ctx)
 }
 
-func (f *fakeEngine) SignOut(ctx context.Context, o session.SignOutOptions) ([]session.Step, error) {
-	f.note("SignOut %+v", o)
-	f.set(session.Status{State: session.SignedOut, Account: "default"})
-	return append(f.steps, session.Step{Text: "the login is gone from this computer"}), nil
-}
-
 func (f *fakeEngine) SignOutOf(_ context.Context, account string, o session.SignOutOptions) ([]session.Step, error) {
 	f.note("SignOutOf %s %+v", account, o)
-	return nil, nil
+	f.mu.Lock()
+	active := f.status.Account
+	f.mu.Unlock()
+	if account == active {
+		f.set(session.Status{State: session.SignedOut, Account: "default"})
+	}
+	return append(f.steps, session.Step{Text: "the login is gone from this computer"}), nil
 }
 
 func (f *fakeEngine) RenameAccount(_ context.Context, from, to string) error {
