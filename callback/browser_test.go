@@ -83,7 +83,7 @@ func TestS4_6_ABrowserShowsTheOutcomeWithoutTheCode(t *testing.T) {
 			closed := make(chan struct{})
 			go func() {
 				defer close(closed)
-				<-s.Answers()
+				<-s.Redirects()
 				time.Sleep(tc.after)
 				if tc.outcome.Kind != 0 {
 					s.Finish(tc.outcome)
@@ -134,7 +134,7 @@ func TestABrowserCanReload(t *testing.T) {
 	s := start(t, Config{})
 	s.hold = time.Minute
 	go func() {
-		<-s.Answers()
+		<-s.Redirects()
 		s.Finish(Outcome{Kind: SignedIn, Email: "a@example.com"})
 	}()
 	redirect := chromedp.Navigate(s.RedirectURI() + "?code=" + testCode + "&state=" + testState)
@@ -144,7 +144,7 @@ func TestABrowserCanReload(t *testing.T) {
 			t.Errorf("heading %q", got)
 		}
 	}
-	s.expectNoAnswer(t)
+	s.expectNoRedirect(t)
 }
 
 // A German browser gets a German page, whose picture for the tab the policy lets through.

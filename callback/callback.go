@@ -36,8 +36,8 @@ type Config struct {
 	Instead func()
 }
 
-// Answer is what came back from the browser: either a code or an error.
-type Answer struct {
+// Redirect is what came back from the browser: either a code or an error.
+type Redirect struct {
 	Code           secret.String
 	Err            string // OAuth error code (RFC 6749 §4.1.2.1), cleaned, at most 64 characters
 	ErrDescription string // cleaned: one line, no control characters, at most 300 characters

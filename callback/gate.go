@@ -139,39 +139,39 @@ func hasBody(r request) bool {
 
 // read takes the answer out of the redirect's query (RFC 6749 §4.1.2). The state
 // is judged before anything else, so that the rest is only said to who knows it.
-func (g *gate) read(query string) (Answer, *refusal) {
+func (g *gate) read(query string) (Redirect, *refusal) {
 	values, err := url.ParseQuery(query)
 	if err != nil { // bad escapes, and ";"
-		return Answer{}, refuseMalformed
+		return Redirect{}, refuseMalformed
 	}
 	state := sha256.Sum256([]byte(values.Get("state")))
 	if subtle.ConstantTimeCompare(state[:], g.state[:]) != 1 {
-		return Answer{}, refuseState
+		return Redirect{}, refuseState
 	}
 	for _, name := range []string{"state", "code", "error", "error_description", "iss"} {
 		if len(values[name]) > 1 { // RFC 6749 §3.1
-			return Answer{}, refuseRepeated
+			return Redirect{}, refuseRepeated
 		}
 	}
 	if g.issuer != "" && values.Has("iss") && values.Get("iss") != g.issuer {
-		return Answer{}, refuseIssuer
+		return Redirect{}, refuseIssuer
 	}
 	code, failure := values.Get("code"), values.Get("error")
 	switch {
 	case code != "" && failure != "":
-		return Answer{}, refuseBoth
+		return Redirect{}, refuseBoth
 	case failure != "":
-		a := Answer{Err: shown.Cut(shown.Line(failure), 64), ErrDescription: shown.Cut(shown.Line(values.Get("error_description")), 300)}
+		a := Redirect{Err: shown.Cut(shown.Line(failure), 64), ErrDescription: shown.Cut(shown.Line(values.Get("error_description")), 300)}
 		if a.Err == "" {
-			return Answer{}, refuseMalformed
+			return Redirect{}, refuseMalformed
 		}
 		return a, nil
 	case code == "":
-		return Answer{}, refuseNoCode
+		return Redirect{}, refuseNoCode
 	case !isCode(code):
-		return Answer{}, refuseCode
+		return Redirect{}, refuseCode
 	}
-	return Answer{Code: secret.New(code)}, nil
+	return Redirect{Code: secret.New(code)}, nil
 }
 
 // isCode reports whether s can be an authorization code: 1 to 4096 bytes of

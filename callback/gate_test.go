@@ -48,7 +48,7 @@ func FuzzGateQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		a, no := g.read(query)
 		if no != nil {
-			if a != (Answer{}) || bookIn("en").refusals[no] == nil {
+			if a != (Redirect{}) || bookIn("en").refusals[no] == nil {
 				t.Fatal("a refusal with an answer or without a page")
 			}
 			return

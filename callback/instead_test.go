@@ -34,12 +34,12 @@ func TestTheRefusalsPageLeadsToClaudeCode(t *testing.T) {
 			base := strings.TrimSuffix(s.RedirectURI(), "/callback")
 			get := func(path string) string {
 				t.Helper()
-				answer, err := http.Get(base + path)
+				response, err := http.Get(base + path)
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer answer.Body.Close()
-				text, _ := io.ReadAll(answer.Body)
+				defer response.Body.Close()
+				text, _ := io.ReadAll(response.Body)
 				return string(text)
 			}
 			s.Finish(c.o)

@@ -25,7 +25,7 @@ func newEnding(s *Server) *ending {
 	return &ending{gate: newGate(Config{}, s.port, routes), done: s.done, outcome: *s.outcome, instead: s.instead}
 }
 
-func (e *ending) answer(q request, _ func()) reply {
+func (e *ending) replyTo(q request, _ func()) reply {
 	where, no := e.gate.admit(q)
 	if no != nil {
 		return refuse(no)
@@ -61,7 +61,7 @@ func linger(h *host, e *ending, while time.Duration) {
 	lingering.Lock()
 	defer lingering.Unlock()
 	leave()
-	h.ask(e.answer)
+	h.ask(e.replyTo)
 	lingering.host = h
 	lingering.end = time.AfterFunc(while, func() {
 		lingering.Lock()

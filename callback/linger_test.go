@@ -75,7 +75,7 @@ func TestALateAnswerMeetsThePageOfTheEnd(t *testing.T) {
 		if strings.Contains(body, "a@example.com") || strings.Contains(body, "Max") || strings.Contains(body, "secret reason") {
 			t.Errorf("%+v: the page tells strangers too much", tc.outcome)
 		}
-		s.expectNoAnswer(t)
+		s.expectNoRedirect(t)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestTheNextAttemptGetsThePort(t *testing.T) {
 		t.Errorf("the new attempt's redirect gets %d", r.StatusCode)
 	}
 	old.Close() // long over, and not the new one's business
-	if a := <-next.Answers(); a.Code.Reveal() != "c" {
+	if a := <-next.Redirects(); a.Code.Reveal() != "c" {
 		t.Errorf("answer %+v", a)
 	}
 }
@@ -238,7 +238,7 @@ func TestTheEndDoesNotCutAnAnswer(t *testing.T) {
 	}
 	defer conn.Close()
 	_, _ = io.WriteString(conn, s.get(right))
-	<-s.Answers()
+	<-s.Redirects()
 	s.Finish(Outcome{Kind: SignedIn, Email: "a@example.com"})
 	s.Close()
 	raw, err := io.ReadAll(conn)

@@ -241,5 +241,5 @@ func TestSecondSignInGetsItsOwnPort(t *testing.T) {
 	if r, _ := parse(t, send(t, b.address(0), b.get(right)), "GET"); r.StatusCode != 400 {
 		t.Errorf("status %d", r.StatusCode)
 	}
-	b.expectNoAnswer(t)
+	b.expectNoRedirect(t)
 }

@@ -71,7 +71,7 @@ func onMachine(t *testing.T, machine string) {
 			t.Errorf("listening on %s, want %s", got, want)
 		}
 		go func() {
-			<-s.Answers()
+			<-s.Redirects()
 			s.Finish(Outcome{Kind: SignedIn, Email: "a@example.com"})
 		}()
 		// By the name, as a browser goes there. Its addresses are not asked of a resolver,

@@ -27,8 +27,8 @@ func allPages(b *book) map[string][]byte {
 		"timed-out":      {Kind: TimedOut},
 		"failed":         {Kind: Failed},
 		"failed-unknown": {Kind: 99},
-		"failed-said":    outcomeOf(Answer{Err: "invalid_scope", ErrDescription: "Scope user:everything is unknown"}),
-		"failed-trouble": outcomeOf(Answer{Err: "server_error"}),
+		"failed-said":    outcomeOf(Redirect{Err: "invalid_scope", ErrDescription: "Scope user:everything is unknown"}),
+		"failed-trouble": outcomeOf(Redirect{Err: "server_error"}),
 		"elsewhere":      {Kind: ElsewhereDone, Email: "a@example.com", Plan: "pro"},
 		"cancelled":      {Kind: Cancelled},
 	} {

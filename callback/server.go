@@ -36,16 +36,16 @@ type Server struct {
 	done      string // path of the outcome's page
 	instead   *instead
 
-	answers   chan Answer
+	redirects chan Redirect
 	settled   chan struct{} // closed when the outcome is there
 	delivered chan struct{} // closed when the outcome's page was fetched
 	ended     <-chan struct{}
 	detach    func() bool // from the context
 
-	mu       sync.Mutex
-	answered bool // an answer was taken; every later one is a repetition
-	owed     bool // a browser came with the right state and waits for the outcome
-	outcome  *Outcome
+	mu      sync.Mutex
+	taken   bool // a redirect was taken; every later one is a repetition
+	owed    bool // a browser came with the right state and waits for the outcome
+	outcome *Outcome
 
 	delivery sync.Once
 	closing  sync.Once
@@ -90,13 +90,13 @@ func newServer(c Config, port int) *Server {
 		port: port, hold: c.Hold, linger: c.Linger,
 		// Unguessable, so that a stranger on loopback cannot look up the outcome.
 		finishing: "/finishing/" + randomHex(), done: "/done/" + randomHex(),
-		answers: make(chan Answer, 1), settled: make(chan struct{}), delivered: make(chan struct{}),
+		redirects: make(chan Redirect, 1), settled: make(chan struct{}), delivered: make(chan struct{}),
 	}
 	if s.hold <= 0 {
 		s.hold = defaultHold
 	}
 	s.instead = newInstead(c.Instead)
-	s.host = newHost(s.answer)
+	s.host = newHost(s.replyTo)
 	s.gate = newGate(c, port, s.instead.among(map[string]route{"/callback": atCallback, s.finishing: atFinishing, s.done: atDone}))
 	return s
 }
@@ -115,8 +115,8 @@ func (s *Server) RedirectURI() string {
 	return "http://localhost:" + strconv.Itoa(s.port) + "/callback"
 }
 
-// Answers delivers the one answer. It is never closed.
-func (s *Server) Answers() <-chan Answer { return s.answers }
+// Redirects delivers the one redirect. It is never closed.
+func (s *Server) Redirects() <-chan Redirect { return s.redirects }
 
 // Finish says what the browser is told; the first call counts. An error in the
 // redirect is an outcome of its own, told before Finish is called.
@@ -184,8 +184,8 @@ func (s *Server) deliver() {
 	}
 }
 
-// answer is the attempt's judge.
-func (s *Server) answer(q request, ours func()) reply {
+// replyTo is the attempt's judge.
+func (s *Server) replyTo(q request, ours func()) reply {
 	where, no := s.gate.admit(q)
 	if no != nil {
 		return refuse(no)
@@ -217,15 +217,15 @@ func (s *Server) answer(q request, ours func()) reply {
 }
 
 // take hands the first answer on and reports whether it was the first.
-func (s *Server) take(a Answer) bool {
+func (s *Server) take(a Redirect) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.owed = true
-	if s.answered || s.outcome != nil {
+	if s.taken || s.outcome != nil {
 		return false
 	}
-	s.answered = true
-	s.answers <- a // has room for the only one
+	s.taken = true
+	s.redirects <- a // has room for the only one
 	if a.Err != "" {
 		s.settle(outcomeOf(a))
 	}
@@ -260,7 +260,7 @@ func (s *Server) noteFetched() {
 
 // outcomeOf is what the browser is told about an error in the redirect (RFC 6749
 // §4.1.2.1).
-func outcomeOf(a Answer) Outcome {
+func outcomeOf(a Redirect) Outcome {
 	switch a.Err {
 	case "access_denied":
 		return Outcome{Kind: Declined, Said: a.ErrDescription}

@@ -60,11 +60,11 @@ func send(t testing.TB, address, raw string) string {
 	_ = conn.SetDeadline(time.Now().Add(testguard.Patience))
 	// A server that refuses early may stop reading before all is written.
 	_, _ = io.WriteString(conn, raw)
-	answer, err := io.ReadAll(conn)
+	response, err := io.ReadAll(conn)
 	if err != nil {
-		t.Fatalf("reading the answer: %v (after %q)", err, answer)
+		t.Fatalf("reading the answer: %v (after %q)", err, response)
 	}
-	return string(answer)
+	return string(response)
 }
 
 // parse reads a raw answer, and checks what holds for every one.
@@ -126,10 +126,10 @@ func (s *Server) request(method, target string, fields ...string) string {
 
 const right = "/callback?code=" + testCode + "&state=" + testState
 
-func (s *Server) expectNoAnswer(t testing.TB) {
+func (s *Server) expectNoRedirect(t testing.TB) {
 	t.Helper()
 	select {
-	case a := <-s.Answers():
+	case a := <-s.Redirects():
 		t.Errorf("an answer came: %+v %q", a, a.Code.Reveal())
 	default:
 	}
@@ -322,7 +322,7 @@ func TestS4_4_S4_5_WrongRequestsChangeNothing(t *testing.T) {
 					t.Errorf("the answer repeats %q", repeated)
 				}
 			}
-			s.expectNoAnswer(t)
+			s.expectNoRedirect(t)
 		})
 	}
 
@@ -330,7 +330,7 @@ func TestS4_4_S4_5_WrongRequestsChangeNothing(t *testing.T) {
 	if response.StatusCode != 200 {
 		t.Errorf("the right request got %d", response.StatusCode)
 	}
-	if a := <-s.Answers(); a.Code.Reveal() != testCode || a.Err != "" {
+	if a := <-s.Redirects(); a.Code.Reveal() != testCode || a.Err != "" {
 		t.Errorf("answer %+v", a)
 	}
 }
@@ -369,7 +369,7 @@ func TestRightRequestsAreAccepted(t *testing.T) {
 				raw += strings.ReplaceAll(f, "PORT", fmt.Sprint(s.port)) + "\r\n"
 			}
 			go func() {
-				a := <-s.Answers()
+				a := <-s.Redirects()
 				want := tc.code
 				if want == "" {
 					want = testCode
@@ -417,7 +417,7 @@ func TestSlowOutcomeIsFoundThroughTheFinishingPage(t *testing.T) {
 	if _, again := parse(t, send(t, s.address(1), s.get(next[1])), "GET"); again != body {
 		t.Errorf("the finishing page changed:\n%s", again)
 	}
-	<-s.Answers()
+	<-s.Redirects()
 	s.Finish(Outcome{Kind: SignedIn, Email: "a@example.com"})
 	s.Finish(Outcome{Kind: Failed, Problem: "locked"})
 	s.expectOutcome(t, send(t, s.address(0), s.get(next[1])), "Signed in as a@example.com")
@@ -427,7 +427,7 @@ func TestRepetitionsAreCalm(t *testing.T) {
 	s := start(t, Config{Hold: time.Minute})
 	first := make(chan string)
 	go func() { first <- send(t, s.address(0), s.get(right)) }()
-	if a := <-s.Answers(); a.Code.Reveal() != testCode {
+	if a := <-s.Redirects(); a.Code.Reveal() != testCode {
 		t.Errorf("answer %+v", a)
 	}
 	repetitions := []string{
@@ -447,7 +447,7 @@ func TestRepetitionsAreCalm(t *testing.T) {
 	for i, target := range repetitions {
 		s.expectOutcome(t, send(t, s.address(i), s.get(target)), "Signed in as a@example.com")
 	}
-	s.expectNoAnswer(t)
+	s.expectNoRedirect(t)
 }
 
 func TestOneAnswerOfManyAtOnce(t *testing.T) {
@@ -462,38 +462,38 @@ func TestOneAnswerOfManyAtOnce(t *testing.T) {
 			}
 		})
 	}
-	<-s.Answers()
+	<-s.Redirects()
 	s.Finish(Outcome{Kind: SignedIn})
 	wg.Wait()
-	s.expectNoAnswer(t)
+	s.expectNoRedirect(t)
 }
 
 func TestS4_5_ErrorEndsTheAttempt(t *testing.T) {
 	for _, tc := range []struct {
 		query string
-		want  Answer
+		want  Redirect
 		page  string
 	}{
-		{"error=access_denied", Answer{Err: "access_denied"}, "You chose not to allow it"},
-		{"error=access_denied&code=", Answer{Err: "access_denied"}, "choose <strong>Allow</strong>"},
-		{"error=access_denied&error_description=The+user+said+no", Answer{Err: "access_denied", ErrDescription: "The user said no"}, "The user said no"},
-		{"error=server_error", Answer{Err: "server_error"}, "is in trouble"},
-		{"error=temporarily_unavailable", Answer{Err: "temporarily_unavailable"}, "wait a few minutes"},
-		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd", Answer{Err: "invalid_scope", ErrDescription: "a bcd"}, "reason: a bcd</p>"},
-		{"error=x%3Cscript%3E&error_description=%3Cb%3E%22%27%26", Answer{Err: "x<script>", ErrDescription: `<b>"'&`}, "reason: &lt;b&gt;&#34;&#39;&amp;</p>"},
-		{"error=" + strings.Repeat("e", 100), Answer{Err: strings.Repeat("e", 63) + "…"}, "does not let Keytender"},
-		{"error=x&error_description=" + strings.Repeat("d", 5000), Answer{Err: "x", ErrDescription: strings.Repeat("d", 299) + "…"}, "does not let Keytender"},
+		{"error=access_denied", Redirect{Err: "access_denied"}, "You chose not to allow it"},
+		{"error=access_denied&code=", Redirect{Err: "access_denied"}, "choose <strong>Allow</strong>"},
+		{"error=access_denied&error_description=The+user+said+no", Redirect{Err: "access_denied", ErrDescription: "The user said no"}, "The user said no"},
+		{"error=server_error", Redirect{Err: "server_error"}, "is in trouble"},
+		{"error=temporarily_unavailable", Redirect{Err: "temporarily_unavailable"}, "wait a few minutes"},
+		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd", Redirect{Err: "invalid_scope", ErrDescription: "a bcd"}, "reason: a bcd</p>"},
+		{"error=x%3Cscript%3E&error_description=%3Cb%3E%22%27%26", Redirect{Err: "x<script>", ErrDescription: `<b>"'&`}, "reason: &lt;b&gt;&#34;&#39;&amp;</p>"},
+		{"error=" + strings.Repeat("e", 100), Redirect{Err: strings.Repeat("e", 63) + "…"}, "does not let Keytender"},
+		{"error=x&error_description=" + strings.Repeat("d", 5000), Redirect{Err: "x", ErrDescription: strings.Repeat("d", 299) + "…"}, "does not let Keytender"},
 	} {
 		t.Run(tc.query[:min(40, len(tc.query))], func(t *testing.T) {
 			s := start(t, Config{Hold: time.Minute})
 			// No Finish: the page must not wait for anybody.
 			s.expectOutcome(t, send(t, s.address(0), s.get("/callback?state="+testState+"&"+tc.query)), tc.page)
-			if a := <-s.Answers(); a != tc.want {
+			if a := <-s.Redirects(); a != tc.want {
 				t.Errorf("answer %+v, want %+v", a, tc.want)
 			}
 			s.Finish(Outcome{Kind: SignedIn}) // comes too late
 			s.expectOutcome(t, send(t, s.address(0), s.get(right)), tc.page)
-			s.expectNoAnswer(t)
+			s.expectNoRedirect(t)
 		})
 	}
 }
@@ -502,7 +502,7 @@ func TestRedirectAfterTheOutcomeGetsThePage(t *testing.T) {
 	s := start(t, Config{})
 	s.Finish(Outcome{Kind: ElsewhereDone, Email: "a@example.com"})
 	s.expectOutcome(t, send(t, s.address(0), s.get(right)), "Signed in already as a@example.com")
-	s.expectNoAnswer(t)
+	s.expectNoRedirect(t)
 }
 
 // Two requests in one write: the second is not even looked at.
@@ -516,7 +516,7 @@ func TestPipelinedRequestIsIgnored(t *testing.T) {
 	if r, _ := parse(t, send(t, s.address(0), smuggled), "POST"); r.StatusCode != 405 {
 		t.Errorf("status %d", r.StatusCode)
 	}
-	s.expectNoAnswer(t)
+	s.expectNoRedirect(t)
 }
 
 // The whole answer arrives although a lot of what was sent is never read.
@@ -577,12 +577,12 @@ func TestHeadInPiecesIsRead(t *testing.T) {
 			}
 		}()
 		go s.serve(r.enter(here), r)
-		answer := make([]byte, 64<<10)
-		n, _ := io.ReadFull(there, answer[:12])
-		if got := string(answer[:n]); got != "HTTP/1.1 200" {
+		response := make([]byte, 64<<10)
+		n, _ := io.ReadFull(there, response[:12])
+		if got := string(response[:n]); got != "HTTP/1.1 200" {
 			t.Errorf("answer %q", got)
 		}
-		if a := <-s.Answers(); a.Code.Reveal() != testCode {
+		if a := <-s.Redirects(); a.Code.Reveal() != testCode {
 			t.Errorf("answer %+v", a)
 		}
 		there.Close()
@@ -593,7 +593,7 @@ func TestHeadInPiecesIsRead(t *testing.T) {
 func (s *Server) expectInTime(t *testing.T) {
 	t.Helper()
 	go func() {
-		<-s.Answers()
+		<-s.Redirects()
 		s.Finish(Outcome{Kind: SignedIn})
 	}()
 	begun := testguard.Start()
@@ -630,9 +630,9 @@ func TestFloodOfWrongRequestsDelaysNothing(t *testing.T) {
 					continue
 				}
 				_, _ = io.WriteString(conn, wrong[i%len(wrong)])
-				answer := make([]byte, 10)
-				_, _ = io.ReadFull(conn, answer)
-				if !bytes.HasPrefix(answer, []byte("HTTP/1.1 4")) {
+				response := make([]byte, 10)
+				_, _ = io.ReadFull(conn, response)
+				if !bytes.HasPrefix(response, []byte("HTTP/1.1 4")) {
 					other.Add(1)
 				}
 				conn.Close()
@@ -692,7 +692,7 @@ func TestStaleTab(t *testing.T) {
 			t.Errorf("%s: status %d, want %d:\n%s", target, r.StatusCode, status, body)
 		}
 	}
-	s.expectNoAnswer(t)
+	s.expectNoRedirect(t)
 	s.expectInTime(t)
 }
 
@@ -827,7 +827,7 @@ func TestCloseWithoutOutcomeTellsTheBrowser(t *testing.T) {
 	s := start(t, Config{Hold: time.Minute})
 	held := make(chan string)
 	go func() { held <- send(t, s.address(0), s.get(right)) }()
-	<-s.Answers()
+	<-s.Redirects()
 	closed := make(chan struct{})
 	go func() { s.Close(); close(closed) }()
 	s.expectOutcome(t, <-held, "This sign-in was cancelled")
@@ -843,7 +843,7 @@ func TestContextClosesTheServer(t *testing.T) {
 	}
 	held := make(chan string)
 	go func() { held <- send(t, s.address(0), s.get(right)) }()
-	<-s.Answers()
+	<-s.Redirects()
 	begun := testguard.Start()
 	cancel()
 	s.expectOutcome(t, <-held, "This sign-in was cancelled")

@@ -21,13 +21,13 @@ func visit(t *testing.T, url string, fields ...string) (status int, policy, text
 	for i := 0; i < len(fields); i += 2 {
 		q.Header.Set(fields[i], fields[i+1])
 	}
-	answer, err := http.DefaultTransport.RoundTrip(q)
+	response, err := http.DefaultTransport.RoundTrip(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	page, _ := io.ReadAll(answer.Body)
-	return answer.StatusCode, answer.Header.Get("Content-Security-Policy"), string(page)
+	defer response.Body.Close()
+	page, _ := io.ReadAll(response.Body)
+	return response.StatusCode, response.Header.Get("Content-Security-Policy"), string(page)
 }
 
 // TestASheetIsSeenByAPersonAlone, follows the rules of the pages, and each of its links

@@ -40,8 +40,8 @@ type order struct {
 	Limit int64 `json:"limit"`
 }
 
-// answer is what the child writes to its stdout.
-type answer struct {
+// reply is what the child writes to its stdout.
+type reply struct {
 	secret.Hidden
 	Error  string `json:"error,omitempty"` // a key of childErrors
 	Detail string `json:"detail,omitempty"`
@@ -83,9 +83,9 @@ func RunChild() {
 	os.Exit(0)
 }
 
-func serve(o order) answer {
+func serve(o order) reply {
 	if err := platformReady(); err != nil {
-		return answer{Error: "unavailable", Detail: err.Error()}
+		return reply{Error: "unavailable", Detail: err.Error()}
 	}
 	switch o.Op {
 	case "load":
@@ -93,7 +93,7 @@ func serve(o order) answer {
 		if err != nil {
 			return refusal(err)
 		}
-		return answer{Record: record}
+		return reply{Record: record}
 	case "save":
 		// What cannot be read is not written over, and no second dialog asks about it.
 		former, err := keyring.Get(o.Service, o.Name)
@@ -112,43 +112,43 @@ func serve(o order) answer {
 			return refusal(err)
 		}
 		if err != nil || back != o.Record {
-			return answer{Error: "denied", Detail: "the keychain did not take the record"}
+			return reply{Error: "denied", Detail: "the keychain did not take the record"}
 		}
-		return answer{Record: former}
+		return reply{Record: former}
 	case "delete":
 		if err := keyring.Delete(o.Service, o.Name); err != nil && !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
 		}
 		if _, err := keyring.Get(o.Service, o.Name); err == nil {
-			return answer{Error: "denied", Detail: "the keychain still holds the record"}
+			return reply{Error: "denied", Detail: "the keychain still holds the record"}
 		} else if !errors.Is(err, keyring.ErrNotFound) {
 			return refusal(err)
 		}
-		return answer{}
+		return reply{}
 	}
-	return answer{Error: "failed", Detail: "unknown keychain call"}
+	return reply{Error: "failed", Detail: "unknown keychain call"}
 }
 
 // refusal sorts what go-keyring returns. Its errors are platform errors without a
 // common type, so each platform has its own table; texts are a last resort.
-func refusal(err error) answer {
+func refusal(err error) reply {
 	switch {
 	case errors.Is(err, keyring.ErrNotFound):
-		return answer{Error: "not-found"}
+		return reply{Error: "not-found"}
 	case errors.Is(err, keyring.ErrSetDataTooBig):
-		return answer{Error: "too-big"}
+		return reply{Error: "too-big"}
 	}
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		// macOS: the low byte of security(1)'s OSStatus.
 		switch exit.ExitCode() {
 		case 44:
-			return answer{Error: "not-found"}
+			return reply{Error: "not-found"}
 		case 36:
-			return answer{Error: "locked", Detail: "the login keychain is locked or this session may not ask"}
+			return reply{Error: "locked", Detail: "the login keychain is locked or this session may not ask"}
 		case 51, 128:
-			return answer{Error: "denied", Detail: "the keychain refused, or its dialog was cancelled"}
+			return reply{Error: "denied", Detail: "the keychain refused, or its dialog was cancelled"}
 		case 37:
-			return answer{Error: "unavailable", Detail: "there is no login keychain"}
+			return reply{Error: "unavailable", Detail: "there is no login keychain"}
 		}
 	}
 	return platformRefusal(err)
@@ -302,12 +302,12 @@ var childEnvironment = []string{"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPD
 
 // call runs the child and waits for its answer. When ctx ends the child is killed with
 // what it started, and the dialog that it may have opened goes with it.
-func (k *OSKeychain) call(ctx context.Context, o order) (answer, error) {
+func (k *OSKeychain) call(ctx context.Context, o order) (reply, error) {
 	program := k.program
 	if program == "" {
 		var err error
 		if program, err = thisProgram(); err != nil {
-			return answer{}, fmt.Errorf("%w: this program cannot find itself: %v", errFailed, err)
+			return reply{}, fmt.Errorf("%w: this program cannot find itself: %v", errFailed, err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.limit())
@@ -316,7 +316,7 @@ func (k *OSKeychain) call(ctx context.Context, o order) (answer, error) {
 	o.Service, o.Limit = k.Service, max(1, time.Until(deadline).Milliseconds())
 	text, err := json.Marshal(o)
 	if err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
 	cmd := exec.CommandContext(ctx, program, childArgument)
 	cmd.WaitDelay = time.Second
@@ -332,19 +332,19 @@ func (k *OSKeychain) call(ctx context.Context, o order) (answer, error) {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return readAnswer(out)
+		return readReply(out)
 	case errors.Is(ctx.Err(), context.Canceled):
-		return answer{}, ctx.Err()
+		return reply{}, ctx.Err()
 	case ctx.Err() != nil, errors.As(err, &exit) && exit.ExitCode() == exitTimedOut:
-		return answer{}, ErrTimedOut
+		return reply{}, ErrTimedOut
 	case exit == nil && !errors.Is(err, exec.ErrWaitDelay):
-		return answer{}, fmt.Errorf("%w: its helper process did not start: %v", errFailed, err)
+		return reply{}, fmt.Errorf("%w: its helper process did not start: %v", errFailed, err)
 	}
-	return answer{}, fmt.Errorf("%w: its helper process ended early", errFailed)
+	return reply{}, fmt.Errorf("%w: its helper process ended early", errFailed)
 }
 
 // Field says where a member goes: see rawjson.Object.
-func (a *answer) Field(key string) any {
+func (a *reply) Field(key string) any {
 	switch key {
 	case "error":
 		return &a.Error
@@ -373,12 +373,12 @@ func (o *order) Field(key string) any {
 	return nil
 }
 
-// readAnswer reads what the child printed.
-func readAnswer(out []byte) (answer, error) {
-	var a answer
+// readReply reads what the child printed.
+func readReply(out []byte) (reply, error) {
+	var a reply
 	v, ok := rawjson.Parse(out)
 	if !ok || !v.Into(&a) {
-		return answer{}, fmt.Errorf("%w: its helper process gave no answer", errFailed)
+		return reply{}, fmt.Errorf("%w: its helper process gave no answer", errFailed)
 	}
 	if a.Error == "" {
 		return a, nil
@@ -388,7 +388,7 @@ func readAnswer(out []byte) (answer, error) {
 	case !ok:
 		kind = errFailed
 	case a.Detail == "":
-		return answer{}, kind
+		return reply{}, kind
 	}
-	return answer{}, fmt.Errorf("%w: %s", kind, a.Detail)
+	return reply{}, fmt.Errorf("%w: %s", kind, a.Detail)
 }

@@ -63,7 +63,7 @@ func canBeReached(address string) bool {
 	return false
 }
 
-func platformRefusal(err error) answer {
+func platformRefusal(err error) reply {
 	var (
 		busError dbus.Error
 		noBus    *net.OpError
@@ -71,23 +71,23 @@ func platformRefusal(err error) answer {
 	)
 	switch {
 	case errors.As(err, &noBus) && noBus.Op == "dial", errors.As(err, &noLaunch):
-		return answer{Error: "unavailable", Detail: "the session bus cannot be reached"}
+		return reply{Error: "unavailable", Detail: "the session bus cannot be reached"}
 	case errors.As(err, &busError) && (busError.Name == "org.freedesktop.DBus.Error.ServiceUnknown" ||
 		busError.Name == "org.freedesktop.DBus.Error.NameHasNoOwner" ||
 		strings.HasPrefix(busError.Name, "org.freedesktop.DBus.Error.Spawn")):
-		return answer{Error: "unavailable", Detail: "no Secret Service runs in this session"}
+		return reply{Error: "unavailable", Detail: "no Secret Service runs in this session"}
 	case errors.As(err, &busError) && busError.Name == "org.freedesktop.Secret.Error.IsLocked",
 		strings.Contains(err.Error(), "failed to unlock"):
 		// go-keyring says the same for a locked collection, a dismissed dialog and a
 		// service that has no collection at all.
 		if !collectionExists() {
-			return answer{Error: "unavailable", Detail: "the Secret Service has no keyring yet"}
+			return reply{Error: "unavailable", Detail: "the Secret Service has no keyring yet"}
 		}
-		return answer{Error: "locked", Detail: "the keyring is locked and was not unlocked"}
+		return reply{Error: "locked", Detail: "the keyring is locked and was not unlocked"}
 	case errors.As(err, &busError) && busError.Name == "org.freedesktop.DBus.Error.AccessDenied":
-		return answer{Error: "denied"}
+		return reply{Error: "denied"}
 	}
-	return answer{Error: "failed", Detail: "the Secret Service failed"}
+	return reply{Error: "failed", Detail: "the Secret Service failed"}
 }
 
 // collectionExists reports whether the Secret Service has a default collection.

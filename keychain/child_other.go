@@ -13,7 +13,7 @@ func thisProgram() (string, error) { return os.Executable() }
 
 func platformReady() error { return nil }
 
-func platformRefusal(err error) answer {
+func platformRefusal(err error) reply {
 	// By number: Windows's texts are in the person's language.
 	const (
 		errorNoSuchLogonSession = syscall.Errno(1312) // over SSH or WinRM
@@ -22,9 +22,9 @@ func platformRefusal(err error) answer {
 	switch {
 	case runtime.GOOS != "windows":
 	case errors.Is(err, errorNoSuchLogonSession):
-		return answer{Error: "unavailable", Detail: "this kind of session has no Credential Manager (SSH and remote sessions have none)"}
+		return reply{Error: "unavailable", Detail: "this kind of session has no Credential Manager (SSH and remote sessions have none)"}
 	case errors.Is(err, rpcBadStubData):
-		return answer{Error: "too-big"}
+		return reply{Error: "too-big"}
 	}
-	return answer{Error: "failed", Detail: "the system refused the call"}
+	return reply{Error: "failed", Detail: "the system refused the call"}
 }

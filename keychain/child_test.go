@@ -52,7 +52,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-func TestReadAnswer(t *testing.T) {
+func TestReadReply(t *testing.T) {
 	for text, want := range map[string]error{
 		`{"record":"FAKE"}`:                 nil,
 		`{}`:                                nil,
@@ -65,11 +65,11 @@ func TestReadAnswer(t *testing.T) {
 		`{"error":"of a version to come","detail":"why"}`: errFailed,
 		``: errFailed, `x`: errFailed, `[]`: errFailed, `{"record":"FAKE"`: errFailed,
 	} {
-		a, err := readAnswer([]byte(text))
+		a, err := readReply([]byte(text))
 		if !errors.Is(err, want) || (want == nil) != (err == nil) {
 			t.Errorf("%s: %v, want %v", text, err, want)
 		}
-		if err != nil && a != (answer{}) {
+		if err != nil && a != (reply{}) {
 			t.Errorf("%s: an answer with an error: %+v", text, a)
 		}
 		if errors.Is(err, ErrUnavailable) && want != ErrUnavailable {

@@ -9,8 +9,8 @@ import (
 
 // What the keychain's child prints, and whatever else is in its place: an answer with an
 // error never carries a record, and the error shows nothing but a detail of the child's.
-func FuzzChildAnswer(f *testing.F) {
-	for _, a := range []answer{{}, {Record: "FAKE-record"}, {Error: "locked", Detail: "the keyring is locked"}, {Error: "not-found"}, {Error: "unheard-of", Detail: "d"}, {Error: "denied", Record: "FAKE-record"}} {
+func FuzzChildReply(f *testing.F) {
+	for _, a := range []reply{{}, {Record: "FAKE-record"}, {Error: "locked", Detail: "the keyring is locked"}, {Error: "not-found"}, {Error: "unheard-of", Detail: "d"}, {Error: "denied", Record: "FAKE-record"}} {
 		text, err := json.Marshal(a)
 		if err != nil {
 			f.Fatal(err)
@@ -21,7 +21,7 @@ func FuzzChildAnswer(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, out []byte) {
-		a, err := readAnswer(out)
+		a, err := readReply(out)
 		var members map[string]json.RawMessage
 		_ = json.Unmarshal(out, &members)
 		for key := range members {
@@ -36,7 +36,7 @@ func FuzzChildAnswer(f *testing.F) {
 		switch {
 		case !readable && !errors.Is(err, errFailed), readable && (err == nil) != (plain.Error == ""):
 			t.Fatalf("%v", err)
-		case err != nil && a != (answer{}):
+		case err != nil && a != (reply{}):
 			t.Fatal("an error with an answer")
 		case err == nil && a.Record != plain.Record:
 			t.Fatalf("record %q, want %q", a.Record, plain.Record)

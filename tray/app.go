@@ -393,7 +393,7 @@ func (a *app) do(id menu.ID) {
 	case menu.ItemCopyDiagnosis:
 		a.copyDiagnosis()
 	case menu.ItemAbout:
-		a.answer(fmt.Sprintf(a.words.AboutTitle, a.options.Version), a.words.AboutBody)
+		a.inform(fmt.Sprintf(a.words.AboutTitle, a.options.Version), a.words.AboutBody)
 	case menu.ItemQuit:
 		a.expected.Store(a.activity.SignIn == menu.Waiting && a.activity.Way == menu.ByBrowser)
 		a.quit()

@@ -190,7 +190,7 @@ func (a *app) startAtLogin(on bool) {
 
 // showLent tells how a lent place stands.
 func (a *app) showLent(p session.PlaceStatus) {
-	a.answer(menu.LentName(p, a.around.Home), a.words.LentDetail(p, a.wall())...)
+	a.inform(menu.LentName(p, a.around.Home), a.words.LentDetail(p, a.wall())...)
 }
 
 // showWrong tells on a page how it stands and what happened, and puts on the clipboard what
@@ -216,7 +216,7 @@ func (a *app) showWrong() {
 // lines that cannot be clicked, so not everybody gets to read those.
 func (a *app) showStatus() {
 	texts := a.standing()
-	a.answer(texts[0], texts[1:]...)
+	a.inform(texts[0], texts[1:]...)
 }
 
 // standing is what the first lines of the menu say.

@@ -17,7 +17,7 @@ const welcomed = "(welcome)"
 
 const (
 	welcomeLife = time.Hour       // of the first note, whose links somebody may follow late
-	answerLife  = 2 * time.Minute // of a page that only tells
+	noteLife    = 2 * time.Minute // of a page that only tells
 	askLife     = time.Hour       // of a page that waits for an answer
 )
 
@@ -87,8 +87,8 @@ func (a *app) rememberWelcome() {
 	a.remember(a.memory.With(welcomed, reminder.Told{At: a.wall().UTC()}))
 }
 
-// answer tells what the person asked for, where no notification can be shown on a page.
-func (a *app) answer(title string, texts ...string) {
+// inform tells what the person asked for, where no notification can be shown on a page.
+func (a *app) inform(title string, texts ...string) {
 	n := notify.Notice{Title: title, Body: menu.Sentences(texts...)}
 	a.show(n, func(err error) {
 		if err != nil {
@@ -99,7 +99,7 @@ func (a *app) answer(title string, texts ...string) {
 
 // page tells what is too much for a notification.
 func (a *app) page(title string, texts ...string) {
-	a.present(callback.Sheet{Language: a.language(), Title: title, Texts: texts}, answerLife, func() {})
+	a.present(callback.Sheet{Language: a.language(), Title: title, Texts: texts}, noteLife, func() {})
 }
 
 func (a *app) language() string { return language.Choose(a.options.Languages...) }

@@ -55,11 +55,11 @@ func TestThroughTheRealClaudeCode(t *testing.T) {
 	}
 	// The client's last page is on its own host, which is not there.
 	browser := &http.Client{Timeout: testguard.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := browser.Get(location)
+	response, err := browser.Get(location)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer.Body.Close()
+	response.Body.Close()
 	got := traytest.Receive(t, d.notes.Notes, "the notification")
 	if got.Title != "Signed in as a@example.com" {
 		t.Fatalf("told %q: %q", got.Title, got.Body)

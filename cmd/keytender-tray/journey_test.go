@@ -129,22 +129,22 @@ func TestC_3_OneClickIn(t *testing.T) {
 		t.Errorf("secret-tool finds %q", stored)
 	}
 	checkEntry(t, entry)
-	answers := 0
+	responses := 0
 	for _, host := range []string{"127.0.0.1", "[::1]"} {
 		// Who comes too late is told how it ended, and nothing else.
 		address := fmt.Sprintf("%s:%d", host, d.Port())
-		answer, err := http.Get("http://" + address + "/callback?code=FAKE&state=FAKE")
+		response, err := http.Get("http://" + address + "/callback?code=FAKE&state=FAKE")
 		if err != nil {
 			continue // a machine with one stack
 		}
-		answers++
-		page, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
+		responses++
+		page, _ := io.ReadAll(response.Body)
+		response.Body.Close()
 		if !strings.Contains(string(page), "<h1>Signed in</h1>") || strings.Contains(string(page), "a@example.com") {
 			t.Errorf("%s answers after the sign-in:\n%s", address, page)
 		}
 	}
-	if answers == 0 {
+	if responses == 0 {
 		t.Errorf("nobody answers on port %d after the sign-in", d.Port())
 	}
 	if n := server.Count("exchange"); n != 1 {

@@ -168,12 +168,12 @@ func (d *desktop) browsed() string {
 func (d *desktop) come(location string) (page string) {
 	d.Helper()
 	client := &http.Client{Timeout: testguard.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get(location)
+	response, err := client.Get(location)
 	if err != nil {
 		d.Fatal(err)
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		d.Fatal(err)
 	}

@@ -324,9 +324,9 @@ func init() {
 	defer cancel()
 	location, err := fakeclaude.Approve(ctx, page)
 	if err == nil {
-		var answer *http.Response
-		if answer, err = http.Get(location); err == nil {
-			answer.Body.Close()
+		var response *http.Response
+		if response, err = http.Get(location); err == nil {
+			response.Body.Close()
 		}
 	}
 	if err != nil {

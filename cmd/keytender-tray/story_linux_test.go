@@ -74,19 +74,19 @@ func (s *story) page(location string) (source string) {
 			s.Fatal(err)
 		}
 		q.Header.Set("Accept-Language", "de-DE,de;q=0.9,en;q=0.5")
-		answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
+		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
 		if err != nil {
 			s.Fatal(err)
 		}
-		body, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
 		if err != nil {
 			s.Fatal(err)
 		}
 		if source = string(body); !strings.Contains(source, `http-equiv="refresh"`) || time.Now().After(deadline) {
 			break
 		}
-		location = answer.Request.URL.String()
+		location = response.Request.URL.String()
 	}
 	s.text.WriteString("\nSeite:\n")
 	for _, found := range append(titleOf.FindAllStringSubmatch(source, -1), labelOf.FindAllStringSubmatch(source, -1)...) {

@@ -231,13 +231,13 @@ func ask(method, path, bearer string, body []byte, into any) {
 	if bearer != "" {
 		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
-	answer, err := (&http.Client{Timeout: testguard.Patience}).Do(request)
+	response, err := (&http.Client{Timeout: testguard.Patience}).Do(request)
 	must(err)
-	defer answer.Body.Close()
-	if answer.StatusCode != 200 {
-		panic(path + ": " + answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != 200 {
+		panic(path + ": " + response.Status)
 	}
-	must(json.NewDecoder(answer.Body).Decode(into))
+	must(json.NewDecoder(response.Body).Decode(into))
 }
 
 func entryFile() string { return os.Getenv("ENTRY") }

@@ -37,8 +37,8 @@ type object struct {
 	facts   map[string]any
 }
 
-// answerInJSON keeps what the verb prints from stdout until its end.
-func (c *console) answerInJSON() {
+// reportInJSON keeps what the verb prints from stdout until its end.
+func (c *console) reportInJSON() {
 	c.object = &object{stdout: c.out, report: &bytes.Buffer{}, facts: map[string]any{"schemaVersion": 1}}
 	c.out = c.object.report
 }

@@ -54,7 +54,7 @@ func run(args []string, c *console) int {
 		listen()
 	}
 	if wantsJSON(args) {
-		c.answerInJSON()
+		c.reportInJSON()
 	}
 	root := newRoot(c, args)
 	root.SetArgs(args)

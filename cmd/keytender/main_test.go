@@ -94,24 +94,24 @@ var goesOn = regexp.MustCompile(`<meta http-equiv="refresh" content="\d+;url=([^
 
 func fetch(url string) int {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testguard.Patience}
-	answer, err := client.Get(url)
+	response, err := client.Get(url)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer answer.Body.Close()
-	page, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
 	if err != nil {
 		return 1
 	}
 	if next := goesOn.FindSubmatch(page); next != nil {
-		if to, err := answer.Request.URL.Parse(string(next[1])); err == nil {
+		if to, err := response.Request.URL.Parse(string(next[1])); err == nil {
 			time.Sleep(100 * time.Millisecond)
 			return fetch(to.String())
 		}
 	}
 	if file := os.Getenv("PAGE"); file != "" {
-		text := fmt.Sprintf("%d %s\n%s", answer.StatusCode, answer.Request.URL, page)
+		text := fmt.Sprintf("%d %s\n%s", response.StatusCode, response.Request.URL, page)
 		if os.WriteFile(file, []byte(text), 0o600) != nil {
 			return 1
 		}

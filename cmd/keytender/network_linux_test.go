@@ -214,14 +214,14 @@ type stranger struct {
 	came []string
 }
 
-func newStranger(t *testing.T, answer http.HandlerFunc) *stranger {
+func newStranger(t *testing.T, respond http.HandlerFunc) *stranger {
 	t.Helper()
 	s := &stranger{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		s.mu.Lock()
 		s.came = append(s.came, q.Method+" "+q.RequestURI)
 		s.mu.Unlock()
-		answer(w, q)
+		respond(w, q)
 	}))
 	t.Cleanup(s.Close)
 	return s

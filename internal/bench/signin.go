@@ -55,9 +55,9 @@ func (b *bench) signIn(server *fakeclaude.Server, name string) (cmd *exec.Cmd, l
 	}
 }
 
-// answer sends the redirect and returns how long the 303 took, which comes when all
+// follow sends the redirect and returns how long the 303 took, which comes when all
 // is stored and mirrored.
-func answer(location string) (time.Duration, error) {
+func follow(location string) (time.Duration, error) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 20 * time.Second}
 	begin := time.Now()
 	r, err := client.Get(location)
@@ -93,7 +93,7 @@ func (b *bench) redirect() error {
 		if err != nil {
 			return err
 		}
-		took, err := answer(location)
+		took, err := follow(location)
 		if err = errors.Join(err, cmd.Wait()); err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (b *bench) flood() error {
 		})
 	}
 	<-started
-	took, err := answer(location)
+	took, err := follow(location)
 	left := len(work)
 	for range work { // the rest need not be sent
 	}

@@ -132,9 +132,9 @@ func evaluate[T any](p *Page, expression string) (value T, err error) {
 	if err := conn.Write(ctx, &cdproto.Message{ID: 1, Method: "Runtime.evaluate", Params: command}); err != nil {
 		return value, fmt.Errorf("asking the page: %w", err)
 	}
-	var answer cdproto.Message
-	for answer.ID != 1 {
-		if err := conn.Read(ctx, &answer); err != nil {
+	var reply cdproto.Message
+	for reply.ID != 1 {
+		if err := conn.Read(ctx, &reply); err != nil {
 			return value, fmt.Errorf("asking the page: %w", err)
 		}
 	}
@@ -142,7 +142,7 @@ func evaluate[T any](p *Page, expression string) (value T, err error) {
 		Result           struct{ Value T }
 		ExceptionDetails *struct{ Text string }
 	}
-	if err := json.Unmarshal(answer.Result, &got); err != nil {
+	if err := json.Unmarshal(reply.Result, &got); err != nil {
 		return value, fmt.Errorf("asking the page: %w", err)
 	}
 	if got.ExceptionDetails != nil {

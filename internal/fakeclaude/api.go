@@ -21,9 +21,9 @@ var neededScope = map[string]string{
 }
 
 // api answers the API's calls.
-func (s *Server) api(kind string, r *http.Request, fields map[string]string) answer {
+func (s *Server) api(kind string, r *http.Request, fields map[string]string) response {
 	if kind == "hello" {
-		return answer{status: 200, fields: map[string]any{"message": "hello"}}
+		return response{status: 200, fields: map[string]any{"message": "hello"}}
 	}
 	who, refusal := s.authorize(kind, r)
 	if refusal != nil {
@@ -31,7 +31,7 @@ func (s *Server) api(kind string, r *http.Request, fields map[string]string) ans
 	}
 	switch kind {
 	case "profile":
-		return answer{status: 200, fields: map[string]any{
+		return response{status: 200, fields: map[string]any{
 			"account": map[string]any{
 				"uuid": who.uuid, "email": who.email, "full_name": "Stand-in Person", "display_name": "Stand-in",
 				"has_claude_max": who.plan == "max", "has_claude_pro": who.plan == "pro",
@@ -42,21 +42,21 @@ func (s *Server) api(kind string, r *http.Request, fields map[string]string) ans
 			},
 		}}
 	case "roles":
-		return answer{status: 200, fields: map[string]any{
+		return response{status: 200, fields: map[string]any{
 			"organization_uuid": who.organizationUUID, "organization_name": who.organization,
 			"organization_role": "admin", "workspace_role": nil,
 		}}
 	case "create_api_key":
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return answer{status: 200, fields: map[string]any{"raw_key": s.ledger.addKey()}}
+		return response{status: 200, fields: map[string]any{"raw_key": s.ledger.addKey()}}
 	case "models":
 		model := map[string]any{"type": "model", "id": "claude-fake-1", "display_name": "Stand-in", "created_at": "2026-01-01T00:00:00Z"}
-		return answer{status: 200, fields: map[string]any{
+		return response{status: 200, fields: map[string]any{
 			"data": []any{model}, "has_more": false, "first_id": model["id"], "last_id": model["id"],
 		}}
 	case "count_tokens":
-		return answer{status: 200, fields: map[string]any{"input_tokens": 1}}
+		return response{status: 200, fields: map[string]any{"input_tokens": 1}}
 	default:
 		return message(fields)
 	}
@@ -64,10 +64,10 @@ func (s *Server) api(kind string, r *http.Request, fields map[string]string) ans
 
 // authorize finds out whose call it is: by a living OAuth token with the beta header
 // and the scope, or by an API key that was made here.
-func (s *Server) authorize(kind string, r *http.Request) (account, *answer) {
+func (s *Server) authorize(kind string, r *http.Request) (account, *response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	no := func(status int, text string) (account, *answer) {
+	no := func(status int, text string) (account, *response) {
 		a := apiError(status, text)
 		return account{}, &a
 	}
@@ -107,7 +107,7 @@ func betas(r *http.Request) []string {
 
 // message says "hi", as one object or as the stream of events that the real client
 // asks for.
-func message(fields map[string]string) answer {
+func message(fields map[string]string) response {
 	model := fields["model"]
 	usage := map[string]any{"input_tokens": 1, "output_tokens": 1}
 	whole := func(content []any, stop any) map[string]any {
@@ -117,7 +117,7 @@ func message(fields map[string]string) answer {
 		}
 	}
 	if fields["stream"] != "true" {
-		return answer{status: 200, fields: whole([]any{map[string]any{"type": "text", "text": "hi"}}, "end_turn")}
+		return response{status: 200, fields: whole([]any{map[string]any{"type": "text", "text": "hi"}}, "end_turn")}
 	}
 	events := []map[string]any{
 		{"type": "message_start", "message": whole([]any{}, nil)},
@@ -132,5 +132,5 @@ func message(fields map[string]string) answer {
 		data, _ := json.Marshal(event)
 		stream.WriteString("event: " + event["type"].(string) + "\ndata: " + string(data) + "\n\n")
 	}
-	return answer{status: 200, raw: stream.String(), header: map[string]string{"Content-Type": "text/event-stream; charset=utf-8"}}
+	return response{status: 200, raw: stream.String(), header: map[string]string{"Content-Type": "text/event-stream; charset=utf-8"}}
 }

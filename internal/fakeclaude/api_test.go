@@ -36,8 +36,8 @@ func TestAPI(t *testing.T) {
 	revoked, _ := s.Issue("a@example.com")
 	s.RevokeFamily(revoked)
 	w.scope = "user:inference"
-	_, answer := w.exchange(w.code())
-	narrow := answer["access_token"].(string)
+	_, fields := w.exchange(w.code())
+	narrow := fields["access_token"].(string)
 	beta := "claude-code-20250219, " + betaHeader
 	for _, tc := range []struct {
 		name, method, path, token, beta string

@@ -31,8 +31,8 @@ var routes = map[string]struct{ method, kind string }{
 	"/v1/oauth/hello":                      {"GET", "hello"},
 }
 
-// answer is what a call gets: fields as a JSON object, or raw as it is.
-type answer struct {
+// response is what a call gets: fields as a JSON object, or raw as it is.
+type response struct {
 	status int
 	header map[string]string
 	fields map[string]any
@@ -40,7 +40,7 @@ type answer struct {
 }
 
 // apiError is an error in the API's shape.
-func apiError(status int, message string) answer {
+func apiError(status int, message string) response {
 	kind := map[int]string{
 		400: "invalid_request_error", 401: "authentication_error", 403: "permission_error",
 		404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error",
@@ -48,7 +48,7 @@ func apiError(status int, message string) answer {
 	if kind == "" {
 		kind = "api_error"
 	}
-	return answer{status: status, fields: map[string]any{
+	return response{status: status, fields: map[string]any{
 		"type": "error", "error": map[string]any{"type": kind, "message": message},
 	}}
 }
@@ -95,7 +95,7 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 	if kind == "exchange" || kind == "renew" {
 		omit = append(b.Omit, omit...)
 	}
-	var a answer
+	var a response
 	switch {
 	case b.Refuse[kind] == 403 && (kind == "models" || kind == "messages"):
 		a = apiError(403, restrictedText)
@@ -128,7 +128,7 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 }
 
 // process does what a call of this kind asks for.
-func (s *Server) process(kind string, r *http.Request, fields map[string]string, omit []string) answer {
+func (s *Server) process(kind string, r *http.Request, fields map[string]string, omit []string) response {
 	switch kind {
 	case "exchange":
 		return s.exchange(fields, omit)
@@ -154,7 +154,7 @@ func (s *Server) strike(w http.ResponseWriter, r *http.Request, record *Record, 
 		reset(w)
 		return true
 	case fault.Status != 0:
-		a := answer{raw: fault.Body}
+		a := response{raw: fault.Body}
 		if fault.Body == "" && fault.Status >= 400 {
 			a = refused(fault.Status)
 		}
@@ -167,7 +167,7 @@ func (s *Server) strike(w http.ResponseWriter, r *http.Request, record *Record, 
 }
 
 // refused is an answer that says no more than its status.
-func refused(status int) answer {
+func refused(status int) response {
 	text := http.StatusText(status)
 	if text == "" {
 		text = fmt.Sprintf("Status %d", status)
@@ -188,7 +188,7 @@ func reset(w http.ResponseWriter) {
 }
 
 // send writes the answer, or its first cut bytes when cut is not 0.
-func send(w http.ResponseWriter, a answer, cut int) {
+func send(w http.ResponseWriter, a response, cut int) {
 	body := []byte(a.raw)
 	if a.fields != nil {
 		var err error
@@ -257,13 +257,13 @@ func readFields(r *http.Request, forms bool) (map[string]string, error) {
 }
 
 // oauthError is an error as RFC 6749 §5.2 shapes it, or nested when switched so.
-func (b Behaviour) oauthError(status int, code, description string) answer {
+func (b Behaviour) oauthError(status int, code, description string) response {
 	if b.NestedErrors {
-		return answer{status: status, fields: map[string]any{
+		return response{status: status, fields: map[string]any{
 			"type": "error", "error": map[string]any{"type": code, "message": description},
 		}}
 	}
-	return answer{status: status, fields: map[string]any{"error": code, "error_description": description}}
+	return response{status: status, fields: map[string]any{"error": code, "error_description": description}}
 }
 
 // refusedScope returns the first scope that is not known or switched off.

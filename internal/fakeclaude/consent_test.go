@@ -106,12 +106,12 @@ func TestPastePage(t *testing.T) {
 	if body := read(t, get(t, location)); state != w.state || !strings.Contains(body, text) || !strings.Contains(body, "nothing real") {
 		t.Errorf("%s shows %s", text, body)
 	}
-	if status, answer := w.exchange(code, "redirect_uri", loopback); status != 400 {
-		t.Errorf("bound to the wrong redirect: %d %v", status, answer)
+	if status, fields := w.exchange(code, "redirect_uri", loopback); status != 400 {
+		t.Errorf("bound to the wrong redirect: %d %v", status, fields)
 	}
 	location, _ = s.Approve(context.Background(), w.authorizeURL())
-	if status, answer := w.exchange(query(t, location).Get("code")); status != 200 {
-		t.Errorf("%d %v", status, answer)
+	if status, fields := w.exchange(query(t, location).Get("code")); status != 200 {
+		t.Errorf("%d %v", status, fields)
 	}
 	declined, err := s.Decline(context.Background(), w.authorizeURL())
 	if err != nil {
@@ -164,13 +164,13 @@ func TestConsentSwitches(t *testing.T) {
 	s.Set(func(b *Behaviour) {
 		b.RefuseScopes, b.Account, b.Plan, b.Organization = nil, "b@example.com", "team", "Example Ltd"
 	})
-	_, answer := w.exchange(approve().Get("code"))
-	status, profile := object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization", "Bearer "+answer["access_token"].(string)))
+	_, fields := w.exchange(approve().Get("code"))
+	status, profile := object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization", "Bearer "+fields["access_token"].(string)))
 	organization := profile["organization"].(map[string]any)
 	if status != 200 || organization["organization_type"] != "claude_team" || organization["name"] != "Example Ltd" ||
-		answer["account"].(map[string]any)["email_address"] != "b@example.com" ||
-		organization["uuid"] != answer["organization"].(map[string]any)["uuid"] {
-		t.Errorf("%v %v", answer, profile)
+		fields["account"].(map[string]any)["email_address"] != "b@example.com" ||
+		organization["uuid"] != fields["organization"].(map[string]any)["uuid"] {
+		t.Errorf("%v %v", fields, profile)
 	}
 	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(organization["uuid"].(string)) {
 		t.Errorf("%v is no UUID", organization["uuid"])

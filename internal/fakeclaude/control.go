@@ -82,5 +82,5 @@ func (s *Server) Control(w http.ResponseWriter, r *http.Request) {
 		send(w, apiError(http.StatusInternalServerError, err.Error()), 0)
 		return
 	}
-	send(w, answer{status: http.StatusOK, raw: string(text)}, 0)
+	send(w, response{status: http.StatusOK, raw: string(text)}, 0)
 }

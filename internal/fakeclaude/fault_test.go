@@ -148,21 +148,21 @@ func TestFaultOmits(t *testing.T) {
 	s.Set(func(b *Behaviour) {
 		b.Faults = []Fault{Without("refresh_token"), Without("access_token"), Without("expires_in", "scope")}
 	})
-	status, answer := w.renew(refresh)
-	if _, has := answer["refresh_token"]; status != 200 || has || s.Spent(refresh) {
-		t.Errorf("without a new refresh token the old one stays: %d %v", status, answer)
+	status, fields := w.renew(refresh)
+	if _, has := fields["refresh_token"]; status != 200 || has || s.Spent(refresh) {
+		t.Errorf("without a new refresh token the old one stays: %d %v", status, fields)
 	}
-	status, answer = w.renew(refresh)
-	if _, has := answer["access_token"]; status != 200 || has || !s.Spent(refresh) {
-		t.Errorf("without an access token: %d %v", status, answer)
+	status, fields = w.renew(refresh)
+	if _, has := fields["access_token"]; status != 200 || has || !s.Spent(refresh) {
+		t.Errorf("without an access token: %d %v", status, fields)
 	}
-	status, answer = w.renew(answer["refresh_token"])
-	if len(answer) != 6 || answer["expires_in"] != nil || answer["scope"] != nil || status != 200 {
-		t.Errorf("without a lifetime: %d %v", status, answer)
+	status, fields = w.renew(fields["refresh_token"])
+	if len(fields) != 6 || fields["expires_in"] != nil || fields["scope"] != nil || status != 200 {
+		t.Errorf("without a lifetime: %d %v", status, fields)
 	}
 	s.Set(func(b *Behaviour) { b.Omit = []string{"refresh_token_expires_in", "account", "organization"} })
-	if _, answer = w.renew(answer["refresh_token"]); len(answer) != 5 {
-		t.Errorf("standing omissions: %v", answer)
+	if _, fields = w.renew(fields["refresh_token"]); len(fields) != 5 {
+		t.Errorf("standing omissions: %v", fields)
 	}
 }
 
@@ -173,8 +173,8 @@ func TestFaultQueue(t *testing.T) {
 	queue := []Fault{Throttle("1").For("exchange").Repeat(2), {On: "renew"}, Unavailable("").For("renew"), Throttle("").For("profile").Repeat(Forever)}
 	s.Set(func(b *Behaviour) { b.Faults = queue })
 	renew := func() int {
-		status, answer := w.renew(refresh)
-		if token, ok := answer["refresh_token"].(string); ok {
+		status, fields := w.renew(refresh)
+		if token, ok := fields["refresh_token"].(string); ok {
 			refresh = token
 		}
 		return status
@@ -289,9 +289,9 @@ func TestNestedErrors(t *testing.T) {
 	s := start(t, Options{})
 	w := newWalker(t, s)
 	s.Set(func(b *Behaviour) { b.NestedErrors = true })
-	status, answer := w.renew("sk-ant-ort01-FAKE-none")
-	if inner, ok := answer["error"].(map[string]any); status != 400 || !ok || inner["type"] != "invalid_grant" {
-		t.Errorf("%d %v", status, answer)
+	status, fields := w.renew("sk-ant-ort01-FAKE-none")
+	if inner, ok := fields["error"].(map[string]any); status != 400 || !ok || inner["type"] != "invalid_grant" {
+		t.Errorf("%d %v", status, fields)
 	}
 }
 
@@ -306,8 +306,8 @@ func TestOfflineKeepsWhatWasIssued(t *testing.T) {
 	if err := s.Online(); err != nil {
 		t.Fatal(err)
 	}
-	if status, answer := w.renew(refresh); status != 200 {
-		t.Errorf("back again: %d %v", status, answer)
+	if status, fields := w.renew(refresh); status != 200 {
+		t.Errorf("back again: %d %v", status, fields)
 	}
 }
 
@@ -330,8 +330,8 @@ func TestControl(t *testing.T) {
 	w := newWalker(t, s)
 	at := s.URL() + controlPrefix
 	_, pair := post(t, at+"issue", map[string]any{"account": "b@example.com"})
-	if status, answer := post(t, at+"behaviour", map[string]any{"accessLife": int64(time.Minute), "faults": []Fault{Throttle("3")}}); status != 200 {
-		t.Fatalf("%d %v", status, answer)
+	if status, fields := post(t, at+"behaviour", map[string]any{"accessLife": int64(time.Minute), "faults": []Fault{Throttle("3")}}); status != 200 {
+		t.Fatalf("%d %v", status, fields)
 	}
 	response, err := httpClient.Post(at+"faults", "application/json", strings.NewReader(`[{"on":"renew","replace":{"scope":"\"x\""}},{"silent":true}]`))
 	if err != nil {
@@ -341,8 +341,8 @@ func TestControl(t *testing.T) {
 	if b := s.Behaviour(); response.StatusCode != 200 || len(b.Faults) != 3 || b.AccessLife != time.Minute || b.LoginLife == 0 {
 		t.Errorf("%d, behaviour is %+v", response.StatusCode, b)
 	}
-	if status, answer := post(t, at+"behaviour", map[string]any{"plan": "pro", "accessLife": "soon"}); status != 400 || s.Behaviour().Plan != "max" {
-		t.Errorf("half a change: %d %v", status, answer)
+	if status, fields := post(t, at+"behaviour", map[string]any{"plan": "pro", "accessLife": "soon"}); status != 400 || s.Behaviour().Plan != "max" {
+		t.Errorf("half a change: %d %v", status, fields)
 	}
 	post(t, at+"behaviour", map[string]any{"plan": "pro"})
 	if b := s.Behaviour(); len(b.Faults) != 3 || b.Plan != "pro" {
@@ -380,7 +380,7 @@ func TestControlIsOffByDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, answer := object(t, response); status != 404 || answer["access"] != nil {
-		t.Errorf("%d %v", status, answer)
+	if status, fields := object(t, response); status != 404 || fields["access"] != nil {
+		t.Errorf("%d %v", status, fields)
 	}
 }

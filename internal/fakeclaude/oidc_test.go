@@ -71,11 +71,11 @@ func walk(t *testing.T, authorizeURL, tokenURL, issuer string, approve func(cont
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		answer := map[string]any{}
-		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		reply := map[string]any{}
+		if err := json.NewDecoder(response.Body).Decode(&reply); err != nil {
 			t.Fatalf("%s: %v", response.Status, err)
 		}
-		return response.StatusCode, answer
+		return response.StatusCode, reply
 	}
 	exchange := func(code, verifier string) (int, map[string]any) {
 		t.Helper()
@@ -87,24 +87,24 @@ func walk(t *testing.T, authorizeURL, tokenURL, issuer string, approve func(cont
 		t.Helper()
 		return call(map[string]any{"grant_type": "refresh_token", "refresh_token": refresh, "scope": scope})
 	}
-	granted := func(what string, status int, answer map[string]any) {
+	granted := func(what string, status int, reply map[string]any) {
 		t.Helper()
-		kind, _ := answer["token_type"].(string)
-		seconds, _ := answer["expires_in"].(float64)
-		if status != 200 || answer["access_token"] == nil || answer["refresh_token"] == nil ||
-			!strings.EqualFold(kind, "bearer") || seconds <= 0 || answer["scope"] != scope {
-			t.Fatalf("%s: %d, keys of the answer %v, error %v", what, status, len(answer), answer["error"])
+		kind, _ := reply["token_type"].(string)
+		seconds, _ := reply["expires_in"].(float64)
+		if status != 200 || reply["access_token"] == nil || reply["refresh_token"] == nil ||
+			!strings.EqualFold(kind, "bearer") || seconds <= 0 || reply["scope"] != scope {
+			t.Fatalf("%s: %d, keys of the answer %v, error %v", what, status, len(reply), reply["error"])
 		}
 	}
-	spent := func(what string, status int, answer map[string]any) {
+	spent := func(what string, status int, reply map[string]any) {
 		t.Helper()
-		if status != 400 || answer["error"] != "invalid_grant" {
-			t.Errorf("%s: %d %v", what, status, answer["error"])
+		if status != 400 || reply["error"] != "invalid_grant" {
+			t.Errorf("%s: %d %v", what, status, reply["error"])
 		}
 	}
 
-	status, answer := exchange(signIn(), verifier+"x")
-	spent("wrong verifier", status, answer)
+	status, reply := exchange(signIn(), verifier+"x")
+	spent("wrong verifier", status, reply)
 	status, first := exchange(signIn(), verifier)
 	granted("exchange", status, first)
 	status, second := renew(first["refresh_token"])
@@ -114,8 +114,8 @@ func walk(t *testing.T, authorizeURL, tokenURL, issuer string, approve func(cont
 	if first["refresh_token"] == second["refresh_token"] || second["refresh_token"] == third["refresh_token"] {
 		t.Error("a renewal did not rotate")
 	}
-	status, answer = renew(first["refresh_token"])
-	spent("reuse", status, answer)
-	status, answer = renew(third["refresh_token"])
-	spent("the newest token after a reuse", status, answer)
+	status, reply = renew(first["refresh_token"])
+	spent("reuse", status, reply)
+	status, reply = renew(third["refresh_token"])
+	spent("the newest token after a reuse", status, reply)
 }

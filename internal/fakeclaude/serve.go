@@ -67,9 +67,9 @@ func serveOne(conn net.Conn, handler http.Handler) {
 	}()
 	handler.ServeHTTP(w, r)
 	w.WriteHeader(http.StatusOK) // unless it said another
-	answer := http.Response{StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Request: r, Close: true,
+	back := http.Response{StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Request: r, Close: true,
 		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len())}
-	_ = answer.Write(conn) // who went away asked for nothing
+	_ = back.Write(conn) // who went away asked for nothing
 }
 
 // reply is an http.ResponseWriter that keeps everything until the handler is done.

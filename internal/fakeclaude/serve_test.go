@@ -24,8 +24,8 @@ func TestSmall(t *testing.T) {
 	}
 	defer idle.Close()
 	w := newWalker(t, s)
-	if status, answer := w.exchange(w.code()); status != 200 || answer["access_token"] == nil {
-		t.Errorf("exchange: %d %v", status, answer)
+	if status, fields := w.exchange(w.code()); status != 200 || fields["access_token"] == nil {
+		t.Errorf("exchange: %d %v", status, fields)
 	}
 	if location, err := s.Decline(context.Background(), w.authorizeURL()); err != nil || query(t, location).Get("error") != "access_denied" {
 		t.Errorf("declined: %q, %v", location, err)

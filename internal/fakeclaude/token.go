@@ -10,7 +10,7 @@ import (
 )
 
 // exchange is the authorization_code grant (RFC 6749 §4.1.3, RFC 7636 §4.6).
-func (s *Server) exchange(fields map[string]string, omit []string) answer {
+func (s *Server) exchange(fields map[string]string, omit []string) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, now := s.switches, s.now()
@@ -57,7 +57,7 @@ func (s *Server) exchange(fields map[string]string, omit []string) answer {
 }
 
 // renew is the refresh_token grant with rotation (RFC 6749 §6, RFC 9700 §4.14.2).
-func (s *Server) renew(fields map[string]string, omit []string) answer {
+func (s *Server) renew(fields map[string]string, omit []string) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, now := s.switches, s.now()
@@ -97,7 +97,7 @@ func (s *Server) renew(fields map[string]string, omit []string) answer {
 }
 
 // grant issues an access token and shapes the answer of both grants. mu is held.
-func (s *Server) grant(f *family, scopes []string, now time.Time, life time.Duration, refresh string) answer {
+func (s *Server) grant(f *family, scopes []string, now time.Time, life time.Duration, refresh string) response {
 	fields := map[string]any{
 		"token_type":   "Bearer",
 		"access_token": s.ledger.addAccess(f, scopes, now.Add(life)),
@@ -110,7 +110,7 @@ func (s *Server) grant(f *family, scopes []string, now time.Time, life time.Dura
 		fields["refresh_token"] = refresh
 		fields["refresh_token_expires_in"] = int64(f.ends.Sub(now) / time.Second)
 	}
-	return answer{status: 200, fields: fields}
+	return response{status: 200, fields: fields}
 }
 
 // lifetime is how long the access token of an exchange lives. A custom one is for
@@ -137,7 +137,7 @@ func lifetime(asked string, scopes []string, b Behaviour) (life time.Duration, c
 
 // revoke is RFC 7009: a refresh token takes its whole login with it (§2.1), an
 // unknown token is no error (§2.2).
-func (s *Server) revoke(fields map[string]string) answer {
+func (s *Server) revoke(fields map[string]string) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fields["token"] == "" {
@@ -147,7 +147,7 @@ func (s *Server) revoke(fields map[string]string) answer {
 		t.revoked = true
 		t.family.revoked = t.family.revoked || t.refresh
 	}
-	return answer{status: 200, fields: map[string]any{}}
+	return response{status: 200, fields: map[string]any{}}
 }
 
 // challengeOf is the S256 transformation of RFC 7636 §4.2.

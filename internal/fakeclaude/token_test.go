@@ -57,9 +57,9 @@ func TestReuseRevokesFamily(t *testing.T) {
 	if newest := s.Newest(access); newest != second["refresh_token"] {
 		t.Errorf("after a renewal the newest is %q", newest)
 	}
-	status, answer := w.renew(refresh)
-	if status != 400 || answer["error"] != "invalid_grant" {
-		t.Errorf("reuse: %d %v", status, answer)
+	status, fields := w.renew(refresh)
+	if status != 400 || fields["error"] != "invalid_grant" {
+		t.Errorf("reuse: %d %v", status, fields)
 	}
 	if r := s.Requests(); r[0].Spent || !r[1].Spent {
 		t.Errorf("noted as spent: %v, then %v", r[0].Spent, r[1].Spent)
@@ -84,8 +84,8 @@ func TestReuseRevokesFamily(t *testing.T) {
 	if s.Count("renew-reused") != 1 || s.Count("renew") != 2 {
 		t.Errorf("counts are %v", s.Counts())
 	}
-	if status, answer = w.renew(second["refresh_token"]); status != 400 || answer["error"] != "invalid_grant" {
-		t.Errorf("renewal in a revoked family: %d %v", status, answer)
+	if status, fields = w.renew(second["refresh_token"]); status != 400 || fields["error"] != "invalid_grant" {
+		t.Errorf("renewal in a revoked family: %d %v", status, fields)
 	}
 }
 
@@ -134,12 +134,12 @@ func TestExchangeRefusals(t *testing.T) {
 			s := start(t, Options{})
 			w := newWalker(t, s)
 			code := w.code()
-			status, answer := w.exchange(code, tc.changes...)
-			if status != tc.status || answer["error"] != tc.code || answer["access_token"] != nil {
-				t.Errorf("%d %v", status, answer)
+			status, fields := w.exchange(code, tc.changes...)
+			if status != tc.status || fields["error"] != tc.code || fields["access_token"] != nil {
+				t.Errorf("%d %v", status, fields)
 			}
-			if status, answer = w.exchange(code); (status == 200) == tc.burnt {
-				t.Errorf("afterwards: %d %v", status, answer)
+			if status, fields = w.exchange(code); (status == 200) == tc.burnt {
+				t.Errorf("afterwards: %d %v", status, fields)
 			}
 		})
 	}
@@ -150,9 +150,9 @@ func TestCodeReuseRevokesWhatItGave(t *testing.T) {
 	w := newWalker(t, s)
 	code := w.code()
 	_, first := w.exchange(code)
-	status, answer := w.exchange(code)
-	if status != 400 || answer["error"] != "invalid_grant" || s.Count("exchange-reused") != 1 {
-		t.Errorf("%d %v %v", status, answer, s.Counts())
+	status, fields := w.exchange(code)
+	if status != 400 || fields["error"] != "invalid_grant" || s.Count("exchange-reused") != 1 {
+		t.Errorf("%d %v %v", status, fields, s.Counts())
 	}
 	if s.Alive(first["access_token"].(string)) || s.Alive(first["refresh_token"].(string)) {
 		t.Error("the tokens of a reused code live on")
@@ -178,8 +178,8 @@ func TestTimes(t *testing.T) {
 	w := newWalker(t, s)
 	late := w.code()
 	c.Add(codeLife)
-	if status, answer := w.exchange(late); status != 400 || answer["error"] != "invalid_grant" {
-		t.Errorf("a code of ten minutes: %d %v", status, answer)
+	if status, fields := w.exchange(late); status != 400 || fields["error"] != "invalid_grant" {
+		t.Errorf("a code of ten minutes: %d %v", status, fields)
 	}
 	s.Set(func(b *Behaviour) { b.AccessLife = time.Minute; b.LoginLife = time.Hour })
 	_, first := w.exchange(w.code())
@@ -197,8 +197,8 @@ func TestTimes(t *testing.T) {
 		t.Errorf("the login's end moved: %d %v", status, second)
 	}
 	c.Add(59 * time.Minute)
-	if status, answer := w.renew(second["refresh_token"]); status != 400 || answer["error"] != "invalid_grant" {
-		t.Errorf("renewal after the login's end: %d %v", status, answer)
+	if status, fields := w.renew(second["refresh_token"]); status != 400 || fields["error"] != "invalid_grant" {
+		t.Errorf("renewal after the login's end: %d %v", status, fields)
 	}
 }
 
@@ -206,18 +206,18 @@ func TestS1_17_LongLived(t *testing.T) {
 	s := start(t, Options{})
 	w := newWalker(t, s)
 	w.scope = "user:inference"
-	status, answer := w.exchange(w.code(), "expires_in", 31536000)
-	if status != 200 || answer["expires_in"] != 31536000.0 || answer["refresh_token"] != nil || answer["scope"] != "user:inference" {
-		t.Errorf("one year: %d %v", status, answer)
+	status, fields := w.exchange(w.code(), "expires_in", 31536000)
+	if status != 200 || fields["expires_in"] != 31536000.0 || fields["refresh_token"] != nil || fields["scope"] != "user:inference" {
+		t.Errorf("one year: %d %v", status, fields)
 	}
 	s.Set(func(b *Behaviour) { b.LongLifeCap = 24 * time.Hour; b.LongLifeRefresh = true })
-	status, answer = w.exchange(w.code(), "expires_in", 31536000)
-	if status != 200 || answer["expires_in"] != 86400.0 || answer["refresh_token"] == nil {
-		t.Errorf("capped: %d %v", status, answer)
+	status, fields = w.exchange(w.code(), "expires_in", 31536000)
+	if status != 200 || fields["expires_in"] != 86400.0 || fields["refresh_token"] == nil {
+		t.Errorf("capped: %d %v", status, fields)
 	}
 	for _, bad := range []any{"31536000", -1, 0, 1.5} {
-		if status, answer = w.exchange(w.code(), "expires_in", bad); status != 400 || answer["error"] != "invalid_request" {
-			t.Errorf("expires_in %v: %d %v", bad, status, answer)
+		if status, fields = w.exchange(w.code(), "expires_in", bad); status != 400 || fields["error"] != "invalid_request" {
+			t.Errorf("expires_in %v: %d %v", bad, status, fields)
 		}
 	}
 }
@@ -226,9 +226,9 @@ func TestS1_23_CustomLifetimeNeedsInferenceAlone(t *testing.T) {
 	s := start(t, Options{})
 	w := newWalker(t, s)
 	w.scope = "user:inference user:mcp_servers"
-	status, answer := w.exchange(w.code(), "expires_in", 31536000)
-	if status != 400 || answer["error_description"] != "Custom expires_in not allowed for scope user:mcp_servers" {
-		t.Errorf("%d %v", status, answer)
+	status, fields := w.exchange(w.code(), "expires_in", 31536000)
+	if status != 400 || fields["error_description"] != "Custom expires_in not allowed for scope user:mcp_servers" {
+		t.Errorf("%d %v", status, fields)
 	}
 }
 
@@ -252,13 +252,13 @@ func TestRenewalScopes(t *testing.T) {
 			if tc.refused != "" {
 				s.Set(func(b *Behaviour) { b.RefuseScopes = []string{tc.refused} })
 			}
-			status, answer := w.renew(first["refresh_token"], "scope", tc.asked)
-			got := answer["scope"]
+			status, fields := w.renew(first["refresh_token"], "scope", tc.asked)
+			got := fields["scope"]
 			if status != 200 {
-				got = answer["error"]
+				got = fields["error"]
 			}
 			if status != tc.status || got != tc.want {
-				t.Errorf("%d %v", status, answer)
+				t.Errorf("%d %v", status, fields)
 			}
 			if s.Spent(first["refresh_token"].(string)) != (tc.status == 200) {
 				t.Error("a refused renewal spends nothing, a granted one does")
@@ -283,8 +283,8 @@ func TestRenewalRefusals(t *testing.T) {
 		{"missing", nil, []any{"refresh_token", nil}, 400, "invalid_request"},
 		{"other client", refresh, []any{"client_id", "x"}, 401, "invalid_client"},
 	} {
-		if status, answer := w.renew(tc.refresh, tc.changes...); status != tc.status || answer["error"] != tc.code {
-			t.Errorf("%s: %d %v", tc.name, status, answer)
+		if status, fields := w.renew(tc.refresh, tc.changes...); status != tc.status || fields["error"] != tc.code {
+			t.Errorf("%s: %d %v", tc.name, status, fields)
 		}
 	}
 	if !s.Alive(refresh) {
@@ -303,24 +303,24 @@ func TestBodyForms(t *testing.T) {
 		}
 		return object(t, response)
 	}
-	if status, answer := send(form); status != 400 {
-		t.Errorf("a form: %d %v", status, answer)
+	if status, fields := send(form); status != 400 {
+		t.Errorf("a form: %d %v", status, fields)
 	}
 	s.Set(func(b *Behaviour) { b.Forms = true })
 	double := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh, refresh}, "client_id": {ClientID}}
-	if status, answer := send(double); status != 400 {
-		t.Errorf("a repeated parameter: %d %v", status, answer)
+	if status, fields := send(double); status != 400 {
+		t.Errorf("a repeated parameter: %d %v", status, fields)
 	}
-	if status, answer := send(form); status != 200 {
-		t.Errorf("a form, switched on: %d %v", status, answer)
+	if status, fields := send(form); status != 200 {
+		t.Errorf("a form, switched on: %d %v", status, fields)
 	}
 	for _, body := range []string{"", "null", "[]", "{", `{"grant_type":1}`, `"x"`} {
 		response, err := httpClient.Post(s.TokenURL(), "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, answer := object(t, response); status != 400 {
-			t.Errorf("%q: %d %v", body, status, answer)
+		if status, fields := object(t, response); status != 400 {
+			t.Errorf("%q: %d %v", body, status, fields)
 		}
 	}
 }
@@ -339,8 +339,8 @@ func TestRevoke(t *testing.T) {
 	if status, _ := post(t, revokeURL, map[string]any{"token": "FAKE-unknown"}); status != 200 {
 		t.Error("an unknown token is no error")
 	}
-	if status, answer := post(t, revokeURL, map[string]any{}); status != 400 || s.Count("revoke") != 4 {
-		t.Errorf("no token: %d %v", status, answer)
+	if status, fields := post(t, revokeURL, map[string]any{}); status != 400 || s.Count("revoke") != 4 {
+		t.Errorf("no token: %d %v", status, fields)
 	}
 }
 

@@ -168,10 +168,10 @@ func (w *world) ids(access string) (account, organization string) {
 	b := w.server.Behaviour()
 	w.set(func(b *fakeclaude.Behaviour) { b.Refuse, b.Faults = nil, nil }) // it is the test that asks
 	defer w.set(func(now *fakeclaude.Behaviour) { now.Refuse, now.Faults = b.Refuse, b.Faults })
-	answer, err := plain.Do(request)
+	response, err := plain.Do(request)
 	w.must(err)
-	defer answer.Body.Close()
-	w.must(json.NewDecoder(answer.Body).Decode(&profile))
+	defer response.Body.Close()
+	w.must(json.NewDecoder(response.Body).Decode(&profile))
 	return profile.Account.UUID, profile.Organization.UUID
 }
 
@@ -356,7 +356,7 @@ func (c *client) goesOn(who person) {
 }
 
 // post is a call to the token endpoint, or below it.
-func (c *client) post(below string, body map[string]string) (status int, answer document) {
+func (c *client) post(below string, body map[string]string) (status int, fields document) {
 	data, _ := json.Marshal(body)
 	request, err := http.NewRequest("POST", c.w.server.TokenURL()+below, bytes.NewReader(data))
 	c.w.must(err)
@@ -368,8 +368,8 @@ func (c *client) post(below string, body map[string]string) (status int, answer 
 	}
 	defer response.Body.Close()
 	text, _ := io.ReadAll(response.Body)
-	_ = json.Unmarshal(text, &answer)
-	return response.StatusCode, answer
+	_ = json.Unmarshal(text, &fields)
+	return response.StatusCode, fields
 }
 
 // clientPatience is how long the client waits for a lock.

@@ -136,7 +136,7 @@ func (p *process) wait() result {
 	r.out, r.err = p.text()
 	w.Logf("  keytender %s → %d in %v", strings.Join(r.args, " "), r.code, r.took.Round(time.Millisecond))
 	if r.code == -1 {
-		w.lostAnswers()
+		w.lostResponses()
 	} else if !slices.Contains(contracted, r.code) {
 		w.Errorf("keytender %s → %d, which is none of the exit codes", strings.Join(r.args, " "), r.code)
 	}
@@ -254,15 +254,15 @@ func (w *world) follow(location string) {
 		return
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
-	answer, err := (&http.Client{Transport: transport}).Do(request)
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			w.Errorf("the browser got no answer")
 		}
 		return
 	}
-	_, _ = io.Copy(io.Discard, answer.Body)
-	_ = answer.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
 }
 
 func (w *world) login(who person, args ...string) result {

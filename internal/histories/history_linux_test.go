@@ -534,7 +534,7 @@ func lost(h *history, begin func() *process, _ string) result {
 	defer h.faults()
 	p := begin()
 	<-p.ended
-	h.lostAnswers()
+	h.lostResponses()
 	r := p.wait()
 	h.excuseLost(before)
 	return r
@@ -605,7 +605,7 @@ func signalled(h *history, begin func() *process, argument string) result {
 		p.signal(s.signal)
 		return p.wait()
 	}
-	sent, answer := h.heldAnswer()
+	sent, respond := h.heldResponse()
 	p := begin()
 	select {
 	case <-sent:
@@ -613,7 +613,7 @@ func signalled(h *history, begin func() *process, argument string) result {
 		time.Sleep(20 * time.Millisecond)
 	case <-p.ended:
 	}
-	answer()
+	respond()
 	r := p.wait()
 	h.set(func(b *fakeclaude.Behaviour) { b.OnToken = nil })
 	return r

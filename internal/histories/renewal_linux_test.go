@@ -184,9 +184,9 @@ var signals = map[string]struct {
 	"HUP": {syscall.SIGHUP, 129}, "INT": {syscall.SIGINT, 130}, "QUIT": {syscall.SIGQUIT, 131}, "TERM": {syscall.SIGTERM, 143},
 }
 
-// heldAnswer makes the server renew and hold its answer: sent is closed then, and the answer
+// heldResponse makes the server renew and hold its response: sent is closed then, and the response
 // goes when the returned function is called.
-func (w *world) heldAnswer() (sent <-chan struct{}, answer func()) {
+func (w *world) heldResponse() (sent <-chan struct{}, respond func()) {
 	reached, on := make(chan struct{}, 9), make(chan struct{})
 	w.set(func(b *fakeclaude.Behaviour) {
 		b.OnToken = func(string) {
@@ -211,12 +211,12 @@ func TestA6SignalWhileTheAnswerIsUnderWay(t *testing.T) {
 			t.Run(name+", "+verb, func(t *testing.T) {
 				holds(t, func(w *world) {
 					w.takenOver(-time.Minute)
-					sent, answer := w.heldAnswer()
+					sent, respond := w.heldResponse()
 					p := w.shell().start(verb)
 					p.reached(sent)
 					p.signal(s.signal)
 					time.Sleep(200 * time.Millisecond)
-					answer()
+					respond()
 					p.wait().want(s.code, 0)
 					w.set(func(b *fakeclaude.Behaviour) { b.OnToken = nil })
 					w.cc.goesOn(ann)
@@ -235,10 +235,10 @@ func TestHungUpRightAfterTheAnswer(t *testing.T) {
 			holds(t, func(w *world) {
 				w.takenOver(-time.Minute)
 				for i := range 12 {
-					sent, answer := w.heldAnswer()
+					sent, respond := w.heldResponse()
 					p := w.shell().start("refresh", "--force")
 					p.reached(sent)
-					answer()
+					respond()
 					time.Sleep(time.Duration(i) * time.Millisecond)
 					p.signal(s.signal)
 					p.wait().want(s.code, 0)

@@ -85,12 +85,12 @@ func TestR10DigitsOfTheEMail(t *testing.T) {
 	holds(t, func(w *world) {
 		p, redirect := w.pastes(func(*url.URL) string { return "482913" })
 		time.Sleep(3500 * time.Millisecond)
-		answer, err := plain.Get(redirect)
+		response, err := plain.Get(redirect)
 		if err != nil {
 			out, said := p.text()
 			w.Fatalf("the browser found nobody: %v: %s%s", err, out, said)
 		}
-		answer.Body.Close()
+		response.Body.Close()
 		p.wait().want(0)
 		w.cc.goesOn(ann)
 	})

@@ -238,8 +238,8 @@ func (w *world) loginOf(sent string) int {
 	return 0
 }
 
-// lostAnswers says that the answers to what keytender sent since the last judgement never came.
-func (w *world) lostAnswers() {
+// lostResponses says that the answers to what keytender sent since the last judgement never came.
+func (w *world) lostResponses() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := w.server.Requests()

@@ -45,7 +45,7 @@ func TestS0_13_APIHeaders(t *testing.T) {
 func TestS4_11_Probe(t *testing.T) {
 	tests := []struct {
 		name    string
-		answer  http.HandlerFunc
+		respond http.HandlerFunc
 		outcome ProbeOutcome // 0: an error
 		words   string
 	}{
@@ -67,7 +67,7 @@ func TestS4_11_Probe(t *testing.T) {
 		{"redirect", says(302, ``, "Location", "/"), 0, "another address"},
 	}
 	for _, test := range tests {
-		f := serve(t, test.answer)
+		f := serve(t, test.respond)
 		got, err := f.client().Probe(t.Context(), fakeAccess)
 		text := got.Sentence
 		if err != nil {

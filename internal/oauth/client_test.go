@@ -15,7 +15,7 @@ import (
 )
 
 func TestS0_9_S4_8_ExchangeRequest(t *testing.T) {
-	f := serve(t, says(200, goodAnswer))
+	f := serve(t, says(200, goodResponse))
 	got, err := f.client().Exchange(t.Context(), fakeExchange)
 	if err != nil || got.Access.Reveal() != "sk-ant-oat01-FAKE-new" || got.Refresh.Reveal() != "sk-ant-ort01-FAKE-new" || got.ExpiresIn != 8*time.Hour {
 		t.Fatalf("%+v, %v", got, err)
@@ -35,7 +35,7 @@ func TestS0_9_S4_8_ExchangeRequest(t *testing.T) {
 }
 
 func TestS1_5_BareCodeSendsOurStateNeverTheVerifier(t *testing.T) {
-	f := serve(t, says(200, goodAnswer))
+	f := serve(t, says(200, goodResponse))
 	a := newAttempt(t, fakeConfig)
 	pasted, err := a.ParsePaste("FAKE-code-1", "")
 	if err != nil {
@@ -78,7 +78,7 @@ func TestS1_23_ExpiresInRefusedForScope(t *testing.T) {
 }
 
 func TestS0_11_RenewRequest(t *testing.T) {
-	f := serve(t, says(200, goodAnswer))
+	f := serve(t, says(200, goodResponse))
 	c := f.client()
 	if _, err := c.Renew(t.Context(), fakeRefresh, []string{"user:profile", "user:inference"}); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestS0_11_RenewRequest(t *testing.T) {
 }
 
 func TestFormEncoding(t *testing.T) {
-	f := serve(t, says(200, goodAnswer))
+	f := serve(t, says(200, goodResponse))
 	c := f.client()
 	c.Form = true
 	e := fakeExchange
@@ -113,8 +113,8 @@ func TestFormEncoding(t *testing.T) {
 }
 
 func TestRevokeRequest(t *testing.T) {
-	for _, answer := range []http.HandlerFunc{says(200, ``), says(204, ``), says(200, `{}`), says(200, `ok`)} {
-		f := serve(t, answer)
+	for _, respond := range []http.HandlerFunc{says(200, ``), says(204, ``), says(200, `{}`), says(200, `ok`)} {
+		f := serve(t, respond)
 		if err := f.client().Revoke(t.Context(), fakeRefresh); err != nil {
 			t.Error(err)
 		}
@@ -131,7 +131,7 @@ func TestRevokeRequest(t *testing.T) {
 }
 
 func TestNothingToSend(t *testing.T) {
-	f := serve(t, says(200, goodAnswer))
+	f := serve(t, says(200, goodResponse))
 	c := f.client()
 	_, err := c.Renew(t.Context(), secret.String{}, nil)
 	wantError(t, err, Misconfigured, false, false)
@@ -191,7 +191,7 @@ func TestUnusable200(t *testing.T) {
 	long := "FAKE" + strings.Repeat("x", maxToken-3)
 	tests := []struct {
 		name    string
-		answer  http.HandlerFunc
+		respond http.HandlerFunc
 		kind    Kind
 		refresh string
 	}{
@@ -213,11 +213,11 @@ func TestUnusable200(t *testing.T) {
 		{"captive portal", says(200, `<html>{"refresh_token":"FAKE-next"}`, "Content-Type", "text/html; charset=utf-8"), Unavailable, ""},
 		{"captive portal that says it is JSON", says(200, " \n<!doctype html>"), Unavailable, ""},
 		{"captive portal with an empty page", says(200, ``, "Content-Type", "text/html"), Unavailable, ""},
-		{"larger than we read", says(200, `{"refresh_token":"FAKE-next","x":"`+strings.Repeat("x", maxAnswer)+`"}`), Malformed, "FAKE-next"},
+		{"larger than we read", says(200, `{"refresh_token":"FAKE-next","x":"`+strings.Repeat("x", maxResponse)+`"}`), Malformed, "FAKE-next"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			f := serve(t, test.answer)
+			f := serve(t, test.respond)
 			got, err := f.client().Renew(t.Context(), fakeRefresh, nil)
 			wantError(t, err, test.kind, true, true)
 			if got.Refresh.Reveal() != test.refresh || !got.Access.IsZero() {
@@ -245,7 +245,7 @@ func TestUsable200(t *testing.T) {
 }
 
 func TestJSONNamedAsPageIsStillRead(t *testing.T) {
-	f := serve(t, says(200, goodAnswer, "Content-Type", "text/html"))
+	f := serve(t, says(200, goodResponse, "Content-Type", "text/html"))
 	if _, err := f.client().Renew(t.Context(), fakeRefresh, nil); err != nil {
 		t.Error(err)
 	}

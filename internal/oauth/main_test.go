@@ -44,22 +44,22 @@ type fake struct {
 	seen []seen
 }
 
-func serve(t *testing.T, answer http.HandlerFunc) *fake {
+func serve(t *testing.T, respond http.HandlerFunc) *fake {
 	t.Helper()
 	f := &fake{}
-	f.Server = httptest.NewUnstartedServer(f.record(answer))
+	f.Server = httptest.NewUnstartedServer(f.record(respond))
 	f.Start()
 	t.Cleanup(f.Close)
 	return f
 }
 
-func (f *fake) record(answer http.HandlerFunc) http.Handler {
+func (f *fake) record(respond http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		f.mu.Lock()
 		f.seen = append(f.seen, seen{r.Method, r.URL.String(), r.Header.Clone(), string(body), r.Proto})
 		f.mu.Unlock()
-		answer(w, r)
+		respond(w, r)
 	})
 }
 
@@ -138,7 +138,7 @@ var (
 	}
 )
 
-const goodAnswer = `{"access_token":"sk-ant-oat01-FAKE-new","refresh_token":"sk-ant-ort01-FAKE-new","expires_in":28800,"token_type":"Bearer"}`
+const goodResponse = `{"access_token":"sk-ant-oat01-FAKE-new","refresh_token":"sk-ant-ort01-FAKE-new","expires_in":28800,"token_type":"Bearer"}`
 
 // quiet swallows what a test server logs about handshakes that are meant to fail.
 var quiet = log.New(io.Discard, "", 0)

@@ -284,9 +284,9 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func FuzzAnswer(f *testing.F) {
+func FuzzResponse(f *testing.F) {
 	for _, seed := range []string{
-		goodAnswer, `{"access_token":"FAKE-a","expires_in":"soon"}`, `{"error":"invalid_grant"}`, `{"type":"error","error":{"type":"x","message":"\u001b[31m"}}`,
+		goodResponse, `{"access_token":"FAKE-a","expires_in":"soon"}`, `{"error":"invalid_grant"}`, `{"type":"error","error":{"type":"x","message":"\u001b[31m"}}`,
 		`{"refresh_token":"FAKE-r"`, `{"expires_in":NaN,"refresh_token":"FAKE"}`, `<html>`, `[[[[`, "{\"a\":\"\xff\x00\"}", `{"scope":["a",{}],"access_token":"a","access_token":"b"}`,
 		`{"account":{"uuid":"\u202e"},"organization":{"organization_type":"claude_max"},"access_token":"FAKE"}`,
 		`{"error_description":"sk-ant-oat01-FAKE and FAKE-sent"}`,
@@ -336,7 +336,7 @@ func FuzzAnswer(f *testing.F) {
 
 func BenchmarkReadGrant(b *testing.B) {
 	for name, body := range map[string]string{
-		"usual":   goodAnswer,
+		"usual":   goodResponse,
 		"damaged": `{"x":"` + strings.Repeat(`"refresh_token":"`, 50000),
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	maxAnswer      = 1 << 20
+	maxResponse    = 1 << 20
 	defaultTimeout = 30 * time.Second
 )
 
@@ -106,13 +106,13 @@ func (c *Client) sendOnce(ctx context.Context, r request) (response, error) {
 		return failed(Unavailable, sent, broken(err, sent))
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxResponse+1))
 	a := response{status: res.StatusCode, header: res.Header, body: body}
 	switch {
 	case err != nil:
 		a.cut = broken(err, true)
-	case len(body) > maxAnswer:
-		a.body, a.cut = body[:maxAnswer], errTooBig
+	case len(body) > maxResponse:
+		a.body, a.cut = body[:maxResponse], errTooBig
 	case res.ContentLength < 0 && res.TransferEncoding == nil && !res.Uncompressed && isCut(res.StatusCode, body):
 		a.cut = broken(io.ErrUnexpectedEOF, true)
 	}

@@ -45,7 +45,7 @@ func compressed(text string) string {
 
 // Whatever becomes of the connection, a call opens one and sends one request.
 func TestBrokenAnswers(t *testing.T) {
-	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(goodAnswer)) + "\r\n\r\n"
+	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(goodResponse)) + "\r\n\r\n"
 	tests := []struct {
 		name           string
 		handle         func(net.Conn)
@@ -60,19 +60,19 @@ func TestBrokenAnswers(t *testing.T) {
 		{"head alone", func(c net.Conn) { readRequest(c); io.WriteString(c, head) }, Unavailable, true, false, ""},
 		{"head, then reset", func(c net.Conn) { readRequest(c); io.WriteString(c, head); reset(c) }, Unavailable, true, false, ""},
 		{"head, then silence", func(c net.Conn) { readRequest(c); io.WriteString(c, head); c.Read(make([]byte, 1)) }, Unavailable, true, false, ""},
-		{"body cut early", func(c net.Conn) { readRequest(c); io.WriteString(c, head+goodAnswer[:30]) }, Unavailable, true, false, ""},
-		{"body cut behind the refresh token", func(c net.Conn) { readRequest(c); io.WriteString(c, head+goodAnswer[:len(goodAnswer)-30]) }, Unavailable, true, false, "sk-ant-ort01-FAKE-new"},
+		{"body cut early", func(c net.Conn) { readRequest(c); io.WriteString(c, head+goodResponse[:30]) }, Unavailable, true, false, ""},
+		{"body cut behind the refresh token", func(c net.Conn) { readRequest(c); io.WriteString(c, head+goodResponse[:len(goodResponse)-30]) }, Unavailable, true, false, "sk-ant-ort01-FAKE-new"},
 		{"chunk cut", func(c net.Conn) {
 			readRequest(c)
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n"+goodAnswer[:30])
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n"+goodResponse[:30])
 		}, Unavailable, true, false, ""},
 		{"body without a length, cut", func(c net.Conn) {
 			readRequest(c)
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"+goodAnswer[:30])
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"+goodResponse[:30])
 		}, Unavailable, true, false, ""},
 		{"body without a length, cut behind the refresh token", func(c net.Conn) {
 			readRequest(c)
-			io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n"+goodAnswer[:len(goodAnswer)-30])
+			io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n"+goodResponse[:len(goodResponse)-30])
 		}, Unavailable, true, false, "sk-ant-ort01-FAKE-new"},
 		{"no body and no length", func(c net.Conn) { readRequest(c); io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n") }, Unavailable, true, false, ""},
 		{"dead grant within a 200, cut behind it", func(c net.Conn) {
@@ -81,15 +81,15 @@ func TestBrokenAnswers(t *testing.T) {
 		}, Spent, true, true, ""},
 		{"last chunk missing", func(c net.Conn) {
 			readRequest(c)
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1e\r\n"+goodAnswer[:30]+"\r\n")
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1e\r\n"+goodResponse[:30]+"\r\n")
 		}, Unavailable, true, false, ""},
 		{"whole, and half an object", func(c net.Conn) {
 			readRequest(c)
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n"+goodAnswer[:30])
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n"+goodResponse[:30])
 		}, Malformed, true, true, ""},
 		{"compressed and cut", func(c net.Conn) {
 			readRequest(c)
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"+compressed(goodAnswer)[:30])
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"+compressed(goodResponse)[:30])
 		}, Unavailable, true, false, ""},
 		{"refusal without a length, cut", func(c net.Conn) {
 			readRequest(c)
@@ -169,7 +169,7 @@ func TestOneRequestPerConnection(t *testing.T) {
 		if !r.Close {
 			t.Error("the connection is to be kept")
 		}
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(goodAnswer))+"\r\n\r\n"+goodAnswer)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(goodResponse))+"\r\n\r\n"+goodResponse)
 		rest, _ := io.ReadAll(buffered)
 		if len(rest) > 0 {
 			t.Errorf("more came: %q", rest)
@@ -188,7 +188,7 @@ func TestOneRequestPerConnection(t *testing.T) {
 func TestWholeObjectInABodyCutBehindIt(t *testing.T) {
 	base, _ := listen(t, func(c net.Conn) {
 		readRequest(c)
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"+goodAnswer)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"+goodResponse)
 	})
 	got, err := client(base).Renew(t.Context(), fakeRefresh, nil)
 	if err != nil || got.Refresh.Reveal() != "sk-ant-ort01-FAKE-new" {
@@ -202,7 +202,7 @@ func TestNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent, _ := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
-	untrusted := httptest.NewUnstartedServer(says(200, goodAnswer))
+	untrusted := httptest.NewUnstartedServer(says(200, goodResponse))
 	untrusted.Config.ErrorLog = quiet
 	untrusted.StartTLS()
 	defer untrusted.Close()
@@ -211,7 +211,7 @@ func TestNotSent(t *testing.T) {
 		{"no such port", "http://127.0.0.1:99999", "127.0.0.1"},
 		{"certificate not trusted", untrusted.URL, "certificate of 127.0.0.1 is not trusted"},
 		{"TLS never answered", strings.Replace(silent, "http:", "https:", 1), "could not be reached within "},
-		{"no TLS there", strings.Replace(serve(t, says(200, goodAnswer)).URL, "http:", "https:", 1), "does not speak TLS"},
+		{"no TLS there", strings.Replace(serve(t, says(200, goodResponse)).URL, "http:", "https:", 1), "does not speak TLS"},
 		// The environment of the tests names a proxy where nobody listens.
 		{"dead proxy", "https://platform.example", "the proxy cannot be reached"},
 	}
@@ -260,7 +260,7 @@ func TestDescribe(t *testing.T) {
 func TestTLS(t *testing.T) {
 	start := func(version uint16) (*fake, *Client) {
 		f := &fake{}
-		f.Server = httptest.NewUnstartedServer(f.record(says(200, goodAnswer)))
+		f.Server = httptest.NewUnstartedServer(f.record(says(200, goodResponse)))
 		f.EnableHTTP2 = true
 		f.Config.ErrorLog = quiet
 		f.TLS = &tls.Config{MaxVersion: version}
@@ -289,7 +289,7 @@ func TestTLS(t *testing.T) {
 
 // A 307 asks to repeat the body at another address.
 func TestRedirectsAreNotFollowed(t *testing.T) {
-	other := serve(t, says(200, goodAnswer))
+	other := serve(t, says(200, goodResponse))
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, target := range []string{other.URL + "/elsewhere", "/elsewhere"} {
 			f := serve(t, says(status, ``, "Location", target))
@@ -425,7 +425,7 @@ func TestCompressedAnswers(t *testing.T) {
 			z.Close()
 		}
 	}
-	f := serve(t, zipped(strings.NewReader(goodAnswer)))
+	f := serve(t, zipped(strings.NewReader(goodResponse)))
 	if _, err := f.client().Renew(t.Context(), fakeRefresh, nil); err != nil {
 		t.Error(err)
 	}

@@ -47,7 +47,7 @@ func holders(t *testing.T) map[string]any {
 	}
 	return map[string]any{
 		"secret.String":         hidden,
-		"callback.Answer":       callback.Answer{Code: hidden},
+		"callback.Redirect":     callback.Redirect{Code: hidden},
 		"oauth.Grant":           oauth.Grant{Access: hidden, Refresh: hidden},
 		"oauth.Pasted":          oauth.Pasted{Code: hidden},
 		"oauth.ExchangeRequest": oauth.ExchangeRequest{Code: hidden, Verifier: hidden},
@@ -204,7 +204,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 			t.Errorf("%s is excused for nothing", name)
 		}
 	}
-	for _, name := range []string{"keychain.record", "keychain.order", "keychain.answer", "claudecode.member", "oauth.request", "session.displacedLogin", "session.apiKeyRecord"} {
+	for _, name := range []string{"keychain.record", "keychain.order", "keychain.reply", "claudecode.member", "oauth.request", "session.displacedLogin", "session.apiKeyRecord"} {
 		if !seen[name] {
 			t.Errorf("%s was not looked at", name)
 		}

@@ -70,12 +70,12 @@ func TestRenewalAnswers(t *testing.T) {
 		{"a redirect", one(fakeclaude.Redirect("http://localhost:1/elsewhere")), false, 5, 1, 29 * time.Second, 36 * time.Second, "something else"},
 
 		{"200 that is no JSON", one(fakeclaude.Fault{Status: 200, Body: "welcome"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, "cannot be used"},
-		{"200 that is an empty object", one(fakeclaude.Fault{Status: 200, Body: "{}"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, string(FaultAnswerUnusable)},
+		{"200 that is an empty object", one(fakeclaude.Fault{Status: 200, Body: "{}"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, string(FaultResponseUnusable)},
 
 		{"refused before it was read, twice", []fakeclaude.Fault{{Reset: true}, {Reset: true}}, false, 5, 2, 29 * time.Second, 36 * time.Second, "no whole answer"},
 		{"refused before it was read, once", one(fakeclaude.Fault{Reset: true}), false, 0, 2, 0, 0, ""},
-		{"an answer cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, string(FaultAnswerLost)},
-		{"a lost answer", one(fakeclaude.Lost()), false, 4, 2, 0, 0, string(FaultAnswerLost)},
+		{"an answer cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, string(FaultResponseLost)},
+		{"a lost answer", one(fakeclaude.Lost()), false, 4, 2, 0, 0, string(FaultResponseLost)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -110,7 +110,7 @@ func TestRenewalAnswers(t *testing.T) {
 				} {
 					if err := ask(r.start()); exitOf(err) != ExitSignInAgain {
 						t.Errorf("later: %v", err)
-					} else if m := err.Error(); c.message == string(FaultAnswerLost) && m != "" && !strings.Contains(m, c.message) {
+					} else if m := err.Error(); c.message == string(FaultResponseLost) && m != "" && !strings.Contains(m, c.message) {
 						t.Errorf("later it is not said that an answer was lost: %q", m)
 					}
 				}
@@ -327,7 +327,7 @@ func TestLostAnswerThenOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.pass(time.Hour)
-	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || !strings.Contains(err.Error(), string(FaultAnswerLost)) {
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || !strings.Contains(err.Error(), string(FaultResponseLost)) {
 		t.Errorf("online again: %v", err)
 	}
 	if got := r.historyOf(); !slices.Contains(got, "lost") {

@@ -79,19 +79,19 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 }
 
 func apiKeyError(ctx context.Context, err error, mayMake bool) error {
-	answer := &oauth.Error{}
-	if ctx.Err() != nil || !errors.As(err, &answer) {
+	failure := &oauth.Error{}
+	if ctx.Err() != nil || !errors.As(err, &failure) {
 		return laterAs(FaultKeyNotAsked, err)
 	}
-	said := Values{Reason: answer.Error()}
+	said := Values{Reason: failure.Error()}
 	switch {
-	case answer.Sent && !answer.Answered:
+	case failure.Sent && !failure.Answered:
 		return laterAs(FaultKeyUnanswered, err)
-	case answer.Kind == oauth.Throttled, answer.Kind == oauth.Unavailable:
+	case failure.Kind == oauth.Throttled, failure.Kind == oauth.Unavailable:
 		return laterBy(FaultNoKeyYet, said, err)
-	case (answer.Status == 403 || answer.Status == 401) && !mayMake:
+	case (failure.Status == 403 || failure.Status == 401) && !mayMake:
 		return failedAs("scope", FaultKeyScope, err)
-	case answer.Status == 403 || answer.Status == 401:
+	case failure.Status == 403 || failure.Status == 401:
 		return failedBy("not-allowed", FaultKeyNotAllowed, said, err)
 	}
 	return failedBy("no-key", FaultNoKey, said, err)

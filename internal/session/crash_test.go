@@ -218,7 +218,7 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 		if r.posts() > sent+1 {
 			t.Errorf("%s: %d renewals were sent afterwards", how, r.posts()-sent)
 		}
-	case exitOf(err) == ExitSignInAgain && strings.Contains(err.Error(), string(FaultAnswerLost)):
+	case exitOf(err) == ExitSignInAgain && strings.Contains(err.Error(), string(FaultResponseLost)):
 		a.lost = true
 		if !a.rotated || a.found || reused != 1 || r.posts() != sent+1 {
 			t.Errorf("%s: lost (rotated %v, found %v, %d reused, %d sent): %v", how, a.rotated, a.found, reused, r.posts(), err)

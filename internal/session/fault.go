@@ -180,19 +180,19 @@ const (
 // The faults of renewing.
 const (
 	FaultKeptFailed       Fault = "kept-failed"
-	FaultAnswerMisfit     Fault = "answer-misfit"
+	FaultResponseMisfit   Fault = "answer-misfit"
 	FaultNoRefresh        Fault = "no-refresh"
 	FaultEndedNoRefresh   Fault = "ended-no-refresh"
 	FaultEnded            Fault = "ended"
 	FaultEndedAt          Fault = "ended-at"
-	FaultAnswerLost       Fault = "answer-lost"
+	FaultResponseLost     Fault = "answer-lost"
 	FaultOlderThanRenewal Fault = "older-than-renewal"
 	FaultAskedToWait      Fault = "asked-to-wait"
 	FaultWaits            Fault = "waits"
 	FaultWaitsUntil       Fault = "waits-until"
 	FaultServerUnreached  Fault = "server-unreached"
 	FaultAskingMisfit     Fault = "asking-misfit"
-	FaultAnswerUnusable   Fault = "answer-unusable"
+	FaultResponseUnusable Fault = "answer-unusable"
 	FaultRetryAfter       Fault = "retry-after"
 	FaultServerTended     Fault = "server-tended"
 	FaultServer           Fault = "server"
@@ -282,8 +282,8 @@ const (
 	FaultClaudeTooOld      Fault = "claude-too-old"
 	FaultStillExpired      Fault = "still-expired"
 	FaultExpiredForGood    Fault = "expired-for-good"
-	FaultNoAnswer          Fault = "no-answer"
-	FaultAnswerNotJSON     Fault = "answer-not-json"
+	FaultStatusUnsaid      Fault = "no-answer"
+	FaultStatusNotJSON     Fault = "answer-not-json"
 	FaultWouldRenew        Fault = "would-renew"
 )
 

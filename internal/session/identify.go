@@ -18,30 +18,30 @@ const askedAgain = time.Minute
 // asked remembers, while the program runs, whom the server named for an access token. A
 // write to a neighbouring file must not cause a call each time.
 type asked struct {
-	mu      sync.Mutex
-	answers map[string]answerOf
+	mu    sync.Mutex
+	known map[string]identified
 }
 
-type answerOf struct {
+type identified struct {
 	person  ledger.Person
 	at      time.Time
 	refused bool // the server does not take the token any more
 }
 
-func (a *asked) get(access string, now time.Time) (answerOf, bool) {
+func (a *asked) get(access string, now time.Time) (identified, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	known, ok := a.answers[access]
+	known, ok := a.known[access]
 	return known, ok && (known.person.Known() || now.Sub(known.at) < askedAgain && !now.Before(known.at))
 }
 
-func (a *asked) put(access string, answer answerOf) {
+func (a *asked) put(access string, whose identified) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.answers == nil || len(a.answers) > 64 {
-		a.answers = map[string]answerOf{}
+	if a.known == nil || len(a.known) > 64 {
+		a.known = map[string]identified{}
 	}
-	a.answers[access] = answer
+	a.known[access] = whose
 }
 
 // asking finds out whose a login is.
@@ -56,9 +56,9 @@ func (a asking) askPerson(ctx context.Context, c keychain.Credential) ledger.Per
 }
 
 // ask is the server's answer to an access token.
-func (a asking) ask(ctx context.Context, c keychain.Credential) answerOf {
+func (a asking) ask(ctx context.Context, c keychain.Credential) identified {
 	if !a.canBeAsked(c) {
-		return answerOf{}
+		return identified{}
 	}
 	access := c.Access.Fingerprint()
 	if known, ok := a.asked.get(access, a.wall()); ok {
@@ -70,9 +70,9 @@ func (a asking) ask(ctx context.Context, c keychain.Credential) answerOf {
 		a.log.Info("whose login it is could not be asked", "reason", err.Error())
 	}
 	told := &oauth.Error{}
-	answer := answerOf{person: personOf(c.Account), at: a.wall(), refused: errors.As(err, &told) && told.Status == http.StatusUnauthorized}
-	a.asked.put(access, answer)
-	return answer
+	whose := identified{person: personOf(c.Account), at: a.wall(), refused: errors.As(err, &told) && told.Status == http.StatusUnauthorized}
+	a.asked.put(access, whose)
+	return whose
 }
 
 // canBeAsked reports whether the server would still take the access token.

@@ -42,9 +42,9 @@ func TestIndependentServer(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		answer, err := http.Get(location)
+		response, err := http.Get(location)
 		if err == nil {
-			answer.Body.Close()
+			response.Body.Close()
 		}
 		return err
 	}}, func(e Event) {

@@ -181,13 +181,13 @@ func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error 
 	// Claude Code signed out of this login, and asks the server then to end it; or it blanked
 	// the entry, since the server had. So the server has to say that it lives.
 	if w.validFor(r.current, 0) {
-		told, answer := r.current, &oauth.Error{}
+		told, failure := r.current, &oauth.Error{}
 		err := w.asking().askWhose(ctx, &told, 5*time.Second)
 		switch {
 		case err == nil:
 			r.chain.Doubted = false
 			return nil
-		case errors.As(err, &answer) && answer.Status == http.StatusUnauthorized:
+		case errors.As(err, &failure) && failure.Status == http.StatusUnauthorized:
 			r.chain.Revoke(pair.Refresh)
 			return againAs(FaultUnwrittenRevoked, err)
 		}

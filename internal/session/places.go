@@ -132,14 +132,14 @@ func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting
 // that a pair is newer.
 func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Finding {
 	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
-	answer := answerOf{}
+	whose := identified{}
 	if ask {
-		answer = w.asking().ask(ctx, s.entry.Login)
+		whose = w.asking().ask(ctx, s.entry.Login)
 	}
 	switch {
-	case answer.refused:
+	case whose.refused:
 		return s.Finding
-	case !answer.person.Known():
+	case !whose.person.Known():
 		return unknown
 	case s.Beside.Account == "" || s.Beside.Dead(s.Beside.Current()):
 		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
@@ -329,7 +329,7 @@ func (w settling) adopt(ctx context.Context, s sighting) error {
 	}
 	a.Chain, c.Apart = c.ID, false
 	c.Advance(pairOf(newer))
-	if answer, known := w.asked.get(pair.Access, w.wall()); known && answer.person.Known() {
+	if whose, known := w.asked.get(pair.Access, w.wall()); known && whose.person.Known() {
 		c.Doubted = false
 	}
 	w.place(s.dir).Holds(c, pair)
@@ -491,10 +491,10 @@ var errDoubted = errors.New("it was signed out in Claude Code, and nobody could 
 
 // askWhetherItLives asks about a login that Claude Code signed out of, before it is carried.
 func (w carrying) askWhetherItLives(ctx context.Context, c carried) error {
-	switch answer := w.asking().ask(ctx, c.current); {
-	case answer.refused:
+	switch whose := w.asking().ask(ctx, c.current); {
+	case whose.refused:
 		c.chain.Revoke(pairOf(c.current).Refresh)
-	case answer.person.Known():
+	case whose.person.Known():
 		c.chain.Doubted = false
 	default:
 		return errDoubted

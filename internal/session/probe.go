@@ -45,7 +45,7 @@ func (p probing) probe(ctx context.Context) (sentence string, ok bool, err error
 	}
 	if err != nil {
 		fault := FaultProbeUnanswered
-		if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Answered {
+		if failure := (&oauth.Error{}); errors.As(err, &failure) && failure.Answered {
 			fault = FaultProbeFailed
 		}
 		return "", false, laterBy(fault, Values{Reason: err.Error()}, err)

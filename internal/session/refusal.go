@@ -20,11 +20,11 @@ func (p *Problem) Refused() bool {
 func isRefusal(code string) bool { return code == NotPermitted || code == "configuration" }
 
 // misfit is the code for an answer to a call that the server does not accept as it is.
-func misfit(answer *oauth.Error) string {
+func misfit(failure *oauth.Error) string {
 	switch {
-	case errors.Is(answer, oauth.ErrClaudeCodeOnly):
+	case errors.Is(failure, oauth.ErrClaudeCodeOnly):
 		return NotPermitted
-	case answer.Code == "unauthorized_client", answer.Code == "permission_error":
+	case failure.Code == "unauthorized_client", failure.Code == "permission_error":
 		return NotPermitted // RFC 6749 §5.2, and the API's own word
 	}
 	return "configuration"

@@ -12,16 +12,16 @@ import (
 // TestARefusalIsAFact: who words it need not read the sentence.
 func TestARefusalIsAFact(t *testing.T) {
 	for _, c := range []struct {
-		answer *oauth.Error
-		want   string
+		failure *oauth.Error
+		want    string
 	}{
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_request", Err: oauth.ErrClaudeCodeOnly}, NotPermitted},
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "unauthorized_client"}, NotPermitted},
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 403, Code: "permission_error"}, NotPermitted},
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_scope"}, "configuration"},
 	} {
-		if got := misfit(c.answer); got != c.want {
-			t.Errorf("%+v is %q, want %q", c.answer, got, c.want)
+		if got := misfit(c.failure); got != c.want {
+			t.Errorf("%+v is %q, want %q", c.failure, got, c.want)
 		}
 	}
 	for code, want := range map[string]bool{NotPermitted: true, "configuration": true, "refused": false, "try-later": false} {

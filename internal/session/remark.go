@@ -42,7 +42,7 @@ const (
 	RemarkByEndedProcess Remark = "by-ended-process"
 	RemarkInSpill        Remark = "in-spill"
 	RemarkSpent          Remark = "spent"
-	RemarkAnswerLost     Remark = "answer-lost"
+	RemarkResponseLost   Remark = "answer-lost"
 	RemarkEntryGone      Remark = "entry-gone"
 	RemarkEntryEmpty     Remark = "entry-empty"
 	RemarkRenewedFirst   Remark = "renewed-first"

@@ -184,8 +184,8 @@ func redirectError(p oauth.Pasted) error {
 func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered) (keychain.Credential, error) {
 	request := oauth.ExchangeRequest{Code: a.Code, Verifier: attempt.Verifier(), State: attempt.State(), RedirectURI: a.RedirectURI, ExpiresIn: s.options.LongLived}
 	grant, err := s.client.Exchange(ctx, request)
-	if answer := (&oauth.Error{}); errors.As(err, &answer) && answer.Kind == oauth.Throttled {
-		pause := max(answer.RetryAfter, time.Second)
+	if failure := (&oauth.Error{}); errors.As(err, &failure) && failure.Kind == oauth.Throttled {
+		pause := max(failure.RetryAfter, time.Second)
 		if pause <= codeLife {
 			s.tell(Event{Kind: EventNote, Note: NoteServerWaits, Left: pause, Warn: true})
 			if sleep(ctx, pause) == nil {
@@ -239,18 +239,18 @@ func exchangeError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	answer := &oauth.Error{}
-	if !errors.As(err, &answer) {
+	failure := &oauth.Error{}
+	if !errors.As(err, &failure) {
 		return failedBy("exchange", FaultNotExchanged, Values{Reason: err.Error()}, err)
 	}
-	said := Values{Reason: answer.Error()}
-	switch answer.Kind {
+	said := Values{Reason: failure.Error()}
+	switch failure.Kind {
 	case oauth.Spent:
 		return failedBy("code-refused", FaultCodeRefused, said, err)
 	case oauth.Declined:
 		return &Error{Code: "declined", Exit: ExitDeclined, Fault: FaultExchangeDeclined, Values: said, Err: err}
 	case oauth.Misconfigured:
-		return failedBy(misfit(answer), FaultExchangeMisfit, said, err)
+		return failedBy(misfit(failure), FaultExchangeMisfit, said, err)
 	case oauth.Malformed:
 		return laterBy(FaultExchangeMalformed, said, err)
 	}

@@ -77,7 +77,7 @@ func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 	}
 	var result *Error
 	if callErr != nil {
-		result = laterBy(FaultAnswerMisfit, Values{Reason: callErr.Error()}, callErr)
+		result = laterBy(FaultResponseMisfit, Values{Reason: callErr.Error()}, callErr)
 		r.chain.Problem = noteOf(result)
 	}
 	if err := r.save(); err != nil {
@@ -176,15 +176,15 @@ func (r *renewal) send(ctx context.Context) (oauth.Grant, error) {
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callLimit)
 		grant, err := r.client.Renew(call, r.current.Refresh, scopes)
 		cancel()
-		answer := &oauth.Error{}
+		failure := &oauth.Error{}
 		switch {
-		case err == nil, !errors.As(err, &answer), !grant.Refresh.IsZero():
+		case err == nil, !errors.As(err, &failure), !grant.Refresh.IsZero():
 			return grant, err
-		case answer.Kind == oauth.Misconfigured && answer.Code == "invalid_scope" && len(scopes) > 0:
+		case failure.Kind == oauth.Misconfigured && failure.Code == "invalid_scope" && len(scopes) > 0:
 			r.log.Warn("the server refuses a scope; the renewal is asked for without any", "account", r.account)
 			scopes, r.scopeless = nil, true
 			r.chain.ForgetSend()
-		case answer.Answered, !answer.Sent, r.chain.Intent.Sends >= 2:
+		case failure.Answered, !failure.Sent, r.chain.Intent.Sends >= 2:
 			return grant, err
 		default:
 			r.log.Warn("no answer to a renewal; it is sent once more", "account", r.account, "reason", err.Error())
@@ -314,48 +314,48 @@ func (r *renewal) pace(grant oauth.Grant, callErr error) { r.paceChain(r.chain, 
 
 // refused notes what a failed call means for the chain, and returns it as an error of ours.
 func (r *renewal) refused(ctx context.Context, callErr error) error {
-	answer := &oauth.Error{}
-	if !errors.As(callErr, &answer) {
+	failure := &oauth.Error{}
+	if !errors.As(callErr, &failure) {
 		return callErr // ours: cancelled, moved, or the ledger could not be written
 	}
 	r.expectHeld("")
 	chain, now := r.chain, r.wall()
 	resent := chain.Intent != nil && chain.Intent.Sends >= 2
 	switch {
-	case answer.Kind == oauth.Spent:
+	case failure.Kind == oauth.Spent:
 		chain.Intent = nil
 		chain.Revoke(pairOf(r.current).Refresh)
 		if moved, err := r.reread(ctx); err == nil && moved {
 			return errMoved // somebody who takes no locks was faster
 		}
-	case answer.Answered, !answer.Sent:
+	case failure.Answered, !failure.Sent:
 		chain.ForgetSend()
 	}
 	var result *Error
-	pause, said := time.Duration(0), Values{Reason: answer.Error()}
+	pause, said := time.Duration(0), Values{Reason: failure.Error()}
 	switch {
-	case !answer.Sent:
+	case !failure.Sent:
 		// The token never left: nothing to wait for but the network.
 		result = laterBy(FaultServerUnreached, said, callErr)
-	case answer.Kind == oauth.Spent:
+	case failure.Kind == oauth.Spent:
 		fault := FaultEnded
 		what, remark := "refused", RemarkSpent
 		if resent {
-			what, remark, fault = "lost", RemarkAnswerLost, FaultAnswerLost
+			what, remark, fault = "lost", RemarkResponseLost, FaultResponseLost
 		}
 		r.remember(Record{Account: r.account, What: what, Said: Said{remark, nil}})
 		result = againAs(fault, callErr)
-	case answer.Kind == oauth.Misconfigured:
+	case failure.Kind == oauth.Misconfigured:
 		pause = 30 * time.Minute
 		if r.scopeless { // it was asked twice
 			pause = ledger.MaxPause
 		}
-		result = failedBy(misfit(answer), FaultAskingMisfit, said, callErr)
-	case answer.Kind == oauth.Malformed:
+		result = failedBy(misfit(failure), FaultAskingMisfit, said, callErr)
+	case failure.Kind == oauth.Malformed:
 		pause = 10 * time.Minute
-		result = laterBy(FaultAnswerUnusable, said, callErr)
-	case answer.Kind == oauth.Throttled && answer.RetryAfter > 0, answer.Kind == oauth.Unavailable && answer.RetryAfter > 0:
-		pause = answer.RetryAfter
+		result = laterBy(FaultResponseUnusable, said, callErr)
+	case failure.Kind == oauth.Throttled && failure.RetryAfter > 0, failure.Kind == oauth.Unavailable && failure.RetryAfter > 0:
+		pause = failure.RetryAfter
 		if chain.Failures >= takenAtWord { // a server that goes on asking for a second is not asked each second
 			pause = max(pause, backOff(chain.Failures))
 		}
@@ -364,7 +364,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 		result = laterBy(FaultRetryAfter, said, callErr)
 	default:
 		pause = backOff(chain.Failures)
-		if answer.Answered && answer.Status/100 == 2 && chain.Failures > 0 {
+		if failure.Answered && failure.Status/100 == 2 && chain.Failures > 0 {
 			pause = max(pause, 10*time.Minute) // a web page, twice: no network that asks to sign in first
 		}
 		chain.Failures++
@@ -376,13 +376,13 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 	}
 	chain.Why = ""
 	if pause > 0 {
-		chain.NotBefore, chain.Why = now.Add(pause), answer.Error()
+		chain.NotBefore, chain.Why = now.Add(pause), failure.Error()
 	}
 	chain.Problem = noteOf(result)
 	if err := r.save(); err != nil {
 		return errors.Join(result, err)
 	}
-	r.log.Warn("a renewal failed", "account", r.account, "kind", answer.Kind.String(), "status", answer.Status, "sent", answer.Sent)
+	r.log.Warn("a renewal failed", "account", r.account, "kind", failure.Kind.String(), "status", failure.Status, "sent", failure.Sent)
 	return result
 }
 

@@ -224,7 +224,7 @@ type finishing struct {
 func (f *finishing) finish(timed, ctx context.Context) error {
 	for {
 		f.renew(timed)
-		answer, err := f.next(timed)
+		got, err := f.next(timed)
 		if err != nil {
 			return f.noCode(timed, err)
 		}
@@ -232,14 +232,14 @@ func (f *finishing) finish(timed, ctx context.Context) error {
 			return err
 		}
 		f.tell(Event{Kind: EventFinishing})
-		f.sent = append(f.sent, answer.Code)
-		c, err := f.exchange(ctx, f.attempt, answer)
+		f.sent = append(f.sent, got.Code)
+		c, err := f.exchange(ctx, f.attempt, got)
 		switch {
 		case err == nil:
 			defer f.endAttempt(finishingFile)
 			_, err := f.keepSignIn(ctx, c)
 			return err
-		case answer.bare && isNoCode(err), neverLookedAt(err):
+		case got.bare && isNoCode(err), neverLookedAt(err):
 			if f.putBack(); !f.open(timed) || !isNoCode(err) {
 				return goesOn(err, f.saved)
 			}
@@ -296,8 +296,8 @@ func (f *finishing) putBack() {
 
 // neverLookedAt: the code did not reach the server, or it did not look at it.
 func neverLookedAt(err error) bool {
-	answer := &oauth.Error{}
-	return errors.As(err, &answer) && (!answer.Sent || answer.Kind == oauth.Throttled)
+	failure := &oauth.Error{}
+	return errors.As(err, &failure) && (!failure.Sent || failure.Kind == oauth.Throttled)
 }
 
 // goesOn notes that the sign-in waits on.

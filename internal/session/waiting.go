@@ -24,9 +24,9 @@ type waiting struct {
 	secret.Hidden
 	signIn
 	attempt   *oauth.Attempt
-	loopback  string                 // redirect URI that we listen on; empty: none
-	redirects <-chan callback.Answer // nil: none can come
-	lines     <-chan string          // nil: none can come
+	loopback  string                   // redirect URI that we listen on; empty: none
+	redirects <-chan callback.Redirect // nil: none can come
+	lines     <-chan string            // nil: none can come
 	opened    chan error
 	paste     pasting
 	sent      []secret.String // codes that went to the server: each goes there once
@@ -47,22 +47,22 @@ func (s signIn) credential(ctx context.Context, attempt *oauth.Attempt, server *
 	defer cancel()
 	w := &waiting{signIn: s, attempt: attempt, lines: s.options.Paste, opened: make(chan error, 1)}
 	if server != nil {
-		w.redirects, w.loopback = server.Answers(), server.RedirectURI()
+		w.redirects, w.loopback = server.Redirects(), server.RedirectURI()
 	}
 	if s.options.Open != nil && server != nil {
 		go func() { w.opened <- s.options.Open(timed, attempt.URL(w.loopback)) }()
 	}
 	for {
 		w.renew(timed)
-		answer, err := w.next(timed)
+		got, err := w.next(timed)
 		if err != nil {
 			return keychain.Credential{}, false, err
 		}
 		s.tell(Event{Kind: EventFinishing})
-		w.sent = append(w.sent, answer.Code)
-		c, err := s.exchange(ctx, attempt, answer)
-		if err == nil || !answer.bare || !isNoCode(err) || !w.open(timed) {
-			return c, answer.pasted, err
+		w.sent = append(w.sent, got.Code)
+		c, err := s.exchange(ctx, attempt, got)
+		if err == nil || !got.bare || !isNoCode(err) || !w.open(timed) {
+			return c, got.pasted, err
 		}
 		s.tell(Event{Kind: EventRefused, Err: err, Warn: true})
 	}
@@ -70,9 +70,9 @@ func (s signIn) credential(ctx context.Context, attempt *oauth.Attempt, server *
 
 // isNoCode: the server knows no such code, or sees at once that it is none.
 func isNoCode(err error) bool {
-	answer := &oauth.Error{}
-	return errors.As(err, &answer) &&
-		(answer.Kind == oauth.Spent || answer.Code == "invalid_request" || answer.Code == "invalid_request_error")
+	failure := &oauth.Error{}
+	return errors.As(err, &failure) &&
+		(failure.Kind == oauth.Spent || failure.Code == "invalid_request" || failure.Code == "invalid_request_error")
 }
 
 // renew begins a wait for what the person may paste now.

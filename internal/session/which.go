@@ -25,7 +25,7 @@ type Which struct {
 	// Requests says where requests go when not to Anthropic; nil: nothing says so.
 	Requests *RequestsTo  `json:"requests"`
 	Notes    []WhichNote  `json:"notes"`
-	Client   ClientAnswer `json:"client"`
+	Client   ClientStatus `json:"client"`
 }
 
 // SourceKind is the kind of a credential.
@@ -73,8 +73,8 @@ const (
 	NoteShowsAnother        = "shows-another" // what: the e-mail that Claude Code shows
 )
 
-// ClientAnswer is what the installed Claude Code says itself.
-type ClientAnswer struct {
+// ClientStatus is what the installed Claude Code says itself.
+type ClientStatus struct {
 	Checked  bool   `json:"checked"`
 	Version  string `json:"version"`
 	Method   string `json:"method"`
@@ -265,7 +265,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	blame := func(err error) {
 		known := &Error{}
 		if !errors.As(err, &known) {
-			known = failedBy("no-answer", FaultNoAnswer, Values{Reason: plain(err)}, err)
+			known = failedBy("no-answer", FaultStatusUnsaid, Values{Reason: plain(err)}, err)
 		}
 		w.Client.Problem = problemOf(known)
 	}
@@ -289,7 +289,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	// Its exit code is 1 where nobody is signed in.
 	if json.Unmarshal(out, &said) != nil || said.Method == nil {
 		if err == nil {
-			err = failedAs("no-answer", FaultAnswerNotJSON, nil)
+			err = failedAs("no-answer", FaultStatusNotJSON, nil)
 		}
 		blame(err)
 		return

@@ -49,11 +49,11 @@ func TestRealClientTakesWhatWeWrite(t *testing.T) {
 	status := func() map[string]any {
 		t.Helper()
 		out, err := realClient(t, home, deadProxy, "auth", "status", "--json").Output()
-		var answer map[string]any
-		if jsonErr := json.Unmarshal(out, &answer); jsonErr != nil {
+		var reply map[string]any
+		if jsonErr := json.Unmarshal(out, &reply); jsonErr != nil {
 			t.Fatalf("%v %v: %s", err, jsonErr, out)
 		}
-		return answer
+		return reply
 	}
 	if got := status(); got["loggedIn"] != false {
 		t.Fatalf("before: %v", got)

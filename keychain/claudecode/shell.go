@@ -121,15 +121,15 @@ func (s Shell) swap(what string, decide func(text []byte) (after []byte, aside b
 		return "", err
 	}
 	after, aside, decideErr := decide(text)
-	answer := []byte("leave\n")
+	order := []byte("leave\n")
 	if decideErr == nil && after != nil {
 		how := "write"
 		if aside && text != nil {
 			how = "aside"
 		}
-		answer = append(fmt.Appendf(nil, "%s %d\n", how, len(after)), after...)
+		order = append(fmt.Appendf(nil, "%s %d\n", how, len(after)), after...)
 	}
-	if _, err := s.In.Write(answer); err != nil {
+	if _, err := s.In.Write(order); err != nil {
 		return "", err
 	}
 	if err := s.In.Close(); err != nil {

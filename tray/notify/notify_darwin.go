@@ -34,8 +34,8 @@ const (
 )
 
 var (
-	errNoAnswer = errors.New("the system did not answer")
-	errFuse     = errors.New("the system's notifications could not be tried safely")
+	errNoReply = errors.New("the system did not answer")
+	errFuse    = errors.New("the system's notifications could not be tried safely")
 )
 
 // center is UNUserNotificationCenter. What it calls, it calls on threads of its own;
@@ -138,7 +138,7 @@ func (c *center) show(n Notice) error {
 	case err := <-ended:
 		return err
 	case <-time.After(deliveryWait):
-		return errNoAnswer
+		return errNoReply
 	}
 }
 

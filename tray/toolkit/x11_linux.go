@@ -31,11 +31,11 @@ func greetX(conn io.ReadWriter, cookie []byte) bool {
 	if _, err := conn.Write(hello); err != nil {
 		return false
 	}
-	answer := make([]byte, 8) // the head of each of the three answers
-	if _, err := io.ReadFull(conn, answer); err != nil {
+	reply := make([]byte, 8) // the head of each of the three replies
+	if _, err := io.ReadFull(conn, reply); err != nil {
 		return false
 	}
-	return answer[0] == 1
+	return reply[0] == 1
 }
 
 // padded fills up to a multiple of four bytes.

@@ -81,11 +81,11 @@ func xServer(t *testing.T, cookie string) (display string) {
 				given := make([]byte, (int(binary.LittleEndian.Uint16(head[8:]))+3)&^3)
 				_, _ = io.ReadFull(conn, name)
 				_, _ = io.ReadFull(conn, given)
-				answer := make([]byte, 8)
+				reply := make([]byte, 8)
 				if string(bytes.TrimRight(given, "\x00")) == cookie {
-					answer[0] = 1
+					reply[0] = 1
 				}
-				_, _ = conn.Write(answer)
+				_, _ = conn.Write(reply)
 			}
 			conn.Close()
 		}

@@ -20,8 +20,8 @@ var claudeWords = []worded{
 		"run `claude update`, or sign in with `keytender login`"}},
 	{session.FaultStillExpired, sentences{stillExpired, "look at the network first; " + asGoodAsBefore}},
 	{session.FaultExpiredForGood, sentences{stillExpired, signInOnceMore}},
-	{session.FaultNoAnswer, sentences{"`claude auth status` did not say: {reason}", "run it yourself"}},
-	{session.FaultAnswerNotJSON, sentences{"`claude auth status` did not say: its answer is no JSON object", "run it yourself"}},
+	{session.FaultStatusUnsaid, sentences{"`claude auth status` did not say: {reason}", "run it yourself"}},
+	{session.FaultStatusNotJSON, sentences{"`claude auth status` did not say: its answer is no JSON object", "run it yourself"}},
 	{session.FaultWouldRenew, sentences{"its login is about to end, and Claude Code would renew it when asked",
 		"renew it first: `keytender refresh`"}},
 }

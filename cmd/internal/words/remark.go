@@ -36,7 +36,7 @@ var remarkWords = []remarked{
 	{session.RemarkByEndedProcess, "by a process that ended before it could say so"},
 	{session.RemarkInSpill, "{reason}; no store took the login, it waits in the spill file"},
 	{session.RemarkSpent, "the server called the refresh token spent"},
-	{session.RemarkAnswerLost, "an earlier answer was lost on the way, and the token was spent by it"},
+	{session.RemarkResponseLost, "an earlier answer was lost on the way, and the token was spent by it"},
 	{session.RemarkEntryGone, "its entry is gone: {place}"},
 	{session.RemarkEntryEmpty, "its entry holds no login any more: {place}"},
 	{session.RemarkRenewedFirst, "it renewed the login first"},
