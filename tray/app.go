@@ -70,7 +70,7 @@ type app struct {
 	status       session.Status
 	drew         session.Status // what the menu on the screen was drawn from
 	reading      bool           // a Status call is under way
-	readAgain    bool // something changed meanwhile
+	readAgain    bool           // something changed meanwhile
 	lastRead     time.Time
 	lastTick     time.Time
 	activity     menu.Activity

@@ -121,10 +121,51 @@ func TestRecordsThatStayedInALockedKeychain(t *testing.T) {
 	if c, err := r.vault().load(t.Context(), "ann"); err != nil {
 		t.Logf("ann's login is not found any more, although the keychain is open: %v %v", c.Account.Email, err)
 	}
+	places, _ := r.start().Places(t.Context())
+	in := map[string]bool{}
+	for _, p := range places {
+		in[p.ID+" file"] = strings.HasPrefix(p.Place, "file ")
+	}
+	if in["record:ann file"] || !in["record:bob file"] {
+		t.Errorf("told where each record lies: %+v", places)
+	}
+	if st := r.start().On("ann").Status(t.Context()); st.Stores[0].State != "ok" || st.Stores[1].State != "not-used" {
+		t.Errorf("told where ann's record lies: %+v", st.Stores)
+	}
 	steps, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{})
-	t.Logf("%+v %v", steps, err)
+	if !slices.ContainsFunc(steps, func(s Step) bool {
+		return strings.Contains(s.Text, string(ToldRemoved)) && !strings.Contains(s.Text, "credentials.json")
+	}) {
+		t.Errorf("removed from the keychain, told: %+v", steps)
+	}
 	if record, found := service.Record("ann" + r.start().config.Paths.ItemSuffix); err == nil && found && strings.Contains(record, ann.Refresh.Reveal()) {
 		t.Error("signed out, exit 0, and the living refresh token lies in the keychain")
+	}
+}
+
+// A sign-out that a locked keychain stops is none: the history does not tell of one, and the
+// reason is told once, however many records it keeps.
+func TestSignOutThatALockedKeychainStops(t *testing.T) {
+	r, service := keychainRig(t)
+	r.keep("ann", r.issued("a@example.com", time.Hour))
+	service.Lock(true)
+	_, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{})
+	if exitOf(err) != ExitFailed {
+		t.Fatalf("signed out of a locked keychain: %v", err)
+	}
+	if said := err.Error(); strings.Count(said, "deleting from the keychain") != 1 {
+		t.Errorf("told more than once: %s", said)
+	}
+	signedOut := func() bool {
+		records, _ := r.start().History()
+		return slices.ContainsFunc(records, func(r Record) bool { return r.What == "signed-out" })
+	}
+	if signedOut() {
+		t.Error("the history says that ann was signed out")
+	}
+	service.Lock(false)
+	if _, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{}); err != nil || !signedOut() {
+		t.Errorf("signed out: %v, told in the history: %v", err, signedOut())
 	}
 }
 

@@ -26,7 +26,7 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 	list := []PlaceStatus{}
 	v := w.vault(w.l)
 	for _, a := range w.l.Accounts {
-		record := PlaceStatus{ID: "record:" + a.Name, Place: w.storeName(v.store.Kind()), Kind: ledger.Record, Account: a.Name, State: PlaceInStep, RefreshToken: a.Renewable}
+		record := PlaceStatus{ID: "record:" + a.Name, Place: w.storeName(v.home(ctx, a.Name).Kind()), Kind: ledger.Record, Account: a.Name, State: PlaceInStep, RefreshToken: a.Renewable}
 		list = append(list, record)
 		for _, path := range v.strays(a.Name) {
 			list = append(list, PlaceStatus{ID: "spill:" + path, Place: path, Kind: ledger.SpillFile, Account: a.Name, State: PlaceKept, RefreshToken: true})
@@ -36,7 +36,7 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 		if d.Nothing {
 			continue
 		}
-		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.store.Kind()), Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
+		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.home(ctx, displacedName(d.ID)).Kind()), Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
 			Reason: w.saysOf(ToldLoginOf, Values{Owner: w.named(d.Person)}), RefreshToken: d.Pair.Refresh != ""}
 		if !d.At.IsZero() {
 			kept.Since = known(d.At)

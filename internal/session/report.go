@@ -44,7 +44,7 @@ func (e *Engine) status(ctx context.Context) Status {
 	v := e.vault(l)
 	current, storeErr, loadErr := v.loadBoth(ctx, st.Account)
 	look := &work{Engine: e, l: l}
-	st.Stores = look.reporting().storeStates(v, storeErr)
+	st.Stores = look.reporting().storeStates(v.home(ctx, st.Account), storeErr)
 	chain := l.ChainOf(st.Account)
 	if chain == nil {
 		chain = &ledger.Chain{}
@@ -131,10 +131,10 @@ func blame(st *Status, err error) {
 
 // storeStates tells of both stores; the one that is not chosen is not looked at,
 // since that could open a dialog.
-func (w reporting) storeStates(v *vault, loadErr error) []StoreState {
+func (w reporting) storeStates(kept keychain.Store, loadErr error) []StoreState {
 	states := []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
 	used := &states[0]
-	if v.store.Kind() == "file" {
+	if kept.Kind() == "file" {
 		used = &states[1]
 	}
 	if w.l.Store == "" && w.config.Store == "auto" && errors.Is(loadErr, keychain.ErrUnavailable) {

@@ -74,7 +74,9 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		out.steps = append(out.steps, Step{Text: w.saysOf(ToldActiveNow, Values{Account: w.l.Active})})
 	}
 	out.sayDisplaced()
-	w.remember(Record{Account: account, What: "signed-out"})
+	if w.l.Account(account) == nil { // else its record is still there, and so is the login
+		w.remember(Record{Account: account, What: "signed-out"})
+	}
 	if len(w.l.Accounts) == 0 {
 		out.goOn(ctx, o, "")
 	}
@@ -333,11 +335,12 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 	if err := v.drop(ctx, boundName(s.account)); err != nil {
 		s.note(storeError(v.store.Kind(), err))
 	}
+	home := v.home(ctx, s.account).Kind()
 	if err := v.drop(ctx, s.account); err != nil {
-		s.note(storeError(v.store.Kind(), err))
+		s.note(storeError(home, err))
 		return
 	}
-	s.done(ToldRemoved, s.storeName(v.store.Kind()))
+	s.done(ToldRemoved, s.storeName(home))
 	s.l.Remove(s.account)
 	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
 		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
@@ -378,8 +381,10 @@ type several []error
 
 func (s several) Error() string {
 	var texts []string
-	for _, err := range s {
-		texts = append(texts, err.Error())
+	for _, err := range s { // a keychain that lets nobody in says the same of each record
+		if text := err.Error(); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
 	}
 	return strings.Join(texts, "; ")
 }

@@ -133,6 +133,19 @@ func (v *vault) loadStored(ctx context.Context, account string) (keychain.Creden
 // stayed reports whether a record may lie in the store that was chosen before.
 func (v *vault) stayed(name string) bool { return v.former != nil && slices.Contains(v.l.Stayed, name) }
 
+// home is the store that a record lies in.
+func (v *vault) home(ctx context.Context, name string) keychain.Store {
+	if !v.stayed(name) {
+		return v.store
+	}
+	ctx, cancel := storeContext(keychain.Unasked(ctx))
+	defer cancel()
+	if _, err := v.store.Load(ctx, name); errors.Is(err, keychain.ErrNotFound) {
+		return v.former
+	}
+	return v.store
+}
+
 // spillPath holds a pair that is not in the store yet; reservePath is the space made
 // before a send, which holds a pair only after a crash.
 func (v *vault) spillPath(account string) string {
