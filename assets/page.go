@@ -3,11 +3,11 @@ package assets
 import "strings"
 
 // HTML is text that a page may hold as it is. Text from outside becomes HTML by
-// Text alone.
+// Escaped alone.
 type HTML string
 
-// Text escapes text for the inside of elements and of quoted attributes.
-func Text(text string) HTML { return HTML(escape.Replace(text)) }
+// Escaped escapes text for the inside of elements and of quoted attributes.
+func Escaped(text string) HTML { return HTML(escape.Replace(text)) }
 
 // escape is what html.EscapeString does; a test holds that. Its package names all of HTML's
 // signs when a program starts, and makes the command line 45 KB larger.

@@ -13,7 +13,7 @@ func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 
 func TestFill(t *testing.T) {
 	parts := map[string]HTML{
-		"who": Text(`<b> & "x" 'y'`), "raw": "<i>\nlines</i>", "place": Text("{{who}}"), "empty": "",
+		"who": Escaped(`<b> & "x" 'y'`), "raw": "<i>\nlines</i>", "place": Escaped("{{who}}"), "empty": "",
 	}
 	for _, tc := range []struct{ page, want string }{
 		{"", ""},
@@ -37,7 +37,7 @@ func FuzzText(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		part := Text(text)
+		part := Escaped(text)
 		if want := html.EscapeString(text); string(part) != want {
 			t.Errorf("%q became %q, want %q", text, part, want)
 		}

@@ -38,11 +38,11 @@ type Words struct {
 }
 
 // Page is what one page says: what happened, and below the line what to do next.
-type Page struct{ Title, Text, Next HTML }
+type Page struct{ Title, Body, Next HTML }
 
 // Way is a link, what stands below it, and the page that it leads to.
 type Way struct {
-	Label, Text HTML
+	Label, Body HTML
 	Chosen      Page
 }
 

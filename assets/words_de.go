@@ -12,58 +12,58 @@ var german = Words{
 
 	Finishing: Page{
 		Title: "Die Anmeldung wird abgeschlossen",
-		Text:  "Ihre Antwort ist da und wird sicher gespeichert. Das dauert einen Augenblick.",
+		Body:  "Ihre Antwort ist da und wird sicher gespeichert. Das dauert einen Augenblick.",
 		Next:  `Die Seite geht von selbst weiter. Wenn nicht, <a href="{{next}}">hier fortfahren</a>.`,
 	},
 	SignedIn: Page{
 		Title: "Angemeldet",
-		Text:  "Die Anmeldung ist gelungen. Sie ist auf diesem Computer gespeichert, und Keytender hält sie frisch.",
+		Body:  "Die Anmeldung ist gelungen. Sie ist auf diesem Computer gespeichert, und Keytender hält sie frisch.",
 		Next:  "Sie können dieses Fenster schließen und zum Terminal oder zur Menüleiste zurückkehren.",
 	},
 	Elsewhere: Page{
 		Title: "Schon angemeldet",
-		Text:  "Der eingefügte Code kam zuerst und hat diese Anmeldung abgeschlossen. Diese Seite wurde nicht mehr gebraucht.",
+		Body:  "Der eingefügte Code kam zuerst und hat diese Anmeldung abgeschlossen. Diese Seite wurde nicht mehr gebraucht.",
 		Next:  "Sie können dieses Fenster schließen und zum Terminal oder zur Menüleiste zurückkehren.",
 	},
 	As: "{{title}} als {{email}}",
 	Declined: Page{
 		Title: "Sie haben es nicht erlaubt",
-		Text:  "Nichts wurde gespeichert, und nichts wurde geändert.",
+		Body:  "Nichts wurde gespeichert, und nichts wurde geändert.",
 		Next:  "Wenn Sie sich doch anmelden möchten, beginnen Sie jederzeit von vorn und wählen Sie <strong>Zulassen</strong>.",
 	},
 	TimedOut: Page{
 		Title: "Diese Anmeldung hat zu lange gedauert",
-		Text:  "Die Zeit für diese Anmeldung war abgelaufen, bevor sie fertig war. Nichts wurde gespeichert.",
+		Body:  "Die Zeit für diese Anmeldung war abgelaufen, bevor sie fertig war. Nichts wurde gespeichert.",
 		Next:  "Schließen Sie dieses Fenster und beginnen Sie die Anmeldung in der Menüleiste oder im Terminal neu.",
 	},
 	Cancelled: Page{
 		Title: "Diese Anmeldung wurde abgebrochen",
-		Text:  "Sie wurde in der Menüleiste oder im Terminal angehalten, bevor sie fertig war. Nichts wurde gespeichert.",
+		Body:  "Sie wurde in der Menüleiste oder im Terminal angehalten, bevor sie fertig war. Nichts wurde gespeichert.",
 		Next:  "Schließen Sie dieses Fenster. Dort können Sie die Anmeldung jederzeit neu beginnen.",
 	},
 	Stray: Page{
 		Title: "Diese Seite gehört nicht zur laufenden Anmeldung",
-		Text:  "Keytender hat sie nicht angenommen, und nichts wurde geändert. So sieht oft ein Tab aus, der von einem früheren Versuch übrig ist.",
+		Body:  "Keytender hat sie nicht angenommen, und nichts wurde geändert. So sieht oft ein Tab aus, der von einem früheren Versuch übrig ist.",
 		Next:  "Schließen Sie dieses Fenster. Schließen Sie die Anmeldung im neuesten Tab ab, oder beginnen Sie sie neu.",
 	},
 	Refused: Page{
 		Title: "Hier gibt es nichts zu sehen",
-		Text:  "Keytender wartet hier auf das Ende einer Anmeldung. Diese Anfrage gehört nicht dazu, und nichts wurde geändert.",
+		Body:  "Keytender wartet hier auf das Ende einer Anmeldung. Diese Anfrage gehört nicht dazu, und nichts wurde geändert.",
 		Next:  "Sie können dieses Fenster schließen.",
 	},
 	Welcome: Page{
 		Title: "Willkommen bei Keytender",
-		Text:  "Keytender sitzt in der Menüleiste, hält die Anmeldung Ihres eigenen Claude-Kontos für Claude Code am Leben und meldet sich rechtzeitig, bevor sie abläuft. Es sendet sie nirgendwohin außer zu Anthropic und stammt nicht von Anthropic.",
+		Body:  "Keytender sitzt in der Menüleiste, hält die Anmeldung Ihres eigenen Claude-Kontos für Claude Code am Leben und meldet sich rechtzeitig, bevor sie abläuft. Es sendet sie nirgendwohin außer zu Anthropic und stammt nicht von Anthropic.",
 		Next:  "Bevor Sie sich anmelden: Nach Anthropics Bedingungen dürfen Dritte keine Claude.ai-Anmeldung anbieten. Der Server kann Keytender ablehnen, und das ist dann endgültig. Diese Wege stehen offen.",
 	},
 	Ways: Table[Way]{
-		{"browser", Way{"Anmelden", "Im Browser, durch Keytender selbst.", Page{Title: "Die Anmeldeseite wird geöffnet", Text: "Weiter geht es im neuen Tab Ihres Browsers.", Next: "Sie können dieses Fenster schließen. Der Schlüssel in der Menüleiste zeigt, wie es steht."}}},
+		{"browser", Way{"Anmelden", "Im Browser, durch Keytender selbst.", Page{Title: "Die Anmeldeseite wird geöffnet", Body: "Weiter geht es im neuen Tab Ihres Browsers.", Next: "Sie können dieses Fenster schließen. Der Schlüssel in der Menüleiste zeigt, wie es steht."}}},
 		{"claude", Way{"Über Claude Code anmelden", "Die eigene Anmeldung von Claude Code, wie die Bedingungen es vorsehen. Keytender bewahrt eine Kopie davon auf.", Page{
 			Title: "Claude Code meldet Sie an",
-			Text:  "Keytender hat Claude Code gebeten, Sie anzumelden.",
+			Body:  "Keytender hat Claude Code gebeten, Sie anzumelden.",
 			Next:  "Weiter geht es auf der Seite, die Claude Code im Browser öffnet. Wie es steht, sagt das Menü von Keytender; dieses Fenster können Sie schließen.",
 		}}},
-		{"watch", Way{"Nur beobachten", "Keytender bewahrt keine Kopie auf: Es sagt, wie es um die Anmeldung von Claude Code steht und wann sie abläuft.", Page{Title: "Keytender beobachtet jetzt nur", Text: "Es bewahrt keine Kopie Ihrer Anmeldung auf und meldet sich, bevor die von Claude Code abläuft.", Next: "Sie können dieses Fenster schließen. Im Menü lässt es sich jederzeit ändern."}}},
+		{"watch", Way{"Nur beobachten", "Keytender bewahrt keine Kopie auf: Es sagt, wie es um die Anmeldung von Claude Code steht und wann sie abläuft.", Page{Title: "Keytender beobachtet jetzt nur", Body: "Es bewahrt keine Kopie Ihrer Anmeldung auf und meldet sich, bevor die von Claude Code abläuft.", Next: "Sie können dieses Fenster schließen. Im Menü lässt es sich jederzeit ändern."}}},
 	},
 
 	NotSignedIn: "Nicht angemeldet",

@@ -12,58 +12,58 @@ var english = Words{
 
 	Finishing: Page{
 		Title: "Finishing the sign-in",
-		Text:  "Your answer has arrived and is being stored safely. This takes a moment.",
+		Body:  "Your answer has arrived and is being stored safely. This takes a moment.",
 		Next:  `The page moves on by itself. If it does not, <a href="{{next}}">continue here</a>.`,
 	},
 	SignedIn: Page{
 		Title: "Signed in",
-		Text:  "Authentication successful. Your login is stored on this computer, and Keytender keeps it fresh.",
+		Body:  "Authentication successful. Your login is stored on this computer, and Keytender keeps it fresh.",
 		Next:  "You can close this window and return to the terminal or the menu bar.",
 	},
 	Elsewhere: Page{
 		Title: "Signed in already",
-		Text:  "The code you pasted came first and finished this sign-in. This page was not needed any more.",
+		Body:  "The code you pasted came first and finished this sign-in. This page was not needed any more.",
 		Next:  "You can close this window and return to the terminal or the menu bar.",
 	},
 	As: "{{title}} as {{email}}",
 	Declined: Page{
 		Title: "You chose not to allow it",
-		Text:  "Nothing was stored, and nothing was changed.",
+		Body:  "Nothing was stored, and nothing was changed.",
 		Next:  "To sign in after all, start again whenever you like and choose <strong>Allow</strong>.",
 	},
 	TimedOut: Page{
 		Title: "This sign-in took too long",
-		Text:  "The time for this sign-in had run out before it was finished. Nothing was stored.",
+		Body:  "The time for this sign-in had run out before it was finished. Nothing was stored.",
 		Next:  "Close this window, and start the sign-in again from the menu bar or the terminal.",
 	},
 	Cancelled: Page{
 		Title: "This sign-in was cancelled",
-		Text:  "It was stopped in the menu bar or the terminal before it was finished. Nothing was stored.",
+		Body:  "It was stopped in the menu bar or the terminal before it was finished. Nothing was stored.",
 		Next:  "Close this window. You can start the sign-in again there whenever you like.",
 	},
 	Stray: Page{
 		Title: "This page is not from the current sign-in",
-		Text:  "Keytender did not accept it, and nothing was changed. A tab left over from an earlier try often looks like this.",
+		Body:  "Keytender did not accept it, and nothing was changed. A tab left over from an earlier try often looks like this.",
 		Next:  "Close this window. Finish in the newest sign-in tab, or start the sign-in again.",
 	},
 	Refused: Page{
 		Title: "Nothing to see here",
-		Text:  "Keytender is waiting here for the end of a sign-in. This request is no part of it, and nothing was changed.",
+		Body:  "Keytender is waiting here for the end of a sign-in. This request is no part of it, and nothing was changed.",
 		Next:  "You can close this window.",
 	},
 	Welcome: Page{
 		Title: "Welcome to Keytender",
-		Text:  "It sits in the menu bar, keeps the login of your own Claude account alive for Claude Code, and tells you in time before it ends. It sends your login nowhere but to Anthropic, and is not made by Anthropic.",
+		Body:  "It sits in the menu bar, keeps the login of your own Claude account alive for Claude Code, and tells you in time before it ends. It sends your login nowhere but to Anthropic, and is not made by Anthropic.",
 		Next:  "Before you sign in: Anthropic’s terms do not allow third parties to offer Claude.ai sign-in. The server may refuse Keytender, and that is final then. These ways are open to you.",
 	},
 	Ways: Table[Way]{
-		{"browser", Way{"Sign in", "In your browser, by Keytender itself.", Page{Title: "The sign-in page opens", Text: "Go on in the new tab of your browser.", Next: "You can close this window. The key in the menu bar says how it stands."}}},
+		{"browser", Way{"Sign in", "In your browser, by Keytender itself.", Page{Title: "The sign-in page opens", Body: "Go on in the new tab of your browser.", Next: "You can close this window. The key in the menu bar says how it stands."}}},
 		{"claude", Way{"Sign in through Claude Code", "Claude Code’s own sign-in, as the terms foresee. Keytender keeps a copy of that login.", Page{
 			Title: "Claude Code signs in",
-			Text:  "Keytender has asked Claude Code to sign you in.",
+			Body:  "Keytender has asked Claude Code to sign you in.",
 			Next:  "Go on in the page that Claude Code opens in your browser. Keytender’s menu says how it stands, and you can close this window.",
 		}}},
-		{"watch", Way{"Only watch", "Keytender keeps no copy: it says how Claude Code’s login stands, and when it ends.", Page{Title: "Keytender only watches now", Text: "It keeps no copy of your login, and tells you before Claude Code’s login ends.", Next: "You can close this window. The menu can change it at any time."}}},
+		{"watch", Way{"Only watch", "Keytender keeps no copy: it says how Claude Code’s login stands, and when it ends.", Page{Title: "Keytender only watches now", Body: "It keeps no copy of your login, and tells you before Claude Code’s login ends.", Next: "You can close this window. The menu can change it at any time."}}},
 	},
 
 	NotSignedIn: "Not signed in",

@@ -12,58 +12,58 @@ var spanish = Words{
 
 	Finishing: Page{
 		Title: "Se está terminando el inicio de sesión",
-		Text:  "Su respuesta ha llegado y se está guardando de forma segura. Tarda un momento.",
+		Body:  "Su respuesta ha llegado y se está guardando de forma segura. Tarda un momento.",
 		Next:  `La página avanza sola. Si no lo hace, <a href="{{next}}">continúe aquí</a>.`,
 	},
 	SignedIn: Page{
 		Title: "Sesión iniciada",
-		Text:  "El inicio de sesión ha funcionado. La sesión está guardada en este equipo, y Keytender la renueva por usted.",
+		Body:  "El inicio de sesión ha funcionado. La sesión está guardada en este equipo, y Keytender la renueva por usted.",
 		Next:  "Puede cerrar esta ventana y volver al terminal o a la barra de menús.",
 	},
 	Elsewhere: Page{
 		Title: "Sesión ya iniciada",
-		Text:  "El código que usted pegó llegó primero y terminó este inicio de sesión. Esta página ya no hacía falta.",
+		Body:  "El código que usted pegó llegó primero y terminó este inicio de sesión. Esta página ya no hacía falta.",
 		Next:  "Puede cerrar esta ventana y volver al terminal o a la barra de menús.",
 	},
 	As: "{{title}}: {{email}}",
 	Declined: Page{
 		Title: "Usted decidió no permitirlo",
-		Text:  "No se ha guardado nada ni se ha cambiado nada.",
+		Body:  "No se ha guardado nada ni se ha cambiado nada.",
 		Next:  "Para iniciar sesión de todos modos, empiece de nuevo cuando quiera y elija <strong>Permitir</strong>.",
 	},
 	TimedOut: Page{
 		Title: "Este inicio de sesión tardó demasiado",
-		Text:  "El tiempo para este inicio de sesión se acabó antes de que terminara. No se ha guardado nada.",
+		Body:  "El tiempo para este inicio de sesión se acabó antes de que terminara. No se ha guardado nada.",
 		Next:  "Cierre esta ventana y empiece de nuevo el inicio de sesión desde la barra de menús o el terminal.",
 	},
 	Cancelled: Page{
 		Title: "Este inicio de sesión se canceló",
-		Text:  "Se detuvo en la barra de menús o en el terminal antes de terminar. No se ha guardado nada.",
+		Body:  "Se detuvo en la barra de menús o en el terminal antes de terminar. No se ha guardado nada.",
 		Next:  "Cierre esta ventana. Allí puede empezar de nuevo el inicio de sesión cuando quiera.",
 	},
 	Stray: Page{
 		Title: "Esta página no es del inicio de sesión actual",
-		Text:  "Keytender no la aceptó y no se ha cambiado nada. A menudo es una pestaña que quedó de un intento anterior.",
+		Body:  "Keytender no la aceptó y no se ha cambiado nada. A menudo es una pestaña que quedó de un intento anterior.",
 		Next:  "Cierre esta ventana. Termine en la pestaña de inicio de sesión más reciente, o empiece de nuevo.",
 	},
 	Refused: Page{
 		Title: "Aquí no hay nada que ver",
-		Text:  "Keytender espera aquí el final de un inicio de sesión. Esta petición no forma parte de él, y no se ha cambiado nada.",
+		Body:  "Keytender espera aquí el final de un inicio de sesión. Esta petición no forma parte de él, y no se ha cambiado nada.",
 		Next:  "Puede cerrar esta ventana.",
 	},
 	Welcome: Page{
 		Title: "Le damos la bienvenida a Keytender",
-		Text:  "Keytender está en la barra de menús, mantiene viva para Claude Code la sesión de su propia cuenta de Claude y le avisa a tiempo antes de que caduque. No la envía a ningún sitio salvo a Anthropic, y no está hecho por Anthropic.",
+		Body:  "Keytender está en la barra de menús, mantiene viva para Claude Code la sesión de su propia cuenta de Claude y le avisa a tiempo antes de que caduque. No la envía a ningún sitio salvo a Anthropic, y no está hecho por Anthropic.",
 		Next:  "Antes de iniciar sesión: las condiciones de Anthropic no permiten que terceros ofrezcan el inicio de sesión de Claude.ai. El servidor puede rechazar Keytender, y en ese caso es definitivo. Tiene estas vías.",
 	},
 	Ways: Table[Way]{
-		{"browser", Way{"Iniciar sesión", "En el navegador, por medio de Keytender.", Page{Title: "Se abre la página de inicio de sesión", Text: "Continúe en la nueva pestaña del navegador.", Next: "Puede cerrar esta ventana. La llave de la barra de menús dice cómo va."}}},
+		{"browser", Way{"Iniciar sesión", "En el navegador, por medio de Keytender.", Page{Title: "Se abre la página de inicio de sesión", Body: "Continúe en la nueva pestaña del navegador.", Next: "Puede cerrar esta ventana. La llave de la barra de menús dice cómo va."}}},
 		{"claude", Way{"Iniciar sesión a través de Claude Code", "El inicio de sesión propio de Claude Code, como prevén las condiciones. Keytender guarda una copia.", Page{
 			Title: "Claude Code inicia su sesión",
-			Text:  "Keytender ha pedido a Claude Code que inicie su sesión.",
+			Body:  "Keytender ha pedido a Claude Code que inicie su sesión.",
 			Next:  "Continúe en la página que Claude Code abre en el navegador. El menú de Keytender dice cómo va, y puede cerrar esta ventana.",
 		}}},
-		{"watch", Way{"Solo observar", "Keytender no guarda ninguna copia: dice cómo está la sesión de Claude Code y cuándo caduca.", Page{Title: "Keytender ahora solo observa", Text: "No guarda ninguna copia de su sesión y le avisa antes de que caduque la de Claude Code.", Next: "Puede cerrar esta ventana. En el menú se puede cambiar cuando quiera."}}},
+		{"watch", Way{"Solo observar", "Keytender no guarda ninguna copia: dice cómo está la sesión de Claude Code y cuándo caduca.", Page{Title: "Keytender ahora solo observa", Body: "No guarda ninguna copia de su sesión y le avisa antes de que caduque la de Claude Code.", Next: "Puede cerrar esta ventana. En el menú se puede cambiar cuando quiera."}}},
 	},
 
 	NotSignedIn: "Sesión no iniciada",

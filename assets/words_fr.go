@@ -12,58 +12,58 @@ var french = Words{
 
 	Finishing: Page{
 		Title: "La connexion se termine",
-		Text:  "Votre réponse est arrivée et est en cours d’enregistrement. Cela prend un instant.",
+		Body:  "Votre réponse est arrivée et est en cours d’enregistrement. Cela prend un instant.",
 		Next:  `La page avance d’elle-même. Sinon, <a href="{{next}}">continuez ici</a>.`,
 	},
 	SignedIn: Page{
 		Title: "Connecté",
-		Text:  "La connexion a réussi. Elle est enregistrée sur cet ordinateur, et Keytender la renouvelle pour vous.",
+		Body:  "La connexion a réussi. Elle est enregistrée sur cet ordinateur, et Keytender la renouvelle pour vous.",
 		Next:  "Vous pouvez fermer cette fenêtre et revenir au terminal ou à la barre de menus.",
 	},
 	Elsewhere: Page{
 		Title: "Déjà connecté",
-		Text:  "Le code que vous avez collé est arrivé le premier et a terminé cette connexion. Cette page n’était plus nécessaire.",
+		Body:  "Le code que vous avez collé est arrivé le premier et a terminé cette connexion. Cette page n’était plus nécessaire.",
 		Next:  "Vous pouvez fermer cette fenêtre et revenir au terminal ou à la barre de menus.",
 	},
 	As: "{{title}} : {{email}}",
 	Declined: Page{
 		Title: "Vous avez choisi de ne pas autoriser",
-		Text:  "Rien n’a été enregistré, et rien n’a été modifié.",
+		Body:  "Rien n’a été enregistré, et rien n’a été modifié.",
 		Next:  "Pour vous connecter malgré tout, recommencez quand vous voulez et choisissez <strong>Autoriser</strong>.",
 	},
 	TimedOut: Page{
 		Title: "Cette connexion a pris trop de temps",
-		Text:  "Le temps prévu pour cette connexion s’est écoulé avant qu’elle soit terminée. Rien n’a été enregistré.",
+		Body:  "Le temps prévu pour cette connexion s’est écoulé avant qu’elle soit terminée. Rien n’a été enregistré.",
 		Next:  "Fermez cette fenêtre et recommencez la connexion depuis la barre de menus ou le terminal.",
 	},
 	Cancelled: Page{
 		Title: "Cette connexion a été annulée",
-		Text:  "Elle a été arrêtée dans la barre de menus ou le terminal avant d’être terminée. Rien n’a été enregistré.",
+		Body:  "Elle a été arrêtée dans la barre de menus ou le terminal avant d’être terminée. Rien n’a été enregistré.",
 		Next:  "Fermez cette fenêtre. Vous pouvez y recommencer la connexion quand vous voulez.",
 	},
 	Stray: Page{
 		Title: "Cette page ne fait pas partie de la connexion en cours",
-		Text:  "Keytender ne l’a pas acceptée, et rien n’a été modifié. C’est souvent un onglet resté d’un essai précédent.",
+		Body:  "Keytender ne l’a pas acceptée, et rien n’a été modifié. C’est souvent un onglet resté d’un essai précédent.",
 		Next:  "Fermez cette fenêtre. Terminez dans l’onglet de connexion le plus récent, ou recommencez la connexion.",
 	},
 	Refused: Page{
 		Title: "Il n’y a rien à voir ici",
-		Text:  "Keytender attend ici la fin d’une connexion. Cette demande n’en fait pas partie, et rien n’a été modifié.",
+		Body:  "Keytender attend ici la fin d’une connexion. Cette demande n’en fait pas partie, et rien n’a été modifié.",
 		Next:  "Vous pouvez fermer cette fenêtre.",
 	},
 	Welcome: Page{
 		Title: "Bienvenue dans Keytender",
-		Text:  "Keytender se tient dans la barre de menus, garde active pour Claude Code la connexion de votre propre compte Claude et vous prévient à temps avant qu’elle expire. Il ne l’envoie nulle part ailleurs que chez Anthropic, et n’est pas fait par Anthropic.",
+		Body:  "Keytender se tient dans la barre de menus, garde active pour Claude Code la connexion de votre propre compte Claude et vous prévient à temps avant qu’elle expire. Il ne l’envoie nulle part ailleurs que chez Anthropic, et n’est pas fait par Anthropic.",
 		Next:  "Avant de vous connecter : les conditions d’Anthropic n’autorisent pas les tiers à proposer la connexion à Claude.ai. Le serveur peut refuser Keytender, et c’est alors définitif. Ces voies vous sont ouvertes.",
 	},
 	Ways: Table[Way]{
-		{"browser", Way{"Se connecter", "Dans votre navigateur, par Keytender lui-même.", Page{Title: "La page de connexion s’ouvre", Text: "Continuez dans le nouvel onglet de votre navigateur.", Next: "Vous pouvez fermer cette fenêtre. La clé dans la barre de menus dit où cela en est."}}},
+		{"browser", Way{"Se connecter", "Dans votre navigateur, par Keytender lui-même.", Page{Title: "La page de connexion s’ouvre", Body: "Continuez dans le nouvel onglet de votre navigateur.", Next: "Vous pouvez fermer cette fenêtre. La clé dans la barre de menus dit où cela en est."}}},
 		{"claude", Way{"Se connecter via Claude Code", "La connexion propre à Claude Code, comme le prévoient les conditions. Keytender en garde une copie.", Page{
 			Title: "Claude Code vous connecte",
-			Text:  "Keytender a demandé à Claude Code de vous connecter.",
+			Body:  "Keytender a demandé à Claude Code de vous connecter.",
 			Next:  "Continuez dans la page que Claude Code ouvre dans votre navigateur. Le menu de Keytender dit où cela en est, et vous pouvez fermer cette fenêtre.",
 		}}},
-		{"watch", Way{"Observer seulement", "Keytender ne garde aucune copie : il dit où en est la connexion de Claude Code et quand elle expire.", Page{Title: "Keytender observe seulement", Text: "Il ne garde aucune copie de votre connexion et vous prévient avant l’expiration de celle de Claude Code.", Next: "Vous pouvez fermer cette fenêtre. Le menu permet d’en changer à tout moment."}}},
+		{"watch", Way{"Observer seulement", "Keytender ne garde aucune copie : il dit où en est la connexion de Claude Code et quand elle expire.", Page{Title: "Keytender observe seulement", Body: "Il ne garde aucune copie de votre connexion et vous prévient avant l’expiration de celle de Claude Code.", Next: "Vous pouvez fermer cette fenêtre. Le menu permet d’en changer à tout moment."}}},
 	},
 
 	NotSignedIn: "Connexion non effectuée",

@@ -68,11 +68,11 @@ func newBook(tag string) *book {
 	b := &book{words: assets.WordsIn(tag), frame: pageFrame(), refusals: map[*refusal][]byte{}}
 	// Filled in once: a flood of wrong requests fills in no page.
 	for _, no := range refusals {
-		text := b.words.Refused
+		words := b.words.Refused
 		if no.status == 400 {
-			text = b.words.Stray
+			words = b.words.Stray
 		}
-		p := b.page("stray", b.words.Attention, text)
+		p := b.page("stray", b.words.Attention, words)
 		p["said"] = b.words.Reasons.Of(no.reason)
 		b.refusals[no] = b.fill(p)
 	}
@@ -96,10 +96,10 @@ func hash(style assets.HTML) string {
 // page is the parts of the layout that differ from page to page.
 type page map[string]assets.HTML
 
-func (b *book) page(mark string, label assets.HTML, text assets.Page) page {
+func (b *book) page(mark string, label assets.HTML, words assets.Page) page {
 	return page{
 		"mark":  assets.Fill(b.frame.marks[mark], map[string]assets.HTML{"label": label}),
-		"title": text.Title, "text": text.Text, "next": text.Next,
+		"title": words.Title, "text": words.Body, "next": words.Next,
 	}
 }
 
@@ -111,8 +111,8 @@ func (b *book) fill(p page) []byte {
 // wait moves on to next by itself.
 func (b *book) wait(next string) []byte {
 	p := b.page("wait", b.words.InProgress, b.words.Finishing)
-	p["head"] = `<meta http-equiv="refresh" content="1;url=` + assets.Text(next) + `">`
-	p["next"] = assets.Fill(p["next"], map[string]assets.HTML{"next": assets.Text(next)})
+	p["head"] = `<meta http-equiv="refresh" content="1;url=` + assets.Escaped(next) + `">`
+	p["next"] = assets.Fill(p["next"], map[string]assets.HTML{"next": assets.Escaped(next)})
 	return b.fill(p)
 }
 
@@ -131,10 +131,10 @@ func (b *book) outcome(o Outcome) []byte {
 	case Cancelled:
 		return b.fill(b.page("stop", w.Stopped, w.Cancelled))
 	}
-	text := w.Failures.Of(failureOf[o.Problem])
-	p := b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Text: text[0], Next: text[1]})
+	failure := w.Failures.Of(failureOf[o.Problem])
+	p := b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Body: failure[0], Next: failure[1]})
 	if o.instead != "" {
-		p["act"], p["doing"] = assets.Text(o.instead), w.Ways.Of("claude").Label
+		p["act"], p["doing"] = assets.Escaped(o.instead), w.Ways.Of("claude").Label
 	}
 	return b.fill(b.said(p, o))
 }
@@ -147,10 +147,10 @@ var failureOf = map[string]string{
 	"storage": "storage",
 }
 
-func (b *book) welcome(text assets.Page, o Outcome) page {
-	p := b.page("good", b.words.Done, text)
+func (b *book) welcome(words assets.Page, o Outcome) page {
+	p := b.page("good", b.words.Done, words)
 	if o.Email != "" {
-		p["title"] = assets.Fill(b.words.As, map[string]assets.HTML{"title": text.Title, "email": outside(o.Email)})
+		p["title"] = assets.Fill(b.words.As, map[string]assets.HTML{"title": words.Title, "email": outside(o.Email)})
 	}
 	p["kept"] = b.words.Kept.Of(o.Kept)
 	if o.Plan != "" {
@@ -167,4 +167,4 @@ func (b *book) said(p page, o Outcome) page {
 }
 
 // outside makes text from outside fit for a page.
-func outside(text string) assets.HTML { return assets.Text(shown.Cut(shown.Line(text), 400)) }
+func outside(text string) assets.HTML { return assets.Escaped(shown.Cut(shown.Line(text), 400)) }

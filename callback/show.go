@@ -15,11 +15,11 @@ import (
 
 // Sheet is a page of ours that belongs to no sign-in. It follows the rules of the others.
 type Sheet struct {
-	// Language is that of Title and Texts. A sheet without them is the welcome, in the
+	// Language is that of Title and Lines. A sheet without them is the welcome, in the
 	// language of the browser.
 	Language string
 	Title    string
-	Texts    []string // lines, in order
+	Lines    []string // lines, in order
 	Ways     []Way
 	Ask      *Ask
 }
@@ -31,7 +31,7 @@ type Ask struct {
 	Value         string // what stands there already
 	// Answer says what became of the text, one call at a time; until it is done, the text
 	// is asked for again.
-	Answer func(text string) (title string, texts []string, done bool)
+	Answer func(text string) (title string, lines []string, done bool)
 }
 
 // Way is a link that a person can follow on a sheet.
@@ -138,7 +138,7 @@ value="{{value}}"
 ></label>
 <button class="act">{{button}}</button>
 </form>`,
-		map[string]assets.HTML{"to": assets.Text(a.path), "label": outside(q.Label), "button": outside(q.Button), "value": outside(value)})
+		map[string]assets.HTML{"to": assets.Escaped(a.path), "label": outside(q.Label), "button": outside(q.Button), "value": outside(value)})
 	p["next"] = ""
 	return p
 }
@@ -156,8 +156,8 @@ func (a *question) answer(query string) reply {
 	if err != nil || len(values["text"]) != 1 || text == "" {
 		return refuse(refuseMalformed)
 	}
-	title, texts, done := a.sheet.Ask.Answer(text)
-	told := Sheet{Language: a.sheet.Language, Title: title, Texts: texts}
+	title, lines, done := a.sheet.Ask.Answer(text)
+	told := Sheet{Language: a.sheet.Language, Title: title, Lines: lines}
 	r := reply{status: http.StatusOK, form: !done, page: func(in *book) []byte {
 		in = in.of(told)
 		p := in.sheet(told, nil)
@@ -185,18 +185,18 @@ func (b *book) of(s Sheet) *book {
 
 // sheet is the page of s.
 func (b *book) sheet(s Sheet, links []link) page {
-	text := b.words.Welcome
+	words := b.words.Welcome
 	if s.Title != "" {
-		text = assets.Page{Title: outside(s.Title), Next: b.words.Refused.Next}
+		words = assets.Page{Title: outside(s.Title), Next: b.words.Refused.Next}
 	}
-	p := b.page("key", "Keytender", text)
-	for _, line := range s.Texts {
-		p["lines"] += assets.Fill("<p>{{line}}</p>\n", map[string]assets.HTML{"line": assets.Text(shown.Cut(shown.Line(line), lineLimit))})
+	p := b.page("key", "Keytender", words)
+	for _, line := range s.Lines {
+		p["lines"] += assets.Fill("<p>{{line}}</p>\n", map[string]assets.HTML{"line": assets.Escaped(shown.Cut(shown.Line(line), lineLimit))})
 	}
 	for _, l := range links {
 		way := b.words.Ways.Of(l.name)
 		p["ways"] += assets.Fill(`<p class="way"><a class="act" href="{{to}}">{{label}}</a><br>{{text}}</p>`+"\n",
-			map[string]assets.HTML{"to": assets.Text(l.to), "label": way.Label, "text": way.Text})
+			map[string]assets.HTML{"to": assets.Escaped(l.to), "label": way.Label, "text": way.Body})
 	}
 	return p
 }

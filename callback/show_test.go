@@ -88,7 +88,7 @@ func TestASheetIsSeenByAPersonAlone(t *testing.T) {
 
 // TestASheetOfTheAppsOwnWords is in its language, whatever the browser's, and escaped.
 func TestASheetOfTheAppsOwnWords(t *testing.T) {
-	s, err := Show(t.Context(), Sheet{Language: "ja", Title: "状態 <b>", Texts: []string{"a & b", "c"}}, time.Minute)
+	s, err := Show(t.Context(), Sheet{Language: "ja", Title: "状態 <b>", Lines: []string{"a & b", "c"}}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

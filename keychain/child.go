@@ -314,13 +314,13 @@ func (k *OSKeychain) call(ctx context.Context, o order) (reply, error) {
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	o.Service, o.Limit = k.Service, max(1, time.Until(deadline).Milliseconds())
-	text, err := json.Marshal(o)
+	encoded, err := json.Marshal(o)
 	if err != nil {
 		return reply{}, err
 	}
 	cmd := exec.CommandContext(ctx, program, childArgument)
 	cmd.WaitDelay = time.Second
-	cmd.Stdin = bytes.NewReader(text)
+	cmd.Stdin = bytes.NewReader(encoded)
 	cmd.SysProcAttr = detached()
 	cmd.Cancel = func() error { return endWithOthers(cmd.Process) }
 	for _, entry := range os.Environ() {

@@ -151,16 +151,16 @@ func (k *OSKeychain) saveParts(ctx context.Context, name, record string) error {
 			return err
 		}
 	}
-	text, err := json.Marshal(h)
+	encoded, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	return k.saveHead(ctx, name, string(text))
+	return k.saveHead(ctx, name, string(encoded))
 }
 
 // saveHead writes the item of the record's own name, and removes the parts that it led to.
-func (k *OSKeychain) saveHead(ctx context.Context, name, text string) error {
-	a, err := k.call(ctx, order{Op: "save", Name: name + k.Suffix, Record: text})
+func (k *OSKeychain) saveHead(ctx context.Context, name, encoded string) error {
+	a, err := k.call(ctx, order{Op: "save", Name: name + k.Suffix, Record: encoded})
 	if err != nil {
 		return err
 	}

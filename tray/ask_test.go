@@ -29,7 +29,7 @@ func TestAnAccountIsRenamedOnAPage(t *testing.T) {
 			b.Fatalf("pages %+v", *pages)
 		}
 		page := (*pages)[0]
-		if page.Title != "Rename an account" || !slices.Contains(page.Texts, "w@example.com · Pro") || page.Ask.Value != "work" {
+		if page.Title != "Rename an account" || !slices.Contains(page.Lines, "w@example.com · Pro") || page.Ask.Value != "work" {
 			b.Errorf("the page is %+v, and asks %+v", page, page.Ask)
 		}
 		b.engine.rename = &session.Error{Code: "account-taken", Message: "there is an account x already"}
@@ -80,8 +80,8 @@ func TestSomethingWrong(t *testing.T) {
 				b.Fatalf("%s: pages %+v", c.name, *pages)
 			}
 			page := (*pages)[0]
-			if page.Title != "Something wrong?" || page.Texts[0] != "first_last@example.com · Max" || !strings.HasPrefix(page.Texts[len(page.Texts)-1], c.last) ||
-				!slices.Contains(page.Texts, "2 min ago · Claude Code was signed out (first_last@example.com · Max)") {
+			if page.Title != "Something wrong?" || page.Lines[0] != "first_last@example.com · Max" || !strings.HasPrefix(page.Lines[len(page.Lines)-1], c.last) ||
+				!slices.Contains(page.Lines, "2 min ago · Claude Code was signed out (first_last@example.com · Max)") {
 				b.Errorf("%s: %+v", c.name, page)
 			}
 			if b.onBoard() != c.board {

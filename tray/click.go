@@ -149,7 +149,7 @@ func (a *app) renameAccount(account string) {
 		}
 		return fmt.Sprintf(w.DoneRenamed, name), nil, true
 	}}
-	a.present(callback.Sheet{Language: a.language(), Title: w.Renaming, Texts: []string{menu.Label(a.status, account), w.RenameBody}, Ask: &ask}, askLife, func() {})
+	a.present(callback.Sheet{Language: a.language(), Title: w.Renaming, Lines: []string{menu.Label(a.status, account), w.RenameBody}, Ask: &ask}, askLife, func() {})
 }
 
 // change does what a click asked for, and tells that it is done or that it failed.
@@ -198,25 +198,25 @@ func (a *app) showLent(p session.PlaceStatus) {
 // clipboard.
 func (a *app) showWrong() {
 	w := a.words
-	texts := append(a.standing(), menu.Happened(w, a.status, a.around.Events, a.wall())...)
+	lines := append(a.standing(), menu.Happened(w, a.status, a.around.Events, a.wall())...)
 	a.quick.Go(func() {
 		ctx, cancel := context.WithTimeout(a.ctx, diagnoseWait)
 		defer cancel()
 		why := a.engine.Why(ctx)
 		if a.options.copy(ctx, why) == nil {
-			texts = append(texts, w.WrongCopied)
+			lines = append(lines, w.WrongCopied)
 		} else {
-			texts = append(texts, w.WrongForOthers, why)
+			lines = append(lines, w.WrongForOthers, why)
 		}
-		a.queue.post(func() { a.page(w.Wrong, texts...) })
+		a.queue.post(func() { a.page(w.Wrong, lines...) })
 	})
 }
 
 // showStatus says in a notification what the first lines say: the arrow keys go past
 // lines that cannot be clicked, so not everybody gets to read those.
 func (a *app) showStatus() {
-	texts := a.standing()
-	a.inform(texts[0], texts[1:]...)
+	lines := a.standing()
+	a.inform(lines[0], lines[1:]...)
 }
 
 // standing is what the first lines of the menu say.
@@ -226,7 +226,7 @@ func (a *app) standing() []string {
 	if !hint {
 		p.Hint = ""
 	}
-	return slices.DeleteFunc([]string{who, ends, there, kept, p.Message, p.Hint}, func(text string) bool { return text == "" })
+	return slices.DeleteFunc([]string{who, ends, there, kept, p.Message, p.Hint}, func(line string) bool { return line == "" })
 }
 
 func (a *app) showLog() {

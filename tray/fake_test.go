@@ -245,7 +245,7 @@ func (k *fakeKit) menu() string {
 	var b strings.Builder
 	for _, l := range k.lines {
 		if l.visible && (l.parent == nil || l.parent.visible) {
-			b.WriteString(render(menu.Item{Text: l.text, Enabled: l.enabled, Checked: l.checked}) + "\n")
+			b.WriteString(render(menu.Item{Label: l.text, Enabled: l.enabled, Checked: l.checked}) + "\n")
 		}
 	}
 	return b.String()
@@ -324,4 +324,4 @@ func (f *fakeNotifier) titles() (all []string) {
 	return slices.Clone(all)
 }
 
-func render(i menu.Item) string { return traytest.Row(i.Text, i.Enabled, i.Checked) }
+func render(i menu.Item) string { return traytest.Row(i.Label, i.Enabled, i.Checked) }

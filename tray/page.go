@@ -29,7 +29,7 @@ func (a *app) present(s callback.Sheet, life time.Duration, seen func()) {
 		case s.Ask != nil:
 			a.say(notify.Notice{Title: a.words.NoBrowser})
 		case s.Title != "":
-			a.say(notify.Notice{Title: s.Title, Body: menu.Sentences(s.Texts...)})
+			a.say(notify.Notice{Title: s.Title, Body: menu.Sentences(s.Lines...)})
 		}
 	}
 	if a.options.Show == nil || a.options.Open == nil {
@@ -88,18 +88,18 @@ func (a *app) rememberWelcome() {
 }
 
 // inform tells what the person asked for, where no notification can be shown on a page.
-func (a *app) inform(title string, texts ...string) {
-	n := notify.Notice{Title: title, Body: menu.Sentences(texts...)}
+func (a *app) inform(title string, lines ...string) {
+	n := notify.Notice{Title: title, Body: menu.Sentences(lines...)}
 	a.show(n, func(err error) {
 		if err != nil {
-			a.page(title, texts...)
+			a.page(title, lines...)
 		}
 	})
 }
 
 // page tells what is too much for a notification.
-func (a *app) page(title string, texts ...string) {
-	a.present(callback.Sheet{Language: a.language(), Title: title, Texts: texts}, noteLife, func() {})
+func (a *app) page(title string, lines ...string) {
+	a.present(callback.Sheet{Language: a.language(), Title: title, Lines: lines}, noteLife, func() {})
 }
 
 func (a *app) language() string { return language.Choose(a.options.Languages...) }

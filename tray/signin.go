@@ -213,14 +213,14 @@ func (a *app) followNote(e session.Event) {
 // tellBefore tells of a step together with what has to be said before a browser opens: a
 // second notification would take the first one's place. Only what was really shown
 // counts as said.
-func (a *app) tellBefore(title string, texts ...string) {
+func (a *app) tellBefore(title string, lines ...string) {
 	terms := false
 	for _, n := range a.before {
-		texts = append(texts, n.Body)
+		lines = append(lines, n.Body)
 		terms = terms || n.Title == a.words.BeforeSignIn
 	}
 	a.before = nil
-	n := notify.Notice{Title: title, Body: menu.Sentences(texts...)}
+	n := notify.Notice{Title: title, Body: menu.Sentences(lines...)}
 	a.show(n, func(err error) {
 		switch {
 		case err != nil:

@@ -46,15 +46,15 @@ func noticeSignedIn(w *menu.Words, s session.Status, asides []string) notify.Not
 	if s.Role == session.RoleWatch {
 		kept = w.WatchOnly
 	}
-	texts := []string{kept}
+	lines := []string{kept}
 	if s.Email != "" && s.Plan != "" {
-		texts = []string{fmt.Sprintf(w.DoneSignedInPlan, shown.Plan(s.Plan)), kept}
+		lines = []string{fmt.Sprintf(w.DoneSignedInPlan, shown.Plan(s.Plan)), kept}
 	}
 	title := w.DoneSignedIn
 	if s.Email != "" {
 		title = fmt.Sprintf(w.DoneSignedInAs, s.Email)
 	}
-	return notify.Notice{Title: title, Body: menu.Sentences(append(texts, asides...)...)}
+	return notify.Notice{Title: title, Body: menu.Sentences(append(lines, asides...)...)}
 }
 
 func noticeFailed(title string, p session.Problem) notify.Notice {

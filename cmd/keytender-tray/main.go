@@ -133,10 +133,10 @@ func fail(err error) int {
 		message, hint, _ = words.Of(err)
 		code = known.Exit
 	}
-	text := "keytender-tray: " + message + "\n"
+	line := "keytender-tray: " + message + "\n"
 	if hint != "" {
-		text += "hint: " + hint + "\n"
+		line += "hint: " + hint + "\n"
 	}
-	_, _ = io.WriteString(stderr(), text)
+	_, _ = io.WriteString(stderr(), line)
 	return code
 }

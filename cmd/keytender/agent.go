@@ -177,14 +177,14 @@ func (a *agent) hand(ctx context.Context, n notice) error {
 	if len(command) == 0 {
 		return nil
 	}
-	text, err := json.Marshal(n)
+	encoded, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, noticeLimit)
 	defer cancel()
 	child := exec.CommandContext(ctx, command[0], command[1:]...)
-	child.Stdin, child.Stdout, child.Stderr = bytes.NewReader(append(text, '\n')), os.Stderr, os.Stderr
+	child.Stdin, child.Stdout, child.Stderr = bytes.NewReader(append(encoded, '\n')), os.Stderr, os.Stderr
 	child.WaitDelay = time.Second
 	return child.Run()
 }

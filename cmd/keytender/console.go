@@ -65,15 +65,15 @@ func (c *console) line(m mark, format string, args ...any) { c.write(c.err, m, f
 func (c *console) say(m mark, format string, args ...any) { c.write(c.out, m, format, args...) }
 
 func (c *console) write(to io.Writer, m mark, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	line := fmt.Sprintf(format, args...)
 	switch {
 	case m.sign == "":
 	case c.colour:
-		text = m.colour + m.sign + "\x1b[0m " + text
+		line = m.colour + m.sign + "\x1b[0m " + line
 	default:
-		text = m.sign + " " + text
+		line = m.sign + " " + line
 	}
-	fmt.Fprintln(to, text)
+	fmt.Fprintln(to, line)
 }
 
 func (c *console) problem(message, hint string) {

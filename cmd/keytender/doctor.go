@@ -238,20 +238,20 @@ func (c *console) undoMending(ctx context.Context, engine *session.Engine) error
 }
 
 func (c *console) doctorWhy(ctx context.Context, engine *session.Engine) error {
-	text := words.Why(ctx, engine)
-	c.fact("why", text)
-	c.say(plain, "%s", wrap(text, 100))
+	diagnosis := words.Why(ctx, engine)
+	c.fact("why", diagnosis)
+	c.say(plain, "%s", wrap(diagnosis, 100))
 	return nil
 }
 
 func (c *console) writeReport(ctx context.Context, engine *session.Engine, checks []words.Check, path string) error {
-	text := ""
+	column := ""
 	if engine != nil {
-		text = words.Diagnosis(ctx, engine, checks)
+		column = words.Diagnosis(ctx, engine, checks)
 	} else {
-		text = words.Diagnosed(checks)
+		column = words.Diagnosed(checks)
 	}
-	if err := atomicfile.Write(path, []byte(text)); err != nil {
+	if err := atomicfile.Write(path, []byte(column)); err != nil {
 		return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " + err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
 	}
 	c.say(tick, "Report: %s", path)

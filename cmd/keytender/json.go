@@ -58,8 +58,8 @@ func (c *console) closeJSON(err error) error {
 	if p := problemOf(err); p != nil {
 		return c.result(map[string]any{"schemaVersion": 1, "error": p})
 	}
-	if text := strings.TrimRight(c.object.report.String(), "\n"); text != "" {
-		c.fact("report", strings.Split(text, "\n"))
+	if report := strings.TrimRight(c.object.report.String(), "\n"); report != "" {
+		c.fact("report", strings.Split(report, "\n"))
 	}
 	return c.result(c.object.facts)
 }

@@ -123,11 +123,11 @@ func statusLine(g session.Glance, limits []limit, now time.Time) string {
 		parts = append(parts, name)
 	}
 	for _, l := range limits {
-		text := fmt.Sprintf("%s %d%% left", l.name, l.left)
+		part := fmt.Sprintf("%s %d%% left", l.name, l.left)
 		if left := l.resets.Sub(now); l.left < littleLeft && !l.resets.IsZero() && left > 0 {
-			text = danger.sign + " " + text + " for " + duration(left)
+			part = danger.sign + " " + part + " for " + duration(left)
 		}
-		parts = append(parts, text)
+		parts = append(parts, part)
 	}
 	if end := lineEnd(g, now); end != "" {
 		parts = append(parts, end)

@@ -26,8 +26,8 @@ const (
 	mark = "<!-- `make bench` writes what stands above; below it is written by hand and kept. -->"
 )
 
-// text is the whole file, each figure with its ratio to the one in before.
-func (d document) text(before document) string {
+// markdown is the whole file, each figure with its ratio to the one in before.
+func (d document) markdown(before document) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Performance\n\n%s\n\n%s\n| --- | --- | --- | --- | --- |\n", d.about, rowsHead)
 	for _, r := range d.rows {
@@ -44,7 +44,7 @@ func (d document) text(before document) string {
 	return out.String()
 }
 
-// readDocument reads what text wrote, and the older form of the table.
+// readDocument reads what markdown wrote, and the older form of the table.
 func readDocument(text string) document {
 	var d document
 	own, hand, marked := strings.Cut(text, mark+"\n")

@@ -27,12 +27,12 @@ var last = document{
 
 // TestDocumentComesBack: what is written is what the next run compares with.
 func TestDocumentComesBack(t *testing.T) {
-	got := readDocument(last.text(document{}))
+	got := readDocument(last.markdown(document{}))
 	got.about = last.about // words are not read back
 	if diff := cmp.Diff(last, got, cmp.AllowUnexported(document{}, row{}, benchmark{})); diff != "" {
 		t.Error(diff)
 	}
-	if again := got.text(last); readDocument(again).hand != last.hand {
+	if again := got.markdown(last); readDocument(again).hand != last.hand {
 		t.Errorf("what was written by hand became %q", readDocument(again).hand)
 	}
 }
@@ -46,7 +46,7 @@ func TestAgainstLastTime(t *testing.T) {
 		{"idle", "0", "+ 3.0 ms", "reached"},
 		{"flood", "under 100 ms", "10 ms", "reached"},
 	}, benchmarks: []benchmark{{"oauth ParsePaste/code", 1400, 100, 2}, {"session Token", 5, 6, 7}}}
-	text := now.text(last)
+	text := now.markdown(last)
 	for _, want := range []string{
 		"| size | under 9 MB | 8.86 MB | reached | × 1.00 |\n",
 		"missed | **× 1.40** |\n",

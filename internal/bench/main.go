@@ -84,9 +84,9 @@ func run(idle time.Duration, only, revision string) error {
 	}
 	before := readDocument(string(former))
 	now.hand = before.hand
-	text := now.text(before)
-	fmt.Print(text)
-	return os.WriteFile(report, []byte(text), 0o644)
+	markdown := now.markdown(before)
+	fmt.Print(markdown)
+	return os.WriteFile(report, []byte(markdown), 0o644)
 }
 
 func (b *bench) add(what, goal, measured string, reached bool) {

@@ -173,19 +173,19 @@ func (d *Desktop) WaitMenu(label string) MenuItem {
 	}
 }
 
-func labels(items []MenuItem) (texts []string) {
+func labels(items []MenuItem) (all []string) {
 	for _, item := range items {
 		switch {
 		case !item.Visible:
 		case item.Separator:
-			texts = append(texts, "----")
+			all = append(all, "----")
 		case !item.Enabled:
-			texts = append(texts, item.Label+" (disabled)")
+			all = append(all, item.Label+" (disabled)")
 		default:
-			texts = append(texts, item.Label)
+			all = append(all, item.Label)
 		}
 	}
-	return texts
+	return all
 }
 
 // ClickMenuDBus clicks an item by the message that a panel sends, without pixels.

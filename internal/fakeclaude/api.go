@@ -11,8 +11,8 @@ import (
 // OAuth token.
 const betaHeader = "oauth-2025-04-20"
 
-// restrictedText is how the API turns away OAuth tokens without the beta header.
-const restrictedText = "This credential is only authorized for use with Claude Code and cannot be used for other API requests."
+// restrictedMessage is how the API turns away OAuth tokens without the beta header.
+const restrictedMessage = "This credential is only authorized for use with Claude Code and cannot be used for other API requests."
 
 // neededScope says what a token must have been granted for a call.
 var neededScope = map[string]string{
@@ -67,8 +67,8 @@ func (s *Server) api(kind string, r *http.Request, fields map[string]string) res
 func (s *Server) authorize(kind string, r *http.Request) (account, *response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	no := func(status int, text string) (account, *response) {
-		a := apiError(status, text)
+	no := func(status int, message string) (account, *response) {
+		a := apiError(status, message)
 		return account{}, &a
 	}
 	inference := kind == "models" || kind == "messages" || kind == "count_tokens"
@@ -78,13 +78,13 @@ func (s *Server) authorize(kind string, r *http.Request) (account, *response) {
 		}
 		return s.switches.signedIn(), nil
 	}
-	text := bearer(r)
-	t := s.ledger.tokens[text]
+	token := bearer(r)
+	t := s.ledger.tokens[token]
 	switch {
-	case text == "":
+	case token == "":
 		return no(401, "Authentication is missing")
 	case inference && !slices.Contains(betas(r), betaHeader):
-		return no(403, restrictedText)
+		return no(403, restrictedMessage)
 	case t == nil || t.refresh:
 		return no(401, "Invalid bearer token")
 	case !t.alive(s.now()):

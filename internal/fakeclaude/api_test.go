@@ -97,7 +97,7 @@ func TestRefusedModelsSayWhatTheRealOneSays(t *testing.T) {
 	access, _ := s.Issue("a@example.com")
 	s.Set(func(b *Behaviour) { b.Refuse = map[string]int{"models": 403} })
 	status, text := call(t, "GET", s.APIURL()+"/v1/models", "", "Authorization", "Bearer "+access, "Anthropic-Beta", betaHeader)
-	if status != 403 || !strings.Contains(text, restrictedText) {
+	if status != 403 || !strings.Contains(text, restrictedMessage) {
 		t.Errorf("%d %s", status, text)
 	}
 }

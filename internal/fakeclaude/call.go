@@ -98,7 +98,7 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 	var a response
 	switch {
 	case b.Refuse[kind] == 403 && (kind == "models" || kind == "messages"):
-		a = apiError(403, restrictedText)
+		a = apiError(403, restrictedMessage)
 	case b.Refuse[kind] != 0:
 		a = refused(b.Refuse[kind])
 	case unreadable != nil:
@@ -168,11 +168,11 @@ func (s *Server) strike(w http.ResponseWriter, r *http.Request, record *Record, 
 
 // refused is an answer that says no more than its status.
 func refused(status int) response {
-	text := http.StatusText(status)
-	if text == "" {
-		text = fmt.Sprintf("Status %d", status)
+	reason := http.StatusText(status)
+	if reason == "" {
+		reason = fmt.Sprintf("Status %d", status)
 	}
-	return apiError(status, text)
+	return apiError(status, reason)
 }
 
 // reset closes the connection so that the client sees ECONNRESET.

@@ -40,8 +40,8 @@ func PasteText(redirectLocation string) (string, error) {
 }
 
 var (
-	ticketField = pattern.New(`name="ticket" value="([^"]+)"`)
-	problemText = pattern.New(`(?s)<h1>.*?</h1>\s*<p>(.*?)</p>`)
+	ticketField    = pattern.New(`name="ticket" value="([^"]+)"`)
+	problemMessage = pattern.New(`(?s)<h1>.*?</h1>\s*<p>(.*?)</p>`)
 )
 
 // unescape takes back what assets.Text did to the server's own text.
@@ -94,7 +94,7 @@ func fetch(transport *http.Transport, request *http.Request) (location, body str
 	}
 	if response.StatusCode != http.StatusOK {
 		reason := response.Status
-		if found := problemText().FindSubmatch(text); found != nil {
+		if found := problemMessage().FindSubmatch(text); found != nil {
 			reason = unescape.Replace(string(found[1]))
 		}
 		return "", "", fmt.Errorf("the sign-in page refused: %s", reason)

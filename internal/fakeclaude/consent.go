@@ -90,11 +90,11 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 		}
 		var list assets.HTML
 		for _, scope := range scopes {
-			list += "<li>" + assets.Text(scope) + "</li>"
+			list += "<li>" + assets.Escaped(scope) + "</li>"
 		}
 		show(w, http.StatusOK, "Sign in", consentPage, map[string]assets.HTML{
-			"ticket": assets.Text(name), "email": assets.Text(c.account.email), "plan": assets.Text(c.account.plan),
-			"where": assets.Text(where), "scopes": list,
+			"ticket": assets.Escaped(name), "email": assets.Escaped(c.account.email), "plan": assets.Escaped(c.account.plan),
+			"where": assets.Escaped(where), "scopes": list,
 		})
 	}
 }
@@ -130,9 +130,9 @@ func (s *Server) serveDecision(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	t.code.ends = s.now().Add(codeLife)
-	text := s.ledger.addCode(t.code)
+	code := s.ledger.addCode(t.code)
 	s.mu.Unlock()
-	s.goBack(w, r, t.code, "code", text)
+	s.goBack(w, r, t.code, "code", code)
 }
 
 // goBack redirects to the client with the given parameters, the state, and the iss
@@ -153,20 +153,20 @@ func (s *Server) goBack(w http.ResponseWriter, r *http.Request, c code, paramete
 func (s *Server) servePaste(w http.ResponseWriter, r *http.Request) {
 	s.note("paste", r, nil)
 	q := r.URL.Query()
-	if text := q.Get("error"); text != "" {
-		showProblem(w, http.StatusOK, "The sign-in did not happen: "+text+".")
+	if reason := q.Get("error"); reason != "" {
+		showProblem(w, http.StatusOK, "The sign-in did not happen: "+reason+".")
 		return
 	}
 	if q.Get("code") == "" {
 		showProblem(w, http.StatusBadRequest, "There is no code in this address.")
 		return
 	}
-	show(w, http.StatusOK, "Your code", codePage, map[string]assets.HTML{"paste": assets.Text(q.Get("code") + "#" + q.Get("state"))})
+	show(w, http.StatusOK, "Your code", codePage, map[string]assets.HTML{"paste": assets.Escaped(q.Get("code") + "#" + q.Get("state"))})
 }
 
-func showProblem(w http.ResponseWriter, status int, text string) {
+func showProblem(w http.ResponseWriter, status int, message string) {
 	const title = "This does not work"
-	show(w, status, title, problemPage, map[string]assets.HTML{"title": title, "problem": assets.Text(text)})
+	show(w, status, title, problemPage, map[string]assets.HTML{"title": title, "problem": assets.Escaped(message)})
 }
 
 func show(w http.ResponseWriter, status int, title assets.HTML, body string, parts map[string]assets.HTML) {

@@ -77,10 +77,10 @@ func (s *Server) Control(w http.ResponseWriter, r *http.Request) {
 		send(w, apiError(http.StatusBadRequest, err.Error()), 0)
 		return
 	}
-	text, err := json.Marshal(out)
+	encoded, err := json.Marshal(out)
 	if err != nil {
 		send(w, apiError(http.StatusInternalServerError, err.Error()), 0)
 		return
 	}
-	send(w, response{status: http.StatusOK, raw: string(text)}, 0)
+	send(w, response{status: http.StatusOK, raw: string(encoded)}, 0)
 }

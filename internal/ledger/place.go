@@ -87,7 +87,7 @@ func (l *Ledger) AddPlace(id string, kind Kind, where json.RawMessage) *Place {
 
 // sortPlaces keeps one order for everybody who takes the locks of several.
 func (l *Ledger) sortPlaces() {
-	slices.SortFunc(l.Places, func(a, b *Place) int { return cmpText(a.ID, b.ID) })
+	slices.SortFunc(l.Places, func(a, b *Place) int { return byName(a.ID, b.ID) })
 }
 
 // MovePlace gives a place another id, or adds what lay in it to the place that has that id.
@@ -108,7 +108,7 @@ func (l *Ledger) MovePlace(p *Place, id string) {
 	l.sortPlaces()
 }
 
-func cmpText(a, b string) int {
+func byName(a, b string) int {
 	switch {
 	case a < b:
 		return -1

@@ -74,7 +74,7 @@ func (c *Client) CreateAPIKey(ctx context.Context, access secret.String) (secret
 	if err != nil {
 		return secret.String{}, err
 	}
-	key := text(fields["raw_key"])
+	key := stringOf(fields["raw_key"])
 	if !isToken(key) {
 		return secret.String{}, &Error{Kind: Malformed, Status: http.StatusOK, Sent: true, Answered: true, Err: errNoKey, subject: apiSubject}
 	}

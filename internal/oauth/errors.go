@@ -57,44 +57,44 @@ var ErrClaudeCodeOnly = errors.New("the server accepts this login only from Clau
 func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string {
-	var text string
+	var message string
 	switch e.Kind {
 	case Declined:
-		text = "the sign-in was declined"
+		message = "the sign-in was declined"
 	case Spent:
-		text = "the server refused the " + e.subject
+		message = "the server refused the " + e.subject
 	case Throttled:
-		text = "the server asks to wait"
+		message = "the server asks to wait"
 	case Unavailable:
 		switch {
 		case e.Err == errPage, e.Err == errRedirect:
-			text = "something else than the server answered"
+			message = "something else than the server answered"
 		case e.Answered:
-			text = "the server is in trouble"
+			message = "the server is in trouble"
 		case e.Sent:
-			text = "no whole answer came"
+			message = "no whole answer came"
 		default:
-			text = "the server could not be reached"
+			message = "the server could not be reached"
 		}
 	case Misconfigured:
-		text = "the server refused the request"
+		message = "the server refused the request"
 		if e.Status == 0 {
-			text = "the request was not sent"
+			message = "the request was not sent"
 		}
 	default:
-		text = "the server's answer cannot be used"
+		message = "the server's answer cannot be used"
 	}
 	switch {
 	case e.Code != "" && e.Status != 0:
-		text += fmt.Sprintf(" (%s, HTTP %d)", e.Code, e.Status)
+		message += fmt.Sprintf(" (%s, HTTP %d)", e.Code, e.Status)
 	case e.Status != 0:
-		text += fmt.Sprintf(" (HTTP %d)", e.Status)
+		message += fmt.Sprintf(" (HTTP %d)", e.Status)
 	}
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		message += ": " + e.Err.Error()
 	}
 	if e.Description != "" {
-		text += ": " + e.Description
+		message += ": " + e.Description
 	}
-	return text
+	return message
 }

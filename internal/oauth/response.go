@@ -44,11 +44,11 @@ func readGrant(body []byte) (Grant, error) {
 	if !ok {
 		return Grant{Refresh: salvage(body)}, errNotJSON
 	}
-	refresh := secret.New(text(fields["refresh_token"]))
+	refresh := secret.New(stringOf(fields["refresh_token"]))
 	if len(refresh.Reveal()) > maxToken {
 		return Grant{}, errLongToken
 	}
-	access := text(fields["access_token"])
+	access := stringOf(fields["access_token"])
 	if !isToken(access) {
 		return Grant{Refresh: refresh}, errNoToken
 	}
@@ -94,7 +94,7 @@ func salvage(body []byte) secret.String {
 	if found == nil || len(found[1]) > maxToken {
 		return secret.String{}
 	}
-	return secret.New(text(found[1]))
+	return secret.New(stringOf(found[1]))
 }
 
 // isCut reports whether the body of an answer ends in the midst of its object, or before
@@ -111,7 +111,7 @@ func isCut(status int, body []byte) bool {
 func readProfile(fields map[string]json.RawMessage) Profile {
 	account, _ := object(fields["account"])
 	organization, _ := object(fields["organization"])
-	cleaned := func(raw json.RawMessage) string { return clean(text(raw)) }
+	cleaned := func(raw json.RawMessage) string { return clean(stringOf(raw)) }
 	p := Profile{
 		Email:          cleaned(account["email"]),
 		AccountID:      cleaned(account["uuid"]),
@@ -122,7 +122,7 @@ func readProfile(fields map[string]json.RawMessage) Profile {
 	if p.Email == "" {
 		p.Email = cleaned(account["email_address"])
 	}
-	switch text(organization["organization_type"]) {
+	switch stringOf(organization["organization_type"]) {
 	case "claude_max":
 		p.Plan = "max"
 	case "claude_pro":
@@ -150,8 +150,8 @@ func object(body []byte) (map[string]json.RawMessage, bool) {
 	return fields, err == nil && fields != nil
 }
 
-// text returns a JSON string's text, or "" for anything else.
-func text(raw json.RawMessage) string {
+// stringOf returns a JSON string's text, or "" for anything else.
+func stringOf(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -166,7 +166,7 @@ var numberShape = pattern.New(`^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$`)
 func lifetime(raw json.RawMessage) (d time.Duration, known bool) {
 	number := string(raw)
 	if strings.HasPrefix(number, `"`) {
-		number = strings.TrimSpace(text(raw))
+		number = strings.TrimSpace(stringOf(raw))
 	}
 	return seconds(number, maxLifetime)
 }
@@ -183,12 +183,12 @@ func seconds(number string, most time.Duration) (d time.Duration, known bool) {
 
 // scopes reads RFC 6749 §3.3's list, or an array of such.
 func scopes(raw json.RawMessage) []string {
-	said := []string{text(raw)}
+	said := []string{stringOf(raw)}
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) == nil {
 		said = nil
 		for _, one := range list {
-			said = append(said, text(one))
+			said = append(said, stringOf(one))
 		}
 	}
 	var scopes []string
@@ -261,21 +261,21 @@ func kindOf(code string, status int) Kind {
 // or the API's own, {"type":"error","error":{"type":CODE,"message":…}}.
 func readRefusal(body []byte, secrets []secret.String) (code, description string) {
 	fields, _ := object(body)
-	code, description = text(fields["error"]), text(fields["error_description"])
+	code, description = stringOf(fields["error"]), stringOf(fields["error_description"])
 	if inner, ok := object(fields["error"]); ok {
-		code = text(inner["type"])
+		code = stringOf(inner["type"])
 		for _, other := range []string{"code", "error"} {
 			// A dead grant must be seen wherever it is named.
-			if named := text(inner[other]); code == "" || named == "invalid_grant" {
+			if named := stringOf(inner[other]); code == "" || named == "invalid_grant" {
 				code = named
 			}
 		}
 		if description == "" {
-			description = text(inner["message"])
+			description = stringOf(inner["message"])
 		}
 	}
 	if description == "" {
-		description = text(fields["message"])
+		description = stringOf(fields["message"])
 	}
 	return cleanCode(code, secrets...), clean(description, secrets...)
 }

@@ -96,9 +96,9 @@ func End(text []byte, i int) int {
 func Unquote(raw []byte) string {
 	for _, c := range raw {
 		if c == '\\' || c >= 0x80 { // escapes, and what may be no UTF-8
-			var text string
-			_ = json.Unmarshal(raw, &text)
-			return text
+			var decoded string
+			_ = json.Unmarshal(raw, &decoded)
+			return decoded
 		}
 	}
 	return string(raw[1 : len(raw)-1]) // most: a tenth of what Unmarshal costs

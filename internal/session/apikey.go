@@ -197,7 +197,7 @@ func (e *Engine) APIKey(ctx context.Context, account string) (secret.String, err
 }
 
 func (v *vault) apiKey(ctx context.Context, account string) (secret.String, error) {
-	text, err := v.record(ctx, keychain.RecordName(account, apiKeyPart))
+	encoded, err := v.record(ctx, keychain.RecordName(account, apiKeyPart))
 	if errors.Is(err, keychain.ErrNotFound) {
 		return secret.String{}, noAPIKey()
 	}
@@ -205,7 +205,7 @@ func (v *vault) apiKey(ctx context.Context, account string) (secret.String, erro
 		return secret.String{}, storeError(v.store.Kind(), err)
 	}
 	var record apiKeyRecord
-	if json.Unmarshal([]byte(text.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {
+	if json.Unmarshal([]byte(encoded.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {
 		return secret.String{}, failedAs("damaged", FaultKeyDamaged, keychain.ErrDamaged)
 	}
 	return secret.New(record.Key), nil

@@ -227,8 +227,8 @@ func (b bound) over(former bound) bound {
 	merged, keys := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	if json.Unmarshal([]byte(former.Keys), &merged) == nil && (b.Keys == "" || json.Unmarshal([]byte(b.Keys), &keys) == nil) {
 		maps.Copy(merged, keys)
-		if text, err := json.Marshal(merged); err == nil {
-			b.Keys = string(text)
+		if encoded, err := json.Marshal(merged); err == nil {
+			b.Keys = string(encoded)
 		}
 	}
 	b.Identity = cmp.Or(b.Identity, former.Identity)

@@ -44,8 +44,8 @@ type Values struct {
 	WatchOnly      bool      `json:"-"` // Keytender keeps no login of its own here
 }
 
-// text is for logs.
-func (v Values) text() string {
+// forLog is what a log says of them.
+func (v Values) forLog() string {
 	var parts []string
 	for _, value := range []string{v.Account, v.Owner, v.Person, v.Path, v.Aside, v.Place, v.Reason} {
 		if value != "" {

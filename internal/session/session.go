@@ -63,7 +63,7 @@ func (e *Error) Error() string {
 	if said.Reason == "" && e.Err != nil {
 		said.Reason = e.Err.Error()
 	}
-	return string(e.Fault) + said.text()
+	return string(e.Fault) + said.forLog()
 }
 
 func (e *Error) Unwrap() error { return e.Err }

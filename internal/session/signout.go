@@ -380,13 +380,13 @@ func notRemoved(problems []error) error {
 type several []error
 
 func (s several) Error() string {
-	var texts []string
+	var messages []string
 	for _, err := range s { // a keychain that lets nobody in says the same of each record
-		if text := err.Error(); !slices.Contains(texts, text) {
-			texts = append(texts, text)
+		if message := err.Error(); !slices.Contains(messages, message) {
+			messages = append(messages, message)
 		}
 	}
-	return strings.Join(texts, "; ")
+	return strings.Join(messages, "; ")
 }
 
 func (s several) Unwrap() []error { return s }

@@ -59,11 +59,11 @@ func (s *state) writeState(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return s.writeStateText(name, append(data, '\n'))
+	return s.writeStateFile(name, append(data, '\n'))
 }
 
-func (s *state) writeStateText(name string, text []byte) error {
-	if err := atomicfile.Write(s.statePath(name), text); err != nil {
+func (s *state) writeStateFile(name string, encoded []byte) error {
+	if err := atomicfile.Write(s.statePath(name), encoded); err != nil {
 		return s.storageTrouble(FaultStateUnwritten, s.statePath(name), err)
 	}
 	return nil
@@ -148,11 +148,11 @@ func (e *Engine) opened(release func()) (*work, error) {
 	}
 	w := &work{Engine: e, l: l, release: release, known: noPlaces}
 	if _, err := os.Lstat(e.statePath(ledgerFile)); err == nil { // else it was not written yet
-		text, _ := l.Encode()
-		w.was = string(text)
+		encoded, _ := l.Encode()
+		w.was = string(encoded)
 	}
 	if _, err := os.Lstat(e.statePath(placesFile)); err == nil {
-		w.known = placesText(l)
+		w.known = placesJSON(l)
 	}
 	return w, nil
 }
@@ -211,33 +211,33 @@ func (w *work) end() {
 // save writes the ledger if anything in it changed.
 func (w *work) save() error {
 	w.l.Date(w.wall())
-	text, err := w.l.Encode()
-	if err != nil || string(text) == w.was {
+	encoded, err := w.l.Encode()
+	if err != nil || string(encoded) == w.was {
 		return err
 	}
 	// The places come first, so that syncing the folder once makes both durable: one more than
 	// the ledger knows of does no harm. Where they cannot be written the ledger still can.
 	var notKnown error
-	if places := placesText(w.l); places != w.known {
+	if places := placesJSON(w.l); places != w.known {
 		if notKnown = w.writePlaces(places); notKnown == nil {
 			w.known = places
 		}
 	}
-	if err := w.writeStateText(ledgerFile, text); err != nil {
+	if err := w.writeStateFile(ledgerFile, encoded); err != nil {
 		return err
 	}
-	w.was = string(text)
+	w.was = string(encoded)
 	return notKnown
 }
 
-func (w *work) writePlaces(text string) error {
-	if err := atomicfile.WriteAhead(w.statePath(placesFile), []byte(text)); err != nil {
+func (w *work) writePlaces(encoded string) error {
+	if err := atomicfile.WriteAhead(w.statePath(placesFile), []byte(encoded)); err != nil {
 		return w.storageTrouble(FaultStateUnwritten, w.statePath(placesFile), err)
 	}
 	return nil
 }
 
-// noPlaces is placesText where there is nothing to tell; a missing file says the same.
+// noPlaces is placesJSON where there is nothing to tell; a missing file says the same.
 const noPlaces = "[]"
 
 // The choices that stand among the places.
@@ -247,9 +247,9 @@ const (
 	choseNoMirror  = "no-mirror"
 )
 
-// placesText is where copies lie, those in our own store too that no login tells of, and what
+// placesJSON is where copies lie, those in our own store too that no login tells of, and what
 // the person chose about copies; nothing else.
-func placesText(l *ledger.Ledger) string {
+func placesJSON(l *ledger.Ledger) string {
 	places := []*ledger.Place{}
 	for _, p := range l.Places {
 		places = append(places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends, Far: p.Far, Let: p.Let})
@@ -273,8 +273,8 @@ func placesText(l *ledger.Ledger) string {
 	default:
 		choose(choseNoMirror)
 	}
-	text, _ := json.Marshal(places)
-	return string(text)
+	encoded, _ := json.Marshal(places)
+	return string(encoded)
 }
 
 // chosen is the account to work on, and its chain; the chain is nil when there is none.

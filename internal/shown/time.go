@@ -21,13 +21,13 @@ func Span(d time.Duration) string {
 		if d < u.long {
 			continue
 		}
-		text := Count(int(d/u.long), u.name)
+		span := Count(int(d/u.long), u.name)
 		if i+1 < len(units) {
 			if rest := int(d % u.long / units[i+1].long); rest > 0 {
-				text += " " + Count(rest, units[i+1].name)
+				span += " " + Count(rest, units[i+1].name)
 			}
 		}
-		return text
+		return span
 	}
 	return "0 seconds"
 }

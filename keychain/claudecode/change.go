@@ -64,7 +64,7 @@ func (e Entry) merge(ch Change) (object, bool, error) {
 		if err != nil {
 			return nil, false, err
 		}
-		after = after.with(loginKey, login.text())
+		after = after.with(loginKey, login.encoded())
 	case ch.SignOut:
 		if e.Inner().IsZero() {
 			return before, false, nil
@@ -80,10 +80,10 @@ func (e Entry) merge(ch Change) (object, bool, error) {
 		if after, err = after.bind(sameLogin(restored.Login, e.Login), ch.bound()); err != nil {
 			return nil, false, err
 		}
-		after = after.with(loginKey, login.text())
+		after = after.with(loginKey, login.encoded())
 	}
 	// An absent entry becomes one even when nothing is in it.
-	return after, e.whole.IsZero() || !bytes.Equal(before.text(), after.text()), nil
+	return after, e.whole.IsZero() || !bytes.Equal(before.encoded(), after.encoded()), nil
 }
 
 // bound is what is written beside the login.
@@ -92,7 +92,7 @@ func (ch Change) bound() secret.String {
 	if !ch.Bound.IsZero() || len(raw) == 0 {
 		return ch.Bound
 	}
-	return secret.New(string(object(nil).with(organizationKey, quoted(text(raw))).text()))
+	return secret.New(string(object(nil).with(organizationKey, quoted(stringOf(raw))).encoded()))
 }
 
 // bind returns a copy with these keys of the login's account, and with none of another's.
@@ -145,27 +145,27 @@ func (e Entry) loginAfter(c keychain.Credential, newLogin bool) (login object, d
 	if c.LoginEndsEstimated && login.get(loginEndsKey) != nil {
 		c.LoginEnds = time.Time{}
 	}
-	login = setText(login, accessKey, c.Access.Reveal())
-	login = setText(login, refreshKey, c.Refresh.Reveal())
+	login = setString(login, accessKey, c.Access.Reveal())
+	login = setString(login, refreshKey, c.Refresh.Reveal())
 	login = setTime(login, endsKey, c.AccessEnds)
 	login = setTime(login, loginEndsKey, c.LoginEnds)
 	if now, isArray := scopesOf(login.get(scopesKey)); len(c.Scopes) > 0 && (!isArray || !slices.Equal(now, c.Scopes)) {
 		login = login.with(scopesKey, quoted(c.Scopes))
 	}
-	login = setText(login, planKey, c.Account.Plan)
-	login = setText(login, tierKey, c.Account.RateLimitTier)
-	login = setText(login, accountKey, c.Account.ID)
-	login = setText(login, organizationKey, c.Account.OrganizationID)
+	login = setString(login, planKey, c.Account.Plan)
+	login = setString(login, tierKey, c.Account.RateLimitTier)
+	login = setString(login, accountKey, c.Account.ID)
+	login = setString(login, organizationKey, c.Account.OrganizationID)
 	return login, displaced, nil
 }
 
 // differs reports whether both are known and are not the same.
 func differs(a, b string) bool { return a != "" && b != "" && a != b }
 
-// setText and setTime never write an empty value over a known one, and leave a value
+// setString and setTime never write an empty value over a known one, and leave a value
 // alone that says the same in another spelling.
-func setText(o object, key, value string) object {
-	if value == "" || text(o.get(key)) == value {
+func setString(o object, key, value string) object {
+	if value == "" || stringOf(o.get(key)) == value {
 		return o
 	}
 	return o.with(key, quoted(value))
@@ -214,7 +214,7 @@ func masked(key string, raw json.RawMessage) string {
 	}
 	switch key {
 	case accessKey, refreshKey:
-		return secret.New(text(raw)).Masked()
+		return secret.New(stringOf(raw)).Masked()
 	case endsKey, loginEndsKey:
 		if t, known := clientTime(raw); known {
 			return t.Format(time.RFC3339)
@@ -222,7 +222,7 @@ func masked(key string, raw json.RawMessage) string {
 	case scopesKey, planKey, tierKey:
 		return string(raw)
 	case accountKey, organizationKey:
-		return secret.New(text(raw)).Masked()
+		return secret.New(stringOf(raw)).Masked()
 	}
 	return "…"
 }

@@ -290,9 +290,9 @@ func (d *Directory) apply(ctx context.Context, r *Reservation, before Entry, ch 
 		return err
 	}
 	if d.item == nil || before.Source == "file" {
-		return d.writeFile(r, after.text())
+		return d.writeFile(r, after.encoded())
 	}
-	if err := d.item.write(ctx, after.text()); err != nil {
+	if err := d.item.write(ctx, after.encoded()); err != nil {
 		return err
 	}
 	return d.applyBeside(r, before, ch, lock)
@@ -313,7 +313,7 @@ func (d *Directory) applyBeside(r *Reservation, before Entry, ch Change, lock wr
 	if err := lock.Held(); err != nil {
 		return err
 	}
-	return d.writeFile(r, after.text())
+	return d.writeFile(r, after.encoded())
 }
 
 // sameLogin reports whether two records surely belong to one login.

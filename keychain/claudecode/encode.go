@@ -12,5 +12,5 @@ func EncodeLogin(c keychain.Credential) (secret.String, error) {
 	if err != nil {
 		return secret.String{}, err
 	}
-	return secret.New(string(login.text())), nil
+	return secret.New(string(login.encoded())), nil
 }

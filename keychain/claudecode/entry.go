@@ -89,7 +89,7 @@ func parseEntry(text []byte, source string) (Entry, error) {
 	if string(whole.get(loginKey)) == "null" {
 		whole = whole.without(loginKey) // no login to the client either
 	}
-	e := Entry{State: SignedOut, Source: source, whole: secret.New(string(whole.text())), rejected: "there is no login in it"}
+	e := Entry{State: SignedOut, Source: source, whole: secret.New(string(whole.encoded())), rejected: "there is no login in it"}
 	if what := moved(whole); what != "" {
 		return Entry{}, movedError(what)
 	}
@@ -112,8 +112,8 @@ func parseEntry(text []byte, source string) (Entry, error) {
 
 func (e *Entry) decode(inner object) {
 	l := &e.Login
-	l.Access = secret.New(text(inner.get(accessKey)))
-	l.Refresh = secret.New(text(inner.get(refreshKey)))
+	l.Access = secret.New(stringOf(inner.get(accessKey)))
+	l.Refresh = secret.New(stringOf(inner.get(refreshKey)))
 	l.Account = keychain.Account{
 		ID: name(inner.get(accountKey)), OrganizationID: name(inner.get(organizationKey)),
 		Plan: name(inner.get(planKey)), RateLimitTier: name(inner.get(tierKey)),
@@ -184,7 +184,7 @@ func (e Entry) Bound() secret.String {
 	if bound == nil {
 		return secret.String{}
 	}
-	return secret.New(string(bound.text()))
+	return secret.New(string(bound.encoded()))
 }
 
 func (e Entry) document() object {
@@ -201,8 +201,8 @@ func (e Entry) innerObject() object {
 	return nil
 }
 
-// text returns a JSON string's text, and "" for every other value.
-func text(raw json.RawMessage) string {
+// stringOf returns a JSON string's text, and "" for every other value.
+func stringOf(raw json.RawMessage) string {
 	var s *string
 	if json.Unmarshal(raw, &s) != nil || s == nil {
 		return ""
@@ -213,7 +213,7 @@ func text(raw json.RawMessage) string {
 // name returns a text that can be an id or a word; a longer one is none, and must not
 // fill what is kept of it.
 func name(raw json.RawMessage) string {
-	if s := text(raw); len(s) <= maxName {
+	if s := stringOf(raw); len(s) <= maxName {
 		return s
 	}
 	return ""
@@ -224,7 +224,7 @@ func name(raw json.RawMessage) string {
 func scopesOf(raw json.RawMessage) (scopes []string, isArray bool) {
 	var items []any
 	if len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &items) != nil {
-		return strings.Fields(text(raw)), false
+		return strings.Fields(stringOf(raw)), false
 	}
 	for _, item := range items {
 		if s, ok := item.(string); ok {
@@ -242,7 +242,7 @@ const latest = 253402300799000
 func clientTime(raw json.RawMessage) (t time.Time, known bool) {
 	number := string(raw)
 	if len(raw) > 0 && raw[0] == '"' {
-		if number = strings.TrimSpace(text(raw)); number == "" {
+		if number = strings.TrimSpace(stringOf(raw)); number == "" {
 			number = "0" // as JavaScript's Number("")
 		}
 	}

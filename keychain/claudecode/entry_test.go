@@ -181,7 +181,7 @@ func merged(t *testing.T, before string, ch Change) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(after.text())
+	return string(after.encoded())
 }
 
 func fakeLogin(n string) keychain.Credential {
@@ -360,7 +360,7 @@ func TestMergeKeepsWhatIsNotOurs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		after := object.text()
+		after := object.encoded()
 
 		was, is := plain(t, before), plain(t, after)
 		login := is["claudeAiOauth"].(map[string]any)
@@ -416,7 +416,7 @@ func FuzzMerge(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := after.text()
+			text := after.encoded()
 			checkWritten(t, text)
 			was, is := plain(t, data), plain(t, text)
 			for _, key := range append([]string{"claudeAiOauth"}, boundKeys...) {

@@ -72,7 +72,7 @@ func moved(whole object) string {
 		if m.key == loginKey || slices.Contains(boundKeys, m.key) || len(m.value) == 0 || m.value[0] != '{' {
 			continue
 		}
-		if strings.HasPrefix(text(members(m.value).get(accessKey)), accessShape) {
+		if strings.HasPrefix(stringOf(members(m.value).get(accessKey)), accessShape) {
 			return "its login stands under another name than " + loginKey
 		}
 	}

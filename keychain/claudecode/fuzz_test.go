@@ -84,7 +84,7 @@ func FuzzSecurity(f *testing.F) {
 	f.Add([]byte("{}"), `a"b\ 'c`, `-w`)
 	f.Fuzz(func(t *testing.T, stored []byte, service, account string) {
 		if e, err := parseEntry(first(decodeSecret(stored)), "keychain"); err == nil {
-			checkWritten(t, e.document().text())
+			checkWritten(t, e.document().encoded())
 		} else if !errors.Is(err, keychain.ErrDamaged) {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func FuzzSecurity(f *testing.F) {
 			return
 		}
 		i.service, i.account = service, account
-		text := whole.text()
+		text := whole.encoded()
 		if err := i.write(t.Context(), text); err != nil {
 			if !errors.Is(err, keychain.ErrTooBig) {
 				t.Fatal(err)

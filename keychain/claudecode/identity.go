@@ -110,9 +110,9 @@ func (d *Directory) Introduce(ctx context.Context, id Identity) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return d.SetIdentity(ctx, id)
 	}
-	text, err := introduced(nil, id)
+	encoded, err := introduced(nil, id)
 	if err == nil {
-		err = atomicfile.Write(path, text)
+		err = atomicfile.Write(path, encoded)
 	}
 	if err != nil {
 		return fmt.Errorf("telling Claude Code who is signed in: %w", err)
@@ -127,9 +127,9 @@ func introduced(text []byte, id Identity) ([]byte, error) {
 		var state object
 		state = state.with(onboardedKey, []byte("true"))
 		if id.AccountID != "" {
-			state = state.with(identityKey, id.object().text())
+			state = state.with(identityKey, id.object().encoded())
 		}
-		return state.text(), nil
+		return state.encoded(), nil
 	}
 	if id.AccountID == "" {
 		return nil, nil
@@ -161,16 +161,16 @@ func (id Identity) object() object {
 		return whole
 	}
 	var o object
-	o = setText(o, accountKey, id.AccountID)
+	o = setString(o, accountKey, id.AccountID)
 	if plausibleEmail(id.Email) {
-		o = setText(o, emailKey, id.Email)
+		o = setString(o, emailKey, id.Email)
 	}
-	return setText(o, organizationKey, id.OrganizationID)
+	return setString(o, organizationKey, id.OrganizationID)
 }
 
 func identityOf(o object) Identity {
-	id := Identity{AccountID: text(o.get(accountKey)), OrganizationID: text(o.get(organizationKey))}
-	if email := text(o.get(emailKey)); plausibleEmail(email) {
+	id := Identity{AccountID: stringOf(o.get(accountKey)), OrganizationID: stringOf(o.get(organizationKey))}
+	if email := stringOf(o.get(emailKey)); plausibleEmail(email) {
 		id.Email = email
 	}
 	return id
@@ -264,7 +264,7 @@ func (s state) identity() (Identity, bool) {
 
 // with returns the text with this object as the identity, laid out as the file is.
 func (s state) with(o object) []byte {
-	value := o.text()
+	value := o.encoded()
 	if s.indent != "" {
 		var laid bytes.Buffer
 		unit := strings.TrimLeft(s.indent, "\r\n")

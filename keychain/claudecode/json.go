@@ -111,8 +111,8 @@ func appendEscape(out []byte, unit rune) []byte {
 	return append(out, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
-// text returns the object as compact printable ASCII.
-func (o object) text() []byte {
+// encoded returns the object as compact printable ASCII.
+func (o object) encoded() []byte {
 	size := 2
 	for _, m := range o {
 		size += len(m.rawKey) + len(m.value) + 2

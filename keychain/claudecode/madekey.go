@@ -28,7 +28,7 @@ func (d *Directory) MadeKey(ctx context.Context) secret.String {
 	if err != nil || state.repeats(keyKey) {
 		return secret.String{}
 	}
-	return secret.New(text(state.get(keyKey)))
+	return secret.New(stringOf(state.get(keyKey)))
 }
 
 // keyService is the name of that item.

@@ -46,8 +46,8 @@ func mergeOnce(t testing.TB, stored []byte) {
 	}
 	after, changed, err := e.merge(Change{SignIn: &keychain.Credential{Access: secret.New("FAKE-new"), Refresh: secret.New("FAKE-new"),
 		AccessEnds: time.UnixMilli(1).UTC(), Scopes: []string{requiredScope}}})
-	if err != nil || !changed || len(after.text()) < len(stored)*9/10 {
-		t.Fatalf("changed %v, %d of %d bytes left: %v", changed, len(after.text()), len(stored), err)
+	if err != nil || !changed || len(after.encoded()) < len(stored)*9/10 {
+		t.Fatalf("changed %v, %d of %d bytes left: %v", changed, len(after.encoded()), len(stored), err)
 	}
 }
 

@@ -239,8 +239,8 @@ func settingsLayer(path, in string) (l layer, found, ok bool) {
 		l.organizations = []string{forced}
 	case []any:
 		for _, id := range forced {
-			if text, isText := id.(string); isText {
-				l.organizations = append(l.organizations, text)
+			if value, isString := id.(string); isString {
+				l.organizations = append(l.organizations, value)
 			}
 		}
 	}

@@ -73,15 +73,15 @@ func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Reser
 	if err != nil {
 		return nil, err
 	}
-	text := after.text()
+	encoded := after.encoded()
 	if d.item == nil || before.Source == "file" {
-		return d.makeRoom(len(text))
+		return d.makeRoom(len(encoded))
 	}
-	if _, err := d.item.command(text); err != nil {
+	if _, err := d.item.command(encoded); err != nil {
 		return nil, err
 	}
 	if beside, err := d.loadFile(); err == nil && sameLogin(beside.Login, before.Login) {
-		return d.makeRoom(len(text)) // Update keeps it in step
+		return d.makeRoom(len(encoded)) // Update keeps it in step
 	}
 	return &Reservation{}, nil
 }

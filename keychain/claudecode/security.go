@@ -34,11 +34,11 @@ const (
 	// securityPause is how long a refused read is not repeated in the background, so
 	// that dialogs do not pile up before the person.
 	securityPause = 30 * time.Second
-	// hexLine and textLine are the longest lines for `security -i`, the newline
+	// hexLine and plainLine are the longest lines for `security -i`, the newline
 	// included: up to the first the client itself writes hex; past the second the tool
 	// would cut the line and run the rest as the next command.
-	hexLine, textLine = 4032, 4095
-	maxSecurityOutput = 2*maxEntry + 4096
+	hexLine, plainLine = 4032, 4095
+	maxSecurityOutput  = 2*maxEntry + 4096
 	// longestArgument leaves room in the 1 MiB that macOS gives arguments and environment.
 	longestArgument = 900 << 10
 )
@@ -251,7 +251,7 @@ func addLine(service, account string, data []byte) ([]byte, error) {
 	if line := command + ` -X "` + hex.EncodeToString(data) + "\"\n"; len(line) <= hexLine {
 		return []byte(line), nil
 	}
-	if line := command + " -w " + securityQuote(string(data), '\'') + "\n"; len(line) <= textLine {
+	if line := command + " -w " + securityQuote(string(data), '\'') + "\n"; len(line) <= plainLine {
 		return []byte(line), nil
 	}
 	return nil, fmt.Errorf("%w: with what other programs keep in Claude Code's item it has %d bytes", keychain.ErrTooBig, len(data))

@@ -93,7 +93,7 @@ func (s Shell) UpdateEntry(decide func(now Entry) (ch Change, aside bool, err er
 		if err != nil || !changed {
 			return nil, false, err
 		}
-		return whole.text(), aside, nil
+		return whole.encoded(), aside, nil
 	})
 	return before, asideFile, err
 }

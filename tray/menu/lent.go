@@ -32,9 +32,9 @@ func (w *Words) lent(p session.PlaceStatus, now time.Time) string {
 
 // LentDetail is the same as a sentence, with the end of the token that lies there.
 func (w *Words) LentDetail(p session.PlaceStatus, now time.Time) []string {
-	texts := []string{capital(w.lent(p, now))}
+	lines := []string{capital(w.lent(p, now))}
 	if p.Ends != nil && now.Before(*p.Ends) {
-		texts = append(texts, capital(w.tokenEnds(p.Ends.Sub(now))))
+		lines = append(lines, capital(w.tokenEnds(p.Ends.Sub(now))))
 	}
-	return texts
+	return lines
 }

@@ -159,7 +159,7 @@ var Slots = func() (all [Count]Slot) {
 // Item is one line as it is to be shown.
 type Item struct {
 	ID      ID
-	Text    string
+	Label   string
 	Enabled bool
 	Checked bool
 }
@@ -231,13 +231,13 @@ const (
 // Menu returns the lines to show, top to bottom. Only what makes sense is enabled.
 func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Item {
 	var items []Item
-	add := func(id ID, text string, enabled bool) {
-		if text != "" {
-			items = append(items, Item{ID: id, Text: shorten(OneLine(text), lineLength), Enabled: enabled})
+	add := func(id ID, label string, enabled bool) {
+		if label != "" {
+			items = append(items, Item{ID: id, Label: shorten(OneLine(label), lineLength), Enabled: enabled})
 		}
 	}
-	check := func(id ID, text string, enabled, checked bool) {
-		add(id, text, enabled)
+	check := func(id ID, label string, enabled, checked bool) {
+		add(id, label, enabled)
 		items[len(items)-1].Checked = checked
 	}
 	known, idle := s.State != "", !a.Busy()
@@ -260,16 +260,16 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	if r.Unwatched {
 		add(ItemUnwatched, w.Unwatched, false)
 	}
-	for i, text := range wrap(r.Said, wrapAt, int(ItemProblem-ItemSaid)) {
-		add(ItemSaid+ID(i), text, false)
+	for i, line := range wrap(r.Said, wrapAt, int(ItemProblem-ItemSaid)) {
+		add(ItemSaid+ID(i), line, false)
 	}
 	if p, hint := Problem(w, s, a); p.Message != "" {
-		for i, text := range wrap("⚠ "+capital(p.Message), wrapAt, int(ItemHint-ItemProblem)) {
-			add(ItemProblem+ID(i), text, false)
+		for i, line := range wrap("⚠ "+capital(p.Message), wrapAt, int(ItemHint-ItemProblem)) {
+			add(ItemProblem+ID(i), line, false)
 		}
 		if hint {
-			for i, text := range wrap(capital(p.Hint), wrapAt, int(ItemSignIn-ItemHint)) {
-				add(ItemHint+ID(i), text, false)
+			for i, line := range wrap(capital(p.Hint), wrapAt, int(ItemSignIn-ItemHint)) {
+				add(ItemHint+ID(i), line, false)
 			}
 		}
 	}
@@ -322,11 +322,11 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		add(ItemMirrorNow, w.MirrorNow, idle)
 	}
 	if p := s.PutBack; p != nil && tends {
-		text := w.PutBackFormer
+		label := w.PutBackFormer
 		if p.Email != "" {
-			text = fmt.Sprintf(w.PutBack, p.Email)
+			label = fmt.Sprintf(w.PutBack, p.Email)
 		}
-		add(ItemPutBack, text, idle)
+		add(ItemPutBack, label, idle)
 	}
 	if login && tends {
 		add(ItemRenew, either(a.Renewing, w.Renewing, w.Renew), idle && renews && !over && s.AccessToken.Renewable)
@@ -379,8 +379,8 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	}
 	if events := Happened(w, s, r.Events, now); len(events) > 0 {
 		add(ItemHappened, w.Happened, true)
-		for i, text := range events {
-			add(ItemEvent+ID(i), text, true) // so that the arrow keys reach it, and it is read aloud
+		for i, line := range events {
+			add(ItemEvent+ID(i), line, true) // so that the arrow keys reach it, and it is read aloud
 		}
 	}
 	add(ItemHelp, w.Help, true)
@@ -401,14 +401,14 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 func Happened(w *Words, s session.Status, events []session.Record, now time.Time) (lines []string) {
 	for i := len(events) - 1; i >= 0 && len(lines) < eventLines; i-- {
 		e := events[i]
-		text := w.Events[e.What]
-		if text == "" {
+		event := w.Events[e.What]
+		if event == "" {
 			continue
 		}
 		if len(s.Accounts) > 1 && e.Account != "" {
-			text += " (" + Label(s, e.Account) + ")"
+			event += " (" + Label(s, e.Account) + ")"
 		}
-		lines = append(lines, fmt.Sprintf(w.Ago, w.Span(now.Sub(e.At)))+" · "+text)
+		lines = append(lines, fmt.Sprintf(w.Ago, w.Span(now.Sub(e.At)))+" · "+event)
 	}
 	return lines
 }

@@ -138,7 +138,7 @@ func TestMenu(t *testing.T) {
 				if Slots[item.ID].Under != item.ID {
 					indent = "      "
 				}
-				got.WriteString(indent + traytest.Row(item.Text, item.Enabled, item.Checked) + "\n")
+				got.WriteString(indent + traytest.Row(item.Label, item.Enabled, item.Checked) + "\n")
 			}
 			got.WriteByte('\n')
 		}
@@ -182,8 +182,8 @@ func TestMenuShortensLongLines(t *testing.T) {
 		s.Problem = &session.Problem{Message: strings.Repeat("wörd ", 200), Hint: strings.Repeat("x", 500) + " y z"}
 	})
 	for _, item := range Menu(&english, s, Activity{}, Around{}, traytest.Noon) {
-		if n := len([]rune(item.Text)); n > lineLength {
-			t.Errorf("a line of %d characters: %s", n, item.Text)
+		if n := len([]rune(item.Label)); n > lineLength {
+			t.Errorf("a line of %d characters: %s", n, item.Label)
 		}
 	}
 }

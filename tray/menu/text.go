@@ -94,27 +94,27 @@ func OneLine(text string) string { return strings.Join(strings.Fields(Valid(text
 // refuses what is not.
 func Valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// Sentences joins texts into one line of sentences.
-func Sentences(texts ...string) string {
+// Sentences joins parts into one line of sentences.
+func Sentences(parts ...string) string {
 	var out strings.Builder
-	for _, text := range texts {
-		text = strings.TrimSpace(text)
-		if text == "" {
+	for _, part := range parts {
+		part = strings.TrimSpace(part)
+		if part == "" {
 			continue
 		}
-		last, _ := utf8.DecodeLastRuneInString(text)
+		last, _ := utf8.DecodeLastRuneInString(part)
 		wide := columnsOf(last) == 2
 		switch {
 		case strings.ContainsRune(".`!?。！？", last):
 		case wide:
-			text += "。"
+			part += "。"
 		default:
-			text += "."
+			part += "."
 		}
 		if out.Len() > 0 && !strings.HasSuffix(out.String(), "。") {
 			out.WriteByte(' ')
 		}
-		out.WriteString(capital(text))
+		out.WriteString(capital(part))
 	}
 	return out.String()
 }

@@ -311,14 +311,14 @@ func (w *Words) kept(k session.Keep) string {
 const tooltipLength = 127
 
 func (w *Words) Tooltip(state IconState, s session.Status) string {
-	text := AppName + ": " + map[IconState]string{
+	tip := AppName + ": " + map[IconState]string{
 		IconSignedOut: w.TipSignedOut, IconFine: w.TipFine, IconSoon: w.TipSoon,
 		IconTrouble: w.TipTrouble, IconWorking: w.TipWorking,
 	}[state]
 	if s.Email != "" && s.State != session.SignedOut {
-		text += " (" + s.Email + ")"
+		tip += " (" + s.Email + ")"
 	}
-	return shorten(text, tooltipLength)
+	return shorten(tip, tooltipLength)
 }
 
 // Span puts a length of time in words, as coarse as a person would: "24 days",

@@ -127,8 +127,8 @@ func TestNoTextIsForTheTerminal(t *testing.T) {
 		}
 		for _, c := range menuCases {
 			for _, item := range Menu(w, c.status, c.doing, c.around, traytest.Noon) {
-				if found := terminal.FindString(item.Text); found != "" {
-					t.Errorf("%s, %s: a line holds %q: %s", language, c.name, found, item.Text)
+				if found := terminal.FindString(item.Label); found != "" {
+					t.Errorf("%s, %s: a line holds %q: %s", language, c.name, found, item.Label)
 				}
 			}
 		}
@@ -143,8 +143,8 @@ func TestNothingOverflows(t *testing.T) {
 		for _, c := range menuCases {
 			c.around.Version = "12.34.56"
 			for _, item := range Menu(w, c.status, c.doing, c.around, traytest.Noon) {
-				if strings.HasSuffix(item.Text, " …") || columns(item.Text) >= lineLength {
-					t.Errorf("%s, %s: cut or too wide: %s", language, c.name, item.Text)
+				if strings.HasSuffix(item.Label, " …") || columns(item.Label) >= lineLength {
+					t.Errorf("%s, %s: cut or too wide: %s", language, c.name, item.Label)
 				}
 			}
 			for _, icon := range []IconState{IconSignedOut, IconFine, IconSoon, IconTrouble, IconWorking} {
@@ -185,12 +185,12 @@ func TestNothingOverflows(t *testing.T) {
 			}
 			seen := map[line]bool{}
 			for _, item := range Menu(w, c.status, c.doing, c.around, traytest.Noon) {
-				at := line{-1, item.Text}
+				at := line{-1, item.Label}
 				if under := Slots[item.ID].Under; under != item.ID {
 					at.under = under
 				}
 				if seen[at] {
-					t.Errorf("%s, %s: twice %q", language, c.name, item.Text)
+					t.Errorf("%s, %s: twice %q", language, c.name, item.Label)
 				}
 				seen[at] = true
 			}

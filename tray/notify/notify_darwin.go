@@ -64,7 +64,7 @@ func openCenter(onAction func(Deed)) (c *center) {
 	}
 	pooled(func() {
 		bundle := send(class("NSBundle"), "mainBundle")
-		if !inBundle(goText(send(bundle, "bundleIdentifier")), goText(send(bundle, "bundlePath")), program) {
+		if !inBundle(goString(send(bundle, "bundleIdentifier")), goString(send(bundle, "bundlePath")), program) {
 			return
 		}
 		f := fuse{filepath.Join(dir, "keytender", "notifications-tried")}
@@ -100,8 +100,8 @@ func (c *center) delegate(onAction func(Deed)) objc.ID {
 			}},
 		{Cmd: objc.RegisterName("userNotificationCenter:didReceiveNotificationResponse:withCompletionHandler:"),
 			Fn: func(_ objc.ID, _ objc.SEL, _, response objc.ID, done objc.Block) {
-				pressed := goText(send(response, "actionIdentifier"))
-				mark := goText(send(send(send(response, "notification"), "request"), "identifier"))
+				pressed := goString(send(response, "actionIdentifier"))
+				mark := goString(send(send(send(response, "notification"), "request"), "identifier"))
 				call(done)
 				// A click on the text counts too: UNNotificationDefaultActionIdentifier.
 				if pressed != actionKey && pressed != "com.apple.UNNotificationDefaultActionIdentifier" {
@@ -122,7 +122,7 @@ func (c *center) show(n Notice) error {
 	ended := make(chan error, 1)
 	done := objc.NewBlock(func(_ objc.Block, problem objc.ID) {
 		if problem != 0 {
-			ended <- errors.New(goText(send(problem, "localizedDescription")))
+			ended <- errors.New(goString(send(problem, "localizedDescription")))
 			return
 		}
 		ended <- nil
@@ -153,21 +153,21 @@ func (c *center) ask() {
 
 func (c *center) delivery(n Notice) objc.ID {
 	content := send(send(class("UNMutableNotificationContent"), "new"), "autorelease")
-	send(content, "setTitle:", text(n.Title))
-	send(content, "setBody:", text(n.Body))
+	send(content, "setTitle:", nsString(n.Title))
+	send(content, "setBody:", nsString(n.Body))
 	mark := c.asked.next(n)
 	if mark == "" {
 		c.count++
 		mark = "notice-" + strconv.Itoa(c.count)
 	} else {
-		action := send(class("UNNotificationAction"), "actionWithIdentifier:title:options:", text(actionKey), text(n.Action), noOptions)
+		action := send(class("UNNotificationAction"), "actionWithIdentifier:title:options:", nsString(actionKey), nsString(n.Action), noOptions)
 		category := send(class("UNNotificationCategory"), "categoryWithIdentifier:actions:intentIdentifiers:options:",
-			text(actionKey), send(class("NSArray"), "arrayWithObject:", action), send(class("NSArray"), "array"), noOptions)
+			nsString(actionKey), send(class("NSArray"), "arrayWithObject:", action), send(class("NSArray"), "array"), noOptions)
 		send(c.id, "setNotificationCategories:", send(class("NSSet"), "setWithObject:", category))
-		send(content, "setCategoryIdentifier:", text(actionKey))
+		send(content, "setCategoryIdentifier:", nsString(actionKey))
 	}
 	// No trigger: at once.
-	return send(class("UNNotificationRequest"), "requestWithIdentifier:content:trigger:", text(mark), content, objc.ID(0))
+	return send(class("UNNotificationRequest"), "requestWithIdentifier:content:trigger:", nsString(mark), content, objc.ID(0))
 }
 
 // trying calls into the framework behind the fuse.
@@ -193,12 +193,12 @@ func send(to objc.ID, selector string, args ...any) objc.ID {
 }
 
 // text makes an NSString. Not every Go string is one: it is never nil for that.
-func text(s string) objc.ID {
+func nsString(s string) objc.ID {
 	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
 	return send(class("NSString"), "stringWithUTF8String:", s+"\x00")
 }
 
-func goText(s objc.ID) string {
+func goString(s objc.ID) string {
 	if s == 0 {
 		return ""
 	}

@@ -23,10 +23,10 @@ func systemNotices(onAction func(Deed)) func(Notice) error {
 	})
 	return func(n Notice) error {
 		icon := picture()
-		text, err := toastXML(n, icon, asked.next(n))
+		toast, err := toastXML(n, icon, asked.next(n))
 		if err != nil {
 			return err
 		}
-		return wintoast.Push(text)
+		return wintoast.Push(toast)
 	}
 }

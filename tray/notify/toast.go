@@ -25,7 +25,7 @@ func toastXML(n Notice, picture, argument string) (string, error) {
 		Binding  struct {
 			Template string   `xml:"template,attr"`
 			Image    *image   `xml:"image"`
-			Texts    []string `xml:"text"`
+			Lines    []string `xml:"text"`
 		} `xml:"visual>binding"`
 		Audio struct {
 			Silent bool `xml:"silent,attr"`
@@ -36,7 +36,7 @@ func toastXML(n Notice, picture, argument string) (string, error) {
 	if n.Urgent {
 		toast.Duration = "long"
 	}
-	toast.Binding.Template, toast.Binding.Texts = "ToastGeneric", []string{n.Title, n.Body}
+	toast.Binding.Template, toast.Binding.Lines = "ToastGeneric", []string{n.Title, n.Body}
 	if picture != "" {
 		toast.Binding.Image = &image{"appLogoOverride", picture}
 	}
@@ -44,6 +44,6 @@ func toastXML(n Notice, picture, argument string) (string, error) {
 		toast.Launch = argument // a click on the text
 		toast.Actions = &actions{action{n.Action, argument, "foreground"}}
 	}
-	text, err := xml.Marshal(toast)
-	return string(text), err
+	encoded, err := xml.Marshal(toast)
+	return string(encoded), err
 }

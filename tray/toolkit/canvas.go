@@ -16,7 +16,7 @@ type Canvas struct {
 // appearance is how a line stands on the screen.
 type appearance struct {
 	visible, enabled, checked bool
-	text                      string
+	label                     string
 	// touched: the person clicked a check mark, and some toolkits flip it by
 	// themselves. It is set again, whatever we think it is.
 	touched bool
@@ -39,7 +39,7 @@ func NewCanvas(kit Kit, items []menu.Item, icon menu.IconState, tip string) *Can
 			parent = c.Lines[s.Under]
 		}
 		w := want[id]
-		l := kit.AddLine(parent, w.text, s.Checkable)
+		l := kit.AddLine(parent, w.label, s.Checkable)
 		c.Lines[id] = l
 		if !w.visible {
 			continue
@@ -86,8 +86,8 @@ func change(l Line, have, want appearance, checkable bool) appearance {
 		return appearance{}
 	}
 	anew := !have.visible
-	if anew || have.text != want.text {
-		l.SetTitle(want.text)
+	if anew || have.label != want.label {
+		l.SetTitle(want.label)
 	}
 	if anew || have.enabled != want.enabled {
 		if want.enabled {
@@ -114,7 +114,7 @@ func (c *Canvas) Touch(id menu.ID) { c.drawn[id].touched = true }
 
 func appearances(items []menu.Item) (all [menu.Count]appearance) {
 	for _, item := range items {
-		all[item.ID] = appearance{visible: true, enabled: item.Enabled, checked: item.Checked, text: item.Text}
+		all[item.ID] = appearance{visible: true, enabled: item.Enabled, checked: item.Checked, label: item.Label}
 	}
 	return all
 }

@@ -70,11 +70,11 @@ func nativeSetIcon(icon []byte) {
 	setIcon(icon)
 }
 
-func nativeSetTooltip(text string) {
+func nativeSetTooltip(tip string) {
 	current.Lock()
 	defer current.Unlock()
-	current.tip = text
-	systray.SetTooltip(text)
+	current.tip = tip
+	systray.SetTooltip(tip)
 }
 
 // show sets both again, and the title.

@@ -46,7 +46,7 @@ var nativeRun = systray.Run
 // nativeSetTooltip sets the title: panels show it as the tooltip, and read it to people
 // who do not see the icon. The library's own way would write it beside the icon too,
 // and from a thread that is not GTK's.
-func nativeSetTooltip(text string) { C.set_title(C.CString(text)) }
+func nativeSetTooltip(tip string) { C.set_title(C.CString(tip)) }
 
 // nativeReady keeps GIO from ending the whole program, by SIGTERM, when the session bus
 // goes away: renewing goes on without it.

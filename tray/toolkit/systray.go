@@ -45,24 +45,24 @@ func (systrayKit) SetIcon(state menu.IconState) {
 	}
 }
 
-func (systrayKit) SetTooltip(text string) { nativeSetTooltip(text) }
+func (systrayKit) SetTooltip(tip string) { nativeSetTooltip(tip) }
 
 func (systrayKit) AddSeparator() { nativeAddSeparator() }
 
 // clicksHeld is how many clicks a line keeps while nobody receives.
 const clicksHeld = 64
 
-func (systrayKit) AddLine(parent Line, text string, checkable bool) Line {
+func (systrayKit) AddLine(parent Line, label string, checkable bool) Line {
 	var item *nativeItem
 	switch {
 	case parent != nil && checkable:
-		item = parent.(systrayLine).AddSubMenuItemCheckbox(asLabel(text), "", false)
+		item = parent.(systrayLine).AddSubMenuItemCheckbox(asLabel(label), "", false)
 	case parent != nil:
-		item = parent.(systrayLine).AddSubMenuItem(asLabel(text), "")
+		item = parent.(systrayLine).AddSubMenuItem(asLabel(label), "")
 	case checkable:
-		item = nativeAddCheckableItem(asLabel(text), "", false)
+		item = nativeAddCheckableItem(asLabel(label), "", false)
 	default:
-		item = nativeAddItem(asLabel(text), "")
+		item = nativeAddItem(asLabel(label), "")
 	}
 	// The libraries send clicks without waiting, and drop them when nobody receives
 	// at that moment. With a buffer in between none is lost.
@@ -72,7 +72,7 @@ func (systrayKit) AddLine(parent Line, text string, checkable bool) Line {
 
 type systrayLine struct{ *nativeItem }
 
-func (l systrayLine) SetTitle(text string)    { l.nativeItem.SetTitle(asLabel(text)) }
+func (l systrayLine) SetTitle(label string)   { l.nativeItem.SetTitle(asLabel(label)) }
 func (l systrayLine) Clicks() <-chan struct{} { return l.ClickedCh }
 
 // asLabel doubles the character that marks a keyboard shortcut in a menu's label,

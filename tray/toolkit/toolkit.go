@@ -21,7 +21,7 @@ type Kit interface {
 	// this library never can, only a new process.
 	Rejoin() bool
 	// AddLine adds a line at the end of the menu, or of parent's submenu.
-	AddLine(parent Line, text string, checkable bool) Line
+	AddLine(parent Line, label string, checkable bool) Line
 	AddSeparator()
 	SetIcon(menu.IconState)
 	SetTooltip(string)

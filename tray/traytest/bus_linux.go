@@ -205,7 +205,7 @@ type layout struct {
 
 // Rows returns the visible lines with their numbers: "# " before one that
 // cannot be clicked, "[x] " before one with a check mark.
-func (p *Panel) Rows() (text string, ids map[string]int32) {
+func (p *Panel) Rows() (rows string, ids map[string]int32) {
 	p.Helper()
 	var revision uint32
 	var root layout
@@ -249,15 +249,15 @@ func (p *Panel) Rows() (text string, ids map[string]int32) {
 // Want waits for a row and returns its number.
 func (p *Panel) Want(row string) int32 {
 	p.Helper()
-	var text string
+	var rows string
 	for deadline := time.Now().Add(testguard.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var ids map[string]int32
-		text, ids = p.Rows()
+		rows, ids = p.Rows()
 		if id, ok := ids[row]; ok {
 			return id
 		}
 	}
-	p.Fatalf("the menu lacks %q:\n%s", row, text)
+	p.Fatalf("the menu lacks %q:\n%s", row, rows)
 	return 0
 }
 

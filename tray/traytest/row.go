@@ -4,7 +4,7 @@
 package traytest
 
 // Row writes a line of a menu the way tests compare it.
-func Row(text string, enabled, checked bool) string {
+func Row(label string, enabled, checked bool) string {
 	mark, check := "  ", ""
 	if !enabled {
 		mark = "# "
@@ -12,5 +12,5 @@ func Row(text string, enabled, checked bool) string {
 	if checked {
 		check = "[x] "
 	}
-	return mark + check + text
+	return mark + check + label
 }

@@ -22,31 +22,31 @@ func Diagnosed(checks []Check) string {
 }
 
 func checkLines(now time.Time, checks []Check) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "keytender %s, %s/%s, %s\n\n", session.Version, runtime.GOOS, runtime.GOARCH, now.Format(time.RFC3339))
+	var out strings.Builder
+	fmt.Fprintf(&out, "keytender %s, %s/%s, %s\n\n", session.Version, runtime.GOOS, runtime.GOARCH, now.Format(time.RFC3339))
 	for _, check := range checks {
-		fmt.Fprintf(&text, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
+		fmt.Fprintf(&out, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
 	}
-	return text.String()
+	return out.String()
 }
 
 // Diagnosis is what was found, the settings and the end of the history, in a text that is
 // safe to show around: who and where somebody is, and whatever looks like a token, is taken
 // out.
 func Diagnosis(ctx context.Context, engine *session.Engine, checks []Check) string {
-	var text strings.Builder
-	text.WriteString(checkLines(time.Now().UTC(), checks))
-	text.WriteString("\nWhy\n" + Why(ctx, engine) + "\n\nSettings\n")
+	var out strings.Builder
+	out.WriteString(checkLines(time.Now().UTC(), checks))
+	out.WriteString("\nWhy\n" + Why(ctx, engine) + "\n\nSettings\n")
 	settings := engine.Config()
 	for _, name := range settings.Names() {
-		fmt.Fprintf(&text, "%s = %s (%s)\n", name, settings.Origin[name].Value, settings.Origin[name].From)
+		fmt.Fprintf(&out, "%s = %s (%s)\n", name, settings.Origin[name].Value, settings.Origin[name].From)
 	}
-	text.WriteString("\nHistory\n")
+	out.WriteString("\nHistory\n")
 	records, _ := engine.History()
 	for _, r := range records[max(0, len(records)-30):] {
-		fmt.Fprintf(&text, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, Detail(r))
+		fmt.Fprintf(&out, "%s %s by %s %s\n", r.At.UTC().Format(time.RFC3339), r.What, r.Who, Detail(r))
 	}
-	return without(engine, text.String())
+	return without(engine, out.String())
 }
 
 // without takes out what tells who somebody is.
