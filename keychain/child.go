@@ -50,7 +50,7 @@ type reply struct {
 
 var childErrors = map[string]error{
 	"not-found": ErrNotFound, "locked": ErrLocked, "denied": ErrDenied, "unavailable": ErrUnavailable,
-	"too-big": ErrTooBig, "failed": errFailed,
+	"too-big": ErrTooBig, "damaged": ErrDamaged, "failed": errFailed,
 }
 
 // errFailed is a keychain that is there and did not do it. It is kept apart from
@@ -86,6 +86,9 @@ func RunChild() {
 func serve(o order) reply {
 	if err := platformReady(); err != nil {
 		return reply{Error: "unavailable", Detail: err.Error()}
+	}
+	if n := itemsOf(o.Service, o.Name); n > 1 {
+		return reply{Error: "damaged", Detail: fmt.Sprintf("the keyring holds %d items of %s for %s, and which of them is ours cannot be told", n, o.Service, o.Name)}
 	}
 	switch o.Op {
 	case "load":

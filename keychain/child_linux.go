@@ -51,6 +51,27 @@ func findBus() error {
 	return os.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+bus)
 }
 
+// itemsOf counts the items that answer to a record's name. Another program's with more
+// attributes does, too, and go-keyring takes the first of them: it would read that one, write
+// over it, or delete it. A service that does not say is left to the call itself.
+func itemsOf(service, name string) int {
+	bus, err := dbus.SessionBus()
+	if err != nil {
+		return 0
+	}
+	var items []dbus.ObjectPath
+	for _, path := range collections {
+		if bus.Object("org.freedesktop.secrets", path).Call("org.freedesktop.Secret.Collection.SearchItems", 0,
+			map[string]string{"service": service, "username": name}).Store(&items) == nil {
+			break
+		}
+	}
+	return len(items)
+}
+
+// collections are those that go-keyring takes: the first that is there.
+var collections = []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login", "/org/freedesktop/secrets/aliases/default"}
+
 // canBeReached reports whether the bus library has a transport for the address (D-Bus
 // Specification, Server Addresses).
 func canBeReached(address string) bool {

@@ -53,6 +53,36 @@ func TestInstallationsDoNotShareItems(t *testing.T) {
 	})
 }
 
+// TestAnotherProgramsItemOfTheSameName is neither read as ours, nor written over, nor deleted.
+func TestAnotherProgramsItemOfTheSameName(t *testing.T) {
+	address := testbus.Start(t)
+	keyring := testbus.StartKeyring(t, address)
+	k := osKeychain(t)
+	keyring.Try(t, func(t testing.TB) {
+		if err := k.Save(t.Context(), "default", secret.New("FAKE-ours")); err != nil {
+			t.Fatal(err)
+		}
+		remove := keyring.Put(t, map[string]string{"service": k.Service, "username": "default", "made-by": "another"}, "FAKE-theirs")
+		_, readErr := k.Load(t.Context(), "default")
+		for what, err := range map[string]error{
+			"reading": readErr, "writing": k.Save(t.Context(), "default", secret.New("FAKE-new")), "deleting": k.Delete(t.Context(), "default"),
+		} {
+			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "2 items") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if got := remove(); got != "FAKE-theirs" {
+			t.Errorf("the other program's item holds %q", got)
+		}
+		if got, err := k.Load(t.Context(), "default"); err != nil || got.Reveal() != "FAKE-ours" {
+			t.Errorf("when theirs is gone: %v", err)
+		}
+		if err := k.Delete(t.Context(), "default"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func roundTrip(t testing.TB, k *OSKeychain) {
 	for _, name := range []string{"default", "work", "big..part", "long"} {
 		if err := k.Delete(t.Context(), name); err != nil {

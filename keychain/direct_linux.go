@@ -118,7 +118,7 @@ func wouldAskAgain(ctx context.Context, _ time.Time) bool {
 		}
 		defer bus.Close()
 		var property dbus.Variant
-		for _, path := range []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login", "/org/freedesktop/secrets/aliases/default"} {
+		for _, path := range collections {
 			if bus.Object("org.freedesktop.secrets", path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart,
 				"org.freedesktop.Secret.Collection", "Locked").Store(&property) == nil {
 				break

@@ -81,6 +81,30 @@ func (k *Keyring) unlocked() bool {
 	return err == nil && locked.Value() == false
 }
 
+// Put makes an item of another program's. What it returns takes the item away again, and returns
+// what it held.
+func (k *Keyring) Put(t testing.TB, attributes map[string]string, text string) (remove func() string) {
+	t.Helper()
+	check := func(err error) {
+		if t.Helper(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ignored dbus.Variant
+	var session, at, prompt dbus.ObjectPath
+	check(k.conn.Object(serviceName, servicePath).Call(serviceInterface+".OpenSession", 0, "plain", dbus.MakeVariant("")).Store(&ignored, &session))
+	properties := map[string]dbus.Variant{itemInterface + ".Attributes": dbus.MakeVariant(attributes)}
+	check(k.conn.Object(serviceName, collectionPath).Call(collectionInterface+".CreateItem", 0, properties,
+		secret{session, []byte{}, []byte(text), "text/plain"}, false).Store(&at, &prompt))
+	return func() string {
+		var held secret
+		item := k.conn.Object(serviceName, at)
+		check(item.Call(itemInterface+".GetSecret", 0, session).Store(&held))
+		check(item.Call(itemInterface+".Delete", 0).Store(&prompt))
+		return string(held.Value)
+	}
+}
+
 // Try runs a test, and runs it again when the daemon died in it.
 func (k *Keyring) Try(t testing.TB, test func(t testing.TB)) {
 	t.Helper()
