@@ -442,7 +442,7 @@ func TestAFailedRevokeIsTold(t *testing.T) {
 		steps []session.Step
 		body  string
 	}{
-		{menu.ItemSignOutRevoke, []session.Step{{Text: "the server could not be told: HTTP 500", Undone: true}}, "The server could not be told, so the login may live on there."},
+		{menu.ItemSignOutRevoke, []session.Step{{Said: session.Said{Remark: session.RemarkServerUnreached}, Undone: true}}, "The server could not be told, so the login may live on there."},
 		{menu.ItemSignOutRevoke, nil, ""},
 		{menu.ItemSignOutBoth, nil, ""},
 	} {

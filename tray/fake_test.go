@@ -152,7 +152,7 @@ func (f *fakeEngine) SignOutOf(_ context.Context, account string, o session.Sign
 	if account == active {
 		f.set(session.Status{State: session.SignedOut, Account: "default"})
 	}
-	return append(f.steps, session.Step{Text: "the login is gone from this computer"}), nil
+	return append(f.steps, session.Step{Said: session.Said{Remark: session.RemarkRemoved}}), nil
 }
 
 func (f *fakeEngine) RenameAccount(_ context.Context, from, to string) error {

@@ -68,7 +68,7 @@ func run(args []string) int {
 func open(settings config.Config) (*session.Engine, error) {
 	engine, err := session.Open(settings)
 	if err == nil {
-		engine.InWords(words.ForEngine)
+		engine.InWords(words.ForEngine, words.OfSaid)
 	}
 	return engine, err
 }

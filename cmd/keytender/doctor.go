@@ -68,7 +68,7 @@ func (c *console) openAnyway() (*session.Engine, []error, error) {
 		return nil, problems, nil
 	}
 	if engine, err = session.Open(cfg); err == nil {
-		engine.InWords(words.ForEngine)
+		engine.InWords(words.ForEngine, words.OfSaid)
 	}
 	return engine, problems, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 )
 
@@ -58,13 +59,12 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 	}
 	var (
 		problems []error
-		done     = []session.Step{}
+		done     = []step{}
 	)
 	o.All = o.all
 	for _, name := range names {
 		steps, err := engine.On(name).SignOut(patient(cmd), o.SignOutOptions)
-		c.steps(steps)
-		done = append(done, steps...)
+		done = append(done, c.steps(steps)...)
 		if err != nil {
 			problems = append(problems, err)
 		}
@@ -89,13 +89,22 @@ func (c *console) confirmLogout(cmd *cobra.Command, engine *session.Engine, name
 	return c.confirm(cmd, fmt.Sprintf("Remove the login of %s from this machine?", strings.Join(logins, " and of ")))
 }
 
+// step is what became of one part of a sign-out, in words.
+type step struct {
+	Text   string `json:"text"`
+	Undone bool   `json:"undone"`
+}
+
 // steps prints what became of each part of a sign-out.
-func (c *console) steps(steps []session.Step) {
-	for _, step := range steps {
+func (c *console) steps(steps []session.Step) []step {
+	told := make([]step, len(steps))
+	for i, s := range steps {
 		sign := tick
-		if step.Undone {
+		if s.Undone {
 			sign = danger
 		}
-		c.line(sign, "%s", step.Text)
+		told[i] = step{words.OfSaid(s.Said), s.Undone}
+		c.line(sign, "%s", told[i].Text)
 	}
+	return told
 }

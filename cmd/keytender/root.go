@@ -151,7 +151,7 @@ func (c *console) open() (*session.Engine, error) {
 	if engine.MayWrite() == nil { // the log is a file of theirs too
 		engine.LogTo(logfile.New(cfg.Paths.Log, cfg.LogLevel))
 	}
-	engine.InWords(words.ForEngine)
+	engine.InWords(words.ForEngine, words.OfSaid)
 	engine.BeforeWriting(c.listen)
 	engine.WaitInSystem()
 	engine.NoticeTightened(func(path string) {

@@ -194,9 +194,9 @@ func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Creden
 		known := Values{Person: nameOfPerson(p), Owner: own.Name, Account: asked}
 		switch {
 		case there == nil:
-			return own.Name, w.saysOf(ToldKnownAs, known), nil
+			return own.Name, w.saysOf(RemarkKnownAs, known), nil
 		case replace: // two accounts of one person would spend each other's tokens
-			return own.Name, w.saysOf(ToldKnownAsAndLeft, known), nil
+			return own.Name, w.saysOf(RemarkKnownAsAndLeft, known), nil
 		case there.LongLived != longLived && there.Person.Like(p) == ledger.Same:
 			return "", "", otherKind(there)
 		}

@@ -202,7 +202,7 @@ func TestStateFileThatCannotBeTold(t *testing.T) {
 	}
 	for range 2 { // the second time it is in step already
 		told, err := r.start().On("bob").Mirror(t.Context())
-		if err != nil || !strings.Contains(told, string(ToldNotNamed)) {
+		if err != nil || !strings.Contains(told, string(RemarkNotNamed)) {
 			t.Errorf("told %q, %v", told, err)
 		}
 	}

@@ -659,7 +659,7 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 	} else {
 		pause := backOff(r.chain.Failures)
 		r.chain.Failures++
-		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), r.says(ToldClaudeRenewedNone)
+		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), r.says(RemarkClaudeRenewedNone)
 	}
 	r.chain.Problem = noteOf(result)
 	if err := r.save(); err != nil {

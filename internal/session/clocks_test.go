@@ -134,7 +134,7 @@ func TestRecordsThatStayedInALockedKeychain(t *testing.T) {
 	}
 	steps, err := r.start().On("ann").SignOut(t.Context(), SignOutOptions{})
 	if !slices.ContainsFunc(steps, func(s Step) bool {
-		return strings.Contains(s.Text, string(ToldRemoved)) && !strings.Contains(s.Text, "credentials.json")
+		return s.Remark == RemarkRemoved && !strings.Contains(s.Values.Place, "credentials.json")
 	}) {
 		t.Errorf("removed from the keychain, told: %+v", steps)
 	}

@@ -371,9 +371,9 @@ func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *
 	place := w.place(dir)
 	place.Empty(false)
 	w.l.ForgetPlace(lentID(dir))
-	sentence := w.says(ToldNoneBefore)
+	became, values := RemarkNoneBefore, Values{}
 	if !d.Nothing {
-		sentence = w.saysOf(ToldBack, Values{Owner: aside.Whose})
+		became, values = RemarkBack, Values{Owner: aside.Whose}
 		if c := w.l.Chain(d.Chain); c != nil {
 			place.Holds(c, d.Pair)
 			c.Apart = c.Account != "" && w.l.ChainOf(c.Account) != c // else the account's own would be carried over it
@@ -390,8 +390,8 @@ func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *
 		}
 	}
 	w.l.DropDisplaced(d.ID)
-	w.remember(Record{Account: w.l.Choose(w.account), What: "undone", Detail: sentence})
-	return sentence + " (" + dir.Place() + ")", w.save()
+	w.remember(Record{Account: w.l.Choose(w.account), What: "undone", Said: Said{became, &values}})
+	return w.saysOf(became, values) + " (" + dir.Place() + ")", w.save()
 }
 
 // lastDisplaced returns what undoing puts back. Copies that are known to be spent, or that

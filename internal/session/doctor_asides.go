@@ -20,7 +20,7 @@ func (s *signingOut) dropAsides() {
 		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*")
 		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
 		for _, path := range kept {
-			s.undone(ToldAsideStays, path)
+			s.undone(RemarkAsideStays, path)
 		}
 	}
 	for _, pattern := range patterns {

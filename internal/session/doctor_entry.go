@@ -200,7 +200,7 @@ func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 	for _, p := range st.Places {
 		v := &Values{Place: p.Place, ID: p.ID, Reason: p.Reason}
 		switch {
-		case p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem || p.Reason == d.says(ToldLetGo):
+		case p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem || p.Reason == d.says(RemarkLetGo):
 		case p.State == PlaceBehind && p.Since != nil && d.wall().Sub(*p.Since) < behindIsTold: // it is being brought up
 		case p.State == PlaceBehind:
 			checks = append(checks, warn(name, FoundPlaceBehind, v)...)

@@ -114,7 +114,7 @@ func TestSignOutTakesWhatWasMovedAside(t *testing.T) {
 	}
 	named := false
 	for _, s := range steps {
-		named = named || strings.Contains(s.Text, left[0])
+		named = named || s.Values.Reason == left[0]
 	}
 	if !named {
 		t.Errorf("not named: %+v", steps)

@@ -432,9 +432,9 @@ func (w *wording) lentStatus(p *ledger.Place) PlaceStatus {
 	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep, Reason: p.Reason}
 	switch {
 	case p.Leaving:
-		s.State, s.Reason = PlaceUnwritable, w.says(ToldLeavingLent)
+		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLeavingLent)
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, w.says(ToldLetGo)
+		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLetGo)
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case !p.Behind.IsZero():
@@ -600,7 +600,7 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 		err := s.lentCopies().takenBack(lent[i], problem, false)
 		s.note(err)
 		if err == nil {
-			s.done(ToldTakenBack, lentWhere(lent[i]).String())
+			s.done(RemarkTakenBack, lentWhere(lent[i]).String())
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 			continue
 		}
 		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.home(ctx, displacedName(d.ID)).Kind()), Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
-			Reason: w.saysOf(ToldLoginOf, Values{Owner: w.named(d.Person)}), RefreshToken: d.Pair.Refresh != ""}
+			Reason: w.saysOf(RemarkLoginOf, Values{Owner: w.named(d.Person)}), RefreshToken: d.Pair.Refresh != ""}
 		if !d.At.IsZero() {
 			kept.Since = known(d.At)
 		}
@@ -64,7 +64,7 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 	}
 	switch {
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, w.says(ToldLetGo)
+		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLetGo)
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case w.l.Behind(p):
@@ -90,12 +90,12 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 		s.State = PlaceNewer
 	case seen.Relation == ledger.Stranger, seen.Chain != nil && seen.Account() == "":
 		s.State, s.Account, s.RefreshToken = PlaceOtherLogin, "", !seen.entry.Login.Refresh.IsZero()
-		s.Reason = w.saysOf(ToldLoginOf, Values{Owner: w.nameOf(seen)})
+		s.Reason = w.saysOf(RemarkLoginOf, Values{Owner: w.nameOf(seen)})
 	case seen.Relation == ledger.Absent, seen.Relation == ledger.SignedOut:
 		s.State, s.RefreshToken = PlaceSignedOut, false
 	}
 	if p.Leaving {
-		s.State, s.Reason = PlaceUnwritable, w.says(ToldLeaving)
+		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLeaving)
 	}
 	return s
 }

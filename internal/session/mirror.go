@@ -120,7 +120,7 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (strin
 	if pairOf(r.current) != before {
 		r.chain = w.l.ChainOf(r.account)
 		w.carrying().carry(ctx, r.account, r.current, entryWait)
-		return w.saysOf(ToldTakenOver, Values{Place: dir.Place()}), nil
+		return w.saysOf(RemarkNewerTaken, Values{Place: dir.Place()}), nil
 	}
 	if err := w.mayMirror(ctx, r, fresh); err != nil {
 		return "", err
@@ -129,7 +129,7 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (strin
 	whole := !s.entry.Login.Refresh.IsZero() || r.current.Refresh.IsZero() // what is lent has the access token alone
 	if s.Relation == ledger.Current && s.Chain == r.chain && accepted && whole {
 		w.place(dir).Let = false // who mirrors into it does not let go of it any more
-		sentence := w.saysOf(ToldInStepAlready, Values{Place: dir.Place()})
+		sentence := w.saysOf(RemarkInStepAlready, Values{Place: dir.Place()})
 		return sentence + w.identify(ctx, dir, r.current, secret.String{}), nil
 	}
 	return w.overwrite(ctx, s, r)
@@ -230,16 +230,16 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (strin
 	if err := w.save(); err != nil {
 		return "", err
 	}
-	became := ToldInStep
+	became := RemarkInStep
 	switch {
 	case moved.kept != "" && moved.whose != "":
-		became = ToldReplaced
+		became = RemarkReplaced
 	case moved.whose != "":
-		became = ToldReplacedAccount
+		became = RemarkReplacedAccount
 	}
-	sentence := w.saysOf(became, Values{Owner: moved.whose, Account: moved.account, Place: dir.Place()})
-	w.remember(Record{Account: r.account, What: "mirrored", Detail: sentence})
-	return sentence + w.identify(ctx, dir, r.current, secret.New(own.Identity)), nil
+	values := Values{Owner: moved.whose, Account: moved.account, Place: dir.Place()}
+	w.remember(Record{Account: r.account, What: "mirrored", Said: Said{became, &values}})
+	return w.saysOf(became, values) + w.identify(ctx, dir, r.current, secret.New(own.Identity)), nil
 }
 
 // identify tells the client whose login its entry holds now. Without it the client goes
@@ -251,7 +251,7 @@ func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keycha
 	}
 	if err := dir.SetIdentity(ctx, id); err != nil {
 		w.log.Warn("Claude Code's state file could not be told the account", "reason", plain(err))
-		return w.saysOf(ToldNotNamed, Values{Reason: plain(err)})
+		return w.saysOf(RemarkNotNamed, Values{Reason: plain(err)})
 	}
 	return ""
 }
@@ -285,7 +285,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 	}
 	relation = string(look.reporting().entryState(s, account, current))
 	if accepted, why := s.entry.AcceptedByClient(); relation == string(InStep) && !accepted {
-		relation = e.saysOf(ToldNotAccepted, Values{Reason: why})
+		relation = e.saysOf(RemarkNotAccepted, Values{Reason: why})
 	}
 	if relation != string(InStep) {
 		change := claudecode.Change{SignIn: &current, NewLogin: s.Account() != account}

@@ -176,7 +176,7 @@ func TestOtherLoginIsNeverReplacedByRenewal(t *testing.T) {
 		t.Errorf("status of the entry: %s", st.ClaudeCode.State)
 	}
 	sentence, err := r.start().Mirror(t.Context())
-	if err != nil || !strings.HasPrefix(sentence, string(ToldReplaced)+":") {
+	if err != nil || !strings.HasPrefix(sentence, string(RemarkReplaced)+":") {
 		t.Errorf("mirror: %q, %v", sentence, err)
 	}
 	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(theirs) {

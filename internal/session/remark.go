@@ -51,3 +51,55 @@ const (
 	RemarkOwnLogin       Remark = "own-login"
 	RemarkWasCalled      Remark = "was-called"
 )
+
+// The remarks on what went well, or on what is so beside it.
+const (
+	RemarkKeychain    Remark = "keychain"
+	RemarkNoKeychain  Remark = "no-keychain"
+	RemarkInSpillFile Remark = "in-spill-file"
+
+	RemarkKnownAs        Remark = "known-as"
+	RemarkKnownAsAndLeft Remark = "known-as-and-left"
+	RemarkKeepsLogin     Remark = "keeps-login"
+	RemarkStayed         Remark = "stayed"
+	RemarkOtherAtWork    Remark = "other-at-work"
+	RemarkGivenUp        Remark = "given-up"
+	RemarkWatchedSignIn  Remark = "watched-sign-in"
+
+	RemarkInStep          Remark = "in-step"
+	RemarkInStepAlready   Remark = "in-step-already"
+	RemarkNewerTaken      Remark = "newer-taken"
+	RemarkReplaced        Remark = "replaced"
+	RemarkReplacedAccount Remark = "replaced-account"
+	RemarkNotNamed        Remark = "not-named"
+	RemarkNotMirrored     Remark = "not-mirrored"
+	RemarkNotAccepted     Remark = "not-accepted"
+	RemarkNoneBefore      Remark = "none-before"
+	RemarkBack            Remark = "back"
+
+	RemarkLetGo       Remark = "let-go"
+	RemarkLoginOf     Remark = "login-of"
+	RemarkLeaving     Remark = "leaving"
+	RemarkLeavingLent Remark = "leaving-lent"
+
+	RemarkActiveNow        Remark = "active-now"
+	RemarkWatchesOnly      Remark = "watches-only"
+	RemarkNobodySignedIn   Remark = "nobody-signed-in"
+	RemarkClaudeKeeps      Remark = "claude-keeps"
+	RemarkClaudeKeepsEnded Remark = "claude-keeps-ended"
+	RemarkServerUntold     Remark = "server-untold"
+	RemarkServerUnreached  Remark = "revoke-unreached"
+	RemarkServerTold       Remark = "server-told"
+	RemarkOtherLeft        Remark = "other-left"
+	RemarkTakenOut         Remark = "taken-out"
+	RemarkTakenBack        Remark = "taken-back"
+	RemarkRemoved          Remark = "removed"
+	RemarkAsideStays       Remark = "aside-stays"
+	RemarkDisplacedKept    Remark = "displaced-kept"
+
+	RemarkUnstored          Remark = "unstored"
+	RemarkSpilled           Remark = "spilled"
+	RemarkClaudeRenewedNone Remark = "claude-renewed-none"
+	RemarkIncomplete        Remark = "incomplete"
+	RemarkShortLived        Remark = "short-lived"
+)

@@ -128,12 +128,17 @@ func Open(c config.Config) (*Engine, error) {
 
 // wording puts what goes wrong into the words of whoever shows what the engine tells.
 type wording struct {
-	// words is nil where nobody gave any: an error is its fault and its values then.
-	words func(*Error) (message, hint string)
+	// words and remarks are nil where nobody gave any: an error is its fault then, and a remark
+	// its name, with the values.
+	words   func(*Error) (message, hint string)
+	remarks func(Said) string
 }
 
-// InWords has say put the problems that the engine tells of into words.
-func (w *wording) InWords(say func(*Error) (message, hint string)) { w.words = say }
+// InWords has say put the problems that the engine tells of into words, and remark what went
+// well.
+func (w *wording) InWords(say func(*Error) (message, hint string), remark func(Said) string) {
+	w.words, w.remarks = say, remark
+}
 
 // said is an error in words.
 func (w *wording) said(known *Error) (message, hint string) {
@@ -143,12 +148,14 @@ func (w *wording) said(known *Error) (message, hint string) {
 	return w.words(known)
 }
 
-// says is the sentence of that name.
-func (w *wording) says(f Fault) string { return w.saysOf(f, Values{}) }
+// says is the remark in words.
+func (w *wording) says(r Remark) string { return w.saysOf(r, Values{}) }
 
-func (w *wording) saysOf(f Fault, v Values) string {
-	message, _ := w.said(&Error{Fault: f, Values: v})
-	return message
+func (w *wording) saysOf(r Remark, v Values) string {
+	if w.remarks == nil {
+		return string(r) + v.forLog()
+	}
+	return w.remarks(Said{r, &v})
 }
 
 // told is what any error says, in words where it is ours.

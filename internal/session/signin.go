@@ -284,7 +284,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
 		taken.account = w.l.NewName(personOf(c.Account), taken.longLived)
-		note = w.saysOf(ToldKeepsLogin, Values{Account: account, Reason: w.told(err), Owner: taken.account})
+		note = w.saysOf(RemarkKeepsLogin, Values{Account: account, Reason: w.told(err), Owner: taken.account})
 		account = taken.account
 		kind, former, err = w.takingIn().takeIn(ctx, taken)
 	}
@@ -301,7 +301,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	spilled := w.vault(w.l).spilled(account)
 	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
 	if names := w.takingIn().accountsThatStayed(account); len(names) > 0 {
-		s.tell(Event{Kind: EventNote, Value: s.saysOf(ToldStayed, Values{Account: strings.Join(names, ", ")}), Warn: true})
+		s.tell(Event{Kind: EventNote, Value: s.saysOf(RemarkStayed, Values{Account: strings.Join(names, ", ")}), Warn: true})
 	}
 	w.takingIn().tellMirror(ctx, mirrors, account, s.tell)
 	s.tellEnds(c)
@@ -316,7 +316,7 @@ func (s signIn) beginGranted(ctx context.Context) (*work, error) {
 		if known := (&Error{}); tries == grantedTries || !errors.As(err, &known) || known.Exit != ExitBusy {
 			return w, err
 		}
-		s.tell(Event{Kind: EventNote, Value: s.says(ToldOtherAtWork), Warn: true})
+		s.tell(Event{Kind: EventNote, Value: s.says(RemarkOtherAtWork), Warn: true})
 	}
 }
 
@@ -418,7 +418,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	}
 	if notSaved != nil {
 		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
-		storeKind = w.saysOf(ToldInSpillFile, Values{Path: w.vault(w.l).spillPath(t.account), Reason: w.told(notSaved)})
+		storeKind = w.saysOf(RemarkInSpillFile, Values{Path: w.vault(w.l).spillPath(t.account), Reason: w.told(notSaved)})
 		w.remember(Record{Account: t.account, What: t.what, Said: Said{RemarkInSpill, &Values{Reason: t.c.Method}}})
 		return storeKind, former, nil
 	}
@@ -586,7 +586,7 @@ func (e *Engine) storeName(kind string) string {
 	if kind == "file" {
 		return "file " + e.config.Paths.Credentials
 	}
-	return e.says(ToldKeychain)
+	return e.says(RemarkKeychain)
 }
 
 func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
@@ -602,7 +602,7 @@ func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, 
 	// What held the account's former chain elsewhere gets the new one.
 	w.carrying().carry(ctx, account, r.current, entryWait)
 	if !mirrors {
-		tell(Event{Kind: EventClaudeCode, Value: w.says(ToldNotMirrored)})
+		tell(Event{Kind: EventClaudeCode, Value: w.says(RemarkNotMirrored)})
 		return
 	}
 	tell(Event{Kind: EventClaudeCode, Value: sentence})

@@ -22,8 +22,8 @@ type SignOutOptions struct {
 
 // Step says what became of one part of a sign-out.
 type Step struct {
-	Text   string `json:"text"`
-	Undone bool   `json:"undone"` // a wish, like telling the server, that the sign-out does not hang on
+	Said
+	Undone bool // a wish, like telling the server, that the sign-out does not hang on
 }
 
 // SignOut removes the account's login from every place that the ledger knows, and nothing
@@ -71,7 +71,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	out.dropRecords(ctx, v)
 	out.dropAsides()
 	if w.l.Active != "" && w.l.Active != account {
-		out.steps = append(out.steps, Step{Text: w.saysOf(ToldActiveNow, Values{Account: w.l.Active})})
+		out.steps = append(out.steps, Step{Said: Said{RemarkActiveNow, &Values{Account: w.l.Active}}})
 	}
 	out.sayDisplaced()
 	if w.l.Account(account) == nil { // else its record is still there, and so is the login
@@ -106,9 +106,9 @@ func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, erro
 		return nil, noAccount(w.account)
 	}
 	if w.watches(w.l) {
-		out.done(ToldWatchesOnly, "")
+		out.done(RemarkWatchesOnly, "")
 	} else {
-		out.done(ToldNobodySignedIn, "")
+		out.done(RemarkNobodySignedIn, "")
 	}
 	return out.steps, nil
 }
@@ -139,7 +139,7 @@ func (s *signingOut) letBe() {
 	for _, p := range s.l.Places {
 		if c := s.l.Chain(p.Chain); p.Leaving && p.Kind != ledger.Lent && c != nil && c.Was == s.account {
 			p.Leaving = false
-			s.done(ToldClaudeKeeps, s.placeName(p))
+			s.done(RemarkClaudeKeeps, s.placeName(p))
 		}
 	}
 }
@@ -155,12 +155,12 @@ type signingOut struct {
 }
 
 // done notes what became of a part that is about a place, or about none.
-func (s *signingOut) done(f Fault, place string) {
-	s.steps = append(s.steps, Step{Text: s.saysOf(f, Values{Place: place})})
+func (s *signingOut) done(r Remark, place string) {
+	s.steps = append(s.steps, Step{Said: Said{r, &Values{Place: place}}})
 }
 
-func (s *signingOut) undone(f Fault, why string) {
-	s.steps = append(s.steps, Step{Text: s.saysOf(f, Values{Reason: why}), Undone: true})
+func (s *signingOut) undone(r Remark, why string) {
+	s.steps = append(s.steps, Step{Said: Said{r, &Values{Reason: why}}, Undone: true})
 }
 
 func (s *signingOut) note(err error) {
@@ -171,7 +171,7 @@ func (s *signingOut) note(err error) {
 
 func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 	if loadErr != nil {
-		s.undone(ToldServerUntold, "")
+		s.undone(RemarkServerUntold, "")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -181,13 +181,13 @@ func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 		token = s.current.Access
 	}
 	if err := s.client.Revoke(ctx, token); err != nil {
-		s.undone(ToldServerUnreached, err.Error())
+		s.undone(RemarkServerUnreached, err.Error())
 		return
 	}
 	if c := s.l.ChainOf(s.account); c != nil {
 		c.Revoke(pairOf(s.current).Refresh)
 	}
-	s.done(ToldServerTold, "")
+	s.done(RemarkServerTold, "")
 }
 
 // sayKept names the entries that keep the login.
@@ -197,9 +197,9 @@ func (s *signingOut) sayKept(revoked bool) {
 		if c == nil || c.Account != s.account {
 			continue
 		}
-		kept := ToldClaudeKeeps
+		kept := RemarkClaudeKeeps
 		if revoked {
-			kept = ToldClaudeKeepsEnded
+			kept = RemarkClaudeKeepsEnded
 		}
 		s.done(kept, s.placeName(p))
 	}
@@ -243,7 +243,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 			place.Empty(false)
 		}
 		if isForeign(seen) && place != nil && !leaving {
-			s.done(ToldOtherLeft, dir.Place())
+			s.done(RemarkOtherLeft, dir.Place())
 		}
 		return
 	}
@@ -277,7 +277,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	}
 	if taken {
 		s.place(dir).Empty(false)
-		s.done(ToldTakenOut, dir.Place())
+		s.done(RemarkTakenOut, dir.Place())
 	}
 }
 
@@ -340,7 +340,7 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 		s.note(storeError(home, err))
 		return
 	}
-	s.done(ToldRemoved, s.storeName(home))
+	s.done(RemarkRemoved, s.storeName(home))
 	s.l.Remove(s.account)
 	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
 		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
@@ -364,7 +364,7 @@ func (s *signingOut) goesWith(d *ledger.Displaced) bool {
 
 func (s *signingOut) sayDisplaced() {
 	if slices.ContainsFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return !d.Nothing && !s.l.Spent(d) }) {
-		s.done(ToldDisplacedKept, "")
+		s.done(RemarkDisplacedKept, "")
 	}
 }
 

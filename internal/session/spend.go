@@ -70,10 +70,10 @@ func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 	record := Record{Account: r.account, What: "renewed"}
 	switch {
 	case keepErr != nil:
-		record.Detail = r.says(ToldUnstored)
+		record.Remark = RemarkUnstored
 		r.chain.Problem = noteOf(storageTrouble(r.config.Paths.State, FaultKeptFailed, "", keepErr))
 	case where == "spill":
-		record.Detail = r.says(ToldSpilled)
+		record.Remark = RemarkSpilled
 	}
 	var result *Error
 	if callErr != nil {
@@ -297,11 +297,11 @@ func (w *work) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
 	c.NotBefore, c.Why = time.Time{}, ""
 	switch {
 	case callErr != nil, !grant.ExpiresInKnown:
-		c.NotBefore, c.Why = now.Add(10*time.Minute), w.says(ToldIncomplete)
+		c.NotBefore, c.Why = now.Add(10*time.Minute), w.says(RemarkIncomplete)
 	case grant.ExpiresIn <= time.Second:
 		c.Hasty = slices.DeleteFunc(c.Hasty, func(at time.Time) bool { return now.Sub(at) >= time.Hour || at.After(now) })
 		c.Hasty = append(c.Hasty, now)
-		c.NotBefore, c.Why = now.Add(time.Minute), w.says(ToldShortLived)
+		c.NotBefore, c.Why = now.Add(time.Minute), w.says(RemarkShortLived)
 		if len(c.Hasty) >= 5 {
 			c.NotBefore = c.Hasty[0].Add(time.Hour)
 		}

@@ -28,7 +28,7 @@ func (e *Engine) Switch(ctx context.Context, account string) (string, error) {
 	}
 	if !e.mirrors(w.l) {
 		w.l.Active = account
-		return e.says(ToldNotMirrored), w.save()
+		return e.says(RemarkNotMirrored), w.save()
 	}
 	sentence, err := w.mirroring().mirrorNow(ctx, r, false)
 	if err != nil {

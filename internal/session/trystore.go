@@ -36,7 +36,7 @@ func (s signIn) tryStore(ctx context.Context, l *ledger.Ledger) error {
 		return ctx.Err()
 	case kind == "" && errors.Is(err, keychain.ErrUnavailable):
 		_, why, _ := strings.Cut(err.Error(), keychain.ErrUnavailable.Error()+": ")
-		return s.tryFile(cmp.Or(why, s.says(ToldNoKeychain)))
+		return s.tryFile(cmp.Or(why, s.says(RemarkNoKeychain)))
 	}
 	known := storeError("keychain", err)
 	if known.Code == "timed-out" {

@@ -48,9 +48,11 @@ var remarkWords = []remarked{
 
 // OfSaid is what was done, or is to be done, in words.
 func OfSaid(s session.Said) string {
-	for _, w := range remarkWords {
-		if w.remark == s.Remark {
-			return inWords(valuesOf(s.Values, nil)).Replace(w.words)
+	for _, subject := range [][]remarked{remarkWords, toldWords} {
+		for _, w := range subject {
+			if w.remark == s.Remark {
+				return inWords(valuesOf(s.Values, nil)).Replace(w.words)
+			}
 		}
 	}
 	return string(s.Remark)

@@ -53,7 +53,7 @@ func causeOf(e *session.Error) (message, hint string) {
 }
 
 func wordsOf(f session.Fault) sentences {
-	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords, mendWords, placeWords, renewalWords, storeWords, watchWords, toldWords} {
+	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
 		for _, w := range subject {
 			if w.fault == f {
 				return w.words
