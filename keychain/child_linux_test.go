@@ -20,7 +20,6 @@ import (
 )
 
 func osKeychain(t *testing.T) *OSKeychain {
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // or each child sleeps for a second at its end
 	return &OSKeychain{Service: "keytender-test"}
 }
 
@@ -34,7 +33,6 @@ func TestKeychainRoundTrip(t *testing.T) {
 func TestInstallationsDoNotShareItems(t *testing.T) {
 	keyring := testbus.StartKeyring(t, testbus.Start(t))
 	keyring.Try(t, func(t testing.TB) {
-		t.Setenv("GORACE", "atexit_sleep_ms=0")
 		ours, theirs := &OSKeychain{Service: "keytender-test"}, &OSKeychain{Service: "keytender-test", Suffix: "..home-01234567"}
 		for i, k := range []*OSKeychain{ours, theirs} {
 			if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrNotFound) {

@@ -31,7 +31,7 @@ func launchIn(locale string, t *testing.T, d *realdesktop.Desktop, server *fakec
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(d.Env(), server.Env()...)
-	cmd.Env = append(cmd.Env, "GORACE=halt_on_error=1", "LC_ALL="+locale)
+	cmd.Env = append(cmd.Env, "GORACE=halt_on_error=1 "+testguard.RaceOptions, "LC_ALL="+locale)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"keytender/internal/testguard"
 )
 
 // TestVerbsAsRootOverAnothersHome: under sudo HOME is often still the person's. Whatever
@@ -23,7 +25,7 @@ func TestVerbsAsRootOverAnothersHome(t *testing.T) {
 	}
 	run := func(more []string, stdin string, verb ...string) (int, string) {
 		cmd := exec.Command(programPath("keytender"), verb...)
-		cmd.Env = append(append([]string{"HOME=" + home, "PATH=" + home, "USER=tester", "KEYTENDER_STORE=file"}, server.Env()...), more...)
+		cmd.Env = append(append([]string{"HOME=" + home, "PATH=" + home, "USER=tester", "KEYTENDER_STORE=file", "GORACE=" + testguard.RaceOptions}, server.Env()...), more...)
 		cmd.Stdin = strings.NewReader(stdin)
 		out, err := cmd.CombinedOutput()
 		exit := &exec.ExitError{}

@@ -164,7 +164,7 @@ func fakeServer(t *testing.T) *fakeclaude.Server {
 // bareEnv is a machine without display, bus, browser or keychain.
 func bareEnv(t *testing.T, server *fakeclaude.Server, more ...string) []string {
 	home := t.TempDir()
-	env := []string{"HOME=" + home, "PATH=" + home, "USER=tester", "XDG_RUNTIME_DIR=" + home,
+	env := []string{"HOME=" + home, "PATH=" + home, "USER=tester", "XDG_RUNTIME_DIR=" + home, "GORACE=" + testguard.RaceOptions,
 		"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9"}
 	env = append(env, "KEYTENDER_PORT="+testguard.FreePort(t)) // a machine without namespaces has 8765 once
 	return append(append(env, server.Env()...), more...)

@@ -88,7 +88,7 @@ func inside(host, name string, args ...string) int {
 	}
 	cmd := exec.Command(name, args...)
 	home := filepath.Join(host, "home")
-	cmd.Dir, cmd.Env = home, []string{"HOME=" + home, "PATH=/usr/bin:/bin"}
+	cmd.Dir, cmd.Env = home, []string{"HOME=" + home, "PATH=/usr/bin:/bin", "GORACE=" + testguard.RaceOptions}
 	if config, err := os.ReadFile(filepath.Join(host, "config-dir")); err == nil {
 		cmd.Env = append(cmd.Env, "CLAUDE_CONFIG_DIR="+filepath.Join(host, strings.TrimSpace(string(config))))
 	}

@@ -27,7 +27,6 @@ import (
 
 func TestMain(m *testing.M) {
 	keychain.RunChild()
-	_ = os.Setenv("GORACE", raceOptions)
 	testscript.Main(guarded{m}, map[string]func(){
 		"keytender":       func() { shortenLimits(); main() },
 		"browser":         func() { os.Exit(browse(fakeclaude.Approve, os.Args[1:])) },
@@ -42,10 +41,6 @@ func TestMain(m *testing.M) {
 		"podman":          fakeContainers("podman"),
 	})
 }
-
-// raceOptions keep programs that the race detector watches from sleeping for a second
-// at their end.
-const raceOptions = "atexit_sleep_ms=0"
 
 type guarded struct{ m *testing.M }
 
@@ -162,7 +157,7 @@ func TestScripts(t *testing.T) {
 				"PAGE="+filepath.Join(env.WorkDir, "page.html"),
 				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
-				"PORT="+testguard.FreePort(t), "GORACE="+raceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"), "ELSEWHERE="+filepath.Join(env.WorkDir, "elsewhere"),
+				"PORT="+testguard.FreePort(t), "GORACE="+testguard.RaceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"), "ELSEWHERE="+filepath.Join(env.WorkDir, "elsewhere"),
 				"CONTROL=a\x1b[31mb",
 			)
 			return nil

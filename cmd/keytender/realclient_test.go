@@ -63,7 +63,7 @@ func newRealClaude(t *testing.T) *realClaude {
 	r := &realClaude{t: t, path: path, home: home, entry: filepath.Join(config, ".credentials.json"), server: server}
 	proxy, certificate := officialtest.Proxy(t, server.URL())
 	r.env = append(server.Env(),
-		"HOME="+home, "USER=tester", "GORACE="+raceOptions, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
+		"HOME="+home, "USER=tester", "GORACE="+testguard.RaceOptions, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
 		"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "CLAUDE_CONFIG_DIR="+config,
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(home, "no-bus"),
 		"HTTPS_PROXY="+proxy, "HTTP_PROXY="+proxy, "https_proxy="+proxy, "http_proxy="+proxy, "NO_PROXY=127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS="+certificate,

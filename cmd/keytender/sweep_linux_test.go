@@ -82,7 +82,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.env = append(server.Env(), sweepMark, "GORACE="+raceOptions, "PATH="+r.dir+":"+os.Getenv("PATH"), "HOME="+r.home, "USER=tester", "TMPDIR="+filepath.Join(r.dir, "tmp"),
+	r.env = append(server.Env(), sweepMark, "GORACE="+testguard.RaceOptions, "PATH="+r.dir+":"+os.Getenv("PATH"), "HOME="+r.home, "USER=tester", "TMPDIR="+filepath.Join(r.dir, "tmp"),
 		"KEYTENDER_HOME="+filepath.Join(r.home, "kt"), "KEYTENDER_STORE=file", "KEYTENDER_LOG=debug", "GOTRACEBACK=crash",
 		"PAGE="+filepath.Join(r.dir, "page"), "ENTRY="+r.entry, "RECORD="+t.TempDir(), "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(r.dir, "no-bus"))
 	return r

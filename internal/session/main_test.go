@@ -15,7 +15,5 @@ func TestMain(m *testing.M) {
 	runRenewingChild()
 	ClaudePlaces = nil
 	resendAfter = 0 // what it is for is tested by itself
-	// The race detector's programs sleep for a second at their end.
-	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	os.Exit(testguard.Run(m))
 }

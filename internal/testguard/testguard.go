@@ -19,6 +19,10 @@ var kept = map[string]bool{
 	"SYSTEMROOT": true, "COMSPEC": true, "PATHEXT": true, "WINEPREFIX": true, "WINEDEBUG": true,
 }
 
+// RaceOptions are for $GORACE: a program that the race detector watches sleeps for a second
+// at its end without them. Each child that inherits the environment has them.
+const RaceOptions = "atexit_sleep_ms=0"
+
 // Run empties the environment, puts a throw-away home in it, and runs the tests.
 // With it no test can reach the person's home, keychain, bus, display or any host
 // but loopback: every proxy variable names a closed port, which only loopback
@@ -52,6 +56,7 @@ func Run(m *testing.M) int {
 		"KEYTENDER_HOME":  filepath.Join(home, "keytender"),
 		"KEYTENDER_STORE": "file",
 	}
+	set["GORACE"] = RaceOptions + " " + os.Getenv("GORACE")
 	for name, value := range caches {
 		set[name] = value
 	}
