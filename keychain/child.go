@@ -87,7 +87,10 @@ func serve(o order) reply {
 	if err := platformReady(); err != nil {
 		return reply{Error: "unavailable", Detail: err.Error()}
 	}
-	if n := itemsOf(o.Service, o.Name); n > 1 {
+	switch n, err := itemsOf(o.Service, o.Name); {
+	case err != nil:
+		return refusal(err)
+	case n > 1:
 		return reply{Error: "damaged", Detail: fmt.Sprintf("the keyring holds %d items of %s for %s, and which of them is ours cannot be told", n, o.Service, o.Name)}
 	}
 	switch o.Op {

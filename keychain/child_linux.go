@@ -53,20 +53,23 @@ func findBus() error {
 
 // itemsOf counts the items that answer to a record's name. Another program's with more
 // attributes does, too, and go-keyring takes the first of them: it would read that one, write
-// over it, or delete it. A service that does not say is left to the call itself.
-func itemsOf(service, name string) int {
+// over it, or delete it. A service that does not say is left to the call itself; the error is
+// that of one that ended while it was asked.
+func itemsOf(service, name string) (int, error) {
 	bus, err := dbus.SessionBus()
 	if err != nil {
-		return 0
+		return 0, err
 	}
-	var items []dbus.ObjectPath
 	for _, path := range collections {
-		if bus.Object("org.freedesktop.secrets", path).Call("org.freedesktop.Secret.Collection.SearchItems", 0,
-			map[string]string{"service": service, "username": name}).Store(&items) == nil {
-			break
+		var items []dbus.ObjectPath
+		err := bus.Object("org.freedesktop.secrets", path).Call("org.freedesktop.Secret.Collection.SearchItems", 0,
+			map[string]string{"service": service, "username": name}).Store(&items)
+		busError := dbus.Error{}
+		if err == nil || errors.As(err, &busError) && busError.Name == "org.freedesktop.DBus.Error.NoReply" {
+			return len(items), err
 		}
 	}
-	return len(items)
+	return 0, nil
 }
 
 // collections are those that go-keyring takes: the first that is there.

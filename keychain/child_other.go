@@ -14,7 +14,7 @@ func thisProgram() (string, error) { return os.Executable() }
 func platformReady() error { return nil }
 
 // itemsOf needs no count: a name has one item here.
-func itemsOf(string, string) int { return 1 }
+func itemsOf(string, string) (int, error) { return 1, nil }
 
 func platformRefusal(err error) reply {
 	// By number: Windows's texts are in the person's language.
