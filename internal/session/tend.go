@@ -26,9 +26,12 @@ func untilPoll() time.Duration {
 }
 
 // tending renews what is due, by the clock and by what changes on the disk.
-type tending struct{ *Engine }
+type tending struct {
+	*Engine
+	failed map[string]time.Time // when the renewal of an account failed last
+}
 
-func (e *Engine) tending() tending { return tending{e} }
+func (e *Engine) tending() tending { return tending{e, map[string]time.Time{}} }
 
 // Tend renews every account's login when it is due, follows what Claude Code renews, and
 // brings up what is behind, until ctx ends. changed tells of changes on the disk; each one
@@ -82,7 +85,7 @@ func (t tending) tendNow(ctx context.Context) time.Duration {
 	}
 	wait := 24 * time.Hour
 	for _, name := range names {
-		wait = min(wait, tending{t.On(name)}.tendAccount(ctx, l))
+		wait = min(wait, tending{t.On(name), t.failed}.tendAccount(ctx, l))
 	}
 	w := &work{Engine: t.Engine, l: l}
 	if l.AnyLentBehind() || slices.ContainsFunc(l.Places, w.following().canBringUp) {
@@ -120,12 +123,20 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 		}
 		return max(due, time.Second)
 	}
+	if pause := failurePause - t.wall().Sub(t.failed[t.account]).Abs(); pause > 0 {
+		return pause
+	}
 	if _, err := t.Renew(ctx, false); err != nil && ctx.Err() == nil {
+		t.failed[t.account] = t.wall()
 		t.log.Warn("renewing failed", "account", t.account, "reason", plain(err))
-		return pollInterval / 2
+		return failurePause
 	}
 	return time.Second
 }
+
+// failurePause is how long a renewal that failed rests: what it writes down of that is a change
+// on the disk, too, and each of those is looked at.
+const failurePause = pollInterval / 2
 
 // Changes tells, coalesced over a short while, that something on the disk changed
 // which a status may show: our state, the file store or Claude Code's entry. The

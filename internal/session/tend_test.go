@@ -1,11 +1,54 @@
 package session
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"keytender/internal/testguard"
 )
+
+// TestTendRestsAfterAFailure: what a failed renewal writes down is a change on the disk, and led
+// to the next try at once, some six a second for as long as there was no network.
+func TestTendRestsAfterAFailure(t *testing.T) {
+	r := newRig(t)
+	r.signIn(-time.Minute)
+	e := r.start()
+	e.client.TokenURL = "http://127.0.0.1:9/token"
+	var tries atomic.Int32
+	e.crash = func(step string) {
+		if step == "intent" {
+			tries.Add(1)
+		}
+	}
+	changed, err := e.Changes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); e.Tend(ctx, changed) }()
+	defer func() { cancel(); <-done }()
+	wait := func(n int32) {
+		t.Helper()
+		for start := testguard.Start(); tries.Load() < n; time.Sleep(10 * time.Millisecond) {
+			start.Within(t, testguard.Patience, "a try")
+		}
+	}
+	wait(1)
+	time.Sleep(time.Second)
+	if n := tries.Load(); n != 1 {
+		t.Fatalf("%d tries in a second without a network", n)
+	}
+	r.pass(failurePause)
+	if err := os.WriteFile(r.state("told.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wait(2)
+}
 
 // Claude Code's file is followed under whatever name CLAUDE_CODE_AUTH_CREDENTIALS_PATH
 // gives it, and the files beside it are not.
