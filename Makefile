@@ -67,9 +67,10 @@ demo: setup-run ## build, then show the whole journey offline, with nothing real
 	@$(MAKE) --no-print-directory build
 	bin/keytender demo
 
-test: setup-test vet ## everything that must pass: format, vet on three systems, all tests with -race
+test: setup-test format ## everything that must pass: format, vet and all tests with -race
 	@# all modules now: the tests run go too, and are kept from the network; vetted they are already
 	$(GO) mod download
+	CGO_ENABLED=$(HAS_CC) $(GO) vet $(RACE) ./...
 	@$(TESTENV); set -x; CGO_ENABLED=$(HAS_CC) $(GO) test $(RACE) -vet=off -timeout 30m ./...
 	@[ ! -s build/missing.txt ] || { echo; echo "PASSED, BUT NOT EVERYTHING RAN. Missing here:"; sed 's/^/  /' build/missing.txt; }
 
