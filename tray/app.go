@@ -434,9 +434,9 @@ func (a *app) mirror() {
 	})
 }
 
-func (a *app) mirrored(said string, err error) {
+func (a *app) mirrored(said session.Said, err error) {
 	a.ended(a.words.MirrorFailed, err)
-	if err == nil && said != "" { // turning the mirror off writes nothing
+	if err == nil && said.Remark != "" { // turning the mirror off writes nothing
 		a.tell(notify.Notice{Title: a.words.DoneMirrored})
 	}
 }

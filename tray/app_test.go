@@ -178,7 +178,7 @@ func person(e *fakeEngine, after time.Duration, err error) {
 			return session.Status{}, err
 		}
 		tell(session.Event{Kind: session.EventFinishing})
-		tell(session.Event{Kind: session.EventClaudeCode, Value: "not written: it is damaged", Warn: true})
+		tell(session.Event{Kind: session.EventClaudeCode, Err: errors.New("it is damaged"), Warn: true})
 		s := traytest.SignedIn(time.Now())
 		e.set(s)
 		return s, nil
@@ -319,8 +319,8 @@ func TestCheckMarkFollowsTheTruth(t *testing.T) {
 		s.State = session.SignInAgain
 		return s
 	}, func(b *bench) {
-		b.engine.mirror = func(context.Context) (string, error) {
-			return "", &session.Error{Code: "busy", Message: "Claude Code holds its lock", Hint: "try again"}
+		b.engine.mirror = func(context.Context) (session.Said, error) {
+			return session.Said{}, &session.Error{Code: "busy", Message: "Claude Code holds its lock", Hint: "try again"}
 		}
 		b.click(menu.ItemMirror) // off
 		b.click(menu.ItemMirror) // on, and the write fails

@@ -17,11 +17,11 @@ type Engine interface {
 	SignInWithClaude(ctx context.Context, o session.SignInOptions, t session.Terminal, tell func(session.Event)) (session.Status, error)
 	Renew(ctx context.Context, force bool) (session.Renewal, error)
 	// Mirror writes the login into Claude Code's entry, whatever is in there.
-	Mirror(ctx context.Context) (string, error)
+	Mirror(ctx context.Context) (session.Said, error)
 	// SetMirror turns the mirror off, or on and mirrors at once.
-	SetMirror(ctx context.Context, on bool) (string, error)
+	SetMirror(ctx context.Context, on bool) (session.Said, error)
 	// Switch makes another account the active one and mirrors it.
-	Switch(ctx context.Context, account string) (string, error)
+	Switch(ctx context.Context, account string) (session.Said, error)
 	// SetWatch chooses watch-only, or the way back.
 	SetWatch(ctx context.Context, on bool) error
 	// RenameAccount gives an account another name.
@@ -29,7 +29,7 @@ type Engine interface {
 	// SignOutOf signs out of one account.
 	SignOutOf(ctx context.Context, account string, o session.SignOutOptions) ([]session.Step, error)
 	// Undo puts back the login that made room in Claude Code's entry.
-	Undo(ctx context.Context) (string, error)
+	Undo(ctx context.Context) (session.Said, error)
 	// ImportClaudeCode takes over the login that Claude Code's entry holds.
 	ImportClaudeCode(ctx context.Context, o session.ImportOptions) (session.Imported, error)
 	// History is what happened, oldest first.

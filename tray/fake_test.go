@@ -26,7 +26,7 @@ type fakeEngine struct {
 	signIn   func(context.Context, session.SignInOptions, func(session.Event)) (session.Status, error)
 	claude   func(context.Context, session.Terminal) (session.Status, error)
 	renew    func(context.Context) error
-	mirror   func(context.Context) (string, error)
+	mirror   func(context.Context) (session.Said, error)
 	setWatch error
 	rename   error
 	steps    []session.Step // of a sign-out
@@ -96,12 +96,12 @@ func (f *fakeEngine) SignInWithClaude(ctx context.Context, o session.SignInOptio
 	return f.claude(ctx, t)
 }
 
-func (f *fakeEngine) Switch(_ context.Context, account string) (string, error) {
+func (f *fakeEngine) Switch(_ context.Context, account string) (session.Said, error) {
 	f.note("Switch %s", account)
 	f.mu.Lock()
 	f.status.Account, f.status.Email = account, account+"@example.com"
 	f.mu.Unlock()
-	return "Claude Code now has this login", nil
+	return session.Said{Remark: session.RemarkInStep}, nil
 }
 
 func (f *fakeEngine) SetWatch(_ context.Context, on bool) error {
@@ -125,21 +125,21 @@ func (f *fakeEngine) Renew(ctx context.Context, force bool) (session.Renewal, er
 	return session.Renewal{Done: true}, nil
 }
 
-func (f *fakeEngine) Mirror(ctx context.Context) (string, error) {
+func (f *fakeEngine) Mirror(ctx context.Context) (session.Said, error) {
 	f.note("Mirror")
 	if f.mirror != nil {
 		return f.mirror(ctx)
 	}
-	return "Claude Code now has this login", nil
+	return session.Said{Remark: session.RemarkInStep}, nil
 }
 
-func (f *fakeEngine) SetMirror(ctx context.Context, on bool) (string, error) {
+func (f *fakeEngine) SetMirror(ctx context.Context, on bool) (session.Said, error) {
 	f.note("SetMirror %v", on)
 	f.mu.Lock()
 	f.status.ClaudeCode.Mirror = on
 	f.mu.Unlock()
 	if !on {
-		return "", nil
+		return session.Said{}, nil
 	}
 	return f.Mirror(ctx)
 }
@@ -162,9 +162,9 @@ func (f *fakeEngine) RenameAccount(_ context.Context, from, to string) error {
 
 func (f *fakeEngine) Why(context.Context) string { return "FAKE reason, in English" }
 
-func (f *fakeEngine) Undo(context.Context) (string, error) {
+func (f *fakeEngine) Undo(context.Context) (session.Said, error) {
 	f.note("Undo")
-	return "the login of b is back", nil
+	return session.Said{Remark: session.RemarkBack}, nil
 }
 
 func (f *fakeEngine) ImportClaudeCode(_ context.Context, o session.ImportOptions) (session.Imported, error) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/config"
 	"keytender/internal/secret"
 	"keytender/internal/session"
@@ -66,8 +67,8 @@ func (c *console) showImported(st session.Status, done session.Imported) {
 	default:
 		c.line(tick, "Imported: %s", name)
 	}
-	if done.Note != "" {
-		c.line(danger, "Note: %s", done.Note)
+	if done.Note.Remark != "" {
+		c.line(danger, "Note: %s", words.OfSaid(done.Note))
 	}
 	if done.Former {
 		c.line(plain, "Note: the login that %s had before is kept; `keytender mirror --undo` gives it to Claude Code", done.Account)

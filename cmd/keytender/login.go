@@ -324,7 +324,7 @@ func becameOf(e session.Event) string {
 	case e.Note == session.NoteKeyNotKept:
 		return keyMade(e.Value) + "; this is watch-only, so no copy is kept"
 	case e.Err == nil:
-		return e.Value
+		return words.OfSaid(e.Said)
 	}
 	said := "not written: " + words.Plain(e.Err)
 	if _, hint, known := words.Of(e.Err); known {
@@ -356,7 +356,7 @@ func asideWords(e session.Event) string {
 	case session.NoteUnusable:
 		return "Claude Code will not use what it wrote: " + e.Value
 	}
-	return e.Value
+	return words.OfSaid(e.Said)
 }
 
 func keyMade(masked string) string {

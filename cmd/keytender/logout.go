@@ -59,7 +59,7 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 	}
 	var (
 		problems []error
-		done     = []step{}
+		done     = []any{}
 	)
 	o.All = o.all
 	for _, name := range names {
@@ -89,22 +89,16 @@ func (c *console) confirmLogout(cmd *cobra.Command, engine *session.Engine, name
 	return c.confirm(cmd, fmt.Sprintf("Remove the login of %s from this machine?", strings.Join(logins, " and of ")))
 }
 
-// step is what became of one part of a sign-out, in words.
-type step struct {
-	Text   string `json:"text"`
-	Undone bool   `json:"undone"`
-}
-
-// steps prints what became of each part of a sign-out.
-func (c *console) steps(steps []session.Step) []step {
-	told := make([]step, len(steps))
-	for i, s := range steps {
+// steps prints what became of each part of a sign-out, and returns it as --json has it.
+func (c *console) steps(steps []session.Step) (told []any) {
+	for _, s := range steps {
 		sign := tick
 		if s.Undone {
 			sign = danger
 		}
-		told[i] = step{words.OfSaid(s.Said), s.Undone}
-		c.line(sign, "%s", told[i].Text)
+		sentence := words.OfSaid(s.Said)
+		told = append(told, map[string]any{"text": sentence, "undone": s.Undone})
+		c.line(sign, "%s", sentence)
 	}
 	return told
 }

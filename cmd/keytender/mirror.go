@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"keytender/cmd/internal/words"
 )
 
 func newMirror(c *console) *cobra.Command {
@@ -42,11 +44,15 @@ func newMirror(c *console) *cobra.Command {
 			if undo {
 				act = engine.Undo
 			}
-			sentence, err := act(patient(cmd))
+			said, err := act(patient(cmd))
 			if err != nil {
 				return err
 			}
 			c.fact("claudeCode", engine.Status(cmd.Context()).ClaudeCode)
+			sentence := words.OfSaid(said)
+			if undo {
+				sentence += " (" + said.Values.Place + ")"
+			}
 			c.line(tick, "Claude Code: %s", sentence)
 			return nil
 		},

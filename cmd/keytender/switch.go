@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"keytender/cmd/internal/words"
+)
 
 func newSwitch(c *console) *cobra.Command {
 	return &cobra.Command{
@@ -12,14 +16,14 @@ func newSwitch(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			sentence, err := engine.Switch(patient(cmd), args[0])
+			said, err := engine.Switch(patient(cmd), args[0])
 			if err != nil {
 				return err
 			}
 			c.fact("account", args[0])
 			c.fact("claudeCode", engine.Status(cmd.Context()).ClaudeCode)
 			c.line(tick, "Account: %s", args[0])
-			c.line(plain, "Claude Code: %s", sentence)
+			c.line(plain, "Claude Code: %s", words.OfSaid(said))
 			return nil
 		},
 	}

@@ -170,7 +170,7 @@ func accountRecords(account string) []string {
 
 // signsInTo decides which account a login goes to. note says so where that is not the one
 // that was asked for.
-func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived, replace bool) (name, note string, err error) {
+func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived, replace bool) (name string, note Said, err error) {
 	p := personOf(c.Account)
 	own := w.l.Of(p, longLived)
 	if finding, known := w.l.Identify(pairOf(c)); known && finding.Account() != "" {
@@ -181,12 +181,12 @@ func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Creden
 			own = w.nobodysToken()
 		}
 		if own != nil {
-			return own.Name, "", nil
+			return own.Name, Said{}, nil
 		}
-		return w.l.NewName(p, longLived), "", nil
+		return w.l.NewName(p, longLived), Said{}, nil
 	}
 	if err := checkName(w.l, asked); err != nil {
-		return "", "", err
+		return "", Said{}, err
 	}
 	there := w.l.Account(asked)
 	switch {
@@ -194,28 +194,28 @@ func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Creden
 		known := Values{Person: nameOfPerson(p), Owner: own.Name, Account: asked}
 		switch {
 		case there == nil:
-			return own.Name, w.saysOf(RemarkKnownAs, known), nil
+			return own.Name, Said{RemarkKnownAs, &known}, nil
 		case replace: // two accounts of one person would spend each other's tokens
-			return own.Name, w.saysOf(RemarkKnownAsAndLeft, known), nil
+			return own.Name, Said{RemarkKnownAsAndLeft, &known}, nil
 		case there.LongLived != longLived && there.Person.Like(p) == ledger.Same:
-			return "", "", otherKind(there)
+			return "", Said{}, otherKind(there)
 		}
-		return "", "", otherPerson(there, p)
+		return "", Said{}, otherPerson(there, p)
 	case there == nil || there == own && there.LongLived == longLived, replace:
-		return asked, "", nil
+		return asked, Said{}, nil
 	case there.LongLived != longLived:
-		return "", "", otherKind(there)
+		return "", Said{}, otherKind(there)
 	}
 	if !there.Person.Known() {
 		w.learnPerson(ctx, there)
 	}
 	if longLived && !there.Person.Known() && !p.Known() {
-		return asked, "", nil // such a token tells nobody; the former one is kept
+		return asked, Said{}, nil // such a token tells nobody; the former one is kept
 	}
 	if there.Person.Like(p) == ledger.Same || !w.hasLogin(ctx, asked) {
-		return asked, "", nil
+		return asked, Said{}, nil
 	}
-	return "", "", otherPerson(there, p)
+	return "", Said{}, otherPerson(there, p)
 }
 
 // nobodysToken is the account of a long-lived token that does not tell whose it is: the next

@@ -442,8 +442,8 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 		became.Detail = moved.whose
 	}
 	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
-	if note != "" {
-		s.tell(Event{Kind: EventNote, Value: note})
+	if note.Remark != "" {
+		s.tell(Event{Kind: EventNote, Said: note})
 	}
 	s.tell(Event{Kind: EventSaved, Value: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
 	w.carrying().carry(ctx, account, c, entryWait)

@@ -304,43 +304,43 @@ func firstOf(text string, n int) string {
 // Undo puts back the login that was last displaced in Claude Code's entry and can still be
 // used; called again, the one before it. It replaces nothing but a login that Keytender
 // wrote there.
-func (e *Engine) Undo(ctx context.Context) (string, error) {
+func (e *Engine) Undo(ctx context.Context) (Said, error) {
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	defer w.following().endInStep(ctx)
 	if e.entryErr != nil {
-		return "", entryError(e.entryErr)
+		return Said{}, entryError(e.entryErr)
 	}
 	lock, err := e.entry.LockRenewal(ctx, entryWait)
 	if err != nil {
-		return "", entryError(err)
+		return Said{}, entryError(err)
 	}
 	defer w.unlock(lock)
 	s, err := w.see(ctx, e.entry, true)
 	if err != nil {
-		return "", entryError(err)
+		return Said{}, entryError(err)
 	}
 	if err := w.settling().settle(ctx, &s); err != nil {
-		return "", err
+		return Said{}, err
 	}
 	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {
-		return "", failedAs("other-login", FaultOtherLogin, nil)
+		return Said{}, failedAs("other-login", FaultOtherLogin, nil)
 	}
 	return w.displacing().putBack(ctx, s)
 }
 
-func (w displacing) putBack(ctx context.Context, s sighting) (string, error) {
+func (w displacing) putBack(ctx context.Context, s sighting) (Said, error) {
 	d, aside, err := w.lastDisplaced(ctx, s.dir.ID())
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	// What makes room now is kept in its turn; ours is in our store.
 	moved := movedOut{}
 	if s.Relation != ledger.Absent && s.Relation != ledger.SignedOut {
 		if moved, err = w.moveOut(ctx, s, ""); err != nil {
-			return "", err
+			return Said{}, err
 		}
 		w.l.Sink(moved.kept) // so that undoing once more goes on to the one before
 	}
@@ -350,7 +350,7 @@ func (w displacing) putBack(ctx context.Context, s sighting) (string, error) {
 			RestoreOrganization: secret.New(string(aside.Organization))}
 		if err := w.expect(s.dir, w.l.Chain(d.Chain)); err != nil {
 			moved.takeBack(ctx)
-			return "", err
+			return Said{}, err
 		}
 	}
 	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
@@ -361,13 +361,13 @@ func (w displacing) putBack(ctx context.Context, s sighting) (string, error) {
 	})
 	if err != nil {
 		moved.takeBack(ctx)
-		return "", entryError(err)
+		return Said{}, entryError(err)
 	}
 	return w.noteBack(ctx, s.dir, d, aside)
 }
 
 // noteBack writes down what lies in the entry now and forgets the copy.
-func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced, aside displacedLogin) (string, error) {
+func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced, aside displacedLogin) (Said, error) {
 	place := w.place(dir)
 	place.Empty(false)
 	w.l.ForgetPlace(lentID(dir))
@@ -391,7 +391,8 @@ func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *
 	}
 	w.l.DropDisplaced(d.ID)
 	w.remember(Record{Account: w.l.Choose(w.account), What: "undone", Said: Said{became, &values}})
-	return w.saysOf(became, values) + " (" + dir.Place() + ")", w.save()
+	values.Place = dir.Place()
+	return Said{became, &values}, w.save()
 }
 
 // lastDisplaced returns what undoing puts back. Copies that are known to be spent, or that

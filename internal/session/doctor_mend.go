@@ -183,7 +183,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 // mirrorAgain is the person's word, as `mirror` is: the server is asked first whether a login
 // lives that Claude Code was signed out of.
 func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
-	sentence, err := f.Mirror(ctx)
+	said, err := f.Mirror(ctx)
 	if err != nil {
 		return Mended{}, err
 	}
@@ -195,7 +195,7 @@ func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
 			step.Wrote = place.Pair
 		}
 	}
-	return Mended{Said{RemarkWritten, &Values{Reason: sentence}}, []undoStep{step}}, nil
+	return Mended{Said{RemarkWritten, &Values{Reason: f.saysOf(said.Remark, *said.Values)}}, []undoStep{step}}, nil
 }
 
 func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {

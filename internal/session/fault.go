@@ -41,6 +41,7 @@ type Values struct {
 	Displaced      string    `json:"-"` // whose login made room meanwhile; it can be put back
 	WaitsUntil     time.Time `json:"-"` // the sign-in in two steps waits on until then
 	TwoSteps       bool      `json:"-"` // the sign-in that ended was one in two steps
+	Unnamed        string    `json:"-"` // why Claude Code may go on naming another account
 	WatchOnly      bool      `json:"-"` // Keytender keeps no login of its own here
 }
 

@@ -246,8 +246,8 @@ func TestMirrorBesideARenewal(t *testing.T) {
 			r.goTo(home)
 			r.writeEntry(r.renewElsewhere(a))
 			r.goTo(work)
-			if sentence, err := r.start().Mirror(t.Context()); err != nil || !r.entry().Login.SamePair(r.stored()) {
-				t.Errorf("%q, %v, and a spent pair stays", sentence, err)
+			if said, err := r.start().Mirror(t.Context()); err != nil || !r.entry().Login.SamePair(r.stored()) {
+				t.Errorf("%v, %v, and a spent pair stays", said, err)
 			}
 			r.alive(r.entry().Login)
 		})

@@ -76,7 +76,7 @@ func FuzzImport(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if shows(done.Account + done.Note) {
+		if shows(done.Account + fmt.Sprint(done.Note.Remark, done.Note.Values)) {
 			t.Fatalf("%+v", done)
 		}
 		var openCodes struct {

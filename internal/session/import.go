@@ -17,7 +17,7 @@ import (
 type Imported struct {
 	Account string
 	// Note says so where the login went to another account than was asked for.
-	Note string
+	Note Said
 	// Shared: the program that it came from goes on with the same chain.
 	Shared string
 	// Already: we had it, or a newer pair of it.

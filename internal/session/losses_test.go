@@ -152,7 +152,7 @@ func TestUndoPutsBackWhatWasRenewedElsewhere(t *testing.T) {
 	r.writeEntry(newer)
 	r.goTo(home)
 	sentence, err := r.start().Undo(t.Context())
-	t.Logf("%s %v", sentence, err)
+	t.Logf("%v %v", sentence, err)
 	login := r.entry().Login
 	if r.server.Spent(login.Refresh.Reveal()) {
 		t.Error("a spent pair was put back; Claude Code here sends it, and ends the living one in " + work)
@@ -448,7 +448,7 @@ func TestMirrorOfADeadLogin(t *testing.T) {
 			}
 			sentence, err := r.start().Mirror(t.Context())
 			if login := r.entry().Login; !login.Refresh.IsZero() && !r.server.Alive(login.Refresh.Reveal()) {
-				t.Errorf("a dead pair was written: %q %v", sentence, err)
+				t.Errorf("a dead pair was written: %v %v", sentence, err)
 			}
 		})
 	}
@@ -1076,7 +1076,7 @@ func TestMirrorOfALoginSignedOutElsewhere(t *testing.T) {
 	b := r.issued("b@example.com", time.Hour)
 	r.writeEntry(b)
 	if sentence, err := r.start().Mirror(t.Context()); exitOf(err) != ExitSignInAgain || !r.entry().Login.SamePair(b) {
-		t.Errorf("%q, %v, and the other login is in its place: %t", sentence, err, r.entry().Login.SamePair(b))
+		t.Errorf("%v, %v, and the other login is in its place: %t", sentence, err, r.entry().Login.SamePair(b))
 	}
 }
 

@@ -63,10 +63,10 @@ func closed(err error) bool {
 // Mirror writes the signed-in account into Claude Code's entry. It is the person's
 // word: another login there is replaced, kept aside, and named in the sentence that
 // is returned.
-func (e *Engine) Mirror(ctx context.Context) (string, error) {
+func (e *Engine) Mirror(ctx context.Context) (Said, error) {
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	defer w.following().endInStep(ctx)
 	return w.mirroring().mirror(ctx, w.l.Choose(e.account))
@@ -77,10 +77,10 @@ type mirroring struct{ *work }
 
 func (w *work) mirroring() mirroring { return mirroring{w} }
 
-func (w mirroring) mirror(ctx context.Context, account string) (string, error) {
+func (w mirroring) mirror(ctx context.Context, account string) (Said, error) {
 	r, err := w.renewal(ctx, account)
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	return w.mirrorNow(ctx, r, false)
 }
@@ -88,49 +88,49 @@ func (w mirroring) mirror(ctx context.Context, account string) (string, error) {
 // mirrorNow does the work of Mirror; the caller holds our lock. A pair of a sign-in that
 // was just made is written even where the entry holds a newer one of the chain that it
 // replaces; otherwise a newer pair there is taken over instead.
-func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (string, error) {
+func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said, error) {
 	if w.entryErr != nil {
-		return "", entryError(w.entryErr)
+		return Said{}, entryError(w.entryErr)
 	}
 	if !slices.Contains(r.current.Scopes, "user:inference") {
-		return "", failedAs("scope", FaultNoInference, nil)
+		return Said{}, failedAs("scope", FaultNoInference, nil)
 	}
 	dir := w.entry
 	lock, err := dir.LockRenewal(ctx, entryWait)
 	if err != nil {
-		return "", entryError(err)
+		return Said{}, entryError(err)
 	}
 	defer w.unlock(lock)
 
 	// First the others: a newer pair in one of them makes an older one of what lies here.
 	if err := r.settleElsewhere(ctx, dir.ID()); err != nil && !(fresh && isUnknown(err)) {
-		return "", err
+		return Said{}, err
 	}
 	s, err := w.see(ctx, dir, true)
 	if err != nil {
-		return "", entryError(err)
+		return Said{}, entryError(err)
 	}
 	if fresh && s.Relation == ledger.Unknown && w.asking().ask(ctx, s.entry.Login).refused {
 		s.Finding = ledger.Finding{Relation: ledger.Stranger} // dead, and a new login has come
 	}
 	before := pairOf(r.current)
 	if r.current, err = w.settling().takeNewer(ctx, &s, r.account, r.current); err != nil {
-		return "", err
+		return Said{}, err
 	}
 	if pairOf(r.current) != before {
 		r.chain = w.l.ChainOf(r.account)
 		w.carrying().carry(ctx, r.account, r.current, entryWait)
-		return w.saysOf(RemarkNewerTaken, Values{Place: dir.Place()}), nil
+		return Said{RemarkNewerTaken, &Values{Place: dir.Place()}}, nil
 	}
 	if err := w.mayMirror(ctx, r, fresh); err != nil {
-		return "", err
+		return Said{}, err
 	}
 	accepted, _ := s.entry.AcceptedByClient()
 	whole := !s.entry.Login.Refresh.IsZero() || r.current.Refresh.IsZero() // what is lent has the access token alone
 	if s.Relation == ledger.Current && s.Chain == r.chain && accepted && whole {
 		w.place(dir).Let = false // who mirrors into it does not let go of it any more
-		sentence := w.saysOf(RemarkInStepAlready, Values{Place: dir.Place()})
-		return sentence + w.identify(ctx, dir, r.current, secret.String{}), nil
+		unnamed := w.identify(ctx, dir, r.current, secret.String{})
+		return Said{RemarkInStepAlready, &Values{Place: dir.Place(), Unnamed: unnamed}}, nil
 	}
 	return w.overwrite(ctx, s, r)
 }
@@ -197,11 +197,11 @@ func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error 
 
 // overwrite puts the account's login into an entry, whatever lies there, after what lies
 // there was settled. What is not ours is kept aside first.
-func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (string, error) {
+func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said, error) {
 	dir := s.dir
 	moved, err := w.displacing().moveOut(ctx, s, r.account)
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	change := claudecode.Change{SignIn: &r.current, NewLogin: s.Chain != r.chain}
 	var own bound
@@ -211,7 +211,7 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (strin
 	}
 	if err := w.expect(dir, r.chain); err != nil {
 		moved.takeBack(ctx)
-		return "", err
+		return Said{}, err
 	}
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if !now.Inner().Equal(s.entry.Inner()) {
@@ -221,14 +221,14 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (strin
 	})
 	if err != nil {
 		moved.takeBack(ctx)
-		return "", entryError(err)
+		return Said{}, entryError(err)
 	}
 	place := w.place(dir)
 	place.Holds(r.chain, pairOf(r.current))
 	place.Account, place.Let = r.account, false
 	w.l.ForgetPlace(lentID(dir)) // what is written as an entry is lent to no more
 	if err := w.save(); err != nil {
-		return "", err
+		return Said{}, err
 	}
 	became := RemarkInStep
 	switch {
@@ -239,19 +239,21 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (strin
 	}
 	values := Values{Owner: moved.whose, Account: moved.account, Place: dir.Place()}
 	w.remember(Record{Account: r.account, What: "mirrored", Said: Said{became, &values}})
-	return w.saysOf(became, values) + w.identify(ctx, dir, r.current, secret.New(own.Identity)), nil
+	values.Unnamed = w.identify(ctx, dir, r.current, secret.New(own.Identity))
+	return Said{became, &values}, nil
 }
 
 // identify tells the client whose login its entry holds now. Without it the client goes
-// on as the former person for up to a day. whole is what it knew of the account before.
-func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keychain.Credential, whole secret.String) (untold string) {
+// on as the former person for up to a day, so it is told why where that failed. whole is what
+// it knew of the account before.
+func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keychain.Credential, whole secret.String) (why string) {
 	id := claudecode.Identity{AccountID: c.Account.ID, Email: c.Account.Email, OrganizationID: c.Account.OrganizationID, Whole: whole}
 	if id.AccountID == "" {
 		return ""
 	}
 	if err := dir.SetIdentity(ctx, id); err != nil {
 		w.log.Warn("Claude Code's state file could not be told the account", "reason", plain(err))
-		return w.saysOf(RemarkNotNamed, Values{Reason: plain(err)})
+		return plain(err)
 	}
 	return ""
 }
@@ -298,15 +300,15 @@ func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, change
 }
 
 // SetMirror turns the mirror on (and mirrors at once) or off, for good.
-func (e *Engine) SetMirror(ctx context.Context, on bool) (string, error) {
+func (e *Engine) SetMirror(ctx context.Context, on bool) (Said, error) {
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	defer w.following().endInStep(ctx)
 	w.l.Mirror = &on
 	if err := w.save(); err != nil || !on {
-		return "", err
+		return Said{}, err
 	}
 	return w.mirroring().mirror(ctx, w.l.Choose(e.account))
 }

@@ -175,9 +175,9 @@ func TestOtherLoginIsNeverReplacedByRenewal(t *testing.T) {
 	if st := r.start().Status(t.Context()); st.ClaudeCode.State != "other-login" {
 		t.Errorf("status of the entry: %s", st.ClaudeCode.State)
 	}
-	sentence, err := r.start().Mirror(t.Context())
-	if err != nil || !strings.HasPrefix(sentence, string(RemarkReplaced)+":") {
-		t.Errorf("mirror: %q, %v", sentence, err)
+	said, err := r.start().Mirror(t.Context())
+	if err != nil || said.Remark != RemarkReplaced {
+		t.Errorf("mirror: %v, %v", said, err)
 	}
 	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(theirs) {
 		t.Errorf("undo: %v", err)

@@ -71,7 +71,6 @@ const (
 	RemarkNewerTaken      Remark = "newer-taken"
 	RemarkReplaced        Remark = "replaced"
 	RemarkReplacedAccount Remark = "replaced-account"
-	RemarkNotNamed        Remark = "not-named"
 	RemarkNotMirrored     Remark = "not-mirrored"
 	RemarkNotAccepted     Remark = "not-accepted"
 	RemarkNoneBefore      Remark = "none-before"

@@ -284,7 +284,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
 		taken.account = w.l.NewName(personOf(c.Account), taken.longLived)
-		note = w.saysOf(RemarkKeepsLogin, Values{Account: account, Reason: w.told(err), Owner: taken.account})
+		note = Said{RemarkKeepsLogin, &Values{Account: account, Reason: w.told(err), Owner: taken.account}}
 		account = taken.account
 		kind, former, err = w.takingIn().takeIn(ctx, taken)
 	}
@@ -292,8 +292,8 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 		return "", err
 	}
 	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
-	if note != "" {
-		s.tell(Event{Kind: EventNote, Value: note})
+	if note.Remark != "" {
+		s.tell(Event{Kind: EventNote, Said: note})
 	}
 	if former {
 		s.tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: account})
@@ -301,7 +301,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	spilled := w.vault(w.l).spilled(account)
 	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
 	if names := w.takingIn().accountsThatStayed(account); len(names) > 0 {
-		s.tell(Event{Kind: EventNote, Value: s.saysOf(RemarkStayed, Values{Account: strings.Join(names, ", ")}), Warn: true})
+		s.tell(Event{Kind: EventNote, Said: Said{RemarkStayed, &Values{Account: strings.Join(names, ", ")}}, Warn: true})
 	}
 	w.takingIn().tellMirror(ctx, mirrors, account, s.tell)
 	s.tellEnds(c)
@@ -316,7 +316,7 @@ func (s signIn) beginGranted(ctx context.Context) (*work, error) {
 		if known := (&Error{}); tries == grantedTries || !errors.As(err, &known) || known.Exit != ExitBusy {
 			return w, err
 		}
-		s.tell(Event{Kind: EventNote, Value: s.says(RemarkOtherAtWork), Warn: true})
+		s.tell(Event{Kind: EventNote, Said: Said{Remark: RemarkOtherAtWork}, Warn: true})
 	}
 }
 
@@ -590,10 +590,10 @@ func (e *Engine) storeName(kind string) string {
 }
 
 func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
-	var sentence string
+	var said Said
 	r, err := w.renewal(ctx, account)
 	if err == nil && mirrors {
-		sentence, err = w.mirroring().mirrorNow(ctx, r, true)
+		said, err = w.mirroring().mirrorNow(ctx, r, true)
 	}
 	if err != nil {
 		tell(Event{Kind: EventClaudeCode, Err: err, Warn: true})
@@ -602,10 +602,10 @@ func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, 
 	// What held the account's former chain elsewhere gets the new one.
 	w.carrying().carry(ctx, account, r.current, entryWait)
 	if !mirrors {
-		tell(Event{Kind: EventClaudeCode, Value: w.says(RemarkNotMirrored)})
+		tell(Event{Kind: EventClaudeCode, Said: Said{Remark: RemarkNotMirrored}})
 		return
 	}
-	tell(Event{Kind: EventClaudeCode, Value: sentence})
+	tell(Event{Kind: EventClaudeCode, Said: said})
 	if over := w.entry.Overrides(); len(over) > 0 {
 		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
 	}

@@ -54,10 +54,10 @@ const (
 	EventFinishing  EventKind = "finishing"   // the code came; exchanging and storing
 	EventSignedIn   EventKind = "signed-in"   // Value: e-mail; Detail: plan
 	EventSaved      EventKind = "saved"       // Value: store
-	EventClaudeCode EventKind = "claude-code" // Value: what became of its entry; Err: why nothing did
+	EventClaudeCode EventKind = "claude-code" // Said: what became of its entry; Err: why nothing did
 	EventExpires    EventKind = "expires"     // At: access token's end
 	EventLoginEnds  EventKind = "login-ends"  // At: the login's own end; Detail "estimated"
-	EventNote       EventKind = "note"        // Value: anything else the person should know
+	EventNote       EventKind = "note"        // Note or Said: anything else the person should know
 )
 
 // Event is one step of a sign-in. It never holds a token, code or verifier; the
@@ -72,4 +72,5 @@ type Event struct {
 	Warn   bool // the step did not go as wished, and the sign-in went on
 	Keep   Keep // EventStore, EventSaved: the same as Value, as a fact
 	Note   Note // EventNote, EventClaudeCode
+	Said   Said // of those without a note
 }

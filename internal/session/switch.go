@@ -10,30 +10,30 @@ import (
 // Switch makes another account the active one and mirrors it. What Claude Code renewed of
 // the one that is left is taken in first; where the entry cannot be written nothing is
 // changed.
-func (e *Engine) Switch(ctx context.Context, account string) (string, error) {
+func (e *Engine) Switch(ctx context.Context, account string) (Said, error) {
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	defer w.following().endInStep(ctx)
 	if err := checkAccount(account); err != nil {
-		return "", err
+		return Said{}, err
 	}
 	r, err := w.renewal(ctx, account)
 	if errors.Is(err, keychain.ErrNotFound) {
-		return "", noAccount(account)
+		return Said{}, noAccount(account)
 	}
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	if !e.mirrors(w.l) {
 		w.l.Active = account
-		return e.says(RemarkNotMirrored), w.save()
+		return Said{Remark: RemarkNotMirrored}, w.save()
 	}
-	sentence, err := w.mirroring().mirrorNow(ctx, r, false)
+	said, err := w.mirroring().mirrorNow(ctx, r, false)
 	if err != nil {
-		return "", err
+		return Said{}, err
 	}
 	w.l.Active = account
-	return sentence, w.save()
+	return said, w.save()
 }

@@ -105,7 +105,7 @@ func (s signIn) saveAttempt(ctx context.Context, saved savedAttempt) error {
 	}
 	defer release()
 	if _, err := os.Lstat(s.statePath(attemptFile)); err == nil {
-		s.tell(Event{Kind: EventNote, Value: s.says(RemarkGivenUp)})
+		s.tell(Event{Kind: EventNote, Said: Said{Remark: RemarkGivenUp}})
 	}
 	return s.writeState(attemptFile, saved)
 }

@@ -305,7 +305,7 @@ func (s claudeSignIn) watchSignIn(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	s.tell(Event{Kind: EventSignedIn, Value: c.Account.Email, Detail: c.Account.Plan})
-	s.tell(Event{Kind: EventClaudeCode, Value: s.saysOf(RemarkWatchedSignIn, Values{Place: s.entry.Place()})})
+	s.tell(Event{Kind: EventClaudeCode, Said: Said{RemarkWatchedSignIn, &Values{Place: s.entry.Place()}}})
 	s.tell(Event{Kind: EventExpires, At: c.AccessEnds})
 	if !c.LoginEnds.IsZero() {
 		s.tell(Event{Kind: EventLoginEnds, At: c.LoginEnds})

@@ -44,15 +44,70 @@ var remarkWords = []remarked{
 	{session.RemarkAway, "{place} has been away since {day}"},
 	{session.RemarkOwnLogin, "{place} holds a login of its own now"},
 	{session.RemarkWasCalled, "it was called {account}"},
+
+	{session.RemarkKeychain, "keychain (OS keychain, item keytender)"},
+	{session.RemarkNoKeychain, "the system has none"},
+	{session.RemarkInSpillFile, "spill file {path} ({reason}; the next command tries again)"},
+
+	{session.RemarkKnownAs, "{person} is known as the account {owner}, so that one was renewed and no account {account} was made"},
+	{session.RemarkKnownAsAndLeft, "{person} is known as the account {owner}, so that one was renewed and the account {account} " +
+		"was left as it is"},
+	{session.RemarkKeepsLogin, "{account} keeps its login, since that could not be set aside ({reason}); the new one is the " +
+		"account {owner}"},
+	{session.RemarkStayed, "still in the store that was used before, which let nobody in: {account}; they are used from " +
+		"there when it is open"},
+	{session.RemarkOtherAtWork, "another keytender is at work; the login is kept as soon as that one is done"},
+	{session.RemarkGivenUp, "the sign-in that was begun before is given up"},
+	{session.RemarkWatchedSignIn, "signed in itself ({place}); this is watch-only, so no copy is kept"},
+
+	{session.RemarkInStep, "in step ({place})"},
+	{session.RemarkInStepAlready, "already in step ({place})"},
+	{session.RemarkNewerTaken, "already in step: the newer tokens that Claude Code got were taken over ({place})"},
+	{session.RemarkReplaced, "replaced the login of {owner}; `keytender mirror --undo` puts it back ({place})"},
+	{session.RemarkReplacedAccount, "replaced the login of {owner}, which is kept as the account {account} ({place})"},
+	{session.RemarkNotMirrored, "not mirrored"},
+	{session.RemarkNotAccepted, "not accepted: {reason}"},
+	{session.RemarkNoneBefore, "our login was taken out again; there was none before"},
+	{session.RemarkBack, "the login of {owner} is back"},
+
+	{session.RemarkLetGo, "you let go of it"},
+	{session.RemarkLoginOf, "the login of {owner}"},
+	{session.RemarkLeaving, "signed out, but it could not be taken out; `keytender logout` tries again"},
+	{session.RemarkLeavingLent, "taken back, but it could not be reached; the token there ends by itself"},
+
+	{session.RemarkActiveNow, "the active account is now {account}"},
+	{session.RemarkWatchesOnly, "this is watch-only: no login is kept here; `claude auth logout` signs Claude Code out"},
+	{session.RemarkNobodySignedIn, "nobody is signed in; there is nothing to remove"},
+	{session.RemarkClaudeKeeps, "Claude Code keeps the login: {place}"},
+	{session.RemarkClaudeKeepsEnded, "Claude Code's entry keeps a login that has just been ended at the server, so Claude Code will " +
+		"ask to sign in: {place}"},
+	{session.RemarkServerUntold, "the server was not told: the login cannot be read (the token ends by itself)"},
+	{session.RemarkServerUnreached, "the server could not be told: {reason} (the token ends by itself)"},
+	{session.RemarkServerTold, "the server was told to end the login"},
+	{session.RemarkOtherLeft, "Claude Code's entry holds another login and was left alone ({place})"},
+	{session.RemarkTakenOut, "our login was taken out of Claude Code's entry; nothing else in it was changed ({place})"},
+	{session.RemarkTakenBack, "what was lent was taken back ({place})"},
+	{session.RemarkRemoved, "the login was removed from the {place}"},
+	{session.RemarkAsideStays, "a damaged entry of Claude Code's that was moved aside stays, and may hold a token: {reason}"},
+	{session.RemarkDisplacedKept, "the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back"},
+
+	{session.RemarkUnstored, "the tokens could not be stored"},
+	{session.RemarkSpilled, "the store did not take the tokens; they wait in the spill file"},
+	{session.RemarkClaudeRenewedNone, "Claude Code did not renew the login"},
+	{session.RemarkIncomplete, "the server's last answer was incomplete"},
+	{session.RemarkShortLived, "the server's last token was valid for a second or less"},
 }
 
 // OfSaid is what was done, or is to be done, in words.
 func OfSaid(s session.Said) string {
-	for _, subject := range [][]remarked{remarkWords, toldWords} {
-		for _, w := range subject {
-			if w.remark == s.Remark {
-				return inWords(valuesOf(s.Values, nil)).Replace(w.words)
+	for _, w := range remarkWords {
+		if w.remark == s.Remark {
+			v := valuesOf(s.Values, nil)
+			said := inWords(v).Replace(w.words)
+			if v.Unnamed != "" {
+				said += "; but it may go on naming another account: " + v.Unnamed
 			}
+			return said
 		}
 	}
 	return string(s.Remark)
