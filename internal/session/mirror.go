@@ -227,7 +227,8 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said,
 	place.Holds(r.chain, pairOf(r.current))
 	place.Account, place.Let = r.account, false
 	w.l.ForgetPlace(lentID(dir)) // what is written as an entry is lent to no more
-	if err := w.save(); err != nil {
+	// What was about to be written is durable.
+	if err := w.saveAhead(); err != nil {
 		return Said{}, err
 	}
 	became := RemarkInStep

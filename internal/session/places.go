@@ -83,6 +83,9 @@ func (w *work) expect(dir *claudecode.Directory, c *ledger.Chain) error {
 		return nil
 	}
 	place.Next = c.ID
+	if w.foreseen == place.ID+c.ID {
+		return nil
+	}
 	return w.save()
 }
 

@@ -257,7 +257,7 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 		}
 		var err error
 		if inSystem {
-			err, inSystem = untilFree(ctx, path), false
+			err, inSystem = untilFree(ctx, l), false
 		} else {
 			err = sleep(ctx, pause/2+rand.N(pause))
 		}
@@ -275,10 +275,9 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 // untilFree waits in the system, which costs nothing until somebody gives the lock back. A
 // thousand that are woken then hold it together for a moment and queue for nothing. What is
 // left of it when ctx ends lets go as soon as it gets hold, or ends with the process.
-func untilFree(ctx context.Context, path string) error {
+func untilFree(ctx context.Context, l *flock.Flock) error {
 	freed := make(chan struct{})
 	go func() {
-		l := flock.New(path, flock.SetPermissions(0o600))
 		_ = l.RLock() // where that cannot be had, trying says so
 		_ = l.Unlock()
 		close(freed)

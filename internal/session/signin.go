@@ -367,7 +367,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	}
 	if w.l.Account(t.account) == nil {
 		w.l.Coming = t.account
-		if err := w.save(); err != nil { // the login is kept all the same
+		if err := w.saveAhead(); err != nil { // the login is kept all the same
 			w.log.Warn("who signs in could not be noted", "reason", plain(err))
 		}
 	}
@@ -413,7 +413,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	if t.activate || w.l.Account(w.l.Active) == nil {
 		w.l.Active = t.account
 	}
-	if err := w.save(); err != nil {
+	if err := w.saveForeseeing(ctx, t, chain); err != nil {
 		return "", false, err
 	}
 	if notSaved != nil {
@@ -428,6 +428,27 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	w.leave(ctx, leaving, moved)
 	w.remember(Record{Account: t.account, What: t.what, Detail: t.c.Method})
 	return w.storeName(chosen), former, nil
+}
+
+// saveForeseeing saves, and where this environment's entry is empty and nothing is known of it
+// notes at once that the new login is about to be written there. What lies in any other entry
+// is looked at under its locks first, when nothing may claim it yet: so it is taken back in
+// memory, and stands until the next save.
+func (w takingIn) saveForeseeing(ctx context.Context, t takenIn, chain *ledger.Chain) error {
+	if !t.carries || w.entryErr != nil || w.l.Place(w.entry.ID()) != nil {
+		return w.save()
+	}
+	if s, err := w.see(ctx, w.entry, false); err != nil || s.Relation != ledger.Absent {
+		return w.save()
+	}
+	place := w.place(w.entry)
+	place.Next, place.Account = chain.ID, t.account
+	err := w.save()
+	w.l.ForgetPlace(place.ID)
+	if err == nil {
+		w.foreseen = place.ID + chain.ID
+	}
+	return err
 }
 
 // partChains lets the former chains of an account go their own way. lost: another person

@@ -59,14 +59,15 @@ func (s *state) writeState(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return s.writeStateFile(name, append(data, '\n'))
+	return s.unwritten(name, atomicfile.Write(s.statePath(name), append(data, '\n')))
 }
 
-func (s *state) writeStateFile(name string, encoded []byte) error {
-	if err := atomicfile.Write(s.statePath(name), encoded); err != nil {
-		return s.storageTrouble(FaultStateUnwritten, s.statePath(name), err)
+// unwritten is an error in writing a file of the state folder.
+func (s *state) unwritten(name string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return s.storageTrouble(FaultStateUnwritten, s.statePath(name), err)
 }
 
 // ledger reads what is known. Where there is no ledger yet, what the first version wrote
@@ -110,6 +111,8 @@ type work struct {
 	release func()
 	was     string // the ledger's text as it stands in its file
 	known   string // that of its places
+	// foreseen is a place and the chain that is about to be written there as the file has it.
+	foreseen string
 
 	last    sighting // what seeOnce saw last
 	lastErr error
@@ -209,7 +212,13 @@ func (w *work) end() {
 }
 
 // save writes the ledger if anything in it changed.
-func (w *work) save() error {
+func (w *work) save() error { return w.saveBy(atomicfile.Write) }
+
+// saveAhead is save for what nothing rests on after a power cut: the folder is not synced, so
+// that the ledger of before may come back then. A process that is killed leaves what it saved.
+func (w *work) saveAhead() error { return w.saveBy(atomicfile.WriteAhead) }
+
+func (w *work) saveBy(write func(path string, data []byte) error) error {
 	w.l.Date(w.wall())
 	encoded, err := w.l.Encode()
 	if err != nil || string(encoded) == w.was {
@@ -219,22 +228,16 @@ func (w *work) save() error {
 	// the ledger knows of does no harm. Where they cannot be written the ledger still can.
 	var notKnown error
 	if places := placesJSON(w.l); places != w.known {
-		if notKnown = w.writePlaces(places); notKnown == nil {
+		notKnown = w.unwritten(placesFile, atomicfile.WriteAhead(w.statePath(placesFile), []byte(places)))
+		if notKnown == nil {
 			w.known = places
 		}
 	}
-	if err := w.writeStateFile(ledgerFile, encoded); err != nil {
+	if err := w.unwritten(ledgerFile, write(w.statePath(ledgerFile), encoded)); err != nil {
 		return err
 	}
-	w.was = string(encoded)
+	w.was, w.foreseen = string(encoded), ""
 	return notKnown
-}
-
-func (w *work) writePlaces(encoded string) error {
-	if err := atomicfile.WriteAhead(w.statePath(placesFile), []byte(encoded)); err != nil {
-		return w.storageTrouble(FaultStateUnwritten, w.statePath(placesFile), err)
-	}
-	return nil
 }
 
 // noPlaces is placesJSON where there is nothing to tell; a missing file says the same.
