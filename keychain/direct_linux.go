@@ -18,88 +18,47 @@ import (
 	"keytender/internal/secret"
 )
 
+const secretService = "/org/freedesktop/secrets"
+
 // loadDirect reads a record from the Secret Service on a connection of its own, which
 // its context ends: no process has to be started for the everyday case, an item in an
 // unlocked collection. done is false for every other case; those are the child's.
-//
-// The bus library can wait for ever when its connection ends between greeting and
-// first answer, so it is left behind when the time is over.
 func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret.String, done bool) {
-	type item struct {
-		record secret.String
-		done   bool
-	}
-	read := make(chan item, 1)
-	go func() {
-		record, done := k.readItem(ctx, name)
-		read <- item{record, done}
-	}()
-	select {
-	case i := <-read:
-		return i.record, i.done
-	case <-ctx.Done():
+	var text string
+	found := false
+	if !onBus(ctx, func(w *wire) { text, found = k.readItem(w, name) }) {
 		return secret.String{}, false
 	}
+	return secret.New(text), found
 }
 
-// readItem makes the calls of the Secret Service API of freedesktop.org, draft 0.2.
-func (k *OSKeychain) readItem(ctx context.Context, name string) (record secret.String, done bool) {
-	bus, err := dbus.Connect(busAddress(), dbus.WithContext(ctx))
-	if err != nil {
-		return secret.String{}, false
-	}
-	defer bus.Close()
-	service := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets")
-	// Both questions go out at once.
-	opened := service.GoWithContext(ctx, "org.freedesktop.Secret.Service.OpenSession", dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), "plain", dbus.MakeVariant(""))
-	var unlocked, locked []dbus.ObjectPath
-	if service.CallWithContext(ctx, "org.freedesktop.Secret.Service.SearchItems", dbus.FlagNoAutoStart,
-		map[string]string{"service": k.Service, "username": name}).Store(&unlocked, &locked) != nil || len(unlocked) != 1 || len(locked) != 0 {
-		return secret.String{}, false
-	}
+func (k *OSKeychain) readItem(w *wire, name string) (text string, found bool) {
 	var (
-		ignored dbus.Variant
-		session dbus.ObjectPath
-		item    struct {
+		ignored          dbus.Variant
+		session          dbus.ObjectPath
+		unlocked, locked []dbus.ObjectPath
+		item             struct {
 			Session     dbus.ObjectPath
 			Parameters  []byte
 			Value       []byte
 			ContentType string
 		}
 	)
-	select {
-	case <-ctx.Done():
-		return secret.String{}, false
-	case call := <-opened.Done:
-		if call.Store(&ignored, &session) != nil {
-			return secret.String{}, false
-		}
-	}
-	if bus.Object("org.freedesktop.secrets", unlocked[0]).CallWithContext(ctx, "org.freedesktop.Secret.Item.GetSecret", dbus.FlagNoAutoStart, session).Store(&item) != nil {
-		return secret.String{}, false
-	}
-	return secret.New(string(item.Value)), true
+	// Both questions go out at once.
+	opened := w.call(secretService, "org.freedesktop.Secret.Service.OpenSession", "plain", dbus.MakeVariant(""))
+	searched := w.call(secretService, "org.freedesktop.Secret.Service.SearchItems", map[string]string{"service": k.Service, "username": name})
+	found = w.answered(opened, &ignored, &session) && w.answered(searched, &unlocked, &locked) && len(unlocked) == 1 && len(locked) == 0 &&
+		w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item.GetSecret", session), &item)
+	return string(item.Value), found
 }
 
 // Reach returns ErrTimedOut where a session bus or a Secret Service runs and is silent
 // until ctx ends. It asks nobody and starts nothing. Whatever else is wrong is for the
 // calls to find.
 func (k *OSKeychain) Reach(ctx context.Context) error {
-	answered := make(chan struct{})
-	go func() { // as in loadDirect it may have to be left behind
-		defer close(answered)
-		bus, err := dbus.Connect(busAddress(), dbus.WithContext(ctx))
-		if err != nil {
-			return
-		}
-		defer bus.Close()
-		bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").CallWithContext(ctx,
-			"org.freedesktop.Secret.Service.ReadAlias", dbus.FlagNoAutoStart, "default")
-	}()
-	select {
-	case <-answered:
-	case <-ctx.Done():
-	}
+	onBus(ctx, func(w *wire) {
+		w.answered(w.call(secretService, "org.freedesktop.Secret.Service.ReadAlias", "default"))
+	})
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("asking for the keychain: %w", ErrTimedOut)
 	}
@@ -109,30 +68,17 @@ func (k *OSKeychain) Reach(ctx context.Context) error {
 // wouldAskAgain looks whether the collection that go-keyring uses is still locked, which
 // asks nobody. A service that does not say counts as locked when it is silent.
 func wouldAskAgain(ctx context.Context, _ time.Time) bool {
-	locked := make(chan bool, 1)
-	go func() {
-		bus, err := dbus.Connect(busAddress(), dbus.WithContext(ctx))
-		if err != nil {
-			locked <- false // no bus any more, so no dialog either
-			return
-		}
-		defer bus.Close()
+	locked := false // also where there is no bus any more, so no dialog either
+	done := onBus(ctx, func(w *wire) {
 		var property dbus.Variant
-		for _, path := range collections {
-			if bus.Object("org.freedesktop.secrets", path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart,
-				"org.freedesktop.Secret.Collection", "Locked").Store(&property) == nil {
+		for _, path := range []dbus.ObjectPath{secretService + "/collection/login", secretService + "/aliases/default"} {
+			if w.answered(w.call(path, "org.freedesktop.DBus.Properties.Get", "org.freedesktop.Secret.Collection", "Locked"), &property) {
 				break
 			}
 		}
-		is, _ := property.Value().(bool)
-		locked <- is
-	}()
-	select {
-	case is := <-locked:
-		return is
-	case <-ctx.Done():
-		return true
-	}
+		locked, _ = property.Value().(bool)
+	})
+	return !done || locked
 }
 
 func wouldAsk(ctx context.Context) bool { return wouldAskAgain(ctx, time.Time{}) }

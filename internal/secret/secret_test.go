@@ -158,6 +158,7 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"claudecode.Directory":  "the path of the state file",
 		"claudecode.Location":   "the path of the state file",
 		"claudecode.Shell":      "the two ends of a pipe",
+		"keychain.wire":         "the greeting of a bus, and the names of what is asked for",
 		"oauth.Attempt":         "the state stands in URLs",
 		"oauth.Error":           "the code of an error",
 		"oauth.ExchangeRequest": "the state stands in URLs",
