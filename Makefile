@@ -26,8 +26,8 @@ HAS_GTK = $(shell case "$$(uname)" in (Darwin) xcode-select -p ;; (*) command -v
 BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' packaging/version.sh ldflags)$(WINDOWED)"
 
 # What keeps the command line small and quick to load: no HTTP/2, since each request has a
-# connection of its own, and no inlining.
-SMALL = -tags nethttpomithttp2 -gcflags=all=-l
+# connection of its own, no D-Bus over TCP, which nobody's session has, and no inlining.
+SMALL = -tags nethttpomithttp2,godbus_no_tcp -gcflags=all=-l
 
 # The race detector needs cgo, and cgo without GTK headers needs the pure-Go tray.
 RACE  = $(if $(filter 1,$(HAS_CC)),-race) $(if $(filter 1,$(HAS_GTK)),,-tags fynetray)

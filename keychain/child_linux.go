@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -76,15 +75,9 @@ func itemsOf(service, name string) (int, error) {
 var collections = []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login", "/org/freedesktop/secrets/aliases/default"}
 
 // canBeReached reports whether the bus library has a transport for the address (D-Bus
-// Specification, Server Addresses).
+// Specification, Server Addresses). The command line is built without TCP.
 func canBeReached(address string) bool {
-	for one := range strings.SplitSeq(address, ";") {
-		transport, _, found := strings.Cut(one, ":")
-		if found && slices.Contains([]string{"unix", "tcp", "nonce-tcp"}, transport) {
-			return true
-		}
-	}
-	return false
+	return strings.HasPrefix(address, "unix:") || strings.Contains(address, ";unix:")
 }
 
 func platformRefusal(err error) reply {

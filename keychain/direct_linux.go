@@ -24,19 +24,11 @@ const secretService = "/org/freedesktop/secrets"
 // its context ends: no process has to be started for the everyday case, an item in an
 // unlocked collection. done is false for every other case; those are the child's.
 func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret.String, done bool) {
-	var text string
-	found := false
-	if !onBus(ctx, func(w *wire) { text, found = k.readItem(w, name) }) {
-		return secret.String{}, false
-	}
-	return secret.New(text), found
-}
-
-func (k *OSKeychain) readItem(w *wire, name string) (text string, found bool) {
 	var (
 		ignored          dbus.Variant
 		session          dbus.ObjectPath
 		unlocked, locked []dbus.ObjectPath
+		found            bool
 		item             struct {
 			Session     dbus.ObjectPath
 			Parameters  []byte
@@ -44,12 +36,17 @@ func (k *OSKeychain) readItem(w *wire, name string) (text string, found bool) {
 			ContentType string
 		}
 	)
-	// Both questions go out at once.
-	opened := w.call(secretService, "org.freedesktop.Secret.Service.OpenSession", "plain", dbus.MakeVariant(""))
-	searched := w.call(secretService, "org.freedesktop.Secret.Service.SearchItems", map[string]string{"service": k.Service, "username": name})
-	found = w.answered(opened, &ignored, &session) && w.answered(searched, &unlocked, &locked) && len(unlocked) == 1 && len(locked) == 0 &&
-		w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item.GetSecret", session), &item)
-	return string(item.Value), found
+	answered := onBus(ctx, func(w *wire) {
+		// Both questions go out at once.
+		opened := w.call(secretService, "org.freedesktop.Secret.Service.OpenSession", "plain", dbus.MakeVariant(""))
+		searched := w.call(secretService, "org.freedesktop.Secret.Service.SearchItems", map[string]string{"service": k.Service, "username": name})
+		found = w.answered(opened, &ignored, &session) && w.answered(searched, &unlocked, &locked) && len(unlocked) == 1 && len(locked) == 0 &&
+			w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item.GetSecret", session), &item)
+	})
+	if !answered || !found {
+		return secret.String{}, false
+	}
+	return secret.New(string(item.Value)), true
 }
 
 // Reach returns ErrTimedOut where a session bus or a Secret Service runs and is silent
@@ -71,7 +68,7 @@ func wouldAskAgain(ctx context.Context, _ time.Time) bool {
 	locked := false // also where there is no bus any more, so no dialog either
 	done := onBus(ctx, func(w *wire) {
 		var property dbus.Variant
-		for _, path := range []dbus.ObjectPath{secretService + "/collection/login", secretService + "/aliases/default"} {
+		for _, path := range collections {
 			if w.answered(w.call(path, "org.freedesktop.DBus.Properties.Get", "org.freedesktop.Secret.Collection", "Locked"), &property) {
 				break
 			}

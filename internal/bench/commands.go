@@ -84,7 +84,7 @@ func (b *bench) keychain() error {
 	if err != nil {
 		return err
 	}
-	if err := build(child, "./cmd/keytender", false, flag, "-tags", "nethttpomithttp2,childonly"); err != nil {
+	if err := build(child, "./cmd/keytender", false, flag, "-tags", "nethttpomithttp2,godbus_no_tcp,childonly"); err != nil {
 		return err
 	}
 	token := []string{b.keytender, "token"}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
@@ -228,7 +229,7 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said,
 	place.Account, place.Let = r.account, false
 	w.l.ForgetPlace(lentID(dir)) // what is written as an entry is lent to no more
 	// What was about to be written is durable.
-	if err := w.saveAhead(); err != nil {
+	if err := w.saveBy(atomicfile.WriteAhead); err != nil {
 		return Said{}, err
 	}
 	became := RemarkInStep

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"keytender/callback"
+	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
 	"keytender/keychain"
@@ -367,7 +370,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	}
 	if w.l.Account(t.account) == nil {
 		w.l.Coming = t.account
-		if err := w.saveAhead(); err != nil { // the login is kept all the same
+		if err := w.saveBy(atomicfile.WriteAhead); err != nil { // the login is kept all the same
 			w.log.Warn("who signs in could not be noted", "reason", plain(err))
 		}
 	}
@@ -413,7 +416,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	if t.activate || w.l.Account(w.l.Active) == nil {
 		w.l.Active = t.account
 	}
-	if err := w.saveForeseeing(ctx, t, chain); err != nil {
+	if err := w.saveForeseeing(t, chain); err != nil {
 		return "", false, err
 	}
 	if notSaved != nil {
@@ -430,23 +433,24 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	return w.storeName(chosen), former, nil
 }
 
-// saveForeseeing saves, and where this environment's entry is empty and nothing is known of it
-// notes at once that the new login is about to be written there. What lies in any other entry
+// saveForeseeing saves, and where this environment's entry is a file that is not there yet,
+// nor known, notes at once that the new login is about to be written there. What lies in any other entry
 // is looked at under its locks first, when nothing may claim it yet: so it is taken back in
 // memory, and stands until the next save.
-func (w takingIn) saveForeseeing(ctx context.Context, t takenIn, chain *ledger.Chain) error {
-	if !t.carries || w.entryErr != nil || w.l.Place(w.entry.ID()) != nil {
-		return w.save()
+func (w takingIn) saveForeseeing(t takenIn, chain *ledger.Chain) error {
+	var place *ledger.Place
+	if t.carries && w.entryErr == nil && w.entry.FileIsRead() && w.l.Place(w.entry.ID()) == nil {
+		if _, err := os.Lstat(w.entry.File()); errors.Is(err, fs.ErrNotExist) {
+			place = w.place(w.entry)
+			place.Next, place.Account = chain.ID, t.account
+		}
 	}
-	if s, err := w.see(ctx, w.entry, false); err != nil || s.Relation != ledger.Absent {
-		return w.save()
-	}
-	place := w.place(w.entry)
-	place.Next, place.Account = chain.ID, t.account
 	err := w.save()
-	w.l.ForgetPlace(place.ID)
-	if err == nil {
-		w.foreseen = place.ID + chain.ID
+	if place != nil {
+		w.l.ForgetPlace(place.ID)
+		if err == nil {
+			w.foreseen = place.ID + chain.ID
+		}
 	}
 	return err
 }

@@ -214,10 +214,8 @@ func (w *work) end() {
 // save writes the ledger if anything in it changed.
 func (w *work) save() error { return w.saveBy(atomicfile.Write) }
 
-// saveAhead is save for what nothing rests on after a power cut: the folder is not synced, so
-// that the ledger of before may come back then. A process that is killed leaves what it saved.
-func (w *work) saveAhead() error { return w.saveBy(atomicfile.WriteAhead) }
-
+// saveBy is save by another way of writing. atomicfile.WriteAhead is for what nothing rests on
+// after a power cut, since the ledger of before may come back then; who is killed has saved.
 func (w *work) saveBy(write func(path string, data []byte) error) error {
 	w.l.Date(w.wall())
 	encoded, err := w.l.Encode()
