@@ -91,7 +91,7 @@ func serve(o order) reply {
 	case err != nil:
 		return refusal(err)
 	case n > 1:
-		return reply{Error: "damaged", Detail: fmt.Sprintf("the keyring holds %d items of %s for %s, and which of them is ours cannot be told", n, o.Service, o.Name)}
+		return reply{Error: "damaged", Detail: "the keyring holds two items of the name " + o.Name}
 	}
 	switch o.Op {
 	case "load":

@@ -63,8 +63,7 @@ func itemsOf(service, name string) (int, error) {
 		var items []dbus.ObjectPath
 		err := bus.Object("org.freedesktop.secrets", path).Call("org.freedesktop.Secret.Collection.SearchItems", 0,
 			map[string]string{"service": service, "username": name}).Store(&items)
-		busError := dbus.Error{}
-		if err == nil || errors.As(err, &busError) && busError.Name == "org.freedesktop.DBus.Error.NoReply" {
+		if ended, _ := err.(dbus.Error); err == nil || ended.Name == "org.freedesktop.DBus.Error.NoReply" {
 			return len(items), err
 		}
 	}

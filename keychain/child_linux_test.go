@@ -65,7 +65,7 @@ func TestAnotherProgramsItemOfTheSameName(t *testing.T) {
 		for what, err := range map[string]error{
 			"reading": readErr, "writing": k.Save(t.Context(), "default", secret.New("FAKE-new")), "deleting": k.Delete(t.Context(), "default"),
 		} {
-			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "2 items") {
+			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "two items") {
 				t.Errorf("%s: %v", what, err)
 			}
 		}

@@ -106,7 +106,11 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 	if err != nil || current.Refresh.IsZero() {
 		return pollInterval
 	}
+	owed := false // what stopped a renewal is told until somebody tries again
 	if chain := l.ChainOf(t.account); chain != nil {
+		if p := chain.Problem; p != nil && t.config.RefreshWith != "claude" { // which uses up the plan
+			owed = p.Code == "place-unwritable" || p.Code == "try-later"
+		}
 		if chain.Dead(pairOf(current)) {
 			return pollInterval
 		}
@@ -114,9 +118,9 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 			return until.Sub(t.wall()) + time.Second
 		}
 	}
-	if half := lentLife(l, t.account, current); half > 0 && t.validFor(current, half) {
+	if half := lentLife(l, t.account, current); !owed && half > 0 && t.validFor(current, half) {
 		return max(current.AccessEnds.Sub(t.wall())-half, time.Second)
-	} else if half == 0 && t.enough(current, t.config.RefreshSkew) {
+	} else if !owed && half == 0 && t.enough(current, t.config.RefreshSkew) {
 		due := current.AccessEnds.Sub(t.wall()) - t.config.RefreshSkew
 		if current.Lifetime > 0 {
 			due = max(due, current.AccessEnds.Sub(t.wall())-current.Lifetime/2)
@@ -126,7 +130,7 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 	if pause := failurePause - t.wall().Sub(t.failed[t.account]).Abs(); pause > 0 {
 		return pause
 	}
-	if _, err := t.Renew(ctx, false); err != nil && ctx.Err() == nil {
+	if _, err := t.Renew(ctx, owed); err != nil && ctx.Err() == nil {
 		t.failed[t.account] = t.wall()
 		t.log.Warn("renewing failed", "account", t.account, "reason", plain(err))
 		return failurePause

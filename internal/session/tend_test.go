@@ -50,6 +50,46 @@ func TestTendRestsAfterAFailure(t *testing.T) {
 	wait(2)
 }
 
+// TestWhatWasRepairedIsNotToldOn: a renewal that a place or the network had stopped was told as
+// the login's trouble for hours after that was well again, until the next one was due.
+func TestWhatWasRepairedIsNotToldOn(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		again  func(*rig) error
+		renews bool
+	}{
+		{"by the app", func(r *rig) error { r.start().tending().tendNow(t.Context()); return nil }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			before := r.signIn(8 * time.Hour)
+			lock := filepath.Join(r.claude, ".storage-write.lock")
+			r.must(os.WriteFile(lock, nil, 0o600))
+			_, err := r.start().Renew(t.Context(), true)
+			if p := r.start().Status(t.Context()).Problem; err == nil || p == nil || p.Code != "place-unwritable" {
+				t.Fatalf("a place that cannot be written: %v, told %+v", err, p)
+			}
+			if r.must(c.again(r)); c.renews { // it still stands in the way
+				if p := r.start().Status(t.Context()).Problem; p == nil || p.Code != "place-unwritable" || r.posts() != 0 {
+					t.Fatalf("still in the way: told %+v, %d renewals", p, r.posts())
+				}
+				r.must(os.Remove(lock))
+				r.must(c.again(r))
+			}
+			if p := r.start().Status(t.Context()).Problem; p != nil {
+				t.Errorf("told on: %+v", p)
+			}
+			if renewed := !r.stored().SamePair(before); renewed != c.renews {
+				t.Errorf("renewed: %v", renewed)
+			}
+			r.must(c.again(r))
+			if n := r.posts(); n > 1 {
+				t.Errorf("%d renewals", n)
+			}
+		})
+	}
+}
+
 // Claude Code's file is followed under whatever name CLAUDE_CODE_AUTH_CREDENTIALS_PATH
 // gives it, and the files beside it are not.
 func TestEntryOfAnyNameIsFollowed(t *testing.T) {
