@@ -106,11 +106,8 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 	if err != nil || current.Refresh.IsZero() {
 		return pollInterval
 	}
-	owed := false // what stopped a renewal is told until somebody tries again
+	owed := t.owes(l, t.account)
 	if chain := l.ChainOf(t.account); chain != nil {
-		if p := chain.Problem; p != nil && t.config.RefreshWith != "claude" { // which uses up the plan
-			owed = p.Code == "place-unwritable" || p.Code == "try-later"
-		}
 		if chain.Dead(pairOf(current)) {
 			return pollInterval
 		}
@@ -130,7 +127,7 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 	if pause := failurePause - t.wall().Sub(t.failed[t.account]).Abs(); pause > 0 {
 		return pause
 	}
-	if _, err := t.Renew(ctx, owed); err != nil && ctx.Err() == nil {
+	if _, err := t.Renew(ctx, false); err != nil && ctx.Err() == nil {
 		t.failed[t.account] = t.wall()
 		t.log.Warn("renewing failed", "account", t.account, "reason", plain(err))
 		return failurePause

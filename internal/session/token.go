@@ -159,6 +159,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	if !before.Refresh.IsZero() && !e.validFor(before, lentLife(l, name, before)) {
 		force = true // where it is lent nothing renews it
 	}
+	force = force || e.owes(l, name)
 	if !force && e.validFor(before, e.config.RefreshSkew) && e.plausible(before) {
 		// What Claude Code renewed is taken over, and what it still lacks is written.
 		if err := e.tending().follow(ctx); err != nil {
@@ -178,6 +179,16 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	}
 	// A server may answer with the pair that we had.
 	return Renewal{Done: !after.SamePair(before) || after.Issued.After(before.Issued), Adopted: after.Method == adopted, Ends: after.AccessEnds}, nil
+}
+
+// owes is true where a place or the network stopped a renewal, which is told as the login's
+// trouble until somebody tries again. The claude program is not asked for that: it uses up the plan.
+func (e *Engine) owes(l *ledger.Ledger, account string) bool {
+	chain := l.ChainOf(account)
+	if chain == nil || chain.Problem == nil || e.config.RefreshWith == "claude" || !chain.Blocked(e.wall()).IsZero() {
+		return false
+	}
+	return chain.Problem.Code == "place-unwritable" || chain.Problem.Code == "try-later"
 }
 
 // adopted marks a pair, in memory alone, that another program got.

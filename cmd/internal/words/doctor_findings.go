@@ -112,7 +112,8 @@ var entryFindings = []found{
 		"Claude Code shows the former person, and sends that account's id, for up to a day", "`keytender doctor --fix` corrects it"},
 	{session.FoundIdentityFine, "Claude Code's state file names the person of the login, or nobody", "", ""},
 
-	{session.FoundPlaceUnwritable, "{reason}", "a refresh token works once: nothing is renewed while a place cannot take the next one", "{repair}"},
+	{session.FoundPlaceUnwritable, "{reason}", "a refresh token works once: nothing is renewed while a place cannot take the next one",
+		"{repair}; `keytender refresh` then tries again"},
 	{session.FoundPlaceBehind, "{place} is behind: {why}",
 		"Claude Code would be refused there, which ends the login everywhere; do not start it there",
 		"mend that, and `keytender refresh` brings it up; or " + orLetGo},
