@@ -60,7 +60,7 @@ func consent(t *testing.T, redirect string) string {
 	return s.URL
 }
 
-func TestS4_6_ABrowserShowsTheOutcomeWithoutTheCode(t *testing.T) {
+func TestABrowserShowsTheOutcomeWithoutTheCode(t *testing.T) {
 	ctx := chromium(t)
 	for _, tc := range []struct {
 		name    string

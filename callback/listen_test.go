@@ -36,7 +36,7 @@ func hosts(s *Server) string {
 	return strings.Join(all, " ")
 }
 
-func TestS4_2_S4_19_ListensOnLoopbackAlone(t *testing.T) {
+func TestListensOnLoopbackAlone(t *testing.T) {
 	s := start(t, Config{})
 	switch got := hosts(s); got {
 	case "127.0.0.1 ::1":
@@ -60,7 +60,7 @@ func TestFirstChoiceOfPort(t *testing.T) {
 }
 
 // A stranger on either stack, or on every address, spoils the port.
-func TestS4_16_TakenPort(t *testing.T) {
+func TestTakenPort(t *testing.T) {
 	for _, tc := range []struct{ name, network, host string }{
 		{"v4", "tcp4", "127.0.0.1"}, {"v6 alone", "tcp6", "::1"}, {"any v4", "tcp4", "0.0.0.0"}, {"any", "tcp", ""},
 	} {

@@ -27,7 +27,7 @@ func withBrowser(t *testing.T, open func(string) error) {
 	t.Cleanup(func() { openURL = before })
 }
 
-func TestS4_3_Open(t *testing.T) {
+func TestOpenURL(t *testing.T) {
 	gone := errors.New("exit status 3")
 	for _, tc := range []struct {
 		name  string

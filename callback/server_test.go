@@ -138,7 +138,7 @@ func (s *Server) expectNoRedirect(t testing.TB) {
 // One wrong request after another goes to one server, over raw sockets and both
 // stacks: none may get more than its refusal, and the right request must still
 // count in the end.
-func TestS4_4_S4_5_WrongRequestsChangeNothing(t *testing.T) {
+func TestWrongRequestsChangeNothing(t *testing.T) {
 	s := start(t, Config{Issuer: "https://issuer.example", Hold: time.Millisecond})
 	port := fmt.Sprint(s.port)
 	host := "Host: localhost:" + port
@@ -468,7 +468,7 @@ func TestOneAnswerOfManyAtOnce(t *testing.T) {
 	s.expectNoRedirect(t)
 }
 
-func TestS4_5_ErrorEndsTheAttempt(t *testing.T) {
+func TestErrorEndsTheAttempt(t *testing.T) {
 	for _, tc := range []struct {
 		query string
 		want  Redirect

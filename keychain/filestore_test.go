@@ -78,8 +78,8 @@ func TestFileStore(t *testing.T) {
 	}
 }
 
-// S4-9: other accounts and keys of others stay as they are, whatever is written.
-func TestS4_9_FileStoreMerges(t *testing.T) {
+// Other accounts and keys of others stay as they are, whatever is written.
+func TestFileStoreMerges(t *testing.T) {
 	s := newStore(t)
 	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
 		t.Fatal(err)

@@ -185,7 +185,7 @@ func person(e *fakeEngine, after time.Duration, err error) {
 	}
 }
 
-func TestC3_SignInFromTheMenu(t *testing.T) {
+func TestSignInFromTheMenu(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		b.engine.first = true
 		person(b.engine, 90*time.Second, nil)
@@ -427,7 +427,7 @@ func TestChangesFromOutsideShow(t *testing.T) {
 	})
 }
 
-func TestC4_LoginEndIsToldOnce(t *testing.T) {
+func TestLoginEndIsToldOnce(t *testing.T) {
 	run(t, func(now time.Time) session.Status {
 		s := traytest.SignedIn(now)
 		end := now.Add(7*24*time.Hour + time.Hour)

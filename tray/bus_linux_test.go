@@ -115,9 +115,9 @@ func (c *child) send(line string) {
 	}
 }
 
-// TestC3_WholeAppOnTheBus: click, waiting, allowed, notification, sign out, quit, as
+// TestWholeAppOnTheBus: click, waiting, allowed, notification, sign out, quit, as
 // a panel and a notification service see it.
-func TestC3_WholeAppOnTheBus(t *testing.T) {
+func TestWholeAppOnTheBus(t *testing.T) {
 	address, state := traytest.StartBus(t), t.TempDir()
 	conn := traytest.Connect(t, address)
 	watcher := traytest.ServeWatcher(t, conn, true)

@@ -77,9 +77,9 @@ func buildBoth(t *testing.T) (dir string) {
 
 const siblings = `{"mcpOAuth":{"linear|1":{"serverName":"linear","expiresAt":12345678901234567890}},"next":[1,2.50,null]}`
 
-// TestC_3_OneClickIn is the main job for real: a pointer's click on Sign in… in the
+// TestOneClickIn is the main job for real: a pointer's click on Sign in… in the
 // menu, another on Allow in the browser's page, and then everything that must be so.
-func TestC_3_OneClickIn(t *testing.T) {
+func TestOneClickIn(t *testing.T) {
 	d := realdesktop.Start(t, realdesktop.Options{})
 	server, err := fakeclaude.Start()
 	if err != nil {

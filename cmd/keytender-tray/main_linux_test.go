@@ -180,9 +180,9 @@ func (d *desktop) come(location string) (page string) {
 	return string(text)
 }
 
-// TestC3_SignInRenewSignOut is the way of a click, with everything real but the
+// TestSignInRenewSignOut is the way of a click, with everything real but the
 // server and the browser.
-func TestC3_SignInRenewSignOut(t *testing.T) {
+func TestSignInRenewSignOut(t *testing.T) {
 	d := start(t)
 	d.panel.Want("# Signed out")
 	d.panel.Click("  Sign in…")

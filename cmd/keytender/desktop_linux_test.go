@@ -110,10 +110,10 @@ func (s *signIn) exits(want int) {
 	}
 }
 
-// TestC_3_CommandLineInRealBrowser is the same journey from the command line: the
+// TestCommandLineInRealBrowser is the same journey from the command line: the
 // real browser opens through xdg-open, the pointer clicks Allow, the OS keychain
 // holds the tokens.
-func TestC_3_CommandLineInRealBrowser(t *testing.T) {
+func TestCommandLineInRealBrowser(t *testing.T) {
 	d := desktop.Start(t, desktop.Options{Without: []desktop.Part{desktop.Panel, desktop.Notify}})
 	server := fakeServer(t)
 	s := beginSignIn(t, append(d.Env(), server.Env()...))
@@ -170,9 +170,9 @@ func bareEnv(t *testing.T, server *fakeclaude.Server, more ...string) []string {
 	return append(append(env, server.Env()...), more...)
 }
 
-// TestS1_13_NoDisplayNoBusNoBrowser signs in by a pasted URL on a machine that has
+// TestNoDisplayNoBusNoBrowser signs in by a pasted URL on a machine that has
 // nothing; the file store is chosen and said.
-func TestS1_13_NoDisplayNoBusNoBrowser(t *testing.T) {
+func TestNoDisplayNoBusNoBrowser(t *testing.T) {
 	server := fakeServer(t)
 	env := bareEnv(t, server)
 	s := beginSignIn(t, env)
@@ -198,8 +198,8 @@ func TestS1_13_NoDisplayNoBusNoBrowser(t *testing.T) {
 	}
 }
 
-// TestS1_4_PasteForms takes each form in which a code is shown.
-func TestS1_4_PasteForms(t *testing.T) {
+// TestPasteForms takes each form in which a code is shown.
+func TestPasteForms(t *testing.T) {
 	for name, form := range map[string]func(code, state string) string{
 		"CODE#STATE": func(code, state string) string { return code + "#" + state },
 		"bare CODE":  func(code, _ string) string { return code },
@@ -238,9 +238,9 @@ func TestWholeLoopbackURLPasted(t *testing.T) {
 	s.says("Signed in as")
 }
 
-// TestS4_16_PortTaken: on one stack or both, by --port an error, else another port
+// TestPortTaken: on one stack or both, by --port an error, else another port
 // that is said.
-func TestS4_16_PortTaken(t *testing.T) {
+func TestPortTaken(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		l, err := net.Listen("tcp", address)
 		if err != nil {

@@ -162,9 +162,9 @@ func (r *realClaude) prompt() {
 	}
 }
 
-// TestC_5_S1_1_RealClientTakesOurEntry: what `login` wrote is a login for the real client,
+// TestRealClientTakesOurEntry: what `login` wrote is a login for the real client,
 // and its calls carry exactly our access token, after a renewal too.
-func TestC_5_S1_1_RealClientTakesOurEntry(t *testing.T) {
+func TestRealClientTakesOurEntry(t *testing.T) {
 	r := newRealClaude(t)
 	r.signIn()
 	if got := r.authStatus(); !got.LoggedIn || got.Method != "claude.ai" || got.Plan != "max" {
@@ -183,9 +183,9 @@ func TestC_5_S1_1_RealClientTakesOurEntry(t *testing.T) {
 	}
 }
 
-// TestS2_3_RealClientRenewsAndWeAdopt: the client renews first, we take its pair over
+// TestRealClientRenewsAndWeAdopt: the client renews first, we take its pair over
 // without spending ours.
-func TestS2_3_RealClientRenewsAndWeAdopt(t *testing.T) {
+func TestRealClientRenewsAndWeAdopt(t *testing.T) {
 	r := newRealClaude(t)
 	r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 2 * time.Minute }) // within the client's five
 	r.signIn()
@@ -201,8 +201,8 @@ func TestS2_3_RealClientRenewsAndWeAdopt(t *testing.T) {
 	r.prompt()
 }
 
-// TestS2_5_RealClientRenewsForUs: renewal through the client's own prompt.
-func TestS2_5_RealClientRenewsForUs(t *testing.T) {
+// TestRealClientRenewsForUs: renewal through the client's own prompt.
+func TestRealClientRenewsForUs(t *testing.T) {
 	r := newRealClaude(t)
 	r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 30 * time.Second })
 	r.signIn()
@@ -223,9 +223,9 @@ func TestS2_5_RealClientRenewsForUs(t *testing.T) {
 	}
 }
 
-// TestS2_1_RealClientSignsInForUs: `login --method claude-code` with the client's own
+// TestRealClientSignsInForUs: `login --method claude-code` with the client's own
 // door for machines without a browser.
-func TestS2_1_RealClientSignsInForUs(t *testing.T) {
+func TestRealClientSignsInForUs(t *testing.T) {
 	r := newRealClaude(t)
 	_, refresh := r.server.Issue("a@example.com")
 	out := r.keytender([]string{"CLAUDE_CODE_OAUTH_REFRESH_TOKEN=" + refresh, "CLAUDE_CODE_OAUTH_SCOPES=user:profile user:inference"},

@@ -143,9 +143,9 @@ func startServer(t *testing.T) *fakeclaude.Server {
 	return server
 }
 
-// TestS1_3_S1_4_PasteInATerminal: what a person pastes into a real terminal arrives in
+// TestPasteInATerminal: what a person pastes into a real terminal arrives in
 // pieces, between marks and with blanks, and is understood.
-func TestS1_3_S1_4_S2_9_PasteInATerminal(t *testing.T) {
+func TestPasteInATerminal(t *testing.T) {
 	half := func(text string) int { return strings.Index(text, "#") / 2 }
 	tests := []struct {
 		name  string
@@ -194,9 +194,9 @@ func TestS1_3_S1_4_S2_9_PasteInATerminal(t *testing.T) {
 	}
 }
 
-// TestS4_18_MarksAndColours: colour only on a terminal without NO_COLOR, the marks
+// TestMarksAndColours: colour only on a terminal without NO_COLOR, the marks
 // always.
-func TestS4_18_MarksAndColours(t *testing.T) {
+func TestMarksAndColours(t *testing.T) {
 	server := startServer(t)
 	tests := []struct {
 		env    []string
@@ -226,8 +226,8 @@ func TestS4_18_MarksAndColours(t *testing.T) {
 	}
 }
 
-// TestS1_12_ConfirmInATerminal: logout asks, and only a yes counts.
-func TestS1_12_ConfirmInATerminal(t *testing.T) {
+// TestConfirmInATerminal: logout asks, and only a yes counts.
+func TestConfirmInATerminal(t *testing.T) {
 	server := startServer(t)
 	home := t.TempDir()
 	s := inTerminal(t, server, home, nil, "login", "--method", "paste", "--timeout", "20s")
@@ -254,8 +254,8 @@ func TestS1_12_ConfirmInATerminal(t *testing.T) {
 	}
 }
 
-// TestS0_18_TypedKeyIsNotShown: a terminal does not show the API key that is typed.
-func TestS0_18_TypedKeyIsNotShown(t *testing.T) {
+// TestTypedKeyIsNotShown: a terminal does not show the API key that is typed.
+func TestTypedKeyIsNotShown(t *testing.T) {
 	server := startServer(t)
 	s := inTerminal(t, server, t.TempDir(), nil, "api-key", "set")
 	s.wait(`API key: `)

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 
 var mustWrite, mustRead, names, symlink = testguard.Write, testguard.Read, testguard.Names, testguard.Symlink
 
-func TestS4_10_WriteFileAtomicSurvivesEveryFault(t *testing.T) {
+func TestWriteFileAtomicSurvivesEveryFault(t *testing.T) {
 	whole := Disk
 	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EROFS} {
 		faults := map[string]func(){
@@ -59,7 +59,7 @@ func TestS4_10_WriteFileAtomicSurvivesEveryFault(t *testing.T) {
 	}
 }
 
-func TestS1_9_WriteFileAtomicSetsRights(t *testing.T) {
+func TestWriteFileAtomicSetsRights(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no modes there")
 	}

@@ -202,7 +202,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-func TestS1_17_LongLived(t *testing.T) {
+func TestLongLived(t *testing.T) {
 	s := start(t, Options{})
 	w := newWalker(t, s)
 	w.scope = "user:inference"
@@ -222,7 +222,7 @@ func TestS1_17_LongLived(t *testing.T) {
 	}
 }
 
-func TestS1_23_CustomLifetimeNeedsInferenceAlone(t *testing.T) {
+func TestCustomLifetimeNeedsInferenceAlone(t *testing.T) {
 	s := start(t, Options{})
 	w := newWalker(t, s)
 	w.scope = "user:inference user:mcp_servers"

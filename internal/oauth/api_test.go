@@ -9,7 +9,7 @@ import (
 
 const claudeCodeOnly = `{"type":"error","error":{"type":"invalid_request_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`
 
-func TestS0_13_APIHeaders(t *testing.T) {
+func TestAPIHeaders(t *testing.T) {
 	f := serve(t, says(200, `{"data":[],"raw_key":"sk-ant-api03-FAKE"}`))
 	c := f.client()
 	c.APIURL += "/"
@@ -20,7 +20,7 @@ func TestS0_13_APIHeaders(t *testing.T) {
 		t.Error(err)
 	}
 	key, err := c.CreateAPIKey(t.Context(), fakeAccess)
-	if err != nil || key.Reveal() != "sk-ant-api03-FAKE" { // S0-18
+	if err != nil || key.Reveal() != "sk-ant-api03-FAKE" {
 		t.Errorf("%q, %v", key.Reveal(), err)
 	}
 	want := []string{"GET /v1/models?limit=10", "GET /api/oauth/profile", "POST /api/oauth/claude_cli/create_api_key"}
@@ -42,7 +42,7 @@ func TestS0_13_APIHeaders(t *testing.T) {
 	}
 }
 
-func TestS4_11_Probe(t *testing.T) {
+func TestProbe(t *testing.T) {
 	tests := []struct {
 		name    string
 		respond http.HandlerFunc
@@ -52,10 +52,10 @@ func TestS4_11_Probe(t *testing.T) {
 		{"works", says(200, `{"data":[{"id":"m"}]}`), ProbeOK, "works"},
 		{"403 is a warning", says(403, `{"type":"error","error":{"type":"permission_error","message":"no sk-ant-oat01-FAKE-a1"}}`), ProbeRestricted, "to be expected"},
 		{"403 without a word", says(403, ``), ProbeRestricted, "to be expected"},
-		{"S0-14 as 400", says(400, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
-		{"S0-14 as 403", says(403, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
-		{"S0-14 as 401", says(401, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
-		{"S0-14 as text", says(403, "This credential is only authorized for use with Claude Code", "Content-Type", "text/plain"), ProbeRestricted, "the login is not broken"},
+		{"restricted, as 400", says(400, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
+		{"restricted, as 403", says(403, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
+		{"restricted, as 401", says(401, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
+		{"restricted, as text", says(403, "This credential is only authorized for use with Claude Code", "Content-Type", "text/plain"), ProbeRestricted, "the login is not broken"},
 		{"401", says(401, `{"type":"error","error":{"type":"authentication_error","message":"expired"}}`), ProbeUnauthorized, "does not accept"},
 		{"401 without a word", says(401, ``), ProbeUnauthorized, "does not accept"},
 		{"403 by a portal", says(403, `<html>`), 0, "a web page came"},
@@ -82,7 +82,7 @@ func TestS4_11_Probe(t *testing.T) {
 	}
 }
 
-func TestS0_14_ExplainedOnOtherCallsToo(t *testing.T) {
+func TestExplainedOnOtherCallsToo(t *testing.T) {
 	f := serve(t, says(403, claudeCodeOnly))
 	_, err := f.client().Profile(t.Context(), fakeAccess)
 	if !errors.Is(err, ErrClaudeCodeOnly) || !strings.Contains(err.Error(), ErrClaudeCodeOnly.Error()) {

@@ -27,7 +27,7 @@ func newAttempt(t testing.TB, c AttemptConfig) *Attempt {
 	return a
 }
 
-func TestS1_6_AuthorizeURLOrder(t *testing.T) {
+func TestAuthorizeURLOrder(t *testing.T) {
 	a := newAttempt(t, fakeConfig)
 	sum := sha256.Sum256([]byte(a.Verifier().Reveal()))
 	want := "https://claude.example/cai/oauth/authorize?code=true&client_id=client-1&response_type=code" +
@@ -55,7 +55,7 @@ func TestHintsAreNamedAsTheClientDoes(t *testing.T) {
 	}
 }
 
-func TestS0_7_StateAndVerifier(t *testing.T) {
+func TestStateAndVerifier(t *testing.T) {
 	met := map[string]bool{}
 	for range 50 {
 		a := newAttempt(t, fakeConfig)

@@ -14,7 +14,7 @@ import (
 	"keytender/internal/secret"
 )
 
-func TestS0_9_S4_8_ExchangeRequest(t *testing.T) {
+func TestExchangeRequest(t *testing.T) {
 	f := serve(t, says(200, goodResponse))
 	got, err := f.client().Exchange(t.Context(), fakeExchange)
 	if err != nil || got.Access.Reveal() != "sk-ant-oat01-FAKE-new" || got.Refresh.Reveal() != "sk-ant-ort01-FAKE-new" || got.ExpiresIn != 8*time.Hour {
@@ -34,7 +34,7 @@ func TestS0_9_S4_8_ExchangeRequest(t *testing.T) {
 	})
 }
 
-func TestS1_5_BareCodeSendsOurStateNeverTheVerifier(t *testing.T) {
+func TestBareCodeSendsOurStateNeverTheVerifier(t *testing.T) {
 	f := serve(t, says(200, goodResponse))
 	a := newAttempt(t, fakeConfig)
 	pasted, err := a.ParsePaste("FAKE-code-1", "")
@@ -51,7 +51,7 @@ func TestS1_5_BareCodeSendsOurStateNeverTheVerifier(t *testing.T) {
 	})
 }
 
-func TestS1_17_LongLivedSendsExpiresIn(t *testing.T) {
+func TestLongLivedSendsExpiresIn(t *testing.T) {
 	for _, isForm := range []bool{false, true} {
 		f := serve(t, says(200, `{"access_token":"sk-ant-oat01-FAKE-year","expires_in":31536000,"scope":"user:inference"}`))
 		c := f.client()
@@ -59,7 +59,7 @@ func TestS1_17_LongLivedSendsExpiresIn(t *testing.T) {
 		e := fakeExchange
 		e.ExpiresIn = 8760 * time.Hour
 		got, err := c.Exchange(t.Context(), e)
-		if err != nil || got.ExpiresIn != 8760*time.Hour || !got.Refresh.IsZero() { // S1-19, S1-22
+		if err != nil || got.ExpiresIn != 8760*time.Hour || !got.Refresh.IsZero() {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		if body := f.requests()[0].body; !strings.Contains(body, `"expires_in":31536000`) && !strings.Contains(body, "&expires_in=31536000&") {
@@ -68,7 +68,7 @@ func TestS1_17_LongLivedSendsExpiresIn(t *testing.T) {
 	}
 }
 
-func TestS1_23_ExpiresInRefusedForScope(t *testing.T) {
+func TestExpiresInRefusedForScope(t *testing.T) {
 	f := serve(t, says(400, `{"error":"invalid_request","error_description":"Custom expires_in not allowed for scope user:mcp_servers"}`))
 	_, err := f.client().Exchange(t.Context(), fakeExchange)
 	e := wantError(t, err, Misconfigured, true, true)
@@ -77,7 +77,7 @@ func TestS1_23_ExpiresInRefusedForScope(t *testing.T) {
 	}
 }
 
-func TestS0_11_RenewRequest(t *testing.T) {
+func TestRenewRequest(t *testing.T) {
 	f := serve(t, says(200, goodResponse))
 	c := f.client()
 	if _, err := c.Renew(t.Context(), fakeRefresh, []string{"user:profile", "user:inference"}); err != nil {
@@ -259,8 +259,8 @@ func TestServerThatDoesNotRotate(t *testing.T) {
 	}
 }
 
-// S0-19: the name we give is ours, whatever the caller says.
-func TestS0_19_UserAgentIsOurOwn(t *testing.T) {
+// The name we give is ours, whatever the caller says.
+func TestUserAgentIsOurOwn(t *testing.T) {
 	for given, want := range map[string]string{
 		"keytender/1.2.3 (+https://keytender.example)": "keytender/1.2.3 (+https://keytender.example)",
 		"":                       "keytender",

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestS1_4_ParsePaste(t *testing.T) {
+func TestParsePaste(t *testing.T) {
 	c := fakeConfig
 	c.Issuer = "https://issuer.example"
 	a := newAttempt(t, c)

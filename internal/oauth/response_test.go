@@ -90,7 +90,7 @@ func TestGrantSideFields(t *testing.T) {
 	}
 }
 
-func TestS1_8_MissingExpiresIn(t *testing.T) {
+func TestMissingExpiresIn(t *testing.T) {
 	got := mustGrant(t, `"x":1`)
 	if got.ExpiresIn != time.Hour || got.ExpiresInKnown || got.LoginExpiresIn != 0 || got.Scopes != nil {
 		t.Errorf("got %+v", got)
@@ -115,7 +115,7 @@ func mustGrant(t *testing.T, field string) Grant {
 	return Grant{}
 }
 
-func TestS1_19_RefreshTokenMayBeMissing(t *testing.T) {
+func TestRefreshTokenMayBeMissing(t *testing.T) {
 	for _, field := range []string{``, `,"refresh_token":null`, `,"refresh_token":""`, `,"refresh_token":5`} {
 		got, err := readGrant([]byte(`{"access_token":"FAKE-a","scope":"user:inference"` + field + `}`))
 		if err != nil || !got.Refresh.IsZero() || !slices.Equal(got.Scopes, []string{"user:inference"}) {
@@ -125,7 +125,7 @@ func TestS1_19_RefreshTokenMayBeMissing(t *testing.T) {
 }
 
 // What cannot be used still tells the refresh token that replaced the sent one.
-func TestS0_12_UnusableGrantKeepsRefresh(t *testing.T) {
+func TestUnusableGrantKeepsRefresh(t *testing.T) {
 	tests := []struct {
 		name, body, refresh string
 		err                 error
@@ -236,7 +236,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-func TestS1_7_S4_8_ErrorTexts(t *testing.T) {
+func TestErrorTexts(t *testing.T) {
 	tests := []struct {
 		status        int
 		body, subject string

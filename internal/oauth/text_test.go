@@ -9,7 +9,7 @@ import (
 	"keytender/internal/secret"
 )
 
-func TestS0_16_Clean(t *testing.T) {
+func TestTokensAreCleaned(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"plain", "Refresh token not found", "Refresh token not found"},
 		{"lines", " a\r\n\tb\u2028c ", "a b c"},

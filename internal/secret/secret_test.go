@@ -59,9 +59,9 @@ func holders(t *testing.T) map[string]any {
 	}
 }
 
-// TestS1_14_FormattingShowsNothing formats every holder in every way there is, as it
+// TestFormattingShowsNothing formats every holder in every way there is, as it
 // is, behind a pointer, and deep within something else.
-func TestS1_14_FormattingShowsNothing(t *testing.T) {
+func TestFormattingShowsNothing(t *testing.T) {
 	for name, holder := range holders(t) {
 		wanted := []string{text}
 		if attempt, ok := holder.(*oauth.Attempt); ok {
@@ -313,8 +313,8 @@ func TestString(t *testing.T) {
 	}
 }
 
-// TestS4_12_Masked shows the kind and the last four, and nothing of a short token.
-func TestS4_12_Masked(t *testing.T) {
+// TestMasked shows the kind and the last four, and nothing of a short token.
+func TestMasked(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                  "…",
 		"short":                             "…",

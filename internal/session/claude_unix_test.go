@@ -23,7 +23,7 @@ func withClaude(t *testing.T, script string) {
 	t.Setenv("PATH", bin+":/usr/bin:/bin")
 }
 
-func TestS2_2_ClaudeVersions(t *testing.T) {
+func TestClaudeVersions(t *testing.T) {
 	limits := ClaudeLimits
 	t.Cleanup(func() { ClaudeLimits = limits })
 	ClaudeLimits.Version, ClaudeLimits.EndGrace = 500*time.Millisecond, 50*time.Millisecond
@@ -65,9 +65,9 @@ func TestS2_2_ClaudeVersions(t *testing.T) {
 	}
 }
 
-// TestS2_2_ClaudeOutsideOfThePath: what a desktop starts has a short PATH, and the
+// TestClaudeOutsideOfThePath: what a desktop starts has a short PATH, and the
 // client is found where its installers put it.
-func TestS2_2_ClaudeOutsideOfThePath(t *testing.T) {
+func TestClaudeOutsideOfThePath(t *testing.T) {
 	home, elsewhere := t.TempDir(), t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("PATH", "/usr/bin:/bin")
@@ -108,9 +108,9 @@ func TestS2_2_ClaudeOutsideOfThePath(t *testing.T) {
 	}
 }
 
-// TestS2_2_ClaudeIsNeverKilled: a client that ignores every request to end is left to
+// TestClaudeIsNeverKilled: a client that ignores every request to end is left to
 // itself, and lives on.
-func TestS2_2_ClaudeIsNeverKilled(t *testing.T) {
+func TestClaudeIsNeverKilled(t *testing.T) {
 	limits := ClaudeLimits
 	t.Cleanup(func() { ClaudeLimits = limits })
 	ClaudeLimits.EndGrace = 50 * time.Millisecond
@@ -136,9 +136,9 @@ echo yes >'`+proof+`'
 	}
 }
 
-// TestS2_5_PromptUsesItsOwnLogin: the prompt runs in our folder, without the variables
+// TestPromptUsesItsOwnLogin: the prompt runs in our folder, without the variables
 // that stand before the login, and with the folder that our configuration names.
-func TestS2_5_PromptUsesItsOwnLogin(t *testing.T) {
+func TestPromptUsesItsOwnLogin(t *testing.T) {
 	r := newRig(t, "KEYTENDER_REFRESH_WITH=claude", "ANTHROPIC_AUTH_TOKEN=FAKE-token")
 	t.Setenv("ANTHROPIC_AUTH_TOKEN", "FAKE-token")
 	seen := filepath.Join(t.TempDir(), "seen")
@@ -150,7 +150,7 @@ exit 1
 	r.pass(2 * time.Minute)
 	_, err := r.start().Renew(t.Context(), false)
 	if faultOf(err) != FaultStillExpired {
-		t.Fatalf("S2-8: %v", err)
+		t.Fatalf("by the claude program: %v", err)
 	}
 	text, _ := os.ReadFile(seen)
 	got := string(text)

@@ -9,8 +9,8 @@ import (
 	"keytender/internal/oauth"
 )
 
-// TestS1_4_JoinedLines: which lines make an answer together.
-func TestS1_4_S2_9_JoinedLines(t *testing.T) {
+// TestJoinedLines: which lines make an answer together.
+func TestJoinedLines(t *testing.T) {
 	attempt, err := oauth.NewAttempt(oauth.AttemptConfig{AuthorizeURL: "https://example.com/a", ClientID: "FAKE-client",
 		PasteRedirect: "https://example.com/paste", Scopes: []string{"user:inference"}})
 	if err != nil {

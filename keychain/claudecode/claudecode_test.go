@@ -82,7 +82,7 @@ func write(c keychain.Credential, newLogin bool) func(Entry) (Change, error) {
 	return func(Entry) (Change, error) { return Change{SignIn: &c, NewLogin: newLogin}, nil }
 }
 
-func TestS1_9_UpdateCreatesTheFile(t *testing.T) {
+func TestUpdateCreatesTheFile(t *testing.T) {
 	c, home := homeEntry(t)
 	before, err := c.Update(t.Context(), write(fakeLogin("n"), true))
 	if err != nil || before.State != Absent {
@@ -378,7 +378,7 @@ func macEntry(t *testing.T, f *fakeSecurity) (*Directory, string) {
 	return c, home + "/.claude/.credentials.json"
 }
 
-func TestS2_3_MacReadsTheKeychainFirst(t *testing.T) {
+func TestMacReadsTheKeychainFirst(t *testing.T) {
 	fileLogin := strings.ReplaceAll(login(""), "a1", "file")
 	tests := map[string]struct {
 		item, file string // "" is absent

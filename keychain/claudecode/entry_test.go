@@ -97,7 +97,7 @@ func TestEntryReadsAsTheClientDoes(t *testing.T) {
 	}
 }
 
-func TestS1_11_ExpiresAtReadsAsTheClientDoes(t *testing.T) {
+func TestExpiresAtReadsAsTheClientDoes(t *testing.T) {
 	at := time.UnixMilli(1795249048058).UTC()
 	tests := []struct {
 		raw  string

@@ -188,7 +188,7 @@ func TestMenuShortensLongLines(t *testing.T) {
 	}
 }
 
-func TestS4_12_Span(t *testing.T) {
+func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Hour:                      "less than a minute",
 		59 * time.Second:                "less than a minute",
