@@ -18,7 +18,8 @@ func TestFill(t *testing.T) {
 	for _, tc := range []struct{ page, want string }{
 		{"", ""},
 		{"no place\n", "no place\n"},
-		{"<p title=\"{{who}}\">{{who}}</p>", "<p title=\"&lt;b&gt; &amp; &#34;x&#34; &#39;y&#39;\">&lt;b&gt; &amp; &#34;x&#34; &#39;y&#39;</p>"},
+		{"<p title=\"{{who}}\">{{who}}</p>",
+			"<p title=\"&lt;b&gt; &amp; &#34;x&#34; &#39;y&#39;\">&lt;b&gt; &amp; &#34;x&#34; &#39;y&#39;</p>"},
 		{"{{raw}}\n", "<i>\nlines</i>\n"},
 		{"{{place}}", "{{who}}"},
 		{"a\n{{empty}} b\nc\n", "a\nc\n"},

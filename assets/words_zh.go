@@ -57,17 +57,20 @@ var chinese = Words{
 		Next:  "登录之前：Anthropic 的条款不允许第三方提供 Claude.ai 登录。服务器可能拒绝 Keytender，一旦拒绝即为最终结果。您可以选择以下方式。",
 	},
 	Ways: Table[Way]{
-		{"browser", Way{"登录", "在浏览器中，由 Keytender 登录。", Page{Title: "正在打开登录页面", Body: "请在浏览器的新标签页中继续。", Next: "您可以关闭此窗口。进度见菜单栏中的钥匙图标。"}}},
+		{"browser", Way{"登录", "在浏览器中，由 Keytender 登录。",
+			Page{Title: "正在打开登录页面", Body: "请在浏览器的新标签页中继续。", Next: "您可以关闭此窗口。进度见菜单栏中的钥匙图标。"}}},
 		{"claude", Way{"通过 Claude Code 登录", "条款认可的 Claude Code 自身的登录。Keytender 保管它的一份副本。", Page{
 			Title: "Claude Code 正在登录",
 			Body:  "Keytender 已请 Claude Code 为您登录。",
 			Next:  "请在 Claude Code 于浏览器中打开的页面上继续。进度见 Keytender 的菜单；您可以关闭此窗口。",
 		}}},
-		{"watch", Way{"仅查看", "Keytender 不保留副本：它显示 Claude Code 的登录状态和到期时间。", Page{Title: "Keytender 现在仅查看", Body: "它不保留您的登录的副本，并在 Claude Code 的登录到期前通知您。", Next: "您可以关闭此窗口。随时可以在菜单中更改。"}}},
+		{"watch", Way{"仅查看", "Keytender 不保留副本：它显示 Claude Code 的登录状态和到期时间。", Page{Title: "Keytender 现在仅查看",
+			Body: "它不保留您的登录的副本，并在 Claude Code 的登录到期前通知您。", Next: "您可以关闭此窗口。随时可以在菜单中更改。"}}},
 	},
 
 	NotSignedIn: "未能登录",
-	Kept:        Table[HTML]{{"keychain", "登录保存在这台电脑的钥匙串中。"}, {"file", "这里没有钥匙串：登录保存在只有您本人的用户可以读取的普通文件中。"}, {"aside", "暂时没有地方接受它：它在您自己的文件中等待，之后会自动移走。"}},
+	Kept: Table[HTML]{{"keychain", "登录保存在这台电脑的钥匙串中。"}, {"file", "这里没有钥匙串：登录保存在只有您本人的用户可以读取的普通文件中。"},
+		{"aside", "暂时没有地方接受它：它在您自己的文件中等待，之后会自动移走。"}},
 	Failures: Table[[2]HTML]{
 		{"", [2]HTML{"登录未能完成。", "请关闭此窗口。详情见菜单栏或终端。"}},
 		{"refused", [2]HTML{"登录服务不允许 Keytender 为您登录。没有保存任何内容。", "请改为<strong>通过 Claude Code</strong> 登录：这是该服务提供的方式。"}},

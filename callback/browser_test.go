@@ -54,7 +54,8 @@ func consent(t *testing.T, redirect string) string {
 			return
 		}
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, `<!doctype html><title>Consent</title><form method="post"><button id="allow">Allow</button></form>`)
+		fmt.Fprint(w,
+			`<!doctype html><title>Consent</title><form method="post"><button id="allow">Allow</button></form>`)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
@@ -70,8 +71,10 @@ func TestABrowserShowsTheOutcomeWithoutTheCode(t *testing.T) {
 		outcome Outcome
 		heading string
 	}{
-		{"quick", "code=" + testCode, time.Minute, 0, Outcome{Kind: SignedIn, Email: "a@example.com", Plan: "max"}, "Signed in as a@example.com"},
-		{"slow", "code=" + testCode, time.Millisecond, 300 * time.Millisecond, Outcome{Kind: SignedIn, Email: "a@example.com"}, "Signed in as a@example.com"},
+		{"quick", "code=" + testCode, time.Minute, 0, Outcome{Kind: SignedIn, Email: "a@example.com", Plan: "max"},
+			"Signed in as a@example.com"},
+		{"slow", "code=" + testCode, time.Millisecond, 300 * time.Millisecond,
+			Outcome{Kind: SignedIn, Email: "a@example.com"}, "Signed in as a@example.com"},
 		{"failed", "code=" + testCode, time.Minute, 0, Outcome{Kind: Failed, Problem: "code-refused"}, "Not signed in"},
 		{"declined", "error=access_denied", time.Minute, 0, Outcome{}, "You chose not to allow it"},
 	} {
@@ -107,10 +110,12 @@ func TestABrowserShowsTheOutcomeWithoutTheCode(t *testing.T) {
 			if got := see(t, ctx, chromedp.TextContent("h1")); got != tc.heading {
 				t.Errorf("heading %q, want %q", got, tc.heading)
 			}
-			if see(t, ctx, chromedp.Evaluate[string](`getComputedStyle(document.querySelector("main")).borderTopLeftRadius`)) == "0px" {
+			if see(t, ctx, chromedp.Evaluate[string](
+				`getComputedStyle(document.querySelector("main")).borderTopLeftRadius`)) == "0px" {
 				t.Error("the policy keeps the style out")
 			}
-			if got := see(t, ctx, chromedp.Evaluate[[]string](`performance.getEntriesByType("resource").map(e => e.name)`)); len(got) > 0 {
+			if got := see(t, ctx, chromedp.Evaluate[[]string](
+				`performance.getEntriesByType("resource").map(e => e.name)`)); len(got) > 0 {
 				t.Errorf("the page fetched %q", got)
 			}
 			for _, entry := range see(t, ctx, chromedp.NavigationEntries()).Entries {
@@ -155,9 +160,11 @@ func TestABrowserGetsItsLanguageAndThePictureOnTheTab(t *testing.T) {
 	if got := see(t, ctx, chromedp.TextContent("h1")); got != "Diese Seite gehört nicht zur laufenden Anmeldung" {
 		t.Errorf("heading %q", got)
 	}
-	see(t, ctx, chromedp.Evaluate[bool](`(window.tab = new Image()).src = document.querySelector("link[rel=icon]").href, true`))
+	see(t, ctx,
+		chromedp.Evaluate[bool](`(window.tab = new Image()).src = document.querySelector("link[rel=icon]").href, true`))
 	width := 0
-	for deadline := time.Now().Add(testguard.Patience); width == 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); width == 0 &&
+		time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		width = see(t, ctx, chromedp.Evaluate[int](`tab.naturalWidth`))
 	}
 	if width != 48 {
@@ -184,7 +191,8 @@ func see[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
 // A person fills in the line that a sheet asks for, and the policy lets it through.
 func TestABrowserSendsTheLineThatAPageAsksFor(t *testing.T) {
 	ctx := chromium(t)
-	ask := Ask{Label: "New name", Button: "Rename", Value: "old", Answer: func(text string) (string, []string, bool) { return "Called " + text, nil, true }}
+	ask := Ask{Label: "New name", Button: "Rename", Value: "old",
+		Answer: func(text string) (string, []string, bool) { return "Called " + text, nil, true }}
 	s, err := Show(t.Context(), Sheet{Language: "en", Title: "Rename", Ask: &ask}, time.Minute)
 	if err != nil {
 		t.Fatal(err)

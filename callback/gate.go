@@ -161,7 +161,8 @@ func (g *gate) read(query string) (Redirect, *refusal) {
 	case code != "" && failure != "":
 		return Redirect{}, refuseBoth
 	case failure != "":
-		a := Redirect{Err: shown.Cut(shown.Line(failure), 64), ErrDescription: shown.Cut(shown.Line(values.Get("error_description")), 300)}
+		a := Redirect{Err: shown.Cut(shown.Line(failure), 64),
+			ErrDescription: shown.Cut(shown.Line(values.Get("error_description")), 300)}
 		if a.Err == "" {
 			return Redirect{}, refuseMalformed
 		}

@@ -27,7 +27,8 @@ func TestPort80IsNotNamedInHost(t *testing.T) {
 		{80, "localhost", nil}, {80, "localhost:80", nil}, {80, "[::1]", nil}, {80, "evil", refuseHost},
 		{8765, "localhost:8765", nil}, {8765, "localhost", refuseHost}, {8765, "localhost:80", refuseHost},
 	} {
-		_, got := testGate(tc.port).admit(request{method: "GET", path: "/callback", fields: map[string][]string{"host": {tc.host}}})
+		_, got := testGate(tc.port).admit(request{method: "GET", path: "/callback",
+			fields: map[string][]string{"host": {tc.host}}})
 		if got != tc.want {
 			t.Errorf("port %d, Host %s: %v", tc.port, tc.host, got)
 		}
@@ -40,7 +41,8 @@ func FuzzGateQuery(f *testing.F) {
 	for _, q := range []string{
 		"", "code=c&state=" + testState, "state=" + testState + "&error=access_denied&error_description=a%0ab",
 		"state=" + testState + "&code=c&code=d", "code=c&state=" + testState + "&iss=https://issuer.example",
-		"code=c;state=" + testState, "%zz", "state=" + testState + "&code=%00", "state=x&error=y", "error=%ff%fe&state=" + testState,
+		"code=c;state=" + testState, "%zz", "state=" + testState + "&code=%00", "state=x&error=y",
+		"error=%ff%fe&state=" + testState,
 	} {
 		f.Add(q)
 	}
@@ -67,7 +69,8 @@ func FuzzGateQuery(f *testing.F) {
 			t.Fatalf("issuer %q", iss)
 		}
 		for text, limit := range map[string]int{a.Err: 64, a.ErrDescription: 300} {
-			if len([]rune(text)) > limit || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u202e' }) {
+			if len([]rune(text)) > limit || strings.ContainsFunc(text,
+				func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u202e' }) {
 				t.Fatalf("unclean %q", text)
 			}
 		}
@@ -81,7 +84,8 @@ func FuzzHead(f *testing.F) {
 		"", "\r\n\r\n", "GET /callback?code=c HTTP/1.1\r\nHost: localhost:8765\r\n\r\n",
 		"GET http://evil/callback HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n",
 		"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx", "GET / HTTP/1.0\r\n\r\n",
-		"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "GET / HTTP/1.1\r\n: b\r\n\r\n", "GET /\x00 HTTP/1.1\r\n\r\n", "\x16\x03\x01",
+		"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "GET / HTTP/1.1\r\n: b\r\n\r\n", "GET /\x00 HTTP/1.1\r\n\r\n",
+		"\x16\x03\x01",
 		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", strings.Repeat("x", maxHead+1),
 	} {
 		f.Add([]byte(head))
@@ -117,7 +121,8 @@ func FuzzHead(f *testing.F) {
 		if err != nil {
 			return // stricter than we are, say about lengths
 		}
-		if theirs.Method != r.method || theirs.URL.EscapedPath() != r.path || theirs.URL.RawQuery != r.query || theirs.Host != r.fields["host"][0] {
+		if theirs.Method != r.method || theirs.URL.EscapedPath() != r.path || theirs.URL.RawQuery != r.query ||
+			theirs.Host != r.fields["host"][0] {
 			t.Fatalf("we read %+v, net/http reads %+v", r, theirs)
 		}
 	})
@@ -125,7 +130,8 @@ func FuzzHead(f *testing.F) {
 
 func BenchmarkGateWrongState(b *testing.B) {
 	g := testGate(8765)
-	r := request{method: "GET", path: "/callback", query: "code=c&state=wrong", fields: map[string][]string{"host": {"localhost:8765"}}}
+	r := request{method: "GET", path: "/callback", query: "code=c&state=wrong",
+		fields: map[string][]string{"host": {"localhost:8765"}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, no := g.admit(r); no != nil {
@@ -138,7 +144,8 @@ func BenchmarkGateWrongState(b *testing.B) {
 }
 
 func BenchmarkHead(b *testing.B) {
-	head := []byte("GET " + right + " HTTP/1.1\r\nHost: localhost:8765\r\nUser-Agent: " + strings.Repeat("x", 120) + "\r\nSec-Fetch-Dest: document\r\nAccept: */*\r\n\r\n")
+	head := []byte("GET " + right + " HTTP/1.1\r\nHost: localhost:8765\r\nUser-Agent: " + strings.Repeat("x", 120) +
+		"\r\nSec-Fetch-Dest: document\r\nAccept: */*\r\n\r\n")
 	b.ReportAllocs()
 	b.SetBytes(int64(len(head)))
 	for b.Loop() {

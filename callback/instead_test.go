@@ -26,7 +26,8 @@ func TestTheRefusalsPageLeadsToClaudeCode(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			began := make(chan struct{}, 9)
-			s, err := Listen(t.Context(), Config{State: "FAKE-state", Linger: time.Minute, Instead: func() { began <- struct{}{} }})
+			s, err := Listen(t.Context(), Config{State: "FAKE-state", Linger: time.Minute,
+				Instead: func() { began <- struct{}{} }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +48,9 @@ func TestTheRefusalsPageLeadsToClaudeCode(t *testing.T) {
 			if text := get("/callback?code=FAKE&state=FAKE-state"); strings.Contains(text, "/instead/") {
 				t.Errorf("a stranger is shown the way:\n%s", text)
 			}
-			link := regexp.MustCompile(`<a class="act" href="(/instead/[0-9a-f]{32})">Sign in through Claude Code</a>`).FindStringSubmatch(get(s.done))
+			link := regexp.MustCompile(
+				`<a class="act" href="(/instead/[0-9a-f]{32})">Sign in through Claude Code</a>`).FindStringSubmatch(
+				get(s.done))
 			if (link != nil) != c.begin {
 				t.Fatalf("the link: %q", link)
 			}
@@ -64,7 +67,8 @@ func TestTheRefusalsPageLeadsToClaudeCode(t *testing.T) {
 			case <-time.After(testguard.Patience):
 				t.Fatal("nothing began")
 			}
-			if text := get("/instead/00000000000000000000000000000000"); !strings.Contains(text, "Nothing to see here") || len(began) != 0 {
+			if text := get("/instead/00000000000000000000000000000000"); !strings.Contains(text,
+				"Nothing to see here") || len(began) != 0 {
 				t.Errorf("%d more began; a guess leads to:\n%s", len(began), text)
 			}
 		})

@@ -21,7 +21,8 @@ type ending struct {
 }
 
 func newEnding(s *Server) *ending {
-	routes := s.instead.among(map[string]route{"/callback": atCallback, overPath: atOver, s.finishing: atFinishing, s.done: atDone})
+	routes := s.instead.among(map[string]route{"/callback": atCallback, overPath: atOver, s.finishing: atFinishing,
+		s.done: atDone})
 	return &ending{gate: newGate(Config{}, s.port, routes), done: s.done, outcome: *s.outcome, instead: s.instead}
 }
 

@@ -56,12 +56,15 @@ func TestALateAnswerMeetsThePageOfTheEnd(t *testing.T) {
 	} {
 		s := lingers(t, Config{}, tc.outcome)
 		for i, target := range []string{
-			right, "/callback?code=c&state=wrong", "/callback?error=access_denied&state=" + testState, "/callback", "/callback?%zz&code=" + testCode,
+			right, "/callback?code=c&state=wrong", "/callback?error=access_denied&state=" + testState, "/callback",
+			"/callback?%zz&code=" + testCode,
 		} {
 			raw := send(t, s.address(i), s.get(target))
 			r, body := parse(t, raw, "GET")
-			if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != overPath || !strings.Contains(body, tc.want) {
-				t.Errorf("%+v, %s: %d to %q, want the page %q", tc.outcome, target, r.StatusCode, r.Header.Get("Location"), tc.want)
+			if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != overPath ||
+				!strings.Contains(body, tc.want) {
+				t.Errorf("%+v, %s: %d to %q, want the page %q", tc.outcome, target, r.StatusCode,
+					r.Header.Get("Location"), tc.want)
 			}
 			if strings.Contains(raw, testCode) || strings.Contains(raw, testState) || strings.Contains(raw, "zz") {
 				t.Errorf("%s: the answer repeats the request:\n%s", target, raw)
@@ -72,7 +75,8 @@ func TestALateAnswerMeetsThePageOfTheEnd(t *testing.T) {
 			t.Errorf("%+v: %d at %s", tc.outcome, r.StatusCode, overPath)
 		}
 		// A stranger who finds the port does not learn whose login it was.
-		if strings.Contains(body, "a@example.com") || strings.Contains(body, "Max") || strings.Contains(body, "secret reason") {
+		if strings.Contains(body, "a@example.com") || strings.Contains(body, "Max") ||
+			strings.Contains(body, "secret reason") {
 			t.Errorf("%+v: the page tells strangers too much", tc.outcome)
 		}
 		s.expectNoRedirect(t)
@@ -87,7 +91,8 @@ func TestTheAttemptsBrowserFetchesItsPageLater(t *testing.T) {
 		t.Errorf("the finishing page leads to %d %q", r.StatusCode, r.Header.Get("Location"))
 	}
 	for i := range 2 { // reloading
-		if r, body := parse(t, send(t, s.address(i), s.get(s.done, "Accept-Language: de")), "GET"); r.StatusCode != 200 || !strings.Contains(body, "Angemeldet als a@example.com") {
+		if r, body := parse(t, send(t, s.address(i), s.get(s.done, "Accept-Language: de")),
+			"GET"); r.StatusCode != 200 || !strings.Contains(body, "Angemeldet als a@example.com") {
 			t.Errorf("%d:\n%s", r.StatusCode, body)
 		}
 	}
@@ -152,19 +157,22 @@ func TestTheNextAttemptGetsThePort(t *testing.T) {
 	}
 	defer silent.Close()
 	begin := testguard.Start()
-	next, err := Listen(context.Background(), Config{Port: port, Exact: true, State: "otherFAKE", Hold: time.Millisecond})
+	next, err := Listen(context.Background(),
+		Config{Port: port, Exact: true, State: "otherFAKE", Hold: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { next.noteFetched(); next.Close() })
 	begin.Within(t, time.Second, "the next attempt's start")
-	if r, body := parse(t, send(t, next.address(0), next.get(right)), "GET"); r.StatusCode != 400 || strings.Contains(body, "too long") {
+	if r, body := parse(t, send(t, next.address(0), next.get(right)), "GET"); r.StatusCode != 400 ||
+		strings.Contains(body, "too long") {
 		t.Errorf("the old attempt's redirect gets %d:\n%s", r.StatusCode, body)
 	}
 	if r, _ := parse(t, send(t, next.address(0), next.get(old.done)), "GET"); r.StatusCode != 404 {
 		t.Errorf("the old attempt's page is still there: %d", r.StatusCode)
 	}
-	if r, _ := parse(t, send(t, next.address(0), next.get("/callback?code=c&state=otherFAKE")), "GET"); r.StatusCode != 200 {
+	if r, _ := parse(t, send(t, next.address(0), next.get("/callback?code=c&state=otherFAKE")),
+		"GET"); r.StatusCode != 200 {
 		t.Errorf("the new attempt's redirect gets %d", r.StatusCode)
 	}
 	old.Close() // long over, and not the new one's business
@@ -186,7 +194,8 @@ func TestAnotherProcessGetsAnotherPort(t *testing.T) {
 		}
 		l.Close()
 	}
-	if _, err := claim(t.Context(), listenLoopback, Config{Port: s.Port(), Exact: true}); !errors.Is(err, ErrPortTaken) {
+	if _, err := claim(t.Context(), listenLoopback, Config{Port: s.Port(), Exact: true}); !errors.Is(err,
+		ErrPortTaken) {
 		t.Errorf("error %v", err)
 	}
 }

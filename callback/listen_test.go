@@ -80,7 +80,8 @@ func TestTakenPort(t *testing.T) {
 				t.Fatalf("error %v, want a PortError", err)
 			}
 			if runtime.GOOS == "linux" {
-				if pid := fmt.Sprintf("(pid %d)", os.Getpid()); !strings.Contains(taken.Holder, pid) || !strings.Contains(err.Error(), pid) {
+				if pid := fmt.Sprintf("(pid %d)", os.Getpid()); !strings.Contains(taken.Holder, pid) ||
+					!strings.Contains(err.Error(), pid) {
 					t.Errorf("holder %q, want %s", taken.Holder, pid)
 				}
 			}
@@ -133,7 +134,8 @@ func TestMissingStacks(t *testing.T) {
 		{"no IPv6 at all", map[string]error{"tcp6": noFamily}, "127.0.0.1", nil},
 		{"no 127.0.0.1", map[string]error{"tcp4": notHere}, "::1", nil},
 		{"no IPv4 at all", map[string]error{"tcp4": noFamily}, "::1", nil},
-		{"neither", map[string]error{"tcp4": notHere, "tcp6": notHere}, "", errors.New("this machine has no loopback address")},
+		{"neither", map[string]error{"tcp4": notHere, "tcp6": notHere}, "",
+			errors.New("this machine has no loopback address")},
 		{"::1 always taken", map[string]error{"tcp6": inUse}, "", inUse},
 		{"not allowed", map[string]error{"tcp4": syscall.EACCES, "tcp6": syscall.EACCES}, "", fs.ErrPermission},
 	} {
@@ -190,7 +192,8 @@ func TestBadLuckWithAFreePort(t *testing.T) {
 }
 
 func TestUnusableConfig(t *testing.T) {
-	for _, c := range []Config{{}, {Port: -1, State: "s"}, {Port: 65536, State: "s"}, {Port: 65536, State: "s", Exact: true}} {
+	for _, c := range []Config{{}, {Port: -1, State: "s"}, {Port: 65536, State: "s"},
+		{Port: 65536, State: "s", Exact: true}} {
 		if s, err := Listen(context.Background(), c); err == nil {
 			s.Close()
 			t.Errorf("%+v is accepted", c)

@@ -77,15 +77,17 @@ func onMachine(t *testing.T, machine string) {
 		// By the name, as a browser goes there. Its addresses are not asked of a resolver,
 		// which a namespace may not have.
 		ctx, cancel := context.WithTimeout(t.Context(), testguard.Patience)
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			_, port, _ := net.SplitHostPort(address)
-			var d net.Dialer
-			if conn, err := d.DialContext(ctx, "tcp6", "[::1]:"+port); err == nil {
-				return conn, nil
-			}
-			return d.DialContext(ctx, "tcp4", "127.0.0.1:"+port)
-		}}}
-		q, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://localhost:%d%s", s.Port(), right), nil)
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+				_, port, _ := net.SplitHostPort(address)
+				var d net.Dialer
+				if conn, err := d.DialContext(ctx, "tcp6", "[::1]:"+port); err == nil {
+					return conn, nil
+				}
+				return d.DialContext(ctx, "tcp4", "127.0.0.1:"+port)
+			}}}
+		q, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://localhost:%d%s", s.Port(), right),
+			nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,7 +57,8 @@ func TestOpenURL(t *testing.T) {
 				if took := time.Since(begun); took != tc.took {
 					t.Errorf("took %v, want %v", took, tc.took)
 				}
-				if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tc.want)) {
+				if tc.want == "" && err != nil || tc.want != "" &&
+					(err == nil || !strings.HasPrefix(err.Error(), tc.want)) {
 					t.Errorf("error %v, want %q", err, tc.want)
 				}
 				<-ended
@@ -87,9 +88,12 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 func TestOnlyWebAddressesAreOpened(t *testing.T) {
 	withBrowser(t, func(url string) error { t.Errorf("opened %q", url); return nil })
 	for _, url := range []string{
-		"", "-", "--version", "-https://a.example", "file:///etc/passwd", "javascript:alert(1)", "data:text/html,x", "/tmp/x", "a.example",
-		"https://", "https:///x", "https:a.example", "https://a.example/x y", "https://a.example/\"x", "https://a.example/x\n", " https://a.example",
-		"https://a.example/`x`", "https://a.example/ä", "https://user@a.example/", "smb://a.example", "https://a.example/\\x", "http://:80/",
+		"", "-", "--version", "-https://a.example", "file:///etc/passwd", "javascript:alert(1)", "data:text/html,x",
+		"/tmp/x", "a.example",
+		"https://", "https:///x", "https:a.example", "https://a.example/x y", "https://a.example/\"x",
+		"https://a.example/x\n", " https://a.example",
+		"https://a.example/`x`", "https://a.example/ä", "https://user@a.example/", "smb://a.example",
+		"https://a.example/\\x", "http://:80/",
 	} {
 		if Open(t.Context(), url) == nil || OpenWith(t.Context(), "true", url) == nil {
 			t.Errorf("%q is opened", url)
@@ -185,7 +189,8 @@ func TestOpenWith(t *testing.T) {
 			t.Errorf("%s is opened", missing)
 		}
 	}
-	if err := OpenWith(t.Context(), "browser.BAT", signInURL); err == nil || !strings.Contains(err.Error(), "batch file") {
+	if err := OpenWith(t.Context(), "browser.BAT", signInURL); err == nil ||
+		!strings.Contains(err.Error(), "batch file") {
 		t.Errorf("error %v", err)
 	}
 	if err := OpenWith(t.Context(), "", signInURL); err == nil {

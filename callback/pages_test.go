@@ -21,7 +21,8 @@ func allPages(b *book) map[string][]byte {
 	for name, o := range map[string]Outcome{
 		"signed-in":      {Kind: SignedIn, Email: "a@example.com", Plan: "max"},
 		"signed-in-bare": {Kind: SignedIn},
-		"signed-in-long": {Kind: SignedIn, Email: "a.person.with.a.very.long.name.indeed@a-department.of-a-company.example.com", Plan: "enterprise"},
+		"signed-in-long": {Kind: SignedIn,
+			Email: "a.person.with.a.very.long.name.indeed@a-department.of-a-company.example.com", Plan: "enterprise"},
 		"declined":       {Kind: Declined},
 		"declined-said":  {Kind: Declined, Said: "The user said no."},
 		"timed-out":      {Kind: TimedOut},
@@ -46,7 +47,8 @@ func allPages(b *book) map[string][]byte {
 var (
 	styleElement = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 	iconElement  = regexp.MustCompile(`<link rel="icon" href="data:image/png;base64,[A-Za-z0-9+/=]{99,}">`)
-	foreign      = regexp.MustCompile(`(?i)<script|<link|<img|<iframe|<form|\bon[a-z]+=|style="|https?:|//[a-z]|url\(|@import|data:`)
+	foreign      = regexp.MustCompile(
+		`(?i)<script|<link|<img|<iframe|<form|\bon[a-z]+=|style="|https?:|//[a-z]|url\(|@import|data:`)
 )
 
 func TestPagesHoldOnlyWhatThePolicyAllows(t *testing.T) {
@@ -60,7 +62,8 @@ func TestPagesHoldOnlyWhatThePolicyAllows(t *testing.T) {
 				t.Fatalf("%s: %d style elements, want 1", name, len(styles))
 			}
 			sum := sha256.Sum256([]byte(styles[0][1]))
-			if hash := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(b.frame.policy, hash) {
+			if hash := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+				"'"; !strings.Contains(b.frame.policy, hash) {
 				t.Errorf("%s: the policy %q does not hold the style's hash %s", name, b.frame.policy, hash)
 			}
 			if icons := iconElement.FindAllString(text, -1); len(icons) != 1 {
@@ -69,7 +72,8 @@ func TestPagesHoldOnlyWhatThePolicyAllows(t *testing.T) {
 			if found := foreign.FindString(iconElement.ReplaceAllString(text, "")); found != "" {
 				t.Errorf("%s: holds %q", name, found)
 			}
-			for _, want := range []string{"<!doctype html>", `<html lang="` + tag + `">`, "<title>", "<h1>", `<p class="next">`, "</html>", `role="img"`, "name=\"viewport\""} {
+			for _, want := range []string{"<!doctype html>", `<html lang="` + tag + `">`, "<title>", "<h1>",
+				`<p class="next">`, "</html>", `role="img"`, "name=\"viewport\""} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%s: lacks %q", name, want)
 				}
@@ -88,20 +92,28 @@ func TestEveryPageHasItsText(t *testing.T) {
 		want    []string
 		not     string
 	}{
-		{"en", Outcome{Kind: SignedIn, Email: "a@example.com", Plan: "max"}, []string{"<h1>Signed in as a@example.com</h1>", "Plan: Max", "successful", "close this window and return to the terminal"}, ""},
+		{"en", Outcome{Kind: SignedIn, Email: "a@example.com", Plan: "max"},
+			[]string{"<h1>Signed in as a@example.com</h1>", "Plan: Max", "successful",
+				"close this window and return to the terminal"}, ""},
 		{"en", Outcome{Kind: SignedIn}, []string{"<h1>Signed in</h1>"}, "Plan"},
-		{"de", Outcome{Kind: SignedIn, Email: "a@example.com", Plan: "team"}, []string{"<h1>Angemeldet als a@example.com</h1>", "Tarif: Team"}, "Signed in"},
-		{"en", Outcome{Kind: Declined, Said: "no, he said"}, []string{"Nothing was stored", "choose <strong>Allow</strong>", "this reason: no, he said"}, "Signed in"},
+		{"de", Outcome{Kind: SignedIn, Email: "a@example.com", Plan: "team"},
+			[]string{"<h1>Angemeldet als a@example.com</h1>", "Tarif: Team"}, "Signed in"},
+		{"en", Outcome{Kind: Declined, Said: "no, he said"},
+			[]string{"Nothing was stored", "choose <strong>Allow</strong>", "this reason: no, he said"}, "Signed in"},
 		{"en", Outcome{Kind: Declined}, []string{"Nothing was stored"}, "reason"},
 		{"en", Outcome{Kind: TimedOut}, []string{"took too long", "Nothing was stored"}, "Signed in"},
-		{"en", Outcome{Kind: Failed, Problem: "configuration"}, []string{"<h1>Not signed in</h1>", "does not let Keytender sign you in", "through Claude Code"}, "reason"},
-		{"en", Outcome{Kind: SignedIn, Kept: "file"}, []string{"no keychain here: it is kept in a plain file"}, "kept in the keychain"},
+		{"en", Outcome{Kind: Failed, Problem: "configuration"},
+			[]string{"<h1>Not signed in</h1>", "does not let Keytender sign you in", "through Claude Code"}, "reason"},
+		{"en", Outcome{Kind: SignedIn, Kept: "file"}, []string{"no keychain here: it is kept in a plain file"},
+			"kept in the keychain"},
 		{"de", Outcome{Kind: ElsewhereDone, Kept: "keychain"}, []string{"liegt im Schlüsselbund"}, "Datei"},
-		{"fr", Outcome{Kind: Failed, Problem: "not-permitted", Said: "unknown client"}, []string{"ne permet pas", "via Claude Code", "cette raison : unknown client"}, "Signed in"},
+		{"fr", Outcome{Kind: Failed, Problem: "not-permitted", Said: "unknown client"},
+			[]string{"ne permet pas", "via Claude Code", "cette raison : unknown client"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "locked"}, []string{"keychain of this computer is locked"}, "Signed in"},
 		{"en", Outcome{Kind: Failed, Problem: "what nobody knows"}, []string{"could not be completed"}, "nobody"},
 		{"en", Outcome{Kind: 99}, []string{"Not signed in"}, "Signed in as"},
-		{"en", Outcome{Kind: ElsewhereDone, Email: "a@example.com"}, []string{"Signed in already as a@example.com", "pasted"}, ""},
+		{"en", Outcome{Kind: ElsewhereDone, Email: "a@example.com"},
+			[]string{"Signed in already as a@example.com", "pasted"}, ""},
 		{"en", Outcome{Kind: Cancelled}, []string{"cancelled", "Nothing was stored"}, "Signed in"},
 		{"ja", Outcome{Kind: Cancelled}, []string{"取り消されました"}, "cancelled"},
 	} {
@@ -122,7 +134,8 @@ func TestOutcomeTextIsEscapedAndCleaned(t *testing.T) {
 	nasty := "<script>alert(1)</script>\"'\r\n\x00\x1b[31m\u202Eabc{{text}}"
 	for _, tag := range language.All {
 		for kind := SignedIn; kind <= Cancelled; kind++ {
-			text := string(bookIn(tag).outcome(Outcome{Kind: kind, Email: nasty, Plan: nasty, Problem: nasty, Said: nasty}))
+			text := string(bookIn(tag).outcome(Outcome{Kind: kind, Email: nasty, Plan: nasty, Problem: nasty,
+				Said: nasty}))
 			for _, bad := range []string{"<script", "\x00", "\x1b", "\u202e", "\r"} {
 				if strings.Contains(text, bad) {
 					t.Errorf("%s, kind %d: the page holds %q", tag, kind, bad)
@@ -153,7 +166,8 @@ func TestPagesSpeakTheBrowsersLanguage(t *testing.T) {
 		}
 	}
 	s.Finish(Outcome{Kind: TimedOut})
-	if _, body := parse(t, send(t, s.address(1), s.get(s.done, "Accept-Language: es")), "GET"); !strings.Contains(body, "tardó demasiado") {
+	if _, body := parse(t, send(t, s.address(1), s.get(s.done, "Accept-Language: es")), "GET"); !strings.Contains(body,
+		"tardó demasiado") {
 		t.Errorf("the outcome is not Spanish: %s", body)
 	}
 }
@@ -175,7 +189,8 @@ func TestContrast(t *testing.T) {
 			front, back string
 			least       float64
 		}{
-			{"ring", "card", 3}, {"text", "card", 4.5}, {"soft", "card", 4.5}, {"soft", "ground", 4.5}, {"text", "ground", 4.5},
+			{"ring", "card", 3}, {"text", "card", 4.5}, {"soft", "card", 4.5}, {"soft", "ground", 4.5},
+			{"text", "ground", 4.5},
 			{"good", "good-ground", 3}, {"bad", "bad-ground", 3}, {"calm", "calm-ground", 3},
 		} {
 			a, b := colours[pair.front], colours[pair.back]

@@ -97,7 +97,8 @@ func newServer(c Config, port int) *Server {
 	}
 	s.instead = newInstead(c.Instead)
 	s.host = newHost(s.replyTo)
-	s.gate = newGate(c, port, s.instead.among(map[string]route{"/callback": atCallback, s.finishing: atFinishing, s.done: atDone}))
+	s.gate = newGate(c, port, s.instead.among(map[string]route{"/callback": atCallback, s.finishing: atFinishing,
+		s.done: atDone}))
 	return s
 }
 

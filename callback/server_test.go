@@ -157,7 +157,8 @@ func TestWrongRequestsChangeNothing(t *testing.T) {
 		{"no state", s.get("/callback?code=c"), 400, "State mismatch"},
 		{"empty state", s.get("/callback?code=c&state="), 400, "State mismatch"},
 		{"wrong state", s.get("/callback?code=c&state=wrong"), 400, "State mismatch: possible CSRF attack"},
-		{"state with another case", s.get("/callback?code=c&state=" + strings.ToUpper(testState)), 400, "State mismatch"},
+		{"state with another case", s.get("/callback?code=c&state=" + strings.ToUpper(testState)), 400,
+			"State mismatch"},
 		{"beginning of the state", s.get("/callback?code=c&state=" + testState[:42]), 400, "State mismatch"},
 		{"longer state", s.get("/callback?code=c&state=" + testState + "A"), 400, "State mismatch"},
 		{"name with another case", s.get("/callback?code=c&State=" + testState), 400, "State mismatch"},
@@ -178,14 +179,16 @@ func TestWrongRequestsChangeNothing(t *testing.T) {
 		{"code with a line break", s.get("/callback?code=a%0d%0ab&" + st), 400, "code is malformed"},
 		{"code with a null byte", s.get("/callback?code=a%00b&" + st), 400, "code is malformed"},
 		{"code beyond ASCII", s.get("/callback?code=%C3%A4&" + st), 400, "code is malformed"},
-		{"code of 4097 bytes", s.get("/callback?code=" + strings.Repeat("c", 4097) + "&" + st), 400, "code is malformed"},
+		{"code of 4097 bytes", s.get("/callback?code=" + strings.Repeat("c", 4097) + "&" + st), 400,
+			"code is malformed"},
 		{"bad escape", s.get("/callback?code=%zz&" + st), 400, "malformed"},
 		{"cut escape", s.get("/callback?code=c&" + st + "&x=%4"), 400, "malformed"},
 		{"semicolon", s.get("/callback?code=c;" + st), 400, "malformed"},
 		{"wrong issuer", s.get(right + "&iss=https%3A%2F%2Fevil.example"), 400, "Issuer mismatch"},
 		{"empty issuer", s.get(right + "&iss="), 400, "Issuer mismatch"},
 		{"issuer with a slash", s.get(right + "&iss=https%3A%2F%2Fissuer.example%2F"), 400, "Issuer mismatch"},
-		{"issuer twice", s.get(right + "&iss=https%3A%2F%2Fissuer.example&iss=https%3A%2F%2Fissuer.example"), 400, "twice"},
+		{"issuer twice", s.get(right + "&iss=https%3A%2F%2Fissuer.example&iss=https%3A%2F%2Fissuer.example"), 400,
+			"twice"},
 
 		{"root", s.get("/"), 404, "no page"},
 		{"favicon", s.get("/favicon.ico"), 404, "no page"},
@@ -193,8 +196,10 @@ func TestWrongRequestsChangeNothing(t *testing.T) {
 		{"guessed outcome id", s.get("/done/00000000000000000000000000000000"), 404, "no page"},
 		{"outcome before there is one", s.get(s.done), 404, "no page"},
 		{"absolute form", "GET http://localhost:" + port + right + " HTTP/1.1\r\n" + host + "\r\n\r\n", 404, "no page"},
-		{"absolute form, foreign", "GET http://evil.example" + right + " HTTP/1.1\r\n" + host + "\r\n\r\n", 403, "not one of"},
-		{"absolute form, userinfo", "GET http://localhost:" + port + "@evil.example" + right + " HTTP/1.1\r\n" + host + "\r\n\r\n", 403, "not one of"},
+		{"absolute form, foreign", "GET http://evil.example" + right + " HTTP/1.1\r\n" + host + "\r\n\r\n", 403,
+			"not one of"},
+		{"absolute form, userinfo", "GET http://localhost:" + port + "@evil.example" + right + " HTTP/1.1\r\n" + host +
+			"\r\n\r\n", 403, "not one of"},
 		{"asterisk form", s.request("OPTIONS", "*"), 404, "no page"},
 		{"authority form", s.request("CONNECT", "evil.example:443"), 404, "no page"},
 
@@ -246,8 +251,10 @@ func TestWrongRequestsChangeNothing(t *testing.T) {
 		{"two lengths", s.get(right, "Content-Length: 0", "Content-Length: 4") + "body", 400, "malformed"},
 		{"list of lengths", s.get(right, "Content-Length: 0, 4") + "body", 400, "malformed"},
 		{"chunked body", s.get(right, "Transfer-Encoding: chunked") + "0\r\n\r\n", 400, "malformed"},
-		{"length and chunked", s.get(right, "Content-Length: 0", "Transfer-Encoding: chunked") + "0\r\n\r\n", 400, "malformed"},
-		{"chunked and length", s.get(right, "Transfer-Encoding: chunked", "Content-Length: 0") + "0\r\n\r\n", 400, "malformed"},
+		{"length and chunked", s.get(right, "Content-Length: 0", "Transfer-Encoding: chunked") + "0\r\n\r\n", 400,
+			"malformed"},
+		{"chunked and length", s.get(right, "Transfer-Encoding: chunked", "Content-Length: 0") + "0\r\n\r\n", 400,
+			"malformed"},
 		{"unknown coding", s.get(right, "Transfer-Encoding: xchunked"), 400, "malformed"},
 		{"identity coding", s.get(right, "Transfer-Encoding: identity"), 400, "malformed"},
 		{"empty coding", s.get(right, "Transfer-Encoding:"), 400, "malformed"},
@@ -276,22 +283,27 @@ func TestWrongRequestsChangeNothing(t *testing.T) {
 		{"origin by https", s.get(right, "Origin: https://localhost:"+port), 403, "person opens"},
 	}
 	for _, path := range []string{
-		"//callback", "/callback/", "/./callback", "/../callback", "/x/../callback", "/%63allback", "/callback%00", "/callback%2F",
-		"/Callback", "/CALLBACK", "/callback;x", "/callback.", "/callback%20", "callback", "/callbacks", "/%2Fcallback", "\\callback", "/callback\\",
+		"//callback", "/callback/", "/./callback", "/../callback", "/x/../callback", "/%63allback", "/callback%00",
+		"/callback%2F",
+		"/Callback", "/CALLBACK", "/callback;x", "/callback.", "/callback%20", "callback", "/callbacks", "/%2Fcallback",
+		"\\callback", "/callback\\",
 	} {
 		rows = append(rows, row{"path " + path, s.get(path + "?code=" + testCode + "&" + st), 404, "no page"})
 	}
-	for _, method := range []string{"HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get", "GETT", "PROPFIND"} {
+	for _, method := range []string{"HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get",
+		"GETT", "PROPFIND"} {
 		rows = append(rows, row{method, s.request(method, right), 405, "Only GET"})
 	}
 	for _, field := range []string{
-		"Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "sec-purpose: PREFETCH", "Purpose: prefetch", "Purpose: preview",
+		"Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "sec-purpose: PREFETCH", "Purpose: prefetch",
+		"Purpose: preview",
 		"X-Moz: prefetch", "X-Purpose: preview", "Sec-Purpose: prefetch;anonymous-client-ip",
 	} {
 		rows = append(rows, row{field, s.get(right, field), 403, "person opens"})
 	}
 
-	for _, dest := range []string{"audio", "audioworklet", "embed", "fencedframe", "font", "frame", "json", "manifest", "object", "paintworklet", "report",
+	for _, dest := range []string{"audio", "audioworklet", "embed", "fencedframe", "font", "frame", "json", "manifest",
+		"object", "paintworklet", "report",
 		"script", "serviceworker", "sharedworker", "style", "track", "video", "webidentity", "worker", "xslt"} {
 		rows = append(rows, row{"destination " + dest, s.get(right, "Sec-Fetch-Dest: "+dest), 403, "person opens"})
 	}
@@ -342,7 +354,8 @@ func TestRightRequestsAreAccepted(t *testing.T) {
 		code               string
 	}{
 		{name: "plain", target: right},
-		{name: "other order and unknown names", target: "/callback?x=1&x=2&state=" + testState + "&scope=a+b&code=" + testCode},
+		{name: "other order and unknown names", target: "/callback?x=1&x=2&state=" + testState + "&scope=a+b&code=" +
+			testCode},
 		{name: "escaped", target: "/callback?code=%63odeFAKE1&state=" + testState},
 		{name: "no iss though an issuer is set", target: right},
 		{name: "empty error", target: right + "&error="},
@@ -351,11 +364,14 @@ func TestRightRequestsAreAccepted(t *testing.T) {
 		{name: "upper-case host", host: "LocalHost", target: right},
 		{name: "a browser's fields", target: right, fields: []string{
 			"Sec-Fetch-Dest: document", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Site: cross-site", "Sec-Fetch-User: ?1",
-			"Upgrade-Insecure-Requests: 1", "User-Agent: Mozilla/5.0 (\xe4)", "Connection: keep-alive", "Content-Length: 0", "Cookie: a=b",
+			"Upgrade-Insecure-Requests: 1", "User-Agent: Mozilla/5.0 (\xe4)", "Connection: keep-alive",
+			"Content-Length: 0", "Cookie: a=b",
 			"X-Padding: " + strings.Repeat("x", 10<<10)}},
 		{name: "our own origin", target: right, fields: []string{"Origin: http://localhost:PORT"}},
-		{name: "longest code", target: "/callback?state=" + testState + "&code=" + strings.Repeat("c", 4096), code: strings.Repeat("c", 4096)},
-		{name: "code with every printable character", target: "/callback?state=" + testState + "&code=%21%22%23%24%25%26%27%2B%2F%3B%3C%3D%3E%7E", code: "!\"#$%&'+/;<=>~"},
+		{name: "longest code", target: "/callback?state=" + testState + "&code=" + strings.Repeat("c", 4096),
+			code: strings.Repeat("c", 4096)},
+		{name: "code with every printable character", target: "/callback?state=" + testState +
+			"&code=%21%22%23%24%25%26%27%2B%2F%3B%3C%3D%3E%7E", code: "!\"#$%&'+/;<=>~"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t, Config{Issuer: "https://issuer.example"})
@@ -407,7 +423,8 @@ func (s *Server) expectOutcome(t testing.TB, raw, want string) {
 func TestSlowOutcomeIsFoundThroughTheFinishingPage(t *testing.T) {
 	s := start(t, Config{Hold: 10 * time.Millisecond})
 	response, body := parse(t, send(t, s.address(0), s.get(right)), "GET")
-	next := regexp.MustCompile(`<meta http-equiv="refresh" content="1;url=(/finishing/[0-9a-f]{32})">`).FindStringSubmatch(body)
+	next := regexp.MustCompile(
+		`<meta http-equiv="refresh" content="1;url=(/finishing/[0-9a-f]{32})">`).FindStringSubmatch(body)
 	if response.StatusCode != 200 || next == nil {
 		t.Fatalf("status %d, want the finishing page:\n%s", response.StatusCode, body)
 	}
@@ -457,7 +474,8 @@ func TestOneAnswerOfManyAtOnce(t *testing.T) {
 	for i := range 50 {
 		wg.Go(func() {
 			target := fmt.Sprintf("/callback?code=c%d&state=%s", i, testState)
-			if r, _ := parse(t, send(t, s.address(i), s.get(target)), "GET"); r.StatusCode != 200 && r.StatusCode != 303 {
+			if r, _ := parse(t, send(t, s.address(i), s.get(target)), "GET"); r.StatusCode != 200 &&
+				r.StatusCode != 303 {
 				t.Errorf("status %d", r.StatusCode)
 			}
 		})
@@ -476,13 +494,17 @@ func TestErrorEndsTheAttempt(t *testing.T) {
 	}{
 		{"error=access_denied", Redirect{Err: "access_denied"}, "You chose not to allow it"},
 		{"error=access_denied&code=", Redirect{Err: "access_denied"}, "choose <strong>Allow</strong>"},
-		{"error=access_denied&error_description=The+user+said+no", Redirect{Err: "access_denied", ErrDescription: "The user said no"}, "The user said no"},
+		{"error=access_denied&error_description=The+user+said+no",
+			Redirect{Err: "access_denied", ErrDescription: "The user said no"}, "The user said no"},
 		{"error=server_error", Redirect{Err: "server_error"}, "is in trouble"},
 		{"error=temporarily_unavailable", Redirect{Err: "temporarily_unavailable"}, "wait a few minutes"},
-		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd", Redirect{Err: "invalid_scope", ErrDescription: "a bcd"}, "reason: a bcd</p>"},
-		{"error=x%3Cscript%3E&error_description=%3Cb%3E%22%27%26", Redirect{Err: "x<script>", ErrDescription: `<b>"'&`}, "reason: &lt;b&gt;&#34;&#39;&amp;</p>"},
+		{"error=invalid_scope&error_description=a%0d%0ab%00c%E2%80%AEd",
+			Redirect{Err: "invalid_scope", ErrDescription: "a bcd"}, "reason: a bcd</p>"},
+		{"error=x%3Cscript%3E&error_description=%3Cb%3E%22%27%26", Redirect{Err: "x<script>", ErrDescription: `<b>"'&`},
+			"reason: &lt;b&gt;&#34;&#39;&amp;</p>"},
 		{"error=" + strings.Repeat("e", 100), Redirect{Err: strings.Repeat("e", 63) + "…"}, "does not let Keytender"},
-		{"error=x&error_description=" + strings.Repeat("d", 5000), Redirect{Err: "x", ErrDescription: strings.Repeat("d", 299) + "…"}, "does not let Keytender"},
+		{"error=x&error_description=" + strings.Repeat("d", 5000),
+			Redirect{Err: "x", ErrDescription: strings.Repeat("d", 299) + "…"}, "does not let Keytender"},
 	} {
 		t.Run(tc.query[:min(40, len(tc.query))], func(t *testing.T) {
 			s := start(t, Config{Hold: time.Minute})
@@ -512,7 +534,8 @@ func TestPipelinedRequestIsIgnored(t *testing.T) {
 	if r, _ := parse(t, raw, "GET"); r.StatusCode != 404 {
 		t.Errorf("status %d", r.StatusCode)
 	}
-	smuggled := s.request("POST", "/callback", "Content-Length: 0", fmt.Sprintf("Content-Length: %d", len(s.get(right)))) + s.get(right)
+	smuggled := s.request("POST", "/callback", "Content-Length: 0",
+		fmt.Sprintf("Content-Length: %d", len(s.get(right)))) + s.get(right)
 	if r, _ := parse(t, send(t, s.address(0), smuggled), "POST"); r.StatusCode != 405 {
 		t.Errorf("status %d", r.StatusCode)
 	}
@@ -615,7 +638,8 @@ func (s *Server) expectInTime(t *testing.T) {
 func TestFloodOfWrongRequestsDelaysNothing(t *testing.T) {
 	s := start(t, Config{})
 	var sent, other atomic.Int64
-	wrong := []string{s.get("/callback?code=c&state=wrong"), s.get("/favicon.ico"), s.request("POST", right), s.get("/callback?error=access_denied&state=x")}
+	wrong := []string{s.get("/callback?code=c&state=wrong"), s.get("/favicon.ico"), s.request("POST", right),
+		s.get("/callback?error=access_denied&state=x")}
 	var wg sync.WaitGroup
 	half := make(chan struct{})
 	for i := range 64 {
@@ -687,8 +711,10 @@ func TestStaleTab(t *testing.T) {
 	old.noteFetched()
 	old.Close()
 	s := start(t, Config{Port: old.Port(), Exact: true})
-	for target, status := range map[string]int{stale: 400, old.done: 404, old.finishing: 404, stale + "&error=access_denied": 400} {
-		if r, body := parse(t, send(t, s.address(0), s.get(target)), "GET"); r.StatusCode != status || strings.Contains(body, "OLD") {
+	for target, status := range map[string]int{stale: 400, old.done: 404, old.finishing: 404,
+		stale + "&error=access_denied": 400} {
+		if r, body := parse(t, send(t, s.address(0), s.get(target)), "GET"); r.StatusCode != status ||
+			strings.Contains(body, "OLD") {
 			t.Errorf("%s: status %d, want %d:\n%s", target, r.StatusCode, status, body)
 		}
 	}

@@ -138,7 +138,8 @@ value="{{value}}"
 ></label>
 <button class="act">{{button}}</button>
 </form>`,
-		map[string]assets.HTML{"to": assets.Escaped(a.path), "label": outside(q.Label), "button": outside(q.Button), "value": outside(value)})
+		map[string]assets.HTML{"to": assets.Escaped(a.path), "label": outside(q.Label), "button": outside(q.Button),
+			"value": outside(value)})
 	p["next"] = ""
 	return p
 }
@@ -191,7 +192,8 @@ func (b *book) sheet(s Sheet, links []link) page {
 	}
 	p := b.page("key", "Keytender", words)
 	for _, line := range s.Lines {
-		p["lines"] += assets.Fill("<p>{{line}}</p>\n", map[string]assets.HTML{"line": assets.Escaped(shown.Cut(shown.Line(line), lineLimit))})
+		p["lines"] += assets.Fill("<p>{{line}}</p>\n",
+			map[string]assets.HTML{"line": assets.Escaped(shown.Cut(shown.Line(line), lineLimit))})
 	}
 	for _, l := range links {
 		way := b.words.Ways.Of(l.name)

@@ -34,13 +34,15 @@ func visit(t *testing.T, url string, fields ...string) (status int, policy, text
 // works once.
 func TestASheetIsSeenByAPersonAlone(t *testing.T) {
 	chosen := make(chan string, 9)
-	s, err := Show(t.Context(), Sheet{Ways: []Way{{"browser", func() { chosen <- "browser" }}, {"claude", func() { chosen <- "claude" }}}}, time.Minute)
+	s, err := Show(t.Context(), Sheet{Ways: []Way{{"browser", func() { chosen <- "browser" }},
+		{"claude", func() { chosen <- "claude" }}}}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	base := s.URL[:strings.Index(s.URL, "/note/")]
-	for _, fields := range [][]string{{"Sec-Purpose", "prefetch"}, {"Sec-Fetch-Dest", "image"}, {"Origin", "https://example.com"}} {
+	for _, fields := range [][]string{{"Sec-Purpose", "prefetch"}, {"Sec-Fetch-Dest", "image"},
+		{"Origin", "https://example.com"}} {
 		if status, _, _ := visit(t, s.URL, fields...); status != http.StatusForbidden {
 			t.Errorf("%v gets %d", fields, status)
 		}
@@ -54,7 +56,8 @@ func TestASheetIsSeenByAPersonAlone(t *testing.T) {
 	default:
 	}
 	_, policy, text := visit(t, s.URL, "Accept-Language", "de")
-	if !strings.HasPrefix(policy, "default-src 'none'") || !strings.Contains(text, "Willkommen bei Keytender") || !strings.Contains(text, "Bedingungen") || strings.Contains(text, "<script") {
+	if !strings.HasPrefix(policy, "default-src 'none'") || !strings.Contains(text, "Willkommen bei Keytender") ||
+		!strings.Contains(text, "Bedingungen") || strings.Contains(text, "<script") {
 		t.Errorf("policy %q:\n%s", policy, text)
 	}
 	select {
@@ -104,10 +107,11 @@ func TestASheetOfTheAppsOwnWords(t *testing.T) {
 // TestASheetAsksForALine until it is one that can be used, and then no more.
 func TestASheetAsksForALine(t *testing.T) {
 	var got []string
-	ask := Ask{Label: "New name", Button: "Rename", Value: "old <1>", Answer: func(text string) (string, []string, bool) {
-		got = append(got, text)
-		return "Called <" + text + ">", []string{"so it is"}, text != "taken"
-	}}
+	ask := Ask{Label: "New name", Button: "Rename", Value: "old <1>",
+		Answer: func(text string) (string, []string, bool) {
+			got = append(got, text)
+			return "Called <" + text + ">", []string{"so it is"}, text != "taken"
+		}}
 	s, err := Show(t.Context(), Sheet{Language: "en", Title: "Rename", Ask: &ask}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +120,8 @@ func TestASheetAsksForALine(t *testing.T) {
 	base := s.URL[:strings.Index(s.URL, "/note/")]
 	_, policy, text := visit(t, s.URL)
 	form := regexp.MustCompile(`<form action="(/answer/[0-9a-f]{32})">`).FindStringSubmatch(text)
-	if form == nil || !strings.Contains(policy, "form-action 'self'") || !strings.Contains(text, `value="old &lt;1&gt;"`) {
+	if form == nil || !strings.Contains(policy, "form-action 'self'") ||
+		!strings.Contains(text, `value="old &lt;1&gt;"`) {
 		t.Fatalf("policy %q:\n%s", policy, text)
 	}
 	for _, c := range []struct {
@@ -133,7 +138,8 @@ func TestASheetAsksForALine(t *testing.T) {
 		{"?text=again", http.StatusOK, "<h1>Called &lt;näw x&gt;</h1>", false},
 	} {
 		status, policy, text := visit(t, base+form[1]+c.query)
-		if status != c.status || !strings.Contains(text, c.holds) || strings.Contains(text, "<form") != c.asks || strings.Contains(policy, "form-action 'self'") != c.asks {
+		if status != c.status || !strings.Contains(text, c.holds) || strings.Contains(text, "<form") != c.asks ||
+			strings.Contains(policy, "form-action 'self'") != c.asks {
 			t.Errorf("%q: %d, policy %q:\n%s", c.query, status, policy, text)
 		}
 	}

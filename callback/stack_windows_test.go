@@ -20,7 +20,8 @@ func TestThePortIsOursAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := raw.Control(func(fd uintptr) {
-		if alone, err := windows.GetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, ^windows.SO_REUSEADDR); err != nil || alone == 0 {
+		if alone, err := windows.GetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET,
+			^windows.SO_REUSEADDR); err != nil || alone == 0 {
 			t.Errorf("SO_EXCLUSIVEADDRUSE is %d, %v", alone, err)
 		}
 	}); err != nil {

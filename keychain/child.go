@@ -304,7 +304,8 @@ func (k *OSKeychain) Delete(ctx context.Context, name string) error {
 // childEnvironment is all that a keychain needs to be found and to show a dialog.
 var childEnvironment = []string{"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR",
 	"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
-	"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERNAME", "GOCOVERDIR", "GORACE", "WINEPREFIX", "WINEDEBUG"}
+	"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERNAME", "GOCOVERDIR", "GORACE", "WINEPREFIX",
+	"WINEDEBUG"}
 
 // call runs the child and waits for its answer. When ctx ends the child is killed with
 // what it started, and the dialog that it may have opened goes with it.

@@ -71,7 +71,8 @@ func itemsOf(service, name string) (int, error) {
 }
 
 // collections are those that go-keyring takes: the first that is there.
-var collections = []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login", "/org/freedesktop/secrets/aliases/default"}
+var collections = []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login",
+	"/org/freedesktop/secrets/aliases/default"}
 
 // canBeReached reports whether the bus library has a transport for the address (D-Bus
 // Specification, Server Addresses). The command line is built without TCP.
@@ -115,7 +116,8 @@ func collectionExists() bool {
 	defer bus.Close()
 	service := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets")
 	var path dbus.ObjectPath
-	if err := service.Call("org.freedesktop.Secret.Service.ReadAlias", 0, "default").Store(&path); err == nil && path != "/" {
+	if err := service.Call("org.freedesktop.Secret.Service.ReadAlias", 0, "default").Store(&path); err == nil &&
+		path != "/" {
 		return true
 	}
 	login := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login")

@@ -33,7 +33,8 @@ func TestKeychainRoundTrip(t *testing.T) {
 func TestInstallationsDoNotShareItems(t *testing.T) {
 	keyring := testbus.StartKeyring(t, testbus.Start(t))
 	keyring.Try(t, func(t testing.TB) {
-		ours, theirs := &OSKeychain{Service: "keytender-test"}, &OSKeychain{Service: "keytender-test", Suffix: "..home-01234567"}
+		ours, theirs := &OSKeychain{Service: "keytender-test"}, &OSKeychain{Service: "keytender-test",
+			Suffix: "..home-01234567"}
 		for i, k := range []*OSKeychain{ours, theirs} {
 			if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrNotFound) {
 				t.Fatalf("before installation %d wrote: %v", i, err)
@@ -60,10 +61,12 @@ func TestAnotherProgramsItemOfTheSameName(t *testing.T) {
 		if err := k.Save(t.Context(), "default", secret.New("FAKE-ours")); err != nil {
 			t.Fatal(err)
 		}
-		remove := keyring.Put(t, map[string]string{"service": k.Service, "username": "default", "made-by": "another"}, "FAKE-theirs")
+		remove := keyring.Put(t, map[string]string{"service": k.Service, "username": "default", "made-by": "another"},
+			"FAKE-theirs")
 		_, readErr := k.Load(t.Context(), "default")
 		for what, err := range map[string]error{
-			"reading": readErr, "writing": k.Save(t.Context(), "default", secret.New("FAKE-new")), "deleting": k.Delete(t.Context(), "default"),
+			"reading": readErr, "writing": k.Save(t.Context(), "default", secret.New("FAKE-new")),
+			"deleting": k.Delete(t.Context(), "default"),
 		} {
 			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "two items") {
 				t.Errorf("%s: %v", what, err)
@@ -94,8 +97,9 @@ func roundTrip(t testing.TB, k *OSKeychain) {
 		t.Fatalf("nothing there: %v", err)
 	}
 	for name, text := range map[string]string{
-		"default": `{"type":"oauth","access":"sk-ant-oat01-FAKE"}`, "work": "ä\n\"quoted\" \\ and 'single'", "big..part": strings.Repeat("x", MaxRecord),
-		"long": strings.Repeat("ä", 3*MaxRecord),
+		"default": `{"type":"oauth","access":"sk-ant-oat01-FAKE"}`, "work": "ä\n\"quoted\" \\ and 'single'",
+		"big..part": strings.Repeat("x", MaxRecord),
+		"long":      strings.Repeat("ä", 3*MaxRecord),
 	} {
 		for _, text := range []string{"x", text} { // written, and overwritten
 			if err := k.Save(t.Context(), name, secret.New(text)); err != nil {
@@ -144,13 +148,26 @@ func TestSecretServiceFaults(t *testing.T) {
 		{"well-behaved", func(*testbus.Service) {}, nil, nil},
 		{"locked, and nobody to ask", func(s *testbus.Service) { s.Lock(true) }, ErrLocked, ErrLocked},
 		{"no keyring yet", func(s *testbus.Service) { s.Lock(true); s.Remove() }, ErrUnavailable, ErrUnavailable},
-		{"the person dismisses the unlocking", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Dismiss: true})) }, ErrLocked, ErrLocked},
-		{"the person dismisses the saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Dismiss: true})) }, nil, ErrDenied},
-		{"nobody answers the dialog", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Ask: true})) }, ErrTimedOut, ErrTimedOut},
-		{"it hangs at the first call", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Hang: true})) }, ErrTimedOut, ErrTimedOut},
-		{"it hangs at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Hang: true})) }, nil, ErrTimedOut},
-		{"it hangs at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Hang: true})) }, ErrTimedOut, ErrTimedOut},
-		{"it is slow", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Delay: 300 * time.Millisecond})) }, nil, nil},
+		{"the person dismisses the unlocking", func(s *testbus.Service) {
+			s.Behave(on("Unlock",
+				testbus.Step{Dismiss: true}))
+		}, ErrLocked, ErrLocked},
+		{"the person dismisses the saving", func(s *testbus.Service) {
+			s.Behave(on("CreateItem",
+				testbus.Step{Dismiss: true}))
+		}, nil, ErrDenied},
+		{"nobody answers the dialog", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Ask: true})) },
+			ErrTimedOut, ErrTimedOut},
+		{"it hangs at the first call", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Hang: true})) },
+			ErrTimedOut, ErrTimedOut},
+		{"it hangs at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Hang: true})) }, nil,
+			ErrTimedOut},
+		{"it hangs at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Hang: true})) },
+			ErrTimedOut, ErrTimedOut},
+		{"it is slow", func(s *testbus.Service) {
+			s.Behave(on("GetSecret",
+				testbus.Step{Delay: 300 * time.Millisecond}))
+		}, nil, nil},
 		{"it says locked", func(s *testbus.Service) {
 			s.Behave(on("GetSecret", testbus.Step{Err: "org.freedesktop.Secret.Error.IsLocked"}))
 		}, ErrLocked, ErrLocked},
@@ -160,8 +177,10 @@ func TestSecretServiceFaults(t *testing.T) {
 		{"it fails", func(s *testbus.Service) {
 			s.Behave(on("SearchItems", testbus.Step{Err: "org.freedesktop.DBus.Error.Failed"}))
 		}, errFailed, errFailed},
-		{"it dies at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Die: true})) }, errFailed, ErrUnavailable},
-		{"it dies at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Die: true})) }, nil, errFailed},
+		{"it dies at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Die: true})) },
+			errFailed, ErrUnavailable},
+		{"it dies at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Die: true})) }, nil,
+			errFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := testbus.Serve(t, address)
@@ -293,8 +312,10 @@ func TestKeyringTellsThatItIsLocked(t *testing.T) {
 		defer bus.Close()
 		var locked []dbus.ObjectPath
 		var prompt dbus.ObjectPath
-		if err := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").Call("org.freedesktop.Secret.Service.Lock", 0,
-			[]dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}).Store(&locked, &prompt); err != nil || len(locked) != 1 {
+		if err := bus.Object("org.freedesktop.secrets",
+			"/org/freedesktop/secrets").Call("org.freedesktop.Secret.Service.Lock", 0,
+			[]dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}).Store(&locked, &prompt); err != nil ||
+			len(locked) != 1 {
 			t.Fatalf("%v, %v", locked, err)
 		}
 		if !wouldAskAgain(t.Context(), time.Now()) {

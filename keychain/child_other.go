@@ -25,7 +25,8 @@ func platformRefusal(err error) reply {
 	switch {
 	case runtime.GOOS != "windows":
 	case errors.Is(err, errorNoSuchLogonSession):
-		return reply{Error: "unavailable", Detail: "this kind of session has no Credential Manager (SSH and remote sessions have none)"}
+		return reply{Error: "unavailable",
+			Detail: "this kind of session has no Credential Manager (SSH and remote sessions have none)"}
 	case errors.Is(err, rpcBadStubData):
 		return reply{Error: "too-big"}
 	}

@@ -93,7 +93,8 @@ func script(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	program, err := os.ReadFile(self) // a second name of it could not be removed while we run
-	if err := errors.Join(err, os.WriteFile(path, program, 0o700), os.WriteFile(path+".script", []byte(text), 0o600), os.WriteFile(path+".whole", []byte(self), 0o600)); err != nil {
+	if err := errors.Join(err, os.WriteFile(path, program, 0o700), os.WriteFile(path+".script", []byte(text), 0o600),
+		os.WriteFile(path+".whole", []byte(self), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	return path

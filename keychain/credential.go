@@ -19,7 +19,8 @@ const MaxRecord = 2500
 // maxAccountName counts a name's signs without its dots.
 const maxAccountName = 63
 
-var errAccountName = errors.New("an account name is made of letters, digits, '_', '-' and single dots, at most 63 of them, and begins with a letter or digit")
+var errAccountName = errors.New(
+	"an account name is made of letters, digits, '_', '-' and single dots, at most 63 of them, and begins with a letter or digit")
 
 // CheckAccountName returns an error that says what a name may be made of. The dots of a
 // record's second part (see RecordName) cannot occur in it. Every command asks this, and
@@ -118,7 +119,8 @@ func DecodeCredential(stored secret.String) (Credential, error) {
 		Scopes: r.Scopes,
 		Account: Account{Email: r.Email, ID: r.AccountID, OrganizationID: r.OrganizationID,
 			Organization: r.OrganizationName, Plan: r.Plan, RateLimitTier: r.RateLimitTier},
-		Issued: Millis(r.Issued), Lifetime: time.Duration(max(0, min(r.Lifetime, math.MaxInt64/int64(time.Millisecond)))) * time.Millisecond,
+		Issued: Millis(r.Issued), Lifetime: time.Duration(max(0,
+			min(r.Lifetime, math.MaxInt64/int64(time.Millisecond)))) * time.Millisecond,
 		Method: r.Method, Unknown: r.unknown,
 	}, nil
 }

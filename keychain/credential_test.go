@@ -13,19 +13,22 @@ import (
 func sample() Credential {
 	return Credential{
 		Access: secret.New("sk-ant-oat01-FAKE-a"), Refresh: secret.New("sk-ant-ort01-FAKE-r"),
-		AccessEnds: time.UnixMilli(1795249048058).UTC(), LoginEnds: time.UnixMilli(1797812248058).UTC(), LoginEndsEstimated: true,
-		Scopes:  []string{"user:profile", "user:inference"},
-		Account: Account{Email: "a@example.com", ID: "uuid-a", OrganizationID: "uuid-o", Organization: `Größe "&<>" ` + "\u2028", Plan: "max", RateLimitTier: "default_claude_max_5x"},
-		Issued:  time.UnixMilli(1795220248058).UTC(), Lifetime: 8 * time.Hour, Method: "browser",
+		AccessEnds: time.UnixMilli(1795249048058).UTC(), LoginEnds: time.UnixMilli(1797812248058).UTC(),
+		LoginEndsEstimated: true,
+		Scopes:             []string{"user:profile", "user:inference"},
+		Account: Account{Email: "a@example.com", ID: "uuid-a", OrganizationID: "uuid-o",
+			Organization: `Größe "&<>" ` + "\u2028", Plan: "max", RateLimitTier: "default_claude_max_5x"},
+		Issued: time.UnixMilli(1795220248058).UTC(), Lifetime: 8 * time.Hour, Method: "browser",
 		Unknown: map[string]secret.String{"later": secret.New(`{"a":[1,2.50,null]}`)},
 	}
 }
 
 func TestCredentialRoundTrip(t *testing.T) {
 	for name, c := range map[string]Credential{
-		"everything":     sample(),
-		"a token alone":  {Access: secret.New("sk-ant-oat01-FAKE-a")},
-		"no refresh":     {Access: secret.New("sk-ant-oat01-FAKE-a"), AccessEnds: time.UnixMilli(1).UTC(), Scopes: []string{"user:inference"}},
+		"everything":    sample(),
+		"a token alone": {Access: secret.New("sk-ant-oat01-FAKE-a")},
+		"no refresh": {Access: secret.New("sk-ant-oat01-FAKE-a"), AccessEnds: time.UnixMilli(1).UTC(),
+			Scopes: []string{"user:inference"}},
 		"before 1970":    {Access: secret.New("sk-ant-oat01-FAKE-a"), AccessEnds: time.UnixMilli(-5000).UTC()},
 		"the year 9999":  {Access: secret.New("sk-ant-oat01-FAKE-a"), LoginEnds: time.UnixMilli(253402300799000).UTC()},
 		"odd characters": {Access: secret.New("sk-ant-oat01-FAKE-\"\\<>&"), Refresh: secret.New("FAKE \u2028 é")},
@@ -48,7 +51,8 @@ func TestCredentialRoundTrip(t *testing.T) {
 		if err != nil || !again.Equal(text) {
 			t.Errorf("%s: written again it differs (%v)", name, err)
 		}
-		c.Access, c.Refresh, back.Access, back.Refresh = secret.String{}, secret.String{}, secret.String{}, secret.String{}
+		c.Access, c.Refresh, back.Access, back.Refresh = secret.String{}, secret.String{}, secret.String{},
+			secret.String{}
 		if !reflect.DeepEqual(back, c) {
 			t.Errorf("%s:\n%+v\n%+v", name, back, c)
 		}
@@ -80,10 +84,12 @@ func TestUnknownNeverReplacesKnown(t *testing.T) {
 
 func TestDecodeCredentialRefuses(t *testing.T) {
 	for _, text := range []string{
-		``, ` `, `null`, `[]`, `7`, `"text"`, `{`, `{}`, `{"type":"oauth"}`, `{"type":"oauth","access":""}`, `{"type":"oauth","access":7}`,
+		``, ` `, `null`, `[]`, `7`, `"text"`, `{`, `{}`, `{"type":"oauth"}`, `{"type":"oauth","access":""}`,
+		`{"type":"oauth","access":7}`,
 		`{"access":"FAKE"}`, `{"type":"api","access":"FAKE"}`, `{"type":"oauth","access":"FAKE","expires":"soon"}`,
 		`{"type":"oauth","access":"FAKE","expires":1.5}`, `{"type":"oauth","access":"FAKE","scopes":"user:inference"}`,
-		`{"type":"oauth","access":"FAKE"} {"type":"oauth"}`, `{"type":"oauth","access":"FAKE"}x`, "\xef\xbb\xbf" + `{"type":"oauth","access":"FAKE"}`,
+		`{"type":"oauth","access":"FAKE"} {"type":"oauth"}`, `{"type":"oauth","access":"FAKE"}x`,
+		"\xef\xbb\xbf" + `{"type":"oauth","access":"FAKE"}`,
 		`{"type":"oauth","access":"FAKE"`,
 	} {
 		_, err := DecodeCredential(secret.New(text))
@@ -95,7 +101,8 @@ func TestDecodeCredentialRefuses(t *testing.T) {
 		}
 	}
 	for _, expires := range []string{"9223372036854775807", "-9223372036854775808", "253402300799001", "0"} {
-		c, err := DecodeCredential(secret.New(`{"type":"oauth","access":"FAKE","expires":` + expires + `,"lifetime":` + expires + `,"issued":` + expires + `}`))
+		c, err := DecodeCredential(secret.New(`{"type":"oauth","access":"FAKE","expires":` + expires + `,"lifetime":` +
+			expires + `,"issued":` + expires + `}`))
 		if err != nil || !c.AccessEnds.IsZero() || c.Lifetime < 0 {
 			t.Errorf("%s: %v, lifetime %v, %v", expires, c.AccessEnds, c.Lifetime, err)
 		}
@@ -104,8 +111,10 @@ func TestDecodeCredentialRefuses(t *testing.T) {
 
 func TestAccountNames(t *testing.T) {
 	for name, ok := range map[string]bool{
-		"default": true, "a": true, "Work_2": true, "a.b": true, "a-b.c": true, strings.Repeat("a", 63): true, "_a": true,
-		"": false, "-a": false, ".a": false, "a.": false, "a..b": false, "a/b": false, `a\b`: false, "a b": false, "a:b": false, "ä": false,
+		"default": true, "a": true, "Work_2": true, "a.b": true, "a-b.c": true, strings.Repeat("a", 63): true,
+		"_a": true,
+		"":   false, "-a": false, ".a": false, "a.": false, "a..b": false, "a/b": false, `a\b`: false, "a b": false,
+		"a:b": false, "ä": false,
 		strings.Repeat("a", 64): false, "..": false, "a\n": false, "a\x00": false,
 	} {
 		if err := CheckAccountName(name); (err == nil) != ok {

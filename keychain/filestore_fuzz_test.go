@@ -16,7 +16,8 @@ import (
 // changes the one record that it is about.
 func FuzzFileStore(f *testing.F) {
 	for _, text := range []string{
-		"", " ", "{}", "null", "[]", "{", `{"accounts":{}}`, `{"accounts":null}`, `{"accounts":[]}`, `{"accounts":{"default":1}}{}`, "\xef\xbb\xbf{}",
+		"", " ", "{}", "null", "[]", "{", `{"accounts":{}}`, `{"accounts":null}`, `{"accounts":[]}`,
+		`{"accounts":{"default":1}}{}`, "\xef\xbb\xbf{}",
 		`{"accounts":{"default":{"type":"oauth","access":"FAKE"},"work":{"n":12345678901234567890}},"other":{"claude-code..displaced":{"x":1.50}},"next":{"a":[1e400]}}`,
 		`{"accounts":{"default":1,"default":2}}`, `{"ACCOUNTS":{"default":1}}`, "{\"accounts\":{\"\xff\":1}}",
 	} {
@@ -71,7 +72,8 @@ func FuzzFileStore(f *testing.F) {
 // one that was not is refused in words that hold nothing of it.
 func FuzzDecodeCredential(f *testing.F) {
 	for _, text := range []string{
-		"", "{}", "null", `{"type":"oauth"}`, `{"type":"oauth","access":"FAKE"}`, `{"type":"api","access":"FAKE"}`, `{"type":"oauth","access":"FAKE"} x`,
+		"", "{}", "null", `{"type":"oauth"}`, `{"type":"oauth","access":"FAKE"}`, `{"type":"api","access":"FAKE"}`,
+		`{"type":"oauth","access":"FAKE"} x`,
 		`{"type":"oauth","access":"FAKE","refresh":"FAKE","expires":1e3,"scopes":["a"],"next":{"n":12345678901234567890}}`,
 		`{"type":"oauth","access":"FAKE","expires":9223372036854775807,"lifetime":-9223372036854775808,"issued":-1}`,
 		`{"type":"oauth","access":1}`, `{"TYPE":"oauth","Access":"FAKE"}`, "{\"type\":\"oauth\",\"access\":\"\xff\"}",
@@ -81,8 +83,10 @@ func FuzzDecodeCredential(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := DecodeCredential(secret.New(text))
 		if err != nil {
-			said := []string{"the record is not a JSON object", "a field of the record has the wrong type", "the record holds no access token"}
-			if !errors.Is(err, ErrDamaged) || !slices.ContainsFunc(said, func(s string) bool { return err.Error() == ErrDamaged.Error()+": "+s }) {
+			said := []string{"the record is not a JSON object", "a field of the record has the wrong type",
+				"the record holds no access token"}
+			if !errors.Is(err, ErrDamaged) || !slices.ContainsFunc(said,
+				func(s string) bool { return err.Error() == ErrDamaged.Error()+": "+s }) {
 				t.Fatal(err)
 			}
 			return
@@ -95,8 +99,10 @@ func FuzzDecodeCredential(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s: %v", record.Reveal(), err)
 		}
-		if !again.SamePair(c) || !again.AccessEnds.Equal(c.AccessEnds) || !again.LoginEnds.Equal(c.LoginEnds) || !again.Issued.Equal(c.Issued) ||
-			again.Lifetime != c.Lifetime || again.Account != c.Account || !slices.Equal(again.Scopes, c.Scopes) || len(again.Unknown) != len(c.Unknown) {
+		if !again.SamePair(c) || !again.AccessEnds.Equal(c.AccessEnds) || !again.LoginEnds.Equal(c.LoginEnds) ||
+			!again.Issued.Equal(c.Issued) ||
+			again.Lifetime != c.Lifetime || again.Account != c.Account || !slices.Equal(again.Scopes, c.Scopes) ||
+			len(again.Unknown) != len(c.Unknown) {
 			t.Fatalf("%q became %q", text, record.Reveal())
 		}
 		if once, err := again.Encode(); err != nil || !once.Equal(record) {

@@ -51,7 +51,8 @@ func TestFileStore(t *testing.T) {
 	mustSave(t, s, "work", "FAKE-2")
 	mustSave(t, s, "work", "FAKE-3")
 	mustSave(t, s, RecordName("claude-code", "displaced"), "FAKE-4")
-	for name, want := range map[string]string{"default": "FAKE-1", "work": "FAKE-3", "claude-code..displaced": "FAKE-4"} {
+	for name, want := range map[string]string{"default": "FAKE-1", "work": "FAKE-3",
+		"claude-code..displaced": "FAKE-4"} {
 		if got, err := s.Load(t.Context(), name); err != nil || !got.Equal(record1(want)) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -126,7 +127,8 @@ func TestFileStoreRefusesRecords(t *testing.T) {
 
 // What cannot be parsed is never overwritten.
 func TestFileStoreDamaged(t *testing.T) {
-	for _, text := range []string{``, ` `, `null`, `[]`, `{`, `{"accounts":[]}`, `{"accounts":null}`, `{"other":7}`, `{} {}`, `{"accounts":{}}x`, "\xef\xbb\xbf{}"} {
+	for _, text := range []string{``, ` `, `null`, `[]`, `{`, `{"accounts":[]}`, `{"accounts":null}`, `{"other":7}`,
+		`{} {}`, `{"accounts":{}}x`, "\xef\xbb\xbf{}"} {
 		s := newStore(t)
 		if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
 			t.Fatal(err)
@@ -233,7 +235,11 @@ func TestFileStoreDiskFaults(t *testing.T) {
 		for name, spoil := range map[string]func(){
 			"create": func() { atomicfile.Disk.Create = func(string) (*os.File, error) { return nil, code } },
 			"write": func() {
-				atomicfile.Disk.Write = func(f *os.File, p []byte) (int, error) { n, _ := f.Write(p[:len(p)/2]); return n, code }
+				atomicfile.Disk.Write = func(f *os.File, p []byte) (int, error) {
+					n,
+						_ := f.Write(p[:len(p)/2])
+					return n, code
+				}
 			},
 			"chmod":  func() { atomicfile.Disk.Chmod = func(*os.File, fs.FileMode) error { return code } },
 			"sync":   func() { atomicfile.Disk.Sync = func(*os.File) error { return code } },

@@ -10,14 +10,16 @@ import (
 // What the keychain's child prints, and whatever else is in its place: an answer with an
 // error never carries a record, and the error shows nothing but a detail of the child's.
 func FuzzChildReply(f *testing.F) {
-	for _, a := range []reply{{}, {Record: "FAKE-record"}, {Error: "locked", Detail: "the keyring is locked"}, {Error: "not-found"}, {Error: "unheard-of", Detail: "d"}, {Error: "denied", Record: "FAKE-record"}} {
+	for _, a := range []reply{{}, {Record: "FAKE-record"}, {Error: "locked", Detail: "the keyring is locked"},
+		{Error: "not-found"}, {Error: "unheard-of", Detail: "d"}, {Error: "denied", Record: "FAKE-record"}} {
 		text, err := json.Marshal(a)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(text)
 	}
-	for _, seed := range []string{"", "null", "[]", `{"record":7}`, `{"record":"FAKE`, "FAKE-record\n", `{"RECORD":"FAKE"}`} {
+	for _, seed := range []string{"", "null", "[]", `{"record":7}`, `{"record":"FAKE`, "FAKE-record\n",
+		`{"RECORD":"FAKE"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, out []byte) {
@@ -50,7 +52,8 @@ func FuzzChildReply(f *testing.F) {
 		}
 		said := err.Error()
 		for _, kind := range kinds {
-			if rest, cut := strings.CutPrefix(said, kind.Error()); cut && errors.Is(err, kind) && (rest == "" || rest == ": "+plain.Detail || rest == ": its helper process gave no answer") {
+			if rest, cut := strings.CutPrefix(said, kind.Error()); cut && errors.Is(err, kind) &&
+				(rest == "" || rest == ": "+plain.Detail || rest == ": its helper process gave no answer") {
 				return
 			}
 		}

@@ -50,8 +50,9 @@ type Account struct {
 func (a Account) Or(known Account) Account {
 	return Account{
 		Email: cmp.Or(a.Email, known.Email), ID: cmp.Or(a.ID, known.ID),
-		OrganizationID: cmp.Or(a.OrganizationID, known.OrganizationID), Organization: cmp.Or(a.Organization, known.Organization),
-		Plan: cmp.Or(a.Plan, known.Plan), RateLimitTier: cmp.Or(a.RateLimitTier, known.RateLimitTier),
+		OrganizationID: cmp.Or(a.OrganizationID, known.OrganizationID),
+		Organization:   cmp.Or(a.Organization, known.Organization),
+		Plan:           cmp.Or(a.Plan, known.Plan), RateLimitTier: cmp.Or(a.RateLimitTier, known.RateLimitTier),
 	}
 }
 

@@ -103,7 +103,8 @@ func (k *OSKeychain) loadParts(ctx context.Context, name string, h head) (secret
 		case !ok:
 			return first, nil
 		case again == h:
-			return secret.String{}, fmt.Errorf("the record %s lies in parts, and they are not what was written: %w", name, ErrDamaged)
+			return secret.String{}, fmt.Errorf("the record %s lies in parts, and they are not what was written: %w",
+				name, ErrDamaged)
 		}
 		h = again
 	}
@@ -147,7 +148,8 @@ func (k *OSKeychain) saveParts(ctx context.Context, name, record string) error {
 		h.Slot = slots[1]
 	}
 	for i, part := range parts {
-		if _, err := k.call(ctx, order{Op: "save", Name: partName(name, h.Slot, i+1) + k.Suffix, Record: part}); err != nil {
+		if _, err := k.call(ctx, order{Op: "save", Name: partName(name, h.Slot, i+1) + k.Suffix,
+			Record: part}); err != nil {
 			return err
 		}
 	}

@@ -98,8 +98,10 @@ func TestLongRecordsCutOff(t *testing.T) {
 	}
 	before := long("before")
 	for _, c := range []change{
-		{"long over long", func(k *OSKeychain) error { return k.Save(t.Context(), "default", long("after")) }, long("after")},
-		{"short over long", func(k *OSKeychain) error { return k.Save(t.Context(), "default", secret.New("after")) }, secret.New("after")},
+		{"long over long", func(k *OSKeychain) error { return k.Save(t.Context(), "default", long("after")) },
+			long("after")},
+		{"short over long", func(k *OSKeychain) error { return k.Save(t.Context(), "default", secret.New("after")) },
+			secret.New("after")},
 	} {
 		for last := 1; ; last++ {
 			service := testbus.Serve(t, address)

@@ -47,7 +47,8 @@ func TestReadHead(t *testing.T) {
 
 func TestTooBigForTheKeychain(t *testing.T) {
 	k := program(t, `cat >/dev/null; echo '{"error":"not-found"}'`)
-	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", maxParts*MaxRecord+1))); !errors.Is(err, ErrTooBig) {
+	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", maxParts*MaxRecord+1))); !errors.Is(err,
+		ErrTooBig) {
 		t.Errorf("%v", err)
 	}
 }

@@ -58,7 +58,8 @@ func connect(ctx context.Context) *wire {
 	if err != nil {
 		return nil
 	}
-	w := &wire{ctx: ctx, socket: socket, in: bufio.NewReader(socket), told: "REJECTED EXTERNAL\r\nOK 0\r\n", out: []byte{}}
+	w := &wire{ctx: ctx, socket: socket, in: bufio.NewReader(socket), told: "REJECTED EXTERNAL\r\nOK 0\r\n",
+		out: []byte{}}
 	w.bus, _ = dbus.NewConn(w, dbus.WithContext(ctx)) // its options fail where they say so
 	_ = w.bus.Auth(nil)                               // by what it is told here
 	w.out = []byte("\x00AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
@@ -68,7 +69,8 @@ func connect(ctx context.Context) *wire {
 
 // call calls a method of the Secret Service API of freedesktop.org, draft 0.2. It starts nothing.
 func (w *wire) call(path dbus.ObjectPath, method string, args ...any) *dbus.Call {
-	return w.bus.Object("org.freedesktop.secrets", path).GoWithContext(w.ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
+	return w.bus.Object("org.freedesktop.secrets", path).GoWithContext(w.ctx, method, dbus.FlagNoAutoStart,
+		make(chan *dbus.Call, 1), args...)
 }
 
 // answered sends what waits, and reports whether the call brought these values.

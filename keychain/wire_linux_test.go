@@ -19,8 +19,10 @@ import (
 // is no welcome leaves the read to the child.
 func TestBusThatDoesNotGreet(t *testing.T) {
 	for name, answer := range map[string]string{
-		"nothing": "", "another way": "REJECTED DBUS_COOKIE_SHA1\r\n", "no word of the protocol": "HTTP/1.1 400 Bad Request\r\n",
-		"half a line": "OK", "gone after the greeting": "OK 0123456789abcdef\r\n", "no message": "OK 0123456789abcdef\r\nno message", "asked for ever": strings.Repeat("DATA\r\n", 1000),
+		"nothing": "", "another way": "REJECTED DBUS_COOKIE_SHA1\r\n",
+		"no word of the protocol": "HTTP/1.1 400 Bad Request\r\n",
+		"half a line":             "OK", "gone after the greeting": "OK 0123456789abcdef\r\n",
+		"no message": "OK 0123456789abcdef\r\nno message", "asked for ever": strings.Repeat("DATA\r\n", 1000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(testguard.ShortDir(t), "bus")
@@ -48,7 +50,8 @@ func TestBusThatDoesNotGreet(t *testing.T) {
 				t.Errorf("done %v, context %v", done, ctx.Err())
 			}
 			first := <-came
-			for _, part := range []string{"\x00AUTH EXTERNAL\r\n", "\r\nBEGIN\r\n", "Hello", "OpenSession", "SearchItems"} {
+			for _, part := range []string{"\x00AUTH EXTERNAL\r\n", "\r\nBEGIN\r\n", "Hello", "OpenSession",
+				"SearchItems"} {
 				if !bytes.Contains(first, []byte(part)) {
 					t.Errorf("the first piece lacks %q", part)
 				}

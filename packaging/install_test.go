@@ -69,7 +69,8 @@ func TestInstallAndUninstall(t *testing.T) {
 		t.Errorf("installed %q, the list is %q", got, want)
 	}
 	pages, _ := filepath.Glob("man/*.1")
-	for _, name := range append(pages, "bin/keytender", "bin/keytender-tray", "lib/systemd/user/keytender.service", "share/applications/keytender.desktop",
+	for _, name := range append(pages, "bin/keytender", "bin/keytender-tray", "lib/systemd/user/keytender.service",
+		"share/applications/keytender.desktop",
 		"share/icons/hicolor/256x256/apps/keytender.png", "share/doc/keytender/THIRD_PARTY.md") {
 		if page, isPage := strings.CutPrefix(name, "man/"); isPage {
 			name = "share/man/man1/" + page
@@ -78,7 +79,8 @@ func TestInstallAndUninstall(t *testing.T) {
 			t.Errorf("%s is not installed", name)
 		}
 	}
-	for place, text := range map[string]string{"share/bash-completion/completions/keytender": "completion bash\n", "share/zsh/site-functions/_keytender": "completion zsh\n"} {
+	for place, text := range map[string]string{"share/bash-completion/completions/keytender": "completion bash\n",
+		"share/zsh/site-functions/_keytender": "completion zsh\n"} {
 		if data, err := os.ReadFile(filepath.Join(dest, "opt", place)); err != nil || string(data) != text {
 			t.Errorf("%s: %q (%v)", place, data, err)
 		}
@@ -92,7 +94,8 @@ func TestInstallAndUninstall(t *testing.T) {
 
 // TestWhatStartsIt: the desktop entry and the unit start a program that is installed.
 func TestWhatStartsIt(t *testing.T) {
-	for file, want := range map[string]string{"keytender.desktop": `(?m)^Exec=keytender-tray$`, "keytender.service": `(?m)^ExecStart=keytender agent$`} {
+	for file, want := range map[string]string{"keytender.desktop": `(?m)^Exec=keytender-tray$`,
+		"keytender.service": `(?m)^ExecStart=keytender agent$`} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,8 @@ var named = regexp.MustCompile("`([A-Za-z0-9_/.-]+_test\\.go):(Test\\w+)`")
 // TestPlatforms holds the table of docs/platforms.md: a cell says what is shown, and what shows
 // it can run there. A test for Linux alone shows nothing of Windows.
 func TestPlatforms(t *testing.T) {
-	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \| (\S+) \| (\S+) \| (\S+) \|(.*)\|$`).FindAllStringSubmatch(read(t, "docs", "platforms.md"), -1)
+	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \| (\S+) \| (\S+) \| (\S+) \|(.*)\|$`).FindAllStringSubmatch(read(t,
+		"docs", "platforms.md"), -1)
 	if len(rows) < 15 {
 		t.Fatalf("only %d rows", len(rows))
 	}
@@ -65,11 +66,13 @@ func TestWinePage(t *testing.T) {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" || path == filepath.Join(root, "build") || path == filepath.Join(root, "dist")) {
+		if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" ||
+			path == filepath.Join(root, "build") || path == filepath.Join(root, "dist")) {
 			return filepath.SkipDir
 		}
 		p, err := context.ImportDir(path, 0)
-		if err == nil && len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 && d.Name() != "testguard" && d.Name() != "officialtest" {
+		if err == nil && len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 && d.Name() != "testguard" &&
+			d.Name() != "officialtest" {
 			name, _ := filepath.Rel(root, path)
 			want = append(want, filepath.ToSlash(name))
 		}
@@ -79,7 +82,9 @@ func TestWinePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z/-]+)` \\| (?:passes|nothing runs) \\|.*\\|$").FindAllStringSubmatch(read(t, "docs", "platforms.md"), -1) {
+	for _, row := range regexp.MustCompile(
+		"(?m)^\\| `([a-z/-]+)` \\| (?:passes|nothing runs) \\|.*\\|$").FindAllStringSubmatch(read(t, "docs",
+		"platforms.md"), -1) {
 		got = append(got, row[1])
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -86,7 +86,8 @@ func licences(t *testing.T, dir string) (text string) {
 	}
 	for _, e := range entries {
 		name := strings.ToUpper(e.Name())
-		if e.IsDir() || !slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "NOTICE"}, func(s string) bool { return strings.HasPrefix(name, s) }) {
+		if e.IsDir() || !slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "NOTICE"},
+			func(s string) bool { return strings.HasPrefix(name, s) }) {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
@@ -141,7 +142,8 @@ func TestThirdParties(t *testing.T) {
 		fmt.Fprintf(&table, "| %s | %s | %s |\n", m.Path, strings.TrimSuffix(m.Version, "+incompatible"), k)
 		users[text] = append(users[text], m.Path)
 	}
-	for _, text := range slices.SortedFunc(maps.Keys(users), func(a, b string) int { return slices.Compare(users[a], users[b]) }) {
+	for _, text := range slices.SortedFunc(maps.Keys(users),
+		func(a, b string) int { return slices.Compare(users[a], users[b]) }) {
 		fmt.Fprintf(&texts, "\n## %s\n\n```\n%s```\n", strings.Join(users[text], ", "), text)
 	}
 	made, file := introduction+table.String()+texts.String(), filepath.Join(root, "THIRD_PARTY.md")

@@ -34,7 +34,8 @@ func TestWorkflows(t *testing.T) {
 		t.Fatalf("%d workflows (%v)", len(files), err)
 	}
 	targets := map[string]bool{}
-	for _, found := range regexp.MustCompile(`(?m)^([a-z-]+):(?:[^=]|$)`).FindAllStringSubmatch(read(t, "Makefile"), -1) {
+	for _, found := range regexp.MustCompile(`(?m)^([a-z-]+):(?:[^=]|$)`).FindAllStringSubmatch(read(t, "Makefile"),
+		-1) {
 		targets[found[1]] = true
 	}
 	versions := map[string]string{}
@@ -66,7 +67,8 @@ func TestWorkflows(t *testing.T) {
 				t.Errorf("%s: %q is no target of the Makefile", name, found[1])
 			}
 		}
-		if checkouts := strings.Count(text, "actions/checkout@"); checkouts != strings.Count(text, "persist-credentials: false") {
+		if checkouts := strings.Count(text, "actions/checkout@"); checkouts != strings.Count(text,
+			"persist-credentials: false") {
 			t.Errorf("%s: a checkout keeps its credentials", name)
 		}
 	}

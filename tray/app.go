@@ -87,7 +87,9 @@ type app struct {
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
-	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...), queue: newQueue(), drawn: make(chan struct{}), changed: make(chan struct{}, 1), memory: reminder.Load(o.StateDir)}
+	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...),
+		queue: newQueue(), drawn: make(chan struct{}), changed: make(chan struct{}, 1),
+		memory: reminder.Load(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
 	a.termsSeen.Store(a.welcomedAlready())
 	a.wait = sync.OnceValue(a.letEnd)

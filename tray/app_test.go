@@ -95,8 +95,9 @@ func (b *bench) options(dir string) Options {
 		b.opened = append(b.opened, what)
 		return nil
 	}
-	return Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "1.2.3", LogPath: filepath.Join(dir, "keytender.log"),
-		Open: open, OpenLog: open, AtLogin: b.atLogin, kit: b.kit, notifier: b.notifier,
+	return Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "1.2.3",
+		LogPath: filepath.Join(dir, "keytender.log"),
+		Open:    open, OpenLog: open, AtLogin: b.atLogin, kit: b.kit, notifier: b.notifier,
 		returns: func(ctx context.Context) <-chan struct{} {
 			if b.returned != nil {
 				context.AfterFunc(ctx, func() { close(b.returned) })
@@ -121,7 +122,8 @@ func run(t *testing.T, s func(now time.Time) session.Status, f func(b *bench)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}, lived: make(chan struct{}), returned: make(chan struct{})}
+		b := &bench{T: t, engine: newFakeEngine(s(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{},
+			atLogin: &fakeAtLogin{}, lived: make(chan struct{}), returned: make(chan struct{})}
 		b.app = newApp(t.Context(), b.engine, b.options(dir))
 		b.app.start()
 		go func() { defer close(b.lived); b.app.live(toolkit.MenuBar) }()
@@ -210,7 +212,8 @@ func TestSignInFromTheMenu(t *testing.T) {
 			b.Errorf("the icon is %s", b.kit.icon)
 		}
 		b.wantTold("Before you sign in", "Signed in as first_last@example.com")
-		if got, want := b.notifier.told[1].Body, "Plan: Max. Your login is kept in the keychain and renewed by itself. Could not write to Claude Code."; got != want {
+		if got, want := b.notifier.told[1].Body,
+			"Plan: Max. Your login is kept in the keychain and renewed by itself. Could not write to Claude Code."; got != want {
 			b.Errorf("body %q, want %q", got, want)
 		}
 	})
@@ -238,13 +241,15 @@ func TestCancelledSignInTellsNothing(t *testing.T) {
 
 func TestFailedSignInSaysWhatToDo(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
-		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser", Hint: "click Allow next time"})
+		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser",
+			Hint: "click Allow next time"})
 		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		b.wantMenu("# ⚠ The sign-in was declined in the browser", "# Sign in again and allow it there", "  Sign in…")
 		b.wantTold("Sign-in did not work")
-		if got, want := b.notifier.told[0].Body, "The sign-in was declined in the browser. Sign in again and allow it there."; got != want {
+		if got, want := b.notifier.told[0].Body,
+			"The sign-in was declined in the browser. Sign in again and allow it there."; got != want {
 			b.Errorf("body %q, want %q", got, want)
 		}
 		// It is history once something else happened.
@@ -278,9 +283,12 @@ func TestClicksReachTheEngine(t *testing.T) {
 	}{
 		{menu.ItemRenew, []string{"Renew force=true"}, nil},
 		{menu.ItemMirror, []string{"SetMirror false"}, nil},
-		{menu.ItemSignOutHere, []string{"SignOutOf default {Revoke:false KeepClaudeCode:true All:false}"}, []string{"Signed out"}},
-		{menu.ItemSignOutBoth, []string{"SignOutOf default {Revoke:false KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
-		{menu.ItemSignOutRevoke, []string{"SignOutOf default {Revoke:true KeepClaudeCode:false All:false}"}, []string{"Signed out"}},
+		{menu.ItemSignOutHere, []string{"SignOutOf default {Revoke:false KeepClaudeCode:true All:false}"},
+			[]string{"Signed out"}},
+		{menu.ItemSignOutBoth, []string{"SignOutOf default {Revoke:false KeepClaudeCode:false All:false}"},
+			[]string{"Signed out"}},
+		{menu.ItemSignOutRevoke, []string{"SignOutOf default {Revoke:true KeepClaudeCode:false All:false}"},
+			[]string{"Signed out"}},
 		{menu.ItemAbout, nil, []string{"Keytender 1.2.3"}},
 		{menu.ItemAccount, nil, nil}, // the active one already
 		{menu.ItemHelp, nil, nil},
@@ -320,7 +328,8 @@ func TestCheckMarkFollowsTheTruth(t *testing.T) {
 		return s
 	}, func(b *bench) {
 		b.engine.mirror = func(context.Context) (session.Said, error) {
-			return session.Said{}, &session.Error{Code: "busy", Message: "Claude Code holds its lock", Hint: "try again"}
+			return session.Said{}, &session.Error{Code: "busy", Message: "Claude Code holds its lock",
+				Hint: "try again"}
 		}
 		b.click(menu.ItemMirror) // off
 		b.click(menu.ItemMirror) // on, and the write fails
@@ -364,7 +373,8 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 			return session.Status{}, context.Canceled
 		}
 		kit := newFakeKit()
-		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, kit: kit, notifier: &fakeNotifier{block: true},
+		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+			kit: kit, notifier: &fakeNotifier{block: true},
 			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
 		lived := make(chan struct{})
@@ -488,7 +498,8 @@ func TestAgentWithoutAMenu(t *testing.T) {
 		engine, said := newFakeEngine(status), &strings.Builder{}
 		notifier, kit, appears := &fakeNotifier{}, newFakeKit(), make(chan struct{})
 		person(engine, time.Second, nil)
-		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Stderr: said, notifier: notifier, kit: kit,
+		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+			Stderr: said, notifier: notifier, kit: kit,
 			appears: func(context.Context) <-chan struct{} { return appears },
 			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
@@ -497,7 +508,8 @@ func TestAgentWithoutAMenu(t *testing.T) {
 		a.queue.post(a.signIn) // what the button does
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"You need to sign in again", "Signed in as first_last@example.com"}, notifier.titles()); diff != "" {
+		if diff := cmp.Diff([]string{"You need to sign in again", "Signed in as first_last@example.com"},
+			notifier.titles()); diff != "" {
 			t.Error(diff)
 		}
 		if !strings.Contains(said.String(), "AppIndicator") || !strings.Contains(said.String(), "keytender login") {
@@ -512,7 +524,8 @@ func TestAgentWithoutAMenu(t *testing.T) {
 		if last := notifier.titles(); last[len(last)-1] != "Keytender runs without an icon" || len(last) != 3 {
 			t.Errorf("told %q", last)
 		}
-		again := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, notifier: notifier})
+		again := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+			notifier: notifier})
 		again.tellNoIcon()
 		synctest.Wait()
 		if n := len(notifier.titles()); n != 3 {
@@ -541,7 +554,8 @@ func TestBusComesBack(t *testing.T) {
 			t.Errorf("rejoined %d times, ended: %v", b.kit.rejoined, b.app.ctx.Err())
 		}
 		b.kit.rejoins = false
-		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status,
+			error) {
 			tell(session.Event{Kind: session.EventWaiting, Left: 5 * time.Minute})
 			<-ctx.Done()
 			return session.Status{}, ctx.Err()
@@ -562,7 +576,8 @@ func TestBusComesBack(t *testing.T) {
 // TestQuitIsTheLastWord: whoever quits while a new start is due gets none.
 func TestQuitIsTheLastWord(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
-		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status,
+			error) {
 			<-ctx.Done()
 			return session.Status{}, ctx.Err()
 		}
@@ -585,7 +600,8 @@ func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 	if n := kit.changes - before; n != 0 {
 		t.Errorf("drawing the same took %d changes", n)
 	}
-	for _, s := range []session.Status{{}, {State: session.SignedOut}, traytest.Changed(func(s *session.Status) { s.ClaudeCode.State = "older" }), traytest.SignedIn(traytest.Noon)} {
+	for _, s := range []session.Status{{}, {State: session.SignedOut},
+		traytest.Changed(func(s *session.Status) { s.ClaudeCode.State = "older" }), traytest.SignedIn(traytest.Noon)} {
 		for phase := menu.NoSignIn; phase <= menu.Cancelling; phase++ {
 			items := menu.Menu(menu.In("en"), s, menu.Activity{SignIn: phase}, menu.Around{}, traytest.Noon)
 			c.Draw(items, menu.IconFine, "")
@@ -608,9 +624,11 @@ func TestCanvasChangesOnlyWhatDiffers(t *testing.T) {
 func TestARefusalLeadsToClaudeCode(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		var page func()
-		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status, error) {
+		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status,
+			error) {
 			page = o.Instead
-			return session.Status{}, &session.Error{Code: session.NotPermitted, Message: "HTTP 403: only authorized for use with Claude Code", Hint: "run `keytender`"}
+			return session.Status{}, &session.Error{Code: session.NotPermitted,
+				Message: "HTTP 403: only authorized for use with Claude Code", Hint: "run `keytender`"}
 		}
 		began := 0
 		b.engine.claude = func(context.Context, session.Terminal) (session.Status, error) {
@@ -626,7 +644,8 @@ func TestARefusalLeadsToClaudeCode(t *testing.T) {
 			b.click(menu.ItemSignIn)
 			b.wantMenu("# ⚠ The server does not let Keytender sign you in", "  Sign in through Claude Code")
 			n := b.notifier.told[0]
-			if n.Action != "Sign in through Claude Code" || n.Body != "The server does not let Keytender sign you in. Sign in through Claude Code instead." {
+			if n.Action != "Sign in through Claude Code" ||
+				n.Body != "The server does not let Keytender sign you in. Sign in through Claude Code instead." {
 				b.Errorf("told %+v", n)
 			}
 			begin()

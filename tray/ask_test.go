@@ -15,7 +15,8 @@ import (
 
 func twoAccounts(time.Time) session.Status {
 	return traytest.Changed(func(s *session.Status) {
-		s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"}, {Name: "work", Email: "w@example.com", Plan: "pro"}}
+		s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"},
+			{Name: "work", Email: "w@example.com", Plan: "pro"}}
 	})
 }
 
@@ -29,11 +30,13 @@ func TestAnAccountIsRenamedOnAPage(t *testing.T) {
 			b.Fatalf("pages %+v", *pages)
 		}
 		page := (*pages)[0]
-		if page.Title != "Rename an account" || !slices.Contains(page.Lines, "w@example.com · Pro") || page.Ask.Value != "work" {
+		if page.Title != "Rename an account" || !slices.Contains(page.Lines, "w@example.com · Pro") ||
+			page.Ask.Value != "work" {
 			b.Errorf("the page is %+v, and asks %+v", page, page.Ask)
 		}
 		b.engine.rename = &session.Error{Code: "account-taken", Message: "there is an account x already"}
-		if title, texts, done := page.Ask.Answer("x"); done || title != "Could not rename the account" || !strings.Contains(strings.Join(texts, ""), "has this name already") {
+		if title, texts, done := page.Ask.Answer("x"); done || title != "Could not rename the account" ||
+			!strings.Contains(strings.Join(texts, ""), "has this name already") {
 			b.Errorf("a name that is taken: %q %q, done: %v", title, texts, done)
 		}
 		b.engine.rename = nil
@@ -73,14 +76,16 @@ func TestSomethingWrong(t *testing.T) {
 				b.app.options.copy = func(context.Context, string) error { return c.copied }
 			}
 			b.app.queue.post(func() {
-				b.app.around.Events = []session.Record{{At: time.Now().Add(-2 * time.Minute), What: "signed-out-there", Account: "default"}}
+				b.app.around.Events = []session.Record{{At: time.Now().Add(-2 * time.Minute), What: "signed-out-there",
+					Account: "default"}}
 			})
 			b.click(menu.ItemWrong)
 			if len(*pages) != 1 {
 				b.Fatalf("%s: pages %+v", c.name, *pages)
 			}
 			page := (*pages)[0]
-			if page.Title != "Something wrong?" || page.Lines[0] != "first_last@example.com · Max" || !strings.HasPrefix(page.Lines[len(page.Lines)-1], c.last) ||
+			if page.Title != "Something wrong?" || page.Lines[0] != "first_last@example.com · Max" ||
+				!strings.HasPrefix(page.Lines[len(page.Lines)-1], c.last) ||
 				!slices.Contains(page.Lines, "2 min ago · Claude Code was signed out (first_last@example.com · Max)") {
 				b.Errorf("%s: %+v", c.name, page)
 			}

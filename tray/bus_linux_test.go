@@ -83,7 +83,8 @@ func raceDetector() bool {
 
 func startChild(t *testing.T, state string, env ...string) *child {
 	t.Helper()
-	c := &child{T: t, cmd: exec.Command(pureBinary(t)), out: make(chan string, 64), said: &lockedBuffer{}, ended: make(chan error, 1)}
+	c := &child{T: t, cmd: exec.Command(pureBinary(t)), out: make(chan string, 64), said: &lockedBuffer{},
+		ended: make(chan error, 1)}
 	c.cmd.Env = append(os.Environ(), append([]string{"LC_ALL=C.UTF-8", "KTTEST_TRAY_STATE=" + state}, env...)...)
 	c.cmd.Stderr = c.said
 	var err error
@@ -138,7 +139,8 @@ func TestWholeAppOnTheBus(t *testing.T) {
 	}
 	p.Want("  Copy link")
 	c.send("allow")
-	if got := traytest.Receive(t, service.Notes, "the notification"); got.Title != "Signed in as first_last@example.com" {
+	if got := traytest.Receive(t, service.Notes,
+		"the notification"); got.Title != "Signed in as first_last@example.com" {
 		t.Errorf("told %q", got.Title)
 	}
 	p.Want("# first_last@example.com · Max")
@@ -153,7 +155,8 @@ func TestWholeAppOnTheBus(t *testing.T) {
 	}
 	c.send(string(data))
 	got := traytest.Receive(t, service.Notes, "the warning")
-	if got.Title != "You need to sign in again" || !strings.Contains(got.Body, "cannot be renewed") || strings.Contains(got.Body, "revoked") {
+	if got.Title != "You need to sign in again" || !strings.Contains(got.Body, "cannot be renewed") ||
+		strings.Contains(got.Body, "revoked") {
 		t.Errorf("told %q: %q", got.Title, got.Body)
 	}
 	service.Press(t, got.ID, "sign-in")
@@ -164,14 +167,16 @@ func TestWholeAppOnTheBus(t *testing.T) {
 	traytest.Receive(t, service.Notes, "the notification")
 
 	p.Click("  Here and in Claude Code")
-	if got := traytest.Receive(t, c.out, "the sign-out"); got != "SignOutOf default {Revoke:false KeepClaudeCode:false All:false}" {
+	if got := traytest.Receive(t, c.out,
+		"the sign-out"); got != "SignOutOf default {Revoke:false KeepClaudeCode:false All:false}" {
 		t.Fatalf("the engine heard %q", got)
 	}
 	p.Want("# Signed out")
 
 	// A second one gives way.
 	second := startChild(t, state, "DBUS_SESSION_BUS_ADDRESS="+address)
-	if err := traytest.Receive(t, second.ended, "the second one's end"); err != nil || !strings.Contains(second.said.String(), menu.In("en").AlreadyRunning) {
+	if err := traytest.Receive(t, second.ended, "the second one's end"); err != nil ||
+		!strings.Contains(second.said.String(), menu.In("en").AlreadyRunning) {
 		t.Errorf("the second one: %v, %s", err, second.said)
 	}
 
@@ -232,7 +237,8 @@ func TestAgentGetsItsIconLater(t *testing.T) {
 	address := traytest.StartBus(t)
 	conn := traytest.Connect(t, address)
 	c := startChild(t, t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+address)
-	for deadline := time.Now().Add(testguard.Patience); !strings.Contains(c.said.String(), "AppIndicator"); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); !strings.Contains(c.said.String(),
+		"AppIndicator"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("said %q", c.said)
 		}
@@ -258,7 +264,8 @@ func TestEndsWhenAsked(t *testing.T) {
 		if err := c.cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
-		if err := traytest.Receive(t, c.ended, "the end"); err != nil || strings.Contains(c.said.String(), "goroutine ") {
+		if err := traytest.Receive(t, c.ended, "the end"); err != nil ||
+			strings.Contains(c.said.String(), "goroutine ") {
 			t.Errorf("%v: ended with %v: %s", signal, err, c.said)
 		}
 	}

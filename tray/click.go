@@ -35,7 +35,8 @@ func (a *app) copyText(text string, done, failed notify.Notice) {
 // copyLink is for another browser than the one that opened.
 func (a *app) copyLink(link string) {
 	w := a.words
-	a.copyText(link, notify.Notice{Title: w.DoneLinkCopied, Body: w.DoneLinkBody}, notify.Notice{Title: w.NoClipboard, Body: fmt.Sprintf(w.NoClipboardBody, link)})
+	a.copyText(link, notify.Notice{Title: w.DoneLinkCopied, Body: w.DoneLinkBody},
+		notify.Notice{Title: w.NoClipboard, Body: fmt.Sprintf(w.NoClipboardBody, link)})
 }
 
 func (a *app) copyDiagnosis() {
@@ -45,7 +46,8 @@ func (a *app) copyDiagnosis() {
 		defer cancel()
 		text := a.engine.Diagnosis(ctx)
 		a.queue.post(func() {
-			a.copyText(text, notify.Notice{Title: w.DoneDiagnosis, Body: w.DoneDiagnosisBody}, notify.Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
+			a.copyText(text, notify.Notice{Title: w.DoneDiagnosis, Body: w.DoneDiagnosisBody},
+				notify.Notice{Title: w.CopyFailed, Body: w.NoClipboardCommand})
 		})
 	})
 }
@@ -112,10 +114,11 @@ func (a *app) unlock() {
 
 // putBack gives Claude Code the login back that made room for ours.
 func (a *app) putBack() {
-	a.change(menu.Activity{Mirroring: true}, a.words.PutBackFailed, notify.Notice{Title: a.words.DonePutBack}, func(ctx context.Context) error {
-		_, err := a.engine.Undo(ctx)
-		return err
-	})
+	a.change(menu.Activity{Mirroring: true}, a.words.PutBackFailed, notify.Notice{Title: a.words.DonePutBack},
+		func(ctx context.Context) error {
+			_, err := a.engine.Undo(ctx)
+			return err
+		})
 }
 
 // takeOver keeps a copy of the login that Claude Code has.
@@ -139,17 +142,19 @@ func (a *app) removeAccount(account string) {
 // renameAccount asks for the new name on a page: no menu takes text.
 func (a *app) renameAccount(account string) {
 	w := a.words
-	ask := callback.Ask{Label: w.RenameLabel, Button: w.RenameDo, Value: account, Answer: func(name string) (string, []string, bool) {
-		err := a.engine.RenameAccount(session.Patient(a.ctx), account, name)
-		a.queue.post(a.read)
-		if err != nil {
-			p := w.Problem(problemOf(w, err))
-			a.log.Warn("an account could not be renamed", "code", p.Code)
-			return w.RenameFailed, []string{menu.Sentences(p.Message, p.Hint)}, false
-		}
-		return fmt.Sprintf(w.DoneRenamed, name), nil, true
-	}}
-	a.present(callback.Sheet{Language: a.language(), Title: w.Renaming, Lines: []string{menu.Label(a.status, account), w.RenameBody}, Ask: &ask}, askLife, func() {})
+	ask := callback.Ask{Label: w.RenameLabel, Button: w.RenameDo, Value: account,
+		Answer: func(name string) (string, []string, bool) {
+			err := a.engine.RenameAccount(session.Patient(a.ctx), account, name)
+			a.queue.post(a.read)
+			if err != nil {
+				p := w.Problem(problemOf(w, err))
+				a.log.Warn("an account could not be renamed", "code", p.Code)
+				return w.RenameFailed, []string{menu.Sentences(p.Message, p.Hint)}, false
+			}
+			return fmt.Sprintf(w.DoneRenamed, name), nil, true
+		}}
+	a.present(callback.Sheet{Language: a.language(), Title: w.Renaming,
+		Lines: []string{menu.Label(a.status, account), w.RenameBody}, Ask: &ask}, askLife, func() {})
 }
 
 // change does what a click asked for, and tells that it is done or that it failed.
@@ -226,7 +231,8 @@ func (a *app) standing() []string {
 	if !hint {
 		p.Hint = ""
 	}
-	return slices.DeleteFunc([]string{who, ends, there, kept, p.Message, p.Hint}, func(line string) bool { return line == "" })
+	return slices.DeleteFunc([]string{who, ends, there, kept, p.Message, p.Hint},
+		func(line string) bool { return line == "" })
 }
 
 func (a *app) showLog() {

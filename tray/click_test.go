@@ -22,7 +22,8 @@ import (
 func TestSignInWithACode(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
 		var got session.SignInOptions
-		b.engine.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+		b.engine.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status,
+			error) {
 			got = o
 			tell(session.Event{Kind: session.EventPasteURL, Value: "https://example.com/paste"})
 			tell(session.Event{Kind: session.EventWaiting, Left: 5 * time.Minute})
@@ -42,7 +43,8 @@ func TestSignInWithACode(t *testing.T) {
 			}
 		}
 		b.click(menu.ItemWithCode)
-		b.wantMenu("# Waiting for the code… 5 min left", "  Use the code on the clipboard", "  Cancel sign-in", "  Copy link")
+		b.wantMenu("# Waiting for the code… 5 min left", "  Use the code on the clipboard", "  Cancel sign-in",
+			"  Copy link")
 		if got.Method != "paste" || !slices.Equal(b.hasOpened(), []string{"https://example.com/paste"}) {
 			b.Errorf("method %q, opened %q", got.Method, b.hasOpened())
 		}
@@ -52,7 +54,8 @@ func TestSignInWithACode(t *testing.T) {
 		b.put("  CODE#STATE\n")
 		b.click(menu.ItemPasteCode)
 		b.wantMenu("# first_last@example.com · Max")
-		b.wantTold("The page shows a code at the end", "That is not the code", "That is not the code", "Signed in as first_last@example.com")
+		b.wantTold("The page shows a code at the end", "That is not the code", "That is not the code",
+			"Signed in as first_last@example.com")
 		b.click(menu.ItemPasteCode) // nobody waits any more: nothing happens
 	})
 }
@@ -68,8 +71,10 @@ func TestShowStatus(t *testing.T) {
 		synctest.Wait()
 		b.click(menu.ItemShowStatus)
 		want := []notify.Notice{
-			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain."},
-			{Title: "first_last@example.com · Max", Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain. The keychain is locked. Unlock it."},
+			{Title: "first_last@example.com · Max",
+				Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain."},
+			{Title: "first_last@example.com · Max",
+				Body: "Login ends in 24 days · token renews itself in 6 h. Claude Code: in step. Kept in the keychain. The keychain is locked. Unlock it."},
 		}
 		if !slices.Equal(b.notifier.told, want) {
 			b.Errorf("told %+v", b.notifier.told)
@@ -119,7 +124,10 @@ func TestWatchOnlySignsInThroughClaudeCode(t *testing.T) {
 		return s
 	}
 	run(t, watched, func(b *bench) {
-		b.engine.claude = func(context.Context, session.Terminal) (session.Status, error) { return watched(time.Now()), nil }
+		b.engine.claude = func(context.Context, session.Terminal) (session.Status, error) {
+			return watched(time.Now()),
+				nil
+		}
 		b.wantMenu("# Only watching: no copy is kept here", "  Sign in again…")
 		for _, line := range []string{"Mirror", "Renew", "Sign out", "Sign in another way", "Accounts"} {
 			if strings.Contains(b.kit.menu(), line) {
@@ -160,7 +168,8 @@ func TestWatchOnlyIsChosenAndTakenBack(t *testing.T) {
 		synctest.Wait()
 		b.wantMenu("# Signed out", "# Only watching: no copy is kept here", "  [x] Only watch")
 		b.click(menu.ItemWatch)
-		if menu := b.kit.menu(); strings.Contains(menu, "Only watch") || !strings.Contains(menu, "Sign in another way") {
+		if menu := b.kit.menu(); strings.Contains(menu, "Only watch") ||
+			!strings.Contains(menu, "Sign in another way") {
 			b.Errorf("the menu after the way back:\n%s", menu)
 		}
 		b.engine.setWatch = &session.Error{Code: "role-is-set", Message: "m", Hint: "h"}
@@ -181,7 +190,8 @@ func TestSwitchAndAddAccounts(t *testing.T) {
 		b.wantTold("Account: account-2")
 		b.wantMenu("  [x] account-2@example.com · Max", "  default")
 		account := "nobody asked"
-		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status, error) {
+		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status,
+			error) {
 			account = o.Account
 			return session.Status{}, &session.Error{Code: "declined", Message: "no"}
 		}
@@ -289,7 +299,8 @@ func TestTokenIsNotOffered(t *testing.T) {
 func TestWithoutWatching(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, engine: newFakeEngine(traytest.SignedIn(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
+		b := &bench{T: t, engine: newFakeEngine(traytest.SignedIn(time.Now())), kit: newFakeKit(),
+			notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
 		b.engine.watch = errors.New("too many open files")
 		b.app = newApp(t.Context(), b.engine, b.options(dir))
 		b.app.start()
@@ -313,8 +324,10 @@ func TestWithoutWatching(t *testing.T) {
 func TestOtherLanguage(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, engine: newFakeEngine(signedOutStatus(time.Now())), kit: newFakeKit(), notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
-		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser", Hint: "click Allow next time"})
+		b := &bench{T: t, engine: newFakeEngine(signedOutStatus(time.Now())), kit: newFakeKit(),
+			notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
+		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser",
+			Hint: "click Allow next time"})
 		o := b.options(dir)
 		o.Languages = []string{"ja_JP.UTF-8"}
 		b.app = newApp(t.Context(), b.engine, o)
@@ -341,11 +354,14 @@ func TestLoginsAreMovedFromTheMenu(t *testing.T) {
 	}{
 		{menu.ItemPutBack, "  Put back the login of b@example.com", "Undo", "Claude Code has its former login again",
 			traytest.Changed(func(s *session.Status) { s.PutBack = &session.PutBack{Email: "b@example.com"} })},
-		{menu.ItemTakeOver, "  Take over Claude Code's login", "ImportClaudeCode {Account: Replace:false}", "Claude Code's login is taken over",
+		{menu.ItemTakeOver, "  Take over Claude Code's login", "ImportClaudeCode {Account: Replace:false}",
+			"Claude Code's login is taken over",
 			session.Status{State: session.SignedOut, ClaudeCode: session.EntryStatus{State: session.OtherLogin}}},
-		{menu.ItemRemoveAccount + 1, "  Remove an account", "SignOutOf work {Revoke:false KeepClaudeCode:false All:false}", "Removed: w@example.com · Pro",
+		{menu.ItemRemoveAccount + 1, "  Remove an account",
+			"SignOutOf work {Revoke:false KeepClaudeCode:false All:false}", "Removed: w@example.com · Pro",
 			traytest.Changed(func(s *session.Status) {
-				s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"}, {Name: "work", Email: "w@example.com", Plan: "pro"}}
+				s.Accounts = []session.AccountStatus{{Name: "default", Email: s.Email, Plan: "max"},
+					{Name: "work", Email: "w@example.com", Plan: "pro"}}
 			})},
 	} {
 		run(t, func(time.Time) session.Status { return c.status }, func(b *bench) {
@@ -380,9 +396,12 @@ func TestAClickMeansWhatIsOnTheScreen(t *testing.T) {
 		now   []string
 		calls []string
 	}{
-		{"signed out, unread", menu.ItemSignOutBoth, false, []string{"b", "a", "c"}, []string{"SignOutOf a {Revoke:false KeepClaudeCode:false All:false}"}},
-		{"signed out, read", menu.ItemSignOutBoth, true, []string{"b", "a", "c"}, []string{"SignOutOf a {Revoke:false KeepClaudeCode:false All:false}"}},
-		{"removed, read", menu.ItemRemoveAccount + 1, true, []string{"c", "a", "b"}, []string{"SignOutOf b {Revoke:false KeepClaudeCode:false All:false}"}},
+		{"signed out, unread", menu.ItemSignOutBoth, false, []string{"b", "a", "c"},
+			[]string{"SignOutOf a {Revoke:false KeepClaudeCode:false All:false}"}},
+		{"signed out, read", menu.ItemSignOutBoth, true, []string{"b", "a", "c"},
+			[]string{"SignOutOf a {Revoke:false KeepClaudeCode:false All:false}"}},
+		{"removed, read", menu.ItemRemoveAccount + 1, true, []string{"c", "a", "b"},
+			[]string{"SignOutOf b {Revoke:false KeepClaudeCode:false All:false}"}},
 		{"switched to, read", menu.ItemAccount + 1, true, []string{"a", "aa", "b", "c"}, []string{"Switch b"}},
 		{"no longer offered", menu.ItemRemoveAccount + 2, true, []string{"a", "b"}, nil},
 	} {
@@ -442,7 +461,8 @@ func TestAFailedRevokeIsTold(t *testing.T) {
 		steps []session.Step
 		body  string
 	}{
-		{menu.ItemSignOutRevoke, []session.Step{{Said: session.Said{Remark: session.RemarkServerUnreached}, Undone: true}}, "The server could not be told, so the login may live on there."},
+		{menu.ItemSignOutRevoke, []session.Step{{Said: session.Said{Remark: session.RemarkServerUnreached},
+			Undone: true}}, "The server could not be told, so the login may live on there."},
 		{menu.ItemSignOutRevoke, nil, ""},
 		{menu.ItemSignOutBoth, nil, ""},
 	} {

@@ -14,7 +14,8 @@ type Engine interface {
 	Status(ctx context.Context) session.Status
 	SignIn(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error)
 	// SignInWithClaude lets Claude Code sign in and takes over what it wrote.
-	SignInWithClaude(ctx context.Context, o session.SignInOptions, t session.Terminal, tell func(session.Event)) (session.Status, error)
+	SignInWithClaude(ctx context.Context, o session.SignInOptions, t session.Terminal,
+		tell func(session.Event)) (session.Status, error)
 	Renew(ctx context.Context, force bool) (session.Renewal, error)
 	// Mirror writes the login into Claude Code's entry, whatever is in there.
 	Mirror(ctx context.Context) (session.Said, error)

@@ -86,12 +86,14 @@ func (f *fakeEngine) Status(ctx context.Context) session.Status {
 	return s
 }
 
-func (f *fakeEngine) SignIn(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+func (f *fakeEngine) SignIn(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status,
+	error) {
 	f.note("SignIn")
 	return f.signIn(ctx, o, tell)
 }
 
-func (f *fakeEngine) SignInWithClaude(ctx context.Context, o session.SignInOptions, t session.Terminal, tell func(session.Event)) (session.Status, error) {
+func (f *fakeEngine) SignInWithClaude(ctx context.Context, o session.SignInOptions, t session.Terminal,
+	tell func(session.Event)) (session.Status, error) {
 	f.note("SignInWithClaude")
 	return f.claude(ctx, t)
 }
@@ -229,7 +231,8 @@ func (k *fakeKit) SetIcon(s menu.IconState) {
 func (k *fakeKit) AddLine(parent toolkit.Line, text string, checkable bool) toolkit.Line {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	l := &fakeLine{kit: k, text: text, enabled: true, visible: true, checkable: checkable, clicks: make(chan struct{}, 64)}
+	l := &fakeLine{kit: k, text: text, enabled: true, visible: true, checkable: checkable,
+		clicks: make(chan struct{}, 64)}
 	l.parent, _ = parent.(*fakeLine)
 	if l.parent != nil && !l.parent.visible {
 		panic("a line under a hidden one: getlantern on Windows does not make it")

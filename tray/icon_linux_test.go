@@ -102,8 +102,9 @@ func TestPanelRestartsAfterAnotherSignal(t *testing.T) {
 	for round := range 3 {
 		for _, body := range [][]any{{}, {"x"}, {"a", "b", "c"}, {traytest.WatcherName, "", ":1.99"}} {
 			signal := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
-				dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath("/x")), dbus.FieldInterface: dbus.MakeVariant("org.example.Strange"),
-				dbus.FieldMember: dbus.MakeVariant("Strange"), dbus.FieldDestination: dbus.MakeVariant(name),
+				dbus.FieldPath:      dbus.MakeVariant(dbus.ObjectPath("/x")),
+				dbus.FieldInterface: dbus.MakeVariant("org.example.Strange"),
+				dbus.FieldMember:    dbus.MakeVariant("Strange"), dbus.FieldDestination: dbus.MakeVariant(name),
 			}, Body: body}
 			if len(body) > 0 {
 				signal.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(body...))

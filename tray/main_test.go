@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 func runChild(dir string) int {
 	engine := newFakeEngine(session.Status{State: session.SignedOut, Account: "default"})
 	engine.report = func(call string) { fmt.Println(call) }
-	engine.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+	engine.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status,
+		error) {
 		tell(session.Event{Kind: session.EventSignInURL, Value: "https://example.com/authorize?state=FAKE"})
 		tell(session.Event{Kind: session.EventWaiting, Left: 5 * time.Minute})
 		select {

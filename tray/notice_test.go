@@ -64,13 +64,16 @@ func TestDecideOverAYear(t *testing.T) {
 		switch at := hour.Sub(begin); {
 		case at > 100*day && at < 102*day+12*time.Hour:
 			// The keychain stays locked; nothing of the login can be read.
-			s = session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
+			s = session.Status{State: session.TryLater, Account: "default",
+				Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
 		case at > 150*day && at < 151*day:
 			// The network is away, which passes by itself.
-			s.State, s.Problem, s.AccessToken.Valid = session.TryLater, &session.Problem{Code: "try-later", Message: "no network"}, false
+			s.State, s.Problem, s.AccessToken.Valid = session.TryLater, &session.Problem{Code: "try-later",
+				Message: "no network"}, false
 		case at > 160*day && at < 160*day+time.Hour && hour.Minute() == 30:
 			// Locked for a moment, now and then.
-			s = session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
+			s = session.Status{State: session.TryLater, Account: "default",
+				Problem: &session.Problem{Code: "locked", Message: "the keychain is locked"}}
 		}
 		n, m := decide(menu.In("en"), s, memory, hour)
 		memory = m
@@ -119,29 +122,38 @@ func TestDecide(t *testing.T) {
 		{"the access token has ended", []step{{0, traytest.Changed(func(s *session.Status) {
 			s.AccessToken = session.AccessClock{ExpiresAt: traytest.At(-time.Hour), Renewable: true}
 		}), ""}}},
-		{"trouble that passes", []step{{0, traytest.Changed(func(s *session.Status) { s.State = session.TryLater }), ""}}},
+		{"trouble that passes", []step{{0, traytest.Changed(func(s *session.Status) { s.State = session.TryLater }),
+			""}}},
 		{"only the nearest step", []step{{0, ends(2 * day), "Login ends in 2 days"}, {time.Hour, ends(2 * day), ""}}},
 		{"ended while nobody looked", []step{{0, ends(-day), "Your login has ended"}, {day, ends(-day), ""}}},
 		{"revoked, then its time comes", []step{
 			{0, revoked, "You need to sign in again"}, {time.Hour, revoked, ""}, {25 * day, revoked, ""}}},
 		{"comes and goes", []step{
-			{0, revoked, "You need to sign in again"}, {time.Hour, traytest.SignedIn(traytest.Noon), ""}, {2 * time.Hour, revoked, ""},
-			{3 * time.Hour, traytest.SignedIn(traytest.Noon), ""}, {30 * time.Hour, revoked, "You need to sign in again"}}},
+			{0, revoked, "You need to sign in again"}, {time.Hour, traytest.SignedIn(traytest.Noon), ""},
+			{2 * time.Hour, revoked, ""},
+			{3 * time.Hour, traytest.SignedIn(traytest.Noon), ""},
+			{30 * time.Hour, revoked, "You need to sign in again"}}},
 		{"comes and goes, and the clock was ahead", []step{
-			{10 * day, revoked, "You need to sign in again"}, {10*day + time.Hour, traytest.SignedIn(traytest.Noon), ""}, {time.Hour, revoked, "You need to sign in again"}}},
+			{10 * day, revoked, "You need to sign in again"}, {10*day + time.Hour, traytest.SignedIn(traytest.Noon),
+				""}, {time.Hour, revoked, "You need to sign in again"}}},
 		{"came back, then nears its end", []step{
 			{0, revoked, "You need to sign in again"}, {time.Hour, traytest.SignedIn(traytest.Noon), ""},
 			{17 * day, traytest.SignedIn(traytest.Noon), "Login ends in 7 days"}}},
 		{"a login that is only watched", []step{
 			{0, watched, ""}, {22 * day, watched, "Login ends in 2 days"}, {25 * day, watched, "Your login has ended"},
 			{25*day + time.Hour, session.Status{State: session.SignedOut, Role: session.RoleWatch}, ""}}},
-		{"one that was blanked", []step{{0, watched, ""}, {time.Hour, blanked, "You need to sign in again"}, {2 * time.Hour, blanked, ""}}},
+		{"one that was blanked", []step{{0, watched, ""}, {time.Hour, blanked, "You need to sign in again"},
+			{2 * time.Hour, blanked, ""}}},
 		{"another person", []step{
 			{0, ends(2 * day), "Login ends in 2 days"},
-			{0, traytest.Changed(func(s *session.Status) { s.Email, s.Login.ExpiresAt = "b@example.com", traytest.At(2*day) }), "Login ends in 2 days"}}},
+			{0, traytest.Changed(func(s *session.Status) {
+				s.Email, s.Login.ExpiresAt = "b@example.com",
+					traytest.At(2*day)
+			}), "Login ends in 2 days"}}},
 		{"another account keeps its own memory", []step{
 			{0, ends(2 * day), "Login ends in 2 days"},
-			{0, traytest.Changed(func(s *session.Status) { s.Account, s.Login.ExpiresAt = "work", traytest.At(2*day) }), "Login ends in 2 days"},
+			{0, traytest.Changed(func(s *session.Status) { s.Account, s.Login.ExpiresAt = "work", traytest.At(2*day) }),
+				"Login ends in 2 days"},
 			{time.Hour, ends(2 * day), ""}}},
 		{"the end becomes unknown for a while", []step{
 			{0, ends(2 * day), "Login ends in 2 days"},
@@ -170,7 +182,8 @@ func TestDecide(t *testing.T) {
 
 func TestMemoryOutlivesTheProgram(t *testing.T) {
 	dir := t.TempDir()
-	want := reminder.Memory{"default": {Email: "a@example.com", LoginEnds: traytest.Noon, Step: reminder.ThreeDays, At: traytest.Noon}}
+	want := reminder.Memory{"default": {Email: "a@example.com", LoginEnds: traytest.Noon, Step: reminder.ThreeDays,
+		At: traytest.Noon}}
 	if err := reminder.Save(dir, want); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +233,8 @@ func FuzzLoadMemory(f *testing.F) {
 // and once a day at most.
 func TestTroubleThatNeedsThePerson(t *testing.T) {
 	trouble := func(code string) session.Status {
-		return session.Status{State: session.TryLater, Account: "default", Problem: &session.Problem{Code: code, Message: "the keychain is " + code, Hint: "unlock it"}}
+		return session.Status{State: session.TryLater, Account: "default",
+			Problem: &session.Problem{Code: code, Message: "the keychain is " + code, Hint: "unlock it"}}
 	}
 	fine := traytest.SignedIn(traytest.Noon)
 	type step struct {
@@ -229,13 +243,18 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 		told   bool
 	}
 	for name, steps := range map[string][]step{
-		"stays": {{0, trouble("locked"), false}, {9 * time.Minute, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true},
+		"stays": {{0, trouble("locked"), false}, {9 * time.Minute, trouble("locked"), false},
+			{11 * time.Minute, trouble("locked"), true},
 			{12 * time.Minute, trouble("locked"), false}, {3 * day, trouble("locked"), false}},
-		"passes": {{0, trouble("locked"), false}, {5 * time.Minute, fine, false}, {8 * time.Minute, trouble("locked"), false},
+		"passes": {{0, trouble("locked"), false}, {5 * time.Minute, fine, false},
+			{8 * time.Minute, trouble("locked"), false},
 			{17 * time.Minute, trouble("locked"), false}},
-		"comes again the same day": {{0, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true}, {time.Hour, fine, false},
-			{2 * time.Hour, trouble("locked"), false}, {3 * time.Hour, trouble("locked"), false}, {26 * time.Hour, trouble("locked"), true}},
-		"another kind":         {{0, trouble("locked"), false}, {5 * time.Minute, trouble("denied"), false}, {11 * time.Minute, trouble("denied"), false}, {16 * time.Minute, trouble("denied"), true}},
+		"comes again the same day": {{0, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true},
+			{time.Hour, fine, false},
+			{2 * time.Hour, trouble("locked"), false}, {3 * time.Hour, trouble("locked"), false},
+			{26 * time.Hour, trouble("locked"), true}},
+		"another kind": {{0, trouble("locked"), false}, {5 * time.Minute, trouble("denied"), false},
+			{11 * time.Minute, trouble("denied"), false}, {16 * time.Minute, trouble("denied"), true}},
 		"the network":          {{0, trouble("try-later"), false}, {day, trouble("try-later"), false}},
 		"another holds a lock": {{0, trouble("busy"), false}, {day, trouble("busy"), false}},
 		"a token that is still valid": {{0, traytest.Changed(func(s *session.Status) {
@@ -243,16 +262,19 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 		}), false}, {time.Hour, traytest.Changed(func(s *session.Status) {
 			s.State, s.Problem = session.TryLater, &session.Problem{Code: "storage"}
 		}), false}},
-		"the clock goes back": {{time.Hour, trouble("locked"), false}, {0, trouble("locked"), false}, {11 * time.Minute, trouble("locked"), true}},
+		"the clock goes back": {{time.Hour, trouble("locked"), false}, {0, trouble("locked"), false},
+			{11 * time.Minute, trouble("locked"), true}},
 	} {
-		memory := reminder.Memory{"default": {Email: "first_last@example.com", Step: reminder.SevenDays, LoginEnds: *fine.Login.ExpiresAt}}
+		memory := reminder.Memory{"default": {Email: "first_last@example.com", Step: reminder.SevenDays,
+			LoginEnds: *fine.Login.ExpiresAt}}
 		for i, s := range steps {
 			n, m := decide(menu.In("en"), s.status, memory, traytest.Noon.Add(s.after))
 			memory = m
 			if (n != nil) != s.told {
 				t.Errorf("%s, step %d: told %+v", name, i, n)
 			}
-			if n != nil && (n.Title != "Your login needs you" || !strings.Contains(n.Body, "Unlock it")) && s.status.Problem.Code == "locked" {
+			if n != nil && (n.Title != "Your login needs you" || !strings.Contains(n.Body, "Unlock it")) &&
+				s.status.Problem.Code == "locked" {
 				t.Errorf("%s, step %d: told %+v", name, i, n)
 			}
 		}

@@ -21,7 +21,8 @@ const (
 	askLife     = time.Hour       // of a page that waits for an answer
 )
 
-// present opens a page of ours in the browser; where that cannot be, the menu tells. seen is called on the loop when somebody's
+// present opens a page of ours in the browser; where that cannot be, the menu tells. seen is called on the loop when
+// somebody's
 // browser has fetched it.
 func (a *app) present(s callback.Sheet, life time.Duration, seen func()) {
 	unseen := func() {
@@ -74,7 +75,8 @@ func (a *app) welcome() {
 		a.rememberWelcome()
 	case a.status.State == session.SignedOut && a.options.Show != nil && a.options.display():
 		obey := func(d notify.Deed) func() { return func() { a.queue.post(func() { a.obey(d) }) } }
-		ways := []callback.Way{{Name: "browser", Do: obey(notify.SignIn)}, {Name: "claude", Do: obey(notify.SignInWithClaude)},
+		ways := []callback.Way{{Name: "browser", Do: obey(notify.SignIn)},
+			{Name: "claude", Do: obey(notify.SignInWithClaude)},
 			{Name: "watch", Do: func() { a.queue.post(func() { a.setWatch(true) }) }}}
 		a.present(callback.Sheet{Ways: ways}, welcomeLife, a.rememberWelcome)
 	}

@@ -79,7 +79,8 @@ func TestTheWelcome(t *testing.T) {
 				b.app.queue.post(func() { b.app.greeted = b.app.greeted && len(*pages) > 0; b.app.welcome() })
 				synctest.Wait()
 			}
-			if len(*pages) != c.pages || b.app.welcomedAlready() != c.isRemembered || b.app.termsSeen.Load() != c.isRemembered {
+			if len(*pages) != c.pages || b.app.welcomedAlready() != c.isRemembered ||
+				b.app.termsSeen.Load() != c.isRemembered {
 				b.Errorf("%s: %d pages, remembered: %v", c.name, len(*pages), b.app.welcomedAlready())
 			}
 		})

@@ -7,7 +7,8 @@ func TestAsRoot(t *testing.T) {
 		uid  int
 		env  string
 		want bool
-	}{{0, "SUDO_USER", true}, {0, "DOAS_USER", true}, {0, "PKEXEC_UID", true}, {0, "", false}, {1000, "SUDO_USER", false}} {
+	}{{0, "SUDO_USER", true}, {0, "DOAS_USER", true}, {0, "PKEXEC_UID", true}, {0, "", false},
+		{1000, "SUDO_USER", false}} {
 		got := asRoot(c.uid, func(name string) string {
 			if name == c.env {
 				return "someone"

@@ -45,7 +45,8 @@ func (a *app) signInBy(way menu.Way, account string) {
 		a.activity.SignIn = menu.Waiting
 		a.tell(notify.Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
 	}
-	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted, Linger: lateLimit,
+	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted,
+		Linger:    lateLimit,
 		TermsSeen: a.termsSeen.Load,
 		Instead:   func() { a.queue.post(func() { a.obey(notify.SignInWithClaude) }) }}
 	if way == menu.ByCode {
@@ -67,7 +68,8 @@ func (a *app) signInBy(way menu.Way, account string) {
 
 // throughClaude runs Claude Code's sign-in without a terminal: it opens its own page,
 // and what the person copies from there is what they would have typed.
-func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted <-chan string, tell func(session.Event)) (session.Status, error) {
+func (a *app) throughClaude(ctx context.Context, o session.SignInOptions, pasted <-chan string,
+	tell func(session.Event)) (session.Status, error) {
 	// Files, so that its end is not put off by whatever it started and left behind.
 	in, out, err := os.Pipe()
 	if err != nil {

@@ -16,8 +16,10 @@ import (
 func TestAPlainFileIsSaidBeforeTheBrowserOpens(t *testing.T) {
 	for _, item := range []menu.ID{menu.ItemSignIn, menu.ItemWithCode} {
 		run(t, signedOutStatus, func(b *bench) {
-			b.engine.signIn = func(ctx context.Context, o session.SignInOptions, tell func(session.Event)) (session.Status, error) {
-				tell(session.Event{Kind: session.EventStore, Value: "file x", Detail: "no bus", Warn: true, Keep: session.InFile})
+			b.engine.signIn = func(ctx context.Context, o session.SignInOptions,
+				tell func(session.Event)) (session.Status, error) {
+				tell(session.Event{Kind: session.EventStore, Value: "file x", Detail: "no bus", Warn: true,
+					Keep: session.InFile})
 				tell(session.Event{Kind: session.EventTerms})
 				time.Sleep(time.Second)
 				if b.hasOpened() != nil {
@@ -52,23 +54,27 @@ func TestAPlainFileIsSaidBeforeTheBrowserOpens(t *testing.T) {
 // TestNotesOfASignInAreTold in the app's words, not in the engine's.
 func TestNotesOfASignInAreTold(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
-		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status, error) {
+		b.engine.signIn = func(ctx context.Context, _ session.SignInOptions, tell func(session.Event)) (session.Status,
+			error) {
 			for _, e := range []session.Event{
-				{Note: session.NoteServerWaits, Left: 90 * time.Second, Value: "FAKE"}, {Note: session.NoteWhose, Value: "FAKE"},
+				{Note: session.NoteServerWaits, Left: 90 * time.Second, Value: "FAKE"},
+				{Note: session.NoteWhose, Value: "FAKE"},
 				{Note: session.NoteFormerKept, Value: "FAKE"}, {Value: "FAKE"},
 			} {
 				e.Kind = session.EventNote
 				tell(e)
 			}
 			time.Sleep(time.Second)
-			return session.Status{State: session.SignedIn, Stores: []session.StoreState{{Name: "file", State: "ok"}}}, nil
+			return session.Status{State: session.SignedIn, Stores: []session.StoreState{{Name: "file", State: "ok"}}},
+				nil
 		}
 		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		b.wantTold("The server asks to wait 2 min", "Signed in")
 		w := b.app.words
-		if got, want := b.notifier.told[1].Body, menu.Sentences(w.DoneKeptInFile, w.WhoseUnknown, w.FormerKept); got != want {
+		if got, want := b.notifier.told[1].Body, menu.Sentences(w.DoneKeptInFile, w.WhoseUnknown,
+			w.FormerKept); got != want {
 			b.Errorf("told %q, want %q", got, want)
 		}
 	})

@@ -69,11 +69,13 @@ func noticeRefused(w *menu.Words, title string, p session.Problem) notify.Notice
 }
 
 func noticeEnding(w *menu.Words, left time.Duration, s session.Status) notify.Notice {
-	return notify.Notice{Title: w.EndsIn(left, s.Login.Estimated), Body: menu.Sentences(whose(w, s), w.EndingBody), Action: w.SignInAgain}
+	return notify.Notice{Title: w.EndsIn(left, s.Login.Estimated), Body: menu.Sentences(whose(w, s), w.EndingBody),
+		Action: w.SignInAgain}
 }
 
 func noticeEnded(w *menu.Words, s session.Status) notify.Notice {
-	return notify.Notice{Title: w.Ended, Body: menu.Sentences(whose(w, s), w.EndedBody), Action: w.SignInAgain, Urgent: true}
+	return notify.Notice{Title: w.Ended, Body: menu.Sentences(whose(w, s), w.EndedBody), Action: w.SignInAgain,
+		Urgent: true}
 }
 
 func noticeSignInAgain(w *menu.Words, s session.Status) notify.Notice {

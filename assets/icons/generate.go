@@ -207,7 +207,8 @@ func ico(images ...*image.NRGBA) []byte {
 		n := img.Bounds().Dx()
 		maskRow := (n + 31) / 32 * 4
 		size := 40 + n*n*4 + maskRow*n
-		put(&head, uint8(n), uint8(n), uint16(0), uint16(1), uint16(32), uint32(size), uint32(6+16*len(images)+body.Len()))
+		put(&head, uint8(n), uint8(n), uint16(0), uint16(1), uint16(32), uint32(size),
+			uint32(6+16*len(images)+body.Len()))
 		// The height counts the colour rows and the mask's; rows go bottom up.
 		put(&body, uint32(40), int32(n), int32(2*n), uint16(1), uint16(32), make([]byte, 24))
 		for y := n - 1; y >= 0; y-- {
@@ -281,7 +282,8 @@ func main() {
 			write(state+suffix+".png", encode(draw(icon.colour, px)))
 		}
 		write(state+"-template.png", encode(draw(icon.template, 44)))
-		write(state+".ico", ico(draw(icon.colour, 16), draw(icon.colour, 24), draw(icon.colour, 32), draw(icon.colour, 48)))
+		write(state+".ico", ico(draw(icon.colour, 16), draw(icon.colour, 24), draw(icon.colour, 32),
+			draw(icon.colour, 48)))
 	}
 	for suffix, px := range map[string]int{"-48": 48, "-256": 256} {
 		write("keytender"+suffix+".png", encode(draw(icons["fine"].colour, px)))

@@ -35,13 +35,16 @@ func TestBundleForMacOS(t *testing.T) {
 		}
 		contents := filepath.Join(out, "Keytender.app", "Contents")
 		keys := plist(t, filepath.Join(contents, "Info.plist"))
-		for name, value := range map[string]string{"CFBundleIdentifier": launchagent.BundleID, "CFBundleShortVersionString": want,
-			"CFBundleVersion": want, "CFBundleExecutable": "keytender-tray", "LSUIElement": "true", "CFBundlePackageType": "APPL"} {
+		for name, value := range map[string]string{"CFBundleIdentifier": launchagent.BundleID,
+			"CFBundleShortVersionString": want,
+			"CFBundleVersion":            want, "CFBundleExecutable": "keytender-tray", "LSUIElement": "true",
+			"CFBundlePackageType": "APPL"} {
 			if keys[name] != value {
 				t.Errorf("%s: %s is %q, want %q", version, name, keys[name], value)
 			}
 		}
-		if data, err := os.ReadFile(filepath.Join(contents, "MacOS", keys["CFBundleExecutable"])); err != nil || string(data) != "keytender-tray" {
+		if data, err := os.ReadFile(filepath.Join(contents, "MacOS", keys["CFBundleExecutable"])); err != nil ||
+			string(data) != "keytender-tray" {
 			t.Errorf("the program: %v", err)
 		}
 		checkIcons(t, filepath.Join(contents, "Resources", keys["CFBundleIconFile"]+".icns"))
@@ -104,7 +107,8 @@ func checkIcons(t *testing.T, path string) {
 	var sizes []string
 	for rest := data[8:]; len(rest) > 0; rest = rest[binary.BigEndian.Uint32(rest[4:]):] {
 		picture, err := png.DecodeConfig(bytes.NewReader(rest[8:]))
-		if want := map[string]int{"ic11": 32, "ic12": 64, "ic07": 128, "ic08": 256, "ic09": 512}[string(rest[:4])]; err != nil || picture.Width != want || picture.Height != want {
+		if want := map[string]int{"ic11": 32, "ic12": 64, "ic07": 128, "ic08": 256,
+			"ic09": 512}[string(rest[:4])]; err != nil || picture.Width != want || picture.Height != want {
 			t.Errorf("%s is %dx%d (%v)", rest[:4], picture.Width, picture.Height, err)
 		}
 		sizes = append(sizes, string(rest[:4]))

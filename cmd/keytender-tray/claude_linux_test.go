@@ -54,7 +54,8 @@ func TestThroughTheRealClaudeCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The client's last page is on its own host, which is not there.
-	browser := &http.Client{Timeout: testguard.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Timeout: testguard.Patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := browser.Get(location)
 	if err != nil {
 		t.Fatal(err)

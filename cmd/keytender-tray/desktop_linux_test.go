@@ -44,7 +44,8 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	picture := func(state, row string) {
 		t.Helper()
 		d.WaitMenu("Quit")
-		for end := time.Now().Add(testguard.Patience); !strings.Contains(labels(t, d), row); time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(testguard.Patience); !strings.Contains(labels(t, d),
+			row); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s: the menu lacks %q: %s", state, row, labels(t, d))
 			}
@@ -92,7 +93,8 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 		}
 	}
 	// One library has a tooltip of its own, of the other the title serves as that.
-	if i, err := d.TrayIcon(); err != nil || !strings.HasPrefix(i.Title, "Keytender") || !strings.Contains(i.Title+i.Tooltip, "Keytender: signed in (a@example.com)") {
+	if i, err := d.TrayIcon(); err != nil || !strings.HasPrefix(i.Title, "Keytender") ||
+		!strings.Contains(i.Title+i.Tooltip, "Keytender: signed in (a@example.com)") {
 		t.Errorf("the icon is called %q, its tooltip is %q (%v)", i.Title, i.Tooltip, err)
 	} else if i.Label != "" {
 		t.Errorf("%q stands beside the icon", i.Label)
@@ -112,7 +114,8 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	d.WaitNotification("Login ends in 5 days")
 
 	server.Set(func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "FAKE revoked").Repeat(fakeclaude.Forever)}
+		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant",
+			"FAKE revoked").Repeat(fakeclaude.Forever)}
 	})
 	d.ClickMenuDBus("Renew now")
 	d.WaitNotification("You need to sign in again")

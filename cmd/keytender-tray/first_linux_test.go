@@ -62,7 +62,8 @@ func TestTheTermsWithoutADisplay(t *testing.T) {
 		d.panel.Click("  Cancel sign-in")
 		d.panel.Want("  Sign in…")
 	}
-	if terms := traytest.Receive(t, d.notes.Notes, "the notice about the terms"); !strings.Contains(terms.Body, "terms") {
+	if terms := traytest.Receive(t, d.notes.Notes, "the notice about the terms"); !strings.Contains(terms.Body,
+		"terms") {
 		t.Errorf("told %q: %q", terms.Title, terms.Body)
 	}
 	if n := len(d.notes.Notes); n != 0 {

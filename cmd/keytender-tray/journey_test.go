@@ -27,7 +27,8 @@ func launch(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, pro
 	return launchIn("C.UTF-8", t, d, server, program, args...)
 }
 
-func launchIn(locale string, t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, program string, args ...string) *exec.Cmd {
+func launchIn(locale string, t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, program string,
+	args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(d.Env(), server.Env()...)
@@ -153,7 +154,8 @@ func TestOneClickIn(t *testing.T) {
 
 	// What the command line does is on the menu within 5 s, and the other way round.
 	out, err := d.Run(filepath.Join(programs, "keytender"), "status", "--json")
-	if err != nil || !strings.Contains(out, `"state":"signed-in"`) || !strings.Contains(out, `"tray":{"running":true}`) {
+	if err != nil || !strings.Contains(out, `"state":"signed-in"`) ||
+		!strings.Contains(out, `"tray":{"running":true}`) {
 		t.Errorf("keytender status: %v\n%s", err, out)
 	}
 	if _, err := d.Run(filepath.Join(programs, "keytender"), "logout", "--yes"); err != nil {

@@ -71,7 +71,8 @@ func TestFollowsTheWorld(t *testing.T) {
 		begin.Within(t, 5*time.Second, row)
 	}
 
-	if err := os.WriteFile(filepath.Join(d.home, ".claude", "settings.json"), []byte(`{"apiKeyHelper":"x"}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.home, ".claude", "settings.json"), []byte(`{"apiKeyHelper":"x"}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	within("# Claude Code uses apiKeyHelper (settings.json) instead of this login")
@@ -82,7 +83,8 @@ func TestFollowsTheWorld(t *testing.T) {
 
 	access, refresh := d.server.Issue("b@example.com")
 	rewrite(func(login map[string]any) map[string]any {
-		return map[string]any{"accessToken": access, "refreshToken": refresh, "expiresAt": login["expiresAt"], "scopes": login["scopes"],
+		return map[string]any{"accessToken": access, "refreshToken": refresh, "expiresAt": login["expiresAt"],
+			"scopes":      login["scopes"],
 			"accountUuid": "FAKE-somebody-else"}
 	})
 	within("# Claude Code has another login")
@@ -208,7 +210,8 @@ func TestSpeaksTheSessionsLanguage(t *testing.T) {
 	d := start(t, "LC_ALL=de_DE.UTF-8")
 	d.panel.Want("# Abgemeldet")
 	d.panel.Click("  Über Keytender " + version.Of().Number)
-	if got := traytest.Receive(t, d.notes.Notes, "the notification"); !strings.Contains(got.Body, "nicht von Anthropic") {
+	if got := traytest.Receive(t, d.notes.Notes, "the notification"); !strings.Contains(got.Body,
+		"nicht von Anthropic") {
 		t.Errorf("told %q: %q", got.Title, got.Body)
 	}
 }
@@ -392,7 +395,8 @@ func idle(t *testing.T, pid int, span time.Duration) {
 	}
 	took := time.Since(begin)
 	cpu := last.cpu - before.cpu
-	t.Logf("idle for %v: %v of CPU, awake in %d moments, %d switches", took.Round(time.Second), cpu, moments, last.switches-before.switches)
+	t.Logf("idle for %v: %v of CPU, awake in %d moments, %d switches", took.Round(time.Second), cpu, moments,
+		last.switches-before.switches)
 	// A minute's look may fall into a short span, hence the allowance. Of the moments of a
 	// minute each may be seen twice, and a desktop asks for the menu that changed.
 	if limit := 5 + int(15*took.Minutes()); moments > limit {

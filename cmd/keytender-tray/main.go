@@ -38,7 +38,8 @@ func run(args []string) int {
 			fmt.Println("keytender-tray", version.Of())
 			return 0
 		}
-		return fail(&session.Error{Exit: session.ExitUsage, Message: "keytender-tray takes no argument", Hint: "`keytender help` lists what the command line can do"})
+		return fail(&session.Error{Exit: session.ExitUsage, Message: "keytender-tray takes no argument",
+			Hint: "`keytender help` lists what the command line can do"})
 	}
 	settings, err := config.Load(os.LookupEnv, os.Environ())
 	if err != nil {

@@ -79,7 +79,8 @@ func startFirst(t *testing.T, env ...string) *desktop {
 	d := &desktop{T: t, home: dir, server: server, ended: make(chan error, 1),
 		watcher: traytest.ServeWatcher(t, conn, true),
 		notes:   traytest.ServeNotifications(t, conn, "body", "body-markup", "actions")}
-	testguard.Script(t, filepath.Join(dir, "xdg-open"), "echo \"$1\" > "+dir+"/url.part\nmv "+dir+"/url.part "+dir+"/url")
+	testguard.Script(t, filepath.Join(dir, "xdg-open"),
+		"echo \"$1\" > "+dir+"/url.part\nmv "+dir+"/url.part "+dir+"/url")
 	d.env = append(os.Environ(), server.Env()...)
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+address, "KEYTENDER_HOME="+filepath.Join(dir, "kt"), "HOME="+dir,
 		"KEYTENDER_PORT="+testguard.FreePort(t), "LC_ALL=C.UTF-8", "PATH="+dir+":"+os.Getenv("PATH"))
@@ -100,7 +101,8 @@ func (d *desktop) greet() {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		d.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(state, "notices.json"), []byte(`{"(welcome)":{"at":"2026-01-01T00:00:00Z"}}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(state, "notices.json"), []byte(`{"(welcome)":{"at":"2026-01-01T00:00:00Z"}}`),
+		0o600); err != nil {
 		d.Fatal(err)
 	}
 }
@@ -207,7 +209,8 @@ func TestSignInRenewSignOut(t *testing.T) {
 	}
 
 	d.panel.Click("  Renew now")
-	for deadline := time.Now().Add(testguard.Patience); d.server.Count("renew") == 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); d.server.Count("renew") == 0; time.Sleep(
+		20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing was renewed")
 		}

@@ -74,7 +74,8 @@ func newShared(t *testing.T) *shared {
 
 	programs := t.TempDir()
 	s.keytender = filepath.Join(programs, "keytender")
-	if out, err := exec.Command("go", "build", "-o", s.keytender, "keytender/cmd/keytender").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", s.keytender,
+		"keytender/cmd/keytender").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	address := traytest.StartBus(t)
@@ -105,7 +106,8 @@ func personOf(account string) string { return account + "@example.com" }
 func (s *shared) signIn(env []string, account string) {
 	s.t.Helper()
 	s.server.Set(func(b *fakeclaude.Behaviour) { b.Account = personOf(account) })
-	login := exec.Command(s.keytender, "login", "--account", account, "--port", testguard.FreePort(s.t), "--browser-command", approver(s.t))
+	login := exec.Command(s.keytender, "login", "--account", account, "--port", testguard.FreePort(s.t),
+		"--browser-command", approver(s.t))
 	login.Env = env
 	if out, err := login.CombinedOutput(); err != nil {
 		s.t.Fatalf("keytender login: %v\n%s", err, out)
@@ -207,7 +209,8 @@ func (s *shared) atTheEnd() {
 	}
 	for _, client := range []*officialtest.Client{s.plain, s.other} {
 		s.prompt(ctx, client)
-		if out, err := client.Run(ctx, "auth", "status", "--json"); err != nil || !strings.Contains(out, `"loggedIn": true`) {
+		if out, err := client.Run(ctx, "auth", "status", "--json"); err != nil ||
+			!strings.Contains(out, `"loggedIn": true`) {
 			s.t.Errorf("claude auth status at the end: %v\n%s", err, out)
 		}
 	}
@@ -250,8 +253,10 @@ func share(t *testing.T, span time.Duration) {
 	wg.Wait()
 
 	counts := s.server.Counts()
-	t.Logf("in %v: %d tokens printed, %d forced renewals and %d switches (%d busy), %d prompts of the real client; %d renewals at the server, %d refresh tokens sent twice",
-		span, s.tokens.Load(), s.forced.Load(), s.switches.Load(), s.busy.Load(), s.prompts.Load(), counts["renew"], counts["renew-reused"])
+	t.Logf(
+		"in %v: %d tokens printed, %d forced renewals and %d switches (%d busy), %d prompts of the real client; %d renewals at the server, %d refresh tokens sent twice",
+		span, s.tokens.Load(), s.forced.Load(), s.switches.Load(), s.busy.Load(), s.prompts.Load(), counts["renew"],
+		counts["renew-reused"])
 	s.atTheEnd()
 	if t.Failed() {
 		log, _ := os.ReadFile(filepath.Join(s.home, "kt", "keytender.log"))

@@ -55,10 +55,13 @@ func TestForThoseWhoDoNotSeeIt(t *testing.T) {
 		return all[i]
 	}
 	for name, want := range map[string]realdesktop.SpokenItem{
-		"a@example.com": {Role: "menu item"}, "Login ends in": {Role: "menu item"}, "Claude Code: in step": {Role: "menu item"},
-		"Sign in again…": {Role: "menu item", Enabled: true}, "Renew now": {Role: "menu item", Enabled: true},
-		"Mirror to Claude Code": {Role: "check menu item", Enabled: true, Checked: true}, "Start at login": {Role: "check menu item", Enabled: true},
-		"Accounts": {Role: "menu", Enabled: true}, "Sign out": {Role: "menu", Enabled: true}, "Quit": {Role: "menu item", Enabled: true},
+		"a@example.com": {Role: "menu item"}, "Login ends in": {Role: "menu item"},
+		"Claude Code: in step": {Role: "menu item"},
+		"Sign in again…":       {Role: "menu item", Enabled: true}, "Renew now": {Role: "menu item", Enabled: true},
+		"Mirror to Claude Code": {Role: "check menu item", Enabled: true, Checked: true},
+		"Start at login":        {Role: "check menu item", Enabled: true},
+		"Accounts":              {Role: "menu", Enabled: true}, "Sign out": {Role: "menu", Enabled: true},
+		"Quit": {Role: "menu item", Enabled: true},
 	} {
 		if got := find(name); got.Role != want.Role || got.Enabled != want.Enabled || got.Checked != want.Checked {
 			t.Errorf("%q is told as %+v", name, got)

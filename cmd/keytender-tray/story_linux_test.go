@@ -89,7 +89,8 @@ func (s *story) page(location string) (source string) {
 		location = response.Request.URL.String()
 	}
 	s.text.WriteString("\nSeite:\n")
-	for _, found := range append(titleOf.FindAllStringSubmatch(source, -1), labelOf.FindAllStringSubmatch(source, -1)...) {
+	for _, found := range append(titleOf.FindAllStringSubmatch(source, -1),
+		labelOf.FindAllStringSubmatch(source, -1)...) {
 		s.text.WriteString("  (" + html.UnescapeString(found[1]) + ")\n")
 	}
 	for line := range strings.Lines(elements.ReplaceAllString(headOf.ReplaceAllString(source, ""), "")) {
@@ -156,7 +157,9 @@ func TestAGermanStory(t *testing.T) {
 
 	s.chapter("Abgelehnt vom Anbieter")
 	s.server.Set(func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(403, "invalid_request", "This credential is only authorized for use with Claude Code and cannot be used for other API requests.").For("exchange")}
+		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(403, "invalid_request",
+			"This credential is only authorized for use with Claude Code and cannot be used for other API requests.").For(
+			"exchange")}
 	})
 	s.allow("  Erneut anmelden…")
 	s.told()
@@ -197,7 +200,8 @@ func TestAGermanStory(t *testing.T) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Error(diff)
 	}
-	english := regexp.MustCompile(`(?i)\b(the|your|you|sign|signed|with|cannot|and|from|has|have|again|this|that|is|are|opens?|keychain|of|to|for|not|account|browser's|only|authorized|credential|failed|window|close|page)\b`)
+	english := regexp.MustCompile(
+		`(?i)\b(the|your|you|sign|signed|with|cannot|and|from|has|have|again|this|that|is|are|opens?|keychain|of|to|for|not|account|browser's|only|authorized|credential|failed|window|close|page)\b`)
 	for line := range strings.Lines(got) {
 		if word := english.FindString(line); word != "" {
 			t.Errorf("%q in: %s", word, line)

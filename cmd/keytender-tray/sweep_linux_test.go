@@ -85,7 +85,8 @@ func (d *desktop) signIn() {
 // wait waits until the server got so many requests of a kind.
 func (d *desktop) wait(kind string, count int) {
 	d.Helper()
-	for deadline := time.Now().Add(testguard.Patience); d.server.Count(kind) < count; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); d.server.Count(kind) < count; time.Sleep(
+		20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			d.Fatalf("%d requests of kind %s, want %d", d.server.Count(kind), kind, count)
 		}
@@ -101,7 +102,8 @@ func (d *desktop) executions() (read func() string) {
 		d.Skip("strace is not installed, so there is no trace of the executions to look at")
 	}
 	trace := filepath.Join(d.TempDir(), "trace")
-	cmd := exec.Command(strace, "-f", "-v", "-s", "1000000", "-e", "trace=execve,execveat", "-o", trace, "-p", strconv.Itoa(d.pid()))
+	cmd := exec.Command(strace, "-f", "-v", "-s", "1000000", "-e", "trace=execve,execveat", "-o", trace, "-p",
+		strconv.Itoa(d.pid()))
 	said, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -128,7 +130,8 @@ func (d *desktop) executions() (read func() string) {
 // heard on the bus, written to a file, printed, or shown of a process holds a code, a
 // verifier or a token.
 func TestSweepDesktop(t *testing.T) {
-	page := fakeclaude.Fault{Status: 502, Header: map[string]string{"Content-Type": "text/html"}, Body: "<h1>sk-ant-ort01-FAKE-planted</h1>"}
+	page := fakeclaude.Fault{Status: 502, Header: map[string]string{"Content-Type": "text/html"},
+		Body: "<h1>sk-ant-ort01-FAKE-planted</h1>"}
 	for name, fault := range map[string]fakeclaude.Fault{
 		"refused":         fakeclaude.Refusal(400, "invalid_grant", "bad token sk-ant-oat01-FAKE-planted"),
 		"token as a code": fakeclaude.Refusal(400, "sk-ant-ort01-FAKE-planted", "no"),
@@ -192,10 +195,12 @@ func sweepDesktop(t *testing.T, fault fakeclaude.Fault) {
 	}
 	err = filepath.WalkDir(d.home, func(path string, f fs.DirEntry, err error) error {
 		if err != nil || f.IsDir() || filepath.Base(path) == "program" ||
-			path == filepath.Join(d.home, "kt", "credentials.json") || path == filepath.Join(d.home, ".claude", ".credentials.json") {
+			path == filepath.Join(d.home, "kt", "credentials.json") ||
+			path == filepath.Join(d.home, ".claude", ".credentials.json") {
 			return err
 		}
-		if info, err := f.Info(); err == nil && strings.HasPrefix(path, filepath.Join(d.home, "kt")) && info.Mode().Perm()&0o077 != 0 {
+		if info, err := f.Info(); err == nil && strings.HasPrefix(path, filepath.Join(d.home, "kt")) &&
+			info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has the rights %v", path, info.Mode())
 		}
 		text, err := os.ReadFile(path)
@@ -241,7 +246,8 @@ func TestIdleOpensNoConnection(t *testing.T) {
 	trace := filepath.Join(t.TempDir(), "trace")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, strace, "-f", "-qq", "-e", "trace=socket,connect,sendto,read,futex", "-o", trace, "-p", strconv.Itoa(pid))
+	cmd := exec.CommandContext(ctx, strace, "-f", "-qq", "-e", "trace=socket,connect,sendto,read,futex", "-o", trace,
+		"-p", strconv.Itoa(pid))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, _ := cmd.CombinedOutput()
 	text, err := os.ReadFile(trace)

@@ -93,7 +93,8 @@ func (c *console) showAccounts(accounts []session.AccountStatus) error {
 		case a.Login.ExpiresAt != nil:
 			ends = when(*a.Login.ExpiresAt, time.Now())
 		}
-		fmt.Fprintf(table, "%s %s\t%s\t%s\t%s\t%s\t%d\n", mark, a.Name, orDash(a.Email), orDash(a.Organization), orDash(a.Plan), ends, len(a.Places))
+		fmt.Fprintf(table, "%s %s\t%s\t%s\t%s\t%s\t%d\n", mark, a.Name, orDash(a.Email), orDash(a.Organization),
+			orDash(a.Plan), ends, len(a.Places))
 	}
 	return table.Flush()
 }
@@ -109,7 +110,8 @@ func orDash(text string) string {
 func twoArguments(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 2 {
-			return &usageError{"`" + cmd.CommandPath() + "` takes two arguments: " + what, "`" + cmd.CommandPath() + " --help` says more"}
+			return &usageError{"`" + cmd.CommandPath() + "` takes two arguments: " + what,
+				"`" + cmd.CommandPath() + " --help` says more"}
 		}
 		return nil
 	}

@@ -40,8 +40,9 @@ func newAgent(c *console) *cobra.Command {
 			release, err := session.HoldAlone(state)
 			switch {
 			case err != nil:
-				return &session.Error{Code: "storage", Exit: session.ExitTryLater, Message: "the state folder cannot be used: " + err.Error(),
-					Hint: "look at the permissions of " + state, Err: err}
+				return &session.Error{Code: "storage", Exit: session.ExitTryLater,
+					Message: "the state folder cannot be used: " + err.Error(),
+					Hint:    "look at the permissions of " + state, Err: err}
 			case release == nil:
 				c.line(plain, "Agent: the menu-bar app or another agent is already running")
 				return nil
@@ -149,7 +150,8 @@ type notice struct {
 }
 
 func noticeOf(r reminder.Reminder, s session.Status, at time.Time) notice {
-	n := notice{SchemaVersion: 1, Kind: r.Kind, Account: s.Account, Email: s.Email, At: at.UTC().Truncate(time.Second), EndsAt: s.Login.ExpiresAt}
+	n := notice{SchemaVersion: 1, Kind: r.Kind, Account: s.Account, Email: s.Email, At: at.UTC().Truncate(time.Second),
+		EndsAt: s.Login.ExpiresAt}
 	whose := s.Email
 	if whose == "" {
 		whose = "the account " + s.Account

@@ -25,7 +25,8 @@ func newAPIKey(c *console) *cobra.Command {
 			"Calls made with it are billed to the Console account, unlike those of a subscription's login.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return &usageError{"`keytender api-key` takes one of create, set, print, remove", nearVerb(cmd, strings.Join(args, " "))}
+			return &usageError{"`keytender api-key` takes one of create, set, print, remove",
+				nearVerb(cmd, strings.Join(args, " "))}
 		},
 	}
 	cmd.AddCommand(newAPIKeyCreate(c), newAPIKeySet(c), newAPIKeyPrint(c), newAPIKeyRemove(c))
@@ -44,7 +45,8 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 				return err
 			}
 			if o.Method == "claude-code" {
-				return &usageError{"--method is none of browser, paste: Claude Code makes a key in its own way", "leave --method out, or run `keytender login --method claude-code --console`"}
+				return &usageError{"--method is none of browser, paste: Claude Code makes a key in its own way",
+					"leave --method out, or run `keytender login --method claude-code --console`"}
 			}
 			engine, err := c.open()
 			if err != nil {

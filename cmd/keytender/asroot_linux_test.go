@@ -25,7 +25,8 @@ func TestVerbsAsRootOverAnothersHome(t *testing.T) {
 	}
 	run := func(more []string, stdin string, verb ...string) (int, string) {
 		cmd := exec.Command(programPath("keytender"), verb...)
-		cmd.Env = append(append([]string{"HOME=" + home, "PATH=" + home, "USER=tester", "KEYTENDER_STORE=file", "GORACE=" + testguard.RaceOptions}, server.Env()...), more...)
+		cmd.Env = append(append([]string{"HOME=" + home, "PATH=" + home, "USER=tester", "KEYTENDER_STORE=file",
+			"GORACE=" + testguard.RaceOptions}, server.Env()...), more...)
 		cmd.Stdin = strings.NewReader(stdin)
 		out, err := cmd.CombinedOutput()
 		exit := &exec.ExitError{}
@@ -36,7 +37,8 @@ func TestVerbsAsRootOverAnothersHome(t *testing.T) {
 	}
 	login := `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a","refreshToken":"sk-ant-ort01-FAKE-r","expiresAt":4102444800000}}`
 	for _, verb := range [][]string{
-		{"login", "--no-browser"}, {"login", "--method", "paste"}, {"login", "--method", "claude-code"}, {"import", "-"},
+		{"login", "--no-browser"}, {"login", "--method", "paste"}, {"login", "--method", "claude-code"},
+		{"import", "-"},
 		{"login", "--begin"}, {"login", "--finish"},
 		{"api-key", "set"}, {"api-key", "create", "--no-browser"}, {"autostart", "on"}, {"autostart", "off"},
 	} {
@@ -59,7 +61,8 @@ func TestVerbsAsRootOverAnothersHome(t *testing.T) {
 	}
 
 	own := t.TempDir()
-	elsewhere := []string{"KEYTENDER_HOME=" + filepath.Join(own, "kt"), "CLAUDE_CONFIG_DIR=" + filepath.Join(own, "claude")}
+	elsewhere := []string{"KEYTENDER_HOME=" + filepath.Join(own, "kt"),
+		"CLAUDE_CONFIG_DIR=" + filepath.Join(own, "claude")}
 	if code, out := run(elsewhere, login, "import", "-"); code != 0 {
 		t.Errorf("nothing lies in that home: exit code %d: %s", code, out)
 	}

@@ -88,7 +88,8 @@ func (c *console) autostart(what string, agent bool) error {
 }
 
 func cannotStart(err error, hint string) error {
-	return &session.Error{Code: "autostart", Exit: session.ExitFailed, Message: "start at login cannot be set: " + err.Error(), Hint: hint, Err: err}
+	return &session.Error{Code: "autostart", Exit: session.ExitFailed,
+		Message: "start at login cannot be set: " + err.Error(), Hint: hint, Err: err}
 }
 
 // change turns it on or off, and reads how it stands.
@@ -129,7 +130,8 @@ func (c *console) showStarters(what string, all []*starter) error {
 			c.line(tick, "%s: off", s.label)
 		}
 		if s.state.Stale {
-			c.line(danger, "Program: %s is not there any more; `%s` names the one beside this program", s.state.Program, s.again)
+			c.line(danger, "Program: %s is not there any more; `%s` names the one beside this program", s.state.Program,
+				s.again)
 		}
 	}
 	if what == "on" && all[0].label == "Agent" {

@@ -140,7 +140,8 @@ func TestTroubleshootingPage(t *testing.T) {
 		message = strings.Trim(message, "` ")
 		for _, part := range strings.Split(message, "…") {
 			part = strings.TrimSpace(part)
-			if part != "" && !slices.ContainsFunc(said, func(text string) bool { return strings.Contains(text, part) }) {
+			if part != "" && !slices.ContainsFunc(said,
+				func(text string) bool { return strings.Contains(text, part) }) {
 				t.Errorf("the program nowhere says %q (%s)", part, message)
 			}
 		}
@@ -164,12 +165,14 @@ func TestSourcesAreNamed(t *testing.T) {
 // that were asked for.
 func TestPackagesAndFolders(t *testing.T) {
 	module := document(t, "go.mod")
-	for _, library := range []string{"github.com/pkg/browser", "github.com/zalando/go-keyring", "github.com/getlantern/systray"} {
+	for _, library := range []string{"github.com/pkg/browser", "github.com/zalando/go-keyring",
+		"github.com/getlantern/systray"} {
 		if !strings.Contains(module, library+" v") {
 			t.Errorf("go.mod lacks %s", library)
 		}
 	}
-	for file, library := range map[string]string{"callback/*.go": "github.com/pkg/browser", "keychain/*.go": "github.com/zalando/go-keyring", "tray/toolkit/*.go": "github.com/getlantern/systray"} {
+	for file, library := range map[string]string{"callback/*.go": "github.com/pkg/browser",
+		"keychain/*.go": "github.com/zalando/go-keyring", "tray/toolkit/*.go": "github.com/getlantern/systray"} {
 		paths, err := filepath.Glob(filepath.Join(projectRoot, filepath.FromSlash(file)))
 		if err != nil {
 			t.Fatal(err)

@@ -69,11 +69,14 @@ func calendarOf(t testing.TB, ends []session.End, now time.Time) []string {
 
 func TestCalendar(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.FixedZone("", 3600))
-	login := session.End{Account: "work", Email: "anna@example.com", EndsAt: time.Date(2026, 12, 20, 13, 0, 0, 0, time.FixedZone("", 3600))}
+	login := session.End{Account: "work", Email: "anna@example.com",
+		EndsAt: time.Date(2026, 12, 20, 13, 0, 0, 0, time.FixedZone("", 3600))}
 	export := session.End{Account: "ci", Repo: "o/n", Secret: "CLAUDE_CODE_OAUTH_TOKEN", EndsAt: now.AddDate(1, 0, 0)}
 	lines := calendarOf(t, []session.End{login, export}, now)
-	for _, want := range []string{"BEGIN:VCALENDAR", "VERSION:2.0", "DTSTART:20261220T120000Z", "DTSTAMP:20261120T110000Z", `SUMMARY:Claude: sign in again\, anna@example.com`,
-		"TRIGGER:-P3D", "TRIGGER:-P21D", "SUMMARY:Claude: CLAUDE_CODE_OAUTH_TOKEN in o/n ends", "DTSTART:20271120T110000Z", "ACTION:DISPLAY"} {
+	for _, want := range []string{"BEGIN:VCALENDAR", "VERSION:2.0", "DTSTART:20261220T120000Z",
+		"DTSTAMP:20261120T110000Z", `SUMMARY:Claude: sign in again\, anna@example.com`,
+		"TRIGGER:-P3D", "TRIGGER:-P21D", "SUMMARY:Claude: CLAUDE_CODE_OAUTH_TOKEN in o/n ends",
+		"DTSTART:20271120T110000Z", "ACTION:DISPLAY"} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("there is no %s in\n%s", want, strings.Join(lines, "\n"))
 		}
@@ -93,7 +96,8 @@ func TestCalendar(t *testing.T) {
 		}
 	}
 	login.Twin = true
-	if twin := calendarOf(t, []session.End{login}, now); !slices.Contains(twin, `SUMMARY:Claude: sign in again\, anna@example.com (account work)`) {
+	if twin := calendarOf(t, []session.End{login}, now); !slices.Contains(twin,
+		`SUMMARY:Claude: sign in again\, anna@example.com (account work)`) {
 		t.Errorf("of two accounts with one e-mail: %q", twin)
 	}
 	ids := func(lines []string) (ids []string) {
@@ -132,13 +136,15 @@ func FuzzCalendar(f *testing.F) {
 }
 
 func TestLength(t *testing.T) {
-	for text, want := range map[string]time.Duration{"72h": 72 * time.Hour, "3d": 72 * time.Hour, "2w": 14 * 24 * time.Hour, "90m": 90 * time.Minute, "0s": 0, "0d": 0} {
+	for text, want := range map[string]time.Duration{"72h": 72 * time.Hour, "3d": 72 * time.Hour,
+		"2w": 14 * 24 * time.Hour, "90m": 90 * time.Minute, "0s": 0, "0d": 0} {
 		f := &lengthFlag{}
 		if err := f.Set(text); err != nil || f.length != want || !f.given {
 			t.Errorf("%s: %v, %v", text, f, err)
 		}
 	}
-	for _, text := range []string{"", "3", "d", "-3d", "-1h", "1.5d", "3 d", "99999d", "99999999w", "1y", "3D", "+3d", "９d"} {
+	for _, text := range []string{"", "3", "d", "-3d", "-1h", "1.5d", "3 d", "99999d", "99999999w", "1y", "3D", "+3d",
+		"９d"} {
 		if f := (&lengthFlag{}); f.Set(text) == nil {
 			t.Errorf("%q is %v", text, f.length)
 		}

@@ -12,5 +12,6 @@ func colourful(f *os.File) bool {
 	var mode uint32
 	console := windows.Handle(f.Fd())
 	return windows.GetConsoleMode(console, &mode) == nil &&
-		windows.SetConsoleMode(console, mode|windows.ENABLE_PROCESSED_OUTPUT|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
+		windows.SetConsoleMode(console,
+			mode|windows.ENABLE_PROCESSED_OUTPUT|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
 }

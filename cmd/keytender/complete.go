@@ -20,8 +20,10 @@ func flagOffers() map[string]offers {
 	return map[string]offers{
 		"account": offerAccounts,
 		"method":  offerWords("browser", "paste", "claude-code"),
-		"port":    cobra.NoFileCompletions, "timeout": cobra.NoFileCompletions, "expect": cobra.NoFileCompletions, "email": cobra.NoFileCompletions,
-		"org": cobra.NoFileCompletions, "scope": cobra.NoFileCompletions, "min-valid": cobra.NoFileCompletions, "repo": cobra.NoFileCompletions,
+		"port":    cobra.NoFileCompletions, "timeout": cobra.NoFileCompletions, "expect": cobra.NoFileCompletions,
+		"email": cobra.NoFileCompletions,
+		"org":   cobra.NoFileCompletions, "scope": cobra.NoFileCompletions, "min-valid": cobra.NoFileCompletions,
+		"repo":        cobra.NoFileCompletions,
 		"ends-within": offerWords("3d", "1w"),
 	}
 }

@@ -41,7 +41,8 @@ while read -r line; do try "${line%.}"; done
 		"keytender places forget ":   "file:" + r.entry,
 	} {
 		cmd := exec.Command(bash, "--norc", "--noprofile", filepath.Join(r.dir, "complete"))
-		cmd.Env, cmd.Dir, cmd.Stdin = append(r.env, "PATH="+filepath.Dir(r.program)+":/usr/bin:/bin"), r.dir, strings.NewReader(line+".\n")
+		cmd.Env, cmd.Dir, cmd.Stdin = append(r.env,
+			"PATH="+filepath.Dir(r.program)+":/usr/bin:/bin"), r.dir, strings.NewReader(line+".\n")
 		out, err := cmd.Output() // compopt complains where no line is completed
 		if got := sorted(string(out)); err != nil || got != want {
 			t.Errorf("%q: %q, want %q (%v)", line, got, want, err)

@@ -162,7 +162,8 @@ func (c *console) confirmThat(cmd *cobra.Command, question, done, flags string) 
 	case answer == "" && !isTerminal(c.in): // nobody was there to ask
 		return &usageError{"nothing was " + done + ": this needs your yes", hint}
 	}
-	return &session.Error{Code: "not-confirmed", Exit: session.ExitFailed, Message: "nothing was " + done + ": you did not say yes", Hint: hint}
+	return &session.Error{Code: "not-confirmed", Exit: session.ExitFailed,
+		Message: "nothing was " + done + ": you did not say yes", Hint: hint}
 }
 
 // firstLine reads no byte beyond the line's end, and no line longer than an answer is.

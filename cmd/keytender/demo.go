@@ -43,17 +43,21 @@ func newDemo(c *console) *cobra.Command {
 func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 	dir, err := os.MkdirTemp("", "keytender-demo-")
 	if err != nil {
-		return &session.Error{Code: "storage", Exit: session.ExitTryLater, Message: "no throw-away directory can be made: " + err.Error(), Hint: "look at free space and permissions of " + os.TempDir(), Err: err}
+		return &session.Error{Code: "storage", Exit: session.ExitTryLater,
+			Message: "no throw-away directory can be made: " + err.Error(),
+			Hint:    "look at free space and permissions of " + os.TempDir(), Err: err}
 	}
 	defer os.RemoveAll(dir)
 	server, err := fakeclaude.StartSmall()
 	if err != nil {
-		return &session.Error{Code: "no-port", Exit: session.ExitFailed, Message: "the built-in server found no port", Hint: "free a port and try again", Err: err}
+		return &session.Error{Code: "no-port", Exit: session.ExitFailed, Message: "the built-in server found no port",
+			Hint: "free a port and try again", Err: err}
 	}
 	defer server.Close()
 	entry := filepath.Join(dir, "claude", ".credentials.json")
 	if err := errors.Join(os.Mkdir(filepath.Dir(entry), 0o700),
-		os.WriteFile(entry, []byte(`{"mcpOAuth":{"somebody-else":{"note":"this stays as it is"}}}`), 0o600)); err != nil {
+		os.WriteFile(entry, []byte(`{"mcpOAuth":{"somebody-else":{"note":"this stays as it is"}}}`),
+			0o600)); err != nil {
 		return err
 	}
 	inside := *c

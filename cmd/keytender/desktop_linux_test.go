@@ -164,7 +164,8 @@ func fakeServer(t *testing.T) *fakeclaude.Server {
 // bareEnv is a machine without display, bus, browser or keychain.
 func bareEnv(t *testing.T, server *fakeclaude.Server, more ...string) []string {
 	home := t.TempDir()
-	env := []string{"HOME=" + home, "PATH=" + home, "USER=tester", "XDG_RUNTIME_DIR=" + home, "GORACE=" + testguard.RaceOptions,
+	env := []string{"HOME=" + home, "PATH=" + home, "USER=tester", "XDG_RUNTIME_DIR=" + home,
+		"GORACE=" + testguard.RaceOptions,
 		"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9"}
 	env = append(env, "KEYTENDER_PORT="+testguard.FreePort(t)) // a machine without namespaces has 8765 once
 	return append(append(env, server.Env()...), more...)
@@ -303,7 +304,8 @@ func TestCancelledAfterTheCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	go fetch(location)
-	for deadline := time.Now().Add(testguard.Patience); server.Held() == 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(testguard.Patience); server.Held() == 0 &&
+		time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 	}
 	begin := testguard.Start()
 	_ = s.cmd.Process.Signal(syscall.SIGINT)
@@ -324,7 +326,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	server := fakeServer(t)
 	s := beginSignIn(t, bareEnv(t, server, "KEYTENDER_HOME=/proc/keytender"), "--no-browser")
 	s.exits(5)
-	if all := s.all(); strings.Contains(all, "Sign in: ") || !strings.Contains(all, "the login could not be kept") || !strings.Contains(all, "hint: ") {
+	if all := s.all(); strings.Contains(all, "Sign in: ") || !strings.Contains(all, "the login could not be kept") ||
+		!strings.Contains(all, "hint: ") {
 		t.Errorf("it says:\n%s", all)
 	}
 	if n := server.Count("exchange"); n != 0 {

@@ -120,7 +120,8 @@ func read(file *ast.File) source {
 
 var (
 	fileReference   = regexp.MustCompile("`([A-Za-z0-9_./-]+\\.go)(?::([A-Za-z0-9_.]+))?`")
-	folderReference = regexp.MustCompile("`((?:assets|callback|cmd|docs|internal|keychain|packaging|tray)/[a-z0-9_/.-]*)`")
+	folderReference = regexp.MustCompile(
+		"`((?:assets|callback|cmd|docs|internal|keychain|packaging|tray)/[a-z0-9_/.-]*)`")
 )
 
 // TestDocumentsNameFiles holds `path/file.go`, `path/file.go:Func` (or Type, or
@@ -202,7 +203,8 @@ func commands(text string) (lines []string) {
 			lines = append(lines, found[1])
 		}
 	}
-	for _, found := range regexp.MustCompile("`(keytender [^`]+)`").FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+	for _, found := range regexp.MustCompile("`(keytender [^`]+)`").FindAllStringSubmatch(fence.ReplaceAllString(text,
+		""), -1) {
 		lines = append(lines, found[1])
 	}
 	return lines
@@ -244,7 +246,8 @@ var verbShape = regexp.MustCompile(`^[a-z][a-z-]*$`)
 func isVerb(word string) bool { return verbShape.MatchString(word) }
 
 // ours are the variables whose every mention in the program must be explained.
-var ours = regexp.MustCompile(`^((KEYTENDER|ANTHROPIC|CLAUDE|SSH|XDG)_[A-Z0-9_]+|NO_COLOR|(WAYLAND_)?DISPLAY|DBUS_SESSION_BUS_ADDRESS)$`)
+var ours = regexp.MustCompile(
+	`^((KEYTENDER|ANTHROPIC|CLAUDE|SSH|XDG)_[A-Z0-9_]+|NO_COLOR|(WAYLAND_)?DISPLAY|DBUS_SESSION_BUS_ADDRESS)$`)
 
 const configurationPage = "docs/configuration.md"
 
@@ -253,7 +256,8 @@ const configurationPage = "docs/configuration.md"
 func TestVariablesAreDocumented(t *testing.T) {
 	known := map[string]bool{}
 	for path, source := range sources(t) {
-		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "internal/fakeclaude/") || strings.HasPrefix(path, "internal/desktop/") ||
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "internal/fakeclaude/") ||
+			strings.HasPrefix(path, "internal/desktop/") ||
 			strings.HasPrefix(path, "internal/testguard/") || strings.HasPrefix(path, "tray/traytest/") {
 			continue
 		}

@@ -177,7 +177,8 @@ func (c *console) showChecks(checks []words.Check, verbose bool) {
 		}
 	}
 	if failures+warnings > 0 && !verbose {
-		c.say(plain, "%d of %d things that were looked at need a look; --verbose shows all", failures+warnings, len(checks))
+		c.say(plain, "%d of %d things that were looked at need a look; --verbose shows all", failures+warnings,
+			len(checks))
 	}
 }
 
@@ -252,7 +253,8 @@ func (c *console) writeReport(ctx context.Context, engine *session.Engine, check
 		column = words.Diagnosed(checks)
 	}
 	if err := atomicfile.Write(path, []byte(column)); err != nil {
-		return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " + err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
+		return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " +
+			err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
 	}
 	c.say(tick, "Report: %s", path)
 	return nil
@@ -294,7 +296,8 @@ func settingLines(engine *session.Engine) []string {
 func (c *console) checkOpener() words.Check {
 	const name = "browser"
 	if why := c.noBrowserHere(); why != "" {
-		return words.Check{Name: name, State: session.CheckOK, Detail: "none is opened, " + why + "; `keytender login` prints the links"}
+		return words.Check{Name: name, State: session.CheckOK,
+			Detail: "none is opened, " + why + "; `keytender login` prints the links"}
 	}
 	if runtime.GOOS != "linux" {
 		return words.Check{Name: name, State: session.CheckOK, Detail: "opened by the system"}
@@ -304,6 +307,7 @@ func (c *console) checkOpener() words.Check {
 			return words.Check{Name: name, State: session.CheckOK, Detail: "opened by " + path}
 		}
 	}
-	return words.Check{Name: name, State: session.CheckWarn, Detail: "there is no xdg-open", Means: "no browser opens by itself; the links are printed",
-		Hint: "install xdg-utils, use --browser-command, or open the link by hand"}
+	return words.Check{Name: name, State: session.CheckWarn, Detail: "there is no xdg-open",
+		Means: "no browser opens by itself; the links are printed",
+		Hint:  "install xdg-utils, use --browser-command, or open the link by hand"}
 }

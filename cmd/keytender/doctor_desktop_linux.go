@@ -18,11 +18,13 @@ func (c *console) checkDesktop(ctx context.Context) []words.Check {
 		return words.Check{Name: name, State: state, Detail: detail, Means: means, Hint: hint}
 	}
 	if !c.anySet("DISPLAY", "WAYLAND_DISPLAY") {
-		return []words.Check{check(session.CheckOK, "there is none here, so no menu-bar app; the command line does it all", "", "")}
+		return []words.Check{check(session.CheckOK,
+			"there is none here, so no menu-bar app; the command line does it all", "", "")}
 	}
 	conn, err := bus.Dial(ctx)
 	if err != nil {
-		return []words.Check{check(session.CheckWarn, "the session bus does not answer", "the menu-bar app, its notifications and the keychain need it",
+		return []words.Check{check(session.CheckWarn, "the session bus does not answer",
+			"the menu-bar app, its notifications and the keychain need it",
 			"sign in to the desktop anew; from another shell set DBUS_SESSION_BUS_ADDRESS as the desktop has it")}
 	}
 	defer conn.Close()
@@ -30,7 +32,8 @@ func (c *console) checkDesktop(ctx context.Context) []words.Check {
 	defer cancel()
 	var checks []words.Check
 	for _, service := range []struct{ name, what, means, hint string }{
-		{"org.kde.StatusNotifierWatcher", "the desktop shows no icons of programs", "the menu-bar app runs without an icon",
+		{"org.kde.StatusNotifierWatcher", "the desktop shows no icons of programs",
+			"the menu-bar app runs without an icon",
 			"on GNOME install and switch on the AppIndicator extension (gnome-shell-extension-appindicator)"},
 		{"org.freedesktop.Notifications", "no notification service runs", "you are not told before the login ends",
 			"start the desktop's notification service, say dunst or mako; `keytender status` tells the end too"},

@@ -25,13 +25,16 @@ func TestSurroundings(t *testing.T) {
 	if said := find(nil); !strings.HasPrefix(said, "neither WSL nor a container, and not over SSH") {
 		t.Error(said)
 	}
-	if said := find(map[string]string{"SSH_TTY": "/dev/pts/1"}); !strings.HasPrefix(said, "you are connected over SSH | no browser") {
+	if said := find(map[string]string{"SSH_TTY": "/dev/pts/1"}); !strings.HasPrefix(said,
+		"you are connected over SSH | no browser") {
 		t.Error(said)
 	}
-	if said := find(map[string]string{"container": "podman"}); !strings.HasPrefix(said, "this is a container | its files go with it") {
+	if said := find(map[string]string{"container": "podman"}); !strings.HasPrefix(said,
+		"this is a container | its files go with it") {
 		t.Error(said)
 	}
-	for path, text := range map[string]string{kernelRelease: "5.15.90.1-microsoft-standard-WSL2\n", containerMarks[0]: ""} {
+	for path, text := range map[string]string{kernelRelease: "5.15.90.1-microsoft-standard-WSL2\n",
+		containerMarks[0]: ""} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,8 @@ func (c *console) checkSurroundings(ctx context.Context) []words.Check {
 			"its files go with it unless they lie on a volume, and a browser outside does not reach its localhost: use `keytender login --method paste`"))
 	}
 	if c.overSSH() {
-		checks = append(checks, ok("you are connected over SSH", "no browser is opened here, and a desktop's keychain may be locked: use `keytender login --method paste`"))
+		checks = append(checks, ok("you are connected over SSH",
+			"no browser is opened here, and a desktop's keychain may be locked: use `keytender login --method paste`"))
 	}
 	if len(checks) == 0 {
 		checks = append(checks, ok("neither WSL nor a container, and not over SSH", ""))

@@ -37,7 +37,8 @@ func fakeSSH(args []string) int {
 	case name == "asks":
 		return refuse(255, host+": Permission denied (publickey,password).")
 	case name == "new":
-		return refuse(255, "No ED25519 host key is known for new and you have requested strict checking.\r\nHost key verification failed.\r")
+		return refuse(255,
+			"No ED25519 host key is known for new and you have requested strict checking.\r\nHost key verification failed.\r")
 	case name == "silent":
 		time.Sleep(testguard.Patience)
 	case !isDir(hostOf(name)):
@@ -61,7 +62,8 @@ func fakeContainers(tool string) func() {
 			case len(args) < 4 || args[0] != "exec" || args[1] != "-i":
 				return refuse(1, "unknown command")
 			case !owns(tool, args[2]):
-				return refuse(1, map[string]string{"docker": "Error response from daemon: No such container: " + args[2],
+				return refuse(1, map[string]string{"docker": "Error response from daemon: No such container: " +
+					args[2],
 					"podman": `Error: no container with name or ID "` + args[2] + `" found: no such container`}[tool])
 			case isThere(filepath.Join(hostOf(args[2]), "down")):
 				return refuse(1, "Error response from daemon: container "+args[2]+" is not running")

@@ -41,7 +41,8 @@ func newExec(c *console) *cobra.Command {
 		Example: "keytender exec -- claude -p 'what does this folder hold?'\nkeytender exec --account work -- ./nightly.sh",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if cmd.ArgsLenAtDash() != 0 || len(args) == 0 {
-				return &usageError{"`keytender exec` takes a command behind --", "write it as in: keytender exec -- claude -p hello"}
+				return &usageError{"`keytender exec` takes a command behind --",
+					"write it as in: keytender exec -- claude -p hello"}
 			}
 			return nil
 		},
@@ -81,7 +82,8 @@ func findProgram(name string) (string, error) {
 	called := shown.Cut(shown.Line(name), 100)
 	switch {
 	case errors.Is(err, exec.ErrDot):
-		return "", notRun(exitNoProgram, called+" lies in this folder alone", "say ./"+called+" if that one is meant", err)
+		return "", notRun(exitNoProgram, called+" lies in this folder alone", "say ./"+called+" if that one is meant",
+			err)
 	case errors.Is(err, os.ErrPermission), isThere(name):
 		return "", notRun(exitNotExecutable, called+" is there, but cannot be executed",
 			"make it executable (chmod +x), or name the program that runs it", err)

@@ -23,7 +23,8 @@ func signedIn(t *testing.T) []string {
 	cmd := exec.Command(programPath("keytender"), "import", "-")
 	access, refresh := server.Issue("a@example.com")
 	cmd.Stdin = strings.NewReader(fmt.Sprintf(
-		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`, access, refresh))
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`,
+		access, refresh))
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -42,7 +43,8 @@ func TestExecTakesOurPlace(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
 	defer cancel()
 	for ending := range endingSignals {
-		cmd := exec.CommandContext(ctx, programPath("keytender"), "exec", "--", "/bin/sh", "-c", `echo $$; read forever`)
+		cmd := exec.CommandContext(ctx, programPath("keytender"), "exec", "--", "/bin/sh", "-c",
+			`echo $$; read forever`)
 		cmd.Env = env
 		input, err := cmd.StdinPipe()
 		if err != nil {

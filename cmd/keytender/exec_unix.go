@@ -17,5 +17,6 @@ func runInPlace(_ *console, path string, args, environ []string) error {
 	signal.Reset()
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT)
 	err := syscall.Exec(path, args, environ)
-	return notRun(exitNotExecutable, path+" cannot be executed: "+err.Error(), "name the program that runs it, say sh "+path, err)
+	return notRun(exitNotExecutable, path+" cannot be executed: "+err.Error(),
+		"name the program that runs it, say sh "+path, err)
 }

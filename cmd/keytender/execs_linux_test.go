@@ -30,7 +30,8 @@ func TestSweepExecutions(t *testing.T) {
 	traced := func(stdin string, args ...string) {
 		t.Helper()
 		// -v prints the environment whole, -s no text cut; -A goes on in the same file.
-		cmd := exec.Command(strace, append([]string{"-f", "-qq", "-v", "-s", "1000000", "-e", "trace=execve,execveat", "-A", "-o", trace, r.program}, args...)...)
+		cmd := exec.Command(strace, append([]string{"-f", "-qq", "-v", "-s", "1000000", "-e", "trace=execve,execveat",
+			"-A", "-o", trace, r.program}, args...)...)
 		cmd.Env, cmd.Dir, cmd.Stdin = r.env, r.dir, strings.NewReader(stdin)
 		out, _ := cmd.CombinedOutput()
 		if strings.Contains(string(out), "ptrace") && strings.Contains(string(out), "not permitted") {
@@ -47,7 +48,8 @@ func TestSweepExecutions(t *testing.T) {
 	}{
 		{args: "login --browser-command " + browser},
 		{args: "refresh --force"},
-		{faults: []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_request", "bad token sk-ant-ort01-FAKE-"+planted).For("renew")}, args: "refresh --force"},
+		{faults: []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_request",
+			"bad token sk-ant-ort01-FAKE-"+planted).For("renew")}, args: "refresh --force"},
 		{faults: []fakeclaude.Fault{fakeclaude.Lost().For("exchange")}, args: "login --browser-command " + browser},
 		{args: "login --method claude-code"},
 		{args: "mirror"},

@@ -22,7 +22,8 @@ func newExport(c *console) *cobra.Command {
 		Short: "Put a token or an API key where a workflow can use it",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return &usageError{"`keytender export` takes the place to export to: github", "`keytender export github --help` says more"}
+			return &usageError{"`keytender export` takes the place to export to: github",
+				"`keytender export github --help` says more"}
 		},
 	}
 	cmd.AddCommand(newExportGitHub(c))
@@ -88,7 +89,8 @@ func (o *exportOptions) check(cmd *cobra.Command) error {
 	case o.repo == "":
 		return &usageError{"--repo is missing", "name the repository: --repo OWNER/NAME"}
 	case !repository().MatchString(o.repo) || strings.Trim(name, ".") == "":
-		return &usageError{"--repo is not of the form OWNER/NAME", "say it as GitHub shows it, without https:// and .git"}
+		return &usageError{"--repo is not of the form OWNER/NAME",
+			"say it as GitHub shows it, without https:// and .git"}
 	}
 	own := []string{"repo", "api-key", "account", "new-token", "json"}
 	var problem error
@@ -97,7 +99,8 @@ func (o *exportOptions) check(cmd *cobra.Command) error {
 		case !o.newToken && !slices.Contains(own, f.Name):
 			problem = &usageError{"--" + f.Name + " goes with --new-token alone", "without it nobody signs in"}
 		case o.newToken && (f.Name == "api-key" || f.Name == "account"):
-			problem = &usageError{"--" + f.Name + " and --new-token do not go together", "the new token belongs to whoever signs in for it"}
+			problem = &usageError{"--" + f.Name + " and --new-token do not go together",
+				"the new token belongs to whoever signs in for it"}
 		}
 	})
 	if problem != nil || !o.newToken {
@@ -107,7 +110,8 @@ func (o *exportOptions) check(cmd *cobra.Command) error {
 		return err
 	}
 	if o.login.Method == "claude-code" {
-		return &usageError{"--method is none of browser, paste: Claude Code prints such a token and hands it to nobody", "leave --method out"}
+		return &usageError{"--method is none of browser, paste: Claude Code prints such a token and hands it to nobody",
+			"leave --method out"}
 	}
 	return nil
 }
@@ -131,16 +135,18 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 	}
 	c.warnLongLived(o.login)
 	x := session.Export{Repo: o.repo, Secret: tokenVariable}
-	kept, err := engine.NewToken(ctx, o.login.SignInOptions, c.tell, func(ctx context.Context, token secret.String, until time.Time) error {
-		until = until.UTC().Truncate(time.Second)
-		x.Until = &until
-		return o.set(ctx, o.repo, x.Secret, token)
-	})
+	kept, err := engine.NewToken(ctx, o.login.SignInOptions, c.tell,
+		func(ctx context.Context, token secret.String, until time.Time) error {
+			until = until.UTC().Truncate(time.Second)
+			x.Until = &until
+			return o.set(ctx, o.repo, x.Secret, token)
+		})
 	if known := (&session.Error{}); errors.As(err, &known) {
 		message, hint, _ := words.Of(known)
 		hint = strings.ReplaceAll(hint, "`keytender login`", "`keytender export github --repo "+o.repo+" --new-token`")
 		if kept != "" {
-			hint += "; the new token is kept as the account " + kept + ", so `keytender export github --repo " + o.repo + " --account " + kept + "` then sets it"
+			hint += "; the new token is kept as the account " + kept + ", so `keytender export github --repo " +
+				o.repo + " --account " + kept + "` then sets it"
 		}
 		return &session.Error{Code: known.Code, Exit: known.Exit, Message: message, Hint: hint, Err: err}
 	}
@@ -160,7 +166,9 @@ func (c *console) export(ctx context.Context, engine *session.Engine, o exportOp
 	if o.apiKey {
 		x.Secret = "ANTHROPIC_API_KEY"
 		if value, err = engine.APIKey(ctx, o.account); err == nil && !strings.HasPrefix(value.Reveal(), "sk-ant-api") {
-			err = &session.Error{Code: "wrong-kind", Exit: session.ExitFailed, Message: "the stored API key does not begin with sk-ant-api", Hint: "store another one with `keytender api-key set`"}
+			err = &session.Error{Code: "wrong-kind", Exit: session.ExitFailed,
+				Message: "the stored API key does not begin with sk-ant-api",
+				Hint:    "store another one with `keytender api-key set`"}
 		}
 	} else {
 		var until time.Time
@@ -186,7 +194,9 @@ func (c *console) exported(ctx context.Context, engine *session.Engine, x sessio
 	case x.Until == nil:
 		c.line(plain, "Ends: never by itself; it works until the key is deleted at the Console")
 	case time.Until(*x.Until) < leastForCI:
-		c.line(danger, "Ends: %s, and nobody renews it there; one that lasts a year: `keytender export github --repo %s --new-token`", when(*x.Until, time.Now()), x.Repo)
+		c.line(danger,
+			"Ends: %s, and nobody renews it there; one that lasts a year: `keytender export github --repo %s --new-token`",
+			when(*x.Until, time.Now()), x.Repo)
 	default:
 		c.line(plain, "Ends: %s; `keytender status` reminds you", when(*x.Until, time.Now()))
 	}
@@ -195,7 +205,8 @@ func (c *console) exported(ctx context.Context, engine *session.Engine, x sessio
 		known := &session.Error{}
 		if errors.As(err, &known) {
 			message, hint, _ := words.Of(known)
-			return &session.Error{Code: known.Code, Exit: session.ExitFailed, Message: "the secret was set, but not noted here: " + message, Hint: hint, Err: err}
+			return &session.Error{Code: known.Code, Exit: session.ExitFailed,
+				Message: "the secret was set, but not noted here: " + message, Hint: hint, Err: err}
 		}
 		return err
 	}
@@ -210,9 +221,12 @@ const remindBefore = 21 * 24 * time.Hour
 
 // showReminders tells of what ends soon and renews itself nowhere.
 func (c *console) showReminders(st session.Status, now time.Time) {
-	if ends := st.AccessToken.ExpiresAt; st.State == session.SignedIn && ends != nil && !st.AccessToken.Renewable && st.Role != session.RoleWatch {
+	if ends := st.AccessToken.ExpiresAt; st.State == session.SignedIn && ends != nil && !st.AccessToken.Renewable &&
+		st.Role != session.RoleWatch {
 		if left := ends.Sub(now); left < remindBefore {
-			c.say(danger, "Reminder: this token cannot be renewed and ends in %s; get a new one with `keytender login --long-lived`", spoken(left))
+			c.say(danger,
+				"Reminder: this token cannot be renewed and ends in %s; get a new one with `keytender login --long-lived`",
+				spoken(left))
 		} else {
 			c.say(plain, "Renewal: none, this token holds no refresh token; sign in again before its end")
 		}

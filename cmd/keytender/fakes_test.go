@@ -63,11 +63,14 @@ func fakeGH(args []string) int {
 	}
 	switch mode {
 	case "signed-out":
-		return say(4, "To get started with GitHub CLI, please run:  gh auth login\nAlternatively, populate the GH_TOKEN environment variable")
+		return say(4,
+			"To get started with GitHub CLI, please run:  gh auth login\nAlternatively, populate the GH_TOKEN environment variable")
 	case "forbidden":
-		return say(1, "failed to fetch public key: HTTP 403: Resource not accessible by personal access token (https://api.github.com/repos/o/n/actions/secrets/public-key)")
+		return say(1,
+			"failed to fetch public key: HTTP 403: Resource not accessible by personal access token (https://api.github.com/repos/o/n/actions/secrets/public-key)")
 	case "unknown":
-		return say(1, "failed to fetch public key: HTTP 404: Not Found (https://api.github.com/repos/o/n/actions/secrets/public-key)")
+		return say(1,
+			"failed to fetch public key: HTTP 404: Not Found (https://api.github.com/repos/o/n/actions/secrets/public-key)")
 	case "offline":
 		return say(1, "error connecting to api.github.com\ncheck your internet connection or https://githubstatus.com")
 	case "echo":
@@ -94,7 +97,8 @@ func hang() {
 
 // fakeClaude is the official client. FAKE_CLAUDE: old, other-old, hang-version;
 // at a sign-in fail, lie, hang, write-and-fail, write-and-hang, ask, nobody (its entry has
-// no ids), key (it makes an API key and no login), stranger (its state file speaks of another account); at a renewal refuse, hang, blank, write-and-fail.
+// no ids), key (it makes an API key and no login), stranger (its state file speaks of another account); at a renewal
+// refuse, hang, blank, write-and-fail.
 func fakeClaude(args []string) int {
 	recordCall("claude", args)
 	mode := os.Getenv("FAKE_CLAUDE")
@@ -148,7 +152,9 @@ func fakeSignIn(mode string) int {
 		if mode == "odd-key" {
 			key = "FAKE-odd"
 		}
-		state := fmt.Sprintf(`{"primaryApiKey":%q,"oauthAccount":{"accountUuid":"FAKE-a","emailAddress":"a@example.com","organizationUuid":"FAKE-org"}}`, key)
+		state := fmt.Sprintf(
+			`{"primaryApiKey":%q,"oauthAccount":{"accountUuid":"FAKE-a","emailAddress":"a@example.com","organizationUuid":"FAKE-org"}}`,
+			key)
 		must(os.WriteFile(filepath.Join(os.Getenv("HOME"), ".claude.json"), []byte(state), 0o600))
 		if mode == "key-and-fail" {
 			return 1
@@ -168,8 +174,9 @@ func fakeSignIn(mode string) int {
 	}
 	ask("GET", "/api/oauth/profile", issued.Access, nil, &profile)
 	login := map[string]any{
-		"accessToken": issued.Access, "refreshToken": issued.Refresh, "expiresAt": time.Now().Add(8 * time.Hour).UnixMilli(),
-		"scopes": []string{"user:profile", "user:inference"}, "subscriptionType": "max",
+		"accessToken": issued.Access, "refreshToken": issued.Refresh,
+		"expiresAt": time.Now().Add(8 * time.Hour).UnixMilli(),
+		"scopes":    []string{"user:profile", "user:inference"}, "subscriptionType": "max",
 		"accountUuid": profile.Account.UUID, "organizationUuid": profile.Organization.UUID,
 	}
 	if mode == "nobody" {
@@ -181,7 +188,8 @@ func fakeSignIn(mode string) int {
 	if mode == "stranger" {
 		id = "FAKE-somebody-else"
 	}
-	state, _ := json.Marshal(map[string]any{"oauthAccount": map[string]string{"accountUuid": id, "emailAddress": profile.Account.Email}})
+	state, _ := json.Marshal(map[string]any{"oauthAccount": map[string]string{"accountUuid": id,
+		"emailAddress": profile.Account.Email}})
 	must(os.WriteFile(filepath.Join(os.Getenv("HOME"), ".claude.json"), state, 0o600))
 	fmt.Println("Login successful.")
 	switch mode {
@@ -207,7 +215,8 @@ func fakePrompt(mode string) int {
 		writeLogin(login)
 		return 1
 	}
-	body, _ := json.Marshal(map[string]string{"grant_type": "refresh_token", "refresh_token": refresh, "client_id": "9d1c250a-e61b-44d9-88ed-5944d1962f5e"})
+	body, _ := json.Marshal(map[string]string{"grant_type": "refresh_token", "refresh_token": refresh,
+		"client_id": "9d1c250a-e61b-44d9-88ed-5944d1962f5e"})
 	var grant struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`

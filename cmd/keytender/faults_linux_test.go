@@ -33,7 +33,8 @@ type fault struct {
 	make   func(r *faulty)
 	finds  string // what doctor prints of it
 	mends  string // what doctor --fix prints; empty: a person must do it
-	undone string // what doctor prints after --undo, where that is not the same: what Claude Code takes for no login becomes none
+	// what doctor prints after --undo, where that is not the same: what Claude Code takes for no login becomes none
+	undone string
 }
 
 // faulty is an installation with a fault.
@@ -126,51 +127,66 @@ var madeFaults = []fault{
 		}},
 	{name: "the login ends within three days", finds: "warn login: it ends in 2 days",
 		behave: func(b *fakeclaude.Behaviour) { b.LoginLife = 49 * time.Hour }, make: func(*faulty) {}},
-	{name: "the login lacks user:inference", scope: "user:profile", make: func(*faulty) {}, finds: "FAIL scopes: the login lacks user:inference"},
-	{name: "Claude Code's entry is damaged", finds: "FAIL Claude Code's entry: .*damaged", mends: "moved .*credentials.json aside",
-		make: func(r *faulty) { r.write(r.entry, `{"claudeAiOauth":{"accessToken":"FAKE`) }},
-	{name: "Claude Code blanked its entry", finds: "FAIL Claude Code's entry: Claude Code blanked it", mends: "Claude Code's entry: ",
+	{name: "the login lacks user:inference", scope: "user:profile", make: func(*faulty) {},
+		finds: "FAIL scopes: the login lacks user:inference"},
+	{name: "Claude Code's entry is damaged", finds: "FAIL Claude Code's entry: .*damaged",
+		mends: "moved .*credentials.json aside",
+		make:  func(r *faulty) { r.write(r.entry, `{"claudeAiOauth":{"accessToken":"FAKE`) }},
+	{name: "Claude Code blanked its entry", finds: "FAIL Claude Code's entry: Claude Code blanked it",
+		mends: "Claude Code's entry: ",
 		make: func(r *faulty) {
 			r.entryWith(func(_, login map[string]any) {
 				login["accessToken"], login["refreshToken"], login["expiresAt"] = "", "", 0
 			})
 		}, undone: "warn Claude Code's entry: there is no login in it"},
-	{name: "Claude Code does not accept its entry", finds: "FAIL Claude Code's entry: Claude Code does not accept it: its scopes are not a list", mends: "Claude Code's entry: ",
+	{name: "Claude Code does not accept its entry",
+		finds: "FAIL Claude Code's entry: Claude Code does not accept it: its scopes are not a list",
+		mends: "Claude Code's entry: ",
 		make: func(r *faulty) {
 			r.entryWith(func(_, login map[string]any) { login["scopes"] = "user:profile user:inference" })
 		}, undone: "warn Claude Code's entry: there is no login in it"},
 	{name: "Claude Code was signed out", finds: "warn Claude Code's entry: Claude Code was signed out",
 		make: func(r *faulty) { r.must(os.Remove(r.entry)) }},
-	{name: "another login lies in Claude Code's entry", finds: "warn Claude Code's entry: it holds the login of another account .FAKE-oth….",
-		make: func(r *faulty) { r.write(r.entry, whole) }},
-	{name: "a newer Claude Code keeps its login otherwise", finds: "FAIL Claude Code's entry: .*in a way that this keytender does not know",
+	{name: "another login lies in Claude Code's entry",
+		finds: "warn Claude Code's entry: it holds the login of another account .FAKE-oth….",
+		make:  func(r *faulty) { r.write(r.entry, whole) }},
+	{name: "a newer Claude Code keeps its login otherwise",
+		finds: "FAIL Claude Code's entry: .*in a way that this keytender does not know",
 		make: func(r *faulty) {
 			r.entryWith(func(_, login map[string]any) { login["accessToken"] = map[string]string{"sealed": "FAKE"} })
 		}},
 	{name: "no file stands where the entry belongs", finds: "FAIL Claude Code's entry: it cannot be used",
 		make: func(r *faulty) { r.must(os.Remove(r.entry)); r.must(os.Mkdir(r.entry, 0o700)) }},
-	{name: "others may read Claude Code's entry", finds: `warn permissions: .*/\.credentials\.json has mode 0644`, mends: `\.credentials\.json now has mode 0600`,
-		make: func(r *faulty) { r.must(os.Chmod(r.entry, 0o644)) }},
-	{name: "others may write into Claude Code's folder", finds: `warn permissions: .*/\.claude has mode 0777`, mends: `\.claude now has mode 0755`,
-		make: func(r *faulty) { r.must(os.Chmod(r.claude(""), 0o777)) }},
-	{name: "others may read our files", finds: "warn permissions: .*history.jsonl has mode 0644", mends: "history.jsonl now has mode 0600",
-		make: func(r *faulty) { r.must(os.Chmod(r.state("history.jsonl"), 0o644)) }},
-	{name: "a file lies in the place of a lock", finds: "warn Claude Code's locks: .*it is no directory", mends: "moved the lock .* aside",
-		make: func(r *faulty) { r.write(r.claude(".storage-write.lock"), "") }},
-	{name: "a lock was left behind", finds: "warn Claude Code's locks: .*left behind 10 minutes ago", mends: "removed the lock ",
-		make: func(r *faulty) { r.lockedAt(r.claude(".oauth_refresh.lock"), 10*time.Minute) }},
-	{name: "a lock was left behind with something in it", finds: "warn Claude Code's locks: .*there is something in it", mends: "moved the lock .* aside",
+	{name: "others may read Claude Code's entry", finds: `warn permissions: .*/\.credentials\.json has mode 0644`,
+		mends: `\.credentials\.json now has mode 0600`,
+		make:  func(r *faulty) { r.must(os.Chmod(r.entry, 0o644)) }},
+	{name: "others may write into Claude Code's folder", finds: `warn permissions: .*/\.claude has mode 0777`,
+		mends: `\.claude now has mode 0755`,
+		make:  func(r *faulty) { r.must(os.Chmod(r.claude(""), 0o777)) }},
+	{name: "others may read our files", finds: "warn permissions: .*history.jsonl has mode 0644",
+		mends: "history.jsonl now has mode 0600",
+		make:  func(r *faulty) { r.must(os.Chmod(r.state("history.jsonl"), 0o644)) }},
+	{name: "a file lies in the place of a lock", finds: "warn Claude Code's locks: .*it is no directory",
+		mends: "moved the lock .* aside",
+		make:  func(r *faulty) { r.write(r.claude(".storage-write.lock"), "") }},
+	{name: "a lock was left behind", finds: "warn Claude Code's locks: .*left behind 10 minutes ago",
+		mends: "removed the lock ",
+		make:  func(r *faulty) { r.lockedAt(r.claude(".oauth_refresh.lock"), 10*time.Minute) }},
+	{name: "a lock was left behind with something in it", finds: "warn Claude Code's locks: .*there is something in it",
+		mends: "moved the lock .* aside",
 		make: func(r *faulty) {
 			r.write(r.claude(".storage-write.lock/x"), "")
 			at := time.Now().Add(-time.Hour)
 			r.must(os.Chtimes(r.claude(".storage-write.lock"), at, at))
 		}},
-	{name: "a lock is dated ahead", finds: "warn Claude Code's locks: .*dated (1 hour|60 minutes) ahead", mends: "moved the lock .* aside",
-		make: func(r *faulty) { r.lockedAt(r.home+"/.claude.lock", -time.Hour) }},
+	{name: "a lock is dated ahead", finds: "warn Claude Code's locks: .*dated (1 hour|60 minutes) ahead",
+		mends: "moved the lock .* aside",
+		make:  func(r *faulty) { r.lockedAt(r.home+"/.claude.lock", -time.Hour) }},
 	{name: "Claude Code's settings are broken", finds: "warn Claude Code's settings: .*settings.json cannot be used",
 		make: func(r *faulty) { r.write(r.claude("settings.json"), `{"env":`) }},
-	{name: "a project's settings are broken", finds: "warn Claude Code's settings: .*settings.local.json cannot be used",
-		make: func(r *faulty) { r.write(filepath.Join(r.dir, ".claude", "settings.local.json"), `[]`) }},
+	{name: "a project's settings are broken",
+		finds: "warn Claude Code's settings: .*settings.local.json cannot be used",
+		make:  func(r *faulty) { r.write(filepath.Join(r.dir, ".claude", "settings.local.json"), `[]`) }},
 	{name: "Claude Code's state file is broken", finds: "warn Claude Code's settings: .*claude.json is no JSON object",
 		make: func(r *faulty) { r.write(r.home+"/.claude.json", `{"a":`) }},
 	{name: "Claude Code's settings name a key helper", finds: "warn overrides: .*apiKeyHelper",
@@ -185,22 +201,27 @@ var madeFaults = []fault{
 				whole["enterpriseGateway"] = map[string]string{"url": "https://gateway.example"}
 			})
 		}},
-	{name: "Claude Code's state file names another person", finds: "warn identity: ", mends: "state file names the person of the login",
+	{name: "Claude Code's state file names another person", finds: "warn identity: ",
+		mends: "state file names the person of the login",
 		make: func(r *faulty) {
-			r.write(r.home+"/.claude.json", `{"numStartups":7,"oauthAccount":{"accountUuid":"FAKE-former","emailAddress":"b@example.com","organizationUuid":"FAKE-org"}}`)
+			r.write(r.home+"/.claude.json",
+				`{"numStartups":7,"oauthAccount":{"accountUuid":"FAKE-former","emailAddress":"b@example.com","organizationUuid":"FAKE-org"}}`)
 		}},
-	{name: "the setting of the store is at odds", finds: "warn store: the settings say keychain, and the logins lie in the file store",
-		make: func(r *faulty) { r.set("KEYTENDER_STORE", "keychain") }},
+	{name: "the setting of the store is at odds",
+		finds: "warn store: the settings say keychain, and the logins lie in the file store",
+		make:  func(r *faulty) { r.set("KEYTENDER_STORE", "keychain") }},
 	{name: "config.toml cannot be read", finds: "FAIL settings: .*it is not valid TOML .line 1.",
 		make: func(r *faulty) { r.write(r.home+"/kt/config.toml", "port = = 1\n") }},
 	{name: "a variable is misspelled", finds: "FAIL settings: KEYTENDER_PROT: there is no such variable",
 		make: func(r *faulty) { r.set("KEYTENDER_PROT", "8765") }},
 	{name: "there is no home", finds: "FAIL settings: HOME: it is not set",
 		make: func(r *faulty) { r.set("KEYTENDER_HOME", ""); r.set("HOME", "") }},
-	{name: "the list of accounts is damaged", finds: "FAIL login: .*ledger.json is damaged", mends: "list of accounts .* aside, and found 1 account again",
-		make: func(r *faulty) { r.write(r.state("ledger.json"), `{"version":2,"acc`) }},
-	{name: "the file store is damaged, and the entry holds a copy", finds: "FAIL login: .*damaged", mends: "took the login over from Claude Code's entry: a",
-		make: func(r *faulty) { r.write(r.home+"/kt/credentials.json", `{"a":{"acc`) }},
+	{name: "the list of accounts is damaged", finds: "FAIL login: .*ledger.json is damaged",
+		mends: "list of accounts .* aside, and found 1 account again",
+		make:  func(r *faulty) { r.write(r.state("ledger.json"), `{"version":2,"acc`) }},
+	{name: "the file store is damaged, and the entry holds a copy", finds: "FAIL login: .*damaged",
+		mends: "took the login over from Claude Code's entry: a",
+		make:  func(r *faulty) { r.write(r.home+"/kt/credentials.json", `{"a":{"acc`) }},
 	{name: "the file store is damaged, and there is no copy", finds: "FAIL login: .*damaged",
 		make: func(r *faulty) {
 			r.write(r.home+"/kt/credentials.json", `{"a":{"acc`)
@@ -223,8 +244,10 @@ var madeFaults = []fault{
 			at := time.Now().Add(-2 * time.Hour)
 			r.must(os.Chtimes(path, at, at))
 		}},
-	{name: "the disk is full", finds: "FAIL disk: 0 KiB are free where .*/state lies", make: func(r *faulty) { r.fill(r.state("")) }},
-	{name: "the clock is far from the server's", finds: "warn clock: at the server's last answer .* this clock was (59 minutes|1 hour) behind",
+	{name: "the disk is full", finds: "FAIL disk: 0 KiB are free where .*/state lies",
+		make: func(r *faulty) { r.fill(r.state("")) }},
+	{name: "the clock is far from the server's",
+		finds: "warn clock: at the server's last answer .* this clock was (59 minutes|1 hour) behind",
 		make: func(r *faulty) {
 			date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
 			r.fault(fakeclaude.Fault{Status: 503, Header: map[string]string{"Date": date}})
@@ -234,7 +257,8 @@ var madeFaults = []fault{
 		make: func(r *faulty) {
 			f, err := os.OpenFile(r.state("history.jsonl"), os.O_APPEND|os.O_WRONLY, 0o600)
 			r.must(err)
-			_, err = fmt.Fprintf(f, "{\"at\":%q,\"account\":\"a\",\"what\":\"renewed\",\"who\":\"keytender\"}\n", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
+			_, err = fmt.Fprintf(f, "{\"at\":%q,\"account\":\"a\",\"what\":\"renewed\",\"who\":\"keytender\"}\n",
+				time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 			r.must(err)
 			r.must(f.Close())
 		}},
@@ -254,9 +278,12 @@ var madeFaults = []fault{
 			}
 			r.Cleanup(func() { _ = l.Close() })
 		}},
-	{name: "Claude Code is too old", finds: "warn Claude Code: Claude Code 2.0.76 is too old", make: func(r *faulty) { r.set("FAKE_CLAUDE", "old") }},
-	{name: "Claude Code is newer than what was checked", finds: "warn facts: Claude Code 2.1.99999 is newer", make: func(r *faulty) { r.set("FAKE_CLAUDE", "newest") }},
-	{name: "there are several versions of Claude Code", finds: "warn Claude Code: there are several of different versions: 2.1.329 comes first, and 2.1.100 in ",
+	{name: "Claude Code is too old", finds: "warn Claude Code: Claude Code 2.0.76 is too old",
+		make: func(r *faulty) { r.set("FAKE_CLAUDE", "old") }},
+	{name: "Claude Code is newer than what was checked", finds: "warn facts: Claude Code 2.1.99999 is newer",
+		make: func(r *faulty) { r.set("FAKE_CLAUDE", "newest") }},
+	{name: "there are several versions of Claude Code",
+		finds: "warn Claude Code: there are several of different versions: 2.1.329 comes first, and 2.1.100 in ",
 		make: func(r *faulty) {
 			r.write(r.home+"/.local/bin/claude", "#!/bin/sh\necho '2.1.100 (Claude Code)'\n")
 			r.must(os.Chmod(r.home+"/.local/bin/claude", 0o700))
@@ -264,15 +291,18 @@ var madeFaults = []fault{
 	{name: "OpenCode renews the same login", finds: "warn other programs: OpenCode holds tokens of the account a",
 		make: func(r *faulty) {
 			r.entryWith(func(_, login map[string]any) {
-				text, _ := json.Marshal(map[string]any{"anthropic": map[string]any{"type": "oauth", "access": login["accessToken"], "refresh": login["refreshToken"]}})
+				text, _ := json.Marshal(map[string]any{"anthropic": map[string]any{"type": "oauth",
+					"access": login["accessToken"], "refresh": login["refreshToken"]}})
 				r.write(r.home+"/.local/share/opencode/auth.json", string(text))
 			})
 		}},
 	{name: "an exported token has ended", finds: "warn exports: CLAUDE_CODE_OAUTH_TOKEN in o/n has ended",
 		make: func(r *faulty) {
-			r.write(r.state("exports.json"), `{"version":1,"exports":[{"repo":"o/n","secret":"CLAUDE_CODE_OAUTH_TOKEN","account":"a","at":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}]}`)
+			r.write(r.state("exports.json"),
+				`{"version":1,"exports":[{"repo":"o/n","secret":"CLAUDE_CODE_OAUTH_TOKEN","account":"a","at":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}]}`)
 		}},
-	{name: "the desktop's session bus does not answer", finds: "warn desktop: the session bus does not answer", make: func(r *faulty) { r.set("DISPLAY", ":7") }},
+	{name: "the desktop's session bus does not answer", finds: "warn desktop: the session bus does not answer",
+		make: func(r *faulty) { r.set("DISPLAY", ":7") }},
 }
 
 // faultsOfOthers cannot be made with this program on this system; another test makes them.
@@ -341,7 +371,8 @@ func TestFaults(t *testing.T) {
 // TestFaultsAreDocumented holds the table of docs/troubleshooting.md.
 func TestFaultsAreDocumented(t *testing.T) {
 	rows := map[string]string{}
-	for _, found := range regexp.MustCompile(`(?m)^\| ([^|]+) \| (yes, and taken back|no) \|`).FindAllStringSubmatch(pages(t)["docs/troubleshooting.md"], -1) {
+	for _, found := range regexp.MustCompile(`(?m)^\| ([^|]+) \| (yes, and taken back|no) \|`).FindAllStringSubmatch(
+		pages(t)["docs/troubleshooting.md"], -1) {
 		rows[found[1]] = found[2]
 	}
 	if len(madeFaults) < 30 {
@@ -379,7 +410,8 @@ func TestClaudeIsAskedOnce(t *testing.T) {
 	r := newFaulty(t, fault{make: func(*faulty) {}})
 	calls := filepath.Join(r.dir, "calls")
 	r.must(os.Remove(filepath.Join(r.dir, "claude"))) // a link
-	r.must(os.WriteFile(filepath.Join(r.dir, "claude"), []byte("#!/bin/sh\necho \"$*\" >>"+calls+"\necho '2.1.329 (Claude Code)'\n"), 0o755))
+	r.must(os.WriteFile(filepath.Join(r.dir, "claude"),
+		[]byte("#!/bin/sh\necho \"$*\" >>"+calls+"\necho '2.1.329 (Claude Code)'\n"), 0o755))
 	if _, out := r.run("doctor", "--verbose"); !strings.Contains(out, "2.1.329") {
 		t.Errorf("doctor does not tell the version:\n%s", out)
 	}
@@ -407,7 +439,8 @@ func TestHintsLeadOn(t *testing.T) {
 					continue
 				}
 				next := regexp.MustCompile(`(?m)^ *hint: (.+)$`).FindAllStringSubmatch(said, -1)
-				if next == nil || slices.ContainsFunc(next, func(hint []string) bool { return strings.HasPrefix(hint[1], "`"+line+"`") }) {
+				if next == nil || slices.ContainsFunc(next,
+					func(hint []string) bool { return strings.HasPrefix(hint[1], "`"+line+"`") }) {
 					t.Errorf("%s: exit %d, and leads nowhere:\n%s", line, exit, said)
 				}
 			}
@@ -423,7 +456,8 @@ func (r *faulty) hints() (lines []string) {
 	for _, said := range r.said {
 		for _, hint := range regexp.MustCompile(`(?m)^ *hint: (.+)$`).FindAllStringSubmatch(said, -1) {
 			found := hinted.FindStringSubmatch(hint[1])
-			if found != nil && !slices.Contains(lines, found[1]) && !strings.ContainsAny(found[1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ…") {
+			if found != nil && !slices.Contains(lines, found[1]) &&
+				!strings.ContainsAny(found[1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ…") {
 				lines = append(lines, found[1])
 			}
 		}
@@ -434,7 +468,8 @@ func (r *faulty) hints() (lines []string) {
 // follow runs a command line as somebody does who reads it, answering what it asks.
 func (r *faulty) follow(line string) (exit int, said string) {
 	switch {
-	case line == "keytender login", strings.HasPrefix(line, "keytender login ") && !strings.Contains(line, "claude-code"), strings.HasSuffix(line, " --new-token"):
+	case line == "keytender login", strings.HasPrefix(line, "keytender login ") &&
+		!strings.Contains(line, "claude-code"), strings.HasSuffix(line, " --new-token"):
 		line += " --timeout 20s --browser-command browser"
 	case strings.HasPrefix(line, "keytender logout"):
 		line += " --yes"
@@ -443,7 +478,8 @@ func (r *faulty) follow(line string) (exit int, said string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", "exec "+line)
 	cmd.Dir = r.dir
-	cmd.Env = slices.DeleteFunc(slices.Clone(r.env), func(pair string) bool { return strings.HasPrefix(pair, "DISPLAY=") })
+	cmd.Env = slices.DeleteFunc(slices.Clone(r.env),
+		func(pair string) bool { return strings.HasPrefix(pair, "DISPLAY=") })
 	for i, pair := range cmd.Env {
 		if path, ok := strings.CutPrefix(pair, "PATH="); ok {
 			cmd.Env[i] = "PATH=" + filepath.Dir(r.program) + ":" + path

@@ -33,8 +33,9 @@ func (c *console) repositoryReached(ctx context.Context, repo string) error {
 func runGH(ctx context.Context, repo string, stdin secret.String, args ...string) error {
 	path, err := exec.LookPath("gh")
 	if err != nil {
-		return &session.Error{Code: "no-gh", Exit: session.ExitFailed, Message: "the GitHub command line is not installed here: there is no program named gh",
-			Hint: "install it (https://cli.github.com) and sign in with `gh auth login`", Err: err}
+		return &session.Error{Code: "no-gh", Exit: session.ExitFailed,
+			Message: "the GitHub command line is not installed here: there is no program named gh",
+			Hint:    "install it (https://cli.github.com) and sign in with `gh auth login`", Err: err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, ghLimit)
 	defer cancel()
@@ -76,17 +77,24 @@ func ghError(ctx context.Context, err error, said, repo string, value secret.Str
 	exit := &exec.ExitError{}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &session.Error{Code: "gh-hangs", Exit: session.ExitTryLater, Message: "gh did not end within " + shown.Span(ghLimit), Hint: "look at the network and try again", Err: err}
+		return &session.Error{Code: "gh-hangs", Exit: session.ExitTryLater, Message: "gh did not end within " +
+			shown.Span(ghLimit), Hint: "look at the network and try again", Err: err}
 	case errors.As(err, &exit) && exit.ExitCode() == 4, has("gh auth login", "bad credentials", "http 401"):
 		return problem("gh-signed-out", "gh is not signed in to GitHub", "sign in with `gh auth login`")
 	case has("http 404", "could not resolve to a repository", "not found"):
-		return problem("no-repository", "GitHub shows no repository "+repo+" to this sign-in", "check --repo, and with `gh auth status` who is signed in there")
+		return problem("no-repository", "GitHub shows no repository "+repo+" to this sign-in",
+			"check --repo, and with `gh auth status` who is signed in there")
 	case has("http 403", "resource not accessible", "must have admin rights", "forbidden", "saml"):
-		return problem("no-rights", "this GitHub sign-in may not set secrets of "+repo, "that takes admin rights in the repository and the scope repo: `gh auth refresh -s repo`, or ask an admin")
-	case has("could not resolve host", "error connecting", "no such host", "connection refused", "i/o timeout", "http 5"):
-		return &session.Error{Code: "try-later", Exit: session.ExitTryLater, Message: "GitHub could not be reached (gh: " + words + ")", Hint: "look at the network and try again", Err: err}
+		return problem("no-rights", "this GitHub sign-in may not set secrets of "+repo,
+			"that takes admin rights in the repository and the scope repo: `gh auth refresh -s repo`, or ask an admin")
+	case has("could not resolve host", "error connecting", "no such host", "connection refused", "i/o timeout",
+		"http 5"):
+		return &session.Error{Code: "try-later", Exit: session.ExitTryLater,
+			Message: "GitHub could not be reached (gh: " + words + ")", Hint: "look at the network and try again",
+			Err: err}
 	case errors.As(err, &exit):
-		return problem("gh-failed", "gh did not set the secret: it ended with "+exit.ProcessState.String(), "try `gh secret list --repo "+repo+"` to see what it says")
+		return problem("gh-failed", "gh did not set the secret: it ended with "+exit.ProcessState.String(),
+			"try `gh secret list --repo "+repo+"` to see what it says")
 	}
 	return problem("no-gh", "gh could not be started: "+err.Error(), "install it anew (https://cli.github.com)")
 }

@@ -13,7 +13,10 @@ import (
 // without the value that it was given or anything that looks like a token.
 func FuzzCleanWords(f *testing.F) {
 	const value = "sk-ant-api03-FAKE-value"
-	for _, seed := range []string{"", "HTTP 403: Resource not accessible", "\x1b[31mVALUE\x1b[0m", "VAL\x1b[0mUE", "\x1b[VALUE", "\x1b[0;1VALUE", "a\x00VALUE\u202e", "sk-\x07ant-oat01-FAKE", "sk-\x1b[1mant-oat01-FAKE", "\xff\xfeVALUE", strings.Repeat("VALUE ", 99), "other\r\nFAKE-key-of-another-shape", "FAKE-key-of\u200b-another-shape"} {
+	for _, seed := range []string{"", "HTTP 403: Resource not accessible", "\x1b[31mVALUE\x1b[0m", "VAL\x1b[0mUE",
+		"\x1b[VALUE", "\x1b[0;1VALUE", "a\x00VALUE\u202e", "sk-\x07ant-oat01-FAKE", "sk-\x1b[1mant-oat01-FAKE",
+		"\xff\xfeVALUE", strings.Repeat("VALUE ", 99), "other\r\nFAKE-key-of-another-shape",
+		"FAKE-key-of\u200b-another-shape"} {
 		f.Add(seed)
 	}
 	other := secret.New("FAKE-key-of-another-shape")

@@ -39,5 +39,6 @@ func isAddress(text string) bool {
 
 // isWord is true of visible characters in a row that do not look like a flag.
 func isWord(text string) bool {
-	return text != "" && !strings.HasPrefix(text, "-") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+	return text != "" && !strings.HasPrefix(text, "-") &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }

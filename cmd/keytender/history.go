@@ -28,7 +28,8 @@ func newHistory(c *console) *cobra.Command {
 				return err
 			}
 			if account != "" {
-				if err := c.knows(engine, account); err != nil && !slices.ContainsFunc(records, func(r session.Record) bool { return r.Account == account }) {
+				if err := c.knows(engine, account); err != nil &&
+					!slices.ContainsFunc(records, func(r session.Record) bool { return r.Account == account }) {
 					return err // one that is gone has a history too
 				}
 				records = slices.DeleteFunc(records, func(r session.Record) bool { return r.Account != account })
@@ -47,7 +48,8 @@ func newHistory(c *console) *cobra.Command {
 				if r.Detail != "" {
 					detail = ": " + r.Detail
 				}
-				c.say(plain, "%s  %s  %s by %s%s", r.At.Local().Format("2006-01-02 15:04:05 MST"), r.Account, r.What, r.Who, detail)
+				c.say(plain, "%s  %s  %s by %s%s", r.At.Local().Format("2006-01-02 15:04:05 MST"), r.Account, r.What,
+					r.Who, detail)
 			}
 			if len(records) == 0 {
 				c.say(plain, "Nothing has happened yet")

@@ -39,7 +39,8 @@ func newImport(c *console) *cobra.Command {
 					done, err = engine.ImportJSON(patient(cmd), o, secret.New(string(text)))
 				}
 			default:
-				return &usageError{"there is nothing of that name to import from", "choose claude-code, opencode or - (stdin)"}
+				return &usageError{"there is nothing of that name to import from",
+					"choose claude-code, opencode or - (stdin)"}
 			}
 			if err != nil {
 				return err
@@ -51,8 +52,10 @@ func newImport(c *console) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&o.Account, "account", "", "keep the login under this name (default: the account of that person, else a new one)")
-	cmd.Flags().BoolVar(&o.Replace, "replace", false, "let it take the place of another person's login under that name, which is kept")
+	cmd.Flags().StringVar(&o.Account, "account", "",
+		"keep the login under this name (default: the account of that person, else a new one)")
+	cmd.Flags().BoolVar(&o.Replace, "replace", false,
+		"let it take the place of another person's login under that name, which is kept")
 	return cmd
 }
 
@@ -71,10 +74,13 @@ func (c *console) showImported(st session.Status, done session.Imported) {
 		c.line(danger, "Note: %s", words.OfSaid(done.Note))
 	}
 	if done.Former {
-		c.line(plain, "Note: the login that %s had before is kept; `keytender mirror --undo` gives it to Claude Code", done.Account)
+		c.line(plain, "Note: the login that %s had before is kept; `keytender mirror --undo` gives it to Claude Code",
+			done.Account)
 	}
 	if done.Shared != "" {
-		c.line(danger, "Shared: the token chain is now shared with the program that %s belongs to: whoever renews first ends the other's refresh token", done.Shared)
+		c.line(danger,
+			"Shared: the token chain is now shared with the program that %s belongs to: whoever renews first ends the other's refresh token",
+			done.Shared)
 	}
 }
 

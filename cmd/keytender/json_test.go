@@ -33,7 +33,8 @@ func TestEveryVerbHasJSON(t *testing.T) {
 }
 
 func TestWantsJSON(t *testing.T) {
-	for line, want := range map[string]bool{"status --json": true, "status": false, "status --json=true": true, "status --json=false": false,
+	for line, want := range map[string]bool{"status --json": true, "status": false, "status --json=true": true,
+		"status --json=false": false,
 		"exec -- tool --json": false, "exec --json -- tool": true, "nonsense --json --nonsense": true} {
 		if wantsJSON(strings.Fields(line)) != want {
 			t.Errorf("%s: %v", line, !want)
@@ -53,8 +54,10 @@ func TestJSONIsOneObject(t *testing.T) {
 	run := func(stdin string, args ...string) (map[string]any, int) {
 		t.Helper()
 		cmd := exec.Command(programPath("keytender"), args...)
-		cmd.Env = append(append(os.Environ(), server.Env()...), "HOME="+home, "USERPROFILE="+home, "XDG_CONFIG_HOME="+home, "PATH="+home,
-			"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "KEYTENDER_PORT="+testguard.FreePort(t))
+		cmd.Env = append(append(os.Environ(), server.Env()...), "HOME="+home, "USERPROFILE="+home,
+			"XDG_CONFIG_HOME="+home, "PATH="+home,
+			"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file",
+			"KEYTENDER_PORT="+testguard.FreePort(t))
 		cmd.Stdin = strings.NewReader(stdin)
 		out, err := cmd.Output()
 		exit := &exec.ExitError{}
@@ -77,7 +80,8 @@ func TestJSONIsOneObject(t *testing.T) {
 		return word
 	}
 	access, refresh := server.Issue("a@example.com")
-	login := `{"claudeAiOauth":{"accessToken":"` + access + `","refreshToken":"` + refresh + `","expiresAt":4102444800000,"scopes":["user:profile","user:inference"]}}`
+	login := `{"claudeAiOauth":{"accessToken":"` + access + `","refreshToken":"` + refresh +
+		`","expiresAt":4102444800000,"scopes":["user:profile","user:inference"]}}`
 	type step struct {
 		line  string
 		stdin string
@@ -126,7 +130,8 @@ func TestJSONIsOneObject(t *testing.T) {
 		{"logout --account eve --yes", "", 0, "", "steps"},
 	}
 	// An unknown account is the same everywhere.
-	for _, verb := range []string{"token", "refresh", "mirror", "mirror --dry-run", "logout --yes", "history", "api-key print", "api-key remove --yes", "export github --repo o/n"} {
+	for _, verb := range []string{"token", "refresh", "mirror", "mirror --dry-run", "logout --yes", "history",
+		"api-key print", "api-key remove --yes", "export github --repo o/n"} {
 		steps = append(steps, step{verb + " --account nobody", "", 1, "no-account", ""})
 	}
 	if runtime.GOOS == "linux" {

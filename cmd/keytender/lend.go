@@ -71,7 +71,8 @@ func (o *lendOptions) check(args []string) error {
 	to := len(args) > 0 || o.ssh != "" || o.container != ""
 	switch {
 	case asked > 1:
-		return bad("only one of DIR, --ssh, --container, --list, --back and --all can be done at a time", "`keytender lend --help` says more")
+		return bad("only one of DIR, --ssh, --container, --list, --back and --all can be done at a time",
+			"`keytender lend --help` says more")
 	case o.replace && !to:
 		return bad("--replace goes with a place to lend to", "write it as in: keytender lend DIR --replace")
 	case len(args) > 0 && args[0] == "":
@@ -79,8 +80,10 @@ func (o *lendOptions) check(args []string) error {
 	}
 	for _, place := range []string{o.ssh, o.container} {
 		name, _ := cutPlace(place)
-		if place != "" && (name == "" || name[0] == '-' || strings.ContainsFunc(place, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.Contains(name, " ")) {
-			return bad("that is no name of a host or a container", "write it as in: keytender lend --ssh user@host, or --container name:/home/node/.claude")
+		if place != "" && (name == "" || name[0] == '-' || strings.ContainsFunc(place,
+			func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.Contains(name, " ")) {
+			return bad("that is no name of a host or a container",
+				"write it as in: keytender lend --ssh user@host, or --container name:/home/node/.claude")
 		}
 	}
 	return nil

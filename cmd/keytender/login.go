@@ -57,8 +57,10 @@ func newLogin(c *console) *cobra.Command {
 	f.DurationVar(&o.longLived, "long-lived", 0, "ask for a token of this validity, scope user:inference alone")
 	f.Lookup("long-lived").NoOptDefVal = "8760h"
 	f.StringVar(&o.scope, "scope", "", "scopes to ask for, separated by blanks")
-	f.StringVar(&o.Account, "account", "", "keep the login under this name (default: the account of that person, else a new one)")
-	f.BoolVar(&o.Replace, "replace", false, "let it take the place of another person's login under that name, which is kept")
+	f.StringVar(&o.Account, "account", "",
+		"keep the login under this name (default: the account of that person, else a new one)")
+	f.BoolVar(&o.Replace, "replace", false,
+		"let it take the place of another person's login under that name, which is kept")
 	o.commonFlags(cmd)
 	f.BoolVar(&o.NoMirror, "no-mirror", false, "leave Claude Code's entry as it is")
 	f.BoolVar(&o.json, "json", false, "print one JSON object on stdout at the end")
@@ -276,7 +278,9 @@ func (c *console) tell(e session.Event) {
 	case session.EventOpenFailed:
 		c.line(danger, "Browser: it did not open (%s); open one of the links above yourself", e.Value)
 	case session.EventWaiting:
-		c.line(m, "Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)", spoken(max(time.Second, e.Left.Round(time.Second))))
+		c.line(m,
+			"Waiting: %s left to come back from the browser, or paste the code here (if it is shown as CODE#STATE, all of it)",
+			spoken(max(time.Second, e.Left.Round(time.Second))))
 	case session.EventRefused:
 		c.line(danger, "Not taken: %s; the sign-in goes on", words.Plain(e.Err))
 	case session.EventFinishing:
@@ -338,7 +342,8 @@ func asideWords(e session.Event) string {
 	case session.NoteNoPort:
 		return "no port can be opened for the answer (" + e.Value + "); paste the code instead"
 	case session.NoteServerWaits:
-		return "the server asks to wait " + shown.Span(e.Left.Round(time.Second)) + "; then the same code is tried once more"
+		return "the server asks to wait " + shown.Span(e.Left.Round(time.Second)) +
+			"; then the same code is tried once more"
 	case session.NoteWhose:
 		return "whose login it is could not be asked: " + e.Value
 	case session.NoteFormerKept:

@@ -62,7 +62,8 @@ func (c *console) beginLogin(cmd *cobra.Command, o loginOptions) error {
 		return err
 	}
 	c.complete = true
-	c.line(plain, "Then: give what its page shows to `keytender login --finish` on stdin, before %s", when(begun.Ends, time.Now()))
+	c.line(plain, "Then: give what its page shows to `keytender login --finish` on stdin, before %s",
+		when(begun.Ends, time.Now()))
 	c.fact("pasteUrl", begun.PasteURL)
 	c.fact("endsAt", timeOrNull(begun.Ends))
 	if c.object != nil || isScreen(c.out) {

@@ -62,7 +62,8 @@ func run(args []string, c *console) int {
 	if code := caught(); code != 0 && !c.complete && (err == nil || ctx.Err() != nil) {
 		if err != nil {
 			c.line(cross, "interrupted; nothing more was changed")
-			err = &session.Error{Code: "interrupted", Message: "interrupted; nothing more was changed", Hint: "run it again"}
+			err = &session.Error{Code: "interrupted", Message: "interrupted; nothing more was changed",
+				Hint: "run it again"}
 		}
 		_ = c.closeJSON(err)
 		return code

@@ -157,7 +157,8 @@ func TestScripts(t *testing.T) {
 				"PAGE="+filepath.Join(env.WorkDir, "page.html"),
 				"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9",
 				"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(env.WorkDir, "no-bus"),
-				"PORT="+testguard.FreePort(t), "GORACE="+testguard.RaceOptions, "RECORD="+filepath.Join(env.WorkDir, "record"), "BIN="+programPath("keytender"), "ELSEWHERE="+filepath.Join(env.WorkDir, "elsewhere"),
+				"PORT="+testguard.FreePort(t), "GORACE="+testguard.RaceOptions, "RECORD="+filepath.Join(env.WorkDir,
+					"record"), "BIN="+programPath("keytender"), "ELSEWHERE="+filepath.Join(env.WorkDir, "elsewhere"),
 				"CONTROL=a\x1b[31mb",
 			)
 			return nil
@@ -237,15 +238,23 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 	"wrong-client": func(b *fakeclaude.Behaviour) {
 		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(401, "invalid_client", "no")}
 	},
-	"reset":          func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{{Reset: true}} },
-	"lost":           func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Lost()} },
-	"short":          func(b *fakeclaude.Behaviour) { b.AccessLife = 30 * time.Second },
-	"other-account":  func(b *fakeclaude.Behaviour) { b.Account = "b@example.com" },
-	"first-account":  func(b *fakeclaude.Behaviour) { b.Account = "a@example.com" },
-	"server-error":   func(b *fakeclaude.Behaviour) { b.AllowError = "server_error" },
-	"bad-type":       func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.With("token_type", `"mac"`)} },
-	"odd-expiry":     func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.With("expires_in", `"soon"`)} },
-	"no-access":      func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Without("access_token")} },
+	"reset":         func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{{Reset: true}} },
+	"lost":          func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Lost()} },
+	"short":         func(b *fakeclaude.Behaviour) { b.AccessLife = 30 * time.Second },
+	"other-account": func(b *fakeclaude.Behaviour) { b.Account = "b@example.com" },
+	"first-account": func(b *fakeclaude.Behaviour) { b.Account = "a@example.com" },
+	"server-error":  func(b *fakeclaude.Behaviour) { b.AllowError = "server_error" },
+	"bad-type": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.With("token_type",
+			`"mac"`)}
+	},
+	"odd-expiry": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.With("expires_in",
+			`"soon"`)}
+	},
+	"no-access": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Without("access_token")}
+	},
 	"no-profile":     func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 403} },
 	"models-refused": func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"models": 403} },
 	"models-forbidden": func(b *fakeclaude.Behaviour) {
@@ -264,7 +273,9 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 	"models-unauthorized": func(b *fakeclaude.Behaviour) {
 		b.Faults = []fakeclaude.Fault{{On: "models", Status: 401, Times: fakeclaude.Forever}}
 	},
-	"no-refresh":    func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Without("refresh_token")} },
+	"no-refresh": func(b *fakeclaude.Behaviour) {
+		b.Faults = []fakeclaude.Fault{fakeclaude.Without("refresh_token")}
+	},
 	"cap":           func(b *fakeclaude.Behaviour) { b.LongLifeCap = 240 * time.Hour },
 	"cap-off":       func(b *fakeclaude.Behaviour) { b.LongLifeCap = 0 },
 	"short-profile": func(b *fakeclaude.Behaviour) { b.LongLifeScopes = nil },
@@ -349,7 +360,8 @@ func userAgentIs(ts *testscript.TestScript, _ bool, args []string) {
 func leaks(server *fakeclaude.Server, root string) (found string) {
 	_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		name := filepath.Base(path)
-		if err != nil || !d.Type().IsRegular() || name == "credentials.json" || strings.HasPrefix(name, "spill-") || strings.HasPrefix(name, "reserve-") {
+		if err != nil || !d.Type().IsRegular() || name == "credentials.json" || strings.HasPrefix(name, "spill-") ||
+			strings.HasPrefix(name, "reserve-") {
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -377,7 +389,8 @@ func seed(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	access, refresh := serverOf(ts).Issue(email)
 	ends := time.Now().Add(time.Duration(seconds) * time.Second).UnixMilli()
-	text := fmt.Sprintf(`{"mcpOAuth":{"server":{"big":12345678901234567890}},"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max","somethingNew":{"a":1}}}`,
+	text := fmt.Sprintf(
+		`{"mcpOAuth":{"server":{"big":12345678901234567890}},"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max","somethingNew":{"a":1}}}`,
 		access, refresh, ends)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
@@ -389,7 +402,8 @@ func seedEnding(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	access, refresh := serverOf(ts).Issue(args[2])
 	now := time.Now()
-	text := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"refreshTokenExpiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
+	text := fmt.Sprintf(
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"refreshTokenExpiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
 		access, refresh, now.Add(8*time.Hour).UnixMilli(), now.Add(left).UnixMilli())
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

@@ -47,7 +47,8 @@ func (o *loginOptions) checkLongLived() error {
 	}
 	for _, scope := range o.Scopes {
 		if slices.Contains(refusedWithValidity, scope) {
-			return &usageError{"--long-lived and the scope " + scope + " do not go together: the server allows a validity of one's own for narrow scopes only",
+			return &usageError{"--long-lived and the scope " + scope +
+				" do not go together: the server allows a validity of one's own for narrow scopes only",
 				"leave --scope out (user:inference alone), or sign in without --long-lived"}
 		}
 	}
@@ -59,8 +60,11 @@ func (c *console) warnLongLived(o loginOptions) {
 	switch {
 	case o.LongLived == 0:
 	case o.Scopes == nil || slices.Equal(o.Scopes, []string{"user:inference"}):
-		c.line(danger, "Long-lived: this token is for inference alone; it cannot read your profile, plan or usage, and it cannot be renewed")
+		c.line(danger,
+			"Long-lived: this token is for inference alone; it cannot read your profile, plan or usage, and it cannot be renewed")
 	default:
-		c.line(danger, "Long-lived: the server may refuse a validity of its own for these scopes (%s); user:inference alone is known to work", strings.Join(o.Scopes, " "))
+		c.line(danger,
+			"Long-lived: the server may refuse a validity of its own for these scopes (%s); user:inference alone is known to work",
+			strings.Join(o.Scopes, " "))
 	}
 }

@@ -37,22 +37,25 @@ func (r *rig) traced(stdin string, args ...string) (exit int, addresses []string
 		r.Skip("strace is not installed, so there is no trace of the connections to look at")
 	}
 	trace := filepath.Join(r.TempDir(), "trace")
-	cmd := exec.Command(strace, append([]string{"-f", "-qq", "-e", "trace=socket,connect,sendto,sendmsg", "-o", trace, r.program}, args...)...)
+	cmd := exec.Command(strace, append([]string{"-f", "-qq", "-e", "trace=socket,connect,sendto,sendmsg", "-o", trace,
+		r.program}, args...)...)
 	cmd.Env, cmd.Dir, cmd.Stdin = r.env, r.dir, strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		r.Fatal(err)
 	}
 	text, err := os.ReadFile(trace)
-	if err != nil || strings.Contains(string(out), "ptrace") && strings.Contains(string(out), "Operation not permitted") {
+	if err != nil || strings.Contains(string(out), "ptrace") &&
+		strings.Contains(string(out), "Operation not permitted") {
 		r.Skipf("strace may not trace here: %s", out)
 	}
 	return cmd.ProcessState.ExitCode(), addressesIn(string(text))
 }
 
 var (
-	reached = regexp.MustCompile(`sin6?_port=htons\((\d+)\).*?(?:inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)")`)
-	opened  = regexp.MustCompile(`socket\((AF_[A-Z0-9]+)`)
+	reached = regexp.MustCompile(
+		`sin6?_port=htons\((\d+)\).*?(?:inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)")`)
+	opened = regexp.MustCompile(`socket\((AF_[A-Z0-9]+)`)
 )
 
 // addressesIn lists where a trace leads; a socket of the internet families that leads
@@ -84,9 +87,12 @@ func TestNoConnectionWithoutNeed(t *testing.T) {
 		t.Fatalf("login: exit %d\n%v", exit, r.said)
 	}
 	access, refresh := r.server.Issue("a@example.com")
-	pair := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:inference"]}}`, access, refresh, time.Now().Add(-time.Hour).UnixMilli())
+	pair := fmt.Sprintf(
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:inference"]}}`, access,
+		refresh, time.Now().Add(-time.Hour).UnixMilli())
 	for _, line := range []string{
-		"token", "status", "status --json", "history", "history --json", "accounts", "mirror --dry-run", "mirror", "mirror --undo", "mirror",
+		"token", "status", "status --json", "history", "history --json", "accounts", "mirror --dry-run", "mirror",
+		"mirror --undo", "mirror",
 		"refresh", "switch a", "import claude-code --account other", "import - --account third", "version", "help",
 	} {
 		exit, addresses := r.traced(pair, strings.Fields(line)...)
@@ -125,7 +131,8 @@ func TestOnlyTheSetHostsAreContacted(t *testing.T) {
 	if exit != 0 || !slices.Contains(addresses, server) || !slices.Contains(addresses, apiAddress) {
 		t.Errorf("sign-in: exit %d, reached %v", exit, addresses)
 	}
-	if exit, addresses := r.reached("logout", "--yes", "--revoke"); exit != 0 || !slices.Equal(addresses, []string{server}) {
+	if exit, addresses := r.reached("logout", "--yes", "--revoke"); exit != 0 ||
+		!slices.Equal(addresses, []string{server}) {
 		t.Errorf("revocation: exit %d, reached %v, want %s", exit, addresses, server)
 	}
 }
@@ -154,7 +161,8 @@ func otherRoot(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
 	if err != nil {
 		t.Fatal(err)
@@ -193,14 +201,17 @@ func TestTLSFailsClosed(t *testing.T) {
 			exit := r.login("browser")
 			_, err := os.Stat(filepath.Join(r.home, "kt", "credentials.json"))
 			if exit != tc.exit || (err == nil) != (exit == 0) || (r.server.Count("exchange") > 0) != (exit == 0) {
-				t.Errorf("login: exit %d, want %d; stored: %v; %d exchanges\n%v", exit, tc.exit, err == nil, r.server.Count("exchange"), r.said)
+				t.Errorf("login: exit %d, want %d; stored: %v; %d exchanges\n%v", exit, tc.exit, err == nil,
+					r.server.Count("exchange"), r.said)
 			}
 			r.seed(-5)
 			before, _ := os.ReadFile(filepath.Join(r.home, "kt", "credentials.json"))
 			exit, token := r.run("token")
 			after, _ := os.ReadFile(filepath.Join(r.home, "kt", "credentials.json"))
-			if exit != tc.exit || (token != "") != (exit == 0) || (string(after) == string(before)) != (exit != 0) || (r.server.Count("renew") > 0) != (exit == 0) {
-				t.Errorf("token: exit %d, want %d, printed %v, %d renewals\n%v", exit, tc.exit, token != "", r.server.Count("renew"), r.said)
+			if exit != tc.exit || (token != "") != (exit == 0) || (string(after) == string(before)) != (exit != 0) ||
+				(r.server.Count("renew") > 0) != (exit == 0) {
+				t.Errorf("token: exit %d, want %d, printed %v, %d renewals\n%v", exit, tc.exit, token != "",
+					r.server.Count("renew"), r.said)
 			}
 			r.sweep()
 		})
@@ -240,7 +251,8 @@ func TestRedirectsAreRefused(t *testing.T) {
 			r := newRig(t)
 			other := newStranger(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 			away := fakeclaude.Fault{Status: status, Header: map[string]string{"Location": other.URL + "/token"}}
-			r.fault(away.For("exchange"), away.For("profile"), away.For("renew"), away.For("models"), away.For("revoke"))
+			r.fault(away.For("exchange"), away.For("profile"), away.For("renew"), away.For("models"),
+				away.For("revoke"))
 			if exit := r.login("browser"); exit != 5 {
 				t.Errorf("login: exit %d, want 5", exit)
 			}
@@ -304,7 +316,8 @@ func TestProxy(t *testing.T) {
 	if came := proxy.requests(); len(came) > 0 || r.server.Count("renew") != 1 {
 		t.Errorf("asked the proxy for this machine: %v", came)
 	}
-	r.env = append(r.env, "ANTHROPIC_TOKEN_URL=https://example.com/v1/oauth/token", "KEYTENDER_API_URL=https://example.com", "SSL_CERT_FILE="+trust)
+	r.env = append(r.env, "ANTHROPIC_TOKEN_URL=https://example.com/v1/oauth/token",
+		"KEYTENDER_API_URL=https://example.com", "SSL_CERT_FILE="+trust)
 	if exit := r.login("browser"); exit != 0 {
 		t.Fatalf("login over the proxy: exit %d\n%v", exit, r.said)
 	}
@@ -332,7 +345,8 @@ func TestProxy(t *testing.T) {
 	r.env = append(r.env, "SSL_CERT_FILE="+otherRoot(t), "SSL_CERT_DIR="+t.TempDir())
 	exchanges := r.server.Count("exchange")
 	if exit := r.login("browser"); exit != 5 || r.server.Count("exchange") != exchanges {
-		t.Errorf("login over a proxy that nobody vouches for: exit %d, %d exchanges", exit, r.server.Count("exchange")-exchanges)
+		t.Errorf("login over a proxy that nobody vouches for: exit %d, %d exchanges", exit,
+			r.server.Count("exchange")-exchanges)
 	}
 	r.sweep()
 }

@@ -58,7 +58,8 @@ func newPlacesForget(c *console) *cobra.Command {
 			case p.Kind == "displaced":
 				c.line(plain, "Note: the login that was kept there is gone from this machine")
 			case p.RefreshToken:
-				c.line(danger, "Note: the next renewal spends its refresh token. Claude Code, if it goes on there, then ends this login everywhere: move that entry away")
+				c.line(danger,
+					"Note: the next renewal spends its refresh token. Claude Code, if it goes on there, then ends this login everywhere: move that entry away")
 			}
 			return nil
 		},

@@ -31,30 +31,40 @@ type lentHome struct {
 func (r *realClaude) lentHomes() map[string]lentHome {
 	at := func(parts ...string) string { return filepath.Join(append([]string{r.home}, parts...)...) }
 	alone := func(home string, more ...string) []string { // nothing of the owner's but the PATH
-		return append([]string{"env", "-u", "CLAUDE_CONFIG_DIR", "-u", "KEYTENDER_HOME", "HOME=" + home, "TMPDIR=" + home}, more...)
+		return append([]string{"env", "-u", "CLAUDE_CONFIG_DIR", "-u", "KEYTENDER_HOME", "HOME=" + home,
+			"TMPDIR=" + home}, more...)
 	}
-	for _, dir := range []string{at("elsewhere", "build", "home"), at("elsewhere", "dev", "home"), at("ro", "home"), at("ro", "mount"), at("box", "home"), at("box", "mount")} {
+	for _, dir := range []string{at("elsewhere", "build", "home"), at("elsewhere", "dev", "home"), at("ro", "home"),
+		at("ro", "mount"), at("box", "home"), at("box", "mount")} {
 		r.must(os.MkdirAll(dir, 0o700))
 	}
 	homes := map[string]lentHome{
 		"a second directory": {[]string{at("second")}, at("second"), at("second", ".credentials.json"),
 			[]string{"env", "CLAUDE_CONFIG_DIR=" + at("second")}},
-		"a host over ssh": {[]string{"--ssh", "build"}, "ssh:build", at("elsewhere", "build", "home", ".claude", ".credentials.json"),
+		"a host over ssh": {[]string{"--ssh", "build"}, "ssh:build",
+			at("elsewhere", "build", "home", ".claude", ".credentials.json"),
 			alone(at("elsewhere", "build", "home"))},
-		"a container": {[]string{"--container", "dev"}, "container:dev", at("elsewhere", "dev", "home", ".claude", ".credentials.json"),
+		"a container": {[]string{"--container", "dev"}, "container:dev",
+			at("elsewhere", "dev", "home", ".claude", ".credentials.json"),
 			alone(at("elsewhere", "dev", "home"))},
 	}
 	// Each start of the client is in namespaces of its own for mounts and processes, with the
 	// lent directory mounted there.
 	mounted := func(options, from, to string) []string {
 		return []string{"unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c",
-			`mount --bind "$1" "$2" && if [ "$3" = ro ]; then mount -o remount,bind,ro "$2"; fi && shift 3 && exec "$@"`, "sh", from, to, options}
+			`mount --bind "$1" "$2" && if [ "$3" = ro ]; then mount -o remount,bind,ro "$2"; fi && shift 3 && exec "$@"`,
+			"sh", from, to, options}
 	}
-	homes["mounted read-only"] = lentHome{[]string{at("ro", "lent")}, at("ro", "lent"), at("ro", "lent", ".credentials.json"),
-		append(mounted("ro", at("ro", "lent"), at("ro", "mount")), alone(at("ro", "home"), "CLAUDE_SECURESTORAGE_CONFIG_DIR="+at("ro", "mount"))...)}
-	homes["mounted into a container"] = lentHome{[]string{at("box", "lent")}, at("box", "lent"), at("box", "lent", ".credentials.json"),
-		append(mounted("rw", at("box", "lent"), at("box", "mount")), alone(at("box", "home"), "CLAUDE_CONFIG_DIR="+at("box", "mount"))...)}
-	if out, said, err := r.run(nil, "unshare", "--mount", "--pid", "--fork", "mount", "--bind", at("ro"), at("ro")); err != nil {
+	homes["mounted read-only"] = lentHome{[]string{at("ro", "lent")}, at("ro", "lent"),
+		at("ro", "lent", ".credentials.json"),
+		append(mounted("ro", at("ro", "lent"), at("ro", "mount")),
+			alone(at("ro", "home"), "CLAUDE_SECURESTORAGE_CONFIG_DIR="+at("ro", "mount"))...)}
+	homes["mounted into a container"] = lentHome{[]string{at("box", "lent")}, at("box", "lent"),
+		at("box", "lent", ".credentials.json"),
+		append(mounted("rw", at("box", "lent"), at("box", "mount")),
+			alone(at("box", "home"), "CLAUDE_CONFIG_DIR="+at("box", "mount"))...)}
+	if out, said, err := r.run(nil, "unshare", "--mount", "--pid", "--fork", "mount", "--bind", at("ro"),
+		at("ro")); err != nil {
 		r.t.Logf("nothing can be mounted here: %v\n%s%s", err, out, said)
 		delete(homes, "mounted read-only")
 		delete(homes, "mounted into a container")
@@ -79,7 +89,8 @@ func TestRealClientLivesOnWhatIsLent(t *testing.T) {
 	homes := r.lentHomes()
 	for name, h := range homes {
 		r.keytender(nil, append([]string{"lend"}, h.lend...)...)
-		if out, said, err := r.in(h, "auth", "status", "--json"); err != nil || !strings.Contains(out, `"email": "a@example.com"`) {
+		if out, said, err := r.in(h, "auth", "status", "--json"); err != nil ||
+			!strings.Contains(out, `"email": "a@example.com"`) {
 			t.Errorf("%s: claude auth status: %v\n%s%s", name, err, out, said)
 		}
 	}
@@ -90,7 +101,8 @@ func TestRealClientLivesOnWhatIsLent(t *testing.T) {
 		var all sync.WaitGroup
 		for name, h := range homes {
 			all.Go(func() {
-				if out, said, err := r.in(h, "-p", "hi", "--model", "claude-haiku-4-5"); err != nil || !strings.Contains(out, "hi") {
+				if out, said, err := r.in(h, "-p", "hi", "--model", "claude-haiku-4-5"); err != nil ||
+					!strings.Contains(out, "hi") {
 					t.Errorf("%s, renewal %d: claude -p hi: %v\n%s%s", name, round+1, err, out, said)
 				}
 			})
@@ -119,7 +131,8 @@ func TestRealClientLivesOnWhatIsLent(t *testing.T) {
 		}
 		r.must(os.WriteFile(h.entry, append([]byte(`{"mcpOAuth":`+mcp+`,`), text[1:]...), 0o600))
 		r.keytender(nil, "lend", "--back", h.back)
-		if out, _, err := r.in(h, "auth", "status", "--json"); err == nil || !strings.Contains(out, `"loggedIn": false`) {
+		if out, _, err := r.in(h, "auth", "status", "--json"); err == nil ||
+			!strings.Contains(out, `"loggedIn": false`) {
 			t.Errorf("%s, after taking it back: %v\n%s", name, err, out)
 		}
 		var left map[string]json.RawMessage
@@ -145,7 +158,8 @@ func TestRealClientInATerminalWhereItWasLent(t *testing.T) {
 	r.keytender(nil, "lend", dir)
 	cmd := exec.Command(r.path)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(slices.Clone(r.env), "CLAUDE_CONFIG_DIR="+dir, "ANTHROPIC_BASE_URL="+r.server.URL(), "TERM=xterm-256color")
+	cmd.Env = append(slices.Clone(r.env), "CLAUDE_CONFIG_DIR="+dir, "ANTHROPIC_BASE_URL="+r.server.URL(),
+		"TERM=xterm-256color")
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 120})
 	r.must(err)
 	defer func() {

@@ -23,7 +23,8 @@ func (r *realClaude) goesOn(env ...string) {
 	sent := r.server.Count("renew")
 	// Where its state file tells enough, `auth status` ends before it has renewed; a prompt
 	// waits for that.
-	if out, said, err := r.run([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, r.path, "-p", "hi", "--model", "claude-haiku-4-5"); err != nil {
+	if out, said, err := r.run([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, r.path, "-p", "hi", "--model",
+		"claude-haiku-4-5"); err != nil {
 		r.t.Errorf("claude -p hi: %v\n%s%s", err, out, said)
 	}
 	if got := r.authStatus(); !got.LoggedIn {
@@ -112,9 +113,12 @@ func (r *realClaude) importAs(email, account string, more ...string) {
 	r.t.Helper()
 	access, refresh := r.server.Issue(email)
 	file := filepath.Join(r.home, "import.json")
-	r.must(os.WriteFile(file, fmt.Appendf(nil, `{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
+	r.must(os.WriteFile(file, fmt.Appendf(nil,
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
 		access, refresh, time.Now().Add(time.Hour).UnixMilli()), 0o600))
-	if out, said, err := r.run(nil, "sh", append([]string{"-c", `in=$1 account=$2; shift 2; keytender import - --account "$account" "$@" <"$in"`, "sh", file, account}, more...)...); err != nil {
+	if out, said, err := r.run(nil, "sh", append([]string{"-c",
+		`in=$1 account=$2; shift 2; keytender import - --account "$account" "$@" <"$in"`, "sh", file, account},
+		more...)...); err != nil {
 		r.t.Fatalf("import: %v\n%s%s", err, out, said)
 	}
 }

@@ -63,11 +63,14 @@ func newRealClaude(t *testing.T) *realClaude {
 	r := &realClaude{t: t, path: path, home: home, entry: filepath.Join(config, ".credentials.json"), server: server}
 	proxy, certificate := officialtest.Proxy(t, server.URL())
 	r.env = append(server.Env(),
-		"HOME="+home, "USER=tester", "GORACE="+testguard.RaceOptions, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
+		"HOME="+home, "USER=tester", "GORACE="+testguard.RaceOptions,
+		"PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+home,
 		"KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file", "CLAUDE_CONFIG_DIR="+config,
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(home, "no-bus"),
-		"HTTPS_PROXY="+proxy, "HTTP_PROXY="+proxy, "https_proxy="+proxy, "http_proxy="+proxy, "NO_PROXY=127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS="+certificate,
-		"DISABLE_AUTOUPDATER=1", "DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
+		"HTTPS_PROXY="+proxy, "HTTP_PROXY="+proxy, "https_proxy="+proxy, "http_proxy="+proxy,
+		"NO_PROXY=127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS="+certificate,
+		"DISABLE_AUTOUPDATER=1", "DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1",
+		"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
 	return r
 }
 
@@ -146,7 +149,8 @@ func (r *realClaude) bearers(kind string) (fingerprints []string) {
 func (r *realClaude) prompt() {
 	r.t.Helper()
 	before := len(r.bearers("messages"))
-	out, said, err := r.run([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, r.path, "-p", "hi", "--model", "claude-haiku-4-5")
+	out, said, err := r.run([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, r.path, "-p", "hi", "--model",
+		"claude-haiku-4-5")
 	if err != nil || !strings.Contains(out, "hi") {
 		r.t.Fatalf("claude -p hi: %v\n%s%s", err, out, said)
 	}
@@ -228,9 +232,11 @@ func TestRealClientRenewsForUs(t *testing.T) {
 func TestRealClientSignsInForUs(t *testing.T) {
 	r := newRealClaude(t)
 	_, refresh := r.server.Issue("a@example.com")
-	out := r.keytender([]string{"CLAUDE_CODE_OAUTH_REFRESH_TOKEN=" + refresh, "CLAUDE_CODE_OAUTH_SCOPES=user:profile user:inference"},
+	out := r.keytender([]string{"CLAUDE_CODE_OAUTH_REFRESH_TOKEN=" + refresh,
+		"CLAUDE_CODE_OAUTH_SCOPES=user:profile user:inference"},
 		"login", "--method", "claude-code", "--json", "--expect", "a@example.com", "--sso")
-	if !strings.Contains(out, `"method":"claude-code"`) || !strings.Contains(out, `"email":"a@example.com"`) || !strings.Contains(out, `"state":"in-step"`) {
+	if !strings.Contains(out, `"method":"claude-code"`) || !strings.Contains(out, `"email":"a@example.com"`) ||
+		!strings.Contains(out, `"state":"in-step"`) {
 		t.Errorf("login --method claude-code: %s", out)
 	}
 	r.prompt()

@@ -21,9 +21,11 @@ func TestRealClientWatched(t *testing.T) {
 	r := newRealClaude(t)
 	r.keytender(nil, "watch", "on")
 	_, refresh := r.server.Issue("a@example.com")
-	out := r.keytender([]string{"CLAUDE_CODE_OAUTH_REFRESH_TOKEN=" + refresh, "CLAUDE_CODE_OAUTH_SCOPES=user:profile user:inference"},
+	out := r.keytender([]string{"CLAUDE_CODE_OAUTH_REFRESH_TOKEN=" + refresh,
+		"CLAUDE_CODE_OAUTH_SCOPES=user:profile user:inference"},
 		"login", "--json", "--expect", "a@example.com", "--sso")
-	for _, want := range []string{`"role":"watch"`, `"state":"signed-in"`, `"email":"a@example.com"`, `"plan":"max"`, `"places":[]`} {
+	for _, want := range []string{`"role":"watch"`, `"state":"signed-in"`, `"email":"a@example.com"`, `"plan":"max"`,
+		`"places":[]`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("login: no %s in %s", want, out)
 		}
@@ -33,7 +35,8 @@ func TestRealClientWatched(t *testing.T) {
 	}
 	r.prompt()
 	sent := r.server.Count("renew")
-	if _, said, err := r.run(nil, programPath("keytender"), "refresh", "--force"); err == nil || !strings.Contains(said, "this is watch-only") {
+	if _, said, err := r.run(nil, programPath("keytender"), "refresh", "--force"); err == nil ||
+		!strings.Contains(said, "this is watch-only") {
 		t.Errorf("refresh: %v\n%s", err, said)
 	}
 	if n := r.server.Count("renew"); n != sent {
@@ -93,7 +96,8 @@ func TestRealClientMakesAKey(t *testing.T) {
 	r.server.Set(func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{grant} })
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
-	c := exec.CommandContext(ctx, programPath("keytender"), "login", "--method", "claude-code", "--console", "--account", "ci", "--timeout", "60s")
+	c := exec.CommandContext(ctx, programPath("keytender"), "login", "--method", "claude-code", "--console",
+		"--account", "ci", "--timeout", "60s")
 	c.Env, c.Dir = append(r.env, "DISPLAY=:9", "BROWSER="+browser), r.home
 	said, err := c.CombinedOutput()
 	if err != nil {

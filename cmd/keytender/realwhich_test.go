@@ -23,7 +23,8 @@ func TestRealClientAgreesWithWhich(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, key, auth := "CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-FAKE", "ANTHROPIC_API_KEY=sk-ant-api03-FAKE", "ANTHROPIC_AUTH_TOKEN=FAKE"
+	token, key, auth := "CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-FAKE", "ANTHROPIC_API_KEY=sk-ant-api03-FAKE",
+		"ANTHROPIC_AUTH_TOKEN=FAKE"
 	helper, own, local := `{"apiKeyHelper":"echo FAKE"}`, "../claude/settings.json", ".claude/settings.local.json"
 	shared := ".claude/settings.json"
 	for name, tt := range map[string]struct {
@@ -31,25 +32,30 @@ func TestRealClientAgreesWithWhich(t *testing.T) {
 		files map[string]string // below the project
 		want  session.SourceKind
 	}{
-		"the entry":              {nil, nil, "entry"},
-		"a token":                {[]string{token}, nil, "oauth-token"},
-		"a key before a token":   {[]string{token, key}, nil, "api-key"},
-		"a bearer before a key":  {[]string{auth, key}, nil, "auth-token"},
-		"a cloud before all":     {[]string{auth, key, "CLAUDE_CODE_USE_VERTEX=1"}, nil, "cloud"},
-		"a cloud that is off":    {[]string{"CLAUDE_CODE_USE_VERTEX=0"}, nil, "entry"},
-		"simple":                 {[]string{token, auth, "CLAUDE_CODE_SIMPLE=1"}, map[string]string{own: helper}, "simple"},
-		"simple with a key":      {[]string{auth, key, "CLAUDE_CODE_SIMPLE=1"}, nil, "api-key"},
-		"a helper":               {[]string{token}, map[string]string{own: helper}, "helper"},
-		"a helper before a key":  {[]string{key}, map[string]string{own: helper}, "helper"},
-		"a federated identity":   {[]string{"ANTHROPIC_FEDERATION_RULE_ID=r", "ANTHROPIC_ORGANIZATION_ID=o"}, nil, "federation"},
-		"a bearer and a helper":  {[]string{auth}, map[string]string{own: helper}, "auth-token"},
-		"a project's helper":     {nil, map[string]string{shared: helper}, "helper"},
-		"its local helper":       {nil, map[string]string{local: helper}, "helper"},
-		"a project's key":        {nil, map[string]string{shared: `{"env":{"ANTHROPIC_API_KEY":"sk-ant-api03-FAKE"}}`}, "entry"},
-		"a project's cloud":      {nil, map[string]string{shared: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`}, "cloud"},
-		"its local settings win": {nil, map[string]string{shared: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`, local: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"0"}}`}, "entry"},
-		"blanked by settings":    {[]string{key, "CLAUDE_CODE_USE_BEDROCK=1"}, map[string]string{own: `{"env":{"ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_BEDROCK":"0"}}`}, "entry"},
-		"broken settings":        {nil, map[string]string{own: `{"apiKeyHelper":`, shared: `[]`}, "entry"},
+		"the entry":             {nil, nil, "entry"},
+		"a token":               {[]string{token}, nil, "oauth-token"},
+		"a key before a token":  {[]string{token, key}, nil, "api-key"},
+		"a bearer before a key": {[]string{auth, key}, nil, "auth-token"},
+		"a cloud before all":    {[]string{auth, key, "CLAUDE_CODE_USE_VERTEX=1"}, nil, "cloud"},
+		"a cloud that is off":   {[]string{"CLAUDE_CODE_USE_VERTEX=0"}, nil, "entry"},
+		"simple": {[]string{token, auth, "CLAUDE_CODE_SIMPLE=1"}, map[string]string{own: helper},
+			"simple"},
+		"simple with a key":     {[]string{auth, key, "CLAUDE_CODE_SIMPLE=1"}, nil, "api-key"},
+		"a helper":              {[]string{token}, map[string]string{own: helper}, "helper"},
+		"a helper before a key": {[]string{key}, map[string]string{own: helper}, "helper"},
+		"a federated identity": {[]string{"ANTHROPIC_FEDERATION_RULE_ID=r", "ANTHROPIC_ORGANIZATION_ID=o"}, nil,
+			"federation"},
+		"a bearer and a helper": {[]string{auth}, map[string]string{own: helper}, "auth-token"},
+		"a project's helper":    {nil, map[string]string{shared: helper}, "helper"},
+		"its local helper":      {nil, map[string]string{local: helper}, "helper"},
+		"a project's key": {nil, map[string]string{shared: `{"env":{"ANTHROPIC_API_KEY":"sk-ant-api03-FAKE"}}`},
+			"entry"},
+		"a project's cloud": {nil, map[string]string{shared: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`}, "cloud"},
+		"its local settings win": {nil, map[string]string{shared: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`,
+			local: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"0"}}`}, "entry"},
+		"blanked by settings": {[]string{key, "CLAUDE_CODE_USE_BEDROCK=1"},
+			map[string]string{own: `{"env":{"ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_BEDROCK":"0"}}`}, "entry"},
+		"broken settings": {nil, map[string]string{own: `{"apiKeyHelper":`, shared: `[]`}, "entry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			project := filepath.Join(r.home, "project")
@@ -88,14 +94,18 @@ func TestRealClientTakesExecsToken(t *testing.T) {
 	ours := secret.New(r.keytender(nil, "token")).Fingerprint()
 	// Another login in the entry.
 	other, refresh := r.server.Issue("b@example.com")
-	entry := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`, other, refresh)
+	entry := fmt.Sprintf(
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`,
+		other, refresh)
 	if err := os.WriteFile(r.entry, []byte(entry), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := r.keytender(nil, "exec", "--", r.path, "auth", "status", "--json"); !strings.Contains(out, `"authMethod": "oauth_token"`) {
+	if out := r.keytender(nil, "exec", "--", r.path, "auth", "status", "--json"); !strings.Contains(out,
+		`"authMethod": "oauth_token"`) {
 		t.Errorf("claude auth status in exec: %s", out)
 	}
-	r.keytender([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, "exec", "--", r.path, "-p", "hi", "--model", "claude-haiku-4-5")
+	r.keytender([]string{"ANTHROPIC_BASE_URL=" + r.server.URL()}, "exec", "--", r.path, "-p", "hi", "--model",
+		"claude-haiku-4-5")
 	calls := r.bearers("messages")
 	if len(calls) == 0 || slices.ContainsFunc(calls, func(bearer string) bool { return bearer != ours }) {
 		t.Errorf("the client sent %q, the token is %s", calls, ours)

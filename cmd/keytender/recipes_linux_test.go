@@ -33,7 +33,8 @@ func TestRecipesOfCallsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := filepath.Join(dir, "args")
-	path := dir + string(filepath.ListSeparator) + filepath.Dir(programPath("keytender")) + string(filepath.ListSeparator) + os.Getenv("PATH")
+	path := dir + string(filepath.ListSeparator) + filepath.Dir(programPath("keytender")) +
+		string(filepath.ListSeparator) + os.Getenv("PATH")
 	env := append(bareEnv(t, server), "PATH="+path, "ARGS="+args, "NO_PROXY=127.0.0.1")
 	run := func(line, stdin string) string {
 		cmd := exec.Command("sh", "-c", line)
@@ -44,7 +45,8 @@ func TestRecipesOfCallsWork(t *testing.T) {
 		}
 		return string(out)
 	}
-	run("keytender import -", `{"claudeAiOauth":{"accessToken":"`+access+`","refreshToken":"`+refresh+`","expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`)
+	run("keytender import -", `{"claudeAiOauth":{"accessToken":"`+access+`","refreshToken":"`+refresh+
+		`","expiresAt":99999999999999,"scopes":["user:profile","user:inference"]}}`)
 	for _, recipe := range recipes {
 		before := server.Count("models")
 		line := strings.ReplaceAll(recipe[1], "https://api.anthropic.com", server.APIURL())
@@ -52,7 +54,8 @@ func TestRecipesOfCallsWork(t *testing.T) {
 			t.Errorf("%s answers %s", recipe[1], out)
 		}
 	}
-	if said, err := os.ReadFile(args); err != nil || !strings.Contains(string(said), "anthropic-beta: oauth-2025-04-20") || strings.Contains(string(said), "sk-ant") {
+	if said, err := os.ReadFile(args); err != nil || !strings.Contains(string(said),
+		"anthropic-beta: oauth-2025-04-20") || strings.Contains(string(said), "sk-ant") {
 		t.Errorf("curl's arguments: %s, %v", said, err)
 	}
 }

@@ -20,9 +20,12 @@ var verbs = []struct {
 	name string
 	make func(*console) *cobra.Command
 }{
-	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"exec", newExec}, {"refresh", newRefresh}, {"mirror", newMirror},
-	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"lend", newLend}, {"switch", newSwitch}, {"api-key", newAPIKey},
-	{"which", newWhich}, {"statusline", newStatusline}, {"export", newExport}, {"watch", newWatch}, {"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray}, {"agent", newAgent},
+	{"login", newLogin}, {"status", newStatus}, {"token", newToken}, {"exec", newExec}, {"refresh", newRefresh},
+	{"mirror", newMirror},
+	{"import", newImport}, {"logout", newLogout}, {"accounts", newAccounts}, {"places", newPlaces}, {"lend", newLend},
+	{"switch", newSwitch}, {"api-key", newAPIKey},
+	{"which", newWhich}, {"statusline", newStatusline}, {"export", newExport}, {"watch", newWatch},
+	{"doctor", newDoctor}, {"history", newHistory}, {"demo", newDemo}, {"tray", newTray}, {"agent", newAgent},
 	{"autostart", newAutostart}, {"version", newVersion}, {"completion", newCompletion},
 }
 
@@ -91,14 +94,16 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if cmd.HasAvailableSubCommands() {
 		return &usageError{"there is no such verb", nearVerb(cmd, args[0])}
 	}
-	return &usageError{"`" + cmd.CommandPath() + "` takes no argument", "`" + cmd.CommandPath() + " --help` says what it takes"}
+	return &usageError{"`" + cmd.CommandPath() + "` takes no argument",
+		"`" + cmd.CommandPath() + " --help` says what it takes"}
 }
 
 // oneArgument takes exactly one of what is named.
 func oneArgument(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return &usageError{"`" + cmd.CommandPath() + "` takes one argument: " + what, "`" + cmd.CommandPath() + " --help` says more"}
+			return &usageError{"`" + cmd.CommandPath() + "` takes one argument: " + what,
+				"`" + cmd.CommandPath() + " --help` says more"}
 		}
 		return nil
 	}
@@ -158,7 +163,8 @@ func (c *console) open() (*session.Engine, error) {
 		c.line(danger, "%s could be read by others; its permissions were tightened to 0600", path)
 	})
 	engine.NoticeUsage(func() {
-		c.line(danger, "Renewal: Claude Code renews the login with a small prompt, which spends a little of the plan's usage")
+		c.line(danger,
+			"Renewal: Claude Code renews the login with a small prompt, which spends a little of the plan's usage")
 	})
 	return engine, nil
 }
@@ -183,13 +189,15 @@ func (c *console) knows(engine *session.Engine, account string) error {
 	err := engine.KnowsAccount(account)
 	if known := (&session.Error{}); c.accountFrom != "" && errors.As(err, &known) && known.Code == "no-account" {
 		message, hint, _ := words.Of(known)
-		return &session.Error{Code: known.Code, Exit: known.Exit, Message: message + ", which " + c.accountFrom + " names", Hint: hint, Err: err}
+		return &session.Error{Code: known.Code, Exit: known.Exit,
+			Message: message + ", which " + c.accountFrom + " names", Hint: hint, Err: err}
 	}
 	return err
 }
 
 func accountFlag(cmd *cobra.Command, account *string) {
-	cmd.Flags().StringVar(account, "account", "", "the account to work on (default: KEYTENDER_ACCOUNT, else the active one)")
+	cmd.Flags().StringVar(account, "account", "",
+		"the account to work on (default: KEYTENDER_ACCOUNT, else the active one)")
 }
 
 func newHelp() *cobra.Command {

@@ -19,7 +19,8 @@ import (
 )
 
 // endingSignals with the exit code that follows them.
-var endingSignals = map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGQUIT: 131}
+var endingSignals = map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129,
+	syscall.SIGQUIT: 131}
 
 // TestSignalsAfterTheSend: the server has renewed and its answer is under way. The pair is
 // stored, in Claude Code's entry too, before the program ends.
@@ -34,7 +35,9 @@ func TestSignalsAfterTheSend(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, refresh := server.Issue("a@example.com")
-			login := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a","refreshToken":%q,"expiresAt":1000,"scopes":["user:profile","user:inference"]}}`, refresh)
+			login := fmt.Sprintf(
+				`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a","refreshToken":%q,"expiresAt":1000,"scopes":["user:profile","user:inference"]}}`,
+				refresh)
 			if err := os.WriteFile(entry, []byte(login), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +69,8 @@ func TestSignalsAfterTheSend(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			server.Release()
 			exit := &exec.ExitError{}
-			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != want || strings.Contains(said.String(), "goroutine ") {
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != want ||
+				strings.Contains(said.String(), "goroutine ") {
 				t.Errorf("%s after %v: %v, want exit code %d: %s", verb, signal, err, want, &said)
 			}
 			if out, err := run("refresh", "--force").CombinedOutput(); err != nil || server.FamilyRevoked(refresh) {

@@ -44,7 +44,8 @@ func newStatus(c *console) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print one JSON object on stdout")
 	cmd.Flags().BoolVar(&o.check, "check", false, "make one test call with the access token")
-	cmd.Flags().BoolVar(&o.ics, "ics", false, "print a calendar (RFC 5545) with the end of every login and exported token")
+	cmd.Flags().BoolVar(&o.ics, "ics", false,
+		"print a calendar (RFC 5545) with the end of every login and exported token")
 	cmd.Flags().Var(&o.endsWithin, "ends-within", "exit 4 when a login ends within this time, say 72h or 3d")
 	accountFlag(cmd, &o.account)
 	return cmd
@@ -155,7 +156,8 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 		c.say(plain, "Account: %s (of %s)", st.Account, strings.Join(st.Names(), ", "))
 	}
 	if st.LastChange != nil {
-		c.say(plain, "Last change: %s by %s, %s ago", st.LastChange.What, st.LastChange.Who, spoken(now.Sub(st.LastChange.At)))
+		c.say(plain, "Last change: %s by %s, %s ago", st.LastChange.What, st.LastChange.Who,
+			spoken(now.Sub(st.LastChange.At)))
 	}
 	for _, store := range st.Stores {
 		if store.State != "not-used" {
@@ -164,7 +166,9 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 	}
 	c.say(plain, "Claude Code: %s", entryWords(st))
 	if len(st.ClaudeCode.OverriddenBy) > 0 {
-		c.say(danger, "Overridden by: %s (as this environment and your settings say; a project's were not looked at, see `keytender which`)", strings.Join(st.ClaudeCode.OverriddenBy, ", "))
+		c.say(danger,
+			"Overridden by: %s (as this environment and your settings say; a project's were not looked at, see `keytender which`)",
+			strings.Join(st.ClaudeCode.OverriddenBy, ", "))
 	}
 	switch {
 	case st.Tray.Running:

@@ -47,10 +47,12 @@ func (c *console) printCalendar(engine *session.Engine) error {
 		glance, err := engine.Glance(nil)
 		if names, _, err := engine.AccountNames(); err != nil || len(names) > 0 || glance.State != session.SignedOut {
 			return errors.Join(err, &session.Error{Code: "no-end", Exit: session.ExitFailed,
-				Message: "no end of a login is known, so there is no calendar", Hint: "`keytender status` says what is known"})
+				Message: "no end of a login is known, so there is no calendar",
+				Hint:    "`keytender status` says what is known"})
 		}
-		return errors.Join(err, &session.Error{Code: "signed-out", Exit: session.ExitSignedOut, Message: "nobody is signed in",
-			Hint: "sign in with `keytender login`"})
+		return errors.Join(err, &session.Error{Code: "signed-out", Exit: session.ExitSignedOut,
+			Message: "nobody is signed in",
+			Hint:    "sign in with `keytender login`"})
 	}
 	return calendar(c.out, ends, time.Now(), engine.Config().Paths.State)
 }

@@ -79,7 +79,8 @@ func readLimits(data []byte) (limits []limit) {
 		Limits map[string]json.RawMessage `json:"rate_limits"`
 	}
 	_ = json.Unmarshal(data, &handed)
-	for _, known := range []struct{ key, name string }{{"five_hour", "5h"}, {"seven_day", "7d"}, {"spend_limit", "spend"}} {
+	for _, known := range []struct{ key, name string }{{"five_hour", "5h"}, {"seven_day", "7d"},
+		{"spend_limit", "spend"}} {
 		var w window
 		if json.Unmarshal(handed.Limits[known.key], &w) != nil || w.Used == nil || *w.Used < 0 || *w.Used > 1000 {
 			continue

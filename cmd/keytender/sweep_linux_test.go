@@ -82,9 +82,12 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.env = append(server.Env(), sweepMark, "GORACE="+testguard.RaceOptions, "PATH="+r.dir+":"+os.Getenv("PATH"), "HOME="+r.home, "USER=tester", "TMPDIR="+filepath.Join(r.dir, "tmp"),
-		"KEYTENDER_HOME="+filepath.Join(r.home, "kt"), "KEYTENDER_STORE=file", "KEYTENDER_LOG=debug", "GOTRACEBACK=crash",
-		"PAGE="+filepath.Join(r.dir, "page"), "ENTRY="+r.entry, "RECORD="+t.TempDir(), "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(r.dir, "no-bus"))
+	r.env = append(server.Env(), sweepMark, "GORACE="+testguard.RaceOptions, "PATH="+r.dir+":"+os.Getenv("PATH"),
+		"HOME="+r.home, "USER=tester", "TMPDIR="+filepath.Join(r.dir, "tmp"),
+		"KEYTENDER_HOME="+filepath.Join(r.home, "kt"), "KEYTENDER_STORE=file", "KEYTENDER_LOG=debug",
+		"GOTRACEBACK=crash",
+		"PAGE="+filepath.Join(r.dir, "page"), "ENTRY="+r.entry, "RECORD="+t.TempDir(),
+		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(r.dir, "no-bus"))
 	return r
 }
 
@@ -110,7 +113,8 @@ func (r *rig) awaitBrowsers() {
 // command is the program in a shell that takes nothing from files and lets cores be
 // written, so that their rights and their absence are the program's own doing.
 func (r *rig) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("/bin/sh", append([]string{"-c", `umask 0; ulimit -c unlimited; exec "$0" "$@"`, r.program}, args...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", `umask 0; ulimit -c unlimited; exec "$0" "$@"`, r.program},
+		args...)...)
 	cmd.Env, cmd.Dir = r.env, r.dir
 	return cmd
 }
@@ -163,7 +167,8 @@ func (r *rig) fault(faults ...fakeclaude.Fault) {
 
 func (r *rig) login(browser string, more ...string) int {
 	r.Helper()
-	exit, _ := r.run(append([]string{"login", "--timeout", "20s", "--browser-command", filepath.Join(r.dir, browser)}, more...)...)
+	exit, _ := r.run(append([]string{"login", "--timeout", "20s", "--browser-command", filepath.Join(r.dir, browser)},
+		more...)...)
 	return exit
 }
 
@@ -209,7 +214,8 @@ func (r *rig) paste() int {
 func (r *rig) seed(seconds int) {
 	r.Helper()
 	access, refresh := r.server.Issue("a@example.com")
-	text := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"]}}`,
+	text := fmt.Sprintf(
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"]}}`,
 		access, refresh, time.Now().Add(time.Duration(seconds)*time.Second).UnixMilli())
 	if exit, _ := r.runOn(text, "import", "-"); exit != 0 {
 		r.Fatalf("import: exit %d: %v", exit, r.said)
@@ -219,7 +225,8 @@ func (r *rig) seed(seconds int) {
 // rest is every verb that shows or carries something.
 func (r *rig) rest() {
 	for _, line := range []string{
-		"status", "status --json", "status --check", "token", "history", "history --json", "accounts", "mirror --dry-run", "mirror", "mirror --undo",
+		"status", "status --json", "status --check", "token", "history", "history --json", "accounts",
+		"mirror --dry-run", "mirror", "mirror --undo",
 		"doctor", "doctor --fix --report report.txt", "api-key print",
 	} {
 		r.run(strings.Fields(line)...)
@@ -230,7 +237,8 @@ func (r *rig) rest() {
 func needles(secret string) []string {
 	tail := secret[max(0, len(secret)-8):]
 	return []string{
-		tail, hex.EncodeToString([]byte(secret)), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
+		tail, hex.EncodeToString([]byte(secret)),
+		strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
 	}
 }
 
@@ -301,21 +309,23 @@ func mayHoldTokens(name string) bool {
 	base := filepath.Base(name)
 	return name == "/home/kt/credentials.json" || name == "/home/.claude/.credentials.json" ||
 		strings.HasPrefix(name, "/home/.claude/.credentials.json.aside-") || // a damaged one, as doctor --fix leaves it
-		filepath.Dir(name) == "/home/kt/state" && (strings.HasPrefix(base, "spill-") || strings.HasPrefix(base, "reserve-"))
+		filepath.Dir(name) == "/home/kt/state" &&
+			(strings.HasPrefix(base, "spill-") || strings.HasPrefix(base, "reserve-"))
 }
 
 // sweptFaults are what the token endpoint can do to a call.
 var sweptFaults = map[string]fakeclaude.Fault{
-	"none":            {},
-	"down":            fakeclaude.Unavailable(""),
-	"throttled":       fakeclaude.Throttle("1"),
-	"reset":           {Reset: true},
-	"lost":            fakeclaude.Lost(),
-	"refused":         fakeclaude.Refusal(400, "invalid_grant", "no"),
-	"wrong client":    fakeclaude.Refusal(401, "invalid_client", "no"),
-	"token in error":  fakeclaude.Refusal(400, "invalid_request", "bad token sk-ant-ort01-FAKE-planted-in-the-error"),
-	"token in code":   fakeclaude.Refusal(400, "sk-ant-ort01-FAKE-planted-in-the-error", "no"),
-	"token in a page": {Status: 502, Header: map[string]string{"Content-Type": "text/html"}, Body: "<h1>sk-ant-ort01-FAKE-planted-in-the-error</h1>"},
+	"none":           {},
+	"down":           fakeclaude.Unavailable(""),
+	"throttled":      fakeclaude.Throttle("1"),
+	"reset":          {Reset: true},
+	"lost":           fakeclaude.Lost(),
+	"refused":        fakeclaude.Refusal(400, "invalid_grant", "no"),
+	"wrong client":   fakeclaude.Refusal(401, "invalid_client", "no"),
+	"token in error": fakeclaude.Refusal(400, "invalid_request", "bad token sk-ant-ort01-FAKE-planted-in-the-error"),
+	"token in code":  fakeclaude.Refusal(400, "sk-ant-ort01-FAKE-planted-in-the-error", "no"),
+	"token in a page": {Status: 502, Header: map[string]string{"Content-Type": "text/html"},
+		Body: "<h1>sk-ant-ort01-FAKE-planted-in-the-error</h1>"},
 	"portal":          fakeclaude.HTMLPage(200),
 	"forbidden":       fakeclaude.HTMLPage(403),
 	"elsewhere":       fakeclaude.Redirect("http://127.0.0.1:9/"),
@@ -338,7 +348,8 @@ func (r *rig) sweepPlanted() {
 			r.Errorf("%s repeats a token out of an answer:\n%s", place, text)
 		}
 	}
-	for _, name := range []string{"page", "home/kt/keytender.log", "home/kt/state/ledger.json", "home/kt/state/history.jsonl"} {
+	for _, name := range []string{"page", "home/kt/keytender.log", "home/kt/state/ledger.json",
+		"home/kt/state/history.jsonl"} {
 		if text, err := os.ReadFile(filepath.Join(r.dir, name)); err == nil && strings.Contains(string(text), planted) {
 			r.Errorf("%s repeats a token out of an answer:\n%s", name, text)
 		}
@@ -401,7 +412,8 @@ func TestSweepOtherTrouble(t *testing.T) {
 			r.well("lend", "--ssh", "host")
 			r.well("lend", "--container", "box:lent")
 			r.well("refresh", "--force")
-			r.put(filepath.Join(elsewhere, "box", "home", "lent", ".credentials.json"), `{"claudeAiOauth":{"accessToken":"`+r.issue())
+			r.put(filepath.Join(elsewhere, "box", "home", "lent", ".credentials.json"),
+				`{"claudeAiOauth":{"accessToken":"`+r.issue())
 			r.put(filepath.Join(elsewhere, "host", "down"), "")
 			r.well("refresh", "--force")
 			r.run("lend", "--all")
@@ -413,7 +425,11 @@ func TestSweepOtherTrouble(t *testing.T) {
 			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 403} })
 			r.login("browser")
 		},
-		"profile elsewhere": func(r *rig) { r.fault(fakeclaude.Redirect("http://127.0.0.1:9/").For("profile")); r.login("browser") },
+		"profile elsewhere": func(r *rig) {
+			r.fault(fakeclaude.Redirect("http://127.0.0.1:9/").For("profile"))
+			r.login(
+				"browser")
+		},
 		"models refused": func(r *rig) {
 			r.login("browser")
 			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"models": 401} })
@@ -443,7 +459,8 @@ func TestSweepOtherTrouble(t *testing.T) {
 		},
 		"token as argument": func(r *rig) {
 			// The person's own doing shows in their process list; we at least repeat it nowhere.
-			for _, args := range [][]string{{"token", planted}, {"import", planted}, {planted}, {"login", "--account", planted + "!"}, {"login", "--method", planted}} {
+			for _, args := range [][]string{{"token", planted}, {"import", planted}, {planted},
+				{"login", "--account", planted + "!"}, {"login", "--method", planted}} {
 				r.run(args...)
 			}
 			for name, text := range r.said {
@@ -464,10 +481,14 @@ func TestSweepOtherTrouble(t *testing.T) {
 			r.login("browser")
 		},
 		"password in the proxy's URL": func(r *rig) {
-			r.env = append(r.env, "HTTPS_PROXY=http://me:"+planted+"@127.0.0.1:9", "ANTHROPIC_TOKEN_URL=https://example.invalid/token")
+			r.env = append(r.env, "HTTPS_PROXY=http://me:"+planted+"@127.0.0.1:9",
+				"ANTHROPIC_TOKEN_URL=https://example.invalid/token")
 			r.login("browser")
 			r.sweepPlanted()
-			r.env = slices.DeleteFunc(r.env, func(v string) bool { return strings.HasPrefix(v, "ANTHROPIC_TOKEN_URL=https") })
+			r.env = slices.DeleteFunc(r.env, func(v string) bool {
+				return strings.HasPrefix(v,
+					"ANTHROPIC_TOKEN_URL=https")
+			})
 			r.login("browser")
 		},
 		"password in a setting's URL": func(r *rig) {
@@ -475,7 +496,10 @@ func TestSweepOtherTrouble(t *testing.T) {
 			r.login("browser")
 			r.run("status")
 			r.sweepPlanted()
-			r.env = slices.DeleteFunc(r.env, func(v string) bool { return strings.HasPrefix(v, "ANTHROPIC_TOKEN_URL=https") })
+			r.env = slices.DeleteFunc(r.env, func(v string) bool {
+				return strings.HasPrefix(v,
+					"ANTHROPIC_TOKEN_URL=https")
+			})
 			r.login("browser")
 		},
 		"key set and exported": func(r *rig) {
@@ -580,7 +604,8 @@ func (r *rig) issue() string {
 // outside its place, and leaves no core; SIGABRT makes Go print every
 // stack, as a panic does.
 func TestSweepEnded(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGKILL} {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+		syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGKILL} {
 		for _, call := range []string{"exchange", "renew"} {
 			t.Run(fmt.Sprint(call, " ", signal), func(t *testing.T) {
 				t.Parallel()
@@ -597,7 +622,8 @@ func TestSweepEnded(t *testing.T) {
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)
 				}
-				for deadline := time.Now().Add(testguard.Patience); r.server.Held() == 0; time.Sleep(5 * time.Millisecond) {
+				for deadline := time.Now().Add(testguard.Patience); r.server.Held() == 0; time.Sleep(
+					5 * time.Millisecond) {
 					if time.Now().After(deadline) {
 						t.Fatal("no call came")
 					}
@@ -615,7 +641,8 @@ func TestSweepEnded(t *testing.T) {
 				r.server.Release()
 				r.keep(args, "", stderr.String())
 				stacks := signal == syscall.SIGABRT || signal == syscall.SIGSEGV
-				if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.CoreDump() || stacks != strings.Contains(stderr.String(), "goroutine ") {
+				if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.CoreDump() ||
+					stacks != strings.Contains(stderr.String(), "goroutine ") {
 					t.Errorf("ended with %v:\n%s", cmd.ProcessState, &stderr)
 				}
 				r.rest()
@@ -751,7 +778,8 @@ func TestSweepSees(t *testing.T) {
 		t.Errorf("known: %v and %d states", kinds, len(r.states))
 	}
 	stored, err := os.ReadFile(filepath.Join(r.home, "kt", "credentials.json"))
-	if err != nil || !slices.ContainsFunc(r.server.Secrets(), func(s string) bool { return bytes.Contains(stored, []byte(needles(s)[0])) }) {
+	if err != nil || !slices.ContainsFunc(r.server.Secrets(),
+		func(s string) bool { return bytes.Contains(stored, []byte(needles(s)[0])) }) {
 		t.Errorf("not even the store holds a secret: %v", err)
 	}
 	watch.mu.Lock()
@@ -769,7 +797,8 @@ func TestSweepSees(t *testing.T) {
 		}
 	}
 	if ours < 2 || browsers == 0 || withState == 0 {
-		t.Errorf("seen: %d of our processes, %d browsers, %d with state and challenge in the address", ours, browsers, withState)
+		t.Errorf("seen: %d of our processes, %d browsers, %d with state and challenge in the address", ours, browsers,
+			withState)
 	}
 	t.Logf("%.0f looks a second", float64(watch.looks-looksBefore)/time.Since(begun).Seconds())
 }

@@ -38,14 +38,16 @@ func inTerminal(t *testing.T, server *fakeclaude.Server, home string, env []stri
 }
 
 // programInTerminal does it with a program that may start keytender.
-func programInTerminal(t *testing.T, server *fakeclaude.Server, home string, env []string, name string, args ...string) *screen {
+func programInTerminal(t *testing.T, server *fakeclaude.Server, home string, env []string, name string,
+	args ...string) *screen {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, args...)
-	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file",
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "KEYTENDER_HOME="+filepath.Join(home, "kt"),
+		"KEYTENDER_STORE=file",
 		"HOME="+home, "CLAUDE_CONFIG_DIR="+filepath.Join(home, "claude"))
 	cmd.Env = append(append(cmd.Env, server.Env()...), env...)
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 60})
@@ -153,10 +155,16 @@ func TestPasteInATerminal(t *testing.T) {
 	}{
 		{"as it is", func(p, _ string) []string { return []string{p} }},
 		{"bracketed paste", func(p, _ string) []string { return []string{"\x1b[200~" + p + "\x1b[201~"} }},
-		{"blanks around and within", func(p, _ string) []string { return []string{"  " + p[:30] + " " + p[30:] + " \t"} }},
+		{"blanks around and within", func(p, _ string) []string {
+			return []string{"  " + p[:30] + " " + p[30:] +
+				" \t"}
+		}},
 		{"the code alone", func(p, _ string) []string { return []string{p[:strings.Index(p, "#")]} }},
 		{"two lines, cut in the code", func(p, _ string) []string { return []string{p[:half(p)], p[half(p):]} }},
-		{"two lines, cut in the state", func(p, _ string) []string { return []string{p[:len(p)-9], "  " + p[len(p)-9:]} }},
+		{"two lines, cut in the state", func(p, _ string) []string {
+			return []string{p[:len(p)-9],
+				"  " + p[len(p)-9:]}
+		}},
 		{"three lines, bracketed", func(p, _ string) []string {
 			return []string{"\x1b[200~" + p[:20], p[20:40], p[40:] + "\x1b[201~"}
 		}},
@@ -231,7 +239,8 @@ func TestConfirmInATerminal(t *testing.T) {
 	server := startServer(t)
 	home := t.TempDir()
 	s := inTerminal(t, server, home, nil, "login", "--method", "paste", "--timeout", "20s")
-	redirect, err := fakeclaude.Approve(context.Background(), strings.TrimSpace(s.wait(`Paste URL: (http[^\r\n]+)\r?\n`)))
+	redirect, err := fakeclaude.Approve(context.Background(),
+		strings.TrimSpace(s.wait(`Paste URL: (http[^\r\n]+)\r?\n`)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,8 @@ func newToken(c *console) *cobra.Command {
 
 // accessToken returns a token that is valid for minValid, or with a warning one that is
 // valid for less.
-func (c *console) accessToken(ctx context.Context, engine *session.Engine, minValid time.Duration) (secret.String, error) {
+func (c *console) accessToken(ctx context.Context, engine *session.Engine, minValid time.Duration) (secret.String,
+	error) {
 	token, err := engine.Token(ctx, minValid)
 	if token.IsZero() {
 		return token, err
@@ -78,5 +79,6 @@ func (c *console) printToken(engine *session.Engine, cmd *cobra.Command, token s
 		ExpiresAt     *time.Time `json:"expiresAt"`
 		Account       string     `json:"account"`
 		Email         string     `json:"email"`
-	}{SchemaVersion: 1, AccessToken: token.Reveal(), ExpiresAt: st.AccessToken.ExpiresAt, Account: st.Account, Email: st.Email})
+	}{SchemaVersion: 1, AccessToken: token.Reveal(), ExpiresAt: st.AccessToken.ExpiresAt, Account: st.Account,
+		Email: st.Email})
 }

@@ -29,7 +29,8 @@ func newTray(c *console) *cobra.Command {
 				child.Stdout, child.Stderr = struct{ io.Writer }{c.out}, struct{ io.Writer }{c.err}
 			}
 			if err := child.Start(); err != nil {
-				return &session.Error{Code: "no-tray", Exit: session.ExitFailed, Message: "the menu-bar app did not start", Hint: "run " + program + " to see why", Err: err}
+				return &session.Error{Code: "no-tray", Exit: session.ExitFailed,
+					Message: "the menu-bar app did not start", Hint: "run " + program + " to see why", Err: err}
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- child.Wait() }()
@@ -52,8 +53,9 @@ func newTray(c *console) *cobra.Command {
 }
 
 func noTray(err error) error {
-	return &session.Error{Code: "no-tray", Exit: session.ExitFailed, Message: "the menu-bar app keytender-tray does not lie beside this program",
-		Hint: "install it from the same package, or go on with `keytender login`", Err: err}
+	return &session.Error{Code: "no-tray", Exit: session.ExitFailed,
+		Message: "the menu-bar app keytender-tray does not lie beside this program",
+		Hint:    "install it from the same package, or go on with `keytender login`", Err: err}
 }
 
 func trayProgram() (string, error) {

@@ -94,7 +94,8 @@ var kinds = map[string]string{
 func nearFlag(flags *pflag.FlagSet, typed string) (near string) {
 	least := 3
 	flags.VisitAll(func(f *pflag.Flag) {
-		if d := distance(typed, f.Name); !f.Hidden && (d < least || len(typed) > 2 && least == 3 && strings.HasPrefix(f.Name, typed)) {
+		if d := distance(typed, f.Name); !f.Hidden &&
+			(d < least || len(typed) > 2 && least == 3 && strings.HasPrefix(f.Name, typed)) {
 			near, least = f.Name, min(d, least-1)
 		}
 	})

@@ -90,7 +90,8 @@ func TestNearNamesExist(t *testing.T) {
 }
 
 func TestDistance(t *testing.T) {
-	for pair, want := range map[[2]string]int{{"", ""}: 0, {"a", ""}: 1, {"json", "json"}: 0, {"jsno", "json"}: 1, {"acount", "account"}: 1, {"abc", "xyz"}: 3} {
+	for pair, want := range map[[2]string]int{{"", ""}: 0, {"a", ""}: 1, {"json", "json"}: 0, {"jsno", "json"}: 1,
+		{"acount", "account"}: 1, {"abc", "xyz"}: 3} {
 		if got := distance(pair[0], pair[1]); got != want {
 			t.Errorf("%q: %d, want %d", pair, got, want)
 		}

@@ -20,7 +20,8 @@ func TestUntendedIsSaidToAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := inTerminal(t, server, home, nil, "login", "--browser-command", browser, "--port", testguard.FreePort(t)); s.end() != 0 {
+	if s := inTerminal(t, server, home, nil, "login", "--browser-command", browser, "--port",
+		testguard.FreePort(t)); s.end() != 0 {
 		t.Fatal(s.text())
 	}
 	says := func(args ...string) bool {

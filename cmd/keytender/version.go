@@ -23,7 +23,8 @@ func newVersion(c *console) *cobra.Command {
 func (c *console) printVersion(asJSON bool) error {
 	build := version.Of()
 	if asJSON {
-		return c.result(map[string]any{"schemaVersion": 1, "version": build.Number, "commit": build.Commit, "date": build.Date})
+		return c.result(map[string]any{"schemaVersion": 1, "version": build.Number, "commit": build.Commit,
+			"date": build.Date})
 	}
 	_, err := fmt.Fprintln(c.out, "keytender", build)
 	return err

@@ -55,12 +55,14 @@ func (c *console) showRole(engine *session.Engine, turnedOff bool) error {
 	word := "off"
 	if on {
 		word = "on"
-		c.line(tick, "Watch-only: on%s; no copy of a login is kept, `keytender status` shows what Claude Code's entry holds", by)
+		c.line(tick,
+			"Watch-only: on%s; no copy of a login is kept, `keytender status` shows what Claude Code's entry holds", by)
 	} else {
 		c.line(tick, "Watch-only: off%s; logins are kept and renewed", by)
 	}
 	if turnedOff {
-		c.line(plain, "hint: sign in with `keytender login`, or take over Claude Code's login with `keytender import claude-code`")
+		c.line(plain,
+			"hint: sign in with `keytender login`, or take over Claude Code's login with `keytender import claude-code`")
 	}
 	_, err = fmt.Fprintln(c.out, word)
 	return err
@@ -82,7 +84,8 @@ func (o *loginOptions) watched(cmd *cobra.Command, engine *session.Engine) (err 
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch f.Name {
 		case "account", "replace", "no-mirror", "port", "long-lived", "scope", "browser-command":
-			err = &usageError{"--" + f.Name + " makes no sense with watch-only: Claude Code signs in, and no copy is kept",
+			err = &usageError{"--" + f.Name +
+				" makes no sense with watch-only: Claude Code signs in, and no copy is kept",
 				"leave it out"}
 		}
 	})

@@ -21,7 +21,8 @@ func newWhich(c *console) *cobra.Command {
 			"\"Not checked\" stands in it. Nothing is written, and no value is shown. Exit code 3: it would find nothing to use.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return &usageError{"`keytender which` takes one directory at most", "`keytender which --help` says more"}
+				return &usageError{"`keytender which` takes one directory at most",
+					"`keytender which --help` says more"}
 			}
 			return nil
 		},
@@ -98,7 +99,8 @@ func (c *console) showWhich(w session.Which) {
 		if to == "" {
 			to = "what is no address"
 		}
-		c.say(danger, "Requests go to: %s, with this credential, as %s says", to, standsIn(w.Requests.Name, w.Requests.From))
+		c.say(danger, "Requests go to: %s, with this credential, as %s says", to,
+			standsIn(w.Requests.Name, w.Requests.From))
 	}
 	for _, note := range w.Notes {
 		c.say(danger, "Note: %s", noteWords(note))
@@ -112,7 +114,8 @@ func (c *console) showWhich(w session.Which) {
 	case *a.Agrees:
 		c.say(plain, "Checked: Claude Code %s says the same (%s)", a.Version, a.Method)
 	default:
-		c.say(danger, "Checked: Claude Code %s says %s, which its settings and variables did not show; its word counts", a.Version, a.Method)
+		c.say(danger, "Checked: Claude Code %s says %s, which its settings and variables did not show; its word counts",
+			a.Version, a.Method)
 	}
 }
 

@@ -132,7 +132,8 @@ func replace(path string, data []byte, sync func(*os.File) error) error {
 
 // writeTemp writes data into a new file beside path, durably where sync makes it so, and
 // returns its name.
-func writeTemp(path string, data []byte, mode fs.FileMode, before time.Time, sync func(*os.File) error) (string, error) {
+func writeTemp(path string, data []byte, mode fs.FileMode, before time.Time, sync func(*os.File) error) (string,
+	error) {
 	var random [4]byte
 	_, _ = rand.Read(random[:])
 	name := path + tempInfix + hex.EncodeToString(random[:])

@@ -157,7 +157,8 @@ func TestFilesOfOthersAreRefused(t *testing.T) {
 				t.Errorf("read: %v", err)
 			}
 			refused = nil
-			if err := Write(path, []byte("new")); !errors.As(err, &refused) || !strings.Contains(err.Error(), tt.reason) {
+			if err := Write(path, []byte("new")); !errors.As(err, &refused) ||
+				!strings.Contains(err.Error(), tt.reason) {
 				t.Errorf("write: %v", err)
 			}
 			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {

@@ -57,7 +57,8 @@ func TestRoomOnAFullDisk(t *testing.T) {
 		t.Errorf("into the reservation: %v", err)
 	}
 	reserved.Discard()
-	if err := Replace(path, []byte(strings.Repeat("y", 40<<10)), 0o600); !errors.Is(err, syscall.ENOSPC) || mustRead(t, path) != long {
+	if err := Replace(path, []byte(strings.Repeat("y", 40<<10)), 0o600); !errors.Is(err, syscall.ENOSPC) ||
+		mustRead(t, path) != long {
 		t.Errorf("without room: %v", err)
 	}
 	if got := names(t, dir); len(got) != 2 {
@@ -83,7 +84,8 @@ func TestBindMountedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info, _ := os.Stat(path); info.Size() != 15 || !info.ModTime().Equal(past.Truncate(0)) && info.ModTime().Sub(past).Abs() > time.Second {
+	if info, _ := os.Stat(path); info.Size() != 15 || !info.ModTime().Equal(past.Truncate(0)) &&
+		info.ModTime().Sub(past).Abs() > time.Second {
 		t.Errorf("a reservation changed it: %v, %v", info.Size(), info.ModTime())
 	}
 	fillDisk(t, disk)
@@ -99,7 +101,8 @@ func TestBindMountedFile(t *testing.T) {
 		t.Errorf("shorter: %v %q", err, mustRead(t, outside))
 	}
 	fillDisk(t, disk)
-	if err := Replace(path, []byte(strings.Repeat("y", 40<<10)), 0o600); !errors.Is(err, syscall.ENOSPC) || mustRead(t, outside) != "short" {
+	if err := Replace(path, []byte(strings.Repeat("y", 40<<10)), 0o600); !errors.Is(err, syscall.ENOSPC) ||
+		mustRead(t, outside) != "short" {
 		t.Errorf("without room: %v", err)
 	}
 	whole := Disk
@@ -113,7 +116,8 @@ func TestBindMountedFile(t *testing.T) {
 		n, _ := f.Write(b[:len(b)/2])
 		return n, syscall.EIO
 	}
-	if err := Replace(path, []byte("a new content"), 0o600); !errors.Is(err, syscall.EIO) || mustRead(t, outside) != "short" {
+	if err := Replace(path, []byte("a new content"), 0o600); !errors.Is(err, syscall.EIO) ||
+		mustRead(t, outside) != "short" {
 		t.Errorf("half way: %v, then %q", err, mustRead(t, outside))
 	}
 	if got := names(t, dir); len(got) != 1 {

@@ -91,7 +91,8 @@ func TestFollow(t *testing.T) {
 	_ = os.MkdirAll(at("deep/er"), 0o700)
 	mustWrite(t, at("target"), "content")
 	for link, to := range map[string]string{
-		"direct": at("target"), "relative": "target", "chain": "direct", "folder": at("deep/er"), "up": "folder/../../target",
+		"direct": at("target"), "relative": "target", "chain": "direct", "folder": at("deep/er"),
+		"up":      "folder/../../target",
 		"nowhere": at("none"), "noplace": at("none/none"), "circle": "circle2", "circle2": "circle", "dir": at("deep"),
 	} {
 		if err := symlink(to, at(link)); err != nil {
@@ -99,9 +100,11 @@ func TestFollow(t *testing.T) {
 		}
 	}
 	tests := map[string]struct{ target, says string }{
-		"target": {at("target"), ""}, "absent": {at("absent"), ""}, "direct": {at("target"), ""}, "relative": {at("target"), ""},
-		"chain": {at("target"), ""}, "up": {at("target"), ""},
-		"nowhere": {"", "leads nowhere"}, "noplace": {"", "leads nowhere"}, "circle": {"", "circle"}, "dir": {"", "no regular file"},
+		"target": {at("target"), ""}, "absent": {at("absent"), ""}, "direct": {at("target"), ""},
+		"relative": {at("target"), ""},
+		"chain":    {at("target"), ""}, "up": {at("target"), ""},
+		"nowhere": {"", "leads nowhere"}, "noplace": {"", "leads nowhere"}, "circle": {"", "circle"},
+		"dir": {"", "no regular file"},
 	}
 	for name, tt := range tests {
 		got, err := Follow(at(name))
@@ -109,7 +112,8 @@ func TestFollow(t *testing.T) {
 		switch {
 		case tt.says == "" && (err != nil || got != tt.target):
 			t.Errorf("%s: %s, %v", name, got, err)
-		case tt.says != "" && (!errors.As(err, &refused) || refused.Path != at(name) || !strings.Contains(err.Error(), tt.says)):
+		case tt.says != "" && (!errors.As(err, &refused) || refused.Path != at(name) ||
+			!strings.Contains(err.Error(), tt.says)):
 			t.Errorf("%s: %v", name, err)
 		}
 	}

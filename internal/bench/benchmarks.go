@@ -25,7 +25,8 @@ var benchmarked = []string{"./callback", "./internal/oauth", "./keychain/claudec
 const benchmarkRuns = 3
 
 func runBenchmarks(names string, packages ...string) ([]benchmark, error) {
-	args := []string{"test", "-run", "^$", "-bench", names, "-benchmem", "-benchtime", "300ms", "-count", strconv.Itoa(benchmarkRuns), "-p", "1"}
+	args := []string{"test", "-run", "^$", "-bench", names, "-benchmem", "-benchtime", "300ms", "-count",
+		strconv.Itoa(benchmarkRuns), "-p", "1"}
 	cmd := exec.Command("go", append(args, packages...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -50,13 +51,15 @@ func (b *bench) carry() error {
 		return fmt.Errorf("%d benchmarks of carrying, want 1", len(all))
 	}
 	took := time.Duration(all[0].nanoseconds)
-	b.add("carrying a renewal to 20 lent directories", "under 50 ms", fmt.Sprintf("%.1f ms", milliseconds(took)), took < 50*time.Millisecond)
+	b.add("carrying a renewal to 20 lent directories", "under 50 ms", fmt.Sprintf("%.1f ms", milliseconds(took)),
+		took < 50*time.Millisecond)
 	return nil
 }
 
 var (
 	packageLine   = regexp.MustCompile(`^pkg: keytender/(?:internal/)?([^/\s]+)\S*$`)
-	benchmarkLine = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:.*?\s(\d+) B/op\s+(\d+) allocs/op)?`)
+	benchmarkLine = regexp.MustCompile(
+		`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:.*?\s(\d+) B/op\s+(\d+) allocs/op)?`)
 )
 
 // readBenchmarks reads what go test prints. Of several runs the best counts.
@@ -82,7 +85,8 @@ func readBenchmarks(text string) []benchmark {
 			continue
 		}
 		best := &all[at]
-		best.nanoseconds, best.bytes, best.allocations = min(best.nanoseconds, b.nanoseconds), min(best.bytes, b.bytes), min(best.allocations, b.allocations)
+		best.nanoseconds, best.bytes, best.allocations = min(best.nanoseconds, b.nanoseconds), min(best.bytes,
+			b.bytes), min(best.allocations, b.allocations)
 	}
 	return all
 }
@@ -91,7 +95,8 @@ func (b benchmark) against(before []benchmark) string {
 	for _, old := range before {
 		if old.name == b.name {
 			return strings.Join([]string{ratioOf(float64(b.nanoseconds), float64(old.nanoseconds)),
-				ratioOf(float64(b.bytes), float64(old.bytes)), ratioOf(float64(b.allocations), float64(old.allocations))}, ", ")
+				ratioOf(float64(b.bytes), float64(old.bytes)),
+				ratioOf(float64(b.allocations), float64(old.allocations))}, ", ")
 		}
 	}
 	return "new"
@@ -118,13 +123,15 @@ func growth(all []benchmark) string {
 		if !slices.Contains(sizes, size) {
 			sizes = append(sizes, size)
 		}
-		cells[found[1]+found[2]] = fmt.Sprintf("%.1f µs, %.0f KiB", float64(b.nanoseconds)/1e3/float64(size), float64(b.bytes)/1024/float64(size))
+		cells[found[1]+found[2]] = fmt.Sprintf("%.1f µs, %.0f KiB", float64(b.nanoseconds)/1e3/float64(size),
+			float64(b.bytes)/1024/float64(size))
 	}
 	if len(shapes) == 0 {
 		return ""
 	}
 	var out strings.Builder
-	out.WriteString("\n## How the merge grows\n\nTime and allocated memory for each KiB of Claude Code's entry, by what it is big with: `logins` of MCP\nservers, other `keys` beside the login, keys `inner` to it, or `text` outside ASCII.\n\n| entry |")
+	out.WriteString(
+		"\n## How the merge grows\n\nTime and allocated memory for each KiB of Claude Code's entry, by what it is big with: `logins` of MCP\nservers, other `keys` beside the login, keys `inner` to it, or `text` outside ASCII.\n\n| entry |")
 	for _, shape := range shapes {
 		out.WriteString(" " + shape + " |")
 	}

@@ -18,7 +18,8 @@ func (b *bench) session() (stop func(), err error) {
 		return nil, err
 	}
 	bus := exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+file)
-	keyring := exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets", "--control-directory="+filepath.Join(b.dir, "control"), "--unlock")
+	keyring := exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets",
+		"--control-directory="+filepath.Join(b.dir, "control"), "--unlock")
 	keyring.Env, keyring.Stdin = b.env, strings.NewReader("bench")
 	if err := bus.Start(); err != nil {
 		return nil, err
@@ -44,7 +45,8 @@ func (b *bench) display() (env string, stop func(), err error) {
 		return "", nil, err
 	}
 	defer read.Close()
-	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset") // else it begins anew when a program leaves
+	// else it begins anew when a program leaves
+	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset")
 	server.ExtraFiles = []*os.File{write}
 	err = server.Start()
 	write.Close()

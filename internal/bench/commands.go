@@ -84,15 +84,19 @@ func (b *bench) keychain() error {
 	if err != nil {
 		return err
 	}
-	if err := build(child, "./cmd/keytender", false, flag, "-tags", "nethttpomithttp2,godbus_no_tcp,childonly"); err != nil {
+	if err := build(child, "./cmd/keytender", false, flag, "-tags",
+		"nethttpomithttp2,godbus_no_tcp,childonly"); err != nil {
 		return err
 	}
 	token := []string{b.keytender, "token"}
-	lookup := []string{"secret-tool", "lookup", "service", "keytender", "username", "default" + config.ItemSuffix(filepath.Join(b.dir, "keychain"))}
+	lookup := []string{"secret-tool", "lookup", "service", "keytender", "username",
+		"default" + config.ItemSuffix(filepath.Join(b.dir, "keychain"))}
 	return errors.Join(
 		b.compare("`keytender token`, OS keychain", 0.42, env, token, lookup, "`secret-tool lookup`"),
-		b.compare("`keytender token`, OS keychain, read directly", 1, env, token, []string{child, "token"}, "the same read by go-keyring in a child"),
-		b.compare("`keytender status`, OS keychain", 1.5, env, []string{b.keytender, "status"}, token, "`keytender token`"))
+		b.compare("`keytender token`, OS keychain, read directly", 1, env, token, []string{child, "token"},
+			"the same read by go-keyring in a child"),
+		b.compare("`keytender status`, OS keychain", 1.5, env, []string{b.keytender, "status"}, token,
+			"`keytender token`"))
 }
 
 func (b *bench) file() error {
@@ -106,14 +110,17 @@ func (b *bench) file() error {
 	if err := os.MkdirAll(filepath.Join(b.dir, "gh"), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(b.dir, "gh", "hosts.yml"), []byte("github.com:\n    oauth_token: FAKE\n    user: tester\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(b.dir, "gh", "hosts.yml"),
+		[]byte("github.com:\n    oauth_token: FAKE\n    user: tester\n"), 0o600); err != nil {
 		return err
 	}
 	token := []string{b.keytender, "token"}
 	return errors.Join(
 		b.compare("`keytender token`, file store", 0.1, env, token, []string{"gh", "auth", "token"}, "`gh auth token`"),
-		b.compare("`keytender token`, file store", 2, env, token, []string{b.bare, filepath.Join(b.dir, "file", "credentials.json")}, "a bare Go program that reads the file"),
-		b.compare("`keytender status`, file store", 1.5, env, []string{b.keytender, "status"}, token, "`keytender token`"),
+		b.compare("`keytender token`, file store", 2, env, token, []string{b.bare,
+			filepath.Join(b.dir, "file", "credentials.json")}, "a bare Go program that reads the file"),
+		b.compare("`keytender status`, file store", 1.5, env, []string{b.keytender, "status"}, token,
+			"`keytender token`"),
 		b.tools(env))
 }
 
@@ -129,7 +136,8 @@ func (b *bench) tools(env []string) error {
 	return errors.Join(
 		b.compareAll("`keytender exec -- true`, file store", 1.5, env, []string{b.keytender, "exec", "--", nothing},
 			[][]string{{b.keytender, "token"}, {nothing}}, "`keytender token` and `true`"),
-		b.compare("`keytender which` without the client", 2, bare, []string{b.keytender, "which"}, status, "`keytender status`"),
+		b.compare("`keytender which` without the client", 2, bare, []string{b.keytender, "which"}, status,
+			"`keytender status`"),
 		b.compare("`keytender statusline`", 2, env, []string{b.keytender, "statusline"}, status, "`keytender status`"),
 		b.atOnce("`keytender statusline`", 5*time.Millisecond, env, []string{b.keytender, "statusline"}))
 }
@@ -155,7 +163,8 @@ func (b *bench) compare(what string, limit float64, env []string, ours, peer []s
 }
 
 // compareAll is compare with several commands that together do the same.
-func (b *bench) compareAll(what string, limit float64, env []string, ours []string, peers [][]string, peerName string) error {
+func (b *bench) compareAll(what string, limit float64, env []string, ours []string, peers [][]string,
+	peerName string) error {
 	goal := atMost(limit, peerName)
 	for _, peer := range peers {
 		if _, err := exec.LookPath(peer[0]); err != nil {
@@ -212,10 +221,12 @@ func (b *bench) judge(what, goal string, limit float64, turns []turn) {
 	var ours, peers []time.Duration
 	var ratios []float64
 	for _, t := range turns {
-		ours, peers, ratios = append(ours, t.ours), append(peers, t.peers), append(ratios, float64(t.ours)/float64(t.peers))
+		ours, peers, ratios = append(ours, t.ours), append(peers, t.peers), append(ratios,
+			float64(t.ours)/float64(t.peers))
 	}
 	r := median(ratios)
-	b.add(what, goal, fmt.Sprintf("%.3f × (%.1f ms against %.1f ms)", r, milliseconds(median(ours)), milliseconds(median(peers))), r <= limit)
+	b.add(what, goal, fmt.Sprintf("%.3f × (%.1f ms against %.1f ms)", r, milliseconds(median(ours)),
+		milliseconds(median(peers))), r <= limit)
 }
 
 // once runs the command and returns its wall time.

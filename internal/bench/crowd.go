@@ -27,10 +27,13 @@ func (b *bench) crowd() error {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return err
 	}
-	env := append(append(slices.Clone(b.env), "HOME="+home, "KEYTENDER_HOME="+filepath.Join(home, "kt"), "KEYTENDER_STORE=file"), server.Env()...)
+	env := append(append(slices.Clone(b.env), "HOME="+home, "KEYTENDER_HOME="+filepath.Join(home, "kt"),
+		"KEYTENDER_STORE=file"), server.Env()...)
 	cmd := exec.Command(b.keytender, "import", "-")
 	cmd.Env = env
-	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":1,"scopes":["user:profile","user:inference"]}}`, access, refresh))
+	cmd.Stdin = strings.NewReader(fmt.Sprintf(
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":1,"scopes":["user:profile","user:inference"]}}`,
+		access, refresh))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -69,7 +72,8 @@ func (b *bench) crowd() error {
 	startup := time.Since(begin)
 	posts := server.Count("renew")
 	b.add("1,000 `token` at once while expired", "one POST, in at most 1.5 × start-up alone",
-		fmt.Sprintf("%.2f s (%d POST, %d different answers; start-up alone %.2f s)", took.Seconds(), posts, len(tokens), startup.Seconds()),
+		fmt.Sprintf("%.2f s (%d POST, %d different answers; start-up alone %.2f s)", took.Seconds(), posts, len(tokens),
+			startup.Seconds()),
 		failed == nil && posts == 1 && len(tokens) == 1 && took <= startup*3/2)
 	return failed
 }

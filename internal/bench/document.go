@@ -34,9 +34,12 @@ func (d document) markdown(before document) string {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", r.what, r.goal, r.measured, r.verdict, r.against(before.rows))
 	}
 	if len(d.benchmarks) > 0 {
-		fmt.Fprintf(&out, "\n## Go benchmarks\n\nThe best of %d runs. The last column has time, bytes and allocations.\n\n%s\n| --- | --- | --- | --- | --- |\n", benchmarkRuns, benchmarksHead)
+		fmt.Fprintf(&out,
+			"\n## Go benchmarks\n\nThe best of %d runs. The last column has time, bytes and allocations.\n\n%s\n| --- | --- | --- | --- | --- |\n",
+			benchmarkRuns, benchmarksHead)
 		for _, b := range d.benchmarks {
-			fmt.Fprintf(&out, "| %s | %d | %d | %d | %s |\n", b.name, b.nanoseconds, b.bytes, b.allocations, b.against(before.benchmarks))
+			fmt.Fprintf(&out, "| %s | %d | %d | %d | %s |\n", b.name, b.nanoseconds, b.bytes, b.allocations,
+				b.against(before.benchmarks))
 		}
 	}
 	out.WriteString(growth(d.benchmarks))

@@ -65,8 +65,10 @@ func TestAgainstLastTime(t *testing.T) {
 
 // TestOlderTable: four columns and no mark, as earlier versions wrote it.
 func TestOlderTable(t *testing.T) {
-	d := readDocument("# Performance\n\nWords.\n\n| what | goal | measured | |\n| --- | --- | --- | --- |\n| size | under 9 MB | 9.7 MB | missed |\n\n## One chain\n\nText.\n")
-	if len(d.rows) != 1 || d.rows[0] != (row{"size", "under 9 MB", "9.7 MB", "missed"}) || d.hand != "\n## One chain\n\nText.\n" {
+	d := readDocument(
+		"# Performance\n\nWords.\n\n| what | goal | measured | |\n| --- | --- | --- | --- |\n| size | under 9 MB | 9.7 MB | missed |\n\n## One chain\n\nText.\n")
+	if len(d.rows) != 1 || d.rows[0] != (row{"size", "under 9 MB", "9.7 MB", "missed"}) ||
+		d.hand != "\n## One chain\n\nText.\n" {
 		t.Errorf("read as %+v", d)
 	}
 	if d := readDocument(""); len(d.rows) != 0 || d.hand != "" {
@@ -85,7 +87,8 @@ BenchmarkMerge/keys/4KiB-2         	     970	    244700 ns/op	  17.22 MB/s	  199
 BenchmarkMerge/keys/1024KiB        	       2	 136101195 ns/op
 ok  	keytender/keychain	4.924s
 `)
-	want := []benchmark{{"oauth ParsePaste/code", 2301, 640, 9}, {"keychain Merge/keys/4KiB", 244700, 199851, 995}, {"keychain Merge/keys/1024KiB", 136101195, 0, 0}}
+	want := []benchmark{{"oauth ParsePaste/code", 2301, 640, 9}, {"keychain Merge/keys/4KiB", 244700, 199851, 995},
+		{"keychain Merge/keys/1024KiB", 136101195, 0, 0}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(benchmark{})); diff != "" {
 		t.Error(diff)
 	}

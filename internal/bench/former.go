@@ -43,13 +43,15 @@ func (b *bench) former() error {
 	for _, verb := range []string{"token", "status"} {
 		var all []turn
 		for i := range copies {
-			turns, err := inTurn(rounds/4, command{homes["now"], []string{is[i], verb}}, command{homes["formerly"], []string{was[i], verb}})
+			turns, err := inTurn(rounds/4, command{homes["now"], []string{is[i], verb}},
+				command{homes["formerly"], []string{was[i], verb}})
 			if err != nil {
 				return err
 			}
 			all = append(all, turns...)
 		}
-		b.judge("`keytender "+verb+"`, file store, and the build before", atMost(limit, "`keytender "+verb+"` of "+b.revision), limit, all)
+		b.judge("`keytender "+verb+"`, file store, and the build before",
+			atMost(limit, "`keytender "+verb+"` of "+b.revision), limit, all)
 	}
 	return nil
 }

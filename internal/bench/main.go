@@ -50,7 +50,8 @@ func run(idle time.Duration, only, revision string) error {
 		return err
 	}
 	home := filepath.Join(dir, "home")
-	b.env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "USER=tester", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=" + dir,
+	b.env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "USER=tester", "LANG=C.UTF-8",
+		"XDG_RUNTIME_DIR=" + dir,
 		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + filepath.Join(dir, "bus"),
 		"GH_CONFIG_DIR=" + filepath.Join(dir, "gh"), "HTTPS_PROXY=http://127.0.0.1:9"}
 	if err := os.MkdirAll(home, 0o700); err != nil {
@@ -59,21 +60,24 @@ func run(idle time.Duration, only, revision string) error {
 	for _, measure := range []struct {
 		name string
 		do   func() error
-	}{{"size", b.size}, {"keychain", b.keychain}, {"file", b.file}, {"former", b.former}, {"redirect", b.redirect}, {"flood", b.flood}, {"crowd", b.crowd}, {"carry", b.carry}, {"tray", b.tray}} {
+	}{{"size", b.size}, {"keychain", b.keychain}, {"file", b.file}, {"former", b.former}, {"redirect", b.redirect},
+		{"flood", b.flood}, {"crowd", b.crowd}, {"carry", b.carry}, {"tray", b.tray}} {
 		if only != "" && !strings.Contains(","+only+",", ","+measure.name+",") {
 			continue
 		}
 		if err := measure.do(); err != nil {
-			b.rows = append(b.rows, row{what: "(measuring: " + measure.name + ")", measured: "failed: " + strings.ReplaceAll(err.Error(), "\n", " ")})
+			b.rows = append(b.rows, row{what: "(measuring: " + measure.name + ")",
+				measured: "failed: " + strings.ReplaceAll(err.Error(), "\n", " ")})
 			fmt.Fprintln(os.Stderr, "bench:", err)
 		}
 	}
 	if only != "" {
 		return nil
 	}
-	now := document{rows: b.rows, about: fmt.Sprintf("Written by `make bench`: whole commands in turn with their peers, %d times each, with a throw-away home,\n"+
-		"a private bus, display and keyring. Times are medians, and a ratio is the median of the pairs' ratios. The last\n"+
-		"column is the first number's ratio to the run before; over %.1f it is bold. Machine of this run: %d cores, %s/%s, %s.",
+	now := document{rows: b.rows, about: fmt.Sprintf(
+		"Written by `make bench`: whole commands in turn with their peers, %d times each, with a throw-away home,\n"+
+			"a private bus, display and keyring. Times are medians, and a ratio is the median of the pairs' ratios. The last\n"+
+			"column is the first number's ratio to the run before; over %.1f it is bold. Machine of this run: %d cores, %s/%s, %s.",
 		rounds, worse, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
 	if now.benchmarks, err = runBenchmarks(".", benchmarked...); err != nil {
 		return err

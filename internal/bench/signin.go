@@ -22,7 +22,8 @@ import (
 // signIn starts `keytender login` and returns where its answer is awaited.
 func (b *bench) signIn(server *fakeclaude.Server, name string) (cmd *exec.Cmd, location string, err error) {
 	cmd = exec.Command(b.keytender, "login", "--no-browser")
-	cmd.Env = append(append(slices.Clone(b.env), "KEYTENDER_HOME="+filepath.Join(b.dir, name), "KEYTENDER_STORE=file", "KEYTENDER_PORT=28765"), server.Env()...)
+	cmd.Env = append(append(slices.Clone(b.env), "KEYTENDER_HOME="+filepath.Join(b.dir, name), "KEYTENDER_STORE=file",
+		"KEYTENDER_PORT=28765"), server.Env()...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, "", err
@@ -58,7 +59,8 @@ func (b *bench) signIn(server *fakeclaude.Server, name string) (cmd *exec.Cmd, l
 // follow sends the redirect and returns how long the 303 took, which comes when all
 // is stored and mirrored.
 func follow(location string) (time.Duration, error) {
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 20 * time.Second}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout: 20 * time.Second}
 	begin := time.Now()
 	r, err := client.Get(location)
 	if err != nil {
@@ -100,7 +102,8 @@ func (b *bench) redirect() error {
 		times = append(times, took-delay)
 	}
 	took := median(times)
-	b.add("redirect received → stored and mirrored", "token endpoint's time + 10 ms", fmt.Sprintf("+ %.1f ms", milliseconds(took)), took <= 10*time.Millisecond)
+	b.add("redirect received → stored and mirrored", "token endpoint's time + 10 ms",
+		fmt.Sprintf("+ %.1f ms", milliseconds(took)), took <= 10*time.Millisecond)
 	return nil
 }
 
@@ -145,6 +148,7 @@ func (b *bench) flood() error {
 	if err = errors.Join(err, cmd.Wait()); err != nil {
 		return err
 	}
-	b.add("right redirect during a 10,000-request flood", "under 100 ms", fmt.Sprintf("%.1f ms (%d requests still to come)", milliseconds(took), left), took < 100*time.Millisecond)
+	b.add("right redirect during a 10,000-request flood", "under 100 ms",
+		fmt.Sprintf("%.1f ms (%d requests still to come)", milliseconds(took), left), took < 100*time.Millisecond)
 	return nil
 }

@@ -48,9 +48,11 @@ func (b *bench) tray() error {
 	for _, a := range []struct {
 		app
 		cgo bool
-	}{{app{name: "GTK", stores: []string{"file", "keychain"}}, true}, {app{name: "pure Go", stores: []string{"file"}}, false}} {
+	}{{app{name: "GTK", stores: []string{"file", "keychain"}}, true},
+		{app{name: "pure Go", stores: []string{"file"}}, false}} {
 		a.ours, a.bare = filepath.Join(b.dir, "tray-"+a.name), filepath.Join(b.dir, "bare-"+a.name)
-		if err := errors.Join(build(a.ours, "./cmd/keytender-tray", a.cgo), build(a.bare, "./internal/bench/baretray", a.cgo)); err != nil {
+		if err := errors.Join(build(a.ours, "./cmd/keytender-tray", a.cgo),
+			build(a.bare, "./internal/bench/baretray", a.cgo)); err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
@@ -99,8 +101,11 @@ func (b *bench) startsOf(w *watcher, a app) (left []idler, err error) {
 	for i, store := range a.stores {
 		name := fmt.Sprintf("menu-bar app (%s, %s store)", a.name, store)
 		start, bytes := median(begun[i+1]), median(memory[i+1])
-		b.add(name+": start to menu ready", "bare toolkit + 50 ms", fmt.Sprintf("%+.1f ms (%.1f ms against %.1f ms)", milliseconds(start-bareStart), milliseconds(start), milliseconds(bareStart)), start-bareStart <= 50*time.Millisecond)
-		b.add(name+": memory (PSS)", "bare toolkit + 10 MB", fmt.Sprintf("%+.1f MB (%.1f MB against %.1f MB)", float64(bytes-bareMemory)/1e6, float64(bytes)/1e6, float64(bareMemory)/1e6), bytes-bareMemory <= 10e6)
+		b.add(name+": start to menu ready", "bare toolkit + 50 ms",
+			fmt.Sprintf("%+.1f ms (%.1f ms against %.1f ms)", milliseconds(start-bareStart), milliseconds(start),
+				milliseconds(bareStart)), start-bareStart <= 50*time.Millisecond)
+		b.add(name+": memory (PSS)", "bare toolkit + 10 MB", fmt.Sprintf("%+.1f MB (%.1f MB against %.1f MB)",
+			float64(bytes-bareMemory)/1e6, float64(bytes)/1e6, float64(bareMemory)/1e6), bytes-bareMemory <= 10e6)
 	}
 	for i, path := range paths {
 		p, err := w.start(envs[i], path)
@@ -148,12 +153,18 @@ func (b *bench) watchIdle(all []idler) error {
 		if i.name == "" {
 			continue
 		}
-		bare := all[slices.IndexFunc(all, func(other idler) bool { return other.name == "" && other.toolkit == i.toolkit })]
+		bare := all[slices.IndexFunc(all, func(other idler) bool {
+			return other.name == "" &&
+				other.toolkit == i.toolkit
+		})]
 		ten := func(c cost) float64 { return c.cpu.Seconds() * (10 * time.Minute).Seconds() / took.Seconds() }
 		minute := func(c cost) float64 { return float64(c.wakeUps) / took.Minutes() }
 		more := ten(i.used) - ten(bare.used)
-		b.add(i.name+": CPU in 10 idle minutes", "bare toolkit + 0.0 s", fmt.Sprintf("%+.3f s (%.3f s against %.3f s; watched for %s)", more, ten(i.used), ten(bare.used), took.Round(time.Second)), more < 0.05)
-		b.add(i.name+": wake-ups while idle", "under 30 a minute", fmt.Sprintf("%.1f a minute (bare toolkit %.1f)", minute(i.used), minute(bare.used)), minute(i.used) < 30)
+		b.add(i.name+": CPU in 10 idle minutes", "bare toolkit + 0.0 s",
+			fmt.Sprintf("%+.3f s (%.3f s against %.3f s; watched for %s)", more, ten(i.used), ten(bare.used),
+				took.Round(time.Second)), more < 0.05)
+		b.add(i.name+": wake-ups while idle", "under 30 a minute",
+			fmt.Sprintf("%.1f a minute (bare toolkit %.1f)", minute(i.used), minute(bare.used)), minute(i.used) < 30)
 	}
 	return nil
 }

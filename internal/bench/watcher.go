@@ -31,7 +31,8 @@ func watch(address string) (*watcher, error) {
 	}
 	w := &watcher{bus: bus, registered: make(chan item, 16)}
 	_, err = prop.Export(bus, watcherPath, prop.Map{watcherName: {
-		"IsStatusNotifierHostRegistered": {Value: true}, "ProtocolVersion": {Value: int32(0)}, "RegisteredStatusNotifierItems": {Value: []string{}},
+		"IsStatusNotifierHostRegistered": {Value: true}, "ProtocolVersion": {Value: int32(0)},
+		"RegisteredStatusNotifierItems": {Value: []string{}},
 	}})
 	if err == nil {
 		err = bus.Export(w, watcherPath, watcherName)
@@ -67,7 +68,8 @@ func (w *watcher) ready(ctx context.Context) error {
 		var menu dbus.Variant
 		for ctx.Err() == nil {
 			if menu.Value() == nil {
-				_ = w.bus.Object(i.owner, dbus.ObjectPath(i.path)).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, "org.kde.StatusNotifierItem", "Menu").Store(&menu)
+				_ = w.bus.Object(i.owner, dbus.ObjectPath(i.path)).CallWithContext(ctx,
+					"org.freedesktop.DBus.Properties.Get", 0, "org.kde.StatusNotifierItem", "Menu").Store(&menu)
 			} else if path, ok := menu.Value().(dbus.ObjectPath); ok && w.showsLastLine(ctx, i.owner, path) {
 				return nil
 			}
@@ -86,7 +88,8 @@ func (w *watcher) showsLastLine(ctx context.Context, owner string, path dbus.Obj
 	}
 	var revision uint32
 	var root node
-	if w.bus.Object(owner, path).CallWithContext(ctx, "com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root) != nil {
+	if w.bus.Object(owner, path).CallWithContext(ctx, "com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1),
+		[]string{}).Store(&revision, &root) != nil {
 		return false
 	}
 	for _, child := range root.Children {

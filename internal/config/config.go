@@ -114,32 +114,42 @@ func keyOf(variable string) string {
 var settings = []setting{
 	{"KEYTENDER_ACCOUNT", nil, "", takeAccount},
 	{"KEYTENDER_STORE", nil, "auto", oneOf(func(c *Config) *string { return &c.Store }, "auto", "keychain", "file")},
-	{"KEYTENDER_KEYCHAIN_ARGV", nil, "as-claude-code", oneOf(func(c *Config) *string { return &c.KeychainArgv }, "as-claude-code", "never")},
+	{"KEYTENDER_KEYCHAIN_ARGV", nil, "as-claude-code",
+		oneOf(func(c *Config) *string { return &c.KeychainArgv }, "as-claude-code", "never")},
 	{"KEYTENDER_ON_NOTICE", nil, "", takeCommand},
 	{"KEYTENDER_ROLE", nil, "tend", oneOf(func(c *Config) *string { return &c.Role }, "tend", "watch")},
 	{"KEYTENDER_PORT", nil, "8765", takePort},
-	{"KEYTENDER_LOGIN_TIMEOUT", nil, "5m", duration(func(c *Config) *time.Duration { return &c.LoginTimeout }, 100*time.Millisecond, 24*time.Hour)},
-	{"KEYTENDER_REFRESH_SKEW", []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS"}, "60s", duration(func(c *Config) *time.Duration { return &c.RefreshSkew }, 0, time.Hour)},
-	{"KEYTENDER_LOG", nil, "info", oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
+	{"KEYTENDER_LOGIN_TIMEOUT", nil, "5m", duration(func(c *Config) *time.Duration { return &c.LoginTimeout },
+		100*time.Millisecond, 24*time.Hour)},
+	{"KEYTENDER_REFRESH_SKEW", []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS"}, "60s",
+		duration(func(c *Config) *time.Duration { return &c.RefreshSkew }, 0, time.Hour)},
+	{"KEYTENDER_LOG", nil, "info", oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn",
+		"error")},
 	{"KEYTENDER_MIRROR", nil, "true", boolean(func(c *Config) *bool { return &c.Mirror })},
 	{"KEYTENDER_COPY_TOKEN", nil, "false", boolean(func(c *Config) *bool { return &c.CopyToken })},
 	{"KEYTENDER_TOKEN_ENCODING", nil, "json", takeEncoding},
-	{"KEYTENDER_REFRESH_WITH", nil, "direct", oneOf(func(c *Config) *string { return &c.RefreshWith }, "direct", "claude")},
+	{"KEYTENDER_REFRESH_WITH", nil, "direct",
+		oneOf(func(c *Config) *string { return &c.RefreshWith }, "direct", "claude")},
 	{"ANTHROPIC_CLIENT_ID", nil, "9d1c250a-e61b-44d9-88ed-5944d1962f5e", takeClientID},
-	{"ANTHROPIC_AUTH_URL", nil, "https://claude.com/cai/oauth/authorize", endpoint(func(c *Config) *string { return &c.AuthURL })},
-	{"KEYTENDER_CONSOLE_AUTH_URL", nil, "https://platform.claude.com/oauth/authorize", endpoint(func(c *Config) *string { return &c.ConsoleAuthURL })},
-	{"ANTHROPIC_TOKEN_URL", nil, "https://platform.claude.com/v1/oauth/token", endpoint(func(c *Config) *string { return &c.TokenURL })},
+	{"ANTHROPIC_AUTH_URL", nil, "https://claude.com/cai/oauth/authorize",
+		endpoint(func(c *Config) *string { return &c.AuthURL })},
+	{"KEYTENDER_CONSOLE_AUTH_URL", nil, "https://platform.claude.com/oauth/authorize",
+		endpoint(func(c *Config) *string { return &c.ConsoleAuthURL })},
+	{"ANTHROPIC_TOKEN_URL", nil, "https://platform.claude.com/v1/oauth/token",
+		endpoint(func(c *Config) *string { return &c.TokenURL })},
 	{"KEYTENDER_ISSUER", nil, "", func(c *Config, text string) error {
 		if text == "" {
 			return nil
 		}
 		return endpoint(func(c *Config) *string { return &c.Issuer })(c, text)
 	}},
-	{"ANTHROPIC_REDIRECT_URI", nil, "https://platform.claude.com/oauth/code/callback", endpoint(func(c *Config) *string { return &c.RedirectURI })},
+	{"ANTHROPIC_REDIRECT_URI", nil, "https://platform.claude.com/oauth/code/callback",
+		endpoint(func(c *Config) *string { return &c.RedirectURI })},
 	{"ANTHROPIC_SCOPE", nil, DefaultScopes, takeScopes},
 	{"KEYTENDER_API_URL", nil, "https://api.anthropic.com", endpoint(func(c *Config) *string { return &c.APIURL })},
 	{"CLAUDE_CODE_AUTH_REFRESH_MODEL", nil, "claude-haiku-4-5", takeModel},
-	{"CLAUDE_CODE_AUTH_REFRESH_TIMEOUT_MS", nil, "60000", duration(func(c *Config) *time.Duration { return &c.RefreshTimeout }, time.Second, time.Hour)},
+	{"CLAUDE_CODE_AUTH_REFRESH_TIMEOUT_MS", nil, "60000",
+		duration(func(c *Config) *time.Duration { return &c.RefreshTimeout }, time.Second, time.Hour)},
 }
 
 // foreign are Claude Code's own variables: passed on as they are, since the client
@@ -191,7 +201,8 @@ func Salvage(lookup func(string) (string, bool), environ []string) (Config, []er
 		}
 		for _, v := range values {
 			if err := s.take(&c, millisecondsOf(v.name, v.Value)); err != nil {
-				note(&Error{Name: v.name, Reason: err.Error(), Hint: "correct it in " + origin(v.From) + ", or remove it to use the default (" + defaultOf(s) + ")"})
+				note(&Error{Name: v.name, Reason: err.Error(), Hint: "correct it in " + origin(v.From) +
+					", or remove it to use the default (" + defaultOf(s) + ")"})
 				continue
 			}
 			c.Origin[s.variable] = v.Origin
@@ -207,7 +218,8 @@ func Salvage(lookup func(string) (string, bool), environ []string) (Config, []er
 	}
 	for _, name := range foreign {
 		if value, _ := c.Lookup(name); strings.ContainsFunc(value, unicode.IsControl) {
-			note(&Error{Name: name, Reason: "it holds a line break or another control character", Hint: "correct it, or unset it"})
+			note(&Error{Name: name, Reason: "it holds a line break or another control character",
+				Hint: "correct it, or unset it"})
 		}
 		if value, ok := lookup(name); ok {
 			c.Origin[name] = Origin{Value: value, From: "environment"}
@@ -252,7 +264,8 @@ func checkVariables(environ []string) error {
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "KEYTENDER_") && !known[name] {
-			return &Error{Name: name, Reason: "there is no such variable", Hint: "unset it; `keytender doctor` lists the variables that exist"}
+			return &Error{Name: name, Reason: "there is no such variable",
+				Hint: "unset it; `keytender doctor` lists the variables that exist"}
 		}
 	}
 	return nil
@@ -305,14 +318,16 @@ func pathsIn(home string) (Paths, error) {
 	// A shell expands ~, but no unit, .env file or other program does: the login would lie
 	// in a folder named ~ of whatever folder each command was started in.
 	if strings.HasPrefix(home, "~") {
-		return bad("it begins with ~, which only a shell replaces by your home folder", "give the whole path, say /home/you/keytender; in a systemd unit %h is your home")
+		return bad("it begins with ~, which only a shell replaces by your home folder",
+			"give the whole path, say /home/you/keytender; in a systemd unit %h is your home")
 	}
 	abs, err := filepath.Abs(home)
 	if err != nil || strings.ContainsRune(home, 0) {
 		return bad("this is no usable folder name", "give an absolute path")
 	}
 	// Stat also fails below a file, where no folder can ever be.
-	if info, err := os.Stat(abs); err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) &&
+		!errors.Is(err, fs.ErrPermission) {
 		return bad(abs+" is not a folder", "name a folder; it is made when it does not exist")
 	}
 	return Paths{
@@ -337,7 +352,8 @@ func freedesktopPaths(lookup func(string) (string, bool)) (Paths, error) {
 		case dir == "":
 			return filepath.Join(append([]string{home}, below...)...), nil
 		case !filepath.IsAbs(dir):
-			return "", &Error{Name: name, Reason: "it is a relative path, which counts as invalid", Hint: "give the whole path, or unset " + name}
+			return "", &Error{Name: name, Reason: "it is a relative path, which counts as invalid",
+				Hint: "give the whole path, or unset " + name}
 		}
 		return dir, nil
 	}
@@ -415,7 +431,8 @@ func parse(path, text string) (map[string]string, error) {
 		name, value := line.key, line.value
 		key := keyOf(name)
 		if !known[key] {
-			return nil, bad(fmt.Sprintf("there is no key %q", clean(name)), "remove it; `keytender doctor` lists the settings that exist")
+			return nil, bad(fmt.Sprintf("there is no key %q", clean(name)),
+				"remove it; `keytender doctor` lists the settings that exist")
 		}
 		text, ok := scalar(value)
 		if list, isList := value.([]any); ok && isList && key == keyOf("KEYTENDER_ON_NOTICE") {
@@ -423,7 +440,8 @@ func parse(path, text string) (map[string]string, error) {
 			text = string(whole)
 		}
 		if !ok {
-			return nil, bad(fmt.Sprintf("%q must be a text, a number or true/false", clean(name)), `a line reads: port = 8765 or store = "file"`)
+			return nil, bad(fmt.Sprintf("%q must be a text, a number or true/false", clean(name)),
+				`a line reads: port = 8765 or store = "file"`)
 		}
 		text = millisecondsOf(name, text)
 		if key == "refresh_skew_ms" {
@@ -534,7 +552,8 @@ func takeAccount(c *Config, text string) error {
 	strange := func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
 	}
-	if strings.ContainsFunc(text, strange) || strings.HasPrefix(text, "-") || strings.HasPrefix(text, ".") || len(text) > 100 {
+	if strings.ContainsFunc(text, strange) || strings.HasPrefix(text, "-") || strings.HasPrefix(text, ".") ||
+		len(text) > 100 {
 		return fmt.Errorf("%q is no name of an account", clean(text))
 	}
 	c.Account = text

@@ -51,10 +51,14 @@ func mustLoad(t *testing.T, file string, variables ...string) Config {
 
 func TestDefaults(t *testing.T) {
 	c := mustLoad(t, "")
-	got := []any{c.Store, c.Port, c.LoginTimeout, c.RefreshSkew, c.LogLevel, c.Mirror, c.TokenForm, c.ClientID, c.AuthURL, c.ConsoleAuthURL,
-		c.TokenURL, c.RevokeURL, c.Issuer, c.RedirectURI, strings.Join(c.Scopes, " "), c.APIURL, c.RefreshWith, c.RefreshModel, c.RefreshTimeout}
-	want := []any{"auto", 8765, 5 * time.Minute, time.Minute, "info", true, false, "9d1c250a-e61b-44d9-88ed-5944d1962f5e",
-		"https://claude.com/cai/oauth/authorize", "https://platform.claude.com/oauth/authorize", "https://platform.claude.com/v1/oauth/token",
+	got := []any{c.Store, c.Port, c.LoginTimeout, c.RefreshSkew, c.LogLevel, c.Mirror, c.TokenForm, c.ClientID,
+		c.AuthURL, c.ConsoleAuthURL,
+		c.TokenURL, c.RevokeURL, c.Issuer, c.RedirectURI, strings.Join(c.Scopes, " "), c.APIURL, c.RefreshWith,
+		c.RefreshModel, c.RefreshTimeout}
+	want := []any{"auto", 8765, 5 * time.Minute, time.Minute, "info", true, false,
+		"9d1c250a-e61b-44d9-88ed-5944d1962f5e",
+		"https://claude.com/cai/oauth/authorize", "https://platform.claude.com/oauth/authorize",
+		"https://platform.claude.com/v1/oauth/token",
 		"https://platform.claude.com/v1/oauth/token/revoke", "", "https://platform.claude.com/oauth/code/callback",
 		"org:create_api_key user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload",
 		"https://api.anthropic.com", "direct", "claude-haiku-4-5", time.Minute}
@@ -83,36 +87,63 @@ var every = []struct {
 	want          any
 	bad           []string
 }{
-	{"KEYTENDER_ACCOUNT", "account", "work-1", `"work-1"`, func(c Config) any { return c.Account }, "work-1", []string{"a b", "-a", "../a", ".a", "a/b", "ä", "a\x1b", strings.Repeat("a", 101)}},
-	{"KEYTENDER_STORE", "store", "file", `"file"`, func(c Config) any { return c.Store }, "file", []string{"File", "disk", "keychain,file", "auto "}},
-	{"KEYTENDER_PORT", "port", "1234", "1234", func(c Config) any { return c.Port }, 1234, []string{"0", "65536", "-1", "+80", "80.0", "0x50", "http", "8765 ", "١"}},
-	{"KEYTENDER_LOGIN_TIMEOUT", "login_timeout", "90s", `"90s"`, func(c Config) any { return c.LoginTimeout }, 90 * time.Second, []string{"90", "0", "-5m", "25h", "soon", "1ms", "1e9s"}},
-	{"KEYTENDER_KEYCHAIN_ARGV", "keychain_argv", "never", `"never"`, func(c Config) any { return c.KeychainArgv }, "never", []string{"always", "Never", "true"}},
-	{"KEYTENDER_REFRESH_SKEW", "refresh_skew", "2m", `"2m"`, func(c Config) any { return c.RefreshSkew }, 2 * time.Minute, []string{"60", "-1s", "2h", "none"}},
-	{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS", "refresh_skew_ms", "1500", "1500", func(c Config) any { return c.RefreshSkew }, 1500 * time.Millisecond, []string{"-1", "3600001", "x", "1.5"}},
-	{"KEYTENDER_LOG", "log", "debug", `"debug"`, func(c Config) any { return c.LogLevel }, "debug", []string{"DEBUG", "trace", "2"}},
-	{"KEYTENDER_MIRROR", "mirror", "off", "false", func(c Config) any { return c.Mirror }, false, []string{"yes", "TRUE", "2"}},
-	{"KEYTENDER_COPY_TOKEN", "copy_token", "1", "true", func(c Config) any { return c.CopyToken }, true, []string{"yes", "TRUE"}},
-	{"KEYTENDER_ROLE", "role", "watch", `"watch"`, func(c Config) any { return c.Role }, "watch", []string{"off", "Watch", "tend watch"}},
-	{"KEYTENDER_TOKEN_ENCODING", "token_encoding", "form", `"form"`, func(c Config) any { return c.TokenForm }, true, []string{"xml", "FORM"}},
-	{"KEYTENDER_ON_NOTICE", "on_notice", `["tell me", "x"]`, `["tell me", "x"]`, func(c Config) any { return strings.Join(c.OnNotice, "|") }, "tell me|x", []string{"[", `[""]`, "[1]"}},
-	{"KEYTENDER_REFRESH_WITH", "refresh_with", "claude", `"claude"`, func(c Config) any { return c.RefreshWith }, "claude", []string{"openssl"}},
-	{"ANTHROPIC_CLIENT_ID", "client_id", "own-id", `"own-id"`, func(c Config) any { return c.ClientID }, "own-id", []string{"a b", "a\nb", "ä", strings.Repeat("x", 201)}},
-	{"ANTHROPIC_AUTH_URL", "auth_url", "https://a.example/x?y=1", `"https://a.example/x?y=1"`, func(c Config) any { return c.AuthURL }, "https://a.example/x?y=1", badURLs},
-	{"KEYTENDER_CONSOLE_AUTH_URL", "console_auth_url", "https://a.example", `"https://a.example"`, func(c Config) any { return c.ConsoleAuthURL }, "https://a.example", badURLs},
-	{"ANTHROPIC_TOKEN_URL", "token_url", "http://localhost:9/t", `"http://localhost:9/t"`, func(c Config) any { return c.TokenURL }, "http://localhost:9/t", badURLs},
-	{"KEYTENDER_ISSUER", "issuer", "https://i.example", `"https://i.example"`, func(c Config) any { return c.Issuer }, "https://i.example", badURLs},
-	{"ANTHROPIC_REDIRECT_URI", "redirect_uri", "https://p.example/cb", `"https://p.example/cb"`, func(c Config) any { return c.RedirectURI }, "https://p.example/cb", badURLs},
-	{"ANTHROPIC_SCOPE", "scope", " user:inference  user:profile user:inference ", `["user:inference", "user:profile"]`, func(c Config) any { return strings.Join(c.Scopes, "|") }, "user:inference|user:profile",
+	{"KEYTENDER_ACCOUNT", "account", "work-1", `"work-1"`, func(c Config) any { return c.Account }, "work-1",
+		[]string{"a b", "-a", "../a", ".a", "a/b", "ä", "a\x1b", strings.Repeat("a", 101)}},
+	{"KEYTENDER_STORE", "store", "file", `"file"`, func(c Config) any { return c.Store }, "file",
+		[]string{"File", "disk", "keychain,file", "auto "}},
+	{"KEYTENDER_PORT", "port", "1234", "1234", func(c Config) any { return c.Port }, 1234,
+		[]string{"0", "65536", "-1", "+80", "80.0", "0x50", "http", "8765 ", "١"}},
+	{"KEYTENDER_LOGIN_TIMEOUT", "login_timeout", "90s", `"90s"`, func(c Config) any { return c.LoginTimeout },
+		90 * time.Second, []string{"90", "0", "-5m", "25h", "soon", "1ms", "1e9s"}},
+	{"KEYTENDER_KEYCHAIN_ARGV", "keychain_argv", "never", `"never"`, func(c Config) any { return c.KeychainArgv },
+		"never", []string{"always", "Never", "true"}},
+	{"KEYTENDER_REFRESH_SKEW", "refresh_skew", "2m", `"2m"`, func(c Config) any { return c.RefreshSkew },
+		2 * time.Minute, []string{"60", "-1s", "2h", "none"}},
+	{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS", "refresh_skew_ms", "1500", "1500", func(c Config) any { return c.RefreshSkew },
+		1500 * time.Millisecond, []string{"-1", "3600001", "x", "1.5"}},
+	{"KEYTENDER_LOG", "log", "debug", `"debug"`, func(c Config) any { return c.LogLevel }, "debug",
+		[]string{"DEBUG", "trace", "2"}},
+	{"KEYTENDER_MIRROR", "mirror", "off", "false", func(c Config) any { return c.Mirror }, false,
+		[]string{"yes", "TRUE", "2"}},
+	{"KEYTENDER_COPY_TOKEN", "copy_token", "1", "true", func(c Config) any { return c.CopyToken }, true,
+		[]string{"yes", "TRUE"}},
+	{"KEYTENDER_ROLE", "role", "watch", `"watch"`, func(c Config) any { return c.Role }, "watch",
+		[]string{"off", "Watch", "tend watch"}},
+	{"KEYTENDER_TOKEN_ENCODING", "token_encoding", "form", `"form"`, func(c Config) any { return c.TokenForm }, true,
+		[]string{"xml", "FORM"}},
+	{"KEYTENDER_ON_NOTICE", "on_notice", `["tell me", "x"]`, `["tell me", "x"]`,
+		func(c Config) any { return strings.Join(c.OnNotice, "|") }, "tell me|x", []string{"[", `[""]`, "[1]"}},
+	{"KEYTENDER_REFRESH_WITH", "refresh_with", "claude", `"claude"`, func(c Config) any { return c.RefreshWith },
+		"claude", []string{"openssl"}},
+	{"ANTHROPIC_CLIENT_ID", "client_id", "own-id", `"own-id"`, func(c Config) any { return c.ClientID }, "own-id",
+		[]string{"a b", "a\nb", "ä", strings.Repeat("x", 201)}},
+	{"ANTHROPIC_AUTH_URL", "auth_url", "https://a.example/x?y=1", `"https://a.example/x?y=1"`,
+		func(c Config) any { return c.AuthURL }, "https://a.example/x?y=1", badURLs},
+	{"KEYTENDER_CONSOLE_AUTH_URL", "console_auth_url", "https://a.example", `"https://a.example"`,
+		func(c Config) any { return c.ConsoleAuthURL }, "https://a.example", badURLs},
+	{"ANTHROPIC_TOKEN_URL", "token_url", "http://localhost:9/t", `"http://localhost:9/t"`,
+		func(c Config) any { return c.TokenURL }, "http://localhost:9/t", badURLs},
+	{"KEYTENDER_ISSUER", "issuer", "https://i.example", `"https://i.example"`, func(c Config) any { return c.Issuer },
+		"https://i.example", badURLs},
+	{"ANTHROPIC_REDIRECT_URI", "redirect_uri", "https://p.example/cb", `"https://p.example/cb"`,
+		func(c Config) any { return c.RedirectURI }, "https://p.example/cb", badURLs},
+	{"ANTHROPIC_SCOPE", "scope", " user:inference  user:profile user:inference ", `["user:inference", "user:profile"]`,
+		func(c Config) any { return strings.Join(c.Scopes, "|") }, "user:inference|user:profile",
 		[]string{" ", `a"b`, `a\b`, "ä", "a\x01"}},
-	{"KEYTENDER_API_URL", "api_url", "https://api.example", `"https://api.example"`, func(c Config) any { return c.APIURL }, "https://api.example", badURLs},
-	{"CLAUDE_CODE_AUTH_REFRESH_MODEL", "refresh_model", "claude-x", `"claude-x"`, func(c Config) any { return c.RefreshModel }, "claude-x", []string{"-p", "--dangerously", "a b", "\x1b[2J"}},
-	{"CLAUDE_CODE_AUTH_REFRESH_TIMEOUT_MS", "refresh_timeout_ms", "2000", "2000", func(c Config) any { return c.RefreshTimeout }, 2 * time.Second, []string{"0", "999", "3600001", "x"}},
+	{"KEYTENDER_API_URL", "api_url", "https://api.example", `"https://api.example"`,
+		func(c Config) any { return c.APIURL }, "https://api.example", badURLs},
+	{"CLAUDE_CODE_AUTH_REFRESH_MODEL", "refresh_model", "claude-x", `"claude-x"`,
+		func(c Config) any { return c.RefreshModel }, "claude-x", []string{"-p", "--dangerously", "a b", "\x1b[2J"}},
+	{"CLAUDE_CODE_AUTH_REFRESH_TIMEOUT_MS", "refresh_timeout_ms", "2000", "2000",
+		func(c Config) any { return c.RefreshTimeout }, 2 * time.Second, []string{"0", "999", "3600001", "x"}},
 }
 
-var badURLs = []string{"http://a.example/", "ftp://a.example/", "file:///etc/passwd", "a.example", "//a.example/", "https://", "https:///x", "javascript:alert(1)",
-	"-https://a.example", "https://user@a.example/", "https://user:FAKEpassword@a.example/", "https://a.example/#x", "https://a.example:0/", "https://a.example:70000/",
-	"https://a.example/\n", "https://a b/", "https://[::1", "http://localhost.example/", "http://127.0.0.1.example/", "http://10.0.0.1/", "HTTPS//x"}
+var badURLs = []string{"http://a.example/", "ftp://a.example/", "file:///etc/passwd", "a.example", "//a.example/",
+	"https://", "https:///x", "javascript:alert(1)",
+	"-https://a.example", "https://user@a.example/", "https://user:FAKEpassword@a.example/", "https://a.example/#x",
+	"https://a.example:0/", "https://a.example:70000/",
+	"https://a.example/\n", "https://a b/", "https://[::1", "http://localhost.example/", "http://127.0.0.1.example/",
+	"http://10.0.0.1/", "HTTPS//x"}
 
 func TestEverySetting(t *testing.T) {
 	covered := map[string]bool{}
@@ -147,7 +178,8 @@ func TestEverySetting(t *testing.T) {
 			if known.Name != c.variable || known.Hint == "" {
 				t.Errorf("%s=%q: %+v", c.variable, bad, known)
 			}
-			if text := known.Error() + known.Hint; strings.Contains(text, "FAKE") || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
+			if text := known.Error() + known.Hint; strings.Contains(text, "FAKE") ||
+				strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
 				t.Errorf("%s=%q: what is said shows too much: %q", c.variable, bad, text)
 			}
 		}
@@ -250,10 +282,13 @@ func TestPrecedence(t *testing.T) {
 	}{
 		{"nothing", "", nil, 8765, time.Minute, "default"},
 		{"file", file, nil, 1111, 3 * time.Second, "file"},
-		{"both", file, []string{"KEYTENDER_PORT=2222", "KEYTENDER_REFRESH_SKEW=4s"}, 2222, 4 * time.Second, "environment"},
-		{"an empty variable", file, []string{"KEYTENDER_PORT=", "KEYTENDER_REFRESH_SKEW="}, 1111, 3 * time.Second, "file"},
+		{"both", file, []string{"KEYTENDER_PORT=2222", "KEYTENDER_REFRESH_SKEW=4s"}, 2222, 4 * time.Second,
+			"environment"},
+		{"an empty variable", file, []string{"KEYTENDER_PORT=", "KEYTENDER_REFRESH_SKEW="}, 1111, 3 * time.Second,
+			"file"},
 		{"the other variable", file, []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS=5000"}, 1111, 5 * time.Second, "file"},
-		{"both variables", file, []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS=5000", "KEYTENDER_REFRESH_SKEW=6s"}, 1111, 6 * time.Second, "file"},
+		{"both variables", file, []string{"CLAUDE_CODE_AUTH_REFRESH_SKEW_MS=5000", "KEYTENDER_REFRESH_SKEW=6s"}, 1111,
+			6 * time.Second, "file"},
 	} {
 		got := mustLoad(t, c.file, c.variables...)
 		from := got.Origin["KEYTENDER_PORT"].From
@@ -273,8 +308,10 @@ func TestPrecedence(t *testing.T) {
 
 func TestUnknownVariables(t *testing.T) {
 	for variable, ok := range map[string]bool{
-		"KEYTENDER_PROT=1": false, "KEYTENDER_=": false, "KEYTENDER_HOMES=/x": false, "KEYTENDER_BIN=/x": true, "KEYTENDER_TRAY_BIN=/x": true, "KEYTENDER_TRAY_BINS=/x": false, "KEYTENDER_STORE_=file": false,
-		"KEYTENDERS=1": true, "keytender_prot=1": true, "ANTHROPIC_API_KEY=sk-ant-api03-FAKE": true, "ANTHROPIC_BASE_URL=http://gateway.example": true, "CLAUDE_CODE_OAUTH_TOKEN=FAKE": true,
+		"KEYTENDER_PROT=1": false, "KEYTENDER_=": false, "KEYTENDER_HOMES=/x": false, "KEYTENDER_BIN=/x": true,
+		"KEYTENDER_TRAY_BIN=/x": true, "KEYTENDER_TRAY_BINS=/x": false, "KEYTENDER_STORE_=file": false,
+		"KEYTENDERS=1": true, "keytender_prot=1": true, "ANTHROPIC_API_KEY=sk-ant-api03-FAKE": true,
+		"ANTHROPIC_BASE_URL=http://gateway.example": true, "CLAUDE_CODE_OAUTH_TOKEN=FAKE": true,
 	} {
 		_, err := load(t, "", variable)
 		if (err == nil) != ok {
@@ -328,14 +365,17 @@ func TestPaths(t *testing.T) {
 		}
 		return p
 	}
-	if got, want := paths("KEYTENDER_HOME="+dir), (Paths{filepath.Join(dir, "config.toml"), filepath.Join(dir, "credentials.json"), filepath.Join(dir, "state"), filepath.Join(dir, "keytender.log"), ItemSuffix(dir)}); got != want {
+	if got, want := paths("KEYTENDER_HOME="+
+		dir), (Paths{filepath.Join(dir, "config.toml"), filepath.Join(dir, "credentials.json"),
+		filepath.Join(dir, "state"), filepath.Join(dir, "keytender.log"), ItemSuffix(dir)}); got != want {
 		t.Errorf("KEYTENDER_HOME: %+v", got)
 	}
 	if here, there := ItemSuffix(dir), paths("KEYTENDER_HOME="+dir+"2").ItemSuffix; here == "" || here == there {
 		t.Errorf("two folders share the items with %q", here)
 	}
 	t.Chdir(dir)
-	if got := paths("KEYTENDER_HOME=here"); !filepath.IsAbs(got.State) || filepath.Base(filepath.Dir(got.State)) != "here" {
+	if got := paths("KEYTENDER_HOME=here"); !filepath.IsAbs(got.State) ||
+		filepath.Base(filepath.Dir(got.State)) != "here" {
 		t.Errorf("a relative KEYTENDER_HOME: %+v", got)
 	}
 	if runtime.GOOS != "linux" {
@@ -344,13 +384,15 @@ func TestPaths(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", "")
-	if got := paths("HOME=" + home); got.ConfigFile != home+"/.config/keytender/config.toml" || got.Credentials != home+"/.local/state/keytender/credentials.json" {
+	if got := paths("HOME=" + home); got.ConfigFile != home+"/.config/keytender/config.toml" ||
+		got.Credentials != home+"/.local/state/keytender/credentials.json" {
 		t.Errorf("the platform's own: %+v", got)
 	}
 	if got := paths("HOME="+home, "XDG_STATE_HOME="+dir); got.State != dir+"/keytender/state" {
 		t.Errorf("XDG_STATE_HOME: %+v", got)
 	}
-	if got := paths("XDG_CONFIG_HOME=/a", "XDG_STATE_HOME=/b"); got.ConfigFile != "/a/keytender/config.toml" || got.Log != "/b/keytender/keytender.log" {
+	if got := paths("XDG_CONFIG_HOME=/a", "XDG_STATE_HOME=/b"); got.ConfigFile != "/a/keytender/config.toml" ||
+		got.Log != "/b/keytender/keytender.log" {
 		t.Errorf("both set and no HOME: %+v", got)
 	}
 }
@@ -371,7 +413,8 @@ func TestUnusablePaths(t *testing.T) {
 		{"an empty home", []string{"HOME="}, "HOME", true},
 		{"no home for the state", []string{"XDG_CONFIG_HOME=/a"}, "HOME", true},
 		{"relative configuration", []string{"HOME=/home/ann", "XDG_CONFIG_HOME=cfg"}, "XDG_CONFIG_HOME", true},
-		{"relative configuration, dotted", []string{"HOME=/home/ann", "XDG_CONFIG_HOME=./cfg"}, "XDG_CONFIG_HOME", true},
+		{"relative configuration, dotted", []string{"HOME=/home/ann", "XDG_CONFIG_HOME=./cfg"}, "XDG_CONFIG_HOME",
+			true},
 		{"configuration with ~", []string{"HOME=/home/ann", "XDG_CONFIG_HOME=~/cfg"}, "XDG_CONFIG_HOME", true},
 		{"relative state", []string{"HOME=/home/ann", "XDG_STATE_HOME=relative"}, "XDG_STATE_HOME", true},
 		{"relative, and no home", []string{"XDG_CONFIG_HOME=cfg"}, "XDG_CONFIG_HOME", true},
@@ -381,7 +424,8 @@ func TestUnusablePaths(t *testing.T) {
 			continue
 		}
 		known := &Error{}
-		if _, err := findPaths(lookup(test.variables)); !errors.As(err, &known) || known.Name != test.want || known.Hint == "" {
+		if _, err := findPaths(lookup(test.variables)); !errors.As(err, &known) || known.Name != test.want ||
+			known.Hint == "" {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
@@ -411,7 +455,9 @@ func TestHomeWithoutTheVariable(t *testing.T) {
 }
 
 func TestCheckURL(t *testing.T) {
-	for _, good := range []string{"https://a.example", "https://a.example:8443/x?y=z", "http://localhost", "http://localhost:1/x", "http://LOCALHOST/", "http://127.0.0.1:80", "http://127.1.2.3/", "http://[::1]:9/", "HTTPS://a.example/", "https://[2001:db8::1]/"} {
+	for _, good := range []string{"https://a.example", "https://a.example:8443/x?y=z", "http://localhost",
+		"http://localhost:1/x", "http://LOCALHOST/", "http://127.0.0.1:80", "http://127.1.2.3/", "http://[::1]:9/",
+		"HTTPS://a.example/", "https://[2001:db8::1]/"} {
 		if err := CheckURL(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
@@ -450,14 +496,17 @@ func TestTOML(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", "port = 1", "store = 'file'\nscope = ['a', 'b']", "[a]\nb=1", "port = 0x10", "PORT = 1\nport = 2", "refresh_skew_ms = 1", "a.b = 1", "scope = [[1]]", "\"\" = 1", "log = \"\\u0000\"", "port = 1e3"} {
+	for _, seed := range []string{"", "port = 1", "store = 'file'\nscope = ['a', 'b']", "[a]\nb=1", "port = 0x10",
+		"PORT = 1\nport = 2", "refresh_skew_ms = 1", "a.b = 1", "scope = [[1]]", "\"\" = 1", "log = \"\\u0000\"",
+		"port = 1e3"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		values, err := parse("/x/config.toml", text)
 		if err != nil {
 			known := &Error{}
-			if !errors.As(err, &known) || known.Hint == "" || len(known.Error()) > 300 || strings.ContainsFunc(known.Error(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			if !errors.As(err, &known) || known.Hint == "" || len(known.Error()) > 300 ||
+				strings.ContainsFunc(known.Error(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
 				t.Fatalf("%q", err)
 			}
 			return
@@ -485,7 +534,8 @@ func FuzzCheckURL(f *testing.F) {
 			return
 		}
 		lower := strings.ToLower(text)
-		if !strings.HasPrefix(lower, "https://") && !strings.HasPrefix(lower, "http://") || strings.Contains(text, "@") && strings.Index(text, "@") < strings.IndexAny(text[8:]+"/", "/?")+8 {
+		if !strings.HasPrefix(lower, "https://") && !strings.HasPrefix(lower, "http://") ||
+			strings.Contains(text, "@") && strings.Index(text, "@") < strings.IndexAny(text[8:]+"/", "/?")+8 {
 			t.Fatalf("%q is taken", text)
 		}
 	})

@@ -27,8 +27,10 @@ func TestCopyTokenIsAChoice(t *testing.T) {
 			t.Fatal(err)
 		}
 		env := map[string]string{"KEYTENDER_HOME": home, "KEYTENDER_COPY_TOKEN": c.variable}
-		cfg, err := Load(func(name string) (string, bool) { v, ok := env[name]; return v, ok }, []string{"KEYTENDER_COPY_TOKEN=" + c.variable})
-		if cfg.CopyToken != c.want || (err != nil) != (c.bad != "") || err != nil && !strings.Contains(err.Error(), c.bad) {
+		cfg, err := Load(func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+			[]string{"KEYTENDER_COPY_TOKEN=" + c.variable})
+		if cfg.CopyToken != c.want || (err != nil) != (c.bad != "") || err != nil &&
+			!strings.Contains(err.Error(), c.bad) {
 			t.Errorf("%+v: %v, %v", c, cfg.CopyToken, err)
 		}
 	}

@@ -59,7 +59,8 @@ func (c *Config) takeEverywhere(lookup func(string) (string, bool), file map[str
 				err = v.check(value, goos)
 			}
 			if err != nil {
-				return &Error{Name: keyOf(name), Reason: err.Error(), Hint: "correct it in " + c.Paths.ConfigFile + ", or remove it"}
+				return &Error{Name: keyOf(name), Reason: err.Error(),
+					Hint: "correct it in " + c.Paths.ConfigFile + ", or remove it"}
 			}
 			c.environ[name], c.Origin[name] = value, Origin{withoutUser(name, value), c.Paths.ConfigFile}
 		}
@@ -84,7 +85,8 @@ func (c *Config) takeEverywhere(lookup func(string) (string, bool), file map[str
 func (c Config) Export() error {
 	for name, value := range c.environ {
 		if err := os.Setenv(name, value); err != nil {
-			return &Error{Name: keyOf(name), Reason: "it cannot be used as a variable", Hint: "correct it in " + c.Paths.ConfigFile}
+			return &Error{Name: keyOf(name), Reason: "it cannot be used as a variable",
+				Hint: "correct it in " + c.Paths.ConfigFile}
 		}
 	}
 	return nil

@@ -33,7 +33,8 @@ func refusal(t *testing.T, goos string, variables ...string) *Error {
 
 func TestProxyIsChecked(t *testing.T) {
 	for _, good := range []string{
-		"http://proxy.example:3128", "https://proxy.example", "socks5://127.0.0.1:1080", "socks5h://[::1]:1080", "proxy.example:3128", "proxy.example",
+		"http://proxy.example:3128", "https://proxy.example", "socks5://127.0.0.1:1080", "socks5h://[::1]:1080",
+		"proxy.example:3128", "proxy.example",
 		"http://me:FAKE@proxy.example:3128/", "127.0.0.1:9", "localhost:1", "HTTP://PROXY.EXAMPLE",
 	} {
 		if err := refusal(t, "linux", "HTTPS_PROXY="+good); err != nil {
@@ -41,8 +42,10 @@ func TestProxyIsChecked(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"::bad", "http://", "http://:3128", "://x", "http://a b", "http://me:FAKE@", "ftp://proxy.example", "http://proxy.example:99999",
-		"http://proxy.example:0", "http://proxy.example:port", "http://[::1", "socks4://proxy.example", "%zz", "http://me:FAKE@proxy.example:x/", " ", "\x00", "file:///etc/passwd",
+		"::bad", "http://", "http://:3128", "://x", "http://a b", "http://me:FAKE@", "ftp://proxy.example",
+		"http://proxy.example:99999",
+		"http://proxy.example:0", "http://proxy.example:port", "http://[::1", "socks4://proxy.example", "%zz",
+		"http://me:FAKE@proxy.example:x/", " ", "\x00", "file:///etc/passwd",
 	} {
 		for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 			if err := refusal(t, "linux", name+"="+bad); err == nil || err.Name != name {
@@ -67,11 +70,15 @@ func TestKeysStandIn(t *testing.T) {
 		value, from    string            // of HTTPS_PROXY
 	}{
 		{"", "", nil, "", ""},
-		{"https_proxy = 'http://me:FAKE@proxy.example:3128'", "", map[string]string{"HTTPS_PROXY": "http://me:FAKE@proxy.example:3128"}, "http://proxy.example:3128", "file"},
-		{"https_proxy = 'me:FAKE@proxy.example'", "", map[string]string{"HTTPS_PROXY": "me:FAKE@proxy.example"}, "proxy.example", "file"},
-		{"https_proxy = 'proxy.example'", "HTTPS_PROXY=http://me:FAKE@other.example", nil, "http://other.example", "environment"},
+		{"https_proxy = 'http://me:FAKE@proxy.example:3128'", "",
+			map[string]string{"HTTPS_PROXY": "http://me:FAKE@proxy.example:3128"}, "http://proxy.example:3128", "file"},
+		{"https_proxy = 'me:FAKE@proxy.example'", "", map[string]string{"HTTPS_PROXY": "me:FAKE@proxy.example"},
+			"proxy.example", "file"},
+		{"https_proxy = 'proxy.example'", "HTTPS_PROXY=http://me:FAKE@other.example", nil, "http://other.example",
+			"environment"},
 		{"https_proxy = 'proxy.example'", "https_proxy=other.example", nil, "other.example", "environment"},
-		{"https_proxy = 'proxy.example'", "HTTPS_PROXY=", map[string]string{"HTTPS_PROXY": "proxy.example"}, "proxy.example", "file"},
+		{"https_proxy = 'proxy.example'", "HTTPS_PROXY=", map[string]string{"HTTPS_PROXY": "proxy.example"},
+			"proxy.example", "file"},
 		{"no_proxy = ['a.example', 'b.example']", "", map[string]string{"NO_PROXY": "a.example,b.example"}, "", ""},
 		{"no_color = true", "", map[string]string{"NO_COLOR": "1"}, "", ""},
 		{"no_color = false", "", map[string]string{"NO_COLOR": ""}, "", ""},
@@ -87,11 +94,13 @@ func TestKeysStandIn(t *testing.T) {
 		if err != nil || !maps.Equal(c.environ, test.want) {
 			t.Errorf("%s, %s: %v, %v", test.file, test.variable, c.environ, err)
 		}
-		if from := map[string]string{"": "", "environment": "environment", "file": file}[test.from]; c.Origin["HTTPS_PROXY"] != (Origin{test.value, from}) {
+		if from := map[string]string{"": "", "environment": "environment",
+			"file": file}[test.from]; c.Origin["HTTPS_PROXY"] != (Origin{test.value, from}) {
 			t.Errorf("%s, %s: shown as %v", test.file, test.variable, c.Origin["HTTPS_PROXY"])
 		}
 	}
-	for _, bad := range []string{"https_proxy = '::bad'", "https_proxy = 'http://me:FAKE@'", "ssl_cert_file = '/missing/roots.pem'", "no_color = 'maybe'"} {
+	for _, bad := range []string{"https_proxy = '::bad'", "https_proxy = 'http://me:FAKE@'",
+		"ssl_cert_file = '/missing/roots.pem'", "no_color = 'maybe'"} {
 		if strings.HasPrefix(bad, "ssl") && (runtime.GOOS == "windows" || runtime.GOOS == "darwin") {
 			continue // it is not looked at there
 		}
@@ -101,7 +110,8 @@ func TestKeysStandIn(t *testing.T) {
 		}
 		_, err := Load(lookup([]string{"KEYTENDER_HOME=" + home}), nil)
 		known := &Error{}
-		if !errors.As(err, &known) || !strings.Contains(bad, known.Name) || !strings.Contains(known.Hint, home) || strings.Contains(known.Error(), "FAKE") {
+		if !errors.As(err, &known) || !strings.Contains(bad, known.Name) || !strings.Contains(known.Hint, home) ||
+			strings.Contains(known.Error(), "FAKE") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -110,7 +120,8 @@ func TestKeysStandIn(t *testing.T) {
 // FuzzProxy: what is accepted is a proxy to net/http as well, and the same one; so none
 // is left out in silence.
 func FuzzProxy(f *testing.F) {
-	for _, seed := range []string{"http://proxy.example:3128", "::bad", "proxy:1", "socks5://a", "a://b", "http://u:p@h:1/x?y#z", "[::1]:3", "http://http://x", "%41", "a:b@c"} {
+	for _, seed := range []string{"http://proxy.example:3128", "::bad", "proxy:1", "socks5://a", "a://b",
+		"http://u:p@h:1/x?y#z", "[::1]:3", "http://http://x", "%41", "a:b@c"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -156,15 +167,18 @@ func TestCertificateFileIsChecked(t *testing.T) {
 		return all
 	}
 	for name, text := range map[string][]byte{
-		"plain": certificate, "with a heading": join([]byte("# my roots\n"), certificate), "behind a key": join(key, certificate), "behind a broken one": join(broken, certificate),
+		"plain": certificate, "with a heading": join([]byte("# my roots\n"), certificate),
+		"behind a key": join(key, certificate), "behind a broken one": join(broken, certificate),
 	} {
 		if err := refusal(t, "linux", "SSL_CERT_FILE="+put("good.pem", text, 0o600)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	bad := map[string]string{
-		"missing": filepath.Join(dir, "missing.pem"), "empty": put("empty.pem", nil, 0o600), "a folder": dir, "the null device": os.DevNull,
-		"no certificate": put("key.pem", key, 0o600), "a broken one": put("broken.pem", broken, 0o600), "cut": put("cut.pem", certificate[:len(certificate)/2], 0o600),
+		"missing": filepath.Join(dir, "missing.pem"), "empty": put("empty.pem", nil, 0o600), "a folder": dir,
+		"the null device": os.DevNull,
+		"no certificate":  put("key.pem", key, 0o600), "a broken one": put("broken.pem", broken, 0o600),
+		"cut":    put("cut.pem", certificate[:len(certificate)/2], 0o600),
 		"binary": put("der", server.Certificate().Raw, 0o600), "a strange name": filepath.Join(dir, "x\x1b[31m"),
 	}
 	if os.Getuid() > 0 {

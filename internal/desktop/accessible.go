@@ -23,7 +23,8 @@ const (
 // accessibility connects to the bus of assistive technology.
 func (d *Desktop) accessibility() (*dbus.Conn, error) {
 	var address string
-	if err := d.bus.Object("org.a11y.Bus", "/org/a11y/bus").Call("org.a11y.Bus.GetAddress", 0).Store(&address); err != nil {
+	if err := d.bus.Object("org.a11y.Bus", "/org/a11y/bus").Call("org.a11y.Bus.GetAddress",
+		0).Store(&address); err != nil {
 		return nil, err
 	}
 	if address == "" {
@@ -42,7 +43,8 @@ func (d *Desktop) findAccessible(app, role, name string) (box, bool) {
 	defer bus.Close()
 	for _, found := range descendants(bus, application(bus, app), 30, role, name) {
 		var at struct{ X, Y, W, H int32 }
-		err := callOn(bus, found.Name, string(found.Path), "org.a11y.atspi.Component.GetExtents", screenCoords).Store(&at)
+		err := callOn(bus, found.Name, string(found.Path), "org.a11y.atspi.Component.GetExtents",
+			screenCoords).Store(&at)
 		if err == nil && at.W > 1 && at.H > 1 {
 			return box{int(at.X), int(at.Y), int(at.W), int(at.H)}, true
 		}

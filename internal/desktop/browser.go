@@ -28,10 +28,12 @@ func (d *Desktop) installBrowser() {
 	d.t.Helper()
 	flags := []string{
 		"--user-data-dir=" + d.profile(), "--password-store=basic", "--no-first-run", "--no-default-browser-check",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-domain-reliability",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--disable-domain-reliability",
 		"--disable-breakpad", "--disable-features=MediaRouter,OptimizationHints,Translate",
 		"--disable-gpu", "--disable-dev-shm-usage", "--hide-crash-restore-bubble",
-		"--proxy-server=http://127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1]",
+		"--proxy-server=http://127.0.0.1:9",
+		"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1]",
 		"--remote-debugging-address=127.0.0.1", "--remote-debugging-port=0",
 		"--window-position=40,60", "--window-size=1000,640",
 	}

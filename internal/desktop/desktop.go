@@ -193,7 +193,8 @@ func foreign(name string) bool {
 	case "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "BROWSER", "SSH_AUTH_SOCK":
 		return true
 	}
-	return strings.HasPrefix(name, "KEYTENDER_") || strings.HasPrefix(name, "SSH_") || strings.HasPrefix(name, "GNOME_KEYRING_")
+	return strings.HasPrefix(name, "KEYTENDER_") || strings.HasPrefix(name, "SSH_") ||
+		strings.HasPrefix(name, "GNOME_KEYRING_")
 }
 
 // Home is the home directory of the person on this desktop.

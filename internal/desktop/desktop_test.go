@@ -116,7 +116,8 @@ func TestPoorerDesktops(t *testing.T) {
 			}
 			for name, want := range test.bus {
 				var owned bool
-				if err := d.bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, name).Store(&owned); err != nil || owned != want {
+				if err := d.bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0,
+					name).Store(&owned); err != nil || owned != want {
 					t.Errorf("%s on the bus: %v (%v), want %v", name, owned, err, want)
 				}
 			}
@@ -142,7 +143,8 @@ func browse(t *testing.T, d *Desktop) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'")
 		switch r.URL.Path {
 		case "/":
-			fmt.Fprint(w, `<title>Consent</title><p>May it?</p><form action="/allowed" method="post"><button>Allow</button></form>`)
+			fmt.Fprint(w,
+				`<title>Consent</title><p>May it?</p><form action="/allowed" method="post"><button>Allow</button></form>`)
 		case "/allowed":
 			clicks = append(clicks, r.Method)
 			fmt.Fprint(w, `<title>Done</title><p>It may.</p>`)
@@ -190,7 +192,8 @@ func keepSecret(t *testing.T, d *Desktop) {
 	if got := d.Secret("service", "kt-sample", "username", "a"); got != "" {
 		t.Fatalf("a new keyring holds %q", got)
 	}
-	if _, err := d.feed("FAKE-s1", "secret-tool", "store", "--label=sample", "service", "kt-sample", "username", "a"); err != nil {
+	if _, err := d.feed("FAKE-s1", "secret-tool", "store", "--label=sample", "service", "kt-sample", "username",
+		"a"); err != nil {
 		t.Fatal(err)
 	}
 	if got := d.Secret("service", "kt-sample", "username", "a"); got != "FAKE-s1" {

@@ -47,11 +47,13 @@ func (d *Desktop) TrayIcon() (Icon, error) {
 	}
 	icon := Icon{dest: dest, path: "/" + path}
 	var props map[string]dbus.Variant
-	if err := d.call(icon.dest, icon.path, "org.freedesktop.DBus.Properties.GetAll", notifierItem).Store(&props); err != nil {
+	if err := d.call(icon.dest, icon.path, "org.freedesktop.DBus.Properties.GetAll",
+		notifierItem).Store(&props); err != nil {
 		return Icon{}, fmt.Errorf("asking the icon: %w", err)
 	}
 	text := func(name string) string { s, _ := props[name].Value().(string); return s }
-	icon.Title, icon.Status, icon.IconName, icon.Label = text("Title"), text("Status"), text("IconName"), text("XAyatanaLabel")
+	icon.Title, icon.Status, icon.IconName, icon.Label = text("Title"), text("Status"), text("IconName"), text(
+		"XAyatanaLabel")
 	var tip struct {
 		Name  string
 		Sizes []struct {
@@ -140,7 +142,8 @@ func find(items []MenuItem, label string) (levels [][]MenuItem, picks []int) {
 		pick := -1
 		for i, item := range items {
 			prefix, open := strings.CutSuffix(want, "*")
-			if item.Visible && !item.Separator && (item.Label == want || open && strings.HasPrefix(item.Label, prefix)) {
+			if item.Visible && !item.Separator && (item.Label == want || open &&
+				strings.HasPrefix(item.Label, prefix)) {
 				pick = i
 				break
 			}

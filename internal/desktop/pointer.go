@@ -20,7 +20,8 @@ func (b box) centre() (x, y int) { return b.x + b.w/2, b.y + b.h/2 }
 // below notice the pointer first, as menus want.
 func (d *Desktop) click(x, y int) {
 	d.t.Helper()
-	if _, err := d.Run("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y), "sleep", "0.15", "click", "1"); err != nil {
+	if _, err := d.Run("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y), "sleep", "0.15", "click",
+		"1"); err != nil {
 		d.fail("%v", err)
 	}
 }

@@ -95,7 +95,8 @@ func (d *Desktop) stop() {
 func sweep() {
 	end(func() []int {
 		return processes(func(env, args []byte) bool {
-			return bytes.Contains(env, []byte("\x00"+mark+"="+place())) || bytes.Contains(args, []byte("--user-data-dir="+place()))
+			return bytes.Contains(env, []byte("\x00"+mark+"="+place())) ||
+				bytes.Contains(args, []byte("--user-data-dir="+place()))
 		})
 	})
 	dirs, _ := filepath.Glob(place() + "*")

@@ -99,7 +99,8 @@ func spoken(bus *dbus.Conn, menu accessible) (items []SpokenItem) {
 			continue
 		}
 		role, name := describe(bus, child)
-		items = append(items, SpokenItem{role, name, hasState(bus, child, stateSensitive), hasState(bus, child, stateChecked), spoken(bus, child)})
+		items = append(items, SpokenItem{role, name, hasState(bus, child, stateSensitive),
+			hasState(bus, child, stateChecked), spoken(bus, child)})
 	}
 	return items
 }

@@ -30,7 +30,8 @@ func (d *Desktop) watch() {
 		"interface='" + notifierItem + "'",
 		"interface='" + watcher + "'",
 	}
-	if err := bus.BusObject().Call("org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, rules, uint32(0)).Err; err != nil {
+	if err := bus.BusObject().Call("org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, rules,
+		uint32(0)).Err; err != nil {
 		d.fail("watching the bus: %v", err)
 	}
 	messages := make(chan *dbus.Message, 100)
@@ -88,7 +89,8 @@ func (d *Desktop) record(m *dbus.Message) {
 			}
 		}
 	}
-	if sender, _ := m.Headers[dbus.FieldSender].Value().(string); iface != "" && !strings.HasPrefix(iface, "org.freedesktop.") && sender != d.own {
+	if sender, _ := m.Headers[dbus.FieldSender].Value().(string); iface != "" &&
+		!strings.HasPrefix(iface, "org.freedesktop.") && sender != d.own {
 		d.traffic = append(d.traffic, line(m, iface, member))
 		d.traffic = d.traffic[max(0, len(d.traffic)-maxTraffic):]
 	}

@@ -16,7 +16,8 @@ func runLockChild() {
 		return
 	}
 	for range 20 {
-		l, err := Wanted{Path: home + "/count.lock", Stale: 15 * time.Second, Wait: time.Minute, Now: time.Now}.Take(context.Background())
+		l, err := Wanted{Path: home + "/count.lock", Stale: 15 * time.Second, Wait: time.Minute,
+			Now: time.Now}.Take(context.Background())
 		if err != nil {
 			fail(err)
 		}

@@ -143,7 +143,8 @@ func (w *Wanted) try() (*Lock, error) {
 			return w.taken()
 		}
 		if beingRemoved(err) {
-			busy := &BusyError{Path: w.Path, Reason: "Windows is still removing the lock of another program", Hint: "try again in a minute"}
+			busy := &BusyError{Path: w.Path, Reason: "Windows is still removing the lock of another program",
+				Hint: "try again in a minute"}
 			if _, there := os.Lstat(w.Path); errors.Is(there, fs.ErrNotExist) {
 				busy.denied = err
 			}
@@ -171,17 +172,20 @@ func (w Wanted) busy() *BusyError {
 }
 
 func (w Wanted) notADirectory() *BusyError {
-	return &BusyError{Path: w.Path, Stuck: true, Reason: "there is something in the place of the lock that is no directory, so neither Claude Code nor we can take it",
-		Hint: "keytender doctor --fix"}
+	return &BusyError{Path: w.Path, Stuck: true,
+		Reason: "there is something in the place of the lock that is no directory, so neither Claude Code nor we can take it",
+		Hint:   "keytender doctor --fix"}
 }
 
 func (w Wanted) notEmpty() *BusyError {
-	return &BusyError{Path: w.Path, Stuck: true, Reason: "the lock was left behind, and it cannot be removed since there is something in it",
-		Hint: "keytender doctor --fix"}
+	return &BusyError{Path: w.Path, Stuck: true,
+		Reason: "the lock was left behind, and it cannot be removed since there is something in it",
+		Hint:   "keytender doctor --fix"}
 }
 
 func (w Wanted) dated(ahead time.Duration) *BusyError {
-	return &BusyError{Path: w.Path, Reason: "the lock is dated " + shown.Around(ahead) + " ahead, so it holds everybody up until then",
+	return &BusyError{Path: w.Path, Reason: "the lock is dated " + shown.Around(ahead) +
+		" ahead, so it holds everybody up until then",
 		Hint: "check the clock, close Claude Code, then keytender doctor --fix"}
 }
 

@@ -49,8 +49,10 @@ func TestLockJudgesWhatStandsThere(t *testing.T) {
 		"a little ahead": {make: func(t *testing.T, p string) { makeLock(t, p, -time.Second) }, says: "at work"},
 		"almost stale":   {make: func(t *testing.T, p string) { makeLock(t, p, 13*time.Second) }, says: "at work"},
 		"stale":          {make: func(t *testing.T, p string) { makeLock(t, p, 16*time.Second) }, taken: true},
-		"future":         {make: func(t *testing.T, p string) { makeLock(t, p, -time.Hour) }, says: "dated 1 hour ahead"},
-		"a file":         {make: func(t *testing.T, p string) { mustWrite(t, p, "") }, stuck: true, says: "no directory"},
+		"future": {make: func(t *testing.T, p string) { makeLock(t, p, -time.Hour) },
+			says: "dated 1 hour ahead"},
+		"a file": {make: func(t *testing.T, p string) { mustWrite(t, p, "") }, stuck: true,
+			says: "no directory"},
 		"stale, not empty": {make: func(t *testing.T, p string) {
 			makeLock(t, p, 0)
 			mustWrite(t, filepath.Join(p, "x"), "")
@@ -76,7 +78,8 @@ func TestLockJudgesWhatStandsThere(t *testing.T) {
 				return
 			}
 			var busy *BusyError
-			if !errors.As(err, &busy) || !errors.Is(err, ErrBusy) || busy.Stuck != tt.stuck || !strings.Contains(err.Error(), tt.says) || busy.Hint == "" {
+			if !errors.As(err, &busy) || !errors.Is(err, ErrBusy) || busy.Stuck != tt.stuck ||
+				!strings.Contains(err.Error(), tt.says) || busy.Hint == "" {
 				t.Fatalf("err = %#v", err)
 			}
 			if !exists(path) {
@@ -251,12 +254,15 @@ func TestOwnerIsTrustedOnlyWhenEverythingFits(t *testing.T) {
 		birth float64
 		gone  bool
 	}{
-		"dead":               {Owner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth, true},
-		"number given anew":  {Owner{PID: self, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth, true},
-		"alive":              {Owner{PID: self, ProcStart: processStart(self), PIDDomain: domain, PIDSpace: space}, birth, false},
-		"another machine":    {Owner{PID: gonePID, ProcStart: "1", PIDDomain: "linux:x", PIDSpace: space}, birth, false},
-		"another container":  {Owner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: "x"}, birth, false},
-		"another directory":  {Owner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth + 1, false},
+		"dead":              {Owner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth, true},
+		"number given anew": {Owner{PID: self, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth, true},
+		"alive": {Owner{PID: self, ProcStart: processStart(self), PIDDomain: domain, PIDSpace: space},
+			birth, false},
+		"another machine": {Owner{PID: gonePID, ProcStart: "1", PIDDomain: "linux:x", PIDSpace: space}, birth,
+			false},
+		"another container": {Owner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: "x"}, birth, false},
+		"another directory": {Owner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, birth + 1,
+			false},
 		"birth is not known": {Owner{PID: gonePID, ProcStart: "1", PIDDomain: domain, PIDSpace: space}, 0, false},
 	}
 	for name, tt := range tests {
@@ -267,7 +273,9 @@ func TestOwnerIsTrustedOnlyWhenEverythingFits(t *testing.T) {
 }
 
 func FuzzOwner(f *testing.F) {
-	f.Add([]byte(`{"pid":19094,"procStart":"148934","pidDomain":"linux:0:pid:[1]","pidSpace":"h#pid:[1]","lockBirthtimeMs":1795230423380.539,"legacyLockBirthtimeMs":1795230423380.539}`))
+	f.Add(
+		[]byte(
+			`{"pid":19094,"procStart":"148934","pidDomain":"linux:0:pid:[1]","pidSpace":"h#pid:[1]","lockBirthtimeMs":1795230423380.539,"legacyLockBirthtimeMs":1795230423380.539}`))
 	f.Add([]byte(`{"pid":1e99}`))
 	f.Add([]byte(`[]`))
 	f.Add([]byte(`{"pid":-1,"procStart":"1","pidDomain":"d","pidSpace":"s"}`))

@@ -71,7 +71,8 @@ func TestLocksAgreeWithProperLockfile(t *testing.T) {
 	})
 	t.Run("its heartbeat and release are seen", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "a.lock")
-		lines, _ := nodeLock(t, path, `const release = await lock(15000); say("taken"); setTimeout(async () => { await release(); say("released") }, 3500)`)
+		lines, _ := nodeLock(t, path,
+			`const release = await lock(15000); say("taken"); setTimeout(async () => { await release(); say("released") }, 3500)`)
 		expect(t, lines, "taken")
 		r := lockAt(path)
 		r.Stale = 3 * time.Second // its sign of life comes every second

@@ -25,7 +25,8 @@ func (w Wanted) Trouble() (what string, stuck bool) {
 	age := w.Now().Round(0).Sub(info.ModTime())
 	switch {
 	case !info.IsDir():
-		return "it is no directory, so nobody can take the lock: Claude Code then says that a login succeeded and saves nothing", true
+		return "it is no directory, so nobody can take the lock: Claude Code then says that a login succeeded and saves nothing",
+			true
 	case age < -futureLimit:
 		return "it is dated " + shown.Around(age) + " ahead, and holds everybody up until then", true
 	case age > w.Stale:
@@ -64,7 +65,8 @@ func (w Wanted) Mend(ctx context.Context, stuck bool) (aside string, err error) 
 			return "", ctx.Err()
 		}
 		if after, err := os.Lstat(w.Path); err != nil || !sameLock(before, after) {
-			return "", &BusyError{Path: w.Path, Reason: "it is held by a living program", Hint: "close Claude Code and try again"}
+			return "", &BusyError{Path: w.Path, Reason: "it is held by a living program",
+				Hint: "close Claude Code and try again"}
 		}
 	}
 	aside = w.Path + ".aside-" + w.Now().Format("20060102-150405")

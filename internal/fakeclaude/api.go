@@ -51,7 +51,8 @@ func (s *Server) api(kind string, r *http.Request, fields map[string]string) res
 		defer s.mu.Unlock()
 		return response{status: 200, fields: map[string]any{"raw_key": s.ledger.addKey()}}
 	case "models":
-		model := map[string]any{"type": "model", "id": "claude-fake-1", "display_name": "Stand-in", "created_at": "2026-01-01T00:00:00Z"}
+		model := map[string]any{"type": "model", "id": "claude-fake-1", "display_name": "Stand-in",
+			"created_at": "2026-01-01T00:00:00Z"}
 		return response{status: 200, fields: map[string]any{
 			"data": []any{model}, "has_more": false, "first_id": model["id"], "last_id": model["id"],
 		}}
@@ -88,7 +89,8 @@ func (s *Server) authorize(kind string, r *http.Request) (account, *response) {
 	case t == nil || t.refresh:
 		return no(401, "Invalid bearer token")
 	case !t.alive(s.now()):
-		return no(401, "OAuth token has expired or was revoked. Please obtain a new token or refresh your existing token.")
+		return no(401,
+			"OAuth token has expired or was revoked. Please obtain a new token or refresh your existing token.")
 	}
 	if scope := neededScope[kind]; scope != "" && !slices.Contains(t.scopes, scope) {
 		return no(403, "OAuth token does not meet scope requirement "+scope)
@@ -124,7 +126,8 @@ func message(fields map[string]string) response {
 		{"type": "content_block_start", "index": 0, "content_block": map[string]any{"type": "text", "text": ""}},
 		{"type": "content_block_delta", "index": 0, "delta": map[string]any{"type": "text_delta", "text": "hi"}},
 		{"type": "content_block_stop", "index": 0},
-		{"type": "message_delta", "delta": map[string]any{"stop_reason": "end_turn", "stop_sequence": nil}, "usage": usage},
+		{"type": "message_delta", "delta": map[string]any{"stop_reason": "end_turn", "stop_sequence": nil},
+			"usage": usage},
 		{"type": "message_stop"},
 	}
 	var stream strings.Builder
@@ -132,5 +135,6 @@ func message(fields map[string]string) response {
 		data, _ := json.Marshal(event)
 		stream.WriteString("event: " + event["type"].(string) + "\ndata: " + string(data) + "\n\n")
 	}
-	return response{status: 200, raw: stream.String(), header: map[string]string{"Content-Type": "text/event-stream; charset=utf-8"}}
+	return response{status: 200, raw: stream.String(),
+		header: map[string]string{"Content-Type": "text/event-stream; charset=utf-8"}}
 }

@@ -85,8 +85,10 @@ func TestAPI(t *testing.T) {
 		})
 	}
 	s.Set(func(b *Behaviour) { b.Refuse = map[string]int{"profile": 503, "models": 401} })
-	for path, want := range map[string]int{"/api/oauth/profile": 503, "/v1/models": 401, "/api/oauth/claude_cli/roles": 200} {
-		if status, text := call(t, "GET", s.APIURL()+path, "", "Authorization", "Bearer "+access, "Anthropic-Beta", beta); status != want {
+	for path, want := range map[string]int{"/api/oauth/profile": 503, "/v1/models": 401,
+		"/api/oauth/claude_cli/roles": 200} {
+		if status, text := call(t, "GET", s.APIURL()+path, "", "Authorization", "Bearer "+access, "Anthropic-Beta",
+			beta); status != want {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
 	}
@@ -96,7 +98,8 @@ func TestRefusedModelsSayWhatTheRealOneSays(t *testing.T) {
 	s := start(t, Options{})
 	access, _ := s.Issue("a@example.com")
 	s.Set(func(b *Behaviour) { b.Refuse = map[string]int{"models": 403} })
-	status, text := call(t, "GET", s.APIURL()+"/v1/models", "", "Authorization", "Bearer "+access, "Anthropic-Beta", betaHeader)
+	status, text := call(t, "GET", s.APIURL()+"/v1/models", "", "Authorization", "Bearer "+access, "Anthropic-Beta",
+		betaHeader)
 	if status != 403 || !strings.Contains(text, restrictedMessage) {
 		t.Errorf("%d %s", status, text)
 	}
@@ -123,7 +126,8 @@ func TestAPIKey(t *testing.T) {
 func TestMessageStream(t *testing.T) {
 	s := start(t, Options{})
 	access, _ := s.Issue("a@example.com")
-	status, text := call(t, "POST", s.APIURL()+"/v1/messages?beta=true", `{"model":"claude-fake-1","stream":true,"messages":[]}`,
+	status, text := call(t, "POST", s.APIURL()+"/v1/messages?beta=true",
+		`{"model":"claude-fake-1","stream":true,"messages":[]}`,
 		"Authorization", "Bearer "+access, "Anthropic-Beta", betaHeader)
 	if status != 200 {
 		t.Fatalf("%d %s", status, text)
@@ -137,7 +141,8 @@ func TestMessageStream(t *testing.T) {
 		}
 		names = append(names, parsed.Type)
 	}
-	if got := strings.Join(names, " "); got != "message_start content_block_start content_block_delta content_block_stop message_delta message_stop" {
+	if got := strings.Join(names,
+		" "); got != "message_start content_block_start content_block_delta content_block_stop message_delta message_stop" {
 		t.Errorf("events are %s", got)
 	}
 	record := s.Requests()[0]

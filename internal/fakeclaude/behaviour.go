@@ -19,19 +19,24 @@ type Behaviour struct {
 	Organization string        `json:"organization"` // name; empty: one named after the account
 	Plan         string        `json:"plan"`         // pro, max, team, enterprise
 	AccessLife   time.Duration `json:"accessLife"`   // of an access token
-	LoginLife    time.Duration `json:"loginLife"`    // from sign-in to the end of the refresh tokens; no renewal moves it
+	// from sign-in to the end of the refresh tokens; no renewal moves it
+	LoginLife time.Duration `json:"loginLife"`
 
-	LongLifeCap     time.Duration `json:"longLifeCap"`     // most that a custom expires_in is granted; 0: what was asked
-	LongLifeScopes  []string      `json:"longLifeScopes"`  // scopes that a custom expires_in goes with, besides user:inference
-	LongLifeRefresh bool          `json:"longLifeRefresh"` // a refresh token with a custom expires_in too
+	// most that a custom expires_in is granted; 0: what was asked
+	LongLifeCap time.Duration `json:"longLifeCap"`
+	// scopes that a custom expires_in goes with, besides user:inference
+	LongLifeScopes  []string `json:"longLifeScopes"`
+	LongLifeRefresh bool     `json:"longLifeRefresh"` // a refresh token with a custom expires_in too
 
-	Forms        bool           `json:"forms"`        // token calls may be forms; JSON always works
-	NestedErrors bool           `json:"nestedErrors"` // OAuth errors as {"error":{"type":…}} instead of {"error":…}
-	Iss          string         `json:"iss"`          // RFC 9207: the iss of every redirect; empty: none. The right one is URL()
-	AllowError   string         `json:"allowError"`   // Allow redirects with this OAuth error instead of a code
-	RefuseScopes []string       `json:"refuseScopes"` // scopes answered with invalid_scope, at the page and at a renewal
-	Omit         []string       `json:"omit"`         // fields left out of every token answer, see Fault.Omit
-	Refuse       map[string]int `json:"refuse"`       // kind of API call ("profile", "models", …) to the status it gets
+	Forms        bool `json:"forms"`        // token calls may be forms; JSON always works
+	NestedErrors bool `json:"nestedErrors"` // OAuth errors as {"error":{"type":…}} instead of {"error":…}
+	// RFC 9207: the iss of every redirect; empty: none. The right one is URL()
+	Iss        string `json:"iss"`
+	AllowError string `json:"allowError"` // Allow redirects with this OAuth error instead of a code
+	// scopes answered with invalid_scope, at the page and at a renewal
+	RefuseScopes []string       `json:"refuseScopes"`
+	Omit         []string       `json:"omit"`   // fields left out of every token answer, see Fault.Omit
+	Refuse       map[string]int `json:"refuse"` // kind of API call ("profile", "models", …) to the status it gets
 
 	Faults []Fault `json:"faults"` // a queue: each call takes the first that fits it
 
@@ -45,9 +50,10 @@ type Behaviour struct {
 type When string
 
 const (
-	Unprocessed When = ""          // the request was read, nothing was done: the tokens are as before
-	Unread      When = "unread"    // only the headers were read; a token call's grant is then unknown, so On cannot tell exchange from renew
-	Processed   When = "processed" // all is done, tokens are rotated, the answer was not sent yet
+	Unprocessed When = "" // the request was read, nothing was done: the tokens are as before
+	// only the headers were read; a token call's grant is then unknown, so On cannot tell exchange from renew
+	Unread    When = "unread"
+	Processed When = "processed" // all is done, tokens are rotated, the answer was not sent yet
 )
 
 // Fault is the scripted answer to a call. The zero Fault is a normal answer, so
@@ -67,9 +73,11 @@ type Fault struct {
 	Body   string            `json:"body"` // empty: an error object that fits Status
 
 	// How the answer is spoiled, the real one too.
-	CutAfter int                        `json:"cutAfter"` // bytes of the body that are sent before the connection closes; 0: all
-	Omit     []string                   `json:"omit"`     // fields left out; without refresh_token nothing is rotated either
-	Replace  map[string]json.RawMessage `json:"replace"`  // fields set to raw JSON
+	// bytes of the body that are sent before the connection closes; 0: all
+	CutAfter int `json:"cutAfter"`
+	// fields left out; without refresh_token nothing is rotated either
+	Omit    []string                   `json:"omit"`
+	Replace map[string]json.RawMessage `json:"replace"` // fields set to raw JSON
 }
 
 // Throttle is a 429 with Retry-After, when that is not empty.

@@ -31,7 +31,8 @@ func buttonNamed(name string) chromedp.QueryOption {
 		for _, node := range found.Nodes {
 			ids = append(ids, node.BackendDOMNodeID)
 		}
-		pushed, err := cdp.Call(ctx, t, dom.PushNodesByBackendIDsToFrontend, dom.PushNodesByBackendIDsToFrontendParams{BackendNodeIDs: ids})
+		pushed, err := cdp.Call(ctx, t, dom.PushNodesByBackendIDsToFrontend,
+			dom.PushNodesByBackendIDsToFrontendParams{BackendNodeIDs: ids})
 		return pushed.NodeIDs, err
 	})
 }
@@ -75,7 +76,8 @@ func TestChromium(t *testing.T) {
 	defer cancel()
 	for _, name := range []string{"Decline", "Allow"} {
 		// Waiting for the end: a second navigation would abort the first.
-		if err := chromedp.Do(ctx, chromedp.Navigate(w.authorizeURL()), chromedp.Click("", buttonNamed(name)), chromedp.WaitReady("#end")); err != nil {
+		if err := chromedp.Do(ctx, chromedp.Navigate(w.authorizeURL()), chromedp.Click("", buttonNamed(name)),
+			chromedp.WaitReady("#end")); err != nil {
 			t.Fatalf("clicking %s: %v", name, err)
 		}
 		var r *http.Request
@@ -85,10 +87,12 @@ func TestChromium(t *testing.T) {
 			t.Fatalf("%s led nowhere", name)
 		}
 		q := r.URL.Query()
-		if r.Method != "GET" || q.Get("state") != w.state || q.Has("code") != (name == "Allow") || q.Has("error") != (name == "Decline") {
+		if r.Method != "GET" || q.Get("state") != w.state || q.Has("code") != (name == "Allow") ||
+			q.Has("error") != (name == "Decline") {
 			t.Errorf("%s: %s %s", name, r.Method, r.URL)
 		}
-		if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Dest") != "document" || strings.Contains(r.Referer(), "state") {
+		if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Dest") != "document" ||
+			strings.Contains(r.Referer(), "state") {
 			t.Errorf("%s came with %v", name, r.Header)
 		}
 	}

@@ -54,7 +54,8 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 		showProblem(w, http.StatusBadRequest, "The client is unknown.")
 		return
 	case redirect != s.PasteURL() && !loopbackRedirect(redirect):
-		showProblem(w, http.StatusBadRequest, "The redirect_uri is neither http://localhost:PORT/callback nor the paste page.")
+		showProblem(w, http.StatusBadRequest,
+			"The redirect_uri is neither http://localhost:PORT/callback nor the paste page.")
 		return
 	case q.Get("code") != "true":
 		showProblem(w, http.StatusBadRequest, "The parameter code=true is missing.")
@@ -72,7 +73,8 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 	bad := b.refusedScope(scopes)
 	switch {
 	case q.Get("response_type") != "code":
-		s.goBack(w, r, c, "error", "unsupported_response_type", "error_description", "Only response_type=code is supported.")
+		s.goBack(w, r, c, "error", "unsupported_response_type", "error_description",
+			"Only response_type=code is supported.")
 	case q.Get("code_challenge_method") != "S256" || len(c.challenge) != 43:
 		s.goBack(w, r, c, "error", "invalid_request", "error_description", "PKCE with S256 is required.")
 	case len(scopes) == 0:
@@ -93,7 +95,8 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 			list += "<li>" + assets.Escaped(scope) + "</li>"
 		}
 		show(w, http.StatusOK, "Sign in", consentPage, map[string]assets.HTML{
-			"ticket": assets.Escaped(name), "email": assets.Escaped(c.account.email), "plan": assets.Escaped(c.account.plan),
+			"ticket": assets.Escaped(name), "email": assets.Escaped(c.account.email),
+			"plan":  assets.Escaped(c.account.plan),
 			"where": assets.Escaped(where), "scopes": list,
 		})
 	}
@@ -161,7 +164,8 @@ func (s *Server) servePaste(w http.ResponseWriter, r *http.Request) {
 		showProblem(w, http.StatusBadRequest, "There is no code in this address.")
 		return
 	}
-	show(w, http.StatusOK, "Your code", codePage, map[string]assets.HTML{"paste": assets.Escaped(q.Get("code") + "#" + q.Get("state"))})
+	show(w, http.StatusOK, "Your code", codePage,
+		map[string]assets.HTML{"paste": assets.Escaped(q.Get("code") + "#" + q.Get("state"))})
 }
 
 func showProblem(w http.ResponseWriter, status int, message string) {
@@ -177,7 +181,8 @@ func show(w http.ResponseWriter, status int, title assets.HTML, body string, par
 	// Not no-referrer: with it the form would be sent with "Origin: null".
 	header.Set("Referrer-Policy", "same-origin")
 	// form-action also governs where the answer to the form may redirect to.
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' http://localhost:*; base-uri 'none'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self' http://localhost:*; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)
 	page := assets.Fill(assets.HTML(pageLayout), map[string]assets.HTML{
 		"title": title, "body": assets.Fill(assets.HTML(body), parts),

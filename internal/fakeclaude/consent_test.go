@@ -85,7 +85,8 @@ func TestDecline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q := query(t, location); q.Get("error") != "access_denied" || q.Get("state") != w.state || q.Get("code") != "" || s.Count("decline") != 1 {
+	if q := query(t, location); q.Get("error") != "access_denied" || q.Get("state") != w.state || q.Get("code") != "" ||
+		s.Count("decline") != 1 {
 		t.Errorf("went to %s", location)
 	}
 }
@@ -103,7 +104,8 @@ func TestPastePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, state, _ := strings.Cut(text, "#")
-	if body := read(t, get(t, location)); state != w.state || !strings.Contains(body, text) || !strings.Contains(body, "nothing real") {
+	if body := read(t, get(t, location)); state != w.state || !strings.Contains(body, text) ||
+		!strings.Contains(body, "nothing real") {
 		t.Errorf("%s shows %s", text, body)
 	}
 	if status, fields := w.exchange(code, "redirect_uri", loopback); status != 400 {
@@ -165,14 +167,16 @@ func TestConsentSwitches(t *testing.T) {
 		b.RefuseScopes, b.Account, b.Plan, b.Organization = nil, "b@example.com", "team", "Example Ltd"
 	})
 	_, fields := w.exchange(approve().Get("code"))
-	status, profile := object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization", "Bearer "+fields["access_token"].(string)))
+	status, profile := object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization",
+		"Bearer "+fields["access_token"].(string)))
 	organization := profile["organization"].(map[string]any)
 	if status != 200 || organization["organization_type"] != "claude_team" || organization["name"] != "Example Ltd" ||
 		fields["account"].(map[string]any)["email_address"] != "b@example.com" ||
 		organization["uuid"] != fields["organization"].(map[string]any)["uuid"] {
 		t.Errorf("%v %v", fields, profile)
 	}
-	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(organization["uuid"].(string)) {
+	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(
+		organization["uuid"].(string)) {
 		t.Errorf("%v is no UUID", organization["uuid"])
 	}
 }
@@ -190,7 +194,8 @@ func TestTheFormIsOurs(t *testing.T) {
 			t.Errorf("%s is %q", name, response.Header.Get(name))
 		}
 	}
-	for _, part := range []string{"Stand-in for the sign-in page — nothing real", "a@example.com", ">Allow</button>", ">Decline</button>"} {
+	for _, part := range []string{"Stand-in for the sign-in page — nothing real", "a@example.com", ">Allow</button>",
+		">Decline</button>"} {
 		if !strings.Contains(page, part) {
 			t.Errorf("%q is not on the page", part)
 		}

@@ -59,7 +59,8 @@ func (s *Server) Control(w http.ResponseWriter, r *http.Request) {
 		}
 	case "POST token":
 		if err = json.Unmarshal(body, &in); err == nil {
-			out = map[string]bool{"alive": s.Alive(in.Token), "spent": s.Spent(in.Token), "familyRevoked": s.FamilyRevoked(in.Token)}
+			out = map[string]bool{"alive": s.Alive(in.Token), "spent": s.Spent(in.Token),
+				"familyRevoked": s.FamilyRevoked(in.Token)}
 		}
 	case "GET behaviour":
 		out = s.Behaviour()

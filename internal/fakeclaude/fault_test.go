@@ -37,7 +37,9 @@ func dial(t *testing.T, s *Server, refresh string) net.Conn {
 		t.Fatal(err)
 	}
 	body := fmt.Sprintf(`{"grant_type":"refresh_token","refresh_token":%q,"client_id":%q}`, refresh, ClientID)
-	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", tokenPath, len(body), body)
+	_, err = fmt.Fprintf(conn,
+		"POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		tokenPath, len(body), body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,21 +66,30 @@ func TestFaultAnswers(t *testing.T) {
 		body   string // is in it
 		spent  bool
 	}{
-		{"normal", Fault{}, 200, [2]string{"Content-Type", "application/json"}, `"access_token":"sk-ant-oat01-FAKE-`, true},
+		{"normal", Fault{}, 200, [2]string{"Content-Type", "application/json"}, `"access_token":"sk-ant-oat01-FAKE-`,
+			true},
 		{"429 with Retry-After", Throttle("17"), 429, [2]string{"Retry-After", "17"}, "rate_limit_error", false},
 		{"429 without", Throttle(""), 429, [2]string{"Retry-After", ""}, "rate_limit_error", false},
-		{"503", Unavailable("Fri, 20 Nov 2026 12:00:00 GMT"), 503, [2]string{"Retry-After", "Fri, 20 Nov 2026 12:00:00 GMT"}, "api_error", false},
-		{"invalid_grant", Refusal(400, "invalid_grant", "gone"), 400, [2]string{"Cache-Control", "no-store"}, `"error":"invalid_grant"`, false},
+		{"503", Unavailable("Fri, 20 Nov 2026 12:00:00 GMT"), 503,
+			[2]string{"Retry-After", "Fri, 20 Nov 2026 12:00:00 GMT"}, "api_error", false},
+		{"invalid_grant", Refusal(400, "invalid_grant", "gone"), 400, [2]string{"Cache-Control", "no-store"},
+			`"error":"invalid_grant"`, false},
 		{"page, 200", HTMLPage(200), 200, [2]string{"Content-Type", "text/html; charset=utf-8"}, "<h1>", false},
 		{"page, 403", HTMLPage(403), 403, [2]string{"Content-Type", "text/html; charset=utf-8"}, "<h1>", false},
 		{"redirect", Redirect("http://127.0.0.1:9/x"), 307, [2]string{"Location", "http://127.0.0.1:9/x"}, "", false},
-		{"502 after rotation", Fault{When: Processed, Status: 502}, 502, [2]string{"Retry-After", ""}, "Bad Gateway", true},
+		{"502 after rotation", Fault{When: Processed, Status: 502}, 502, [2]string{"Retry-After", ""}, "Bad Gateway",
+			true},
 		{"504 unread", Fault{When: Unread, Status: 504}, 504, [2]string{"Retry-After", ""}, "Gateway", false},
-		{"other token type", With("token_type", `"mac"`), 200, [2]string{"Retry-After", ""}, `"token_type":"mac"`, true},
-		{"lifetime in words", With("expires_in", `"soon"`), 200, [2]string{"Retry-After", ""}, `"expires_in":"soon"`, true},
-		{"lifetime too big", With("expires_in", `1e300`), 200, [2]string{"Retry-After", ""}, `"expires_in":1e300`, true},
-		{"cut 200 keeps the header", Fault{CutAfter: 5}, 200, [2]string{"Content-Type", "application/json"}, `{"acc`, true},
-		{"cut page", Fault{Status: 200, Body: "0123456789", CutAfter: 4}, 200, [2]string{"Content-Length", "10"}, "0123", false},
+		{"other token type", With("token_type", `"mac"`), 200, [2]string{"Retry-After", ""}, `"token_type":"mac"`,
+			true},
+		{"lifetime in words", With("expires_in", `"soon"`), 200, [2]string{"Retry-After", ""}, `"expires_in":"soon"`,
+			true},
+		{"lifetime too big", With("expires_in", `1e300`), 200, [2]string{"Retry-After", ""}, `"expires_in":1e300`,
+			true},
+		{"cut 200 keeps the header", Fault{CutAfter: 5}, 200, [2]string{"Content-Type", "application/json"}, `{"acc`,
+			true},
+		{"cut page", Fault{Status: 200, Body: "0123456789", CutAfter: 4}, 200, [2]string{"Content-Length", "10"},
+			"0123", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t, Options{})
@@ -89,10 +100,12 @@ func TestFaultAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			response, body, err := parsed(t, text)
-			if cut := tc.fault.CutAfter > 0; cut != errors.Is(err, io.ErrUnexpectedEOF) || cut && len(body) != tc.fault.CutAfter {
+			if cut := tc.fault.CutAfter > 0; cut != errors.Is(err, io.ErrUnexpectedEOF) || cut &&
+				len(body) != tc.fault.CutAfter {
 				t.Errorf("body %q, error %v", body, err)
 			}
-			if response.StatusCode != tc.status || response.Header.Get(tc.header[0]) != tc.header[1] || !strings.Contains(body, tc.body) {
+			if response.StatusCode != tc.status || response.Header.Get(tc.header[0]) != tc.header[1] ||
+				!strings.Contains(body, tc.body) {
 				t.Errorf("%d %v %q", response.StatusCode, response.Header, body)
 			}
 			if s.Spent(refresh) != tc.spent {
@@ -170,7 +183,8 @@ func TestFaultQueue(t *testing.T) {
 	s := start(t, Options{})
 	w := newWalker(t, s)
 	_, refresh := s.Issue("a@example.com")
-	queue := []Fault{Throttle("1").For("exchange").Repeat(2), {On: "renew"}, Unavailable("").For("renew"), Throttle("").For("profile").Repeat(Forever)}
+	queue := []Fault{Throttle("1").For("exchange").Repeat(2), {On: "renew"}, Unavailable("").For("renew"),
+		Throttle("").For("profile").Repeat(Forever)}
 	s.Set(func(b *Behaviour) { b.Faults = queue })
 	renew := func() int {
 		status, fields := w.renew(refresh)
@@ -300,7 +314,8 @@ func TestOfflineKeepsWhatWasIssued(t *testing.T) {
 	w := newWalker(t, s)
 	_, refresh := s.Issue("a@example.com")
 	s.Offline()
-	if _, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://")); !is(err, syscall.ECONNREFUSED, wsaeConnRefused) {
+	if _, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://")); !is(err, syscall.ECONNREFUSED,
+		wsaeConnRefused) {
 		t.Errorf("dialling: %v", err)
 	}
 	if err := s.Online(); err != nil {
@@ -330,18 +345,22 @@ func TestControl(t *testing.T) {
 	w := newWalker(t, s)
 	at := s.URL() + controlPrefix
 	_, pair := post(t, at+"issue", map[string]any{"account": "b@example.com"})
-	if status, fields := post(t, at+"behaviour", map[string]any{"accessLife": int64(time.Minute), "faults": []Fault{Throttle("3")}}); status != 200 {
+	if status, fields := post(t, at+"behaviour",
+		map[string]any{"accessLife": int64(time.Minute), "faults": []Fault{Throttle("3")}}); status != 200 {
 		t.Fatalf("%d %v", status, fields)
 	}
-	response, err := httpClient.Post(at+"faults", "application/json", strings.NewReader(`[{"on":"renew","replace":{"scope":"\"x\""}},{"silent":true}]`))
+	response, err := httpClient.Post(at+"faults", "application/json",
+		strings.NewReader(`[{"on":"renew","replace":{"scope":"\"x\""}},{"silent":true}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	response.Body.Close()
-	if b := s.Behaviour(); response.StatusCode != 200 || len(b.Faults) != 3 || b.AccessLife != time.Minute || b.LoginLife == 0 {
+	if b := s.Behaviour(); response.StatusCode != 200 || len(b.Faults) != 3 || b.AccessLife != time.Minute ||
+		b.LoginLife == 0 {
 		t.Errorf("%d, behaviour is %+v", response.StatusCode, b)
 	}
-	if status, fields := post(t, at+"behaviour", map[string]any{"plan": "pro", "accessLife": "soon"}); status != 400 || s.Behaviour().Plan != "max" {
+	if status, fields := post(t, at+"behaviour", map[string]any{"plan": "pro", "accessLife": "soon"}); status != 400 ||
+		s.Behaviour().Plan != "max" {
 		t.Errorf("half a change: %d %v", status, fields)
 	}
 	post(t, at+"behaviour", map[string]any{"plan": "pro"})
@@ -353,7 +372,8 @@ func TestControl(t *testing.T) {
 		t.Errorf("a new queue mixed with the old one: %+v", b.Faults)
 	}
 	w.renew(pair["refresh"])
-	if _, token := post(t, at+"token", map[string]any{"token": pair["refresh"]}); token["spent"] != true || token["alive"] != false {
+	if _, token := post(t, at+"token", map[string]any{"token": pair["refresh"]}); token["spent"] != true ||
+		token["alive"] != false {
 		t.Errorf("token is %v", token)
 	}
 	if _, counts := object(t, get(t, at+"counts")); counts["renew"] != 1.0 || counts["held"] != 0.0 {
@@ -376,7 +396,8 @@ func TestControl(t *testing.T) {
 
 func TestControlIsOffByDefault(t *testing.T) {
 	s := start(t, Options{})
-	response, err := httpClient.Post(s.URL()+controlPrefix+"issue", "application/json", bytes.NewReader([]byte(`{"account":"a"}`)))
+	response, err := httpClient.Post(s.URL()+controlPrefix+"issue", "application/json",
+		bytes.NewReader([]byte(`{"account":"a"}`)))
 	if err != nil {
 		t.Fatal(err)
 	}

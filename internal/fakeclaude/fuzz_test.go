@@ -9,7 +9,8 @@ import (
 )
 
 func FuzzLoopbackRedirect(f *testing.F) {
-	for _, seed := range []string{loopback, "http://localhost:0/callback", "http://localhost:1@x/callback", "http://localhost:8765/callback?x", "http://localhost:١/callback"} {
+	for _, seed := range []string{loopback, "http://localhost:0/callback", "http://localhost:1@x/callback",
+		"http://localhost:8765/callback?x", "http://localhost:١/callback"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
@@ -17,14 +18,16 @@ func FuzzLoopbackRedirect(f *testing.F) {
 			return
 		}
 		u, err := url.Parse(uri)
-		if err != nil || u.Hostname() != "localhost" || u.Path != "/callback" || u.User != nil || u.String() != "http://localhost:"+u.Port()+"/callback" {
+		if err != nil || u.Hostname() != "localhost" || u.Path != "/callback" || u.User != nil ||
+			u.String() != "http://localhost:"+u.Port()+"/callback" {
 			t.Errorf("%q was taken: %v", uri, err)
 		}
 	})
 }
 
 func FuzzReadFields(f *testing.F) {
-	for _, seed := range []string{`{"grant_type":"refresh_token","expires_in":"1"}`, `{"a":{"b":1},"c":null}`, "grant_type=x&a=%zz", "a=1&a=2", "null", ""} {
+	for _, seed := range []string{`{"grant_type":"refresh_token","expires_in":"1"}`, `{"a":{"b":1},"c":null}`,
+		"grant_type=x&a=%zz", "a=1&a=2", "null", ""} {
 		f.Add(seed, true)
 		f.Add(seed, false)
 	}

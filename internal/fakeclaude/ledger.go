@@ -28,7 +28,8 @@ type ledger struct {
 }
 
 func newLedger() ledger {
-	return ledger{codes: map[string]*code{}, tokens: map[string]*token{}, keys: map[string]bool{}, verifiers: map[string]bool{}}
+	return ledger{codes: map[string]*code{}, tokens: map[string]*token{}, keys: map[string]bool{},
+		verifiers: map[string]bool{}}
 }
 
 // code is an authorization code and all it is bound to.

@@ -53,7 +53,8 @@ func newWalker(t *testing.T, s *Server) *walker {
 
 func (w *walker) authorizeURL(changes ...string) string {
 	q := url.Values{
-		"code": {"true"}, "client_id": {ClientID}, "response_type": {"code"}, "redirect_uri": {w.redirect}, "scope": {w.scope},
+		"code": {"true"}, "client_id": {ClientID}, "response_type": {"code"}, "redirect_uri": {w.redirect},
+		"scope":          {w.scope},
 		"code_challenge": {challengeOf(w.verifier)}, "code_challenge_method": {"S256"}, "state": {w.state},
 	}
 	set(q, changes)
@@ -80,7 +81,8 @@ func (w *walker) code() string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if !strings.HasPrefix(location, w.redirect+"?") || u.Query().Get("state") != w.state || !strings.HasPrefix(u.Query().Get("code"), "FAKE-") {
+	if !strings.HasPrefix(location, w.redirect+"?") || u.Query().Get("state") != w.state ||
+		!strings.HasPrefix(u.Query().Get("code"), "FAKE-") {
 		w.t.Fatalf("redirected to %s", location)
 	}
 	return u.Query().Get("code")

@@ -53,7 +53,8 @@ func walk(t *testing.T, authorizeURL, tokenURL, issuer string, approve func(cont
 			t.Fatal(err)
 		}
 		q := u.Query()
-		if !strings.HasPrefix(location, redirect+"?") || q.Get("state") != state || q.Get("iss") != issuer || q.Get("code") == "" {
+		if !strings.HasPrefix(location, redirect+"?") || q.Get("state") != state || q.Get("iss") != issuer ||
+			q.Get("code") == "" {
 			t.Fatalf("went to %s", location)
 		}
 		return q.Get("code")
@@ -80,7 +81,8 @@ func walk(t *testing.T, authorizeURL, tokenURL, issuer string, approve func(cont
 	exchange := func(code, verifier string) (int, map[string]any) {
 		t.Helper()
 		return call(map[string]any{
-			"grant_type": "authorization_code", "code": code, "redirect_uri": redirect, "code_verifier": verifier, "state": state,
+			"grant_type": "authorization_code", "code": code, "redirect_uri": redirect, "code_verifier": verifier,
+			"state": state,
 		})
 	}
 	renew := func(refresh any) (int, map[string]any) {

@@ -27,7 +27,8 @@ func TestSmall(t *testing.T) {
 	if status, fields := w.exchange(w.code()); status != 200 || fields["access_token"] == nil {
 		t.Errorf("exchange: %d %v", status, fields)
 	}
-	if location, err := s.Decline(context.Background(), w.authorizeURL()); err != nil || query(t, location).Get("error") != "access_denied" {
+	if location, err := s.Decline(context.Background(), w.authorizeURL()); err != nil ||
+		query(t, location).Get("error") != "access_denied" {
 		t.Errorf("declined: %q, %v", location, err)
 	}
 	if _, err := s.Approve(context.Background(), s.URL()+"/elsewhere"); err == nil {

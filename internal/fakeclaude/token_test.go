@@ -24,7 +24,8 @@ func TestWalk(t *testing.T) {
 	}
 	account := first["account"].(map[string]any)
 	if first["token_type"] != "Bearer" || first["expires_in"] != 28800.0 || first["scope"] != w.scope ||
-		first["refresh_token_expires_in"] != 2592000.0 || account["email_address"] != "a@example.com" || account["uuid"] == "" {
+		first["refresh_token_expires_in"] != 2592000.0 || account["email_address"] != "a@example.com" ||
+		account["uuid"] == "" {
 		t.Errorf("answer is %v", first)
 	}
 	status, second := w.renew(refresh)
@@ -38,12 +39,14 @@ func TestWalk(t *testing.T) {
 	if status != 200 {
 		t.Fatalf("second renewal: %d %v", status, third)
 	}
-	status, profile := object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization", "Bearer "+third["access_token"].(string)))
+	status, profile := object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization",
+		"Bearer "+third["access_token"].(string)))
 	if status != 200 || profile["account"].(map[string]any)["email"] != "a@example.com" ||
 		profile["organization"].(map[string]any)["organization_type"] != "claude_max" {
 		t.Errorf("profile: %d %v", status, profile)
 	}
-	if s.Count("exchange") != 1 || s.Count("renew") != 2 || s.Count("renew-reused") != 0 || s.Count("authorize") != 1 || s.Count("profile") != 1 {
+	if s.Count("exchange") != 1 || s.Count("renew") != 2 || s.Count("renew-reused") != 0 || s.Count("authorize") != 1 ||
+		s.Count("profile") != 1 {
 		t.Errorf("counts are %v", s.Counts())
 	}
 }
@@ -70,7 +73,8 @@ func TestReuseRevokesFamily(t *testing.T) {
 	if s.Newest(otherAccess) != otherRefresh || s.Owner(otherAccess) != "a@example.com" || s.Owner("FAKE") != "" {
 		t.Error("the other login is not told as it is")
 	}
-	if n := s.Login(access); n == 0 || n != s.Login(second["refresh_token"].(string)) || n == s.Login(otherAccess) || s.Login("FAKE") != 0 {
+	if n := s.Login(access); n == 0 || n != s.Login(second["refresh_token"].(string)) || n == s.Login(otherAccess) ||
+		s.Login("FAKE") != 0 {
 		t.Error("logins are not told apart")
 	}
 	for _, token := range []string{access, refresh, second["access_token"].(string), second["refresh_token"].(string)} {
@@ -120,7 +124,8 @@ func TestExchangeRefusals(t *testing.T) {
 	}{
 		{"wrong verifier", []any{"code_verifier", "FAKE-other"}, 400, "invalid_grant", true},
 		{"wrong redirect", []any{"redirect_uri", "http://localhost:8766/callback"}, 400, "invalid_grant", true},
-		{"127.0.0.1 is another redirect", []any{"redirect_uri", "http://127.0.0.1:8765/callback"}, 400, "invalid_grant", true},
+		{"127.0.0.1 is another redirect", []any{"redirect_uri", "http://127.0.0.1:8765/callback"}, 400, "invalid_grant",
+			true},
 		{"wrong state", []any{"state", strings.Repeat("x", 43)}, 400, "invalid_request", false},
 		{"no state", []any{"state", nil}, 400, "invalid_request", false},
 		{"no verifier", []any{"code_verifier", nil}, 400, "invalid_request", false},
@@ -207,7 +212,8 @@ func TestLongLived(t *testing.T) {
 	w := newWalker(t, s)
 	w.scope = "user:inference"
 	status, fields := w.exchange(w.code(), "expires_in", 31536000)
-	if status != 200 || fields["expires_in"] != 31536000.0 || fields["refresh_token"] != nil || fields["scope"] != "user:inference" {
+	if status != 200 || fields["expires_in"] != 31536000.0 || fields["refresh_token"] != nil ||
+		fields["scope"] != "user:inference" {
 		t.Errorf("one year: %d %v", status, fields)
 	}
 	s.Set(func(b *Behaviour) { b.LongLifeCap = 24 * time.Hour; b.LongLifeRefresh = true })
@@ -216,7 +222,8 @@ func TestLongLived(t *testing.T) {
 		t.Errorf("capped: %d %v", status, fields)
 	}
 	for _, bad := range []any{"31536000", -1, 0, 1.5} {
-		if status, fields = w.exchange(w.code(), "expires_in", bad); status != 400 || fields["error"] != "invalid_request" {
+		if status, fields = w.exchange(w.code(), "expires_in", bad); status != 400 ||
+			fields["error"] != "invalid_request" {
 			t.Errorf("expires_in %v: %d %v", bad, status, fields)
 		}
 	}
@@ -239,7 +246,8 @@ func TestRenewalScopes(t *testing.T) {
 		want                 string
 	}{
 		{"none asked", "", "", 200, "user:profile user:inference"},
-		{"the client's fixed list", "user:profile user:inference user:sessions:claude_code user:plugins", "", 200, "user:profile user:inference"},
+		{"the client's fixed list", "user:profile user:inference user:sessions:claude_code user:plugins", "", 200,
+			"user:profile user:inference"},
 		{"fewer", "user:inference", "", 200, "user:inference"},
 		{"unknown", "user:inference user:everything", "", 400, "invalid_scope"},
 		{"nothing of it granted", "user:plugins", "", 400, "invalid_scope"},
@@ -330,10 +338,12 @@ func TestRevoke(t *testing.T) {
 	access, refresh := s.Issue("a@example.com")
 	other, _ := s.Issue("b@example.com")
 	revokeURL := s.TokenURL() + "/revoke"
-	if status, _ := post(t, revokeURL, map[string]any{"token": other}); status != 200 || s.Alive(other) || s.FamilyRevoked(other) {
+	if status, _ := post(t, revokeURL, map[string]any{"token": other}); status != 200 || s.Alive(other) ||
+		s.FamilyRevoked(other) {
 		t.Error("an access token is revoked alone")
 	}
-	if status, _ := post(t, revokeURL, map[string]any{"token": refresh}); status != 200 || s.Alive(access) || s.Alive(refresh) {
+	if status, _ := post(t, revokeURL, map[string]any{"token": refresh}); status != 200 || s.Alive(access) ||
+		s.Alive(refresh) {
 		t.Error("a refresh token takes its login with it")
 	}
 	if status, _ := post(t, revokeURL, map[string]any{"token": "FAKE-unknown"}); status != 200 {
@@ -350,12 +360,14 @@ func TestRecordsHoldNoSecret(t *testing.T) {
 	code := w.code()
 	_, first := w.exchange(code)
 	w.renew(first["refresh_token"])
-	object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization", "Bearer "+first["access_token"].(string), "User-Agent", "walker/1"))
+	object(t, get(t, s.APIURL()+"/api/oauth/profile", "Authorization", "Bearer "+first["access_token"].(string),
+		"User-Agent", "walker/1"))
 	text, err := json.Marshal(s.Requests())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{code, w.verifier, w.state, first["refresh_token"].(string), first["access_token"].(string)} {
+	for _, secret := range []string{code, w.verifier, w.state, first["refresh_token"].(string),
+		first["access_token"].(string)} {
 		if strings.Contains(string(text), secret) {
 			t.Errorf("%s is in the records", secret)
 		}
@@ -371,11 +383,13 @@ func TestRecordsHoldNoSecret(t *testing.T) {
 			profile = record
 		}
 	}
-	if exchange.Body["code"] != fingerprint(code) || exchange.Body["redirect_uri"] != loopback || exchange.Status != 200 ||
+	if exchange.Body["code"] != fingerprint(code) || exchange.Body["redirect_uri"] != loopback ||
+		exchange.Status != 200 ||
 		exchange.Header["Content-Type"] != "application/json" || len(exchange.Body) != 6 {
 		t.Errorf("exchange: %+v", exchange)
 	}
-	if renewal.Body["refresh_token"] != fingerprint(first["refresh_token"].(string)) || renewal.Body["scope"] != w.scope {
+	if renewal.Body["refresh_token"] != fingerprint(first["refresh_token"].(string)) ||
+		renewal.Body["scope"] != w.scope {
 		t.Errorf("renewal: %+v", renewal)
 	}
 	if profile.Bearer != fingerprint(first["access_token"].(string)) || profile.UserAgent != "walker/1" {
@@ -391,7 +405,8 @@ func TestRecordsAreBounded(t *testing.T) {
 		s.note("other", r, nil)
 	}
 	list := s.Requests()
-	if len(list) > maxRecords || list[len(list)-1].UserAgent != fmt.Sprint(maxRecords+4) || s.Count("other") != maxRecords+5 {
+	if len(list) > maxRecords || list[len(list)-1].UserAgent != fmt.Sprint(maxRecords+4) ||
+		s.Count("other") != maxRecords+5 {
 		t.Errorf("%d records, the last is %s", len(list), list[len(list)-1].UserAgent)
 	}
 }

@@ -149,7 +149,8 @@ func (w *world) pair(who person, left time.Duration) document {
 	login.put("refreshToken", refresh)
 	login.put("expiresAt", time.Now().Add(left).UnixMilli())
 	login.put("refreshTokenExpiresAt", time.Now().Add(29*24*time.Hour).UnixMilli())
-	login.put("scopes", []string{"user:profile", "user:inference", "user:sessions:claude_code", "user:mcp_servers", "user:file_upload"})
+	login.put("scopes", []string{"user:profile", "user:inference", "user:sessions:claude_code", "user:mcp_servers",
+		"user:file_upload"})
 	login.put("subscriptionType", "max")
 	login.put("rateLimitTier", "default_claude_max_5x")
 	account, organization := w.ids(access)
@@ -216,8 +217,9 @@ func (c *client) note(who person, login document) {
 	c.w.Helper()
 	state := c.readState()
 	state.put("oauthAccount", map[string]any{
-		"accountUuid": login.text("accountUuid"), "emailAddress": who.email(), "organizationUuid": login.text("organizationUuid"),
-		"displayName": string(who), "organizationName": "FAKE", "profileFetchedAt": time.Now().UnixMilli(),
+		"accountUuid": login.text("accountUuid"), "emailAddress": who.email(),
+		"organizationUuid": login.text("organizationUuid"),
+		"displayName":      string(who), "organizationName": "FAKE", "profileFetchedAt": time.Now().UnixMilli(),
 	})
 	c.writeState(state)
 }
@@ -285,8 +287,9 @@ func (c *client) renew() outcome {
 	if sent == "" {
 		return signedOut
 	}
-	status, grant := c.post("", map[string]string{"grant_type": "refresh_token", "refresh_token": sent, "client_id": fakeclaude.ClientID,
-		"scope": "user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload user:plugins"})
+	status, grant := c.post("", map[string]string{"grant_type": "refresh_token", "refresh_token": sent,
+		"client_id": fakeclaude.ClientID,
+		"scope":     "user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload user:plugins"})
 	third, err := c.lock(".storage-write.lock", 15*time.Second)
 	if err != nil {
 		return busy // and a pair is lost, if it came
@@ -309,7 +312,8 @@ func (c *client) takeIn(sent string, grant document) outcome {
 		return unanswered
 	}
 	next := document{}
-	for _, key := range []string{"refreshTokenExpiresAt", "subscriptionType", "rateLimitTier", "accountUuid", "organizationUuid", "clientId"} {
+	for _, key := range []string{"refreshTokenExpiresAt", "subscriptionType", "rateLimitTier", "accountUuid",
+		"organizationUuid", "clientId"} {
 		if value, ok := login[key]; ok {
 			next[key] = value
 		}
@@ -417,7 +421,8 @@ func (c *client) abandoned(path string, stale time.Duration) bool {
 
 // locks are all that another program could hold.
 func (c *client) locks() []string {
-	return []string{filepath.Join(c.dir, ".oauth_refresh.lock"), c.dir + ".lock", filepath.Join(c.dir, ".storage-write.lock")}
+	return []string{filepath.Join(c.dir, ".oauth_refresh.lock"), c.dir + ".lock",
+		filepath.Join(c.dir, ".storage-write.lock")}
 }
 
 // holdLocks holds locks of a living Claude Code until release.

@@ -143,7 +143,8 @@ func (p *process) wait() result {
 	if strings.Contains(r.err, "sk-ant-") || strings.Contains(r.out, "sk-ant-") && p.args[0] != "token" {
 		w.Errorf("%v shows a token", r)
 	}
-	if log, err := os.ReadFile(filepath.Join(w.kt, "keytender.log")); err == nil && bytes.Contains(log, []byte("sk-ant-")) {
+	if log, err := os.ReadFile(filepath.Join(w.kt, "keytender.log")); err == nil &&
+		bytes.Contains(log, []byte("sk-ant-")) {
 		w.Errorf("%v left a token in the log", r)
 	}
 	if strings.Contains(r.err, "goroutine ") {

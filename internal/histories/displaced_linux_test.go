@@ -171,7 +171,8 @@ func TestD1WhatBelongsToTheAccountGoesWithIt(t *testing.T) {
 			w.cc.add(key, raw)
 		}
 		bound := map[string]string{"organizationUuid": `"FAKE-organization"`, "trustedDeviceToken": `"FAKE-device"`,
-			"enterpriseGateway": `{"url":"https://gateway.example.com"}`, "designOauth": `{"accessToken":"FAKE-design"}`}
+			"enterpriseGateway": `{"url":"https://gateway.example.com"}`,
+			"designOauth":       `{"accessToken":"FAKE-design"}`}
 		whole, _ := w.cc.read()
 		for key, raw := range bound {
 			whole[key] = json.RawMessage(raw)
@@ -210,7 +211,8 @@ func TestD2TheStateFileNamesWhoIsSignedIn(t *testing.T) {
 		now := w.cc.readState()
 		var account map[string]string
 		w.must(json.Unmarshal(now["oauthAccount"], &account))
-		want := map[string]string{"accountUuid": login.text("accountUuid"), "emailAddress": bob.email(), "organizationUuid": login.text("organizationUuid")}
+		want := map[string]string{"accountUuid": login.text("accountUuid"), "emailAddress": bob.email(),
+			"organizationUuid": login.text("organizationUuid")}
 		for key, value := range want {
 			if account[key] != value {
 				w.Errorf("%s is %q, want %q", key, account[key], value)
@@ -220,7 +222,8 @@ func TestD2TheStateFileNamesWhoIsSignedIn(t *testing.T) {
 			w.Errorf("oauthAccount holds more: %v", account)
 		}
 		var projects map[string]map[string]json.Number
-		if w.must(json.Unmarshal(now["projects"], &projects)); projects["/x"]["big"] != "12345678901234567890" || len(now) != len(state) {
+		if w.must(json.Unmarshal(now["projects"], &projects)); projects["/x"]["big"] != "12345678901234567890" ||
+			len(now) != len(state) {
 			w.Errorf("something else was changed: %s", now["projects"])
 		}
 		if info, err := os.Stat(w.cc.state); err != nil || info.Mode().Perm() != 0o640 {

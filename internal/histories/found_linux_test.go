@@ -15,18 +15,22 @@ var found = map[string][]step{
 	},
 	"killed while a renewal of the client's was taken over": {
 		{"work", "login", ann, ""}, {"home", "refresh", ann, ""}, {"work", "client renews", ann, ""},
-		{"home", "login", ann, "kill 10"}, {"work", "client renews", ann, ""}, {"home", "switch", ann, ""}, {"home", "refresh", ann, ""},
+		{"home", "login", ann, "kill 10"}, {"work", "client renews", ann, ""}, {"home", "switch", ann, ""},
+		{"home", "refresh", ann, ""},
 	},
 	"two that seem to follow one generation, and a sign-out of all": {
-		{"home", "login", ann, ""}, {"work", "login", ann, ""}, {"home", "switch", ann, ""}, {"work", "client signs in", ann, ""},
+		{"home", "login", ann, ""}, {"work", "login", ann, ""}, {"home", "switch", ann, ""},
+		{"work", "client signs in", ann, ""},
 		{"home", "login aside", ann, ""}, {"home", "client renews", ann, ""}, {"home", "switch", ann, ""},
 	},
 	"a former login in two directories, taken over again": {
-		{"home", "import", bob, ""}, {"work", "login", bob, ""}, {"home", "login", bob, ""}, {"home", "import backup", bob, ""},
+		{"home", "import", bob, ""}, {"work", "login", bob, ""}, {"home", "login", bob, ""},
+		{"home", "import backup", bob, ""},
 		{"home", "client renews", bob, ""}, {"work", "client renews", bob, ""},
 	},
 	"undone where it never was": {
-		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""}, {"home", "undo", bob, ""},
+		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""},
+		{"home", "undo", bob, ""},
 	},
 }
 

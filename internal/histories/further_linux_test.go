@@ -34,7 +34,8 @@ func (h *history) lendBack(s step) {
 // lentHoldsNoRefresh: what is lent renews nothing.
 func (h *history) lentHoldsNoRefresh() {
 	h.Helper()
-	if data, err := os.ReadFile(filepath.Join(h.lentDir(), ".credentials.json")); err == nil && strings.Contains(string(data), "sk-ant-ort01-") {
+	if data, err := os.ReadFile(filepath.Join(h.lentDir(), ".credentials.json")); err == nil &&
+		strings.Contains(string(data), "sk-ant-ort01-") {
 		h.Fatalf("a refresh token was lent")
 	}
 }

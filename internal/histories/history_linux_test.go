@@ -153,7 +153,8 @@ func (h *history) livingOf(who person) string {
 
 // anotherIsKept reports whether keytender itself holds a living login of a person.
 func (h *history) anotherIsKept(who person) bool {
-	return slices.ContainsFunc(h.livingTokens(), func(token string) bool { return h.server.Owner(token) == who.email() && h.inKeytender(token) })
+	return slices.ContainsFunc(h.livingTokens(),
+		func(token string) bool { return h.server.Owner(token) == who.email() && h.inKeytender(token) })
 }
 
 // latest is the refresh token that was issued last for a person.
@@ -163,7 +164,8 @@ func (h *history) latest(who person) (token string) {
 		return n
 	}
 	for _, t := range h.server.Secrets() {
-		if strings.HasPrefix(t, "sk-ant-ort01-") && h.server.Owner(t) == who.email() && (token == "" || serial(t) > serial(token)) {
+		if strings.HasPrefix(t, "sk-ant-ort01-") && h.server.Owner(t) == who.email() &&
+			(token == "" || serial(t) > serial(token)) {
 			token = t
 		}
 	}
@@ -225,9 +227,12 @@ var acts = map[string]func(h *history, s step){
 	"client renews, bare": func(h *history, s step) {
 		h.clientRenews(s, []string{"expiresAt", "refreshTokenExpiresAt", "scopes"}, 0)
 	},
-	"client renews, no ids": func(h *history, s step) { h.clientRenews(s, []string{"accountUuid", "organizationUuid"}, 0) },
-	"client signs in":       (*history).clientSignsIn,
-	"client signs out":      (*history).clientSignsOut,
+	"client renews, no ids": func(h *history,
+		s step) {
+		h.clientRenews(s, []string{"accountUuid", "organizationUuid"}, 0)
+	},
+	"client signs in":  (*history).clientSignsIn,
+	"client signs out": (*history).clientSignsOut,
 
 	"trouble symlink":    func(h *history, s step) { h.trouble(s, "symlink") },
 	"trouble hard link":  func(h *history, s step) { h.trouble(s, "hard link") },
@@ -500,17 +505,23 @@ var twists = map[string]func(h *history, begin func() *process, argument string)
 	"cut": faulted(func(int) fakeclaude.Fault {
 		return fakeclaude.Fault{Status: 502, Body: "<html>FAKE", CutAfter: 3, On: "renew"}
 	}),
-	"reset": faulted(func(int) fakeclaude.Fault { return fakeclaude.Fault{Reset: true, When: fakeclaude.Unread, On: "renew"} }),
+	"reset": faulted(func(int) fakeclaude.Fault {
+		return fakeclaude.Fault{Reset: true, When: fakeclaude.Unread,
+			On: "renew"}
+	}),
 	"profile": faulted(func(n int) fakeclaude.Fault {
 		return fakeclaude.Fault{Status: n, On: "profile", Times: fakeclaude.Forever}
 	}),
-	"unnamed": faulted(func(int) fakeclaude.Fault { return fakeclaude.Without("account", "organization").For("exchange") }),
-	"lost":    lost,
-	"kill":    killed,
-	"agent":   withAgent,
-	"stop":    stopped,
-	"stays":   stays,
-	"HUP":     signalled, "INT": signalled, "QUIT": signalled, "TERM": signalled,
+	"unnamed": faulted(func(int) fakeclaude.Fault {
+		return fakeclaude.Without("account",
+			"organization").For("exchange")
+	}),
+	"lost":  lost,
+	"kill":  killed,
+	"agent": withAgent,
+	"stop":  stopped,
+	"stays": stays,
+	"HUP":   signalled, "INT": signalled, "QUIT": signalled, "TERM": signalled,
 }
 
 // faulted is a server that answers so once, or as long as the command runs.

@@ -64,7 +64,8 @@ func TestReplay(t *testing.T) {
 }
 
 // printed is a step as it stands in a failure: with the fields' names or without.
-var printed = regexp.MustCompile(`\{(?:where:)?"([a-z]+)", (?:what:)?"([^"]+)", (?:who:)?"([a-z]*)", (?:twist:)?"([^"]*)"\}`)
+var printed = regexp.MustCompile(
+	`\{(?:where:)?"([a-z]+)", (?:what:)?"([^"]+)", (?:who:)?"([a-z]*)", (?:twist:)?"([^"]*)"\}`)
 
 // play is a whole history.
 func play(t reporter, steps []step) {
@@ -90,9 +91,12 @@ var weighed = []struct {
 	what  string
 	times int
 }{
-	{"nothing", 1}, {"login", 4}, {"refresh", 5}, {"client renews", 6}, {"switch", 5}, {"token", 2}, {"status", 1}, {"import", 2}, {"import ended", 2},
-	{"take over", 3}, {"mirror", 3}, {"undo", 2}, {"client signs in", 4}, {"client renews, sooner", 1}, {"client renews, bare", 1},
-	{"client renews, no ids", 1}, {"refresh if due", 1}, {"token long", 1}, {"login aside", 1}, {"import backup", 1}, {"logout", 1},
+	{"nothing", 1}, {"login", 4}, {"refresh", 5}, {"client renews", 6}, {"switch", 5}, {"token", 2}, {"status", 1},
+	{"import", 2}, {"import ended", 2},
+	{"take over", 3}, {"mirror", 3}, {"undo", 2}, {"client signs in", 4}, {"client renews, sooner", 1},
+	{"client renews, bare", 1},
+	{"client renews, no ids", 1}, {"refresh if due", 1}, {"token long", 1}, {"login aside", 1}, {"import backup", 1},
+	{"logout", 1},
 	{"client signs out", 1}, {"both", 2}, {"trouble symlink", 1}, {"trouble hard link", 1}, {"trouble read-only", 1},
 	{"trouble unreadable", 1}, {"trouble big", 1}, {"mended", 2},
 	{"lend", 1}, {"lend back", 1}, {"rename", 1}, {"watch", 1}, {"doctor", 1}, {"doctor undo", 1},
@@ -130,8 +134,10 @@ func steps() *rapid.Generator[step] {
 }
 
 // twisted are the twists, most of them none.
-var twisted = append(make([]string, 28), "status 500", "status 429", "status 401", "cut", "reset", "profile 500", "profile 429", "unnamed",
-	"HUP", "TERM", "INT", "QUIT", "kill at", "kill at", "TERM at", "HUP at", "lost", "agent", "agent", "stop at", "stays")
+var twisted = append(make([]string, 28), "status 500", "status 429", "status 401", "cut", "reset", "profile 500",
+	"profile 429", "unnamed",
+	"HUP", "TERM", "INT", "QUIT", "kill at", "kill at", "TERM at", "HUP at", "lost", "agent", "agent", "stop at",
+	"stays")
 
 // without leaves out steps, directories and twists that begin with what KTTEST_WITHOUT lists.
 func without(name string) bool {

@@ -219,7 +219,8 @@ func TestBindMountedEntryIsWrittenInPlace(t *testing.T) {
 		w.write(w.cc.file(), nil, 0o600)
 		w.must(syscall.Mount(outside, w.cc.file(), "", syscall.MS_BIND, ""))
 		w.run("refresh", "--force").want(0)
-		if data, err := os.ReadFile(outside); err != nil || !bytes.Contains(data, []byte(w.cc.refresh())) || !w.cc.alive() {
+		if data, err := os.ReadFile(outside); err != nil || !bytes.Contains(data, []byte(w.cc.refresh())) ||
+			!w.cc.alive() {
 			w.Errorf("what is mounted has no living pair (%v)", err)
 		}
 	})

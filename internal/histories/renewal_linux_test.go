@@ -19,7 +19,8 @@ var looks = map[string]func(c *client){
 	"it has ended":        func(c *client) { c.life = -time.Minute },
 	"the ids are missing": func(c *client) { c.drops = []string{"accountUuid", "organizationUuid"} },
 	"everything is missing": func(c *client) {
-		c.drops = []string{"expiresAt", "refreshTokenExpiresAt", "scopes", "accountUuid", "organizationUuid", "subscriptionType", "rateLimitTier"}
+		c.drops = []string{"expiresAt", "refreshTokenExpiresAt", "scopes", "accountUuid", "organizationUuid",
+			"subscriptionType", "rateLimitTier"}
 	},
 }
 
@@ -79,7 +80,8 @@ func TestR05NewerPairEndsSooner(t *testing.T) {
 // A client that drops the ids renewed, and nobody can be asked whose it is.
 func TestA8WhoseItIsCannotBeAsked(t *testing.T) {
 	for name, fault := range map[string]fakeclaude.Fault{
-		"500": {On: "profile", Status: 500, Times: fakeclaude.Forever}, "429": {On: "profile", Status: 429, Times: fakeclaude.Forever},
+		"500":    {On: "profile", Status: 500, Times: fakeclaude.Forever},
+		"429":    {On: "profile", Status: 429, Times: fakeclaude.Forever},
 		"silent": {On: "profile", Silent: true, Times: fakeclaude.Forever},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +133,8 @@ func TestNobodyWasNamed(t *testing.T) {
 // What the server tells replaces what was guessed.
 func TestF3TheEndThatTheServerTells(t *testing.T) {
 	holds(t, func(w *world) {
-		w.faults(fakeclaude.Without("refresh_token_expires_in").For("exchange"), fakeclaude.With("refresh_token_expires_in", "432000").For("renew"))
+		w.faults(fakeclaude.Without("refresh_token_expires_in").For("exchange"),
+			fakeclaude.With("refresh_token_expires_in", "432000").For("renew"))
 		w.login(ann, "--account", "ann").want(0)
 		w.run("refresh", "--force").want(0)
 		text, _ := w.status()["login"].(map[string]any)["expiresAt"].(string)
@@ -181,7 +184,8 @@ var signals = map[string]struct {
 	signal syscall.Signal
 	code   int
 }{
-	"HUP": {syscall.SIGHUP, 129}, "INT": {syscall.SIGINT, 130}, "QUIT": {syscall.SIGQUIT, 131}, "TERM": {syscall.SIGTERM, 143},
+	"HUP": {syscall.SIGHUP, 129}, "INT": {syscall.SIGINT, 130}, "QUIT": {syscall.SIGQUIT, 131},
+	"TERM": {syscall.SIGTERM, 143},
 }
 
 // heldResponse makes the server renew and hold its response: sent is closed then, and the response

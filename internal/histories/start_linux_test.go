@@ -148,10 +148,12 @@ func TestR16DoctorFixWords(t *testing.T) {
 		w.takenOver(time.Hour)
 		whole, err := os.ReadFile(w.cc.file())
 		w.must(err)
-		w.write(w.cc.file(), []byte(strings.TrimSuffix(string(whole), "}")+`,"mcpOAuth":{"s|1":{"accessToken":"FAKE`), 0o600)
+		w.write(w.cc.file(), []byte(strings.TrimSuffix(string(whole), "}")+`,"mcpOAuth":{"s|1":{"accessToken":"FAKE`),
+			0o600)
 		r := w.run("doctor", "--fix")
 		said := r.out + r.err
-		if strings.Contains(said, "nothing needed it") && strings.Contains(said, "FAIL") || strings.Contains(said, "byte 0 ") {
+		if strings.Contains(said, "nothing needed it") && strings.Contains(said, "FAIL") ||
+			strings.Contains(said, "byte 0 ") {
 			w.Errorf("%v", r)
 		}
 	})

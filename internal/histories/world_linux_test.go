@@ -74,8 +74,10 @@ func newWorld(t reporter) *world {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	w := &world{reporter: t, root: root, home: filepath.Join(root, "home"), kt: filepath.Join(root, "kt"), program: path, unheard: map[string]bool{}, excused: map[int]string{}}
-	for _, dir := range []string{w.home, filepath.Join(root, "tmp"), filepath.Join(root, "run"), filepath.Join(root, "bin")} {
+	w := &world{reporter: t, root: root, home: filepath.Join(root, "home"), kt: filepath.Join(root, "kt"),
+		program: path, unheard: map[string]bool{}, excused: map[int]string{}}
+	for _, dir := range []string{w.home, filepath.Join(root, "tmp"), filepath.Join(root, "run"),
+		filepath.Join(root, "bin")} {
 		w.must(os.Mkdir(dir, 0o700))
 		w.own(dir)
 	}
@@ -83,7 +85,8 @@ func newWorld(t reporter) *world {
 	w.server, err = fakeclaude.Start()
 	w.must(err)
 	w.environ = map[string]string{
-		"PATH": filepath.Join(root, "bin") + ":/usr/bin:/bin", "HOME": w.home, "USER": "tester", "LANG": "C.UTF-8", "TZ": "UTC",
+		"PATH": filepath.Join(root, "bin") + ":/usr/bin:/bin", "HOME": w.home, "USER": "tester", "LANG": "C.UTF-8",
+		"TZ":     "UTC",
 		"TMPDIR": filepath.Join(root, "tmp"), "XDG_RUNTIME_DIR": filepath.Join(root, "run"),
 		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + filepath.Join(root, "no-bus"),
 		"KEYTENDER_HOME":           w.kt, "KEYTENDER_STORE": "file", "KEYTENDER_LOG": "debug",
@@ -221,7 +224,8 @@ func (w *world) judge() {
 	defer w.mu.Unlock()
 	all := w.server.Requests()
 	for _, r := range all[min(w.judged, len(all)):] {
-		if sent := r.Body["refresh_token"]; r.Kind == "renew" && ours(r) && r.Spent && !w.unheard[sent] && w.excused[w.loginOf(sent)] == "" {
+		if sent := r.Body["refresh_token"]; r.Kind == "renew" && ours(r) && r.Spent && !w.unheard[sent] &&
+			w.excused[w.loginOf(sent)] == "" {
 			w.Errorf("keytender sent a refresh token that was spent")
 		}
 	}

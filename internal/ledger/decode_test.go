@@ -63,8 +63,10 @@ func fill(t *testing.T, v reflect.Value, n int) {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	for _, text := range []string{``, `null`, `[]`, `{`, `{"version":1}`, `{"version":"2"}`, `{"version":2,"accounts":[null]}`, `{"version":2,"chains":{}}`,
-		`{"version":2,"places":[{"id":7}]}`, `{"version":2,"store":"cloud"}`, `{"version":2,"mirror":1}`, `{"version":2,"accounts":[{"accessEnds":"soon"}]}`, `{"version":2} {}`} {
+	for _, text := range []string{``, `null`, `[]`, `{`, `{"version":1}`, `{"version":"2"}`,
+		`{"version":2,"accounts":[null]}`, `{"version":2,"chains":{}}`,
+		`{"version":2,"places":[{"id":7}]}`, `{"version":2,"store":"cloud"}`, `{"version":2,"mirror":1}`,
+		`{"version":2,"accounts":[{"accessEnds":"soon"}]}`, `{"version":2} {}`} {
 		if l, err := Decode([]byte(text)); err != ErrDamaged {
 			t.Errorf("%s: %v, %v", text, l, err)
 		}
@@ -74,7 +76,8 @@ func TestDecodeRefuses(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if l, err := Decode([]byte(`{"version":2,"later":{"a":[1]},"mirror":null,"places":null}`)); err != nil || l.Mirror != nil || len(l.Places) != 0 {
+	if l, err := Decode([]byte(`{"version":2,"later":{"a":[1]},"mirror":null,"places":null}`)); err != nil ||
+		l.Mirror != nil || len(l.Places) != 0 {
 		t.Errorf("what is not known or null: %v, %v", l, err)
 	}
 }

@@ -111,7 +111,10 @@ func (l *Ledger) prune() {
 
 func (l *Ledger) refers(chain string) bool {
 	return slices.ContainsFunc(l.Accounts, func(a *Account) bool { return a.Chain == chain }) ||
-		slices.ContainsFunc(l.Places, func(p *Place) bool { return p.Chain == chain || p.Next == chain || slices.Contains(p.Past, chain) }) ||
+		slices.ContainsFunc(l.Places, func(p *Place) bool {
+			return p.Chain == chain || p.Next == chain ||
+				slices.Contains(p.Past, chain)
+		}) ||
 		slices.ContainsFunc(l.Displaced, func(d *Displaced) bool { return d.Chain == chain })
 }
 

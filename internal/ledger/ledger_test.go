@@ -53,13 +53,18 @@ func TestRelate(t *testing.T) {
 		{"the current pair where nothing was ever written", Found{Pair: pair("3")}, false, Current, "ann"},
 		{"an older pair of ours", Found{Pair: pair("1"), Person: ann}, true, Superseded, "ann"},
 		{"another account's current pair", Found{Pair: pair("7")}, true, Current, "bob"},
-		{"an unknown pair of the person whose pair lay there", Found{Pair: pair("4"), Person: ann}, true, Successor, "ann"},
-		{"it tells an e-mail alone", Found{Pair: pair("4"), Person: Person{Email: "ANN@example.com"}}, true, Successor, "ann"},
-		{"an unknown pair of a person whose pair lay there before", Found{Pair: pair("8"), Person: bob}, true, Stranger, ""},
+		{"an unknown pair of the person whose pair lay there", Found{Pair: pair("4"), Person: ann}, true, Successor,
+			"ann"},
+		{"it tells an e-mail alone", Found{Pair: pair("4"), Person: Person{Email: "ANN@example.com"}}, true, Successor,
+			"ann"},
+		{"an unknown pair of a person whose pair lay there before", Found{Pair: pair("8"), Person: bob}, true, Stranger,
+			""},
 		{"it does not tell whose it is", Found{Pair: pair("4"), Person: someone}, true, Unknown, "ann"},
-		{"one account in another organisation", Found{Pair: pair("4"), Person: Person{ID: "ann-id", Organization: "org-z"}}, true, Stranger, ""},
+		{"one account in another organisation", Found{Pair: pair("4"),
+			Person: Person{ID: "ann-id", Organization: "org-z"}}, true, Stranger, ""},
 		{"somebody else", Found{Pair: pair("9"), Person: xia}, true, Stranger, ""},
-		{"the person's own other login, where we never wrote", Found{Pair: pair("4"), Person: ann}, false, Stranger, ""},
+		{"the person's own other login, where we never wrote", Found{Pair: pair("4"), Person: ann}, false, Stranger,
+			""},
 		{"a new access token beside the same refresh token", Found{Pair: Pair{"a4", "r3"}}, true, Successor, "ann"},
 		{"an old access token beside the same refresh token", Found{Pair: Pair{"a2", "r3"}}, true, Superseded, "ann"},
 		{"an access token without a refresh token", Found{Pair: Pair{Access: "a9"}, Person: ann}, true, Stranger, ""},
@@ -106,7 +111,8 @@ func TestGrantOfItsOwn(t *testing.T) {
 func TestSeenIsKnownAgain(t *testing.T) {
 	l, place := known()
 	stranger := l.See(xia, pair("9"))
-	if got := l.Relate(place, Found{Pair: pair("9")}); got.Relation != Current || got.Account() != "" || got.Chain != stranger {
+	if got := l.Relate(place, Found{Pair: pair("9")}); got.Relation != Current || got.Account() != "" ||
+		got.Chain != stranger {
 		t.Errorf("a stranger's is %v of %q", got.Relation, got.Account())
 	}
 	elsewhere := l.AddPlace("file:/y", Entry, nil)
@@ -115,7 +121,8 @@ func TestSeenIsKnownAgain(t *testing.T) {
 	if got := l.Relate(elsewhere, Found{Pair: pair("4"), Person: ann}); got.Relation != Current || got.Chain != beside {
 		t.Errorf("there it is %v", got.Relation)
 	}
-	if got := l.Relate(place, Found{Pair: pair("4"), Person: ann}); got.Relation != Successor || got.Chain != l.ChainOf("ann") {
+	if got := l.Relate(place, Found{Pair: pair("4"), Person: ann}); got.Relation != Successor ||
+		got.Chain != l.ChainOf("ann") {
 		t.Errorf("where the newest stood it is %v", got.Relation)
 	}
 }
@@ -174,7 +181,8 @@ func TestMaySpend(t *testing.T) {
 		{"revoked", pair("3"), func(c *Chain) { c.Revoke("r3") }, WasRevoked},
 		{"asked to wait", pair("3"), func(c *Chain) { c.NotBefore = now.Add(time.Minute) }, MustWait},
 		{"the wait is over", pair("3"), func(c *Chain) { c.NotBefore = now.Add(-time.Minute) }, MaySend},
-		{"a wait from a clock that was ahead", pair("3"), func(c *Chain) { c.NotBefore = now.Add(3 * time.Hour) }, MaySend},
+		{"a wait from a clock that was ahead", pair("3"), func(c *Chain) { c.NotBefore = now.Add(3 * time.Hour) },
+			MaySend},
 	} {
 		l, _ := known()
 		chain := l.ChainOf("ann")
@@ -275,7 +283,8 @@ func TestNewNames(t *testing.T) {
 		longLived bool
 		want      string
 	}{
-		{"carl@example.com", false, "carl"}, {"ann@elsewhere.example", false, "ann-2"}, {"ANN@example.com", false, "ANN-2"},
+		{"carl@example.com", false, "carl"}, {"ann@elsewhere.example", false, "ann-2"},
+		{"ANN@example.com", false, "ANN-2"},
 		{"", false, "default"}, {"carl.otto+x@example.com", false, "carl-otto-x"}, {"日本@example.com", false, "default"},
 		{"carl@example.com", true, "carl-token"}, {"", true, "token"}, {"-x-@example.com", false, "x"},
 	} {
@@ -289,7 +298,8 @@ func TestNewNames(t *testing.T) {
 }
 
 func TestNamesThatAPersonChose(t *testing.T) {
-	for name, want := range map[string]bool{"work": true, "carl": false, "carl-3": false, "carl-work": true, "account-2": false, "default": false, "2026-1": true} {
+	for name, want := range map[string]bool{"work": true, "carl": false, "carl-3": false, "carl-work": true,
+		"account-2": false, "default": false, "2026-1": true} {
 		if got := (&Account{Name: name, Person: Person{Email: "carl@example.com"}}).Chosen(); got != want {
 			t.Errorf("%q: %v", name, got)
 		}
@@ -316,7 +326,8 @@ func TestLedgerIsBounded(t *testing.T) {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
 	back, err := Decode(text)
-	if err != nil || back.Chain(first) == nil || back.Chain(place.Past[0]) == nil || back.Chain(first).Current() != chain.Current() {
+	if err != nil || back.Chain(first) == nil || back.Chain(place.Past[0]) == nil ||
+		back.Chain(first).Current() != chain.Current() {
 		t.Errorf("what was needed is gone: %v", err)
 	}
 }
@@ -329,13 +340,15 @@ func TestForgottenGeneration(t *testing.T) {
 	for n := range maxGenerations + 1 {
 		chain.Advance(pair(digits(n + 100)))
 	}
-	if found := l.Relate(place, Found{Pair: pair("3"), Person: ann}); chain.Knows(pair("3")) || found.Relation != Superseded || found.Chain != chain {
+	if found := l.Relate(place, Found{Pair: pair("3"), Person: ann}); chain.Knows(pair("3")) ||
+		found.Relation != Superseded || found.Chain != chain {
 		t.Errorf("%+v", found)
 	}
 }
 
 func TestDamagedLedger(t *testing.T) {
-	for _, text := range []string{"", "null", "[]", "{}", `{"version":1}`, `{"version":3}`, `{"version":2,"accounts":[null]}`,
+	for _, text := range []string{"", "null", "[]", "{}", `{"version":1}`, `{"version":3}`,
+		`{"version":2,"accounts":[null]}`,
 		`{"version":2,"chains":[null]}`, `{"version":2,"store":"elsewhere"}`, `{"version":2`} {
 		if _, err := Decode([]byte(text)); err == nil {
 			t.Errorf("%q is taken for a ledger", text)

@@ -51,7 +51,8 @@ func differ(a, b string) bool { return a != "" && b != "" && a != b }
 
 // Or fills what p does not know from known, which was said of the same person.
 func (p Person) Or(known Person) Person {
-	return Person{ID: cmp.Or(p.ID, known.ID), Organization: cmp.Or(p.Organization, known.Organization), Email: cmp.Or(p.Email, known.Email)}
+	return Person{ID: cmp.Or(p.ID, known.ID), Organization: cmp.Or(p.Organization, known.Organization),
+		Email: cmp.Or(p.Email, known.Email)}
 }
 
 // Of returns the account of a person: the one for daily work, or the long-lived one.

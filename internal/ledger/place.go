@@ -126,7 +126,8 @@ func (l *Ledger) ForgetPlace(id string) {
 // Holds notes that this pair of the chain lies in the place.
 func (p *Place) Holds(c *Chain, pair Pair) {
 	p.leave(c.ID)
-	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Retry, p.Forgotten, p.Next = c.ID, pair, false, time.Time{}, time.Time{}, false, ""
+	p.Chain, p.Pair, p.SignedOut, p.Gone, p.Retry, p.Forgotten, p.Next = c.ID, pair, false, time.Time{}, time.Time{},
+		false, ""
 	if c.Account != "" {
 		p.Leaving = false
 	}
@@ -220,7 +221,11 @@ func (l *Ledger) HeldBy(account string) []*Place {
 	var places []*Place
 	for _, p := range l.Places {
 		ids := append([]string{p.Next, p.Chain}, p.Past...)
-		if slices.ContainsFunc(ids, func(id string) bool { c := l.Chain(id); return c != nil && c.Account == account }) || len(ids) == 2 && p.Next+p.Chain == "" {
+		if slices.ContainsFunc(ids, func(id string) bool {
+			c := l.Chain(id)
+			return c != nil &&
+				c.Account == account
+		}) || len(ids) == 2 && p.Next+p.Chain == "" {
 			places = append(places, p)
 		}
 	}

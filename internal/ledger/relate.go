@@ -18,7 +18,8 @@ const (
 	Stranger            // of no chain that the ledger knows
 )
 
-var relationNames = [...]string{"unknown", "absent", "signed-out", "current", "successor", "superseded", "revoked", "stranger"}
+var relationNames = [...]string{"unknown", "absent", "signed-out", "current", "successor", "superseded", "revoked",
+	"stranger"}
 
 func (r Relation) String() string { return relationNames[r] }
 
@@ -154,7 +155,8 @@ func (l *Ledger) claimed(place *Place, f Finding, p Person) Finding {
 		return f
 	}
 	c := l.Chain(place.Chain)
-	if c == nil || c == f.Chain || c.Account == "" || place.Pair != c.Current() || l.like(c, p.Or(f.Chain.Person)) != Same {
+	if c == nil || c == f.Chain || c.Account == "" || place.Pair != c.Current() ||
+		l.like(c, p.Or(f.Chain.Person)) != Same {
 		return f
 	}
 	return Finding{Relation: Successor, Chain: c}
@@ -169,7 +171,8 @@ func (l *Ledger) Identify(p Pair) (f Finding, known bool) {
 			continue
 		}
 		relation := c.standing(i, p)
-		if !known || rank(relation) > rank(f.Relation) || rank(relation) == rank(f.Relation) && f.Chain.Seen && !c.Seen {
+		if !known || rank(relation) > rank(f.Relation) || rank(relation) == rank(f.Relation) && f.Chain.Seen &&
+			!c.Seen {
 			f, known = Finding{Relation: relation, Chain: c}, true
 		}
 	}

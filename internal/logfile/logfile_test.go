@@ -13,7 +13,8 @@ import (
 func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 
 func TestLevels(t *testing.T) {
-	for level, want := range map[string]string{"debug": "debug info warn error", "info": "info warn error", "warn": "warn error", "error": "error"} {
+	for level, want := range map[string]string{"debug": "debug info warn error", "info": "info warn error",
+		"warn": "warn error", "error": "error"} {
 		path := filepath.Join(t.TempDir(), "x.log")
 		log := New(path, level)
 		log.Debug("debug")
@@ -105,7 +106,8 @@ func TestTwoPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(text); strings.Contains(got, "first") || !strings.Contains(got, "last") || !strings.HasSuffix(strings.TrimSpace(got), `msg="after it"`) {
+	if got := string(text); strings.Contains(got, "first") || !strings.Contains(got, "last") ||
+		!strings.HasSuffix(strings.TrimSpace(got), `msg="after it"`) {
 		t.Errorf("the new log ends with %q", got[max(0, len(got)-200):])
 	}
 }

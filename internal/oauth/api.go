@@ -49,10 +49,12 @@ func (c *Client) Probe(ctx context.Context, access secret.String) (ProbeResult, 
 	case !e.Answered || e.Kind == Throttled || e.Kind == Unavailable:
 		return ProbeResult{}, err
 	case e.Status == http.StatusUnauthorized:
-		return ProbeResult{Outcome: ProbeUnauthorized, Status: e.Status, Sentence: "the server does not accept the access token"}, nil
+		return ProbeResult{Outcome: ProbeUnauthorized, Status: e.Status,
+			Sentence: "the server does not accept the access token"}, nil
 	case e.Status == http.StatusForbidden:
-		return ProbeResult{Outcome: ProbeRestricted, Status: e.Status, Sentence: "the server does not allow this call with this login, " +
-			"which is to be expected: such a login is meant for Claude Code, and it is saved all the same"}, nil
+		return ProbeResult{Outcome: ProbeRestricted, Status: e.Status,
+			Sentence: "the server does not allow this call with this login, " +
+				"which is to be expected: such a login is meant for Claude Code, and it is saved all the same"}, nil
 	default:
 		return ProbeResult{}, err
 	}
@@ -76,7 +78,8 @@ func (c *Client) CreateAPIKey(ctx context.Context, access secret.String) (secret
 	}
 	key := stringOf(fields["raw_key"])
 	if !isToken(key) {
-		return secret.String{}, &Error{Kind: Malformed, Status: http.StatusOK, Sent: true, Answered: true, Err: errNoKey, subject: apiSubject}
+		return secret.String{}, &Error{Kind: Malformed, Status: http.StatusOK, Sent: true, Answered: true,
+			Err: errNoKey, subject: apiSubject}
 	}
 	return secret.New(key), nil
 }
@@ -85,7 +88,8 @@ const apiSubject = "access token"
 
 // call makes an API call and returns the object it is answered with. The token
 // stands in the header and never in the URL (RFC 6750 §2.3).
-func (c *Client) call(ctx context.Context, method, path string, access secret.String, timeout time.Duration) (map[string]json.RawMessage, error) {
+func (c *Client) call(ctx context.Context, method, path string, access secret.String,
+	timeout time.Duration) (map[string]json.RawMessage, error) {
 	if !isToken(access.Reveal()) {
 		return nil, &Error{Kind: Misconfigured, Err: errors.New("there is no usable access token"), subject: apiSubject}
 	}

@@ -50,13 +50,17 @@ func TestProbe(t *testing.T) {
 		words   string
 	}{
 		{"works", says(200, `{"data":[{"id":"m"}]}`), ProbeOK, "works"},
-		{"403 is a warning", says(403, `{"type":"error","error":{"type":"permission_error","message":"no sk-ant-oat01-FAKE-a1"}}`), ProbeRestricted, "to be expected"},
+		{"403 is a warning",
+			says(403, `{"type":"error","error":{"type":"permission_error","message":"no sk-ant-oat01-FAKE-a1"}}`),
+			ProbeRestricted, "to be expected"},
 		{"403 without a word", says(403, ``), ProbeRestricted, "to be expected"},
 		{"restricted, as 400", says(400, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
 		{"restricted, as 403", says(403, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
 		{"restricted, as 401", says(401, claudeCodeOnly), ProbeRestricted, "the login is not broken"},
-		{"restricted, as text", says(403, "This credential is only authorized for use with Claude Code", "Content-Type", "text/plain"), ProbeRestricted, "the login is not broken"},
-		{"401", says(401, `{"type":"error","error":{"type":"authentication_error","message":"expired"}}`), ProbeUnauthorized, "does not accept"},
+		{"restricted, as text", says(403, "This credential is only authorized for use with Claude Code", "Content-Type",
+			"text/plain"), ProbeRestricted, "the login is not broken"},
+		{"401", says(401, `{"type":"error","error":{"type":"authentication_error","message":"expired"}}`),
+			ProbeUnauthorized, "does not accept"},
 		{"401 without a word", says(401, ``), ProbeUnauthorized, "does not accept"},
 		{"403 by a portal", says(403, `<html>`), 0, "a web page came"},
 		{"200 by a portal", says(200, `<html>`), 0, "a web page came"},
@@ -73,7 +77,8 @@ func TestProbe(t *testing.T) {
 		if err != nil {
 			text = err.Error()
 		}
-		if (err == nil) != (test.outcome != 0) || got.Outcome != test.outcome || !strings.Contains(text, test.words) || strings.Contains(text, "FAKE") {
+		if (err == nil) != (test.outcome != 0) || got.Outcome != test.outcome || !strings.Contains(text, test.words) ||
+			strings.Contains(text, "FAKE") {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}
 		if len(f.requests()) != 1 {
@@ -95,18 +100,23 @@ func TestProfile(t *testing.T) {
 		name, body string
 		want       Profile
 	}{
-		{"whole", `{"account":{"uuid":"acc-1","email":"a@example.com","has_claude_max":true},"organization":{"uuid":"org-1","name":"Ann's","organization_type":"claude_team","rate_limit_tier":"tier_5x"}}`,
+		{"whole",
+			`{"account":{"uuid":"acc-1","email":"a@example.com","has_claude_max":true},"organization":{"uuid":"org-1","name":"Ann's","organization_type":"claude_team","rate_limit_tier":"tier_5x"}}`,
 			Profile{"a@example.com", "acc-1", "org-1", "Ann's", "team", "tier_5x"}},
 		{"other name of the e-mail", `{"account":{"email_address":"a@example.com"}}`, Profile{Email: "a@example.com"}},
 		{"max", `{"organization":{"organization_type":"claude_max"}}`, Profile{Plan: "max"}},
 		{"pro", `{"organization":{"organization_type":"claude_pro"}}`, Profile{Plan: "pro"}},
 		{"enterprise", `{"organization":{"organization_type":"claude_enterprise"}}`, Profile{Plan: "enterprise"}},
-		{"max by flag", `{"account":{"has_claude_max":true,"has_claude_pro":true},"organization":{"organization_type":"new"}}`, Profile{Plan: "max"}},
+		{"max by flag",
+			`{"account":{"has_claude_max":true,"has_claude_pro":true},"organization":{"organization_type":"new"}}`,
+			Profile{Plan: "max"}},
 		{"pro by flag", `{"account":{"has_claude_max":false,"has_claude_pro":true}}`, Profile{Plan: "pro"}},
 		{"flag that is none", `{"account":{"has_claude_max":"true"}}`, Profile{}},
 		{"empty", `{}`, Profile{}},
 		{"other shapes", `{"account":[],"organization":"x"}`, Profile{}},
-		{"for a terminal to obey", `{"account":{"email":"a\u001b[2J@example.com\nx"},"organization":{"name":"sk-ant-oat01-FAKE"}}`, Profile{Email: "a[2J@example.com x", Organization: "sk-ant-…"}},
+		{"for a terminal to obey",
+			`{"account":{"email":"a\u001b[2J@example.com\nx"},"organization":{"name":"sk-ant-oat01-FAKE"}}`,
+			Profile{Email: "a[2J@example.com x", Organization: "sk-ant-…"}},
 	}
 	for _, test := range tests {
 		got, err := serve(t, says(200, test.body)).client().Profile(t.Context(), fakeAccess)
@@ -122,8 +132,10 @@ func TestProfileErrors(t *testing.T) {
 		body   string
 		kind   Kind
 	}{
-		{200, `[]`, Malformed}, {200, ``, Malformed}, {200, `<p>`, Unavailable}, {401, `{"error":{"type":"authentication_error"}}`, Misconfigured},
-		{403, `{"error":{"type":"permission_error","message":"needs user:profile"}}`, Misconfigured}, {429, ``, Throttled}, {502, ``, Unavailable},
+		{200, `[]`, Malformed}, {200, ``, Malformed}, {200, `<p>`, Unavailable},
+		{401, `{"error":{"type":"authentication_error"}}`, Misconfigured},
+		{403, `{"error":{"type":"permission_error","message":"needs user:profile"}}`, Misconfigured},
+		{429, ``, Throttled}, {502, ``, Unavailable},
 	}
 	for _, test := range tests {
 		got, err := serve(t, says(test.status, test.body)).client().Profile(t.Context(), fakeAccess)
@@ -134,7 +146,8 @@ func TestProfileErrors(t *testing.T) {
 }
 
 func TestCreateAPIKeyErrors(t *testing.T) {
-	for _, body := range []string{`{}`, `{"raw_key":""}`, `{"raw_key":5}`, `{"raw_key":"FAKE key"}`, `{"raw_key":"FAKE\u0000"}`} {
+	for _, body := range []string{`{}`, `{"raw_key":""}`, `{"raw_key":5}`, `{"raw_key":"FAKE key"}`,
+		`{"raw_key":"FAKE\u0000"}`} {
 		got, err := serve(t, says(200, body)).client().CreateAPIKey(t.Context(), fakeAccess)
 		if e := wantError(t, err, Malformed, true, true); !got.IsZero() || strings.Contains(e.Error(), "FAKE") {
 			t.Errorf("%s: %v", body, e)

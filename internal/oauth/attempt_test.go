@@ -32,7 +32,8 @@ func TestAuthorizeURLOrder(t *testing.T) {
 	sum := sha256.Sum256([]byte(a.Verifier().Reveal()))
 	want := "https://claude.example/cai/oauth/authorize?code=true&client_id=client-1&response_type=code" +
 		"&redirect_uri=http%3A%2F%2Flocalhost%3A8765%2Fcallback&scope=user%3Aprofile+user%3Ainference" +
-		"&code_challenge=" + base64.RawURLEncoding.EncodeToString(sum[:]) + "&code_challenge_method=S256&state=" + a.State()
+		"&code_challenge=" + base64.RawURLEncoding.EncodeToString(sum[:]) + "&code_challenge_method=S256&state=" +
+		a.State()
 	if got := a.URL(fakeLoopback); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -44,7 +45,8 @@ func TestHintsAreNamedAsTheClientDoes(t *testing.T) {
 		"":                                {},
 		"&login_method=sso":               {SSO: true},
 		"&login_hint=a%2Bb%40example.com": {Email: "a+b@example.com"},
-		"&orgUUID=o%261&login_hint=a%40example.com&login_method=sso": {Email: "a@example.com", SSO: true, Organization: "o&1"},
+		"&orgUUID=o%261&login_hint=a%40example.com&login_method=sso": {Email: "a@example.com", SSO: true,
+			Organization: "o&1"},
 	} {
 		c := fakeConfig
 		c.Hints = hints
@@ -113,7 +115,8 @@ func TestAuthorizeURLKeepsItsQuery(t *testing.T) {
 }
 
 func TestNewAttemptRefusesBadURLs(t *testing.T) {
-	for _, bad := range []string{"", "nonsense", "http://claude.example/authorize", "ftp://claude.example/", "https://", "https://ann:hunter2@claude.example/", "https://ann:hunter2@claude.example/%zz", "file:///etc/passwd"} {
+	for _, bad := range []string{"", "nonsense", "http://claude.example/authorize", "ftp://claude.example/", "https://",
+		"https://ann:hunter2@claude.example/", "https://ann:hunter2@claude.example/%zz", "file:///etc/passwd"} {
 		c := fakeConfig
 		c.AuthorizeURL = bad
 		if _, err := NewAttempt(c); err == nil {

@@ -69,7 +69,8 @@ func (c *Client) Exchange(ctx context.Context, e ExchangeRequest) (Grant, error)
 // refresh token although there is an error, see Grant.
 func (c *Client) Renew(ctx context.Context, refresh secret.String, scopes []string) (Grant, error) {
 	if refresh.IsZero() {
-		return Grant{}, &Error{Kind: Misconfigured, Err: errors.New("there is no refresh token to send"), subject: "login"}
+		return Grant{}, &Error{Kind: Misconfigured, Err: errors.New("there is no refresh token to send"),
+			subject: "login"}
 	}
 	fields := map[string]any{
 		"grant_type":    "refresh_token",
@@ -82,7 +83,8 @@ func (c *Client) Renew(ctx context.Context, refresh secret.String, scopes []stri
 	return c.grant(ctx, "login", fields, refresh)
 }
 
-func (c *Client) grant(ctx context.Context, subject string, fields map[string]any, secrets ...secret.String) (Grant, error) {
+func (c *Client) grant(ctx context.Context, subject string, fields map[string]any, secrets ...secret.String) (Grant,
+	error) {
 	r := c.post(c.TokenURL, fields)
 	r.subject, r.secrets = subject, secrets
 	a, err := c.send(ctx, r)
@@ -150,7 +152,8 @@ func (c *Client) expectData(a response, r request) error {
 		return c.refusal(a, r)
 	}
 	if looksLikePage(a.header, a.body) {
-		return &Error{Kind: Unavailable, Status: a.status, Sent: a.sent, Answered: true, Err: errPage, subject: r.subject}
+		return &Error{Kind: Unavailable, Status: a.status, Sent: a.sent, Answered: true, Err: errPage,
+			subject: r.subject}
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 func TestExchangeRequest(t *testing.T) {
 	f := serve(t, says(200, goodResponse))
 	got, err := f.client().Exchange(t.Context(), fakeExchange)
-	if err != nil || got.Access.Reveal() != "sk-ant-oat01-FAKE-new" || got.Refresh.Reveal() != "sk-ant-ort01-FAKE-new" || got.ExpiresIn != 8*time.Hour {
+	if err != nil || got.Access.Reveal() != "sk-ant-oat01-FAKE-new" ||
+		got.Refresh.Reveal() != "sk-ant-ort01-FAKE-new" || got.ExpiresIn != 8*time.Hour {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if len(f.requests()) != 1 {
@@ -41,7 +42,8 @@ func TestBareCodeSendsOurStateNeverTheVerifier(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.client().Exchange(t.Context(), ExchangeRequest{Code: pasted.Code, Verifier: a.Verifier(), State: a.State(), RedirectURI: pasted.RedirectURI})
+	_, err = f.client().Exchange(t.Context(),
+		ExchangeRequest{Code: pasted.Code, Verifier: a.Verifier(), State: a.State(), RedirectURI: pasted.RedirectURI})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +55,8 @@ func TestBareCodeSendsOurStateNeverTheVerifier(t *testing.T) {
 
 func TestLongLivedSendsExpiresIn(t *testing.T) {
 	for _, isForm := range []bool{false, true} {
-		f := serve(t, says(200, `{"access_token":"sk-ant-oat01-FAKE-year","expires_in":31536000,"scope":"user:inference"}`))
+		f := serve(t,
+			says(200, `{"access_token":"sk-ant-oat01-FAKE-year","expires_in":31536000,"scope":"user:inference"}`))
 		c := f.client()
 		c.Form = isForm
 		e := fakeExchange
@@ -62,14 +65,16 @@ func TestLongLivedSendsExpiresIn(t *testing.T) {
 		if err != nil || got.ExpiresIn != 8760*time.Hour || !got.Refresh.IsZero() {
 			t.Fatalf("%+v, %v", got, err)
 		}
-		if body := f.requests()[0].body; !strings.Contains(body, `"expires_in":31536000`) && !strings.Contains(body, "&expires_in=31536000&") {
+		if body := f.requests()[0].body; !strings.Contains(body, `"expires_in":31536000`) &&
+			!strings.Contains(body, "&expires_in=31536000&") {
 			t.Errorf("body %s", body)
 		}
 	}
 }
 
 func TestExpiresInRefusedForScope(t *testing.T) {
-	f := serve(t, says(400, `{"error":"invalid_request","error_description":"Custom expires_in not allowed for scope user:mcp_servers"}`))
+	f := serve(t, says(400,
+		`{"error":"invalid_request","error_description":"Custom expires_in not allowed for scope user:mcp_servers"}`))
 	_, err := f.client().Exchange(t.Context(), fakeExchange)
 	e := wantError(t, err, Misconfigured, true, true)
 	if e.Description != "Custom expires_in not allowed for scope user:mcp_servers" {
@@ -86,7 +91,8 @@ func TestRenewRequest(t *testing.T) {
 	if _, err := c.Renew(t.Context(), fakeRefresh, nil); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"grant_type": "refresh_token", "refresh_token": "sk-ant-ort01-FAKE-old", "client_id": "client-1"}
+	want := map[string]any{"grant_type": "refresh_token", "refresh_token": "sk-ant-ort01-FAKE-old",
+		"client_id": "client-1"}
 	wantFields(t, f.requests()[1].body, want)
 	want["scope"] = "user:profile user:inference"
 	wantFields(t, f.requests()[0].body, want)
@@ -104,10 +110,12 @@ func TestFormEncoding(t *testing.T) {
 	r := f.requests()[0]
 	values, err := url.ParseQuery(r.body)
 	want := url.Values{
-		"grant_type": {"authorization_code"}, "code": {"FAKE+/=& code"}, "redirect_uri": {"http://localhost:8765/callback"},
-		"client_id": {"client-1"}, "code_verifier": {"FAKE-verifier-1"}, "state": {"state-1"},
+		"grant_type": {"authorization_code"}, "code": {"FAKE+/=& code"},
+		"redirect_uri": {"http://localhost:8765/callback"},
+		"client_id":    {"client-1"}, "code_verifier": {"FAKE-verifier-1"}, "state": {"state-1"},
 	}
-	if err != nil || r.header.Get("Content-Type") != "application/x-www-form-urlencoded" || values.Encode() != want.Encode() {
+	if err != nil || r.header.Get("Content-Type") != "application/x-www-form-urlencoded" ||
+		values.Encode() != want.Encode() {
 		t.Errorf("%s: %s, %v", r.header.Get("Content-Type"), r.body, err)
 	}
 }
@@ -149,7 +157,8 @@ func TestNothingToSend(t *testing.T) {
 
 // Tokens go to https, or to this machine, and nowhere else.
 func TestUnusableEndpoints(t *testing.T) {
-	for _, bad := range []string{"", "nonsense", "http://platform.example/token", "https://ann:hunter2@platform.example/token", "file:///etc/passwd", "https://%zz:hunter2/"} {
+	for _, bad := range []string{"", "nonsense", "http://platform.example/token",
+		"https://ann:hunter2@platform.example/token", "file:///etc/passwd", "https://%zz:hunter2/"} {
 		c := client(bad)
 		c.TokenURL = bad
 		_, err := c.Renew(t.Context(), fakeRefresh, nil)
@@ -162,7 +171,8 @@ func TestUnusableEndpoints(t *testing.T) {
 
 func TestRefusalsOverTheWire(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	f := serve(t, says(429, `{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}`, "Retry-After", "Fri, 20 Nov 2026 12:02:00 GMT"))
+	f := serve(t, says(429, `{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}`, "Retry-After",
+		"Fri, 20 Nov 2026 12:02:00 GMT"))
 	c := f.client()
 	c.Now = func() time.Time { return now }
 	_, err := c.Renew(t.Context(), fakeRefresh, nil)
@@ -171,7 +181,8 @@ func TestRefusalsOverTheWire(t *testing.T) {
 	}
 
 	// The server's words may repeat what was sent.
-	f = serve(t, says(400, `{"error":"invalid_grant","error_description":"FAKE-code-1 with FAKE-verifier-1 and sk-ant-ort01-FAKE-old"}`))
+	f = serve(t, says(400,
+		`{"error":"invalid_grant","error_description":"FAKE-code-1 with FAKE-verifier-1 and sk-ant-ort01-FAKE-old"}`))
 	for _, call := range []func(*Client) error{
 		func(c *Client) error { _, err := c.Exchange(t.Context(), fakeExchange); return err },
 		func(c *Client) error { _, err := c.Renew(t.Context(), fakeRefresh, nil); return err },
@@ -196,24 +207,32 @@ func TestUnusable200(t *testing.T) {
 		refresh string
 	}{
 		{"no access token", says(200, `{"refresh_token":"FAKE-next"}`), Malformed, "FAKE-next"},
-		{"another token type", says(200, `{"access_token":"FAKE-a","refresh_token":"FAKE-next","token_type":"mac"}`), Malformed, "FAKE-next"},
+		{"another token type", says(200, `{"access_token":"FAKE-a","refresh_token":"FAKE-next","token_type":"mac"}`),
+			Malformed, "FAKE-next"},
 		{"the sent token again", says(200, `{"refresh_token":"sk-ant-ort01-FAKE-old"}`), Malformed, ""},
 		{"dead grant within a 200", says(200, `{"error":"invalid_grant"}`), Spent, ""},
-		{"dead grant within a 200, nested", says(200, `{"type":"error","error":{"type":"invalid_grant","message":"m"}}`), Spent, ""},
-		{"dead grant beside a new refresh token", says(200, `{"error":"invalid_grant","refresh_token":"FAKE-next"}`), Malformed, "FAKE-next"},
-		{"dead grant beside the sent token", says(200, `{"error":"invalid_grant","refresh_token":"sk-ant-ort01-FAKE-old"}`), Spent, ""},
-		{"dead grant in the words alone", says(200, `{"error":"no","error_description":"invalid_grant"}`), Malformed, ""},
+		{"dead grant within a 200, nested", says(200,
+			`{"type":"error","error":{"type":"invalid_grant","message":"m"}}`), Spent, ""},
+		{"dead grant beside a new refresh token", says(200, `{"error":"invalid_grant","refresh_token":"FAKE-next"}`),
+			Malformed, "FAKE-next"},
+		{"dead grant beside the sent token", says(200,
+			`{"error":"invalid_grant","refresh_token":"sk-ant-ort01-FAKE-old"}`), Spent, ""},
+		{"dead grant in the words alone", says(200, `{"error":"no","error_description":"invalid_grant"}`), Malformed,
+			""},
 		{"another error within a 200", says(200, `{"error":"invalid_client"}`), Malformed, ""},
-		{"access token too long", says(200, `{"access_token":"`+long+`","refresh_token":"FAKE-next"}`), Malformed, "FAKE-next"},
+		{"access token too long", says(200, `{"access_token":"`+long+`","refresh_token":"FAKE-next"}`), Malformed,
+			"FAKE-next"},
 		{"refresh token too long", says(200, `{"access_token":"FAKE-a","refresh_token":"`+long+`"}`), Malformed, ""},
 		{"refresh token too long, not quite JSON", says(200, `{"x":NaN,"refresh_token":"`+long+`"}`), Malformed, ""},
 		{"empty", says(200, ``), Malformed, ""},
 		{"text", says(200, `ok`), Malformed, ""},
 		{"no content", says(204, ``), Malformed, ""},
-		{"captive portal", says(200, `<html>{"refresh_token":"FAKE-next"}`, "Content-Type", "text/html; charset=utf-8"), Unavailable, ""},
+		{"captive portal", says(200, `<html>{"refresh_token":"FAKE-next"}`, "Content-Type", "text/html; charset=utf-8"),
+			Unavailable, ""},
 		{"captive portal that says it is JSON", says(200, " \n<!doctype html>"), Unavailable, ""},
 		{"captive portal with an empty page", says(200, ``, "Content-Type", "text/html"), Unavailable, ""},
-		{"larger than we read", says(200, `{"refresh_token":"FAKE-next","x":"`+strings.Repeat("x", maxResponse)+`"}`), Malformed, "FAKE-next"},
+		{"larger than we read", says(200, `{"refresh_token":"FAKE-next","x":"`+strings.Repeat("x", maxResponse)+`"}`),
+			Malformed, "FAKE-next"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -284,7 +303,8 @@ func TestUserAgentIsOurOwn(t *testing.T) {
 				t.Errorf("%s: User-Agent %q", r.path, got)
 			}
 			for name, values := range r.header {
-				if line := strings.ToLower(name + strings.Join(values, " ")); strings.HasPrefix(line, "x-") || strings.Contains(line, "claude") || strings.Contains(line, "axios") {
+				if line := strings.ToLower(name + strings.Join(values, " ")); strings.HasPrefix(line, "x-") ||
+					strings.Contains(line, "claude") || strings.Contains(line, "axios") {
 					t.Errorf("%s: header %s: %s", r.path, name, values)
 				}
 			}
@@ -322,7 +342,8 @@ func wantError(t *testing.T, err error, kind Kind, sent, answered bool) *Error {
 		t.Fatalf("error %v, want %v", err, kind)
 	}
 	if e.Kind != kind || e.Sent != sent || e.Answered != answered {
-		t.Errorf("%v: kind %v, sent %v, answered %v; want %v, %v, %v", e, e.Kind, e.Sent, e.Answered, kind, sent, answered)
+		t.Errorf("%v: kind %v, sent %v, answered %v; want %v, %v, %v", e, e.Kind, e.Sent, e.Answered, kind, sent,
+			answered)
 	}
 	if strings.Contains(e.Error(), "127.0.0.1:") || strings.Contains(e.Error(), "/v1/") {
 		t.Errorf("the text shows a URL: %v", e)

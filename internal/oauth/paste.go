@@ -14,8 +14,9 @@ import (
 
 // Why a pasted text is refused. None of them repeats any of it.
 var (
-	ErrNotACode      = errors.New("this is not a sign-in code")
-	ErrMailCode      = fmt.Errorf("%w: these digits look like an e-mail's, which the page in the browser asks for", ErrNotACode)
+	ErrNotACode = errors.New("this is not a sign-in code")
+	ErrMailCode = fmt.Errorf("%w: these digits look like an e-mail's, which the page in the browser asks for",
+		ErrNotACode)
 	ErrWrongState    = errors.New("this code belongs to another sign-in: its state is missing or differs")
 	ErrNotThisSignIn = errors.New("this link does not belong to this sign-in")
 	ErrSignInLink    = errors.New("this is the link that begins the sign-in, not the code it ends with")

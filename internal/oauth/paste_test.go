@@ -29,14 +29,16 @@ func TestParsePaste(t *testing.T) {
 		{"longest code", strings.Repeat("c", maxCode) + "#" + state, strings.Repeat("c", maxCode), paste, nil},
 		{"odd but printable", "a!$&'()*+,;=:@/?-._~b#" + state, "a!$&'()*+,;=:@/?-._~b", paste, nil},
 		{"blanks around", " \t FAKE-code#" + state + " \r\n", "FAKE-code", paste, nil},
-		{"no-break blanks and a byte-order mark", "\ufeff\u00a0FAKE-\u200bcode#" + state + "\u00a0", "FAKE-code", paste, nil},
+		{"no-break blanks and a byte-order mark", "\ufeff\u00a0FAKE-\u200bcode#" + state + "\u00a0", "FAKE-code", paste,
+			nil},
 		{"wrapped", "FAKE-\n  code#" + state[:20] + "\r\n" + state[20:], "FAKE-code", paste, nil},
 		{"double quotes", `"FAKE-code#` + state + `"`, "FAKE-code", paste, nil},
 		{"typographic quotes", "“FAKE-code#" + state + "”", "FAKE-code", paste, nil},
 		{"backquotes", "`FAKE-code`", "FAKE-code", paste, nil},
 		{"quotes and blanks", ` ' FAKE-code ' `, "FAKE-code", paste, nil},
 		{"bracketed paste", "\x1b[200~FAKE-code#" + state + "\x1b[201~", "FAKE-code", paste, nil},
-		{"bracketed paste with quotes and newline", "\x1b[200~\"FAKE-code#" + state + "\"\n\x1b[201~\n", "FAKE-code", paste, nil},
+		{"bracketed paste with quotes and newline", "\x1b[200~\"FAKE-code#" + state + "\"\n\x1b[201~\n", "FAKE-code",
+			paste, nil},
 		{"percent-encoded", "FAKE%2Bcode%23" + state + "%0A", "FAKE+code", paste, nil},
 		{"percent sign that encodes nothing", "100%#" + state, "100%", paste, nil},
 
@@ -46,20 +48,23 @@ func TestParsePaste(t *testing.T) {
 		{"loopback URL by IPv6 number", "http://[::1]:8765/callback" + query, "FAKE-code", fakeLoopback, nil},
 		{"code with a percent sign", "FAKE%41code#" + state, "FAKE%41code", paste, nil},
 		{"URL in capitals", "HTTP://LOCALHOST:8765/callback" + query, "FAKE-code", fakeLoopback, nil},
-		{"URL with the usual port", "https://platform.example:443/oauth/code/callback" + query, "FAKE-code", paste, nil},
+		{"URL with the usual port", "https://platform.example:443/oauth/code/callback" + query, "FAKE-code", paste,
+			nil},
 		{"URL without scheme", "localhost:8765/callback" + query, "FAKE-code", fakeLoopback, nil},
 		{"URL in angle brackets", "<" + paste + query + ">", "FAKE-code", paste, nil},
 		{"URL, wrapped", fakeLoopback + "?code=FA\n KE-code&sta\nte=" + state, "FAKE-code", fakeLoopback, nil},
 		{"URL, percent-encoded as a whole", url.QueryEscape(fakeLoopback + query), "FAKE-code", fakeLoopback, nil},
 		{"URL with escaped code", fakeLoopback + "?state=" + state + "&code=a%2Fb%3D", "a/b=", fakeLoopback, nil},
-		{"URL with other parameters", fakeLoopback + query + "&scope=a&scope=b&iss=https%3A%2F%2Fissuer.example", "FAKE-code", fakeLoopback, nil},
+		{"URL with other parameters", fakeLoopback + query + "&scope=a&scope=b&iss=https%3A%2F%2Fissuer.example",
+			"FAKE-code", fakeLoopback, nil},
 		{"URL with a fragment", fakeLoopback + query + "#_=_", "FAKE-code", fakeLoopback, nil},
 		{"URL with an empty error", fakeLoopback + query + "&error=", "FAKE-code", fakeLoopback, nil},
 
 		{"query alone", query, "FAKE-code", fakeLoopback, nil},
 		{"query alone without its mark", query[1:], "FAKE-code", fakeLoopback, nil},
 		{"query alone, state first", "state=" + state + "&code=FAKE-code", "FAKE-code", fakeLoopback, nil},
-		{"query alone, in quotes and wrapped", "'?code=FA\n KE-code&state=" + state + "'", "FAKE-code", fakeLoopback, nil},
+		{"query alone, in quotes and wrapped", "'?code=FA\n KE-code&state=" + state + "'", "FAKE-code", fakeLoopback,
+			nil},
 		{"query alone, percent-encoded as a whole", url.QueryEscape(query), "FAKE-code", fakeLoopback, nil},
 		{"query alone, escaped code", "?code=a%2Fb%3D&state=" + state, "a/b=", fakeLoopback, nil},
 		{"query alone with a fragment", query + "#_=_", "FAKE-code", fakeLoopback, nil},
@@ -72,7 +77,8 @@ func TestParsePaste(t *testing.T) {
 		{"query alone, code twice", query + "&code=FAKE-2", "", "", ErrNotACode},
 		{"query alone, no code", "?state=" + state, "", "", ErrNotACode},
 		{"query alone, broken escape", "?code=%zz&state=" + state, "", "", ErrNotACode},
-		{"query of the sign-in link", "code=true&" + a.PasteURL()[strings.Index(a.PasteURL(), "client_id"):], "", "", ErrSignInLink},
+		{"query of the sign-in link", "code=true&" + a.PasteURL()[strings.Index(a.PasteURL(), "client_id"):], "", "",
+			ErrSignInLink},
 		{"token in a query", "code=sk-ant-oat01-FAKE&state=" + state, "", "", ErrPastedToken},
 
 		{"digits of an e-mail", "482913", "", "", ErrMailCode},
@@ -110,7 +116,8 @@ func TestParsePaste(t *testing.T) {
 		{"another scheme", "http://platform.example/oauth/code/callback" + query, "", "", ErrNotThisSignIn},
 		{"host as user", "http://localhost:8765@evil.example/callback" + query, "", "", ErrNotThisSignIn},
 		{"with a user", "http://ann@localhost:8765/callback" + query, "", "", ErrNotThisSignIn},
-		{"host with more behind", "https://platform.example.evil.example/oauth/code/callback" + query, "", "", ErrNotThisSignIn},
+		{"host with more behind", "https://platform.example.evil.example/oauth/code/callback" + query, "", "",
+			ErrNotThisSignIn},
 		{"another issuer", fakeLoopback + query + "&iss=https%3A%2F%2Fevil.example", "", "", ErrNotThisSignIn},
 
 		{"repeated code", fakeLoopback + query + "&code=FAKE-2", "", "", ErrNotACode},
@@ -124,12 +131,14 @@ func TestParsePaste(t *testing.T) {
 
 		{"the sign-in link", a.URL(fakeLoopback), "", "", ErrSignInLink},
 		{"the paste link", a.PasteURL(), "", "", ErrSignInLink},
-		{"the sign-in link where the server forwards it", strings.Replace(a.PasteURL(), "claude.example", "claude.elsewhere.example", 1), "", "", ErrSignInLink},
+		{"the sign-in link where the server forwards it",
+			strings.Replace(a.PasteURL(), "claude.example", "claude.elsewhere.example", 1), "", "", ErrSignInLink},
 
 		{"access token", "sk-ant-oat01-FAKE-a1", "", "", ErrPastedToken},
 		{"wrapped refresh token", "sk-a\nnt-ort01-FAKE", "", "", ErrPastedToken},
 		{"API key in quotes", `"sk-ant-api03-FAKE"`, "", "", ErrPastedToken},
-		{"token in an error", fakeLoopback + "?error=x&error_description=sk-ant-oat01-FAKE&state=" + state, "", "", ErrPastedToken},
+		{"token in an error", fakeLoopback + "?error=x&error_description=sk-ant-oat01-FAKE&state=" + state, "", "",
+			ErrPastedToken},
 		{"a whole record", `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE"}}`, "", "", ErrPastedToken},
 		{"token with the right state", "sk-ant-oat01-FAKE#" + state, "", "", ErrPastedToken},
 		{"token in the link", fakeLoopback + "?code=sk%2Dant-oat01-FAKE&state=" + state, "", "", ErrPastedToken},
@@ -152,7 +161,8 @@ func TestParsePaste(t *testing.T) {
 
 func TestParsePasteWithoutLoopback(t *testing.T) {
 	a := newAttempt(t, fakeConfig)
-	if got, err := a.ParsePaste("?code=FAKE&state="+a.State(), ""); err != nil || got.RedirectURI != fakeConfig.PasteRedirect {
+	if got, err := a.ParsePaste("?code=FAKE&state="+a.State(), ""); err != nil ||
+		got.RedirectURI != fakeConfig.PasteRedirect {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if _, err := a.ParsePaste(fakeLoopback+"?code=FAKE&state="+a.State(), ""); !errors.Is(err, ErrNotThisSignIn) {
@@ -184,8 +194,10 @@ func FuzzParsePaste(f *testing.F) {
 	// STATE stands for the attempt's state, which differs at every run.
 	for _, seed := range []string{
 		"FAKE-code#STATE", "FAKE-code", "FAKE-code#", "#STATE", "\x1b[200~FAKE#STATE\x1b[201~", "FAKE%23STATE",
-		fakeLoopback + "?code=FAKE&state=STATE", fakeConfig.PasteRedirect + "?state=STATE&error=access_denied&error_description=a%0ab",
-		"localhost:8765/callback?code=FAKE&state=STATE", "http%3A%2F%2Flocalhost%3A8765%2Fcallback%3Fcode%3DF%26state%3DSTATE",
+		fakeLoopback + "?code=FAKE&state=STATE",
+		fakeConfig.PasteRedirect + "?state=STATE&error=access_denied&error_description=a%0ab",
+		"localhost:8765/callback?code=FAKE&state=STATE",
+		"http%3A%2F%2Flocalhost%3A8765%2Fcallback%3Fcode%3DF%26state%3DSTATE",
 		"sk-ant-oat01-FAKE", "://", "http://[::1", "\xff\x00", fakeLoopback + "?code=a&code=b&state=STATE",
 	} {
 		f.Add(seed)

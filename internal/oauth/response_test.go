@@ -25,7 +25,8 @@ func TestReadGrant(t *testing.T) {
 	if got.Access.Reveal() != "sk-ant-oat01-FAKE-a" || got.Refresh.Reveal() != "sk-ant-ort01-FAKE-r" ||
 		got.ExpiresIn != 8*time.Hour || !got.ExpiresInKnown || got.LoginExpiresIn != 720*time.Hour ||
 		!slices.Equal(got.Scopes, []string{"user:profile", "user:inference"}) ||
-		got.Account != (Profile{Email: "a@example.com", AccountID: "acc-1", OrganizationID: "org-1", Organization: "Ann's"}) {
+		got.Account != (Profile{Email: "a@example.com", AccountID: "acc-1", OrganizationID: "org-1",
+			Organization: "Ann's"}) {
 		t.Errorf("got %+v", got)
 	}
 	if printed := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(printed, "FAKE") {
@@ -41,12 +42,17 @@ func TestGrantSideFields(t *testing.T) {
 		want  time.Duration
 		known bool
 	}{
-		{`28800`, 8 * hour, true}, {`3600.5`, hour + 500*time.Millisecond, true}, {`"3600"`, hour, true}, {`" 3600 "`, hour, true},
-		{`"3600.5"`, hour + 500*time.Millisecond, true}, {`3.6e3`, hour, true}, {`1e300`, most, true}, {`1e999`, most, true}, {`"1e999"`, most, true},
-		{`99999999999999999999999`, most, true}, {`0`, 0, true}, {`1`, time.Second, true}, {`-5`, 0, true}, {`-1e999`, 0, true}, {`-0`, 0, true},
+		{`28800`, 8 * hour, true}, {`3600.5`, hour + 500*time.Millisecond, true}, {`"3600"`, hour, true},
+		{`" 3600 "`, hour, true},
+		{`"3600.5"`, hour + 500*time.Millisecond, true}, {`3.6e3`, hour, true}, {`1e300`, most, true},
+		{`1e999`, most, true}, {`"1e999"`, most, true},
+		{`99999999999999999999999`, most, true}, {`0`, 0, true}, {`1`, time.Second, true}, {`-5`, 0, true},
+		{`-1e999`, 0, true}, {`-0`, 0, true},
 		{`631152000`, most, true},
-		{`"soon"`, 0, false}, {`""`, 0, false}, {`null`, 0, false}, {`true`, 0, false}, {`[3600]`, 0, false}, {`{"s":1}`, 0, false},
-		{`"NaN"`, 0, false}, {`"Infinity"`, 0, false}, {`"0x10"`, 0, false}, {`"1_000"`, 0, false}, {`"３６００"`, 0, false},
+		{`"soon"`, 0, false}, {`""`, 0, false}, {`null`, 0, false}, {`true`, 0, false}, {`[3600]`, 0, false},
+		{`{"s":1}`, 0, false},
+		{`"NaN"`, 0, false}, {`"Infinity"`, 0, false}, {`"0x10"`, 0, false}, {`"1_000"`, 0, false},
+		{`"３６００"`, 0, false},
 	}
 	for _, test := range lifetimes {
 		got := mustGrant(t, `"expires_in":`+test.value)
@@ -66,11 +72,13 @@ func TestGrantSideFields(t *testing.T) {
 		value string
 		want  []string
 	}{
-		{`"a b"`, []string{"a", "b"}}, {`["a","b c",5]`, []string{"a", "b", "c"}}, {`""`, nil}, {`null`, nil}, {`5`, nil}, {`{}`, nil}, {`[]`, nil},
+		{`"a b"`, []string{"a", "b"}}, {`["a","b c",5]`, []string{"a", "b", "c"}}, {`""`, nil}, {`null`, nil},
+		{`5`, nil}, {`{}`, nil}, {`[]`, nil},
 		{`"a\u0000b c"`, []string{"c"}}, {`"ä c"`, []string{"c"}},
 	}
 	for _, test := range scopes {
-		if got := mustGrant(t, `"scope":`+test.value); !slices.Equal(got.Scopes, test.want) || (got.Scopes == nil) != (test.want == nil) {
+		if got := mustGrant(t, `"scope":`+test.value); !slices.Equal(got.Scopes, test.want) ||
+			(got.Scopes == nil) != (test.want == nil) {
 			t.Errorf("scope %s: %q", test.value, got.Scopes)
 		}
 	}
@@ -79,13 +87,15 @@ func TestGrantSideFields(t *testing.T) {
 		mustGrant(t, `"token_type":`+value)
 	}
 
-	for _, value := range []string{`null`, `5`, `"x"`, `[]`, `[{}]`, `{"uuid":5}`, `{"uuid":{"a":1},"email":[],"name":false}`} {
+	for _, value := range []string{`null`, `5`, `"x"`, `[]`, `[{}]`, `{"uuid":5}`,
+		`{"uuid":{"a":1},"email":[],"name":false}`} {
 		if got := mustGrant(t, `"account":`+value+`,"organization":`+value); got.Account != (Profile{}) {
 			t.Errorf("account %s: %+v", value, got.Account)
 		}
 	}
 
-	for _, value := range []string{strings.Repeat("[", 9000) + strings.Repeat("]", 9000), `"\u0000"`, `"` + "\xff" + `"`, `1e99999`} {
+	for _, value := range []string{strings.Repeat("[", 9000) + strings.Repeat("]", 9000), `"\u0000"`,
+		`"` + "\xff" + `"`, `1e99999`} {
 		mustGrant(t, `"extra":`+value)
 	}
 }
@@ -130,11 +140,14 @@ func TestUnusableGrantKeepsRefresh(t *testing.T) {
 		name, body, refresh string
 		err                 error
 	}{
-		{"another token type", `{"access_token":"FAKE-a","refresh_token":"FAKE-r","token_type":"DPoP"}`, "FAKE-r", errTokenType},
-		{"token type of another shape", `{"access_token":"FAKE-a","refresh_token":"FAKE-r","token_type":5}`, "FAKE-r", errTokenType},
+		{"another token type", `{"access_token":"FAKE-a","refresh_token":"FAKE-r","token_type":"DPoP"}`, "FAKE-r",
+			errTokenType},
+		{"token type of another shape", `{"access_token":"FAKE-a","refresh_token":"FAKE-r","token_type":5}`, "FAKE-r",
+			errTokenType},
 		{"no access token", `{"refresh_token":"FAKE-r"}`, "FAKE-r", errNoToken},
 		{"access token of another shape", `{"access_token":{"a":1},"refresh_token":"FAKE-r"}`, "FAKE-r", errNoToken},
-		{"access token with a line break", `{"access_token":"FAKE\r\nX: y","refresh_token":"FAKE-r"}`, "FAKE-r", errNoToken},
+		{"access token with a line break", `{"access_token":"FAKE\r\nX: y","refresh_token":"FAKE-r"}`, "FAKE-r",
+			errNoToken},
 		{"names in capitals", `{"ACCESS_TOKEN":"FAKE-a","Refresh_Token":"FAKE-r"}`, "", errNoToken},
 		{"empty object", `{}`, "", errNoToken},
 		{"null", `null`, "", errNotJSON},
@@ -145,7 +158,8 @@ func TestUnusableGrantKeepsRefresh(t *testing.T) {
 		{"cut inside the refresh token", `{"access_token":"FAKE-a","refresh_token":"FAKE-r`, "", errNotJSON},
 		{"cut at an escape", `{"refresh_token":"FAKE-r\`, "", errNotJSON},
 		{"not a number", `{"expires_in":NaN,"refresh_token" : "FAKE\u002dr"}`, "FAKE-r", errNotJSON},
-		{"nested too deep", `{"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `,"refresh_token":"FAKE-r"}`, "FAKE-r", errNotJSON},
+		{"nested too deep", `{"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) +
+			`,"refresh_token":"FAKE-r"}`, "FAKE-r", errNotJSON},
 		{"page with the request in it", `<html>{"refresh_token":"FAKE-r"}`, "", errNotJSON},
 	}
 	for _, test := range tests {
@@ -218,19 +232,24 @@ func TestRefusal(t *testing.T) {
 		{307, fmt.Sprintf(flat, "invalid_grant"), Unavailable, "invalid_grant"},
 		{304, ``, Unavailable, ""},
 
-		{403, `{"type":"error","error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`, Misconfigured, "permission_error"},
-		{400, `{"error":"invalid_grant","error_description":"only authorized for use with Claude Code"}`, Spent, "invalid_grant"},
+		{403,
+			`{"type":"error","error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`,
+			Misconfigured, "permission_error"},
+		{400, `{"error":"invalid_grant","error_description":"only authorized for use with Claude Code"}`, Spent,
+			"invalid_grant"},
 	}
 	for _, test := range tests {
 		a := response{status: test.status, header: http.Header{}, body: []byte(test.body), sent: true}
 		got := new(Client).refusal(a, request{subject: "login"})
 		if got.Kind != test.kind || got.Code != test.code || !got.Sent || !got.Answered || got.Status != test.status {
-			t.Errorf("%d %s: %v, code %q, sent %v, answered %v", test.status, test.body, got.Kind, got.Code, got.Sent, got.Answered)
+			t.Errorf("%d %s: %v, code %q, sent %v, answered %v", test.status, test.body, got.Kind, got.Code, got.Sent,
+				got.Answered)
 		}
 		if strings.Contains(got.Error(), "<") || strings.Contains(got.Error(), "Just a moment") {
 			t.Errorf("%d: the page is shown: %v", test.status, got)
 		}
-		if only := errors.Is(got, ErrClaudeCodeOnly); only != (strings.Contains(test.body, "only authorized") && test.kind == Misconfigured) {
+		if only := errors.Is(got, ErrClaudeCodeOnly); only != (strings.Contains(test.body, "only authorized") &&
+			test.kind == Misconfigured) {
 			t.Errorf("%d %s: ErrClaudeCodeOnly = %v", test.status, test.body, only)
 		}
 	}
@@ -243,13 +262,17 @@ func TestErrorTexts(t *testing.T) {
 		want          string
 	}{
 		{400, `{"error":"invalid_grant"}`, "login", "the server refused the login (invalid_grant, HTTP 400)"},
-		{400, `{"error":"invalid_grant","error_description":"Code\nexpired"}`, "code", "the server refused the code (invalid_grant, HTTP 400): Code expired"},
-		{400, `{"error":"invalid_scope","error_description":"Custom expires_in not allowed for scope x"}`, "code", "the server refused the request (invalid_scope, HTTP 400): Custom expires_in not allowed for scope x"},
+		{400, `{"error":"invalid_grant","error_description":"Code\nexpired"}`, "code",
+			"the server refused the code (invalid_grant, HTTP 400): Code expired"},
+		{400, `{"error":"invalid_scope","error_description":"Custom expires_in not allowed for scope x"}`, "code",
+			"the server refused the request (invalid_scope, HTTP 400): Custom expires_in not allowed for scope x"},
 		{403, `{"error":"access_denied"}`, "code", "the sign-in was declined (access_denied, HTTP 403)"},
 		{429, ``, "login", "the server asks to wait (HTTP 429)"},
 		{503, `down`, "login", "the server is in trouble (HTTP 503)"},
-		{403, `<p>no`, "login", "something else than the server answered (HTTP 403): a web page came instead of data; a network that asks to sign in first does that"},
-		{307, ``, "login", "something else than the server answered (HTTP 307): it points to another address, and tokens are not sent on"},
+		{403, `<p>no`, "login",
+			"something else than the server answered (HTTP 403): a web page came instead of data; a network that asks to sign in first does that"},
+		{307, ``, "login",
+			"something else than the server answered (HTTP 307): it points to another address, and tokens are not sent on"},
 		{404, `no`, "login", "the server's answer cannot be used (HTTP 404)"},
 	}
 	for _, test := range tests {
@@ -261,7 +284,9 @@ func TestErrorTexts(t *testing.T) {
 }
 
 func TestKindString(t *testing.T) {
-	for kind, want := range map[Kind]string{0: "unknown", Declined: "declined", Spent: "spent", Throttled: "throttled", Unavailable: "unavailable", Misconfigured: "misconfigured", Malformed: "malformed", 99: "unknown", -1: "unknown"} {
+	for kind, want := range map[Kind]string{0: "unknown", Declined: "declined", Spent: "spent", Throttled: "throttled",
+		Unavailable: "unavailable", Misconfigured: "misconfigured", Malformed: "malformed", 99: "unknown",
+		-1: "unknown"} {
 		if got := kind.String(); got != want {
 			t.Errorf("%d: %s", int(kind), got)
 		}
@@ -271,7 +296,8 @@ func TestKindString(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "30": 30 * time.Second, " 30 ": 30 * time.Second, "1.5": 1500 * time.Millisecond, "-5": 0, "3600": time.Hour, "3601": time.Hour,
+		"": 0, "0": 0, "30": 30 * time.Second, " 30 ": 30 * time.Second, "1.5": 1500 * time.Millisecond, "-5": 0,
+		"3600": time.Hour, "3601": time.Hour,
 		"99999999999999999999": time.Hour, "1e999": time.Hour, "soon": 0, "30, 60": 0,
 		"Fri, 20 Nov 2026 12:01:00 GMT":  time.Minute,
 		"Fri, 20 Nov 2026 11:59:00 GMT":  0,
@@ -286,8 +312,10 @@ func TestRetryAfter(t *testing.T) {
 
 func FuzzResponse(f *testing.F) {
 	for _, seed := range []string{
-		goodResponse, `{"access_token":"FAKE-a","expires_in":"soon"}`, `{"error":"invalid_grant"}`, `{"type":"error","error":{"type":"x","message":"\u001b[31m"}}`,
-		`{"refresh_token":"FAKE-r"`, `{"expires_in":NaN,"refresh_token":"FAKE"}`, `<html>`, `[[[[`, "{\"a\":\"\xff\x00\"}", `{"scope":["a",{}],"access_token":"a","access_token":"b"}`,
+		goodResponse, `{"access_token":"FAKE-a","expires_in":"soon"}`, `{"error":"invalid_grant"}`,
+		`{"type":"error","error":{"type":"x","message":"\u001b[31m"}}`,
+		`{"refresh_token":"FAKE-r"`, `{"expires_in":NaN,"refresh_token":"FAKE"}`, `<html>`, `[[[[`,
+		"{\"a\":\"\xff\x00\"}", `{"scope":["a",{}],"access_token":"a","access_token":"b"}`,
 		`{"account":{"uuid":"\u202e"},"organization":{"organization_type":"claude_max"},"access_token":"FAKE"}`,
 		`{"error_description":"sk-ant-oat01-FAKE and FAKE-sent"}`,
 	} {
@@ -298,7 +326,8 @@ func FuzzResponse(f *testing.F) {
 		if (err == nil) != isToken(grant.Access.Reveal()) {
 			t.Errorf("access %q, %v", grant.Access.Reveal(), err)
 		}
-		if grant.ExpiresIn < 0 || grant.ExpiresIn > maxLifetime || grant.LoginExpiresIn < 0 || grant.LoginExpiresIn > maxLifetime {
+		if grant.ExpiresIn < 0 || grant.ExpiresIn > maxLifetime || grant.LoginExpiresIn < 0 ||
+			grant.LoginExpiresIn > maxLifetime {
 			t.Errorf("lifetimes %v, %v", grant.ExpiresIn, grant.LoginExpiresIn)
 		}
 		for _, scope := range grant.Scopes {
@@ -306,19 +335,22 @@ func FuzzResponse(f *testing.F) {
 				t.Errorf("scope %q", scope)
 			}
 		}
-		for _, field := range []string{grant.Account.Email, grant.Account.AccountID, grant.Account.Organization, grant.Account.OrganizationID, grant.Account.RateLimitTier} {
+		for _, field := range []string{grant.Account.Email, grant.Account.AccountID, grant.Account.Organization,
+			grant.Account.OrganizationID, grant.Account.RateLimitTier} {
 			checkCleaned(t, field, maxCleaned)
 		}
 		// With nothing bad in it, what the standard reader finds is what we find.
 		var plain struct {
 			Refresh string `json:"refresh_token"`
 		}
-		if fields, ok := object(body); ok && json.Unmarshal(fields["refresh_token"], &plain.Refresh) == nil && len(plain.Refresh) <= maxToken && grant.Refresh.Reveal() != plain.Refresh {
+		if fields, ok := object(body); ok && json.Unmarshal(fields["refresh_token"], &plain.Refresh) == nil &&
+			len(plain.Refresh) <= maxToken && grant.Refresh.Reveal() != plain.Refresh {
 			t.Errorf("refresh %q, want %q", grant.Refresh.Reveal(), plain.Refresh)
 		}
 
 		sent := secret.New("FAKE-sent")
-		e := new(Client).refusal(response{status: status, header: http.Header{"Retry-After": {after}}, body: body, sent: true}, request{subject: "login", secrets: []secret.String{sent}})
+		e := new(Client).refusal(response{status: status, header: http.Header{"Retry-After": {after}}, body: body,
+			sent: true}, request{subject: "login", secrets: []secret.String{sent}})
 		if e.Kind < Declined || e.Kind > Malformed || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
 			t.Errorf("%+v", e)
 		}
@@ -328,7 +360,8 @@ func FuzzResponse(f *testing.F) {
 		printed := e.Error()
 		checkCleaned(t, printed, 1000)
 		checkCleaned(t, e.Description, maxCleaned)
-		if strings.Contains(printed, sent.Reveal()) || strings.Contains(strings.ToLower(printed), "sk-ant-o") || utf8.RuneCountInString(e.Code) > 64 {
+		if strings.Contains(printed, sent.Reveal()) || strings.Contains(strings.ToLower(printed), "sk-ant-o") ||
+			utf8.RuneCountInString(e.Code) > 64 {
 			t.Errorf("shown: %s", printed)
 		}
 	})

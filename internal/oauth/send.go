@@ -56,7 +56,8 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 		if err != nil {
 			outcome = err.Error()
 		}
-		c.Log.Debug("called", "method", r.method, "host", target.Host, "path", target.Path, "status", a.status, "outcome", outcome, "took", time.Since(began).Round(time.Millisecond))
+		c.Log.Debug("called", "method", r.method, "host", target.Host, "path", target.Path, "status", a.status,
+			"outcome", outcome, "took", time.Since(began).Round(time.Millisecond))
 	}
 	return a, err
 }

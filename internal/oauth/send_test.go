@@ -45,7 +45,8 @@ func compressed(text string) string {
 
 // Whatever becomes of the connection, a call opens one and sends one request.
 func TestBrokenAnswers(t *testing.T) {
-	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(goodResponse)) + "\r\n\r\n"
+	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(goodResponse)) +
+		"\r\n\r\n"
 	tests := []struct {
 		name           string
 		handle         func(net.Conn)
@@ -56,12 +57,20 @@ func TestBrokenAnswers(t *testing.T) {
 		{"reset after reading", func(c net.Conn) { readRequest(c); reset(c) }, Unavailable, true, false, ""},
 		{"closed after reading", func(c net.Conn) { readRequest(c) }, Unavailable, true, false, ""},
 		{"silence", func(c net.Conn) { readRequest(c); c.Read(make([]byte, 1)) }, Unavailable, true, false, ""},
-		{"half a head", func(c net.Conn) { readRequest(c); io.WriteString(c, head[:20]) }, Unavailable, true, false, ""},
+		{"half a head", func(c net.Conn) { readRequest(c); io.WriteString(c, head[:20]) }, Unavailable, true, false,
+			""},
 		{"head alone", func(c net.Conn) { readRequest(c); io.WriteString(c, head) }, Unavailable, true, false, ""},
-		{"head, then reset", func(c net.Conn) { readRequest(c); io.WriteString(c, head); reset(c) }, Unavailable, true, false, ""},
-		{"head, then silence", func(c net.Conn) { readRequest(c); io.WriteString(c, head); c.Read(make([]byte, 1)) }, Unavailable, true, false, ""},
-		{"body cut early", func(c net.Conn) { readRequest(c); io.WriteString(c, head+goodResponse[:30]) }, Unavailable, true, false, ""},
-		{"body cut behind the refresh token", func(c net.Conn) { readRequest(c); io.WriteString(c, head+goodResponse[:len(goodResponse)-30]) }, Unavailable, true, false, "sk-ant-ort01-FAKE-new"},
+		{"head, then reset", func(c net.Conn) { readRequest(c); io.WriteString(c, head); reset(c) }, Unavailable, true,
+			false, ""},
+		{"head, then silence", func(c net.Conn) { readRequest(c); io.WriteString(c, head); c.Read(make([]byte, 1)) },
+			Unavailable, true, false, ""},
+		{"body cut early", func(c net.Conn) { readRequest(c); io.WriteString(c, head+goodResponse[:30]) }, Unavailable,
+			true, false, ""},
+		{"body cut behind the refresh token", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c,
+				head+goodResponse[:len(goodResponse)-30])
+		}, Unavailable, true, false, "sk-ant-ort01-FAKE-new"},
 		{"chunk cut", func(c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n"+goodResponse[:30])
@@ -74,7 +83,8 @@ func TestBrokenAnswers(t *testing.T) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n"+goodResponse[:len(goodResponse)-30])
 		}, Unavailable, true, false, "sk-ant-ort01-FAKE-new"},
-		{"no body and no length", func(c net.Conn) { readRequest(c); io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n") }, Unavailable, true, false, ""},
+		{"no body and no length", func(c net.Conn) { readRequest(c); io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n") },
+			Unavailable, true, false, ""},
 		{"dead grant within a 200, cut behind it", func(c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"error\":\"invalid_grant\"}")
@@ -107,7 +117,8 @@ func TestBrokenAnswers(t *testing.T) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 503 Down\r\nContent-Length: 99\r\n\r\n{")
 		}, Unavailable, true, true, ""},
-		{"not HTTP", func(c net.Conn) { readRequest(c); io.WriteString(c, "SSH-2.0-sk-ant-oat01-FAKE\r\n") }, Unavailable, true, false, ""},
+		{"not HTTP", func(c net.Conn) { readRequest(c); io.WriteString(c, "SSH-2.0-sk-ant-oat01-FAKE\r\n") },
+			Unavailable, true, false, ""},
 		{"endless head", func(c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n")
@@ -179,7 +190,8 @@ func TestOneRequestPerConnection(t *testing.T) {
 		if _, err := client(base).Renew(t.Context(), fakeRefresh, nil); err != nil {
 			t.Fatal(err)
 		}
-		if body := <-got; !strings.Contains(body, `"refresh_token":"sk-ant-ort01-FAKE-old"`) || connections() != want+1 {
+		if body := <-got; !strings.Contains(body, `"refresh_token":"sk-ant-ort01-FAKE-old"`) ||
+			connections() != want+1 {
 			t.Errorf("body %s, %d connections", body, connections())
 		}
 	}
@@ -211,7 +223,8 @@ func TestNotSent(t *testing.T) {
 		{"no such port", "http://127.0.0.1:99999", "127.0.0.1"},
 		{"certificate not trusted", untrusted.URL, "certificate of 127.0.0.1 is not trusted"},
 		{"TLS never answered", strings.Replace(silent, "http:", "https:", 1), "could not be reached within "},
-		{"no TLS there", strings.Replace(serve(t, says(200, goodResponse)).URL, "http:", "https:", 1), "does not speak TLS"},
+		{"no TLS there", strings.Replace(serve(t, says(200, goodResponse)).URL, "http:", "https:", 1),
+			"does not speak TLS"},
 		// The environment of the tests names a proxy where nobody listens.
 		{"dead proxy", "https://platform.example", "the proxy cannot be reached"},
 	}
@@ -225,7 +238,8 @@ func TestNotSent(t *testing.T) {
 			}
 			for name, err := range allCalls(t.Context(), c) {
 				e := wantError(t, err, Unavailable, false, false)
-				if !strings.Contains(e.Error(), test.words) || !strings.HasPrefix(e.Error(), "the server could not be reached: ") {
+				if !strings.Contains(e.Error(), test.words) ||
+					!strings.HasPrefix(e.Error(), "the server could not be reached: ") {
 					t.Errorf("%s: %v", name, e)
 				}
 			}
@@ -241,9 +255,12 @@ func TestDescribe(t *testing.T) {
 		sent bool
 		want string
 	}{
-		{&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: host}}, false, "the name platform.example cannot be resolved"},
-		{&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}, false, "the certificate of platform.example is out of date, or this computer's clock is wrong"},
-		{&tls.CertificateVerificationError{Err: x509.HostnameError{}}, false, "the certificate of platform.example is not trusted"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: host}}, false,
+			"the name platform.example cannot be resolved"},
+		{&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}, false,
+			"the certificate of platform.example is out of date, or this computer's clock is wrong"},
+		{&tls.CertificateVerificationError{Err: x509.HostnameError{}}, false,
+			"the certificate of platform.example is not trusted"},
 		{context.Canceled, true, "it was cancelled"},
 		{context.DeadlineExceeded, true, "nothing more came within 30s"},
 		{context.DeadlineExceeded, false, "platform.example could not be reached within 30s"},
@@ -330,7 +347,8 @@ func TestProxyRefuses(t *testing.T) {
 func TestLoopbackIsNeverProxied(t *testing.T) {
 	proxied := new(Client).transport(time.Second).Proxy
 	for target, want := range map[string]bool{
-		"http://localhost:1/": false, "http://LOCALHOST/": false, "http://127.0.0.1:1/": false, "http://127.8.8.8/": false, "https://[::1]:1/": false,
+		"http://localhost:1/": false, "http://LOCALHOST/": false, "http://127.0.0.1:1/": false,
+		"http://127.8.8.8/": false, "https://[::1]:1/": false,
 		"https://platform.example/": true, "https://localhost.example/": true,
 	} {
 		got, err := proxied(httptest.NewRequest("POST", target, nil))
@@ -366,7 +384,8 @@ func TestCallersDeadline(t *testing.T) {
 	defer cancel()
 	_, err := client(base).Renew(ctx, fakeRefresh, nil)
 	e := wantError(t, err, Unavailable, true, false)
-	if !errors.Is(err, context.DeadlineExceeded) || e.Error() != "no whole answer came: nothing more came within 100ms" {
+	if !errors.Is(err, context.DeadlineExceeded) ||
+		e.Error() != "no whole answer came: nothing more came within 100ms" {
 		t.Errorf("%v", err)
 	}
 }

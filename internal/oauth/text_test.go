@@ -23,7 +23,8 @@ func TestTokensAreCleaned(t *testing.T) {
 		{"what was sent, escaped", "code=FAKE%2F1&x", "code=…&x"},
 		{"long", strings.Repeat("ä", 400), strings.Repeat("ä", 299) + "…"},
 		{"just short enough", strings.Repeat("ä", 300), strings.Repeat("ä", 300)},
-		{"token at the cut", strings.Repeat("a", 290) + "sk-ant-oat01-FAKE-and-more", strings.Repeat("a", 290) + "sk-ant-…"},
+		{"token at the cut", strings.Repeat("a", 290) + "sk-ant-oat01-FAKE-and-more",
+			strings.Repeat("a", 290) + "sk-ant-…"},
 	}
 	for _, test := range tests {
 		if got := clean(test.text, secret.New("FAKE/1"), secret.String{}); got != test.want {
@@ -34,8 +35,9 @@ func TestTokensAreCleaned(t *testing.T) {
 
 func TestCleanCode(t *testing.T) {
 	for text, want := range map[string]string{
-		"invalid_grant": "invalid_grant", "a.b-C_1": "a.b-C_1", "": "", "two words": "", "<b>": "", "sk-ant-oat01-FAKE": "",
-		"FAKE-sent": "", "x-FAKE-sent-x": "", strings.Repeat("a", 65): "", "a\n": "",
+		"invalid_grant": "invalid_grant", "a.b-C_1": "a.b-C_1", "": "", "two words": "", "<b>": "",
+		"sk-ant-oat01-FAKE": "",
+		"FAKE-sent":         "", "x-FAKE-sent-x": "", strings.Repeat("a", 65): "", "a\n": "",
 	} {
 		if got := cleanCode(text, secret.New("FAKE-sent")); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)

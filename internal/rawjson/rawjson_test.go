@@ -19,9 +19,11 @@ func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 func TestTypes(t *testing.T) {
 	for text, kinds := range map[string]string{
 		`"a"`: "text", `""`: "text", `"\u0041\n"`: "text", "\"\xff\"": "text", `"2026-01-02T03:04:05Z"`: "text time",
-		`true`: "bool", `false`: "bool", `7`: "int count", `-7`: "int count", `9223372036854775807`: "int count", `9223372036854775808`: "",
-		`1.0`: "", `1e3`: "", `[]`: "texts", `["a",null,"b"]`: "texts", `[1]`: "", `{}`: "members", `{"a":1}`: "members",
-		`null`: "text bool int count time texts members",
+		`true`: "bool", `false`: "bool", `7`: "int count", `-7`: "int count", `9223372036854775807`: "int count",
+		`9223372036854775808`: "",
+		`1.0`:                 "", `1e3`: "", `[]`: "texts", `["a",null,"b"]`: "texts", `[1]`: "", `{}`: "members",
+		`{"a":1}`: "members",
+		`null`:    "text bool int count time texts members",
 	} {
 		v, ok := Parse([]byte(" " + text + "\n"))
 		if !ok {
@@ -36,8 +38,10 @@ func TestTypes(t *testing.T) {
 			l  []string
 			m  pair
 		)
-		got := map[string]bool{"text": v.Into(&s), "bool": v.Into(&b), "int": v.Into(&i), "count": v.Into(&n), "time": v.Into(&at), "texts": v.Into(&l), "members": v.Into(&m)}
-		into := map[string]any{"text": new(string), "bool": new(bool), "int": new(int64), "count": new(int), "time": new(time.Time), "texts": new([]string), "members": new(map[string]any)}
+		got := map[string]bool{"text": v.Into(&s), "bool": v.Into(&b), "int": v.Into(&i), "count": v.Into(&n),
+			"time": v.Into(&at), "texts": v.Into(&l), "members": v.Into(&m)}
+		into := map[string]any{"text": new(string), "bool": new(bool), "int": new(int64), "count": new(int),
+			"time": new(time.Time), "texts": new([]string), "members": new(map[string]any)}
 		for _, kind := range slices.Sorted(maps.Keys(got)) {
 			if want := slices.Contains(strings.Fields(kinds), kind); got[kind] != want {
 				t.Errorf("%s as %s: %v", text, kind, got[kind])
@@ -49,10 +53,12 @@ func TestTypes(t *testing.T) {
 		if want := into["text"].(*string); s != *want {
 			t.Errorf("%s: text %q, encoding/json has %q", text, s, *want)
 		}
-		if want := into["texts"].(*[]string); got["texts"] && (!slices.Equal(l, *want) || (l == nil) != (*want == nil)) {
+		if want := into["texts"].(*[]string); got["texts"] &&
+			(!slices.Equal(l, *want) || (l == nil) != (*want == nil)) {
 			t.Errorf("%s: texts %q, encoding/json has %q", text, l, *want)
 		}
-		if i != *into["int"].(*int64) || n != *into["count"].(*int) || b != *into["bool"].(*bool) || !at.Equal(*into["time"].(*time.Time)) {
+		if i != *into["int"].(*int64) || n != *into["count"].(*int) || b != *into["bool"].(*bool) ||
+			!at.Equal(*into["time"].(*time.Time)) {
 			t.Errorf("%s: %d, %d, %v, %v", text, i, n, b, at)
 		}
 	}
@@ -91,8 +97,10 @@ func (p *pair) Field(key string) any {
 
 func TestObjects(t *testing.T) {
 	for _, text := range []string{
-		`{}`, `null`, `{"A":1,"B":[{}],"One":{"A":2,"Many":[{"A":3},{}],"List":[{"A":4},null]},"Raw":{"x": [1]}}`, `{"One":null,"Many":null,"List":null,"Raw":null}`,
-		`{"One":{"A":1},"One":{"A":2}}`, `{"Many":[{"A":1}],"Many":[{"A":2}]}`, `{"A":"1"}`, `{"One":[]}`, `{"Many":{}}`, `{"List":[1]}`,
+		`{}`, `null`, `{"A":1,"B":[{}],"One":{"A":2,"Many":[{"A":3},{}],"List":[{"A":4},null]},"Raw":{"x": [1]}}`,
+		`{"One":null,"Many":null,"List":null,"Raw":null}`,
+		`{"One":{"A":1},"One":{"A":2}}`, `{"Many":[{"A":1}],"Many":[{"A":2}]}`, `{"A":"1"}`, `{"One":[]}`,
+		`{"Many":{}}`, `{"List":[1]}`,
 	} {
 		v, _ := Parse([]byte(text))
 		var got, want pair
@@ -108,7 +116,9 @@ func TestObjects(t *testing.T) {
 
 // FuzzMembers: whatever a text holds, its members are those that encoding/json finds.
 func FuzzMembers(f *testing.F) {
-	for _, seed := range []string{`{}`, ` { "a" : [ 1 , {"b":"}"} ] , "a":"\"," } `, `{"a":1e5,"b":[[]],"":null}`, "{\"\xff\":\"\xfe\"}", `["a",{"b":[]} , 2]`, `[`, `1 2`, "{\"a\"\t:\r\n-1}", `"x"`, `null`, ` null `, `{}`, `[]`} {
+	for _, seed := range []string{`{}`, ` { "a" : [ 1 , {"b":"}"} ] , "a":"\"," } `, `{"a":1e5,"b":[[]],"":null}`,
+		"{\"\xff\":\"\xfe\"}", `["a",{"b":[]} , 2]`, `[`, `1 2`, "{\"a\"\t:\r\n-1}", `"x"`, `null`, ` null `, `{}`,
+		`[]`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -121,7 +131,11 @@ func FuzzMembers(f *testing.F) {
 		var want map[string]json.RawMessage
 		isObject := json.Unmarshal(text, &want) == nil && want != nil // of null it makes none
 		got := map[string]json.RawMessage{}
-		if is := v.Members(func(key string, v Value) bool { got[key] = json.RawMessage(v); return true }); is != isObject {
+		if is := v.Members(func(key string,
+			v Value) bool {
+			got[key] = json.RawMessage(v)
+			return true
+		}); is != isObject {
 			t.Fatalf("object: %v", is)
 		}
 		if isObject && !maps.EqualFunc(got, want, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {

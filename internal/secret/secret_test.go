@@ -35,13 +35,15 @@ const text = "sk-ant-oat01-FAKE-abcdefghijklmnopqrstuvwxyz56789"
 // holders are all exported types of ours with a secret in them, each filled.
 func holders(t *testing.T) map[string]any {
 	hidden := secret.New(text)
-	attempt, err := oauth.NewAttempt(oauth.AttemptConfig{AuthorizeURL: "https://a.example/", ClientID: "c", PasteRedirect: "https://a.example/paste"})
+	attempt, err := oauth.NewAttempt(oauth.AttemptConfig{AuthorizeURL: "https://a.example/", ClientID: "c",
+		PasteRedirect: "https://a.example/paste"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw := secret.New(`{"accessToken":"` + text + `"}`)
 	login := keychain.Credential{Access: hidden, Refresh: hidden, Unknown: map[string]secret.String{"k": raw}}
-	entry, err := claudecode.DecodeEntry([]byte(`{"mcpOAuth":{"t":"` + text + `"},"claudeAiOauth":{"accessToken":"` + text + `","other":"` + text + `"}}`))
+	entry, err := claudecode.DecodeEntry([]byte(`{"mcpOAuth":{"t":"` + text + `"},"claudeAiOauth":{"accessToken":"` +
+		text + `","other":"` + text + `"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +56,9 @@ func holders(t *testing.T) map[string]any {
 		"oauth.Attempt":         attempt,
 		"keychain.Credential":   login,
 		"claudecode.Entry":      entry,
-		"claudecode.Change":     claudecode.Change{SignIn: &login, Restore: entry.Inner(), RestoreOrganization: raw, Bound: raw},
-		"claudecode.Identity":   claudecode.Identity{AccountID: "acc", Whole: raw},
+		"claudecode.Change": claudecode.Change{SignIn: &login, Restore: entry.Inner(), RestoreOrganization: raw,
+			Bound: raw},
+		"claudecode.Identity": claudecode.Identity{AccountID: "acc", Whole: raw},
 	}
 }
 
@@ -67,10 +70,12 @@ func TestFormattingShowsNothing(t *testing.T) {
 		if attempt, ok := holder.(*oauth.Attempt); ok {
 			wanted = []string{attempt.Verifier().Reveal()}
 		}
-		for _, v := range []any{holder, &holder, []any{holder}, map[string]any{"k": holder}, struct{ X any }{holder}, fmt.Errorf("e: %v", holder)} {
+		for _, v := range []any{holder, &holder, []any{holder}, map[string]any{"k": holder}, struct{ X any }{holder},
+			fmt.Errorf("e: %v", holder)} {
 			for way, printed := range everyWay(v) {
 				for _, w := range wanted {
-					for _, form := range []string{w, hex.EncodeToString([]byte(w)), base64.StdEncoding.EncodeToString([]byte(w))[:40], fmt.Sprint([]byte(w))[1:40], w[20:40]} {
+					for _, form := range []string{w, hex.EncodeToString([]byte(w)),
+						base64.StdEncoding.EncodeToString([]byte(w))[:40], fmt.Sprint([]byte(w))[1:40], w[20:40]} {
 						if strings.Contains(strings.ToLower(printed), strings.ToLower(form)) {
 							t.Errorf("%s (%T) by %s shows %s", name, v, way, printed)
 						}
@@ -83,7 +88,8 @@ func TestFormattingShowsNothing(t *testing.T) {
 
 func everyWay(v any) map[string]string {
 	ways := map[string]string{}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%c", "%U", "%t", "%e", "%b", "%T", "%10.3s", "%-30v", "%+q", "%#x", "%w"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%c", "%U", "%t", "%e",
+		"%b", "%T", "%10.3s", "%-30v", "%+q", "%#x", "%w"} {
 		ways[verb] = fmt.Sprintf(verb, v)
 	}
 	ways["Sprint"] = fmt.Sprint(v, v)
@@ -113,7 +119,8 @@ func everyWay(v any) map[string]string {
 func TestHoldersAreComplete(t *testing.T) {
 	known := holders(t)
 	for pkg, dir := range map[string]string{
-		"callback": "../../callback", "keychain": "../../keychain", "claudecode": "../../keychain/claudecode", "oauth": "../oauth", "session": "../session", "tray": "../../tray", "config": "../config",
+		"callback": "../../callback", "keychain": "../../keychain", "claudecode": "../../keychain/claudecode",
+		"oauth": "../oauth", "session": "../session", "tray": "../../tray", "config": "../config",
 	} {
 		files := token.NewFileSet()
 		entries, err := os.ReadDir(dir)
@@ -134,7 +141,8 @@ func TestHoldersAreComplete(t *testing.T) {
 					return true
 				}
 				fields, ok := spec.Type.(*ast.StructType)
-				if ok && slices.ContainsFunc(fields.Fields.List, func(f *ast.Field) bool { return isSecret(f) && len(f.Names) > 0 }) {
+				if ok && slices.ContainsFunc(fields.Fields.List,
+					func(f *ast.Field) bool { return isSecret(f) && len(f.Names) > 0 }) {
 					if _, listed := known[pkg+"."+spec.Name.Name]; !listed {
 						t.Errorf("%s.%s holds a secret and is not among the holders", pkg, spec.Name.Name)
 					}
@@ -169,7 +177,8 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"session.WhichNote":     "a code",
 	}
 	seen := map[string]bool{}
-	for pkg, dir := range map[string]string{"callback": "../../callback", "keychain": "../../keychain", "claudecode": "../../keychain/claudecode", "oauth": "../oauth", "session": "../session"} {
+	for pkg, dir := range map[string]string{"callback": "../../callback", "keychain": "../../keychain",
+		"claudecode": "../../keychain/claudecode", "oauth": "../oauth", "session": "../session"} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -205,7 +214,8 @@ func TestPlainTextIsHidden(t *testing.T) {
 			t.Errorf("%s is excused for nothing", name)
 		}
 	}
-	for _, name := range []string{"keychain.record", "keychain.order", "keychain.reply", "claudecode.member", "oauth.request", "session.displacedLogin", "session.apiKeyRecord"} {
+	for _, name := range []string{"keychain.record", "keychain.order", "keychain.reply", "claudecode.member",
+		"oauth.request", "session.displacedLogin", "session.apiKeyRecord"} {
 		if !seen[name] {
 			t.Errorf("%s was not looked at", name)
 		}
@@ -215,7 +225,8 @@ func TestPlainTextIsHidden(t *testing.T) {
 // isPlain finds bytes, readers and headers, and texts whose name says what is in them.
 func isPlain(field *ast.Field) bool {
 	telling := slices.ContainsFunc(field.Names, func(name *ast.Ident) bool {
-		return slices.Contains([]string{"access", "refresh", "token", "code", "verifier", "state", "record", "key", "body", "query", "pieces", "whole"}, strings.ToLower(name.Name))
+		return slices.Contains([]string{"access", "refresh", "token", "code", "verifier", "state", "record", "key",
+			"body", "query", "pieces", "whole"}, strings.ToLower(name.Name))
 	})
 	found := false
 	ast.Inspect(field.Type, func(n ast.Node) bool {
@@ -257,9 +268,11 @@ func TestHidden(t *testing.T) {
 		raw  []byte
 	}
 	w := wire{Text: text, raw: []byte(text)}
-	for _, v := range []any{w, &w, []any{w}, []wire{w}, map[string]wire{"k": w}, struct{ X wire }{w}, fmt.Errorf("e: %v", w)} {
+	for _, v := range []any{w, &w, []any{w}, []wire{w}, map[string]wire{"k": w}, struct{ X wire }{w},
+		fmt.Errorf("e: %v", w)} {
 		for way, printed := range everyWay(v) {
-			if slices.Contains([]string{"json", "xml", "gob", "%w"}, way) || way == "slog" && fmt.Sprintf("%T", v) != "secret_test.wire" {
+			if slices.Contains([]string{"json", "xml", "gob", "%w"}, way) || way == "slog" &&
+				fmt.Sprintf("%T", v) != "secret_test.wire" {
 				// What encodes it is meant to, and slog's JSON encodes what it does not know. A
 				// %w that is none asks no method; vet refuses it.
 				continue
@@ -297,14 +310,16 @@ func isSecret(field *ast.Field) bool {
 
 func TestString(t *testing.T) {
 	s := secret.New(text)
-	if s.Reveal() != text || s.IsZero() || !s.Equal(secret.New(text)) || s.Equal(secret.New(text+"x")) || s.Equal(secret.String{}) {
+	if s.Reveal() != text || s.IsZero() || !s.Equal(secret.New(text)) || s.Equal(secret.New(text+"x")) ||
+		s.Equal(secret.String{}) {
 		t.Error("the text is not what went in")
 	}
 	zero := secret.String{}
 	if !secret.New("").IsZero() || zero.Reveal() != "" || !zero.Equal(secret.New("")) || zero.Fingerprint() != "" {
 		t.Error("the empty secret is not empty")
 	}
-	if f := s.Fingerprint(); len(f) != 16 || f != secret.New(text).Fingerprint() || f == secret.New(text+"x").Fingerprint() || strings.Contains(text, f) {
+	if f := s.Fingerprint(); len(f) != 16 || f != secret.New(text).Fingerprint() ||
+		f == secret.New(text+"x").Fingerprint() || strings.Contains(text, f) {
 		t.Errorf("fingerprint %q", f)
 	}
 	// One who compares or uses it as a key compares texts by Equal alone.

@@ -67,8 +67,10 @@ type AccountStatus struct {
 func (w reporting) accountStatuses() []AccountStatus {
 	list := make([]AccountStatus, 0, len(w.l.Accounts))
 	for _, a := range w.l.Accounts {
-		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan, State: w.accountState(a),
-			Login: LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated}, Active: a.Name == w.l.Choose(""), LongLived: a.LongLived, Named: a.Chosen(), Places: []string{}}
+		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan,
+			State:  w.accountState(a),
+			Login:  LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated},
+			Active: a.Name == w.l.Choose(""), LongLived: a.LongLived, Named: a.Chosen(), Places: []string{}}
 		for _, p := range w.l.Places {
 			if c := w.l.Chain(p.Chain); c != nil && c.Account == a.Name {
 				s.Places = append(s.Places, w.placeName(p))
@@ -157,7 +159,8 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 	}
 	for _, name := range moved {
 		if err := v.drop(ctx, name); err != nil {
-			return failedBy("not-removed", FaultOldRecordStays, Values{Account: to, Reason: err.Error(), Place: w.storeName(v.store.Kind())}, err)
+			return failedBy("not-removed", FaultOldRecordStays,
+				Values{Account: to, Reason: err.Error(), Place: w.storeName(v.store.Kind())}, err)
 		}
 	}
 	return nil
@@ -170,7 +173,8 @@ func accountRecords(account string) []string {
 
 // signsInTo decides which account a login goes to. note says so where that is not the one
 // that was asked for.
-func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived, replace bool) (name string, note Said, err error) {
+func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived,
+	replace bool) (name string, note Said, err error) {
 	p := personOf(c.Account)
 	own := w.l.Of(p, longLived)
 	if finding, known := w.l.Identify(pairOf(c)); known && finding.Account() != "" {
@@ -255,7 +259,8 @@ func (w takingIn) hasLogin(ctx context.Context, account string) bool {
 }
 
 func otherPerson(a *ledger.Account, p ledger.Person) *Error {
-	return failedBy("other-account", FaultOtherPerson, Values{Account: a.Name, Owner: nameOfPerson(a.Person), Person: nameOfPerson(p)}, nil)
+	return failedBy("other-account", FaultOtherPerson,
+		Values{Account: a.Name, Owner: nameOfPerson(a.Person), Person: nameOfPerson(p)}, nil)
 }
 
 // nameOfPerson is empty of somebody who is not known.

@@ -37,42 +37,63 @@ func TestRenewalAnswers(t *testing.T) {
 	}{
 		{"a good answer", nil, false, 0, 1, 0, 0, ""},
 
-		{"429 with seconds", one(fakeclaude.Throttle("120")), false, 5, 1, 119 * time.Second, 120 * time.Second, "wait"},
-		{"429 with a date", one(fakeclaude.Throttle(date(5 * time.Minute))), false, 5, 1, 4*time.Minute + 50*time.Second, 5 * time.Minute, "wait"},
-		{"429 with a date that is over", one(fakeclaude.Throttle(date(-time.Hour))), false, 5, 1, 29 * time.Second, 36 * time.Second, "wait"},
-		{"429 with nonsense", one(fakeclaude.Throttle("soon")), false, 5, 1, 29 * time.Second, 36 * time.Second, "wait"},
+		{"429 with seconds", one(fakeclaude.Throttle("120")), false, 5, 1, 119 * time.Second, 120 * time.Second,
+			"wait"},
+		{"429 with a date", one(fakeclaude.Throttle(date(5 * time.Minute))), false, 5, 1,
+			4*time.Minute + 50*time.Second, 5 * time.Minute, "wait"},
+		{"429 with a date that is over", one(fakeclaude.Throttle(date(-time.Hour))), false, 5, 1, 29 * time.Second,
+			36 * time.Second, "wait"},
+		{"429 with nonsense", one(fakeclaude.Throttle("soon")), false, 5, 1, 29 * time.Second, 36 * time.Second,
+			"wait"},
 		{"429 without a word", one(fakeclaude.Throttle("")), false, 5, 1, 29 * time.Second, 36 * time.Second, "wait"},
-		{"429 for a day is capped", one(fakeclaude.Throttle("86400")), false, 5, 1, 59 * time.Minute, time.Hour, "wait"},
-		{"503 with seconds", one(fakeclaude.Unavailable("90")), false, 5, 1, 89 * time.Second, 90 * time.Second, "trouble"},
+		{"429 for a day is capped", one(fakeclaude.Throttle("86400")), false, 5, 1, 59 * time.Minute, time.Hour,
+			"wait"},
+		{"503 with seconds", one(fakeclaude.Unavailable("90")), false, 5, 1, 89 * time.Second, 90 * time.Second,
+			"trouble"},
 		{"503", one(fakeclaude.Unavailable("")), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
 		{"500", one(fakeclaude.Fault{Status: 500}), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
 		{"529", one(fakeclaude.Fault{Status: 529}), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
-		{"503 that names invalid_grant", one(refusal(503, "invalid_grant", "")), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
+		{"503 that names invalid_grant", one(refusal(503, "invalid_grant", "")), false, 5, 1, 29 * time.Second,
+			36 * time.Second, "trouble"},
 
 		{"invalid_grant", one(refusal(400, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
 		{"invalid_grant, 401", one(refusal(401, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
 		{"invalid_grant, 403", one(refusal(403, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
 		{"invalid_grant, 404", one(refusal(404, "invalid_grant", "")), false, 4, 1, 0, 0, string(FaultEnded)},
-		{"invalid_grant, nested", one(fakeclaude.Fault{Status: 400, Body: `{"type":"error","error":{"type":"invalid_grant","message":"no"}}`}), false, 4, 1, 0, 0, string(FaultEnded)},
-		{"invalid_grant in the description only", one(refusal(400, "invalid_request", "this is no invalid_grant")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
+		{"invalid_grant, nested", one(fakeclaude.Fault{Status: 400,
+			Body: `{"type":"error","error":{"type":"invalid_grant","message":"no"}}`}), false, 4, 1, 0, 0,
+			string(FaultEnded)},
+		{"invalid_grant in the description only", one(refusal(400, "invalid_request", "this is no invalid_grant")),
+			false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
 
-		{"invalid_request", one(refusal(400, "invalid_request", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
-		{"unsupported_grant_type", one(refusal(400, "unsupported_grant_type", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
+		{"invalid_request", one(refusal(400, "invalid_request", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute,
+			string(FaultAskingMisfit)},
+		{"unsupported_grant_type", one(refusal(400, "unsupported_grant_type", "")), false, 1, 1, 29 * time.Minute,
+			30 * time.Minute, string(FaultAskingMisfit)},
 		{"invalid_scope", one(refusal(400, "invalid_scope", "")), false, 0, 2, 0, 0, ""},
-		{"invalid_scope without any scope", []fakeclaude.Fault{refusal(400, "invalid_scope", ""), refusal(400, "invalid_scope", "")}, false, 1, 2, 59 * time.Minute, time.Hour, string(FaultAskingMisfit)},
-		{"invalid_client", one(refusal(401, "invalid_client", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute, string(FaultAskingMisfit)},
-		{"authorized for Claude Code only", one(fakeclaude.Fault{Status: 403, Body: `{"error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`}),
+		{"invalid_scope without any scope", []fakeclaude.Fault{refusal(400, "invalid_scope", ""),
+			refusal(400, "invalid_scope", "")}, false, 1, 2, 59 * time.Minute, time.Hour, string(FaultAskingMisfit)},
+		{"invalid_client", one(refusal(401, "invalid_client", "")), false, 1, 1, 29 * time.Minute, 30 * time.Minute,
+			string(FaultAskingMisfit)},
+		{"authorized for Claude Code only", one(fakeclaude.Fault{Status: 403,
+			Body: `{"error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`}),
 			false, 1, 1, 29 * time.Minute, 30 * time.Minute, "Claude Code"},
 
-		{"captive portal, 200", one(fakeclaude.HTMLPage(200)), false, 5, 1, 29 * time.Second, 36 * time.Second, "something else"},
-		{"captive portal, 403", one(fakeclaude.HTMLPage(403)), false, 5, 1, 29 * time.Second, 36 * time.Second, "something else"},
+		{"captive portal, 200", one(fakeclaude.HTMLPage(200)), false, 5, 1, 29 * time.Second, 36 * time.Second,
+			"something else"},
+		{"captive portal, 403", one(fakeclaude.HTMLPage(403)), false, 5, 1, 29 * time.Second, 36 * time.Second,
+			"something else"},
 		{"captive portal, 511", one(fakeclaude.HTMLPage(511)), false, 5, 1, 29 * time.Second, 36 * time.Second, ""},
-		{"a redirect", one(fakeclaude.Redirect("http://localhost:1/elsewhere")), false, 5, 1, 29 * time.Second, 36 * time.Second, "something else"},
+		{"a redirect", one(fakeclaude.Redirect("http://localhost:1/elsewhere")), false, 5, 1, 29 * time.Second,
+			36 * time.Second, "something else"},
 
-		{"200 that is no JSON", one(fakeclaude.Fault{Status: 200, Body: "welcome"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, "cannot be used"},
-		{"200 that is an empty object", one(fakeclaude.Fault{Status: 200, Body: "{}"}), false, 5, 1, 9 * time.Minute, 10 * time.Minute, string(FaultResponseUnusable)},
+		{"200 that is no JSON", one(fakeclaude.Fault{Status: 200, Body: "welcome"}), false, 5, 1, 9 * time.Minute,
+			10 * time.Minute, "cannot be used"},
+		{"200 that is an empty object", one(fakeclaude.Fault{Status: 200, Body: "{}"}), false, 5, 1, 9 * time.Minute,
+			10 * time.Minute, string(FaultResponseUnusable)},
 
-		{"refused before it was read, twice", []fakeclaude.Fault{{Reset: true}, {Reset: true}}, false, 5, 2, 29 * time.Second, 36 * time.Second, "no whole answer"},
+		{"refused before it was read, twice", []fakeclaude.Fault{{Reset: true}, {Reset: true}}, false, 5, 2,
+			29 * time.Second, 36 * time.Second, "no whole answer"},
 		{"refused before it was read, once", one(fakeclaude.Fault{Reset: true}), false, 0, 2, 0, 0, ""},
 		{"an answer cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, string(FaultResponseLost)},
 		{"a lost answer", one(fakeclaude.Lost()), false, 4, 2, 0, 0, string(FaultResponseLost)},
@@ -110,7 +131,8 @@ func TestRenewalAnswers(t *testing.T) {
 				} {
 					if err := ask(r.start()); exitOf(err) != ExitSignInAgain {
 						t.Errorf("later: %v", err)
-					} else if m := err.Error(); c.message == string(FaultResponseLost) && m != "" && !strings.Contains(m, c.message) {
+					} else if m := err.Error(); c.message == string(FaultResponseLost) && m != "" &&
+						!strings.Contains(m, c.message) {
 						t.Errorf("later it is not said that an answer was lost: %q", m)
 					}
 				}
@@ -178,7 +200,8 @@ func TestLenientSideFields(t *testing.T) {
 			if life := after.AccessEnds.Sub(r.now()); life > c.life || life < c.life-time.Minute {
 				t.Errorf("it lives for %v, want %v", life, c.life)
 			}
-			if len(after.Scopes) == 0 || after.Account != before.Account || after.LoginEnds.Sub(before.LoginEnds).Abs() > time.Minute {
+			if len(after.Scopes) == 0 || after.Account != before.Account ||
+				after.LoginEnds.Sub(before.LoginEnds).Abs() > time.Minute {
 				t.Errorf("what was known before is lost: %+v", after)
 			}
 			_, err := r.start().Renew(t.Context(), true)
@@ -253,7 +276,8 @@ func TestNoRotation(t *testing.T) {
 func TestStillValidTokenIsHandedOut(t *testing.T) {
 	r := newRig(t)
 	before := r.signIn(30 * time.Second)
-	for _, fault := range []fakeclaude.Fault{fakeclaude.Throttle("3"), fakeclaude.Refusal(401, "invalid_client", ""), fakeclaude.Refusal(400, "invalid_grant", "")} {
+	for _, fault := range []fakeclaude.Fault{fakeclaude.Throttle("3"), fakeclaude.Refusal(401, "invalid_client", ""),
+		fakeclaude.Refusal(400, "invalid_grant", "")} {
 		r.faults(fault)
 		for range 2 {
 			got, err := r.start().Token(t.Context(), time.Minute)
@@ -265,11 +289,13 @@ func TestStillValidTokenIsHandedOut(t *testing.T) {
 		w.l.ChainOf("default").NotBefore = time.Time{}
 		w.end()
 	}
-	if st := r.start().Status(t.Context()); st.State != SignInAgain || !st.AccessToken.Valid || st.AccessToken.Renewable {
+	if st := r.start().Status(t.Context()); st.State != SignInAgain || !st.AccessToken.Valid ||
+		st.AccessToken.Renewable {
 		t.Errorf("status after invalid_grant: %+v", st)
 	}
 	r.server.Offline()
-	if got, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || !got.Equal(before.Access) {
+	if got, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain ||
+		!got.Equal(before.Access) {
 		t.Errorf("offline: %v", err)
 	}
 	if got, err := r.start().Token(t.Context(), 10*time.Second); err != nil || !got.Equal(before.Access) {
@@ -284,7 +310,8 @@ func TestNotSent(t *testing.T) {
 	before := r.signIn(-time.Minute)
 	r.server.Offline()
 	for range 3 {
-		if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitTryLater || !strings.Contains(err.Error(), string(FaultServerUnreached)) {
+		if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitTryLater ||
+			!strings.Contains(err.Error(), string(FaultServerUnreached)) {
 			t.Fatalf("offline: %v", err)
 		}
 	}
@@ -297,7 +324,8 @@ func TestNotSent(t *testing.T) {
 	if err := r.server.Online(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.start().Token(t.Context(), time.Minute); err != nil || r.posts() != 1 || !r.server.Spent(before.Refresh.Reveal()) {
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil || r.posts() != 1 ||
+		!r.server.Spent(before.Refresh.Reveal()) {
 		t.Errorf("online again: %v, %d sent", err, r.posts())
 	}
 }
@@ -327,7 +355,8 @@ func TestLostAnswerThenOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.pass(time.Hour)
-	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || !strings.Contains(err.Error(), string(FaultResponseLost)) {
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain ||
+		!strings.Contains(err.Error(), string(FaultResponseLost)) {
 		t.Errorf("online again: %v", err)
 	}
 	if got := r.historyOf(); !slices.Contains(got, "lost") {
@@ -477,7 +506,8 @@ func TestPacingOverHours(t *testing.T) {
 		{"throttled", forever(fakeclaude.Throttle("")), 3, 8, 25 * time.Second, 9},
 		{"asked to wait half an hour", forever(fakeclaude.Throttle("1800")), 3, 2, 29 * time.Minute, 6},
 		{"configuration", forever(fakeclaude.Refusal(401, "invalid_client", "")), 3, 2, 29 * time.Minute, 6},
-		{"a scope that is refused, and none at all too", forever(fakeclaude.Refusal(400, "invalid_scope", "")), 3, 2, 0, 6},
+		{"a scope that is refused, and none at all too", forever(fakeclaude.Refusal(400, "invalid_scope", "")), 3, 2, 0,
+			6},
 		{"no access token", forever(fakeclaude.Without("access_token", "refresh_token")), 1, 6, 10 * time.Minute, 6},
 		{"rotated, and no access token", forever(fakeclaude.Without("access_token")), 1, 6, 10 * time.Minute, 6},
 		{"no expires_in", forever(fakeclaude.Without("expires_in")), 3, 2, 10 * time.Minute, 3},
@@ -687,7 +717,8 @@ func TestRenewalRequest(t *testing.T) {
 		if q.Kind != "renew" {
 			continue
 		}
-		if q.Body["scope"] != "user:profile user:inference" || !strings.HasPrefix(q.UserAgent, "keytender/") || q.Header["Content-Type"] != "application/json" {
+		if q.Body["scope"] != "user:profile user:inference" || !strings.HasPrefix(q.UserAgent, "keytender/") ||
+			q.Header["Content-Type"] != "application/json" {
 			t.Errorf("the request: %+v", q)
 		}
 	}
@@ -753,7 +784,8 @@ func TestShortRetryAfters(t *testing.T) {
 		r := newRig(t)
 		r.signIn(-time.Minute)
 		r.server.Set(func(b *fakeclaude.Behaviour) {
-			b.Faults = one(fakeclaude.Fault{On: "renew", Times: fakeclaude.Forever, Status: status, Header: map[string]string{"Retry-After": "1"}})
+			b.Faults = one(fakeclaude.Fault{On: "renew", Times: fakeclaude.Forever, Status: status,
+				Header: map[string]string{"Retry-After": "1"}})
 		})
 		for range 360 {
 			if _, err := r.start().Token(t.Context(), time.Minute); err == nil {

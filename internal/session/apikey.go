@@ -105,7 +105,10 @@ var (
 // SetAPIKey stores a key that the person has.
 func (e *Engine) SetAPIKey(ctx context.Context, account string, text secret.String) (APIKeyNotice, error) {
 	key := strings.TrimSpace(pasteMarks.Replace(text.Reveal()))
-	unusable := func(why Fault) (APIKeyNotice, error) { return APIKeyNotice{}, failedBy("unusable", why, Values{}, nil) }
+	unusable := func(why Fault) (APIKeyNotice, error) {
+		return APIKeyNotice{},
+			failedBy("unusable", why, Values{}, nil)
+	}
 	switch {
 	case key == "":
 		return unusable(FaultKeyMissing)
@@ -137,7 +140,8 @@ func (e *Engine) keepAPIKey(ctx context.Context, account string, key secret.Stri
 	if err != nil && !errors.Is(err, keychain.ErrNotFound) && !(v.open && errors.Is(err, keychain.ErrUnavailable)) {
 		return APIKeyNotice{}, err
 	}
-	record, err := json.Marshal(apiKeyRecord{Type: apiKeyPart, Key: key.Reveal(), Created: e.wall().Truncate(time.Second)})
+	record, err := json.Marshal(apiKeyRecord{Type: apiKeyPart, Key: key.Reveal(),
+		Created: e.wall().Truncate(time.Second)})
 	if err != nil {
 		return APIKeyNotice{}, err
 	}

@@ -78,7 +78,8 @@ func (r *rig) entryText() string {
 // namedIn makes the client's state file in a directory name a person.
 func (r *rig) namedIn(dir string, c keychain.Credential) {
 	r.t.Helper()
-	text := `{"numStartups":3,"oauthAccount":{"accountUuid":"` + c.Account.ID + `","emailAddress":"` + c.Account.Email + `","organizationUuid":"` + c.Account.OrganizationID + `"}}`
+	text := `{"numStartups":3,"oauthAccount":{"accountUuid":"` + c.Account.ID + `","emailAddress":"` + c.Account.Email +
+		`","organizationUuid":"` + c.Account.OrganizationID + `"}}`
 	if err := os.WriteFile(filepath.Join(dir, ".claude.json"), []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}

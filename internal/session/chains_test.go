@@ -27,8 +27,10 @@ func (r *rig) mended() {
 
 // asJSON is a login as Claude Code's entry has it.
 func asJSON(c keychain.Credential) secret.String {
-	return secret.New(fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"accountUuid":%q,"organizationUuid":%q}}`,
-		c.Access.Reveal(), c.Refresh.Reveal(), c.AccessEnds.UnixMilli(), c.Account.ID, c.Account.OrganizationID))
+	return secret.New(
+		fmt.Sprintf(
+			`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"accountUuid":%q,"organizationUuid":%q}}`,
+			c.Access.Reveal(), c.Refresh.Reveal(), c.AccessEnds.UnixMilli(), c.Account.ID, c.Account.OrganizationID))
 }
 
 func (r *rig) renewed(account string) {
@@ -148,7 +150,8 @@ func TestReplacedByNobodyKnown(t *testing.T) {
 	b := r.issued("b@example.com", time.Hour)
 	b.Account = keychain.Account{}
 	w := r.work()
-	_, former, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: b, what: "signed-in", activate: true, carries: true})
+	_, former, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "default", c: b, what: "signed-in", activate: true, carries: true})
 	w.end()
 	if err != nil || !former {
 		t.Fatal(former, err)

@@ -58,7 +58,8 @@ func claudePlaces(goos string) []string {
 	if goos == "windows" {
 		return []string{"~/.local/bin/claude.exe"}
 	}
-	return []string{"~/.local/bin/claude", "~/.claude/local/claude", "/opt/homebrew/bin/claude", "/usr/local/bin/claude"}
+	return []string{"~/.local/bin/claude", "~/.claude/local/claude", "/opt/homebrew/bin/claude",
+		"/usr/local/bin/claude"}
 }
 
 // lookForClaude returns where the client is: what the PATH finds counts first.
@@ -88,7 +89,8 @@ func allClaudes() (paths []string) {
 	var seen []string
 	add := func(path string) {
 		real, err := filepath.EvalSymlinks(path)
-		if info, statErr := os.Stat(path); err == nil && statErr == nil && info.Mode().IsRegular() && !slices.Contains(seen, real) {
+		if info, statErr := os.Stat(path); err == nil && statErr == nil && info.Mode().IsRegular() &&
+			!slices.Contains(seen, real) {
 			if found, err := exec.LookPath(path); err == nil {
 				seen, paths = append(seen, real), append(paths, found)
 			}
@@ -171,7 +173,8 @@ func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	}
 	p.version = dotted(have)
 	if slices.Compare(have[:], oldestClaude[:]) < 0 {
-		return p, failedBy("claude-too-old", FaultClaudeTooOld, Values{Reason: p.version, Least: dotted(oldestClaude)}, nil)
+		return p, failedBy("claude-too-old", FaultClaudeTooOld, Values{Reason: p.version, Least: dotted(oldestClaude)},
+			nil)
 	}
 	return p, nil
 }
@@ -361,7 +364,8 @@ func (e *Engine) readEntry(ctx context.Context) (claudecode.Entry, error) {
 
 // letClaudeSignIn runs `claude auth login` and returns the entry with the login that
 // it wrote.
-func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, before claudecode.Entry) (claudecode.Entry, error) {
+func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, before claudecode.Entry) (claudecode.Entry,
+	error) {
 	args := s.options.claudeArgs()
 	s.tell(Event{Kind: EventNote, Note: NoteClaudeGoes, Value: p.name(), Detail: "claude " + strings.Join(args, " ")})
 	c := p.command(args...)
@@ -375,7 +379,8 @@ func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, befo
 	if err != nil {
 		return claudecode.Entry{}, entryError(err)
 	}
-	if after.State == claudecode.SignedIn && (before.State != claudecode.SignedIn || !after.Login.SamePair(before.Login)) {
+	if after.State == claudecode.SignedIn &&
+		(before.State != claudecode.SignedIn || !after.Login.SamePair(before.Login)) {
 		if ok, why := after.AcceptedByClient(); !ok {
 			s.tell(Event{Kind: EventNote, Note: NoteUnusable, Value: why, Warn: true})
 		}
@@ -391,7 +396,8 @@ func (s claudeSignIn) noClaudeLogin(runErr error, limit time.Duration) error {
 	case errors.Is(runErr, errClaudeStart):
 		return failedBy("no-claude", FaultClaudeNotStarted, Values{Reason: plain(runErr)}, runErr)
 	case errors.Is(runErr, errClaudeTime):
-		return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultClaudeUnfinished, Values: Values{Limit: limit}, Err: runErr}
+		return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultClaudeUnfinished, Values: Values{Limit: limit},
+			Err: runErr}
 	case errors.As(runErr, &exit):
 		return failedBy("claude-failed", FaultClaudeEnded, Values{Reason: exit.ProcessState.String()}, runErr)
 	case runErr != nil:
@@ -426,7 +432,8 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	if err != nil {
 		return err
 	}
-	stored, _, err := w.takingIn().takeIn(ctx, takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true})
+	stored, _, err := w.takingIn().takeIn(ctx,
+		takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true})
 	if err != nil {
 		return err
 	}
@@ -494,7 +501,8 @@ func saidEmail(out []byte, organization string) string {
 		Email        string `json:"email"`
 		Organization string `json:"orgId"`
 	}
-	if json.Unmarshal(out, &said) != nil || !said.LoggedIn || said.Method != "claude.ai" || organization == "" || said.Organization != organization {
+	if json.Unmarshal(out, &said) != nil || !said.LoggedIn || said.Method != "claude.ai" || organization == "" ||
+		said.Organization != organization {
 		return ""
 	}
 	return emailLike(said.Email)
@@ -557,7 +565,8 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 	if r.beforeUsage != nil {
 		r.beforeUsage()
 	}
-	r.log.Info("Claude Code renews the login; this spends plan usage", "account", r.account, "model", r.config.RefreshModel)
+	r.log.Info("Claude Code renews the login; this spends plan usage", "account", r.account, "model",
+		r.config.RefreshModel)
 	if err := p.prompt(ctx, r.config.RefreshModel, r.config.RefreshTimeout); ctx.Err() != nil {
 		return ctx.Err()
 	} else if err != nil {
@@ -670,7 +679,8 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 
 // emailLike is another program's text for an e-mail, or nothing when it is none.
 func emailLike(email string) string {
-	if len(email) > 254 || !strings.Contains(email, "@") || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if len(email) > 254 || !strings.Contains(email, "@") ||
+		strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ""
 	}
 	return email

@@ -85,7 +85,8 @@ func TestClaudeOutsideOfThePath(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(home, "text", "claude"), []byte("#!/bin/sh\necho 2.2.1\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(home, "text", "claude"), []byte("#!/bin/sh\necho 2.2.1\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	found("")
@@ -101,7 +102,8 @@ func TestClaudeOutsideOfThePath(t *testing.T) {
 	withClaude(t, "echo 2.2.4")
 	found("2.2.4")
 
-	for goos, want := range map[string]string{"darwin": "/opt/homebrew/bin/claude", "linux": "~/.local/bin/claude", "windows": "~/.local/bin/claude.exe"} {
+	for goos, want := range map[string]string{"darwin": "/opt/homebrew/bin/claude", "linux": "~/.local/bin/claude",
+		"windows": "~/.local/bin/claude.exe"} {
 		if !slices.Contains(claudePlaces(goos), want) {
 			t.Errorf("%s: %v", goos, claudePlaces(goos))
 		}
@@ -121,7 +123,8 @@ sleep 1
 echo yes >'`+proof+`'
 `)
 	e := newRig(t).start()
-	_, err := e.SignInWithClaude(t.Context(), SignInOptions{Timeout: 200 * time.Millisecond}, Terminal{Out: os.Stderr}, func(Event) {})
+	_, err := e.SignInWithClaude(t.Context(), SignInOptions{Timeout: 200 * time.Millisecond}, Terminal{Out: os.Stderr},
+		func(Event) {})
 	known := &Error{}
 	if !errors.As(err, &known) || known.Exit != ExitTimedOut {
 		t.Fatalf("got %v", err)
@@ -154,7 +157,8 @@ exit 1
 	}
 	text, _ := os.ReadFile(seen)
 	got := string(text)
-	for _, want := range []string{"args -p . --model claude-haiku-4-5\n", filepath.Join(r.home, "state") + "\n", "CLAUDE_CONFIG_DIR=" + r.claude + "\n"} {
+	for _, want := range []string{"args -p . --model claude-haiku-4-5\n", filepath.Join(r.home, "state") + "\n",
+		"CLAUDE_CONFIG_DIR=" + r.claude + "\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
@@ -212,13 +216,17 @@ func TestClaudeRenewsWhatLiesElsewhereToo(t *testing.T) {
 
 // What the client prints about itself: a version, and whose login it uses.
 func FuzzClaudeSays(f *testing.F) {
-	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)", "2.1 (Claude Code)", "claude v2.1.329",
-		`{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com","orgId":"org"}`, `{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com\u001b[2J","orgId":"org"}`,
-		`{"loggedIn":true,"authMethod":"api_key","email":"a@example.com","orgId":"org"}`, `{"loggedIn":"true"}`, `{"loggedIn":true,"authMethod":"claude.ai","email":["@"],"orgId":"org"}`} {
+	for _, text := range []string{"2.1.329 (Claude Code)", "2.0.76 (Claude Code)\n", "", "99999.1.1 (Claude Code)",
+		"2.1 (Claude Code)", "claude v2.1.329",
+		`{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com","orgId":"org"}`,
+		`{"loggedIn":true,"authMethod":"claude.ai","email":"a@example.com\u001b[2J","orgId":"org"}`,
+		`{"loggedIn":true,"authMethod":"api_key","email":"a@example.com","orgId":"org"}`, `{"loggedIn":"true"}`,
+		`{"loggedIn":true,"authMethod":"claude.ai","email":["@"],"orgId":"org"}`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if found := versionNumber().FindStringSubmatch(text); found != nil && (len(found) != 4 || !strings.Contains(text, strings.Join(found[1:], "."))) {
+		if found := versionNumber().FindStringSubmatch(text); found != nil &&
+			(len(found) != 4 || !strings.Contains(text, strings.Join(found[1:], "."))) {
 			t.Errorf("%q: %q", text, found)
 		}
 		email := saidEmail([]byte(text), "org")
@@ -226,7 +234,8 @@ func FuzzClaudeSays(f *testing.F) {
 			t.Error("an e-mail of no organization")
 		}
 		var plain map[string]any
-		if json.Unmarshal([]byte(text), &plain) == nil && email != "" && (email != plain["email"] || plain["loggedIn"] != true || plain["orgId"] != "org") && !hasOtherCase(plain) {
+		if json.Unmarshal([]byte(text), &plain) == nil && email != "" &&
+			(email != plain["email"] || plain["loggedIn"] != true || plain["orgId"] != "org") && !hasOtherCase(plain) {
 			t.Errorf("%q out of %q", email, text)
 		}
 		if strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r > '~' }) || len(email) > 254 {
@@ -246,7 +255,8 @@ func hasOtherCase(object map[string]any) bool {
 }
 
 func TestShownEmail(t *testing.T) {
-	for text, want := range map[string]string{"a@example.com": "a@example.com", "": "", "nobody": "", "a@b\x1b[2J": "", "a b@example.com": "", strings.Repeat("a", 255) + "@b": ""} {
+	for text, want := range map[string]string{"a@example.com": "a@example.com", "": "", "nobody": "", "a@b\x1b[2J": "",
+		"a b@example.com": "", strings.Repeat("a", 255) + "@b": ""} {
 		if got := emailLike(text); got != want {
 			t.Errorf("%q: %q", text, got)
 		}

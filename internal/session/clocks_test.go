@@ -95,11 +95,13 @@ func TestStoreOfTheFormerGrant(t *testing.T) {
 	back()
 	_, err := r.start().Renew(t.Context(), true)
 	if exitOf(err) == ExitSignInAgain {
-		t.Errorf("Claude Code's entry holds a living pair of the account (%v), and the person is told: %v", r.server.Alive(r.entry().Login.Refresh.Reveal()), err)
+		t.Errorf("Claude Code's entry holds a living pair of the account (%v), and the person is told: %v",
+			r.server.Alive(r.entry().Login.Refresh.Reveal()), err)
 	}
 	r.lives(fresh, r.claude)
 	if n := r.server.Count("renew-reused"); n != 0 {
-		t.Errorf("a spent token was sent %d times (of the former grant: %v)", n, r.server.FamilyRevoked(former.Refresh.Reveal()))
+		t.Errorf("a spent token was sent %d times (of the former grant: %v)", n,
+			r.server.FamilyRevoked(former.Refresh.Reveal()))
 	}
 	if now := r.entry().Login; !r.server.Alive(now.Refresh.Reveal()) {
 		t.Error("Claude Code's entry holds no living login any more")
@@ -138,7 +140,8 @@ func TestRecordsThatStayedInALockedKeychain(t *testing.T) {
 	}) {
 		t.Errorf("removed from the keychain, told: %+v", steps)
 	}
-	if record, found := service.Record("ann" + r.start().config.Paths.ItemSuffix); err == nil && found && strings.Contains(record, ann.Refresh.Reveal()) {
+	if record, found := service.Record("ann" + r.start().config.Paths.ItemSuffix); err == nil && found &&
+		strings.Contains(record, ann.Refresh.Reveal()) {
 		t.Error("signed out, exit 0, and the living refresh token lies in the keychain")
 	}
 }
@@ -231,7 +234,8 @@ func TestDamagedCopyOfARenamedAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps, err := r.start().SignOut(t.Context(), SignOutOptions{})
-	if data, readErr := os.ReadFile(path); readErr == nil && strings.Contains(string(data), c.Refresh.Reveal()) && err == nil {
+	if data, readErr := os.ReadFile(path); readErr == nil && strings.Contains(string(data), c.Refresh.Reveal()) &&
+		err == nil {
 		t.Errorf("signed out, and the refresh token lies in %s: %+v", path, steps)
 	}
 }
@@ -274,7 +278,8 @@ func TestAwayForAMonth(t *testing.T) {
 	w.end()
 	r.renewed("")
 	st := r.start().Status(t.Context())
-	if st.Problem != nil || slices.ContainsFunc(st.Places, func(p PlaceStatus) bool { return strings.Contains(p.ID, "work") }) {
+	if st.Problem != nil || slices.ContainsFunc(st.Places,
+		func(p PlaceStatus) bool { return strings.Contains(p.ID, "work") }) {
 		t.Errorf("%+v %+v", st.Problem, st.Places)
 	}
 	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
@@ -346,13 +351,15 @@ func TestClaudeSignInThatWasNotExpected(t *testing.T) {
 	}
 	r.claude = at
 	withClaude(t, `case "$1" in --version) echo 2.1.329;; auth) cp `+file+` `+r.entryFile()+`;; esac`)
-	_, err := r.start().SignInWithClaude(t.Context(), SignInOptions{Expect: "a@example.com"}, Terminal{}, func(Event) {})
+	_, err := r.start().SignInWithClaude(t.Context(), SignInOptions{Expect: "a@example.com"}, Terminal{},
+		func(Event) {})
 	t.Log(err)
 	r.start()
 	data, _ := os.ReadFile(r.storeFile())
 	entry, _ := os.ReadFile(r.entryFile())
 	if !strings.Contains(string(data)+string(entry), stranger.Refresh.Reveal()) {
-		t.Errorf("the login that lay in the entry is nowhere; undo: %v", func() error { _, err := r.start().Undo(t.Context()); return err }())
+		t.Errorf("the login that lay in the entry is nowhere; undo: %v",
+			func() error { _, err := r.start().Undo(t.Context()); return err }())
 	}
 }
 
@@ -430,7 +437,8 @@ func TestKilledBetweenStoreAndLedgerOfASecondAccount(t *testing.T) {
 	_, _ = r.start().Renew(t.Context(), false) // the next command
 	names, _, _ := r.start().AccountNames()
 	problems := r.everybodyOut()
-	if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), bob.Refresh.Reveal()) && len(problems) == 0 {
+	if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), bob.Refresh.Reveal()) &&
+		len(problems) == 0 {
 		t.Errorf("signed out of all (%v), exit 0, and a living login lies in the store", names)
 	}
 }
@@ -443,7 +451,8 @@ func TestKilledInARename(t *testing.T) {
 	r.killedBeforeItIsKnown("work", ann)
 	_, _ = r.start().Renew(t.Context(), false)
 	problems := r.everybodyOut()
-	if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), ann.Refresh.Reveal()) && len(problems) == 0 {
+	if data, err := os.ReadFile(r.storeFile()); err == nil && strings.Contains(string(data), ann.Refresh.Reveal()) &&
+		len(problems) == 0 {
 		t.Error("signed out of all, exit 0, and the living login lies in the store under the other name")
 	}
 }

@@ -59,11 +59,13 @@ func (r *rig) lives(c keychain.Credential, dirs ...string) {
 		r.t.Errorf("the login was ended (a spent token was sent %d times)", r.server.Count("renew-reused"))
 		return
 	}
-	if stored, err := r.vault().load(r.t.Context(), r.ledger().Choose("")); err == nil && stored.Refresh.Reveal() == newest {
+	if stored, err := r.vault().load(r.t.Context(), r.ledger().Choose("")); err == nil &&
+		stored.Refresh.Reveal() == newest {
 		return
 	}
 	for _, dir := range dirs {
-		if data, err := os.ReadFile(filepath.Join(dir, ".credentials.json")); err == nil && strings.Contains(string(data), newest) {
+		if data, err := os.ReadFile(filepath.Join(dir, ".credentials.json")); err == nil &&
+			strings.Contains(string(data), newest) {
 			return
 		}
 	}
@@ -173,7 +175,8 @@ func TestSpilledSignInAndAClockThatWasAhead(t *testing.T) {
 	_, err := r.start().Renew(t.Context(), false)
 	t.Log(err)
 	if got := r.stored(); !got.SamePair(fresh) {
-		t.Errorf("the login that was just granted is gone; the former one's refresh token is alive: %v", r.server.Alive(got.Refresh.Reveal()))
+		t.Errorf("the login that was just granted is gone; the former one's refresh token is alive: %v",
+			r.server.Alive(got.Refresh.Reveal()))
 	}
 }
 
@@ -203,7 +206,8 @@ func TestGrantedAndTheFormerCannotBeKept(t *testing.T) {
 	r.signIn(time.Hour)
 	fresh := r.issued("b@example.com", time.Hour)
 	service.Behave(at("CreateItem", testbus.Step{Err: "org.freedesktop.Secret.Error.IsLocked"}))
-	_, err := signIn{r.start(), SignInOptions{Account: "default", Replace: true}, func(Event) {}}.keepSignIn(t.Context(), fresh)
+	_, err := signIn{r.start(), SignInOptions{Account: "default", Replace: true},
+		func(Event) {}}.keepSignIn(t.Context(), fresh)
 	service.Behave(nil)
 	found := false
 	paths, _ := filepath.Glob(r.state("spill-*.json"))

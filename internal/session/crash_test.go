@@ -29,7 +29,8 @@ import (
 
 // steps are all the places at which a renewal calls crash, in order. "spilled" comes
 // only when the store is slow.
-var steps = []string{"locked", "claude-code-locked", "prepared", "intent", "answered", "written", "spilled", "kept", "mirrored", "noted"}
+var steps = []string{"locked", "claude-code-locked", "prepared", "intent", "answered", "written", "spilled", "kept",
+	"mirrored", "noted"}
 
 // runRenewingChild makes the test binary a program that asks for a token, as the
 // command line does. KTTEST_RENEW is the step at which it kills itself, or "none".
@@ -177,7 +178,8 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 		}
 	}
 	// What the server had begun it finishes, whether somebody listens or not.
-	for deadline := time.Now().Add(testguard.Patience); r.posts() == 1 && !r.server.Spent(before.Refresh.Reveal()) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testguard.Patience); r.posts() == 1 && !r.server.Spent(before.Refresh.Reveal()) &&
+		time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	a.rotated = r.server.Spent(before.Refresh.Reveal())
@@ -221,7 +223,8 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	case exitOf(err) == ExitSignInAgain && strings.Contains(err.Error(), string(FaultResponseLost)):
 		a.lost = true
 		if !a.rotated || a.found || reused != 1 || r.posts() != sent+1 {
-			t.Errorf("%s: lost (rotated %v, found %v, %d reused, %d sent): %v", how, a.rotated, a.found, reused, r.posts(), err)
+			t.Errorf("%s: lost (rotated %v, found %v, %d reused, %d sent): %v", how, a.rotated, a.found, reused,
+				r.posts(), err)
 		}
 		if _, err := r.start().Renew(t.Context(), true); exitOf(err) != ExitSignInAgain || r.posts() != sent+1 {
 			t.Errorf("%s: a lost token was sent a third time (%v)", how, err)
@@ -251,7 +254,8 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 	if !a.lost && !r.inStep() {
 		t.Errorf("%s: not every place was brought up: %+v", how, r.ledger().Places)
 	}
-	if st := r.start().Status(t.Context()); !a.lost && (st.State != SignedIn || st.Problem != nil || st.ClaudeCode.State != "in-step") {
+	if st := r.start().Status(t.Context()); !a.lost &&
+		(st.State != SignedIn || st.Problem != nil || st.ClaudeCode.State != "in-step") {
 		t.Errorf("%s: status afterwards: %s, entry %s, %+v", how, st.State, st.ClaudeCode.State, st.Problem)
 	}
 	if c := r.chain(); !a.lost && (c.Intent != nil || !c.Knows(pairOf(r.stored())) || c.Left(pairOf(r.stored()))) {
@@ -263,7 +267,8 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 			t.Errorf("%s: %s is left, %v old", how, filepath.Base(lock), time.Since(info.ModTime()))
 		}
 	}
-	names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl", "locks-held.json", "write-lock-held.json")
+	names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl", "locks-held.json",
+		"write-lock-held.json")
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, ".tmp.") }) // swept later
 	if len(names) > 0 && !a.lost {
 		t.Errorf("%s: left behind: %v", how, names)
@@ -274,7 +279,8 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 // locks are Claude Code's, in the order in which they are taken.
 func (r *rig) locks() (paths []string) {
 	for _, dir := range append([]string{r.claude}, r.others...) {
-		paths = append(paths, filepath.Join(dir, ".oauth_refresh.lock"), dir+".lock", filepath.Join(dir, ".storage-write.lock"))
+		paths = append(paths, filepath.Join(dir, ".oauth_refresh.lock"), dir+".lock",
+			filepath.Join(dir, ".storage-write.lock"))
 	}
 	return paths
 }
@@ -372,7 +378,8 @@ func crashOften(t *testing.T, times int, run func(testing.TB, func(testing.TB)),
 					t.Errorf("the child did not come to %s: %q", step, last)
 				}
 				a := r.recover(before, "at "+step)
-				if want := slices.Index(steps, step) >= slices.Index(steps, "written"); a.found != want || (a.lost && step != "answered") {
+				if want := slices.Index(steps, step) >= slices.Index(steps, "written"); a.found != want ||
+					(a.lost && step != "answered") {
 					t.Errorf("killed at %s: the new pair is found: %v, lost: %v", step, a.found, a.lost)
 				}
 				return a
@@ -453,7 +460,8 @@ func report(t *testing.T, all []aftermath) {
 			slowest = max(slowest, a.recovery)
 		}
 	}
-	t.Logf("%d renewals killed: %d after the server's rotation, in %d of which the new pair was on the disk and in %d of which the kill fell into the window between the rotation and our first write; %d left renewal locks without a known owner, %d the lock for writing the entry; slowest recovery %v",
+	t.Logf(
+		"%d renewals killed: %d after the server's rotation, in %d of which the new pair was on the disk and in %d of which the kill fell into the window between the rotation and our first write; %d left renewal locks without a known owner, %d the lock for writing the entry; slowest recovery %v",
 		len(all), rotated, found, lost, unsigned, writing, slowest.Round(time.Millisecond))
 	if rotated == 0 || found == 0 {
 		t.Error("no kill fell behind the rotation: the test tests nothing")
@@ -604,8 +612,12 @@ func (r *rig) claudeCode(ctx context.Context, hold time.Duration) error {
 		return err
 	}
 	renewed := entry.Login
-	renewed.Access, renewed.Refresh, renewed.AccessEnds = grant.Access, grant.Refresh, r.now().Round(0).Add(grant.ExpiresIn)
-	_, err = e.entry.Update(ctx, func(claudecode.Entry) (claudecode.Change, error) { return claudecode.Change{SignIn: &renewed}, nil })
+	renewed.Access, renewed.Refresh, renewed.AccessEnds = grant.Access, grant.Refresh, r.now().Round(0).Add(
+		grant.ExpiresIn)
+	_, err = e.entry.Update(ctx, func(claudecode.Entry) (claudecode.Change,
+		error) {
+		return claudecode.Change{SignIn: &renewed}, nil
+	})
 	return err
 }
 
@@ -659,7 +671,8 @@ func TestOurLock(t *testing.T) {
 			e := r.start()
 			e.waitsInSystem = inSystem
 			start := time.Now()
-			if _, err := e.lock(t.Context(), 300*time.Millisecond); exitOf(err) != ExitBusy || time.Since(start) > 3*time.Second {
+			if _, err := e.lock(t.Context(), 300*time.Millisecond); exitOf(err) != ExitBusy ||
+				time.Since(start) > 3*time.Second {
 				t.Errorf("a living holder: %v after %v", err, time.Since(start))
 			}
 			given, giveUp := context.WithCancel(t.Context())

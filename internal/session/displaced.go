@@ -106,7 +106,8 @@ func (w displacing) isKept(ctx context.Context, s sighting, account string) (boo
 		return false, nil
 	case err != nil:
 		return false, storeError(v.store.Kind(), err)
-	case s.Relation == ledger.Current && s.Chain == own && !s.entry.Login.Refresh.IsZero() && w.l.Former(own, pairOf(ours)):
+	case s.Relation == ledger.Current && s.Chain == own && !s.entry.Login.Refresh.IsZero() &&
+		w.l.Former(own, pairOf(ours)):
 		return true, w.settling().adopt(ctx, s)
 	}
 	return true, nil
@@ -152,7 +153,8 @@ func (w displacing) setAside(ctx context.Context, s sighting) (movedOut, error) 
 }
 
 // displaceRecord keeps the login of an account of ours that another one takes the name of.
-func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, former keychain.Credential) (kept bool, undo func(context.Context), err error) {
+func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, former keychain.Credential) (kept bool,
+	undo func(context.Context), err error) {
 	inner, err := claudecode.EncodeLogin(former)
 	if err != nil {
 		return false, nil, err
@@ -167,7 +169,8 @@ func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, forme
 	if w.entryErr == nil {
 		place = w.entry.ID()
 	}
-	d := w.l.SetAside(ledger.Displaced{Place: place, Chain: a.Chain, Pair: pairOf(former), Account: a.Name, Person: a.Person, At: w.wall()})
+	d := w.l.SetAside(ledger.Displaced{Place: place, Chain: a.Chain, Pair: pairOf(former), Account: a.Name,
+		Person: a.Person, At: w.wall()})
 	v := w.vault(w.l)
 	drop := func(ctx context.Context) {
 		w.l.DropDisplaced(d.ID)
@@ -225,7 +228,8 @@ func (w displacing) keepBound(ctx context.Context, s sighting, account string) e
 // lacks may lie in the other.
 func (b bound) over(former bound) bound {
 	merged, keys := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-	if json.Unmarshal([]byte(former.Keys), &merged) == nil && (b.Keys == "" || json.Unmarshal([]byte(b.Keys), &keys) == nil) {
+	if json.Unmarshal([]byte(former.Keys), &merged) == nil &&
+		(b.Keys == "" || json.Unmarshal([]byte(b.Keys), &keys) == nil) {
 		maps.Copy(merged, keys)
 		if encoded, err := json.Marshal(merged); err == nil {
 			b.Keys = string(encoded)
@@ -244,7 +248,8 @@ func (w displacing) boundRecord(ctx context.Context, account string) bound {
 		err = json.Unmarshal([]byte(record.Reveal()), &b)
 	}
 	if err != nil && !errors.Is(err, keychain.ErrNotFound) {
-		w.log.Warn("what belongs to the account beside its login could not be read", "account", account, "reason", plain(err))
+		w.log.Warn("what belongs to the account beside its login could not be read", "account", account, "reason",
+			plain(err))
 	}
 	return b
 }
@@ -367,7 +372,8 @@ func (w displacing) putBack(ctx context.Context, s sighting) (Said, error) {
 }
 
 // noteBack writes down what lies in the entry now and forgets the copy.
-func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced, aside displacedLogin) (Said, error) {
+func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *ledger.Displaced,
+	aside displacedLogin) (Said, error) {
 	place := w.place(dir)
 	place.Empty(false)
 	w.l.ForgetPlace(lentID(dir))
@@ -423,7 +429,8 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		case err != nil:
 			return nil, aside, storeError(v.store.Kind(), err)
 		}
-		if json.Unmarshal([]byte(record.Reveal()), &aside) != nil || aside.Type != "displaced" || len(aside.Inner) == 0 {
+		if json.Unmarshal([]byte(record.Reveal()), &aside) != nil || aside.Type != "displaced" ||
+			len(aside.Inner) == 0 {
 			return nil, aside, storeError(v.store.Kind(), keychain.ErrDamaged)
 		}
 		return d, aside, nil

@@ -51,8 +51,10 @@ func (d doctor) examine(ctx context.Context) []Check {
 	}
 	var checks []Check
 	for _, look := range []func(context.Context, Status) []Check{
-		d.checkLogin, d.checkOthersEnds, d.checkEntry, d.checkIdentity, d.checkPlaces, d.checkClientLocks, d.checkOverrides, d.checkClientSettings,
-		d.checkStore, d.checkScopes, d.checkSharers, d.checkPermissions, d.checkOurLock, d.checkLeftovers, d.checkDisk, d.checkClock,
+		d.checkLogin, d.checkOthersEnds, d.checkEntry, d.checkIdentity, d.checkPlaces, d.checkClientLocks,
+		d.checkOverrides, d.checkClientSettings,
+		d.checkStore, d.checkScopes, d.checkSharers, d.checkPermissions, d.checkOurLock, d.checkLeftovers, d.checkDisk,
+		d.checkClock,
 		d.checkPort, d.checkClaude, d.checkFacts, d.checkExports, d.checkTray,
 	} {
 		checks = append(checks, look(ctx, st)...)

@@ -46,7 +46,8 @@ func (d doctor) checkEntry(ctx context.Context, st Status) []Check {
 	}
 	checks := w.judgeEntry(s, st)
 	if strays := d.entry.Strays(ctx); len(strays) > 0 {
-		checks = append(checks, warn("keychain items", FoundEntryStrays, &Values{List: strays, Place: d.entry.Place()})...)
+		checks = append(checks, warn("keychain items", FoundEntryStrays,
+			&Values{List: strays, Place: d.entry.Place()})...)
 	}
 	return checks
 }
@@ -201,7 +202,8 @@ func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 		v := &Values{Place: p.Place, ID: p.ID, Reason: p.Reason}
 		switch {
 		case p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem || p.Reason == d.says(RemarkLetGo):
-		case p.State == PlaceBehind && p.Since != nil && d.wall().Sub(*p.Since) < behindIsTold: // it is being brought up
+		// it is being brought up
+		case p.State == PlaceBehind && p.Since != nil && d.wall().Sub(*p.Since) < behindIsTold:
 		case p.State == PlaceBehind:
 			checks = append(checks, warn(name, FoundPlaceBehind, v)...)
 		case p.State == PlaceUnreachable:
@@ -272,7 +274,8 @@ func (d doctor) checkClientSettings(ctx context.Context, _ Status) []Check {
 		checks = append(checks, warn(name, FoundStateFileDamaged, &Values{Path: d.entry.StateFile()})...)
 	}
 	organization := entry.Login.Account.OrganizationID
-	if forced := standing.ForcedOrganizations; len(forced) > 0 && organization != "" && !slices.Contains(forced, organization) {
+	if forced := standing.ForcedOrganizations; len(forced) > 0 && organization != "" &&
+		!slices.Contains(forced, organization) {
 		checks = append(checks, fail(name, FoundOrganizationForced, nil)...)
 	}
 	if elsewhere(standing.BaseURL) {

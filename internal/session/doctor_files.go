@@ -116,7 +116,8 @@ func (d doctor) checkOurLock(context.Context, Status) []Check {
 
 func (d doctor) checkPort(ctx context.Context, _ Status) []Check {
 	const name = "callback port"
-	server, err := callback.Listen(ctx, callback.Config{Port: d.config.Port, Exact: true, State: rand.Text() + rand.Text()})
+	server, err := callback.Listen(ctx, callback.Config{Port: d.config.Port, Exact: true,
+		State: rand.Text() + rand.Text()})
 	if err != nil {
 		return wrong(name, CheckWarn, FoundPortTaken, err)
 	}
@@ -153,7 +154,8 @@ func (d doctor) leftovers() (paths []string) {
 	add := func(pattern string) {
 		found, _ := filepath.Glob(pattern)
 		for _, path := range found {
-			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && !strings.Contains(path, asideInfix) && d.wall().Sub(info.ModTime()) > leftoverAge {
+			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() &&
+				!strings.Contains(path, asideInfix) && d.wall().Sub(info.ModTime()) > leftoverAge {
 				paths = append(paths, path)
 			}
 		}

@@ -28,7 +28,8 @@ func (d doctor) lockTroubles() (all []troubledLock) {
 func (f fixing) repairLocks() (repairs []Repair) {
 	for _, t := range f.lockTroubles() {
 		if !t.Barred {
-			repairs = append(repairs, Repair{Said{RemarkWillClearLock, &Values{Path: t.Path, Reason: t.What}}, func(ctx context.Context) (Mended, error) { return mendLock(ctx, t) }})
+			repairs = append(repairs, Repair{Said{RemarkWillClearLock, &Values{Path: t.Path, Reason: t.What}},
+				func(ctx context.Context) (Mended, error) { return mendLock(ctx, t) }})
 		}
 	}
 	return repairs
@@ -46,7 +47,9 @@ func mendLock(ctx context.Context, t troubledLock) (Mended, error) {
 	case err != nil:
 		return Mended{}, failedBy("not-mended", FaultLockNotMended, Values{Path: t.Path, Reason: plain(err)}, err)
 	case aside == "":
-		return Mended{Said{RemarkLockRemoved, &Values{Path: t.Path}}, []undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil
+		return Mended{Said{RemarkLockRemoved, &Values{Path: t.Path}},
+			[]undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil
 	}
-	return Mended{Said{RemarkLockMoved, &Values{Path: t.Path}}, []undoStep{{Kind: undoMoved, Path: t.Path, Aside: aside}}}, nil
+	return Mended{Said{RemarkLockMoved, &Values{Path: t.Path}},
+		[]undoStep{{Kind: undoMoved, Path: t.Path, Aside: aside}}}, nil
 }

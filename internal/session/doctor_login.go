@@ -17,7 +17,8 @@ import (
 
 // entryProblems are the codes of a status's problem that the checks of the entry and of the
 // places tell about; each fault is told once.
-var entryProblems = []string{"claude-code-entry", "signed-out-there", "unknown-login", "place-behind", "place-unwritable"}
+var entryProblems = []string{"claude-code-entry", "signed-out-there", "unknown-login", "place-behind",
+	"place-unwritable"}
 
 // nearEnd is how long before its end a login is a finding.
 const nearEnd = 3 * 24 * time.Hour

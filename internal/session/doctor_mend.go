@@ -55,16 +55,19 @@ func (f fixing) repairs(ctx context.Context) []Repair {
 	}
 	st := f.Status(ctx)
 	if f.credentialsDamaged() && f.copyInEntry(ctx) {
-		repairs = append(repairs, Repair{Said{RemarkWillTakeOver, &Values{Path: f.config.Paths.Credentials}}, f.mendCredentials})
+		repairs = append(repairs, Repair{Said{RemarkWillTakeOver, &Values{Path: f.config.Paths.Credentials}},
+			f.mendCredentials})
 	}
 	repairs = append(repairs, f.repairEntry(ctx, st)...)
 	for _, m := range f.misnamed(ctx) {
-		repairs = append(repairs, Repair{Said{RemarkWillName, &Values{Place: m.dir.Place()}}, func(ctx context.Context) (Mended, error) { return mendIdentity(ctx, m) }})
+		repairs = append(repairs, Repair{Said{RemarkWillName, &Values{Place: m.dir.Place()}},
+			func(ctx context.Context) (Mended, error) { return mendIdentity(ctx, m) }})
 	}
 	for _, path := range f.leftovers() {
-		repairs = append(repairs, Repair{Said{RemarkWillMoveLeft, &Values{Path: path}}, func(context.Context) (Mended, error) {
-			return f.moveAside(path, RemarkLeftMoved)
-		}})
+		repairs = append(repairs, Repair{Said{RemarkWillMoveLeft, &Values{Path: path}},
+			func(context.Context) (Mended, error) {
+				return f.moveAside(path, RemarkLeftMoved)
+			}})
 	}
 	return repairs
 }
@@ -107,12 +110,15 @@ func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 
 func (f fixing) repairPermissions() (repairs []Repair) {
 	for _, l := range f.looseFiles() {
-		repairs = append(repairs, Repair{Said{RemarkWillClose, &Values{Path: l.path, Want: l.want}}, func(context.Context) (Mended, error) {
-			if err := os.Chmod(l.path, l.want); err != nil {
-				return Mended{}, failedBy("not-mended", FaultModeNotChanged, Values{Path: l.path, Reason: plain(err), Want: l.want}, err)
-			}
-			return Mended{Said{RemarkClosed, &Values{Path: l.path, Want: l.want}}, []undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode}}}, nil
-		}})
+		repairs = append(repairs, Repair{Said{RemarkWillClose, &Values{Path: l.path, Want: l.want}},
+			func(context.Context) (Mended, error) {
+				if err := os.Chmod(l.path, l.want); err != nil {
+					return Mended{}, failedBy("not-mended", FaultModeNotChanged,
+						Values{Path: l.path, Reason: plain(err), Want: l.want}, err)
+				}
+				return Mended{Said{RemarkClosed, &Values{Path: l.path, Want: l.want}},
+					[]undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode}}}, nil
+			}})
 	}
 	return repairs
 }
@@ -138,7 +144,8 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 	}
 	anew := Repair{Said{RemarkWillWrite, &Values{Account: st.Account}}, f.mirrorAgain}
 	place := l.Place(f.entry.ID())
-	ours := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid) && st.ClaudeCode.Mirror && place != nil && !place.Let && l.Account(st.Account) != nil
+	ours := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid) && st.ClaudeCode.Mirror &&
+		place != nil && !place.Let && l.Account(st.Account) != nil
 	w := &work{Engine: f.Engine, l: l}
 	s, err := w.see(ctx, f.entry, false)
 	unusable := &claudecode.UnusableError{}
@@ -177,7 +184,8 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if place := w.l.Place(f.entry.ID()); place != nil {
 		place.Empty(false)
 	}
-	return Mended{Said{RemarkUnreadMoved, &Values{Path: f.entry.File()}}, []undoStep{{Kind: undoEntry, Path: f.entry.File(), Aside: aside}}}, nil
+	return Mended{Said{RemarkUnreadMoved, &Values{Path: f.entry.File()}},
+		[]undoStep{{Kind: undoEntry, Path: f.entry.File(), Aside: aside}}}, nil
 }
 
 // mirrorAgain is the person's word, as `mirror` is: the server is asked first whether a login
@@ -203,8 +211,10 @@ func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 		return Mended{}, failedBy("not-mended", FaultIdentityNotMended, Values{Reason: plain(err)}, err)
 	}
 	at, former := m.dir.Location(), m.former
-	return Mended{Said{RemarkNamed, &Values{Place: m.dir.Place()}}, []undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),
-		Identity: &formerIdentity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID, Whole: former.Whole.Reveal()}}}}, nil
+	return Mended{Said{RemarkNamed, &Values{Place: m.dir.Place()}},
+		[]undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),
+			Identity: &formerIdentity{AccountID: former.AccountID, Email: former.Email,
+				OrganizationID: former.OrganizationID, Whole: former.Whole.Reveal()}}}}, nil
 }
 
 // credentialsDamaged reports whether the file store cannot be read.
@@ -253,7 +263,8 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		}
 		a := w.l.Account(s.Account())
 		c := w.settling().carryOver(s, keychain.Credential{Method: "claude-code"})
-		c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
+		c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization,
+			Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
 		if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
 			return m, storeError("file", err)
 		}

@@ -18,7 +18,8 @@ func TestDamagedLedgerIsRebuilt(t *testing.T) {
 	if err := os.WriteFile(r.state(ledgerFile), []byte(`{"version":2,"acc`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitFailed || err.(*Error).Fault != FaultStateDamaged {
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitFailed ||
+		err.(*Error).Fault != FaultStateDamaged {
 		t.Fatalf("token: %v", err)
 	}
 	e := r.start()
@@ -101,7 +102,8 @@ func TestSignOutTakesWhatWasMovedAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	var left []string
-	for _, pattern := range []string{store + "*", r.state("*") + asideInfix + "*", r.entryFile() + "*" + asideInfix + "*"} {
+	for _, pattern := range []string{store + "*", r.state("*") + asideInfix + "*",
+		r.entryFile() + "*" + asideInfix + "*"} {
 		found, _ := filepath.Glob(pattern)
 		for _, path := range found {
 			if strings.Contains(path, asideInfix) {

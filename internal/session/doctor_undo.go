@@ -127,7 +127,8 @@ func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (Remark, er
 	if step.Entry == nil || former == nil {
 		return "", damagedState(f.statePath(mendedFile))
 	}
-	id := claudecode.Identity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID, Whole: secret.New(former.Whole)}
+	id := claudecode.Identity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID,
+		Whole: secret.New(former.Whole)}
 	if err := claudecode.At(*step.Entry, f.entries).SetIdentity(ctx, id); err != nil {
 		return "", failedBy("not-undone", FaultIdentityNotPutBack, Values{Reason: plain(err)}, err)
 	}

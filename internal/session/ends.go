@@ -40,7 +40,8 @@ func (e *Engine) Ends() ([]End, error) {
 		if !a.Renewable && !a.AccessEnds.IsZero() { // nothing moves that end
 			end.EndsAt, end.Estimated = a.AccessEnds, false
 		}
-		if c := l.Chain(a.Chain); c != nil && c.Dead(c.Current()) && (end.EndsAt.IsZero() || end.EndsAt.After(e.wall())) {
+		if c := l.Chain(a.Chain); c != nil && c.Dead(c.Current()) &&
+			(end.EndsAt.IsZero() || end.EndsAt.After(e.wall())) {
 			end.EndsAt, end.Estimated = e.wall(), false // it has ended before its time
 		}
 		if !end.EndsAt.IsZero() {

@@ -46,7 +46,8 @@ func (o SignInOptions) expected(a keychain.Account) *Error {
 		case a.Organization == "":
 			fault = FaultOtherOrganizationID
 		}
-		return failedBy("other-organization", fault, Values{Person: a.Organization, Place: a.OrganizationID, Owner: o.Org}, nil)
+		return failedBy("other-organization", fault,
+			Values{Person: a.Organization, Place: a.OrganizationID, Owner: o.Org}, nil)
 	}
 	return nil
 }

@@ -71,7 +71,8 @@ func (e *Engine) NoteExport(ctx context.Context, x Export, held bool) error {
 	if err := e.readState(exportsFile, &list); err != nil {
 		return err
 	}
-	list.Exports = slices.DeleteFunc(list.Exports, func(old Export) bool { return old.Repo == x.Repo && old.Secret == x.Secret })
+	list.Exports = slices.DeleteFunc(list.Exports,
+		func(old Export) bool { return old.Repo == x.Repo && old.Secret == x.Secret })
 	list.Exports = append(list.Exports, x)
 	if err := e.writeState(exportsFile, list); err != nil {
 		return err

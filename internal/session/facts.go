@@ -29,7 +29,10 @@ func (st Status) Keep() Keep {
 	if st.State == SignedOut || st.State == "" {
 		return ""
 	}
-	if slices.ContainsFunc(st.Places, func(p PlaceStatus) bool { return p.Kind == ledger.SpillFile && p.Account == st.Account }) {
+	if slices.ContainsFunc(st.Places, func(p PlaceStatus) bool {
+		return p.Kind == ledger.SpillFile &&
+			p.Account == st.Account
+	}) {
 		return Aside
 	}
 	for _, s := range st.Stores {
@@ -48,14 +51,17 @@ const (
 	NoteNoPort      Note = "no-port"      // the answer cannot come by itself, Value: why; a code has to be pasted
 	NoteServerWaits Note = "server-waits" // Left: until the same code is tried once more
 	NoteWhose       Note = "whose"        // who signed in could not be asked, Value: why
-	NoteFormerKept  Note = "former-kept"  // the login that the account had before is kept, and can be put back; Value: the account
-	NoteOverridden  Note = "overridden"   // Claude Code uses something else than its entry; Value: the names of that
-	NoteClaudeGoes  Note = "claude-goes"  // Claude Code opens its own page now; Value: its name and version, Detail: how it is called
-	NoteUnusable    Note = "unusable"     // Claude Code will not use what it wrote; Value: why
-	NoteValidity    Note = "validity"     // Value: the seconds that were asked for, Detail: those that were granted
-	NoteKeyMade     Note = "key-made"     // Claude Code made an API key, which is kept; Value: it, masked
-	NoteFormerKey   Note = "former-key"   // Value: the key whose place it takes, masked
+	// the login that the account had before is kept, and can be put back; Value: the account
+	NoteFormerKept Note = "former-kept"
+	NoteOverridden Note = "overridden" // Claude Code uses something else than its entry; Value: the names of that
+	// Claude Code opens its own page now; Value: its name and version, Detail: how it is called
+	NoteClaudeGoes Note = "claude-goes"
+	NoteUnusable   Note = "unusable"   // Claude Code will not use what it wrote; Value: why
+	NoteValidity   Note = "validity"   // Value: the seconds that were asked for, Detail: those that were granted
+	NoteKeyMade    Note = "key-made"   // Claude Code made an API key, which is kept; Value: it, masked
+	NoteFormerKey  Note = "former-key" // Value: the key whose place it takes, masked
 
-	NoteSignedInItself Note = "signed-in-itself" // of an EventClaudeCode; Value: the entry's place, Detail: whose login made room
-	NoteKeyNotKept     Note = "key-not-kept"     // of an EventClaudeCode; Value: the key that it made, masked
+	// of an EventClaudeCode; Value: the entry's place, Detail: whose login made room
+	NoteSignedInItself Note = "signed-in-itself"
+	NoteKeyNotKept     Note = "key-not-kept" // of an EventClaudeCode; Value: the key that it made, masked
 )

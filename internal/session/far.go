@@ -92,7 +92,8 @@ func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	kept, writeErr := r.lentCopies().writeFar(ctx, place, r.current, farWriting{make: claudecode.MakeLent, replace: replace})
+	kept, writeErr := r.lentCopies().writeFar(ctx, place, r.current,
+		farWriting{make: claudecode.MakeLent, replace: replace})
 	w, err := n.begin(context.WithoutCancel(ctx), lockWait)
 	if err != nil {
 		return PlaceStatus{}, err
@@ -149,7 +150,8 @@ func (w lentCopies) bringFar(ctx context.Context) {
 	var all sync.WaitGroup
 	for i, p := range due {
 		c, err := w.vault(w.l).load(ctx, p.Account)
-		if chain := w.l.ChainOf(p.Account); err != nil || chain.Current().Access != pairOf(c).Access || !w.validFor(c, 0) {
+		if chain := w.l.ChainOf(p.Account); err != nil || chain.Current().Access != pairOf(c).Access ||
+			!w.validFor(c, 0) {
 			continue // no news for it; whoever renews brings some
 		}
 		current[i] = c
@@ -189,7 +191,8 @@ func farRenewal(at lentTo) farWriting {
 
 // writeFar writes the access token into a place elsewhere. A login that is displaced is kept
 // beside it, where it lies: its refresh token is nothing for this machine.
-func (w lentCopies) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credential, how farWriting) (kept string, err error) {
+func (w lentCopies) writeFar(ctx context.Context, p *ledger.Place, c keychain.Credential, how farWriting) (kept string,
+	err error) {
 	at, lent, absent := lentWhere(p), lendable(c), false
 	err = farShell(ctx, at, how.make, func(s claudecode.Shell) (err error) {
 		_, kept, err = s.UpdateEntry(func(now claudecode.Entry) (claudecode.Change, bool, error) {
@@ -274,7 +277,8 @@ func (at lentTo) command(ctx context.Context) (*exec.Cmd, error) {
 		}
 		// BatchMode: nobody is asked for a password, which nobody would see. A shared connection
 		// is used where there is one, and none is left behind, which would hold our pipes.
-		return exec.CommandContext(ctx, path, "-T", "-a", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "ControlMaster=no",
+		return exec.CommandContext(ctx, path, "-T", "-a", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o",
+			"ControlMaster=no",
 			"-o", "ClearAllForwardings=yes", "--", at.SSH, "sh -c '"+claudecode.ShellScript()+"'"), nil
 	}
 	path := at.Tool
@@ -304,7 +308,8 @@ func (at lentTo) tryIt() string {
 
 // fault is why the place was not reached.
 func (at lentTo) fault(f Fault, reason string, cause error) *Error {
-	return failedBy(notReached, f, Values{Place: at.String(), Host: at.SSH + at.Container, Path: at.tool(), Reason: reason, Repair: at.tryIt(), Limit: farLimit}, cause)
+	return failedBy(notReached, f, Values{Place: at.String(), Host: at.SSH + at.Container, Path: at.tool(),
+		Reason: reason, Repair: at.tryIt(), Limit: farLimit}, cause)
 }
 
 // refusals are what the programs say, the beginning of it in lower case, and what that means.

@@ -108,7 +108,8 @@ HOME='`+home+`' exec sh -c "$command"
 		}
 		return list[0], problem
 	}
-	if st, problem := state(); st.State != PlaceUnreachable || problem != "" || !strings.HasPrefix(st.Reason, string(FaultFarSilent)) {
+	if st, problem := state(); st.State != PlaceUnreachable || problem != "" ||
+		!strings.HasPrefix(st.Reason, string(FaultFarSilent)) {
 		t.Errorf("%+v, problem %q", st, problem)
 	}
 	before = calls()
@@ -179,7 +180,8 @@ HOME='`+home+`' exec sh -c "$command"
 	if err := <-renewed; err != nil {
 		t.Error(err)
 	}
-	if text, _ := os.ReadFile(filepath.Join(home, ".claude", ".credentials.json")); strings.Contains(string(text), "sk-ant") {
+	if text, _ := os.ReadFile(filepath.Join(home, ".claude", ".credentials.json")); strings.Contains(string(text),
+		"sk-ant") {
 		t.Errorf("a token is there again: %d bytes", len(text))
 	}
 	if left, _ := r.start().Lent(); len(left) != 0 {

@@ -19,8 +19,10 @@ func former(t *testing.T) *rig {
 	if err := os.MkdirAll(r.state(""), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for from, to := range map[string]string{"credentials.json": r.home + "/credentials.json", "settings.json": r.state("settings.json"),
-		"journal.json": r.state("journal.json"), "history.jsonl": r.state("history.jsonl"), "entry.json": r.entryFile()} {
+	for from, to := range map[string]string{"credentials.json": r.home + "/credentials.json",
+		"settings.json": r.state("settings.json"),
+		"journal.json":  r.state("journal.json"), "history.jsonl": r.state("history.jsonl"),
+		"entry.json": r.entryFile()} {
 		data, err := os.ReadFile(filepath.Join("testdata", "former", from))
 		if err == nil {
 			err = os.WriteFile(to, data, 0o600)
@@ -51,10 +53,12 @@ func TestFirstVersionIsTakenOver(t *testing.T) {
 	l := r.ledger()
 	c := l.ChainOf("default")
 	place := l.Place(r.start().entry.ID())
-	if c == nil || !c.Knows(pairOf(r.stored())) || len(c.Generations) != 2 || !c.Person.Known() || place == nil || place.Chain != c.ID {
+	if c == nil || !c.Knows(pairOf(r.stored())) || len(c.Generations) != 2 || !c.Person.Known() || place == nil ||
+		place.Chain != c.ID {
 		t.Errorf("the chain %+v, the place %+v", c, place)
 	}
-	if _, err := r.start().Undo(t.Context()); err != nil || r.entry().Login.Account.ID != "33333333-3333-4333-8333-333333333333" {
+	if _, err := r.start().Undo(t.Context()); err != nil ||
+		r.entry().Login.Account.ID != "33333333-3333-4333-8333-333333333333" {
 		t.Errorf("the displaced login: %v", err)
 	}
 	if _, err := r.start().Switch(t.Context(), "work"); err != nil {

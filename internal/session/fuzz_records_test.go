@@ -22,11 +22,16 @@ import (
 // nothing of it. MARK stands for what must not be shown.
 func FuzzImport(f *testing.F) {
 	for _, seed := range []string{
-		"", "{}", "null", "[]", `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-MARK","refreshToken":"sk-ant-ort01-MARK","expiresAt":1795249048058,"scopes":["user:inference"]}}`,
-		`{"claudeAiOauth":{"accessToken":"MARK","scopes":"user:inference"},"mcpOAuth":{"MARK":1}}`, `{"claudeAiOauth":{"accessToken":"MARK`, `{"claudeAiOauth":["MARK"]}`,
-		`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-MARK","AccessToken":"other","refreshToken":"sk-ant-ort01-MARK","expiresAt":1795249048058}}`, `{"claudeAiOauth":{"accessToken":"MARK MARK"}}`, `{"claudeAiOauth":{"accessToken":"MARK","expiresAt":"1e400"}}`, "\xef\xbb\xbf{}", "sk-ant-oat01-MARK",
+		"", "{}", "null", "[]",
+		`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-MARK","refreshToken":"sk-ant-ort01-MARK","expiresAt":1795249048058,"scopes":["user:inference"]}}`,
+		`{"claudeAiOauth":{"accessToken":"MARK","scopes":"user:inference"},"mcpOAuth":{"MARK":1}}`,
+		`{"claudeAiOauth":{"accessToken":"MARK`, `{"claudeAiOauth":["MARK"]}`,
+		`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-MARK","AccessToken":"other","refreshToken":"sk-ant-ort01-MARK","expiresAt":1795249048058}}`,
+		`{"claudeAiOauth":{"accessToken":"MARK MARK"}}`, `{"claudeAiOauth":{"accessToken":"MARK","expiresAt":"1e400"}}`,
+		"\xef\xbb\xbf{}", "sk-ant-oat01-MARK",
 		`{"anthropic":{"type":"oauth","access":"MARK","refresh":"MARK","expires":1795249048058},"other":{"key":"MARK"}}`,
-		`{"anthropic":{"type":"api","key":"MARK"}}`, `{"anthropic":{"type":"oauth","access":["MARK"]}}`, `{"anthropic":null}`, `{"anthropic":{"type":"oauth","access":"MARK","expires":1e99}}`,
+		`{"anthropic":{"type":"api","key":"MARK"}}`, `{"anthropic":{"type":"oauth","access":["MARK"]}}`,
+		`{"anthropic":null}`, `{"anthropic":{"type":"oauth","access":"MARK","expires":1e99}}`,
 		`{"anthropic":{"type":"oauth","access":"M\u0000ARK","refresh":"MARK\n"}}`,
 	} {
 		f.Add([]byte(seed), false)
@@ -36,7 +41,8 @@ func FuzzImport(f *testing.F) {
 	dir := f.TempDir()
 	e := fuzzEngine(f, dir)
 	path := filepath.Join(dir, "auth.json")
-	before := keychain.Credential{Access: secret.New("FAKE-before"), Refresh: token(1), Scopes: []string{"user:inference"}, Issued: now0}
+	before := keychain.Credential{Access: secret.New("FAKE-before"), Refresh: token(1),
+		Scopes: []string{"user:inference"}, Issued: now0}
 	f.Fuzz(func(t *testing.T, text []byte, openCode bool) {
 		text = bytes.ReplaceAll(text, []byte("MARK"), []byte(mark))
 		for _, path := range []string{e.statePath(ledgerFile), e.config.Paths.Credentials} {
@@ -60,7 +66,8 @@ func FuzzImport(f *testing.F) {
 			done, err = e.ImportJSON(t.Context(), ImportOptions{}, secret.New(string(text)))
 		}
 		shows := func(said string) bool {
-			return strings.Contains(said, mark) || strings.ContainsFunc(said, func(r rune) bool { return r < ' ' || r == 0x7f })
+			return strings.Contains(said, mark) || strings.ContainsFunc(said,
+				func(r rune) bool { return r < ' ' || r == 0x7f })
 		}
 		if err != nil {
 			known := &Error{}
@@ -91,7 +98,8 @@ func FuzzImport(f *testing.F) {
 			access, _ = login["accessToken"].(string)
 			refresh, _ = login["refreshToken"].(string)
 		}
-		for what, pair := range map[string][2]string{"access": {got.Access.Reveal(), access}, "refresh": {got.Refresh.Reveal(), refresh}} {
+		for what, pair := range map[string][2]string{"access": {got.Access.Reveal(), access},
+			"refresh": {got.Refresh.Reveal(), refresh}} {
 			if pair[0] != pair[1] || strings.ContainsFunc(pair[0], func(r rune) bool { return r <= ' ' || r > '~' }) {
 				t.Fatalf("%s %q, want %q", what, pair[0], pair[1])
 			}
@@ -108,8 +116,10 @@ func FuzzImport(f *testing.F) {
 func FuzzRecords(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"displaced","state":"other-login","whose":"a@example.com","login":{"accessToken":"MARK","x":[1,2.50]},"organization":"o"}`,
-		`{"type":"displaced","state":"absent"}`, `{"type":"displaced","login":"MARK"}`, `{"type":"displaced","login":{"a":1},"organization":7}`, `{"type":"displaced","login":null}`,
-		`{"type":"api-key","key":"sk-ant-api03-MARK","created":"2026-11-20T12:00:00Z"}`, `{"type":"api-key","key":["MARK"]}`, `{"type":"api-key"}`, `{}`, `[]`, `null`, `"MARK"`,
+		`{"type":"displaced","state":"absent"}`, `{"type":"displaced","login":"MARK"}`,
+		`{"type":"displaced","login":{"a":1},"organization":7}`, `{"type":"displaced","login":null}`,
+		`{"type":"api-key","key":"sk-ant-api03-MARK","created":"2026-11-20T12:00:00Z"}`,
+		`{"type":"api-key","key":["MARK"]}`, `{"type":"api-key"}`, `{}`, `[]`, `null`, `"MARK"`,
 		`{"version":1,"exports":[{"repo":"o/n","secret":"S","account":"ci","until":"2027-11-20T12:00:00Z","at":"2026-11-20T12:00:00Z"},{"repo":"o/m","secret":"S"}]}`,
 		`{"exports":[null,{"until":null}]}`, `{"exports":{}}`, `{"exports":[{"until":"soon"}]}`,
 	} {
@@ -192,7 +202,8 @@ func FuzzRecords(f *testing.F) {
 		}
 		if err == nil && len(aside.Inner) > 0 {
 			var was, is any
-			if json.Unmarshal(aside.Inner, &was) != nil || json.Unmarshal(whole["claudeAiOauth"], &is) != nil || fmt.Sprint(was) != fmt.Sprint(is) {
+			if json.Unmarshal(aside.Inner, &was) != nil || json.Unmarshal(whole["claudeAiOauth"], &is) != nil ||
+				fmt.Sprint(was) != fmt.Sprint(is) {
 				t.Fatalf("%s was kept and %s put back", aside.Inner, whole["claudeAiOauth"])
 			}
 		}
@@ -202,12 +213,15 @@ func FuzzRecords(f *testing.F) {
 // Lines that come from a terminal: an answer holds our own state or is a bare code that
 // waits; a token is never kept; the right line counts whatever came before it.
 func FuzzPasting(f *testing.F) {
-	attempt, err := oauth.NewAttempt(oauth.AttemptConfig{AuthorizeURL: "https://example.com/a", ClientID: "FAKE-client", PasteRedirect: "https://example.com/paste"})
+	attempt, err := oauth.NewAttempt(oauth.AttemptConfig{AuthorizeURL: "https://example.com/a", ClientID: "FAKE-client",
+		PasteRedirect: "https://example.com/paste"})
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{"", "FAKE-code#STATE", "FAKE-\ncode\n#STATE", "FAKE-code", "https://example.com/paste?code=F\nAKE&state=STATE", "is it this?\n\n#", "sk-ant-oat01-FAKE-a1\nFAKE",
-		"FAKE#other\nFAKE", "https://example.com/paste?state=STATE&error=access_denied", "\x1b[200~FAKE#STATE\x1b[201~", "STATE\nSTATE", "#STATE"} {
+	for _, seed := range []string{"", "FAKE-code#STATE", "FAKE-\ncode\n#STATE", "FAKE-code",
+		"https://example.com/paste?code=F\nAKE&state=STATE", "is it this?\n\n#", "sk-ant-oat01-FAKE-a1\nFAKE",
+		"FAKE#other\nFAKE", "https://example.com/paste?state=STATE&error=access_denied", "\x1b[200~FAKE#STATE\x1b[201~",
+		"STATE\nSTATE", "#STATE"} {
 		f.Add(seed)
 	}
 	const loopback = "http://localhost:8765/callback"

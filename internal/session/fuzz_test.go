@@ -18,7 +18,8 @@ import (
 // fuzzEngine works in a folder, and its server refuses every connection.
 func fuzzEngine(t testing.TB, dir string) *Engine {
 	t.Helper()
-	environment := map[string]string{"KEYTENDER_HOME": dir, "KEYTENDER_STORE": "file", "CLAUDE_CONFIG_DIR": filepath.Join(dir, "claude"),
+	environment := map[string]string{"KEYTENDER_HOME": dir, "KEYTENDER_STORE": "file",
+		"CLAUDE_CONFIG_DIR":   filepath.Join(dir, "claude"),
 		"ANTHROPIC_TOKEN_URL": "http://127.0.0.1:1/token", "KEYTENDER_API_URL": "http://127.0.0.1:1"}
 	c, err := config.Load(func(name string) (string, bool) { value, ok := environment[name]; return value, ok }, nil)
 	if err != nil {
@@ -38,7 +39,8 @@ func fuzzEngine(t testing.TB, dir string) *Engine {
 // damaged and stays as it is; what is understood survives being written, and an account's
 // name from it never leaves our folder.
 func FuzzState(f *testing.F) {
-	for _, seed := range []string{``, `{}`, `null`, `[]`, `{"version":2}`, `{"version":3}`, `{"version":2,"active":"../../x"}`,
+	for _, seed := range []string{``, `{}`, `null`, `[]`, `{"version":2}`, `{"version":3}`,
+		`{"version":2,"active":"../../x"}`,
 		`{"version":2,"accounts":[{"name":"default","chain":"c1"}],"chains":[{"id":"c1","account":"default","generations":[{"access":"aa","refresh":"bb"}],"intent":{"sends":-9}}]}`,
 		`{"version":2,"places":[{"id":"file:/x","kind":"entry","where":{"dir":"/x"},"chain":"c1","pair":{"refresh":"bb"}}]}`,
 		`{"chains":{"default":{"known":["aa","bb"],"dead":["aa"],"intent":{"fingerprint":"bb","sends":2},"notBefore":"9999-12-31T23:59:59Z","failures":-9}}}`,
@@ -103,7 +105,8 @@ func FuzzState(f *testing.F) {
 // Whatever lies in the place of a spilled pair: it is a pair, or it is left alone or
 // put aside, and the stored one is used.
 func FuzzSpill(f *testing.F) {
-	stored := keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1), AccessEnds: now0.Add(time.Hour), Issued: now0}
+	stored := keychain.Credential{Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1),
+		AccessEnds: now0.Add(time.Hour), Issued: now0}
 	newer := stored
 	newer.Access, newer.Refresh, newer.Issued = secret.New("sk-ant-oat01-FAKE-2"), token(2), now0.Add(time.Second)
 	for _, c := range []keychain.Credential{stored, newer} {
@@ -111,7 +114,8 @@ func FuzzSpill(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, seed := range []string{text.Reveal(), text.Reveal() + "\n\n\n", text.Reveal()[:40], text.Reveal() + "}", "\n\n" + text.Reveal()} {
+		for _, seed := range []string{text.Reveal(), text.Reveal() + "\n\n\n", text.Reveal()[:40], text.Reveal() + "}",
+			"\n\n" + text.Reveal()} {
 			f.Add([]byte(seed), true)
 			f.Add([]byte(seed), false)
 		}
@@ -127,7 +131,8 @@ func FuzzSpill(f *testing.F) {
 		if err := v.save(ctx, "default", stored); err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range []string{v.spillPath("default"), v.reservePath("default"), v.spillPath("default") + ".damaged"} {
+		for _, path := range []string{v.spillPath("default"), v.reservePath("default"),
+			v.spillPath("default") + ".damaged"} {
 			_ = os.Remove(path)
 		}
 		path := v.spillPath("default")
@@ -163,7 +168,8 @@ func FuzzSpill(f *testing.F) {
 
 // Lines of the history that cannot be read are left out.
 func FuzzHistory(f *testing.F) {
-	f.Add([]byte(`{"at":"2026-11-20T12:00:00Z","account":"default","what":"renewed","who":"keytender"}` + "\n{\n\n" + `{"what":""}`))
+	f.Add([]byte(`{"at":"2026-11-20T12:00:00Z","account":"default","what":"renewed","who":"keytender"}` + "\n{\n\n" +
+		`{"what":""}`))
 	f.Add([]byte("\x00\xff\n[]\nnull\n7"))
 	e := fuzzEngine(f, f.TempDir())
 	f.Fuzz(func(t *testing.T, text []byte) {

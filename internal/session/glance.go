@@ -49,7 +49,8 @@ func (e *Engine) Glance(environ []string) (Glance, error) {
 		}
 	}
 	if a := l.Account(name); a != nil {
-		g.State, g.Account, g.Email, g.Plan = (&work{Engine: e, l: l}).reporting().accountState(a), a.Name, a.Person.Email, a.Plan
+		g.State, g.Account, g.Email, g.Plan = (&work{Engine: e,
+			l: l}).reporting().accountState(a), a.Name, a.Person.Email, a.Plan
 		g.LoginEnds, g.Estimated = a.LoginEnds, a.LoginEstimated
 		g.Twin = hasTwin(l, a)
 		if !a.Renewable {

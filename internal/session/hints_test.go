@@ -69,7 +69,8 @@ func TestRenewedByClaudeWithoutTheOthersLocks(t *testing.T) {
 	_, home, work := r.inTwo("work")
 	r.goTo(home)
 	seen := filepath.Join(t.TempDir(), "seen")
-	withClaude(t, `case "$1" in --version) echo 2.1.329;; -p) [ -d `+work+`/.oauth_refresh.lock ] && echo held > `+seen+` || echo free > `+seen+`;; esac`)
+	withClaude(t, `case "$1" in --version) echo 2.1.329;; -p) [ -d `+work+`/.oauth_refresh.lock ] && echo held > `+seen+
+		` || echo free > `+seen+`;; esac`)
 	r.environ["KEYTENDER_REFRESH_WITH"] = "claude"
 	_, err := r.start().Renew(t.Context(), true)
 	text, readErr := os.ReadFile(seen)

@@ -16,10 +16,11 @@ import (
 type Record struct {
 	At      time.Time `json:"at"`
 	Account string    `json:"account"`
-	What    string    `json:"what"` // signed-in, imported, renewed, adopted, refused, lost, mirrored, undone, signed-out, api-key, exported, mended
-	Who     string    `json:"who"`
-	Detail  string    `json:"detail,omitempty"` // a name, or a sentence that an earlier version wrote
-	Said              // what is said in a sentence
+	// signed-in, imported, renewed, adopted, refused, lost, mirrored, undone, signed-out, api-key, exported, mended
+	What   string `json:"what"`
+	Who    string `json:"who"`
+	Detail string `json:"detail,omitempty"` // a name, or a sentence that an earlier version wrote
+	Said          // what is said in a sentence
 }
 
 const (

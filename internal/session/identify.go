@@ -70,7 +70,8 @@ func (a asking) ask(ctx context.Context, c keychain.Credential) identified {
 		a.log.Info("whose login it is could not be asked", "reason", err.Error())
 	}
 	told := &oauth.Error{}
-	whose := identified{person: personOf(c.Account), at: a.wall(), refused: errors.As(err, &told) && told.Status == http.StatusUnauthorized}
+	whose := identified{person: personOf(c.Account), at: a.wall(), refused: errors.As(err, &told) &&
+		told.Status == http.StatusUnauthorized}
 	a.asked.put(access, whose)
 	return whose
 }

@@ -18,11 +18,13 @@ func TestProfileTakesNothingAway(t *testing.T) {
 		_, _ = io.WriteString(w, `{"account":{"uuid":"acc-1"},"organization":{"uuid":"org-1"}}`)
 	}))
 	defer api.Close()
-	known := keychain.Account{Email: "a@example.com", OrganizationID: "org-0", Organization: "Ann's", Plan: "max", RateLimitTier: "tier"}
+	known := keychain.Account{Email: "a@example.com", OrganizationID: "org-0", Organization: "Ann's", Plan: "max",
+		RateLimitTier: "tier"}
 	want := known
 	want.ID, want.OrganizationID = "acc-1", "org-1"
 	c := keychain.Credential{Access: secret.New("FAKE-access"), Account: known}
-	if err := newRig(t, "KEYTENDER_API_URL="+api.URL).start().asking().askWhose(t.Context(), &c, 5*time.Second); err != nil || c.Account != want {
+	if err := newRig(t, "KEYTENDER_API_URL="+api.URL).start().asking().askWhose(t.Context(), &c,
+		5*time.Second); err != nil || c.Account != want {
 		t.Errorf("%+v, %v; want %+v", c.Account, err, want)
 	}
 }
@@ -34,7 +36,8 @@ func TestTwoOrganizationsOfOneEMailAreToldApart(t *testing.T) {
 	two := ledger.Person{ID: "acc-1", Organization: "organization-2", Email: "a@example.com"}
 	three := ledger.Person{ID: "acc-1", Organization: "third-organization", Email: "a@example.com"}
 	other := ledger.Person{ID: "acc-2", Organization: "organization-1", Email: "b@example.com"}
-	w := &work{l: &ledger.Ledger{Accounts: []*ledger.Account{{Name: "a", Person: one, Organization: "Ann's"}, {Name: "b", Person: other}}}}
+	w := &work{l: &ledger.Ledger{Accounts: []*ledger.Account{{Name: "a", Person: one, Organization: "Ann's"},
+		{Name: "b", Person: other}}}}
 	for _, c := range []struct {
 		p    ledger.Person
 		want string

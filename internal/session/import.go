@@ -79,7 +79,8 @@ type ImportOptions struct {
 func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.String) (Imported, error) {
 	entry, err := claudecode.DecodeEntry([]byte(text.Reveal()))
 	if err != nil {
-		return Imported{}, failedBy("unusable", FaultNotItsJSON, Values{Reason: strings.TrimPrefix(err.Error(), keychain.ErrDamaged.Error()+": ")}, err)
+		return Imported{}, failedBy("unusable", FaultNotItsJSON,
+			Values{Reason: strings.TrimPrefix(err.Error(), keychain.ErrDamaged.Error()+": ")}, err)
 	}
 	if entry.State != claudecode.SignedIn {
 		return Imported{}, failedAs("unusable", FaultNoLoginInJSON, nil)
@@ -91,7 +92,8 @@ func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.St
 func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path string) (Imported, error) {
 	data, err := atomicfile.Read(path, maxStateFile)
 	if err != nil {
-		return Imported{}, failedBy("nothing-to-import", FaultOpenCodeUnread, Values{Path: path, Reason: plain(err)}, err)
+		return Imported{}, failedBy("nothing-to-import", FaultOpenCodeUnread, Values{Path: path, Reason: plain(err)},
+			err)
 	}
 	var logins struct {
 		Anthropic *struct {
@@ -108,12 +110,14 @@ func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path strin
 	if l == nil || l.Type != "oauth" || l.Access == "" {
 		return Imported{}, failedBy("nothing-to-import", FaultOpenCodeNoLogin, Values{Path: path}, nil)
 	}
-	c := keychain.Credential{Access: secret.New(l.Access), Refresh: secret.New(l.Refresh), AccessEnds: keychain.Millis(l.Expires),
-		Scopes: []string{"org:create_api_key", "user:profile", "user:inference"}}
+	c := keychain.Credential{Access: secret.New(l.Access), Refresh: secret.New(l.Refresh),
+		AccessEnds: keychain.Millis(l.Expires),
+		Scopes:     []string{"org:create_api_key", "user:profile", "user:inference"}}
 	return e.importFrom(ctx, o, c, path)
 }
 
-func (e *Engine) importFrom(ctx context.Context, o ImportOptions, c keychain.Credential, from string) (Imported, error) {
+func (e *Engine) importFrom(ctx context.Context, o ImportOptions, c keychain.Credential, from string) (Imported,
+	error) {
 	w, err := e.begin(ctx, lockWait)
 	if err != nil {
 		return Imported{}, err

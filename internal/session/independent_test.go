@@ -26,7 +26,8 @@ func TestIndependentServer(t *testing.T) {
 		name, value, _ := strings.Cut(pair, "=")
 		environment[name] = value
 	}
-	settings, err := config.Load(func(name string) (string, bool) { value, ok := environment[name]; return value, ok }, nil)
+	settings, err := config.Load(func(name string) (string, bool) { value, ok := environment[name]; return value, ok },
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}

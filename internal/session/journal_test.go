@@ -57,10 +57,14 @@ func TestPace(t *testing.T) {
 		{"no expires_in", unknown, nil, nil, 10 * time.Minute},
 		{"no access token", oauth.Grant{}, &oauth.Error{Kind: oauth.Malformed}, nil, 10 * time.Minute},
 		{"a second", hasty, nil, nil, time.Minute},
-		{"a second, the fourth time", hasty, nil, []time.Duration{30 * time.Minute, 20 * time.Minute, 10 * time.Minute}, time.Minute},
-		{"a second, the fifth time", hasty, nil, []time.Duration{50 * time.Minute, 40 * time.Minute, 30 * time.Minute, 20 * time.Minute}, 10 * time.Minute},
-		{"a second, those of earlier forgotten", hasty, nil, []time.Duration{3 * time.Hour, 2 * time.Hour, 90 * time.Minute, time.Hour}, time.Minute},
-		{"a second, those from a clock that was ahead forgotten", hasty, nil, []time.Duration{-time.Hour, -time.Hour, -time.Hour, -time.Hour}, time.Minute},
+		{"a second, the fourth time", hasty, nil, []time.Duration{30 * time.Minute, 20 * time.Minute, 10 * time.Minute},
+			time.Minute},
+		{"a second, the fifth time", hasty, nil,
+			[]time.Duration{50 * time.Minute, 40 * time.Minute, 30 * time.Minute, 20 * time.Minute}, 10 * time.Minute},
+		{"a second, those of earlier forgotten", hasty, nil,
+			[]time.Duration{3 * time.Hour, 2 * time.Hour, 90 * time.Minute, time.Hour}, time.Minute},
+		{"a second, those from a clock that was ahead forgotten", hasty, nil,
+			[]time.Duration{-time.Hour, -time.Hour, -time.Hour, -time.Hour}, time.Minute},
 	} {
 		ch := &ledger.Chain{NotBefore: now0.Add(time.Hour), Why: "before"}
 		for _, ago := range c.hasty {
@@ -96,7 +100,8 @@ func TestEnoughAndMeets(t *testing.T) {
 		{"ended", -time.Second, 8 * time.Hour, 0, false, false},
 		{"ends now", 0, 8 * time.Hour, 0, false, false},
 		{"more wanted than is granted: half is enough", 5 * time.Hour, 8 * time.Hour, 12 * time.Hour, false, true},
-		{"more wanted than is granted, and less than half left", 3 * time.Hour, 8 * time.Hour, 12 * time.Hour, false, false},
+		{"more wanted than is granted, and less than half left", 3 * time.Hour, 8 * time.Hour, 12 * time.Hour, false,
+			false},
 		{"a short-lived one", 40 * time.Second, time.Minute, time.Minute, false, true},
 		{"another program's, whose lifetime is not known", 2 * time.Hour, 0, 3 * time.Hour, false, false},
 		{"clock put back: more left than was granted", 30 * time.Hour, 8 * time.Hour, time.Minute, true, false},
@@ -123,7 +128,9 @@ func TestEnoughAndMeets(t *testing.T) {
 				t.Errorf("%s: the seen pair meets a need of %v: %v", c.name, c.want, got)
 			}
 		}
-		if got := e.meets(need{minValid: time.Minute, force: true, seen: ledger.Pair{Access: secret.New("sk-ant-oat01-FAKE-0").Fingerprint()}}, cred); got != e.enough(cred, time.Minute) {
+		if got := e.meets(need{minValid: time.Minute, force: true,
+			seen: ledger.Pair{Access: secret.New("sk-ant-oat01-FAKE-0").Fingerprint()}}, cred); got != e.enough(cred,
+			time.Minute) {
 			t.Errorf("%s: whether it replaces another: %v", c.name, got)
 		}
 	}
@@ -144,13 +151,17 @@ func TestMerge(t *testing.T) {
 	w := &work{Engine: &Engine{state: state{now: func() time.Time { return now0 }}}}
 	ends := now0.Add(20 * 24 * time.Hour)
 	old := keychain.Credential{
-		Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1), AccessEnds: now0.Add(time.Hour), LoginEnds: ends, LoginEndsEstimated: true,
-		Scopes: []string{"user:inference"}, Account: keychain.Account{Email: "a@example.com", Plan: "max"}, Issued: now0.Add(-7 * time.Hour), Method: "browser",
+		Access: secret.New("sk-ant-oat01-FAKE-1"), Refresh: token(1), AccessEnds: now0.Add(time.Hour), LoginEnds: ends,
+		LoginEndsEstimated: true,
+		Scopes:             []string{"user:inference"}, Account: keychain.Account{Email: "a@example.com", Plan: "max"},
+		Issued: now0.Add(-7 * time.Hour), Method: "browser",
 	}
-	grant := oauth.Grant{Access: secret.New("sk-ant-oat01-FAKE-2"), Refresh: token(2), ExpiresIn: 8 * time.Hour, ExpiresInKnown: true, LoginExpiresIn: 99 * 24 * time.Hour}
+	grant := oauth.Grant{Access: secret.New("sk-ant-oat01-FAKE-2"), Refresh: token(2), ExpiresIn: 8 * time.Hour,
+		ExpiresInKnown: true, LoginExpiresIn: 99 * 24 * time.Hour}
 
 	got := w.merge(old, grant, nil)
-	if !got.Access.Equal(grant.Access) || !got.Refresh.Equal(grant.Refresh) || !got.AccessEnds.Equal(now0.Add(8*time.Hour)) || got.Lifetime != 8*time.Hour {
+	if !got.Access.Equal(grant.Access) || !got.Refresh.Equal(grant.Refresh) ||
+		!got.AccessEnds.Equal(now0.Add(8*time.Hour)) || got.Lifetime != 8*time.Hour {
 		t.Errorf("the new pair: %+v", got)
 	}
 	if len(got.Scopes) != 1 || got.Account != old.Account || got.Method != "browser" {
@@ -162,7 +173,9 @@ func TestMerge(t *testing.T) {
 	if got := w.merge(old, kept, nil); !got.Refresh.Equal(old.Refresh) || got.Scopes[0] != "user:profile" {
 		t.Errorf("no refresh token in the answer: %+v", got)
 	}
-	if got := w.merge(old, oauth.Grant{Refresh: token(2)}, &oauth.Error{Kind: oauth.Malformed}); !got.Refresh.Equal(token(2)) || !got.Access.Equal(old.Access) || !got.AccessEnds.Equal(old.AccessEnds) {
+	if got := w.merge(old, oauth.Grant{Refresh: token(2)},
+		&oauth.Error{Kind: oauth.Malformed}); !got.Refresh.Equal(token(2)) || !got.Access.Equal(old.Access) ||
+		!got.AccessEnds.Equal(old.AccessEnds) {
 		t.Errorf("an unusable answer with a rotated token: %+v", got)
 	}
 	unknown := old
@@ -205,7 +218,8 @@ func TestLoginEnd(t *testing.T) {
 		{"an earlier end", 20 * day, false, 5 * day, 5 * day, false},
 		{"a later end", 20 * day, false, 30 * day, 20 * day, false},
 	} {
-		got, guess := w.loginEnd(keychain.Credential{LoginEnds: now0.Add(c.was), LoginEndsEstimated: c.estimated}, oauth.Grant{LoginExpiresIn: c.told})
+		got, guess := w.loginEnd(keychain.Credential{LoginEnds: now0.Add(c.was), LoginEndsEstimated: c.estimated},
+			oauth.Grant{LoginExpiresIn: c.told})
 		if !got.Equal(now0.Add(c.want)) || guess != c.guess {
 			t.Errorf("%s: %v (estimated %v)", c.name, got.Sub(now0), guess)
 		}

@@ -103,7 +103,8 @@ func sweptWorks() []sweptWork {
 			w.fresh = &c
 			work := w.work()
 			defer work.end()
-			_, _, err := work.takingIn().takeIn(w.t.Context(), takenIn{account: "ann", c: c, what: "signed-in", activate: true, carries: true})
+			_, _, err := work.takingIn().takeIn(w.t.Context(),
+				takenIn{account: "ann", c: c, what: "signed-in", activate: true, carries: true})
 			return err
 		}, func(w *sweptWorld) string { return "" }},
 		{"login as another", func(w *sweptWorld) error {
@@ -111,7 +112,8 @@ func sweptWorks() []sweptWork {
 			w.fresh = &c
 			work := w.work()
 			defer work.end()
-			_, _, err := work.takingIn().takeIn(w.t.Context(), takenIn{account: "cat", c: c, what: "signed-in", activate: true, carries: true})
+			_, _, err := work.takingIn().takeIn(w.t.Context(),
+				takenIn{account: "cat", c: c, what: "signed-in", activate: true, carries: true})
 			return err
 		}, func(w *sweptWorld) string { return "" }},
 	}
@@ -148,7 +150,8 @@ func TestSoakKeychainFails(t *testing.T) {
 	}
 }
 
-func sweepOnce(t *testing.T, big bool, work sweptWork, method string, step testbus.Step, on bool, n int) (reached bool) {
+func sweepOnce(t *testing.T, big bool, work sweptWork, method string, step testbus.Step, on bool,
+	n int) (reached bool) {
 	w := newSweptWorld(t, big)
 	calls := 0
 	w.service.Behave(func(called string) testbus.Step {
@@ -204,7 +207,8 @@ func sweepOnce(t *testing.T, big bool, work sweptWork, method string, step testb
 		if w.fresh != nil {
 			found := false
 			for _, name := range names {
-				if c, err := w.vault().load(t.Context(), name); err == nil && w.server.Newest(w.fresh.Refresh.Reveal()) == c.Refresh.Reveal() {
+				if c, err := w.vault().load(t.Context(), name); err == nil &&
+					w.server.Newest(w.fresh.Refresh.Reveal()) == c.Refresh.Reveal() {
 					found = true
 				}
 			}
@@ -217,7 +221,8 @@ func sweepOnce(t *testing.T, big bool, work sweptWork, method string, step testb
 				t.Errorf("sign-out of %s: %v", name, err)
 			}
 		}
-	} else if _, err := w.start().On("ann").SignOut(t.Context(), SignOutOptions{}); err != nil && exitOf(err) != ExitFailed {
+	} else if _, err := w.start().On("ann").SignOut(t.Context(), SignOutOptions{}); err != nil &&
+		exitOf(err) != ExitFailed {
 		t.Errorf("once more: %v", err)
 	}
 	all = w.everywhere()

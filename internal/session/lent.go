@@ -156,7 +156,8 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 		return PlaceStatus{}, notLent(at, err)
 	}
 	if err := at.directory(r.entries).Introduce(ctx, identityFor(r.current)); err != nil {
-		r.log.Warn("Claude Code's state file in a lent directory was not written", "place", place.ID, "reason", plain(err))
+		r.log.Warn("Claude Code's state file in a lent directory was not written", "place", place.ID, "reason",
+			plain(err))
 	}
 	return r.lent(place)
 }
@@ -195,7 +196,8 @@ func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
 }
 
 func identityFor(c keychain.Credential) claudecode.Identity {
-	return claudecode.Identity{AccountID: c.Account.ID, Email: c.Account.Email, OrganizationID: c.Account.OrganizationID}
+	return claudecode.Identity{AccountID: c.Account.ID, Email: c.Account.Email,
+		OrganizationID: c.Account.OrganizationID}
 }
 
 // errOwnLogin says that a place holds a login that we did not lend.
@@ -328,7 +330,8 @@ func (w lentCopies) isOthers(p *ledger.Place, now claudecode.Entry) bool {
 	return w.isOwn(now) && !lent
 }
 
-func (n lending) updateLent(ctx context.Context, at lentTo, decide func(claudecode.Entry) (claudecode.Change, error)) error {
+func (n lending) updateLent(ctx context.Context, at lentTo,
+	decide func(claudecode.Entry) (claudecode.Change, error)) error {
 	if at.far() {
 		return updateFar(ctx, at, decide)
 	}
@@ -385,7 +388,8 @@ func (w lentCopies) lentOr(p *ledger.Place, current keychain.Credential, err err
 		w.noteLent(p, current)
 	case errors.Is(err, errOwnLogin):
 		w.settleLent(p, current)
-		w.remember(Record{Account: p.Account, What: "forgotten", Said: Said{RemarkOwnLogin, &Values{Place: lentWhere(p).String()}}})
+		w.remember(Record{Account: p.Account, What: "forgotten",
+			Said: Said{RemarkOwnLogin, &Values{Place: lentWhere(p).String()}}})
 		w.l.ForgetPlace(p.ID)
 	case !p.Gone.IsZero() && now.Sub(p.Gone) > goneFor:
 		w.remember(Record{Account: p.Account, What: "forgotten",
@@ -422,14 +426,16 @@ func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
 	}
 	place := w.place(dir)
 	place.Holds(s.Chain, pairOf(s.entry.Login))
-	if err := w.carrying().carryTo(ctx, carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current}); err != nil {
+	if err := w.carrying().carryTo(ctx, carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account),
+		current: current}); err != nil {
 		w.carrying().notCarried(place, err)
 	}
 }
 
 // lentStatus tells of a lent place by what is known: looking there could take seconds.
 func (w *wording) lentStatus(p *ledger.Place) PlaceStatus {
-	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep, Reason: p.Reason}
+	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep,
+		Reason: p.Reason}
 	switch {
 	case p.Leaving:
 		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLeavingLent)
@@ -452,7 +458,8 @@ func (w lentCopies) describeLent(st *Status) {
 		if st.Problem != nil || !w.l.LentBehind(p) || p.Ends.IsZero() || w.wall().Before(p.Ends) {
 			continue
 		}
-		st.Problem = problemOf(failedBy("place-behind", FaultLentEnded, Values{Place: lentWhere(p).String(), Reason: p.Reason}, nil))
+		st.Problem = problemOf(failedBy("place-behind", FaultLentEnded,
+			Values{Place: lentWhere(p).String(), Reason: p.Reason}, nil))
 	}
 }
 

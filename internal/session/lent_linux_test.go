@@ -56,7 +56,8 @@ func TestLendToAFullDisk(t *testing.T) {
 			free := fill(t, disk)
 			_, err := r.start().Lend(t.Context(), o(disk))
 			known := &Error{}
-			if !errors.As(err, &known) || known.Code != "not-lent" || !strings.Contains(strings.ToLower(known.Error()), "no space left on device") {
+			if !errors.As(err, &known) || known.Code != "not-lent" ||
+				!strings.Contains(strings.ToLower(known.Error()), "no space left on device") {
 				t.Fatalf("%v", err)
 			}
 			if left, _ := r.start().Lent(); len(left) != 0 {
@@ -79,7 +80,8 @@ func TestLendToAFullDisk(t *testing.T) {
 				t.Error("the entry is not the old one any more")
 			}
 			left, err := r.start().Lent()
-			if err != nil || len(left) != 1 || left[0].State != PlaceUnreachable || !strings.Contains(strings.ToLower(left[0].Reason), "no space left") {
+			if err != nil || len(left) != 1 || left[0].State != PlaceUnreachable ||
+				!strings.Contains(strings.ToLower(left[0].Reason), "no space left") {
 				t.Errorf("%+v, %v", left, err)
 			}
 			free()
@@ -87,7 +89,8 @@ func TestLendToAFullDisk(t *testing.T) {
 			r.start().tending().tendNow(t.Context())
 			r.follows(dir)
 			for _, name := range testguard.Names(t, dir) {
-				if strings.Contains(name, "keytender") || strings.Contains(name, ".tmp") || strings.HasSuffix(name, ".lock") {
+				if strings.Contains(name, "keytender") || strings.Contains(name, ".tmp") ||
+					strings.HasSuffix(name, ".lock") {
 					t.Errorf("%s is left behind", name)
 				}
 			}

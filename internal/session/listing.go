@@ -26,17 +26,20 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 	list := []PlaceStatus{}
 	v := w.vault(w.l)
 	for _, a := range w.l.Accounts {
-		record := PlaceStatus{ID: "record:" + a.Name, Place: w.storeName(v.home(ctx, a.Name).Kind()), Kind: ledger.Record, Account: a.Name, State: PlaceInStep, RefreshToken: a.Renewable}
+		record := PlaceStatus{ID: "record:" + a.Name, Place: w.storeName(v.home(ctx, a.Name).Kind()),
+			Kind: ledger.Record, Account: a.Name, State: PlaceInStep, RefreshToken: a.Renewable}
 		list = append(list, record)
 		for _, path := range v.strays(a.Name) {
-			list = append(list, PlaceStatus{ID: "spill:" + path, Place: path, Kind: ledger.SpillFile, Account: a.Name, State: PlaceKept, RefreshToken: true})
+			list = append(list, PlaceStatus{ID: "spill:" + path, Place: path, Kind: ledger.SpillFile, Account: a.Name,
+				State: PlaceKept, RefreshToken: true})
 		}
 	}
 	for _, d := range w.l.Displaced {
 		if d.Nothing {
 			continue
 		}
-		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.home(ctx, displacedName(d.ID)).Kind()), Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
+		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.home(ctx, displacedName(d.ID)).Kind()),
+			Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
 			Reason: w.saysOf(RemarkLoginOf, Values{Owner: w.named(d.Person)}), RefreshToken: d.Pair.Refresh != ""}
 		if !d.At.IsZero() {
 			kept.Since = known(d.At)
@@ -57,7 +60,8 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 	if p.Kind == ledger.Lent {
 		return w.lentStatus(p)
 	}
-	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "", Reason: p.Reason, State: PlaceInStep}
+	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "",
+		Reason: p.Reason, State: PlaceInStep}
 	c := w.l.Chain(p.Chain)
 	if c != nil {
 		s.Account = c.Account
@@ -75,7 +79,8 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 		s.State = PlaceOtherLogin
 	}
 	dir := w.directory(p)
-	if dir == nil || s.State == PlaceUnreachable || p.Kind == ledger.KeychainItem && st.ClaudeCode.Place != dir.Place() {
+	if dir == nil || s.State == PlaceUnreachable || p.Kind == ledger.KeychainItem &&
+		st.ClaudeCode.Place != dir.Place() {
 		return s // another process's keychain item: looking could open a dialog
 	}
 	seen, err := w.seeOnce(ctx, dir)
@@ -124,7 +129,8 @@ func (w reporting) describePlaces(st *Status) {
 		if p.Reason == "" {
 			fault = FaultPlaceUnwritten
 		}
-		st.Problem = problemOf(failedBy("place-behind", fault, Values{Place: w.placeName(p), ID: p.ID, Reason: p.Reason}, nil))
+		st.Problem = problemOf(failedBy("place-behind", fault,
+			Values{Place: w.placeName(p), ID: p.ID, Reason: p.Reason}, nil))
 	}
 }
 

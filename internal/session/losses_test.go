@@ -131,7 +131,8 @@ func TestSignOutOfUnknownSaysDone(t *testing.T) {
 	steps, err := r.start().SignOut(t.Context(), SignOutOptions{})
 	r.goTo(work)
 	if left := r.entry().Login; !left.Refresh.IsZero() && err == nil {
-		t.Errorf("success, and the login lies in %s, alive %v; told: %+v", work, r.server.Alive(left.Refresh.Reveal()), steps)
+		t.Errorf("success, and the login lies in %s, alive %v; told: %+v", work, r.server.Alive(left.Refresh.Reveal()),
+			steps)
 	}
 }
 
@@ -140,7 +141,8 @@ func TestUndoPutsBackWhatWasRenewedElsewhere(t *testing.T) {
 	r := newRig(t)
 	a, home, work := r.inTwo("work")
 	w := r.work()
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("b@example.com", time.Hour), what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default",
+		c: r.issued("b@example.com", time.Hour), what: "signed-in", activate: true, carries: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -239,7 +241,8 @@ func TestMendedCredentialsAndTwoRenewals(t *testing.T) {
 		a := r.signIn(time.Hour)
 		b := r.renewElsewhere(a)
 		r.writeEntry(b)
-		if err := os.WriteFile(filepath.Join(r.home, "credentials.json"), []byte(`{"default":{"acc`), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(r.home, "credentials.json"), []byte(`{"default":{"acc`),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		r.mendAll()
@@ -256,7 +259,8 @@ func TestNotMirroredLeavesAPlaceBehind(t *testing.T) {
 	r := newRig(t)
 	_, home, work := r.behindInWork()
 	w := r.work()
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -268,7 +272,8 @@ func TestNotMirroredLeavesAPlaceBehind(t *testing.T) {
 	r.goTo(work)
 	spent := r.entry().Login
 	if r.server.Spent(spent.Refresh.Reveal()) {
-		r.t.Errorf("%s keeps a spent pair of the chain that lives in %s; status: %+v", work, home, r.start().Status(t.Context()).Problem)
+		r.t.Errorf("%s keeps a spent pair of the chain that lives in %s; status: %+v", work, home,
+			r.start().Status(t.Context()).Problem)
 	}
 	_ = living
 }
@@ -291,8 +296,10 @@ func TestLendOverATokenWithoutRefresh(t *testing.T) {
 		return
 	}
 	now, _ := os.ReadFile(file)
-	if !strings.Contains(string(now), "FAKE-year") && !slices.ContainsFunc(r.ledger().Displaced, func(d *ledger.Displaced) bool { return !d.Nothing }) {
-		t.Errorf("a stranger's token was written over without --replace and is kept nowhere (device token kept: %v)", strings.Contains(string(now), "xia-device"))
+	if !strings.Contains(string(now), "FAKE-year") &&
+		!slices.ContainsFunc(r.ledger().Displaced, func(d *ledger.Displaced) bool { return !d.Nothing }) {
+		t.Errorf("a stranger's token was written over without --replace and is kept nowhere (device token kept: %v)",
+			strings.Contains(string(now), "xia-device"))
 	}
 }
 
@@ -344,7 +351,8 @@ func TestImportOfTheFormerLogin(t *testing.T) {
 	r := newRig(t)
 	a := r.signIn(time.Hour)
 	w := r.work()
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in"}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -639,7 +647,8 @@ func TestAnotherTakesWhatThePersonKeptApart(t *testing.T) {
 	a := r.signIn(time.Hour) // in the entry, Claude Code's from now on
 	w := r.work()
 	own := r.issued("a@example.com", time.Hour)
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: own, what: "signed-in"}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "default", c: own, what: "signed-in"}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -673,7 +682,8 @@ func TestSignOutKeepsWhatItCouldNotCarry(t *testing.T) {
 	steps, err := r.start().SignOut(t.Context(), SignOutOptions{KeepClaudeCode: true})
 	_ = lock.Release()
 	store, _ := os.ReadFile(filepath.Join(r.home, "credentials.json"))
-	if login := r.entry().Login; r.server.Spent(login.Refresh.Reveal()) && !strings.Contains(string(store), living.Refresh.Reveal()) {
+	if login := r.entry().Login; r.server.Spent(login.Refresh.Reveal()) &&
+		!strings.Contains(string(store), living.Refresh.Reveal()) {
 		t.Errorf("Claude Code keeps a spent pair, and the living one is held nowhere: %v %+v", err, steps)
 	}
 }
@@ -807,7 +817,8 @@ func TestLongLivedIsSucceededByAnything(t *testing.T) {
 	long := r.issued("a@example.com", 300*24*time.Hour)
 	long.Refresh, long.Scopes, long.Lifetime = secret.String{}, []string{"user:inference"}, 300*24*time.Hour
 	w := r.work()
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "ci", c: long, what: "signed-in", longLived: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "ci", c: long, what: "signed-in", longLived: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -966,7 +977,8 @@ func TestReplacedLoginIsPutBackAndGoesOn(t *testing.T) {
 	r := newRig(t)
 	a := r.signIn(time.Hour)
 	w := r.work()
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.other(), what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "default", c: r.other(), what: "signed-in", activate: true, carries: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -1014,12 +1026,14 @@ func TestImportedLoginAndAnOldDirectory(t *testing.T) {
 		t.Logf("dead %v: %v", dead, err)
 		r.goTo(home)
 		if now := r.entry().Login; !r.server.Alive(now.Refresh.Reveal()) {
-			t.Errorf("dead %v: home lost its living login; our store alive: %v", dead, r.server.Alive(r.stored().Refresh.Reveal()))
+			t.Errorf("dead %v: home lost its living login; our store alive: %v", dead,
+				r.server.Alive(r.stored().Refresh.Reveal()))
 		}
 		if !r.server.Alive(r.stored().Refresh.Reveal()) {
 			t.Errorf("dead %v: our store lost the living login", dead)
 		}
-		if r.server.Alive(a.Refresh.Reveal()) && r.server.Newest(a.Refresh.Reveal()) != r.entry().Login.Refresh.Reveal() {
+		if r.server.Alive(a.Refresh.Reveal()) &&
+			r.server.Newest(a.Refresh.Reveal()) != r.entry().Login.Refresh.Reveal() {
 			t.Errorf("dead %v: home's living login was written over by the other directory's", dead)
 		}
 	}
@@ -1133,7 +1147,8 @@ func TestRebuiltLedgerKnowsWhatNoNumberFinds(t *testing.T) {
 func TestSignOutTakesWhatWasHalfWritten(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
-	paths := []string{filepath.Join(r.home, "credentials.json.tmp.0badcafe"), r.state("spill-default.json.tmp.0badcafe")}
+	paths := []string{filepath.Join(r.home, "credentials.json.tmp.0badcafe"),
+		r.state("spill-default.json.tmp.0badcafe")}
 	for _, path := range paths {
 		if err := os.WriteFile(path, []byte(`{"refresh":"FAKE`), 0o600); err != nil {
 			t.Fatal(err)

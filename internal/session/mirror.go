@@ -48,7 +48,8 @@ func entryError(err error) error {
 		return failedBy(entryCode, FaultEntryBroken, Values{Reason: err.Error()}, err)
 	}
 	if unwritable := (&claudecode.UnwritableError{}); errors.As(err, &unwritable) {
-		return failedBy(entryCode, FaultEntryUnwritable, Values{Reason: unwritable.Reason, Repair: unwritable.Hint}, err)
+		return failedBy(entryCode, FaultEntryUnwritable, Values{Reason: unwritable.Reason, Repair: unwritable.Hint},
+			err)
 	}
 	return failedBy(entryCode, FaultEntryTrouble, Values{Reason: err.Error()}, err)
 }
@@ -57,7 +58,8 @@ func entryError(err error) error {
 // it holds. A file's permissions do not pass by themselves.
 func closed(err error) bool {
 	return !errors.Is(err, fs.ErrPermission) &&
-		slices.ContainsFunc([]error{keychain.ErrLocked, keychain.ErrDenied, keychain.ErrTimedOut, keychain.ErrUnavailable},
+		slices.ContainsFunc([]error{keychain.ErrLocked, keychain.ErrDenied, keychain.ErrTimedOut,
+			keychain.ErrUnavailable},
 			func(kind error) bool { return errors.Is(err, kind) })
 }
 
@@ -248,8 +250,10 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said,
 // identify tells the client whose login its entry holds now. Without it the client goes
 // on as the former person for up to a day, so it is told why where that failed. whole is what
 // it knew of the account before.
-func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keychain.Credential, whole secret.String) (why string) {
-	id := claudecode.Identity{AccountID: c.Account.ID, Email: c.Account.Email, OrganizationID: c.Account.OrganizationID, Whole: whole}
+func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keychain.Credential,
+	whole secret.String) (why string) {
+	id := claudecode.Identity{AccountID: c.Account.ID, Email: c.Account.Email, OrganizationID: c.Account.OrganizationID,
+		Whole: whole}
 	if id.AccountID == "" {
 		return ""
 	}

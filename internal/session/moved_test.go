@@ -100,7 +100,8 @@ func TestLinkTurnedBeforeTheFirstSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := r.issued("a@example.com", time.Hour)
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: c, what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "default", c: c, what: "signed-in", activate: true, carries: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.takingIn().tellMirror(t.Context(), true, "default", func(Event) {})

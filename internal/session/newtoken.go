@@ -16,7 +16,8 @@ type UseToken func(ctx context.Context, token secret.String, until time.Time) er
 // NewToken signs in for a token of a validity of its own (o.LongLived) and hands it to use.
 // No account becomes active, and nothing is mirrored. The token is kept, as the account that
 // is returned, only where use fails: else it would live on for a year with nobody to know it.
-func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event), use UseToken) (kept string, err error) {
+func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event), use UseToken) (kept string,
+	err error) {
 	if err := e.MayWrite(); err != nil {
 		return "", err
 	}

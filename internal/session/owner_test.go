@@ -25,15 +25,22 @@ func TestNotOurs(t *testing.T) {
 		{"root at home", 0, "/root", "/root/.local", "/root/.claude/e", map[string]int{"/root": 0}, ""},
 		{"root in a container whose home is missing", 0, "/nowhere", "/nowhere/.local", "/nowhere/.claude/e", nil, ""},
 		{"root without a home", 0, "", "/data", "/data/e", map[string]int{"/data": ann}, ""},
-		{"root over a person's home", 0, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann}, "home-not-yours: 1000, /home/ann"},
-		{"root over the entry alone", 0, "/home/ann", "/srv/kt", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/srv": 0}, "home-not-yours: 1000, /home/ann"},
-		{"root over a volume of a person", 0, "/root", "/data/kt", "/root/.claude/e", map[string]int{"/root": 0, "/data": ann}, ""},
+		{"root over a person's home", 0, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e",
+			map[string]int{"/home/ann": ann}, "home-not-yours: 1000, /home/ann"},
+		{"root over the entry alone", 0, "/home/ann", "/srv/kt", "/home/ann/.claude/e",
+			map[string]int{"/home/ann": ann, "/srv": 0}, "home-not-yours: 1000, /home/ann"},
+		{"root over a volume of a person", 0, "/root", "/data/kt", "/root/.claude/e",
+			map[string]int{"/root": 0, "/data": ann}, ""},
 		{"nothing of that home is theirs", 0, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e",
 			map[string]int{"/home/ann": ann, "/home/ann/.local": 0, "/home/ann/.claude": 0}, ""},
-		{"nothing in that home", 0, "/home/ann", "/srv/kt", "/srv/claude/e", map[string]int{"/home/ann": ann, "/srv": 0}, ""},
-		{"another's state", ann, "/home/ann", "/srv/kt", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/srv/kt/state": bob}, "folder-not-yours: 1001, /srv/kt/state"},
-		{"root's state", ann, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann, "/home/ann/.local/state": 0}, "folder-not-yours: 0, /home/ann/.local/state"},
-		{"root over a person's state", 0, "/root", "/srv/kt", "/root/.claude/e", map[string]int{"/root": 0, "/srv/kt/state": ann}, "folder-not-yours: 1000, /srv/kt/state"},
+		{"nothing in that home", 0, "/home/ann", "/srv/kt", "/srv/claude/e",
+			map[string]int{"/home/ann": ann, "/srv": 0}, ""},
+		{"another's state", ann, "/home/ann", "/srv/kt", "/home/ann/.claude/e",
+			map[string]int{"/home/ann": ann, "/srv/kt/state": bob}, "folder-not-yours: 1001, /srv/kt/state"},
+		{"root's state", ann, "/home/ann", "/home/ann/.local", "/home/ann/.claude/e", map[string]int{"/home/ann": ann,
+			"/home/ann/.local/state": 0}, "folder-not-yours: 0, /home/ann/.local/state"},
+		{"root over a person's state", 0, "/root", "/srv/kt", "/root/.claude/e",
+			map[string]int{"/root": 0, "/srv/kt/state": ann}, "folder-not-yours: 1000, /srv/kt/state"},
 		{"Windows", -1, "C:/Users/ann", "C:/kt", "C:/c", map[string]int{"C:/kt/state": ann}, ""},
 	}
 	for _, test := range tests {
@@ -47,7 +54,8 @@ func TestNotOurs(t *testing.T) {
 			}
 			return 0, fs.ErrNotExist
 		}
-		err := runner{test.uid, test.home, owner}.notOurs(test.where+"/state", []string{test.where + "/state", test.where + "/credentials.json", test.entry})
+		err := runner{test.uid, test.home, owner}.notOurs(test.where+"/state",
+			[]string{test.where + "/state", test.where + "/credentials.json", test.entry})
 		known := &Error{}
 		switch {
 		case test.want == "" && err != nil:

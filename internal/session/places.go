@@ -179,7 +179,8 @@ func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
 	if ask && (!s.person.Known() || s.Relation == ledger.Unknown) {
 		s.person = s.person.Or(w.asking().askPerson(ctx, s.entry.Login))
 	}
-	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() && !(ask && w.asking().canBeAsked(s.entry.Login)) {
+	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() &&
+		!(ask && w.asking().canBeAsked(s.entry.Login)) {
 		told := ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email}
 		if s.Chain.Person.Like(told) == ledger.Same {
 			s.person = told
@@ -245,7 +246,8 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 
 // takeNewer settles what a sighting tells, and returns the account's newest pair: the one
 // in the entry where our store was put back to an older state, say out of a backup.
-func (w settling) takeNewer(ctx context.Context, s *sighting, account string, current keychain.Credential) (keychain.Credential, error) {
+func (w settling) takeNewer(ctx context.Context, s *sighting, account string,
+	current keychain.Credential) (keychain.Credential, error) {
 	if err := w.settle(ctx, s); err != nil {
 		return current, err
 	}
@@ -290,7 +292,8 @@ func (w settling) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 	if r == ledger.SignedOut {
 		remark = RemarkEntryEmpty
 	}
-	w.remember(Record{Account: c.Account, What: "signed-out-there", Who: "Claude Code", Said: Said{remark, &Values{Place: place.ID}}})
+	w.remember(Record{Account: c.Account, What: "signed-out-there", Who: "Claude Code",
+		Said: Said{remark, &Values{Place: place.ID}}})
 }
 
 const unknownCode = "unknown-login"
@@ -301,7 +304,8 @@ func unknownLogin(s sighting) *Error {
 	if s.Account() == "" { // of nobody whose login is kept: there is no account to take it into
 		fault = FaultUnknownFormer
 	}
-	return &Error{Code: unknownCode, Exit: ExitTryLater, Fault: fault, Values: Values{Account: s.Account(), Place: s.dir.Place(), ID: s.dir.ID()}}
+	return &Error{Code: unknownCode, Exit: ExitTryLater, Fault: fault,
+		Values: Values{Account: s.Account(), Place: s.dir.Place(), ID: s.dir.ID()}}
 }
 
 // adopt takes over a pair of a chain that another program got. The caller holds our lock.
@@ -362,7 +366,8 @@ func (w settling) carryOver(s sighting, ours keychain.Credential) keychain.Crede
 	if !theirs.LoginEnds.IsZero() && !guess {
 		newer.LoginEnds, newer.LoginEndsEstimated = theirs.LoginEnds, false
 	}
-	newer.Account = newer.Account.Or(theirs.Account).Or(keychain.Account{ID: s.person.ID, OrganizationID: s.person.Organization, Email: s.person.Email})
+	newer.Account = newer.Account.Or(theirs.Account).Or(keychain.Account{ID: s.person.ID,
+		OrganizationID: s.person.Organization, Email: s.person.Email})
 	return newer
 }
 
@@ -464,8 +469,9 @@ func (w carrying) carryTo(ctx context.Context, c carried) error {
 	_, err := c.dir.UpdateIn(ctx, c.reserved, func(now claudecode.Entry) (claudecode.Change, error) {
 		s.entry, s.person = now, personOf(now.Login.Account)
 		s.Finding = w.l.Relate(c.place, s.found())
-		written = s.Account() == chain.Account && (s.Chain == chain || !s.Chain.Apart && !chain.Apart) && (s.Relation == ledger.Superseded || s.Relation == ledger.Revoked ||
-			s.Relation == ledger.Current && s.Chain != chain)
+		written = s.Account() == chain.Account && (s.Chain == chain || !s.Chain.Apart && !chain.Apart) &&
+			(s.Relation == ledger.Superseded || s.Relation == ledger.Revoked ||
+				s.Relation == ledger.Current && s.Chain != chain)
 		if !written {
 			return claudecode.Change{}, nil
 		}

@@ -15,7 +15,8 @@ func TestARefusalIsAFact(t *testing.T) {
 		failure *oauth.Error
 		want    string
 	}{
-		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_request", Err: oauth.ErrClaudeCodeOnly}, NotPermitted},
+		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_request", Err: oauth.ErrClaudeCodeOnly},
+			NotPermitted},
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "unauthorized_client"}, NotPermitted},
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 403, Code: "permission_error"}, NotPermitted},
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_scope"}, "configuration"},
@@ -24,7 +25,8 @@ func TestARefusalIsAFact(t *testing.T) {
 			t.Errorf("%+v is %q, want %q", c.failure, got, c.want)
 		}
 	}
-	for code, want := range map[string]bool{NotPermitted: true, "configuration": true, "refused": false, "try-later": false} {
+	for code, want := range map[string]bool{NotPermitted: true, "configuration": true, "refused": false,
+		"try-later": false} {
 		if (&Problem{Code: code}).Refused() != want {
 			t.Errorf("%q: refused is not %v", code, want)
 		}
@@ -38,7 +40,9 @@ func TestARefusalIsAFact(t *testing.T) {
 func TestARenewalThatTheProviderRefuses(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
-	r.faults(fakeclaude.Refusal(403, "invalid_request", "This credential is only authorized for use with Claude Code and cannot be used for other API requests.").Repeat(fakeclaude.Forever))
+	r.faults(fakeclaude.Refusal(403, "invalid_request",
+		"This credential is only authorized for use with Claude Code and cannot be used for other API requests.").Repeat(
+		fakeclaude.Forever))
 	e := r.start()
 	_, err := e.Renew(t.Context(), true)
 	if known := (&Error{}); !errors.As(err, &known) || known.Code != NotPermitted {

@@ -34,7 +34,8 @@ func TestAdoptedNotRaced(t *testing.T) {
 	if stored := r.stored(); !stored.SamePair(theirs) || stored.Account.Email != "a@example.com" {
 		t.Errorf("our record after adopting: %+v", stored)
 	}
-	if st := r.start().Status(t.Context()); st.LastChange == nil || st.LastChange.Who != "Claude Code" || st.ClaudeCode.State != "in-step" || st.Problem != nil {
+	if st := r.start().Status(t.Context()); st.LastChange == nil || st.LastChange.Who != "Claude Code" ||
+		st.ClaudeCode.State != "in-step" || st.Problem != nil {
 		t.Errorf("status: %+v", st)
 	}
 	r.alive(r.stored())
@@ -81,13 +82,17 @@ func TestEntryChangedDuringRenewal(t *testing.T) {
 		{"blanked by the client", stub, false},
 		{"logged out: the file is gone", func(r *rig, _ keychain.Credential) { _ = os.Remove(r.entryFile()) }, false},
 		{"signed in to another account", func(r *rig, _ keychain.Credential) { r.writeEntry(r.other()) }, false},
-		{"signed in anew to the same account", func(r *rig, _ keychain.Credential) { r.writeEntry(r.issued("a@example.com", time.Hour)) }, false},
+		{"signed in anew to the same account", func(r *rig,
+			_ keychain.Credential) {
+			r.writeEntry(r.issued("a@example.com", time.Hour))
+		}, false},
 		{"damaged", func(r *rig, _ keychain.Credential) {
 			_ = os.WriteFile(r.entryFile(), []byte(`{"claudeAiOauth":`), 0o600)
 		}, false},
 		{"an MCP login beside it", func(r *rig, c keychain.Credential) {
 			data, _ := os.ReadFile(r.entryFile())
-			data = bytes.Replace(data, []byte(`{"claudeAiOauth"`), []byte(`{"mcpOAuth":{"server":{"token":"FAKE-mcp"}},"claudeAiOauth"`), 1)
+			data = bytes.Replace(data, []byte(`{"claudeAiOauth"`),
+				[]byte(`{"mcpOAuth":{"server":{"token":"FAKE-mcp"}},"claudeAiOauth"`), 1)
 			_ = os.WriteFile(r.entryFile(), data, 0o600)
 		}, true},
 	} {
@@ -190,7 +195,8 @@ func TestFormerAccountIsAnotherLogin(t *testing.T) {
 	r := newRig(t)
 	former := r.signIn(time.Hour)
 	r.setMirror(false)
-	r.keep("default", func() keychain.Credential { c := r.other(); c.AccessEnds = r.now().Add(-time.Minute); return c }())
+	r.keep("default",
+		func() keychain.Credential { c := r.other(); c.AccessEnds = r.now().Add(-time.Minute); return c }())
 	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +282,8 @@ func TestUnknownPairStopsEverything(t *testing.T) {
 	if _, err := r.start().Mirror(t.Context()); exitOf(err) != ExitTryLater {
 		t.Errorf("mirror: %v", err)
 	}
-	if st := r.start().Status(t.Context()); st.ClaudeCode.State != UnknownLogin || st.Problem == nil || st.Problem.Code != "unknown-login" {
+	if st := r.start().Status(t.Context()); st.ClaudeCode.State != UnknownLogin || st.Problem == nil ||
+		st.Problem.Code != "unknown-login" {
 		t.Errorf("status: %s, %+v", st.ClaudeCode.State, st.Problem)
 	}
 	if r.posts() != before || !r.entry().Login.SamePair(theirs) {
@@ -284,7 +291,8 @@ func TestUnknownPairStopsEverything(t *testing.T) {
 	}
 	theirs.AccessEnds = r.now().Add(time.Hour) // it can be asked again
 	r.writeEntry(theirs)
-	if got, err := r.start().Token(t.Context(), time.Minute); err != nil || !got.Equal(theirs.Access) || r.posts() != before {
+	if got, err := r.start().Token(t.Context(), time.Minute); err != nil || !got.Equal(theirs.Access) ||
+		r.posts() != before {
 		t.Errorf("once it is known: %v", err)
 	}
 	r.alive(r.stored())
@@ -315,7 +323,8 @@ func TestStoreWasPutBack(t *testing.T) {
 	}
 	putBack()
 	_ = os.Remove(r.entryFile())
-	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || r.posts() != 1 || r.server.Count("renew-reused") != 0 {
+	if _, err := r.start().Token(t.Context(), time.Minute); exitOf(err) != ExitSignInAgain || r.posts() != 1 ||
+		r.server.Count("renew-reused") != 0 {
 		t.Errorf("nothing holds the newest pair; token: %v, %d sent", err, r.posts())
 	}
 	r.alive(newest)
@@ -418,13 +427,15 @@ func TestGuessedLoginEndComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		entry := string(data)
-		for _, pair := range [][2]string{{c.Access.Reveal(), newer.Access.Reveal()}, {c.Refresh.Reveal(), newer.Refresh.Reveal()},
+		for _, pair := range [][2]string{{c.Access.Reveal(), newer.Access.Reveal()},
+			{c.Refresh.Reveal(), newer.Refresh.Reveal()},
 			{strconv.FormatInt(c.AccessEnds.UnixMilli(), 10), strconv.FormatInt(newer.AccessEnds.UnixMilli(), 10)}} {
 			entry = strings.Replace(entry, pair[0], pair[1], 1)
 		}
 		if told {
 			ends := c.LoginEnds.UnixMilli()
-			entry = strings.Replace(entry, strconv.FormatInt(ends, 10), strconv.FormatInt(ends+time.Hour.Milliseconds(), 10), 1)
+			entry = strings.Replace(entry, strconv.FormatInt(ends, 10),
+				strconv.FormatInt(ends+time.Hour.Milliseconds(), 10), 1)
 		}
 		if err := atomicfile.Write(r.entryFile(), []byte(entry)); err != nil {
 			t.Fatal(err)

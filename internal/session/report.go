@@ -13,8 +13,10 @@ import (
 
 // NoStatus is the status of what could not be looked at.
 func NoStatus() Status {
-	return Status{SchemaVersion: 1, State: TryLater, Role: RoleTend, Account: "default", Scopes: []string{}, MissingScopes: []string{}, Accounts: []AccountStatus{},
-		Places: []PlaceStatus{}, Exports: []Export{}, Stores: []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
+	return Status{SchemaVersion: 1, State: TryLater, Role: RoleTend, Account: "default", Scopes: []string{},
+		MissingScopes: []string{}, Accounts: []AccountStatus{},
+		Places: []PlaceStatus{}, Exports: []Export{},
+		Stores:     []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
 		ClaudeCode: EntryStatus{State: Off, OverriddenBy: []string{}}}
 }
 
@@ -54,7 +56,8 @@ func (e *Engine) status(ctx context.Context) Status {
 	switch {
 	case loadErr == nil:
 		look.reporting().describe(&st, current, chain)
-		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil { // a spilled pair keeps the login alive
+		// a spilled pair keeps the login alive
+		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil {
 			p := storeError(v.store.Kind(), storeErr)
 			st.Problem = problemOf(&Error{Code: p.Code, Exit: p.Exit, Fault: FaultWaitsOutside, Err: p})
 		}
@@ -86,7 +89,8 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 	pair := pairOf(c)
 	st.State = SignedIn
 	st.Email, st.Organization, st.Plan, st.Method = c.Account.Email, c.Account.Organization, c.Account.Plan, c.Method
-	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: w.validFor(c, 0), Renewable: !c.Refresh.IsZero() && !chain.Dead(pair)}
+	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: w.validFor(c, 0),
+		Renewable: !c.Refresh.IsZero() && !chain.Dead(pair)}
 	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds), Estimated: c.LoginEndsEstimated}
 	st.Scopes = append(st.Scopes, c.Scopes...)
 	for _, scope := range w.config.Scopes {

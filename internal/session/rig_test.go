@@ -41,7 +41,8 @@ type rig struct {
 func newRig(t testing.TB, variables ...string) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	r := &rig{t: t, home: filepath.Join(dir, "keytender"), claude: filepath.Join(dir, "claude"), shift: new(atomic.Int64), account: "default"}
+	r := &rig{t: t, home: filepath.Join(dir, "keytender"), claude: filepath.Join(dir, "claude"),
+		shift: new(atomic.Int64), account: "default"}
 	if err := os.Mkdir(r.claude, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,8 @@ func (r *rig) issued(email string, life time.Duration) keychain.Credential {
 	return keychain.Credential{
 		Access: secret.New(access), Refresh: secret.New(refresh),
 		AccessEnds: r.now().Round(0).Add(life), Lifetime: 8 * time.Hour, LoginEnds: r.now().Round(0).Add(fallbackLogin),
-		Scopes: []string{"user:profile", "user:inference"}, Account: account(profile), Issued: r.now().Round(0), Method: "browser",
+		Scopes: []string{"user:profile", "user:inference"}, Account: account(profile), Issued: r.now().Round(0),
+		Method: "browser",
 	}
 }
 
@@ -116,7 +118,8 @@ func (r *rig) keep(account string, c keychain.Credential) {
 	r.t.Helper()
 	w := r.work()
 	defer w.end()
-	if _, _, err := w.takingIn().takeIn(r.t.Context(), takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true}); err != nil {
+	if _, _, err := w.takingIn().takeIn(r.t.Context(),
+		takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -183,7 +186,8 @@ func (r *rig) posts() int { return r.server.Count("renew") }
 func (r *rig) alive(c keychain.Credential) {
 	r.t.Helper()
 	if !r.server.Alive(c.Refresh.Reveal()) {
-		r.t.Errorf("the refresh token is not alive: spent %v, family revoked %v", r.server.Spent(c.Refresh.Reveal()), r.server.FamilyRevoked(c.Refresh.Reveal()))
+		r.t.Errorf("the refresh token is not alive: spent %v, family revoked %v", r.server.Spent(c.Refresh.Reveal()),
+			r.server.FamilyRevoked(c.Refresh.Reveal()))
 	}
 }
 

@@ -48,9 +48,16 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 		{"answers after 300 ms", func(s *testbus.Service) {
 			s.Behave(at("CreateItem", testbus.Step{Delay: 300 * time.Millisecond}))
 		}, prompt, false},
-		{"answers after 3 s", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Delay: 3 * time.Second})) }, slow, false},
-		{"asks, and nobody answers", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Ask: true})) }, slow, true},
-		{"asks, and the person dismisses", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Dismiss: true})) }, prompt, true},
+		{"answers after 3 s", func(s *testbus.Service) {
+			s.Behave(at("CreateItem",
+				testbus.Step{Delay: 3 * time.Second}))
+		}, slow, false},
+		{"asks, and nobody answers", func(s *testbus.Service) { s.Behave(at("CreateItem", testbus.Step{Ask: true})) },
+			slow, true},
+		{"asks, and the person dismisses", func(s *testbus.Service) {
+			s.Behave(at("CreateItem",
+				testbus.Step{Dismiss: true}))
+		}, prompt, true},
 		{"is locked meanwhile", func(s *testbus.Service) {
 			s.Behave(at("CreateItem", testbus.Step{Err: "org.freedesktop.Secret.Error.IsLocked"}))
 		}, prompt, true},
@@ -105,10 +112,12 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 			} else if c := r.stored(); !c.Access.Equal(token) {
 				t.Error("a new start does not find the pair")
 			}
-			if r.posts() != 1 || r.server.Spent(r.stored().Refresh.Reveal()) || !r.server.Spent(before.Refresh.Reveal()) {
+			if r.posts() != 1 || r.server.Spent(r.stored().Refresh.Reveal()) ||
+				!r.server.Spent(before.Refresh.Reveal()) {
 				t.Errorf("%d renewals were sent", r.posts())
 			}
-			if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl"); len(names) > 0 && c.name != "dies" {
+			if names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json",
+				"history.jsonl"); len(names) > 0 && c.name != "dies" {
 				t.Errorf("left behind: %v", names)
 			}
 		})
@@ -125,13 +134,18 @@ func TestKeychainFailsBeforeRenewal(t *testing.T) {
 		state  string
 		limit  time.Duration
 	}{
-		{"hangs", func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Hang: true})) }, "timed-out", "locked", 6500 * time.Millisecond},
+		{"hangs", func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Hang: true})) }, "timed-out", "locked",
+			6500 * time.Millisecond},
 		{"is locked", func(s *testbus.Service) { s.Lock(true) }, "locked", "locked", 2 * time.Second},
-		{"asks, and the person dismisses", func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Dismiss: true})) }, "locked", "locked", 2 * time.Second},
+		{"asks, and the person dismisses", func(s *testbus.Service) {
+			s.Behave(at("Unlock",
+				testbus.Step{Dismiss: true}))
+		}, "locked", "locked", 2 * time.Second},
 		{"fails", func(s *testbus.Service) {
 			s.Behave(at("SearchItems", testbus.Step{Err: "org.freedesktop.DBus.Error.Failed"}))
 		}, "storage", "unavailable", 2 * time.Second},
-		{"dies", func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Die: true})) }, "storage", "unavailable", 2 * time.Second},
+		{"dies", func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Die: true})) }, "storage",
+			"unavailable", 2 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, service := keychainRig(t)
@@ -199,7 +213,8 @@ func TestStoreIsChosenOnce(t *testing.T) {
 		r := newRig(t, "KEYTENDER_STORE=auto")
 		w := r.work()
 		defer w.end()
-		_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in", activate: true})
+		_, _, err := w.takingIn().takeIn(t.Context(),
+			takenIn{account: "default", c: r.issued("a@example.com", time.Hour), what: "signed-in", activate: true})
 		return r, err
 	}
 	t.Run("no Secret Service", func(t *testing.T) {
@@ -285,7 +300,8 @@ func askForAnotherStore(t *testing.T, others []string) {
 		t.Helper()
 		w := r.work()
 		again := r.issued("default@example.com", time.Hour)
-		if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: again, what: "signed-in"}); err == nil {
+		if _, _, err := w.takingIn().takeIn(t.Context(),
+			takenIn{account: "default", c: again, what: "signed-in"}); err == nil {
 			logins["default"] = again // it waits in the spill file
 		} else if exitOf(err) != ExitTryLater {
 			t.Errorf("%s: %v", how, err)

@@ -119,7 +119,8 @@ func Open(c config.Config) (*Engine, error) {
 	}
 	e.client.Now, e.client.Dated = e.wall, e.noteServerDate
 	e.entries = claudecode.Config{
-		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"), OwnerNote: filepath.Join(c.Paths.State, "locks-held.json"),
+		LookupEnv: c.Lookup, Home: home, GOOS: runtime.GOOS, Username: os.Getenv("USER"),
+		OwnerNote:   filepath.Join(c.Paths.State, "locks-held.json"),
 		ArgvAllowed: c.KeychainArgv == "as-claude-code",
 	}
 	e.entry, e.entryErr = claudecode.Find(e.entries)
@@ -299,7 +300,8 @@ func (s *state) storageTrouble(f Fault, path string, err error) *Error {
 }
 
 func storageTrouble(dir string, f Fault, path string, err error) *Error {
-	return &Error{Code: "storage", Exit: ExitTryLater, Fault: f, Values: Values{Path: path, Place: dir, Reason: plain(err)}, Err: err}
+	return &Error{Code: "storage", Exit: ExitTryLater, Fault: f,
+		Values: Values{Path: path, Place: dir, Reason: plain(err)}, Err: err}
 }
 
 // plain is an error's last, most telling part: what the system said.
@@ -354,7 +356,8 @@ func storeError(kind string, err error) *Error {
 	if errors.As(err, &refused) {
 		return say("refused", ExitFailed, FaultStoreRefused)
 	}
-	return &Error{Code: "storage", Exit: ExitTryLater, Fault: FaultStoreTrouble, Values: Values{Place: kind, Reason: plain(err)}, Err: err}
+	return &Error{Code: "storage", Exit: ExitTryLater, Fault: FaultStoreTrouble,
+		Values: Values{Place: kind, Reason: plain(err)}, Err: err}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, keychain.ErrNotFound) }

@@ -11,7 +11,8 @@ func TestNoTwinIsTakenIn(t *testing.T) {
 	first, second := r.issued("a@example.com", time.Hour), r.issued("b@example.com", time.Hour)
 	r.keep("Work", first)
 	w := r.work()
-	if _, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "work", c: second, what: "signed-in"}); exitOf(err) != ExitUsage {
+	if _, _, err := w.takingIn().takeIn(t.Context(),
+		takenIn{account: "work", c: second, what: "signed-in"}); exitOf(err) != ExitUsage {
 		t.Errorf("a twin: %v", err)
 	}
 	w.end()

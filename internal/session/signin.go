@@ -95,7 +95,8 @@ func (s signIn) obtain(ctx context.Context, termsTold bool, keep func(keychain.C
 	if err != nil {
 		return err
 	}
-	outcome = callback.Outcome{Kind: callback.SignedIn, Email: c.Account.Email, Plan: c.Account.Plan, Kept: string(kept)}
+	outcome = callback.Outcome{Kind: callback.SignedIn, Email: c.Account.Email, Plan: c.Account.Plan,
+		Kept: string(kept)}
 	if pasted {
 		outcome.Kind = callback.ElsewhereDone
 	}
@@ -139,7 +140,8 @@ func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.S
 	if port == 0 {
 		port = s.config.Port
 	}
-	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: s.options.PortExact, State: attempt.State(), Issuer: s.config.Issuer, Linger: s.options.Linger, Instead: s.options.Instead})
+	server, err := callback.Listen(ctx, callback.Config{Port: port, Exact: s.options.PortExact, State: attempt.State(),
+		Issuer: s.config.Issuer, Linger: s.options.Linger, Instead: s.options.Instead})
 	switch {
 	case errors.Is(err, callback.ErrPortTaken) && s.options.PortExact:
 		return nil, failedBy("port-taken", FaultPortTaken, Values{Reason: err.Error()}, err)
@@ -185,7 +187,8 @@ func redirectError(p oauth.Pasted) error {
 // exchange turns the code into a credential. The code is sent once; only a 429,
 // which comes before the server looks at the code, allows one more try in time.
 func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered) (keychain.Credential, error) {
-	request := oauth.ExchangeRequest{Code: a.Code, Verifier: attempt.Verifier(), State: attempt.State(), RedirectURI: a.RedirectURI, ExpiresIn: s.options.LongLived}
+	request := oauth.ExchangeRequest{Code: a.Code, Verifier: attempt.Verifier(), State: attempt.State(),
+		RedirectURI: a.RedirectURI, ExpiresIn: s.options.LongLived}
 	grant, err := s.client.Exchange(ctx, request)
 	if failure := (&oauth.Error{}); errors.As(err, &failure) && failure.Kind == oauth.Throttled {
 		pause := max(failure.RetryAfter, time.Second)
@@ -217,7 +220,8 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 		c.LoginEnds, c.LoginEndsEstimated = s.wall().Add(fallbackLogin), true
 	}
 	if s.options.LongLived > 0 {
-		s.tell(Event{Kind: EventNote, Note: NoteValidity, Value: seconds(s.options.LongLived), Detail: seconds(grant.ExpiresIn)})
+		s.tell(Event{Kind: EventNote, Note: NoteValidity, Value: seconds(s.options.LongLived),
+			Detail: seconds(grant.ExpiresIn)})
 	}
 	c.Account = account(grant.Account)
 	if slices.Contains(c.Scopes, "user:profile") {
@@ -304,7 +308,8 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	spilled := w.vault(w.l).spilled(account)
 	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
 	if names := w.takingIn().accountsThatStayed(account); len(names) > 0 {
-		s.tell(Event{Kind: EventNote, Said: Said{RemarkStayed, &Values{Account: strings.Join(names, ", ")}}, Warn: true})
+		s.tell(Event{Kind: EventNote, Said: Said{RemarkStayed, &Values{Account: strings.Join(names, ", ")}},
+			Warn: true})
 	}
 	w.takingIn().tellMirror(ctx, mirrors, account, s.tell)
 	s.tellEnds(c)
@@ -421,7 +426,8 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	}
 	if notSaved != nil {
 		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
-		storeKind = w.saysOf(RemarkInSpillFile, Values{Path: w.vault(w.l).spillPath(t.account), Reason: w.told(notSaved)})
+		storeKind = w.saysOf(RemarkInSpillFile, Values{Path: w.vault(w.l).spillPath(t.account),
+			Reason: w.told(notSaved)})
 		w.remember(Record{Account: t.account, What: t.what, Said: Said{RemarkInSpill, &Values{Reason: t.c.Method}}})
 		return storeKind, former, nil
 	}
@@ -571,7 +577,10 @@ func (w takingIn) copyRecords(ctx context.Context, signingIn string) (copied, st
 
 // accountsThatStayed lists the accounts but one whose logins lie in the former store.
 func (w takingIn) accountsThatStayed(but string) []string {
-	return slices.DeleteFunc(w.l.Names(), func(name string) bool { return name == but || !slices.Contains(w.l.Stayed, name) })
+	return slices.DeleteFunc(w.l.Names(), func(name string) bool {
+		return name == but ||
+			!slices.Contains(w.l.Stayed, name)
+	})
 }
 
 // recordNames lists the records in our store beside that of one account.

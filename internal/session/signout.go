@@ -218,7 +218,8 @@ func (s *signingOut) takeOut(ctx context.Context) {
 				if place.Forgotten {
 					continue // it is told no more; should it come back, the next sign-out takes it out
 				}
-				s.note(failedBy("not-removed", FaultCopyUnreached, Values{Place: dir.Place(), Path: dir.File()}, errGone))
+				s.note(failedBy("not-removed", FaultCopyUnreached, Values{Place: dir.Place(), Path: dir.File()},
+					errGone))
 			}
 			continue
 		}
@@ -293,7 +294,8 @@ func (s *signingOut) ours(place *ledger.Place, f ledger.Finding) bool {
 // leftIn reports whether the person signed out of what lies in a place, and it could not be
 // taken out.
 func leftIn(place *ledger.Place, f ledger.Finding) bool {
-	return place != nil && place.Leaving && f.Chain != nil && f.Account() == "" && f.Chain.Was != "" && f.Relation != ledger.Successor
+	return place != nil && place.Leaving && f.Chain != nil && f.Account() == "" && f.Chain.Was != "" &&
+		f.Relation != ledger.Successor
 }
 
 // leaves notes that the login could not be taken out of an entry: the next sign-out tries

@@ -268,7 +268,8 @@ func (w *work) merge(current keychain.Credential, grant oauth.Grant, callErr err
 // a guess, and an earlier one always wins; no renewal moves a known end away. One that has
 // passed was counted with a wrong clock: the server has just renewed the login.
 func (w *work) loginEnd(current keychain.Credential, grant oauth.Grant) (ends time.Time, estimated bool) {
-	told, passed := w.wall().Add(grant.LoginExpiresIn), !current.LoginEnds.IsZero() && !current.LoginEnds.After(w.wall())
+	told, passed := w.wall().Add(grant.LoginExpiresIn), !current.LoginEnds.IsZero() &&
+		!current.LoginEnds.After(w.wall())
 	switch {
 	case grant.LoginExpiresIn <= 0 && passed:
 		return w.wall().Add(fallbackLogin), true
@@ -299,7 +300,10 @@ func (w *work) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
 	case callErr != nil, !grant.ExpiresInKnown:
 		c.NotBefore, c.Why = now.Add(10*time.Minute), w.says(RemarkIncomplete)
 	case grant.ExpiresIn <= time.Second:
-		c.Hasty = slices.DeleteFunc(c.Hasty, func(at time.Time) bool { return now.Sub(at) >= time.Hour || at.After(now) })
+		c.Hasty = slices.DeleteFunc(c.Hasty, func(at time.Time) bool {
+			return now.Sub(at) >= time.Hour ||
+				at.After(now)
+		})
 		c.Hasty = append(c.Hasty, now)
 		c.NotBefore, c.Why = now.Add(time.Minute), w.says(RemarkShortLived)
 		if len(c.Hasty) >= 5 {
@@ -354,7 +358,8 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 	case failure.Kind == oauth.Malformed:
 		pause = 10 * time.Minute
 		result = laterBy(FaultResponseUnusable, said, callErr)
-	case failure.Kind == oauth.Throttled && failure.RetryAfter > 0, failure.Kind == oauth.Unavailable && failure.RetryAfter > 0:
+	case failure.Kind == oauth.Throttled && failure.RetryAfter > 0, failure.Kind == oauth.Unavailable &&
+		failure.RetryAfter > 0:
 		pause = failure.RetryAfter
 		if chain.Failures >= takenAtWord { // a server that goes on asking for a second is not asked each second
 			pause = max(pause, backOff(chain.Failures))
@@ -382,7 +387,8 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 	if err := r.save(); err != nil {
 		return errors.Join(result, err)
 	}
-	r.log.Warn("a renewal failed", "account", r.account, "kind", failure.Kind.String(), "status", failure.Status, "sent", failure.Sent)
+	r.log.Warn("a renewal failed", "account", r.account, "kind", failure.Kind.String(), "status", failure.Status,
+		"sent", failure.Sent)
 	return result
 }
 

@@ -253,7 +253,8 @@ const (
 func placesJSON(l *ledger.Ledger) string {
 	places := []*ledger.Place{}
 	for _, p := range l.Places {
-		places = append(places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends, Far: p.Far, Let: p.Let})
+		places = append(places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends,
+			Far: p.Far, Let: p.Let})
 	}
 	for _, d := range l.Displaced {
 		if !d.Nothing {
@@ -313,7 +314,8 @@ func (w *work) describeAccount(account string, c keychain.Credential) {
 	}
 	a.Person = personOf(c.Account).Or(a.Person)
 	a.Organization, a.Plan = c.Account.Organization, c.Account.Plan
-	a.AccessEnds, a.LoginEnds, a.LoginEstimated = c.AccessEnds.Truncate(time.Second), c.LoginEnds.Truncate(time.Second), c.LoginEndsEstimated
+	a.AccessEnds, a.LoginEnds, a.LoginEstimated = c.AccessEnds.Truncate(time.Second), c.LoginEnds.Truncate(
+		time.Second), c.LoginEndsEstimated
 	a.Renewable = !c.Refresh.IsZero()
 }
 

@@ -352,7 +352,8 @@ func TestFormerLoginOfOnePersonIsBackForGood(t *testing.T) {
 			if what == "signed-in" {
 				next.Refresh = secret.String{}
 			}
-			_, kept, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: next, what: what, longLived: what == "signed-in", activate: true, carries: true})
+			_, kept, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: next, what: what,
+				longLived: what == "signed-in", activate: true, carries: true})
 			w.end()
 			if err != nil || !kept {
 				t.Fatalf("%v, kept %v", err, kept)
@@ -377,7 +378,8 @@ func TestFormerLoginOfOnePersonIsBackForGood(t *testing.T) {
 func TestRefreshTokenWithoutAnAccessTokenIsKept(t *testing.T) {
 	r := newRig(t)
 	x := r.issued("x@example.com", 8*time.Hour)
-	r.must(os.WriteFile(r.entryFile(), []byte(`{"claudeAiOauth":{"accessToken":"","refreshToken":"`+x.Refresh.Reveal()+`","scopes":["user:inference"]}}`), 0o600))
+	r.must(os.WriteFile(r.entryFile(), []byte(`{"claudeAiOauth":{"accessToken":"","refreshToken":"`+x.Refresh.Reveal()+
+		`","scopes":["user:inference"]}}`), 0o600))
 	was := r.entryText()
 	r.signIn(8 * time.Hour)
 	_, err := r.start().Undo(t.Context())

@@ -248,11 +248,13 @@ func (t tending) matters(event fsnotify.Event) bool {
 	dir, name := filepath.Split(event.Name)
 	ours := filepath.Clean(dir) == filepath.Clean(t.config.Paths.State) || event.Name == t.config.Paths.Credentials
 	switch {
-	case slices.ContainsFunc(t.watchedEntries(), func(dir *claudecode.Directory) bool { return event.Name == dir.File() }):
+	case slices.ContainsFunc(t.watchedEntries(),
+		func(dir *claudecode.Directory) bool { return event.Name == dir.File() }):
 		return true // whatever it was called
 	case !ours:
 		return name == "settings.json" // what stands in the way of the entry
-	case strings.Contains(name, ".tmp."), strings.Contains(name, ".lock"), name == "lock", strings.HasPrefix(name, "locks-held"):
+	case strings.Contains(name, ".tmp."), strings.Contains(name, ".lock"), name == "lock",
+		strings.HasPrefix(name, "locks-held"):
 		return name == TrayLock
 	}
 	return strings.HasSuffix(name, ".json") || name == "history.jsonl"

@@ -78,7 +78,8 @@ const shortPause = 10 * time.Minute
 
 // askedTooMuch reports whether a renewal would only bring what is here already.
 func (n caller) askedTooMuch(c *ledger.Chain, current keychain.Credential) bool {
-	if c == nil || c.Short.IsZero() || n.minValid <= n.config.RefreshSkew || !n.validFor(current, n.config.RefreshSkew) || !n.plausible(current) {
+	if c == nil || c.Short.IsZero() || n.minValid <= n.config.RefreshSkew ||
+		!n.validFor(current, n.config.RefreshSkew) || !n.plausible(current) {
 		return false
 	}
 	since := n.wall().Sub(c.Short)
@@ -178,7 +179,8 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		return Renewal{Ends: after.AccessEnds}, err
 	}
 	// A server may answer with the pair that we had.
-	return Renewal{Done: !after.SamePair(before) || after.Issued.After(before.Issued), Adopted: after.Method == adopted, Ends: after.AccessEnds}, nil
+	return Renewal{Done: !after.SamePair(before) ||
+		after.Issued.After(before.Issued), Adopted: after.Method == adopted, Ends: after.AccessEnds}, nil
 }
 
 // owes is true where a place or the network stopped a renewal, which is told as the login's

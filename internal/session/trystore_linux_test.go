@@ -56,13 +56,15 @@ func TestStoreIsTriedFirst(t *testing.T) {
 		err    error
 	}{
 		{"a keychain", "auto", service(func(*testbus.Service) {}), "keychain", "", nil},
-		{"a keychain that was never used", "auto", service(func(s *testbus.Service) { s.Lock(true); s.Remove() }), "file ", "has no keyring yet", nil},
+		{"a keychain that was never used", "auto", service(func(s *testbus.Service) { s.Lock(true); s.Remove() }),
+			"file ", "has no keyring yet", nil},
 		{"a locked one", "auto", service(func(s *testbus.Service) { s.Lock(true) }), "", "", keychain.ErrLocked},
 		{"a dialog that the person dismisses", "auto", service(func(s *testbus.Service) {
 			s.Behave(at("CreateItem", testbus.Step{Dismiss: true}))
 		}), "", "", keychain.ErrDenied},
 		{"disabled", "auto", bus("disabled:"), "file ", "leads nowhere", nil},
-		{"a transport that nobody speaks", "auto", bus("carrier-pigeon:coop=1;nonsense"), "file ", "leads nowhere", nil},
+		{"a transport that nobody speaks", "auto", bus("carrier-pigeon:coop=1;nonsense"), "file ", "leads nowhere",
+			nil},
 		{"a socket that is not there", "auto", bus("unix:path=/nowhere/bus"), "file ", "cannot be reached", nil},
 		{"the second address", "auto", bus("disabled:;unix:path=/nowhere/bus"), "file ", "cannot be reached", nil},
 		{"a bus that refuses", "auto", func(t *testing.T) {
@@ -87,19 +89,23 @@ func TestStoreIsTriedFirst(t *testing.T) {
 			r := newRig(t, "KEYTENDER_STORE="+test.store)
 			var told []Event
 			begin := testguard.Start()
-			_, err := r.start().SignIn(t.Context(), SignInOptions{Timeout: 100 * time.Millisecond, Port: anyPort(t)}, func(e Event) { told = append(told, e) })
+			_, err := r.start().SignIn(t.Context(), SignInOptions{Timeout: 100 * time.Millisecond, Port: anyPort(t)},
+				func(e Event) { told = append(told, e) })
 			if test.want == "" {
 				known := &Error{}
-				if !errors.Is(err, test.err) || !errors.As(err, &known) || known.Exit != ExitTryLater || known.Fault == "" || len(told) > 0 {
+				if !errors.Is(err, test.err) || !errors.As(err, &known) || known.Exit != ExitTryLater ||
+					known.Fault == "" || len(told) > 0 {
 					t.Errorf("%v, told %v", err, told)
 				}
 				begin.Within(t, storeWait+3*time.Second, "it")
 				return
 			}
-			if exitOf(err) != ExitTimedOut || len(told) == 0 || told[0].Kind != EventStore || !strings.HasPrefix(told[0].Value, test.want) {
+			if exitOf(err) != ExitTimedOut || len(told) == 0 || told[0].Kind != EventStore ||
+				!strings.HasPrefix(told[0].Value, test.want) {
 				t.Fatalf("%v, told %v", err, told)
 			}
-			if !strings.Contains(told[0].Detail, test.detail) || told[0].Warn != (test.detail != "") || (test.detail == "") != (told[0].Detail == "") {
+			if !strings.Contains(told[0].Detail, test.detail) || told[0].Warn != (test.detail != "") ||
+				(test.detail == "") != (told[0].Detail == "") {
 				t.Errorf("told %+v", told[0])
 			}
 			if left, _ := filepath.Glob(filepath.Join(r.home, "credentials.json*")); len(left) > 0 {
@@ -119,7 +125,8 @@ func TestFileStoreIsTriedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := 0
-	if _, err := r.start().SignIn(t.Context(), SignInOptions{Port: anyPort(t)}, func(Event) { told++ }); exitOf(err) != ExitFailed || told > 0 {
+	if _, err := r.start().SignIn(t.Context(), SignInOptions{Port: anyPort(t)},
+		func(Event) { told++ }); exitOf(err) != ExitFailed || told > 0 {
 		t.Errorf("%v, told %d", err, told)
 	}
 }
@@ -173,7 +180,8 @@ func TestGrantedLoginThatNoStoreTakes(t *testing.T) {
 	if _, err := os.Stat(spill); err == nil {
 		t.Error("the spill file stays")
 	}
-	if record, ok := service.Record(account + r.start().config.Paths.ItemSuffix); !ok || !strings.Contains(record, "FAKE") {
+	if record, ok := service.Record(account + r.start().config.Paths.ItemSuffix); !ok ||
+		!strings.Contains(record, "FAKE") {
 		t.Error("the keychain does not hold the login")
 	}
 }

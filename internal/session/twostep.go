@@ -89,7 +89,8 @@ func (e *Engine) BeginSignIn(ctx context.Context, o SignInOptions, tell func(Eve
 		return BegunSignIn{}, unusableURLs(err)
 	}
 	saved := savedAttempt{Begun: e.wall(), State: attempt.State(), Verifier: attempt.Verifier().Reveal(),
-		ClientID: c.ClientID, TokenURL: e.config.TokenURL, RedirectURI: c.PasteRedirect, Scopes: c.Scopes, Account: o.Account, Replace: o.Replace,
+		ClientID: c.ClientID, TokenURL: e.config.TokenURL, RedirectURI: c.PasteRedirect, Scopes: c.Scopes,
+		Account: o.Account, Replace: o.Replace,
 		Expect: o.Expect, Org: o.Org, Console: o.Console, LongLived: o.LongLived, NoMirror: o.NoMirror}
 	if err := s.saveAttempt(ctx, saved); err != nil {
 		return BegunSignIn{}, err
@@ -170,7 +171,8 @@ func (e *Engine) waitingAttempt() (savedAttempt, error) {
 	case json.Unmarshal(data, &saved) != nil || saved.State == "":
 		return saved, failedBy("damaged", FaultAttemptDamaged, Values{Path: path}, nil)
 	}
-	if e.isOld(info) || e.wall().Before(saved.Begun.Add(-time.Minute)) || !e.wall().Before(saved.Begun.Add(attemptLife)) {
+	if e.isOld(info) || e.wall().Before(saved.Begun.Add(-time.Minute)) ||
+		!e.wall().Before(saved.Begun.Add(attemptLife)) {
 		e.endAttempt(attemptFile)
 		return saved, tooLate()
 	}

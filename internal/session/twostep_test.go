@@ -56,7 +56,8 @@ func (r *rig) waits() bool {
 // TestTwoStepsByClock: ten minutes by the wall clock, and no clock that was put back makes
 // them more.
 func TestTwoStepsByClock(t *testing.T) {
-	for passed, want := range map[time.Duration]int{9 * time.Minute: 0, 11 * time.Minute: ExitTimedOut, -time.Hour: ExitTimedOut} {
+	for passed, want := range map[time.Duration]int{9 * time.Minute: 0, 11 * time.Minute: ExitTimedOut,
+		-time.Hour: ExitTimedOut} {
 		r := newRig(t)
 		code := r.begin(SignInOptions{})
 		r.pass(passed)
@@ -71,7 +72,8 @@ func TestTwoStepsEndWhileSomebodyTypes(t *testing.T) {
 	r := newRig(t)
 	r.begin(SignInOptions{})
 	r.pass(attemptLife - 100*time.Millisecond)
-	if _, err := r.start().FinishSignIn(t.Context(), make(chan string), func(Event) {}); exitOf(err) != ExitTimedOut || r.waits() {
+	if _, err := r.start().FinishSignIn(t.Context(), make(chan string), func(Event) {}); exitOf(err) != ExitTimedOut ||
+		r.waits() {
 		t.Errorf("%v, waits %v", err, r.waits())
 	}
 }
@@ -122,7 +124,8 @@ func TestTwoStepsAfterAnAnswer(t *testing.T) {
 				t.Fatalf("%v, waits %v", err, r.waits())
 			}
 			known := &Error{}
-			if !errors.As(err, &known) || known.Values.TwoSteps == c.waits || known.Values.WaitsUntil.IsZero() == c.waits {
+			if !errors.As(err, &known) || known.Values.TwoSteps == c.waits ||
+				known.Values.WaitsUntil.IsZero() == c.waits {
 				t.Errorf("what is noted: %+v", known.Values)
 			}
 			r.faults()
@@ -216,7 +219,8 @@ func TestSavedAttemptIsHidden(t *testing.T) {
 	if err != nil || len(saved.Verifier) != 43 {
 		t.Fatal(err)
 	}
-	for _, text := range []string{fmt.Sprintf("%v", saved), fmt.Sprintf("%+v", saved), fmt.Sprintf("%#v", saved), fmt.Sprintf("%v", &finishing{saved: saved})} {
+	for _, text := range []string{fmt.Sprintf("%v", saved), fmt.Sprintf("%+v", saved), fmt.Sprintf("%#v", saved),
+		fmt.Sprintf("%v", &finishing{saved: saved})} {
 		if strings.Contains(text, saved.Verifier) {
 			t.Error("printed: ", text)
 		}
@@ -231,7 +235,8 @@ func TestTwoStepsWithOtherSettings(t *testing.T) {
 		before := r.environ[variable]
 		r.environ[variable] = cmp.Or(value, other.environ[variable])
 		known := &Error{}
-		if err := r.finish(code); !errors.As(err, &known) || known.Code != "settings-changed" || known.Values.Reason != variable || !r.waits() {
+		if err := r.finish(code); !errors.As(err, &known) || known.Code != "settings-changed" ||
+			known.Values.Reason != variable || !r.waits() {
 			t.Errorf("%s: %v, waits %v", variable, err, r.waits())
 		}
 		if n := other.server.Count("exchange"); n != 0 {
@@ -258,13 +263,15 @@ func TestTwoStepsWithoutANetwork(t *testing.T) {
 	r.environ["ANTHROPIC_TOKEN_URL"] = "http://" + at + real.Path
 	code := r.begin(SignInOptions{})
 	known := &Error{}
-	if err := r.finish(code); !errors.As(err, &known) || known.Exit != ExitTryLater || known.Values.WaitsUntil.IsZero() || !r.waits() {
+	if err := r.finish(code); !errors.As(err, &known) || known.Exit != ExitTryLater ||
+		known.Values.WaitsUntil.IsZero() || !r.waits() {
 		t.Fatalf("%v, waits %v", err, r.waits())
 	}
 	if l, err = net.Listen("tcp", at); err != nil {
 		t.Skip(err) // somebody took the port
 	}
-	proxy := &http.Server{Handler: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: real.Scheme, Host: real.Host}), ReadHeaderTimeout: time.Minute}
+	proxy := &http.Server{Handler: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: real.Scheme, Host: real.Host}),
+		ReadHeaderTimeout: time.Minute}
 	defer func() { _ = proxy.Close() }()
 	go func() { _ = proxy.Serve(l) }()
 	r.must(r.finish(code))

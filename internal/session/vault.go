@@ -111,7 +111,8 @@ func (v *vault) loadBoth(ctx context.Context, account string) (newest keychain.C
 	if spillErr == nil && (err != nil || spilled.Issued.After(stored.Issued)) {
 		return spilled, storeErr, nil
 	}
-	if v.open && (errors.Is(err, keychain.ErrUnavailable) || errors.Is(err, keychain.ErrLocked) && !keychain.IsInteractive(ctx)) {
+	if v.open && (errors.Is(err, keychain.ErrUnavailable) || errors.Is(err, keychain.ErrLocked) &&
+		!keychain.IsInteractive(ctx)) {
 		// Nobody ever signed in here, so a machine without a keychain is no trouble yet, nor
 		// is one that is locked.
 		err = keychain.ErrNotFound

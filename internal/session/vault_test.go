@@ -142,14 +142,18 @@ func TestSpilledPairIsSettled(t *testing.T) {
 		{"empty room", "reserve-default.json", func(path string, r *rig, _ keychain.Credential) {
 			_ = os.WriteFile(path, []byte(strings.Repeat("\n", spillSize)), 0o600)
 		}, false, 0},
-		{"room of no bytes", "reserve-default.json", func(path string, r *rig, _ keychain.Credential) { _ = os.Truncate(path, 0) }, false, 0},
-		{"room written in part", "reserve-default.json", func(path string, r *rig, _ keychain.Credential) { _ = os.Truncate(path, 60) }, false, 0},
-		{"a damaged spill file", "spill-default.json", func(path string, r *rig, _ keychain.Credential) { _ = os.Truncate(path, 60) }, false, 0},
+		{"room of no bytes", "reserve-default.json",
+			func(path string, r *rig, _ keychain.Credential) { _ = os.Truncate(path, 0) }, false, 0},
+		{"room written in part", "reserve-default.json",
+			func(path string, r *rig, _ keychain.Credential) { _ = os.Truncate(path, 60) }, false, 0},
+		{"a damaged spill file", "spill-default.json",
+			func(path string, r *rig, _ keychain.Credential) { _ = os.Truncate(path, 60) }, false, 0},
 		{"a spill file of an older pair", "spill-default.json", func(path string, r *rig, c keychain.Credential) {
 			c.Issued = c.Issued.Add(-24 * time.Hour)
 			r.put(path, c)
 		}, false, 0},
-		{"a spill file that is a link", "spill-default.json", func(path string, r *rig, _ keychain.Credential) { r.block(path) }, false, 0},
+		{"a spill file that is a link", "spill-default.json",
+			func(path string, r *rig, _ keychain.Credential) { r.block(path) }, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -174,7 +178,8 @@ func TestSpilledPairIsSettled(t *testing.T) {
 			}
 			names := leftovers(t, r.home+"/state", "lock", "ledger.json", "places.json", "history.jsonl")
 			names = slices.DeleteFunc(names, func(name string) bool {
-				return strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".aside") || c.name == "a spill file that is a link"
+				return strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".aside") ||
+					c.name == "a spill file that is a link"
 			})
 			if len(names) > 0 {
 				t.Errorf("left behind: %v", names)
@@ -238,7 +243,10 @@ func TestDiskFaults(t *testing.T) {
 			sent  int
 		}{
 			{"no room can be made", func(*rig) {
-				disk.reserve = func(path string, _ []byte) error { return &os.PathError{Op: "write", Path: path, Err: code} }
+				disk.reserve = func(path string, _ []byte) error {
+					return &os.PathError{Op: "write", Path: path,
+						Err: code}
+				}
 			}, ExitTryLater, 0},
 			{"the ledger cannot be written before the send", func(r *rig) {
 				reserve := disk.reserve
@@ -282,7 +290,8 @@ func TestDiskFaults(t *testing.T) {
 					t.Error("the newest pair is not what a new start finds")
 				}
 				r.alive(after)
-				if err != nil && !strings.Contains(err.Error(), code.Error()) && !strings.Contains(err.Error(), "link") && !strings.Contains(err.Error(), "directory") {
+				if err != nil && !strings.Contains(err.Error(), code.Error()) &&
+					!strings.Contains(err.Error(), "link") && !strings.Contains(err.Error(), "directory") {
 					t.Errorf("what is said: %q", err)
 				}
 			})

@@ -42,7 +42,8 @@ type answered struct {
 }
 
 // credential opens the browser and waits until a code comes that the server takes.
-func (s signIn) credential(ctx context.Context, attempt *oauth.Attempt, server *callback.Server) (c keychain.Credential, pasted bool, err error) {
+func (s signIn) credential(ctx context.Context, attempt *oauth.Attempt, server *callback.Server) (c keychain.Credential,
+	pasted bool, err error) {
 	timed, cancel := context.WithTimeoutCause(ctx, s.loginTimeout(), errLoginTimeout)
 	defer cancel()
 	w := &waiting{signIn: s, attempt: attempt, lines: s.options.Paste, opened: make(chan error, 1)}
@@ -98,7 +99,8 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 				w.tell(Event{Kind: EventOpenFailed, Value: plain(err), Warn: true})
 			}
 		case a := <-w.redirects:
-			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: w.loopback, Err: a.Err, ErrDescription: a.ErrDescription}}
+			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: w.loopback, Err: a.Err,
+				ErrDescription: a.ErrDescription}}
 			if w.wasSent(got.Code) {
 				return answered{}, failedAs("code-refused", FaultCodeSentBefore, nil)
 			}
@@ -158,5 +160,6 @@ func (s signIn) timedOut(ctx context.Context) error {
 	if !errors.Is(context.Cause(ctx), errLoginTimeout) {
 		return ctx.Err()
 	}
-	return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultNobodyCame, Values: Values{Limit: s.loginTimeout()}, Err: errLoginTimeout}
+	return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultNobodyCame,
+		Values: Values{Limit: s.loginTimeout()}, Err: errLoginTimeout}
 }

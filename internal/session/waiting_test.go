@@ -26,7 +26,8 @@ func anyPort(t *testing.T) int {
 
 // signInBy signs in with what drive does: events come to it one by one, and what it
 // sends is pasted.
-func signInBy(t *testing.T, r *rig, o SignInOptions, drive func(e Event, paste chan<- string)) (said []string, err error) {
+func signInBy(t *testing.T, r *rig, o SignInOptions, drive func(e Event, paste chan<- string)) (said []string,
+	err error) {
 	t.Helper()
 	o.Port = anyPort(t)
 	paste := make(chan string, 20)
@@ -138,11 +139,12 @@ func TestPastedCodeAsTimeRunsOut(t *testing.T) {
 	r.server.Set(func(b *fakeclaude.Behaviour) {
 		b.Faults = []fakeclaude.Fault{{On: "exchange", Delay: 1500 * time.Millisecond}}
 	})
-	_, err := signInBy(t, r, SignInOptions{Method: "browser", Timeout: time.Second}, func(e Event, paste chan<- string) {
-		if e.Kind == EventWaiting {
-			paste <- "FAKE-wrong-1"
-		}
-	})
+	_, err := signInBy(t, r, SignInOptions{Method: "browser", Timeout: time.Second},
+		func(e Event, paste chan<- string) {
+			if e.Kind == EventWaiting {
+				paste <- "FAKE-wrong-1"
+			}
+		})
 	if exitOf(err) != ExitFailed || r.server.Count("exchange") != 1 {
 		t.Errorf("%v, %d sent", err, r.server.Count("exchange"))
 	}

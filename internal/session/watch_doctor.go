@@ -13,7 +13,8 @@ func (d doctor) examineWatched(ctx context.Context, st Status) []Check {
 	}
 	for _, look := range []func(context.Context, Status) []Check{
 		d.checkLogin, d.checkWatchedEntry, d.checkClientLocks, d.checkOverrides, d.checkClientSettings, d.checkScopes,
-		d.checkPermissions, d.checkOurLock, d.checkLeftovers, d.checkDisk, d.checkClock, d.checkWatchedClaude, d.checkWatchedTray,
+		d.checkPermissions, d.checkOurLock, d.checkLeftovers, d.checkDisk, d.checkClock, d.checkWatchedClaude,
+		d.checkWatchedTray,
 	} {
 		checks = append(checks, look(ctx, st)...)
 	}

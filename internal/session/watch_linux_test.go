@@ -68,19 +68,25 @@ func TestWatchOnlyKeepsNoCopy(t *testing.T) {
 		"Switch":    func() error { _, err := e.Switch(ctx, "default"); return err },
 		"Export":    func() error { _, _, err := e.ExportToken(ctx, ""); return err },
 		"Note":      func() error { return e.NoteExport(ctx, Export{Repo: "o/n"}, false) },
-		"CreateKey": func() error { _, err := e.CreateAPIKey(ctx, SignInOptions{Paste: make(chan string)}, say); return err },
+		"CreateKey": func() error {
+			_, err := e.CreateAPIKey(ctx, SignInOptions{Paste: make(chan string)},
+				say)
+			return err
+		},
 		"SetKey": func() error {
 			_, err := e.SetAPIKey(ctx, "", secret.New("sk-ant-api03-FAKE-key"))
 			return err
 		},
 		"JSON": func() error {
-			_, err := e.ImportJSON(ctx, ImportOptions{}, secret.New(`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-json"}}`))
+			_, err := e.ImportJSON(ctx, ImportOptions{},
+				secret.New(`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-json"}}`))
 			return err
 		},
 	}
 	for name, call := range refused {
 		known := &Error{}
-		if err := call(); !errors.As(err, &known) || known.Code != "watch-only" || known.Exit != ExitFailed || known.Fault != FaultWatchOnly && known.Fault != FaultNotRenewedHere {
+		if err := call(); !errors.As(err, &known) || known.Code != "watch-only" || known.Exit != ExitFailed ||
+			known.Fault != FaultWatchOnly && known.Fault != FaultNotRenewedHere {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -100,7 +106,8 @@ func TestWatchOnlyKeepsNoCopy(t *testing.T) {
 		t.Errorf("%d records went into the keychain", n)
 	}
 	if r.server.Count("renew") != 1 || r.server.Count("revoke") != 0 || r.server.Count("exchange") != 0 {
-		t.Errorf("sent: %d renewals (Claude Code's is one), %d revocations", r.server.Count("renew"), r.server.Count("revoke"))
+		t.Errorf("sent: %d renewals (Claude Code's is one), %d revocations", r.server.Count("renew"),
+			r.server.Count("revoke"))
 	}
 	secrets := append(r.server.Secrets(), "sk-ant-oat01-FAKE-json", "sk-ant-api03-FAKE-key")
 	found := 0
@@ -174,14 +181,16 @@ func TestWatchOnlyIsRefusedOverLogins(t *testing.T) {
 			r := newRig(t)
 			c.keep(r)
 			known := &Error{}
-			if err := r.start().SetWatch(t.Context(), true); !errors.As(err, &known) || known.Code != "watch-keeps" || !strings.Contains(err.Error(), string(c.fault)) {
+			if err := r.start().SetWatch(t.Context(), true); !errors.As(err, &known) || known.Code != "watch-keeps" ||
+				!strings.Contains(err.Error(), string(c.fault)) {
 				t.Errorf("%v, want %s", err, c.fault)
 			}
 			if role, err := r.start().Role(); err != nil || role.Role != RoleTend {
 				t.Errorf("the role is %v, %v", role, err)
 			}
 			r.environ[roleSetting] = "watch"
-			if st := r.start().Status(t.Context()); name != "a record that the ledger lost" && name != "what was cut off" &&
+			if st := r.start().Status(t.Context()); name != "a record that the ledger lost" &&
+				name != "what was cut off" &&
 				(st.Problem == nil || st.Problem.Code != "watch-keeps") {
 				t.Errorf("KEYTENDER_ROLE alone says nothing of it: %+v", st.Problem)
 			}
@@ -202,16 +211,22 @@ func TestWatchedStates(t *testing.T) {
 		entry EntryState
 		valid bool
 	}{
-		"no entry":             {"", SignedOut, Absent, false},
-		"MCP logins alone":     {`{"mcpOAuth":{}}`, SignedOut, EntrySignedOut, false},
-		"blanked":              {`{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0,"accountUuid":"FAKE"}}`, SignInAgain, EntrySignedOut, false},
-		"signed in":            {login(fmt.Sprintf(`,"refreshToken":"FAKE","expiresAt":%d`, hour)), SignedIn, Off, true},
-		"the client renews it": {login(fmt.Sprintf(`,"refreshToken":"FAKE","expiresAt":%d`, past)), SignedIn, Off, false},
-		"without an end":       {login(``), SignedIn, Off, true},
-		"access alone, ended":  {login(fmt.Sprintf(`,"expiresAt":%d`, past)), SignInAgain, Off, false},
-		"the login's end":      {login(fmt.Sprintf(`,"refreshToken":"FAKE","expiresAt":%d,"refreshTokenExpiresAt":%d`, hour, past)), SignInAgain, Off, true},
-		"not accepted":         {`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE","expiresAt":1}}`, SignInAgain, Off, false},
-		"damaged":              {`{"claudeAiOauth":`, TryLater, Damaged, false},
+		"no entry":         {"", SignedOut, Absent, false},
+		"MCP logins alone": {`{"mcpOAuth":{}}`, SignedOut, EntrySignedOut, false},
+		"blanked": {
+			`{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0,"accountUuid":"FAKE"}}`, SignInAgain,
+			EntrySignedOut, false},
+		"signed in": {login(fmt.Sprintf(`,"refreshToken":"FAKE","expiresAt":%d`, hour)), SignedIn, Off,
+			true},
+		"the client renews it": {login(fmt.Sprintf(`,"refreshToken":"FAKE","expiresAt":%d`, past)), SignedIn, Off,
+			false},
+		"without an end":      {login(``), SignedIn, Off, true},
+		"access alone, ended": {login(fmt.Sprintf(`,"expiresAt":%d`, past)), SignInAgain, Off, false},
+		"the login's end": {login(fmt.Sprintf(`,"refreshToken":"FAKE","expiresAt":%d,"refreshTokenExpiresAt":%d`,
+			hour, past)), SignInAgain, Off, true},
+		"not accepted": {`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE","expiresAt":1}}`, SignInAgain,
+			Off, false},
+		"damaged": {`{"claudeAiOauth":`, TryLater, Damaged, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := watching(t)
@@ -221,14 +236,17 @@ func TestWatchedStates(t *testing.T) {
 				}
 			}
 			st := r.start().Status(t.Context())
-			if st.State != c.state || st.ClaudeCode.State != c.entry || st.AccessToken.Valid != c.valid || st.Role != RoleWatch {
-				t.Errorf("%s, entry %s, valid %v, problem %+v", st.State, st.ClaudeCode.State, st.AccessToken.Valid, st.Problem)
+			if st.State != c.state || st.ClaudeCode.State != c.entry || st.AccessToken.Valid != c.valid ||
+				st.Role != RoleWatch {
+				t.Errorf("%s, entry %s, valid %v, problem %+v", st.State, st.ClaudeCode.State, st.AccessToken.Valid,
+					st.Problem)
 			}
 			if (st.State == SignInAgain || st.State == TryLater) != (st.Problem != nil) {
 				t.Errorf("the problem is %+v", st.Problem)
 			}
 			ends, err := r.start().Ends()
-			if over := st.State == SignInAgain; err != nil || over != (len(ends) == 1 && !ends[0].EndsAt.After(r.now())) {
+			if over := st.State == SignInAgain; err != nil ||
+				over != (len(ends) == 1 && !ends[0].EndsAt.After(r.now())) {
 				t.Errorf("the ends are %+v, %v", ends, err)
 			}
 			if g, err := r.start().Glance(nil); err != nil || c.state != TryLater && g.State != c.state {

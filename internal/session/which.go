@@ -189,7 +189,8 @@ func (w whichOf) addEntry(ctx context.Context, standing claudecode.Standing) cla
 			w.note(NoteEntryUnusable, why)
 		}
 		if w.entry.HasConsoleKey() {
-			w.Others = append(w.Others, UsedSource{Kind: FromConsoleKey, Name: "primaryApiKey", From: w.entry.StateFile()})
+			w.Others = append(w.Others, UsedSource{Kind: FromConsoleKey, Name: "primaryApiKey",
+				From: w.entry.StateFile()})
 		}
 		return s.entry
 	}

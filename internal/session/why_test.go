@@ -19,7 +19,8 @@ func TestWhy(t *testing.T) {
 	}{
 		"nothing": {func(*rig) {}, "", ""},
 		"the client blanked it": {func(r *rig) {
-			r.must(os.WriteFile(r.entryFile(), []byte(`{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0}}`), 0o600))
+			r.must(os.WriteFile(r.entryFile(),
+				[]byte(`{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0}}`), 0o600))
 		}, VerdictBlanked, ""},
 		"somebody signed out there": {func(r *rig) { r.must(os.Remove(r.entryFile())) }, VerdictEntryGone, ""},
 		"the server refused": {func(r *rig) {
@@ -30,7 +31,8 @@ func TestWhy(t *testing.T) {
 			_, err := r.start().SignOut(context.Background(), SignOutOptions{})
 			r.must(err)
 		}, VerdictSignedOut, "signed-out"},
-		"the entry is damaged": {func(r *rig) { r.must(os.WriteFile(r.entryFile(), []byte(`{`), 0o600)) }, VerdictEntryUnusable, ""},
+		"the entry is damaged": {func(r *rig) { r.must(os.WriteFile(r.entryFile(), []byte(`{`), 0o600)) },
+			VerdictEntryUnusable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -56,10 +58,12 @@ func TestWhyReadsTracesOfTheClient(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
 	r.must(os.Mkdir(filepath.Join(r.claude, "debug"), 0o700))
-	r.must(os.WriteFile(filepath.Join(r.claude, "debug", "x.txt"), []byte("2026-11-29T07:00:49.434Z [ERROR] OAuth refresh failed\n"), 0o600))
+	r.must(os.WriteFile(filepath.Join(r.claude, "debug", "x.txt"),
+		[]byte("2026-11-29T07:00:49.434Z [ERROR] OAuth refresh failed\n"), 0o600))
 	r.must(os.Mkdir(filepath.Join(r.claude, ".oauth_refresh.lock"), 0o700))
 	traces := r.start().Why(t.Context()).Clients
-	if len(traces) != 1 || traces[0].Holder == "" || len(traces[0].Lines) != 1 || traces[0].Lines[0].Text != "OAuth refresh failed" {
+	if len(traces) != 1 || traces[0].Holder == "" || len(traces[0].Lines) != 1 ||
+		traces[0].Lines[0].Text != "OAuth refresh failed" {
 		t.Errorf("%+v", traces)
 	}
 }

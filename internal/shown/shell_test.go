@@ -6,7 +6,8 @@ import (
 )
 
 func TestQuoted(t *testing.T) {
-	for word, want := range map[string]string{"/home/ann/.claude": "'/home/ann/.claude'", "": "''", "it's": `'it'\''s'`} {
+	for word, want := range map[string]string{"/home/ann/.claude": "'/home/ann/.claude'", "": "''",
+		"it's": `'it'\''s'`} {
 		if got := Quoted(word); got != want {
 			t.Errorf("%q: %s, want %s", word, got, want)
 		}

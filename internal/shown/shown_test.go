@@ -39,7 +39,8 @@ func TestCut(t *testing.T) {
 
 func TestPlan(t *testing.T) {
 	for plan, want := range map[string]string{
-		"": "", "max": "Max", "pro": "Pro", "team": "Team", "enterprise": "Enterprise", "max_5x": "Max 5x", "\xff": "\xff",
+		"": "", "max": "Max", "pro": "Pro", "team": "Team", "enterprise": "Enterprise", "max_5x": "Max 5x",
+		"\xff": "\xff",
 	} {
 		if got := Plan(plan); got != want {
 			t.Errorf("Plan(%q) = %q, want %q", plan, got, want)

@@ -8,7 +8,8 @@ import (
 var units = []struct {
 	name string
 	long time.Duration
-}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}}
+}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute},
+	{"second", time.Second}}
 
 // Span writes a length of time as people say it, in at most two units: "5 minutes",
 // "1 minute 30 seconds", "1 year".

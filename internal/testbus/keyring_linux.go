@@ -50,9 +50,11 @@ func StartKeyring(t testing.TB, address string) *Keyring {
 }
 
 func (k *Keyring) start() error {
-	k.cmd = exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets", "--control-directory="+k.dir, "--unlock")
+	k.cmd = exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets", "--control-directory="+k.dir,
+		"--unlock")
 	k.cmd.Stdin = strings.NewReader("desktop")
-	k.cmd.Env = []string{"HOME=" + k.dir, "XDG_DATA_HOME=" + k.dir, "XDG_RUNTIME_DIR=" + k.dir, "PATH=" + os.Getenv("PATH"), "DBUS_SESSION_BUS_ADDRESS=" + k.address}
+	k.cmd.Env = []string{"HOME=" + k.dir, "XDG_DATA_HOME=" + k.dir, "XDG_RUNTIME_DIR=" + k.dir,
+		"PATH=" + os.Getenv("PATH"), "DBUS_SESSION_BUS_ADDRESS=" + k.address}
 	return k.cmd.Start()
 }
 
@@ -92,7 +94,8 @@ func (k *Keyring) Put(t testing.TB, attributes map[string]string, text string) (
 	}
 	var ignored dbus.Variant
 	var session, at, prompt dbus.ObjectPath
-	check(k.conn.Object(serviceName, servicePath).Call(serviceInterface+".OpenSession", 0, "plain", dbus.MakeVariant("")).Store(&ignored, &session))
+	check(k.conn.Object(serviceName, servicePath).Call(serviceInterface+".OpenSession", 0, "plain",
+		dbus.MakeVariant("")).Store(&ignored, &session))
 	properties := map[string]dbus.Variant{itemInterface + ".Attributes": dbus.MakeVariant(attributes)}
 	check(k.conn.Object(serviceName, collectionPath).Call(collectionInterface+".CreateItem", 0, properties,
 		secret{session, []byte{}, []byte(text), "text/plain"}, false).Store(&at, &prompt))

@@ -204,7 +204,8 @@ type secret struct {
 
 type collection struct{ s *Service }
 
-func (o collection) CreateItem(p map[string]dbus.Variant, value secret, _ bool) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+func (o collection) CreateItem(p map[string]dbus.Variant, value secret, _ bool) (dbus.ObjectPath, dbus.ObjectPath,
+	*dbus.Error) {
 	asked, err := o.s.step("CreateItem")
 	if err != nil || asked != "/" {
 		return "/", asked, err

@@ -72,7 +72,8 @@ func goApart() {
 func raise() {
 	runtime.LockOSThread() // capabilities belong to a thread
 	err := RaiseLoopback()
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prCapAmbient, prCapAmbientClearAll, 0, 0, 0, 0); err == nil && errno != 0 && errno != syscall.EINVAL {
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prCapAmbient, prCapAmbientClearAll, 0, 0, 0,
+		0); err == nil && errno != 0 && errno != syscall.EINVAL {
 		err = errno
 	}
 	if err == nil {
@@ -105,7 +106,8 @@ func RaiseLoopback() error {
 		return fmt.Errorf("raising the loopback: %w", err)
 	}
 	defer syscall.Close(fd)
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&ifreq)))
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS,
+		uintptr(unsafe.Pointer(&ifreq)))
 	if errno != 0 {
 		return fmt.Errorf("raising the loopback: %w", errno)
 	}

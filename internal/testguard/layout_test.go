@@ -57,10 +57,14 @@ const entry = "keytender/keychain/claudecode"
 func TestImportRules(t *testing.T) {
 	// What a package must not reach at all, and what it must not import itself.
 	far := map[string][]string{
-		"keytender/callback":         {"keytender/internal/oauth", "keytender/keychain", entry, "keytender/internal/session", "keytender/tray"},
-		"keytender/keychain":         {"net/http", "keytender/internal/oauth", "keytender/internal/session", "keytender/callback", entry, "keytender/internal/dirlock"},
-		entry:                        {"net/http", "keytender/internal/oauth", "keytender/internal/session", "keytender/callback"},
-		"keytender/internal/oauth":   {"keytender/keychain", entry, "keytender/internal/session", "keytender/callback", "keytender/internal/atomicfile"},
+		"keytender/callback": {"keytender/internal/oauth", "keytender/keychain", entry,
+			"keytender/internal/session", "keytender/tray"},
+		"keytender/keychain": {"net/http", "keytender/internal/oauth", "keytender/internal/session",
+			"keytender/callback", entry, "keytender/internal/dirlock"},
+		entry: {"net/http", "keytender/internal/oauth", "keytender/internal/session",
+			"keytender/callback"},
+		"keytender/internal/oauth": {"keytender/keychain", entry, "keytender/internal/session", "keytender/callback",
+			"keytender/internal/atomicfile"},
 		"keytender/internal/session": append([]string{"keytender/tray", "keytender/internal/fakeclaude"}, toolkits...),
 		"keytender/cmd/keytender":    append([]string{"keytender/tray"}, toolkits...),
 		"keytender/tray/autostart":   {"keytender/keychain", entry, "keytender/internal/session", "net/http"},
@@ -71,7 +75,8 @@ func TestImportRules(t *testing.T) {
 		"keytender/internal/ledger": {"os", "os/exec", "net", "net/http"},
 		"keytender/tray":            append([]string{"os/exec", "net"}, deep...),
 		"keytender/tray/menu":       append([]string{"os", "os/exec", "net", "keytender/callback"}, deep...),
-		"keytender/tray/toolkit":    append([]string{"os/exec", "keytender/internal/session", "keytender/callback"}, deep...),
+		"keytender/tray/toolkit": append([]string{"os/exec", "keytender/internal/session", "keytender/callback"},
+			deep...),
 		"keytender/tray/notify":     append([]string{"os/exec", "net", "keytender/callback"}, deep...),
 		"keytender/internal/secret": {"os", "net", "net/http"},
 	}
@@ -80,14 +85,18 @@ func TestImportRules(t *testing.T) {
 		"keytender/internal/secret":     {"keytender/internal/pattern"},
 		"keytender/internal/atomicfile": {},
 		"keytender/internal/dirlock":    {"keytender/internal/atomicfile", "keytender/internal/shown"},
-		"keytender/internal/ledger":     {"keytender/internal/rawjson", "keytender/internal/secret", "keytender/internal/pattern"},
+		"keytender/internal/ledger": {"keytender/internal/rawjson", "keytender/internal/secret",
+			"keytender/internal/pattern"},
 	}
 	// Only these import the room that knows Claude Code's entry.
 	residents := map[string]bool{"keytender/internal/session": true}
 	// Only these may start programs.
-	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, entry: true, "keytender/tray/clipboard": true, "keytender/tray/locale": true,
+	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, entry: true,
+		"keytender/tray/clipboard": true, "keytender/tray/locale": true,
 		"keytender/cmd/keytender": true, "keytender/internal/session": true,
-		"keytender/internal/desktop": true, "keytender/internal/bench": true, "keytender/internal/fakeclaude/oidctest": true, "keytender/internal/fakeclaude/officialtest": true, "keytender/internal/program": true,
+		"keytender/internal/desktop": true, "keytender/internal/bench": true,
+		"keytender/internal/fakeclaude/oidctest": true, "keytender/internal/fakeclaude/officialtest": true,
+		"keytender/internal/program": true,
 		"keytender/internal/testbus": true, "keytender/internal/testguard": true, "keytender/tray/traytest": true}
 	for _, goos := range []string{"linux", "windows", "darwin"} {
 		all := packages(t, goos)
@@ -127,7 +136,9 @@ func TestImportRules(t *testing.T) {
 			if slices.Contains(p.Imports, "os/exec") && !starters[path] {
 				t.Errorf("%s: %s starts programs", goos, path)
 			}
-			for _, other := range []string{"keytender/internal/desktop", "keytender/tray/traytest", "keytender/internal/fakeclaude/oidctest", "keytender/internal/fakeclaude/officialtest", "keytender/internal/testbus", "keytender/internal/testguard"} {
+			for _, other := range []string{"keytender/internal/desktop", "keytender/tray/traytest",
+				"keytender/internal/fakeclaude/oidctest", "keytender/internal/fakeclaude/officialtest",
+				"keytender/internal/testbus", "keytender/internal/testguard"} {
 				if strings.HasPrefix(path, "keytender/cmd/") && slices.Contains(p.Deps, other) {
 					t.Errorf("%s: %s ships %s, which is for tests", goos, path, other)
 				}
@@ -174,7 +185,8 @@ func TestGuard(t *testing.T) {
 	if err != nil || !strings.Contains(home, "keytender-test-") {
 		t.Errorf("the home is %s (%v)", home, err)
 	}
-	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "ANTHROPIC_API_KEY", "CLAUDE_CONFIG_DIR", "SSH_CONNECTION"} {
+	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "ANTHROPIC_API_KEY", "CLAUDE_CONFIG_DIR",
+		"SSH_CONNECTION"} {
 		if value, set := os.LookupEnv(name); set {
 			t.Errorf("%s is still %q", name, value)
 		}

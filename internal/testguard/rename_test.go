@@ -23,7 +23,8 @@ func TestOneRename(t *testing.T) {
 			return err
 		}
 		name, _ := filepath.Rel(root, path)
-		if name = filepath.ToSlash(name); d.IsDir() && (name == "build" || name == "dist" || name != "." && strings.HasPrefix(d.Name(), ".")) {
+		if name = filepath.ToSlash(name); d.IsDir() &&
+			(name == "build" || name == "dist" || name != "." && strings.HasPrefix(d.Name(), ".")) {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
@@ -55,7 +56,8 @@ func renames(t *testing.T, path string) (lines []int) {
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		if of, ok := n.(*ast.SelectorExpr); ok && strings.HasPrefix(of.Sel.Name, "Rename") {
-			if from, ok := of.X.(*ast.Ident); ok && slices.Contains([]string{"os", "syscall", "windows", "robustio"}, from.Name) {
+			if from, ok := of.X.(*ast.Ident); ok && slices.Contains([]string{"os", "syscall", "windows", "robustio"},
+				from.Name) {
 				lines = append(lines, files.Position(of.Pos()).Line)
 			}
 		}

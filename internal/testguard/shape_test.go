@@ -65,7 +65,8 @@ func roomsIn(d *ast.GenDecl) (rooms []string) {
 		if !ok {
 			continue
 		}
-		if s, ok := of.Type.(*ast.StructType); ok && len(s.Fields.List) == 1 && types.ExprString(s.Fields.List[0].Type) == "*work" {
+		if s, ok := of.Type.(*ast.StructType); ok && len(s.Fields.List) == 1 &&
+			types.ExprString(s.Fields.List[0].Type) == "*work" {
 			rooms = append(rooms, of.Name.Name)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // kept are the only variables that tests inherit: what the toolchain needs.
 var kept = map[string]bool{
 	"PATH": true, "TMPDIR": true, "TEMP": true, "TMP": true, "LANG": true,
-	"GOROOT": true, "GOFLAGS": true, "GOTOOLCHAIN": true, "CGO_ENABLED": true, "GOTRACEBACK": true, "GORACE": true, "CI": true,
+	"GOROOT": true, "GOFLAGS": true, "GOTOOLCHAIN": true, "CGO_ENABLED": true, "GOTRACEBACK": true, "GORACE": true,
+	"CI":         true,
 	"SYSTEMROOT": true, "COMSPEC": true, "PATHEXT": true, "WINEPREFIX": true, "WINEDEBUG": true,
 }
 

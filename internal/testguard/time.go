@@ -49,7 +49,8 @@ func stalls() (total time.Duration) {
 		}
 		var ten, sixty, threeHundred float64
 		var us int64
-		if _, err := fmt.Sscanf(string(text), "some avg10=%f avg60=%f avg300=%f total=%d", &ten, &sixty, &threeHundred, &us); err == nil {
+		if _, err := fmt.Sscanf(string(text), "some avg10=%f avg60=%f avg300=%f total=%d", &ten, &sixty, &threeHundred,
+			&us); err == nil {
 			total += time.Duration(us) * time.Microsecond
 		}
 	}

@@ -23,7 +23,8 @@ func TestStopwatch(t *testing.T) {
 	}{
 		{"in time", Start(), Patience, false},
 		{"too slow", Stopwatch{time.Now().Add(-9 * time.Second), stalls()}, time.Second, true},
-		{"slowed down", Stopwatch{time.Now().Add(-9 * time.Second), stalls() - 8500*time.Millisecond}, time.Second, false},
+		{"slowed down", Stopwatch{time.Now().Add(-9 * time.Second), stalls() - 8500*time.Millisecond}, time.Second,
+			false},
 		{"hanging", Stopwatch{time.Now().Add(-Patience - time.Second), stalls() - Patience}, time.Second, true},
 	} {
 		h := &heard{TB: t}

@@ -30,9 +30,12 @@ func TestWithoutAStamp(t *testing.T) {
 		{"a folder without git", &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, Next + "-dev"},
 		{"a module of a tag", &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "1.2.3"},
 		{"a clone at a tag", clone("v1.2.3", "false"), "1.2.3 (3f2c1d9e8, 2026-11-21)"},
-		{"a clone before any tag", clone("v0.0.0-20261121113104-3f2c1d9e8b7a", "false"), Next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
-		{"a clone after a tag", clone("v1.2.4-0.20261121113104-3f2c1d9e8b7a", "false"), Next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
-		{"a changed clone at a tag", clone("v1.2.3+dirty", "true"), Next + "-dev+3f2c1d9e8.changed (3f2c1d9e8, 2026-11-21)"},
+		{"a clone before any tag", clone("v0.0.0-20261121113104-3f2c1d9e8b7a", "false"),
+			Next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
+		{"a clone after a tag", clone("v1.2.4-0.20261121113104-3f2c1d9e8b7a", "false"),
+			Next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
+		{"a changed clone at a tag", clone("v1.2.3+dirty", "true"),
+			Next + "-dev+3f2c1d9e8.changed (3f2c1d9e8, 2026-11-21)"},
 	} {
 		if got := read(c.info).String(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
@@ -78,7 +81,8 @@ func TestStamp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"packaging/version.sh": string(script), "CHANGELOG.md": "# Changes\n\n## 1.2.3 (unreleased)\n\n## 1.2.2 (2026-01-01)\n"} {
+	for name, text := range map[string]string{"packaging/version.sh": string(script),
+		"CHANGELOG.md": "# Changes\n\n## 1.2.3 (unreleased)\n\n## 1.2.2 (2026-01-01)\n"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +120,8 @@ func TestStamp(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if out, err := exec.Command(program, "version").Output(); err != nil || !strings.HasPrefix(string(out), "keytender "+ask("number")+" (") {
+	if out, err := exec.Command(program, "version").Output(); err != nil ||
+		!strings.HasPrefix(string(out), "keytender "+ask("number")+" (") {
 		t.Errorf("the program says %q (%v)", out, err)
 	}
 }

@@ -127,10 +127,12 @@ func (e Entry) loginAfter(c keychain.Credential, newLogin bool) (login object, d
 		return nil, false, errors.New("a login with a token of more than 16 KiB is not written")
 	}
 	login = e.innerObject()
-	other := differs(c.Account.ID, e.Login.Account.ID) || differs(c.Account.OrganizationID, e.Login.Account.OrganizationID)
+	other := differs(c.Account.ID, e.Login.Account.ID) ||
+		differs(c.Account.OrganizationID, e.Login.Account.OrganizationID)
 	if newLogin || other {
 		if !slices.Contains(c.Scopes, requiredScope) {
-			return nil, false, errors.New("this login lacks the scope " + requiredScope + ", so Claude Code would call itself signed out")
+			return nil, false, errors.New("this login lacks the scope " + requiredScope +
+				", so Claude Code would call itself signed out")
 		}
 		login = object{}
 		if same := c.Account.ID != "" && c.Account.ID == e.Login.Account.ID && !other; same {

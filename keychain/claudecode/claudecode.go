@@ -113,7 +113,8 @@ func (c Config) locate(env environment) (l Location, err error) {
 		l.Service = env.keychainService()
 	}
 	if strings.ContainsFunc(service, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
-		return Location{}, &UnusableError{"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE holds a control character", "give it a plain name"}
+		return Location{}, &UnusableError{"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE holds a control character",
+			"give it a plain name"}
 	}
 	if c.Username == "" {
 		if u, err := user.Current(); err == nil {
@@ -179,7 +180,8 @@ func (d *Directory) Stamp(ctx context.Context) (string, error) {
 }
 
 // Read returns the entry; that there is none is no error. It fails with *UnusableError,
-// *atomicfile.RefusedError, keychain.ErrDamaged, keychain.ErrLocked, keychain.ErrDenied, keychain.ErrUnavailable or ErrTimedOut.
+// *atomicfile.RefusedError, keychain.ErrDamaged, keychain.ErrLocked, keychain.ErrDenied, keychain.ErrUnavailable or
+// ErrTimedOut.
 func (d *Directory) Read(ctx context.Context) (Entry, error) {
 	e, err := d.load(ctx)
 	if err != nil {
@@ -244,7 +246,8 @@ func (d *Directory) Update(ctx context.Context, decide func(now Entry) (Change, 
 
 // UpdateIn is Update that writes into the space that Prove reserved, so that a disk which filled
 // up meanwhile does not matter.
-func (d *Directory) UpdateIn(ctx context.Context, r *Reservation, decide func(now Entry) (Change, error)) (before Entry, err error) {
+func (d *Directory) UpdateIn(ctx context.Context, r *Reservation, decide func(now Entry) (Change, error)) (before Entry,
+	err error) {
 	if _, err := os.Stat(d.dir); errors.Is(err, fs.ErrNotExist) {
 		// Without the directory there is nothing to lock. It is made only for a reason.
 		before, err := d.Read(ctx)
@@ -321,7 +324,8 @@ func sameLogin(a, b keychain.Credential) bool {
 	if !a.Refresh.IsZero() && a.Refresh.Equal(b.Refresh) {
 		return true
 	}
-	return a.Account.ID != "" && a.Account.ID == b.Account.ID && !differs(a.Account.OrganizationID, b.Account.OrganizationID)
+	return a.Account.ID != "" && a.Account.ID == b.Account.ID &&
+		!differs(a.Account.OrganizationID, b.Account.OrganizationID)
 }
 
 func (d *Directory) readBack(data []byte) error {

@@ -31,34 +31,55 @@ func TestPlaces(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		"linux":                             {"linux", nil, "/h/.claude/.credentials.json"},
-		"CLAUDE_CONFIG_DIR":                 {"linux", map[string]string{"CLAUDE_CONFIG_DIR": "/c/"}, "/c/.credentials.json"},
-		"~ is not expanded":                 {"linux", map[string]string{"CLAUDE_CONFIG_DIR": "~/c"}, "~/c/.credentials.json"},
-		"CLAUDE_SECURESTORAGE_CONFIG_DIR":   {"linux", map[string]string{"CLAUDE_CONFIG_DIR": "/c", "CLAUDE_SECURESTORAGE_CONFIG_DIR": "/s"}, "/s/.credentials.json"},
-		"an empty one is ignored":           {"linux", map[string]string{"CLAUDE_SECURESTORAGE_CONFIG_DIR": ""}, "/h/.claude/.credentials.json"},
-		"credentials path":                  {"linux", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x/y.json"}, "/x/y.json"},
-		"mac":                               {"darwin", map[string]string{"USER": "ann"}, `the keychain item "Claude Code-credentials" of ann`},
-		"mac, no USER":                      {"darwin", map[string]string{"USER": ""}, `the keychain item "Claude Code-credentials" of osname`},
-		"mac, odd USER":                     {"darwin", map[string]string{"USER": "ann b"}, `the keychain item "Claude Code-credentials" of claude-code-user`},
-		"mac, USER with a newline":          {"darwin", map[string]string{"USER": "ann\n"}, `the keychain item "Claude Code-credentials" of claude-code-user`},
-		"mac, own directory":                {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/c"}, `the keychain item "Claude Code-credentials-facd442e" of osname`},
-		"mac, own directory, slash":         {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/c/"}, `the keychain item "Claude Code-credentials-eeafdc68" of osname`},
-		"mac, secure directory":             {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/x", "CLAUDE_SECURESTORAGE_CONFIG_DIR": "/c"}, `the keychain item "Claude Code-credentials-facd442e" of osname`},
-		"mac, secure directory empty":       {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/c", "CLAUDE_SECURESTORAGE_CONFIG_DIR": ""}, `the keychain item "Claude Code-credentials" of osname`},
-		"mac, composed":                     {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": composed}, `the keychain item "Claude Code-credentials-10b957e4" of osname`},
-		"mac, decomposed":                   {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": decomposed}, `the keychain item "Claude Code-credentials-10b957e4" of osname`},
-		"mac, service":                      {"darwin", map[string]string{"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "mine"}, `the keychain item "mine" of osname`},
-		"mac, credentials path":             {"darwin", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x/y.json"}, "/x/y.json"},
-		"mac, credentials path and service": {"darwin", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x/y.json", "CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "mine"}, `the keychain item "mine" of osname`},
-		"windows":                           {"windows", nil, "/h/.claude/.credentials.json"},
+		"linux": {"linux", nil, "/h/.claude/.credentials.json"},
+		"CLAUDE_CONFIG_DIR": {"linux", map[string]string{"CLAUDE_CONFIG_DIR": "/c/"},
+			"/c/.credentials.json"},
+		"~ is not expanded": {"linux", map[string]string{"CLAUDE_CONFIG_DIR": "~/c"},
+			"~/c/.credentials.json"},
+		"CLAUDE_SECURESTORAGE_CONFIG_DIR": {"linux", map[string]string{"CLAUDE_CONFIG_DIR": "/c",
+			"CLAUDE_SECURESTORAGE_CONFIG_DIR": "/s"}, "/s/.credentials.json"},
+		"an empty one is ignored": {"linux", map[string]string{"CLAUDE_SECURESTORAGE_CONFIG_DIR": ""},
+			"/h/.claude/.credentials.json"},
+		"credentials path": {"linux",
+			map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x/y.json"}, "/x/y.json"},
+		"mac": {"darwin", map[string]string{"USER": "ann"},
+			`the keychain item "Claude Code-credentials" of ann`},
+		"mac, no USER": {"darwin", map[string]string{"USER": ""},
+			`the keychain item "Claude Code-credentials" of osname`},
+		"mac, odd USER": {"darwin", map[string]string{"USER": "ann b"},
+			`the keychain item "Claude Code-credentials" of claude-code-user`},
+		"mac, USER with a newline": {"darwin", map[string]string{"USER": "ann\n"},
+			`the keychain item "Claude Code-credentials" of claude-code-user`},
+		"mac, own directory": {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/c"},
+			`the keychain item "Claude Code-credentials-facd442e" of osname`},
+		"mac, own directory, slash": {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/c/"},
+			`the keychain item "Claude Code-credentials-eeafdc68" of osname`},
+		"mac, secure directory": {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/x",
+			"CLAUDE_SECURESTORAGE_CONFIG_DIR": "/c"}, `the keychain item "Claude Code-credentials-facd442e" of osname`},
+		"mac, secure directory empty": {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": "/c",
+			"CLAUDE_SECURESTORAGE_CONFIG_DIR": ""}, `the keychain item "Claude Code-credentials" of osname`},
+		"mac, composed": {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": composed},
+			`the keychain item "Claude Code-credentials-10b957e4" of osname`},
+		"mac, decomposed": {"darwin", map[string]string{"CLAUDE_CONFIG_DIR": decomposed},
+			`the keychain item "Claude Code-credentials-10b957e4" of osname`},
+		"mac, service": {"darwin", map[string]string{"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "mine"},
+			`the keychain item "mine" of osname`},
+		"mac, credentials path": {"darwin",
+			map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x/y.json"}, "/x/y.json"},
+		"mac, credentials path and service": {"darwin",
+			map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x/y.json",
+				"CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "mine"}, `the keychain item "mine" of osname`},
+		"windows": {"windows", nil, "/h/.claude/.credentials.json"},
 	}
 	for name, tt := range tests {
-		c, err := Find(Config{Home: "/h", GOOS: tt.goos, Username: "osname", LookupEnv: lookup(tt.env), Security: newFakeSecurity().run})
+		c, err := Find(Config{Home: "/h", GOOS: tt.goos, Username: "osname", LookupEnv: lookup(tt.env),
+			Security: newFakeSecurity().run})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		want := tt.want
-		if !strings.HasPrefix(want, "the ") { // on Windows /h is on some drive, and a relative path is followed from here
+		// on Windows /h is on some drive, and a relative path is followed from here
+		if !strings.HasPrefix(want, "the ") {
 			want, _ = filepath.Abs(want)
 		}
 		if got := c.Place(); got != want {
@@ -73,7 +94,8 @@ func TestEmptyConfigDirIsExplained(t *testing.T) {
 	if !errors.As(err, &unusable) || !strings.Contains(err.Error(), "CLAUDE_CONFIG_DIR") || unusable.Hint == "" {
 		t.Errorf("err = %v", err)
 	}
-	if _, err := Find(Config{Home: "/h", LookupEnv: lookup(map[string]string{"CLAUDE_CONFIG_DIR": "", "CLAUDE_SECURESTORAGE_CONFIG_DIR": "/s"})}); err != nil {
+	if _, err := Find(Config{Home: "/h", LookupEnv: lookup(map[string]string{"CLAUDE_CONFIG_DIR": "",
+		"CLAUDE_SECURESTORAGE_CONFIG_DIR": "/s"})}); err != nil {
 		t.Errorf("with a directory for the credentials: %v", err)
 	}
 }
@@ -131,7 +153,10 @@ func TestUpdateWithNothingToDoLeavesEverything(t *testing.T) {
 		t.Error("the same login was written anew")
 	}
 	boom := errors.New("no")
-	if _, err := c.Update(t.Context(), func(Entry) (Change, error) { return Change{SignOut: true}, boom }); !errors.Is(err, boom) || mustRead(t, path) != pretty.String() {
+	if _, err := c.Update(t.Context(), func(Entry) (Change, error) {
+		return Change{SignOut: true},
+			boom
+	}); !errors.Is(err, boom) || mustRead(t, path) != pretty.String() {
 		t.Errorf("decide's error: %v", err)
 	}
 	if got := names(t, home+"/.claude"); len(got) != 1 {
@@ -148,7 +173,8 @@ func TestUpdateNeverOverwritesDamage(t *testing.T) {
 		_ = os.Mkdir(home+"/.claude", 0o700)
 		path := home + "/.claude/.credentials.json"
 		mustWrite(t, path, text)
-		if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, keychain.ErrDamaged) || strings.Contains(err.Error(), "FAKE") {
+		if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, keychain.ErrDamaged) ||
+			strings.Contains(err.Error(), "FAKE") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if mustRead(t, path) != text {
@@ -272,7 +298,8 @@ func TestUpdateSizeLimit(t *testing.T) {
 	path := home + "/.claude/.credentials.json"
 	full := `{"a":"` + strings.Repeat("x", maxEntry-8) + `"}`
 	mustWrite(t, path, full)
-	if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, keychain.ErrTooBig) || mustRead(t, path) != full {
+	if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, keychain.ErrTooBig) ||
+		mustRead(t, path) != full {
 		t.Errorf("an entry that would pass the limit: %v", err)
 	}
 	mustWrite(t, path, full+"  ")
@@ -371,7 +398,8 @@ func macEntry(t *testing.T, f *fakeSecurity) (*Directory, string) {
 	if err := os.Mkdir(home+"/.claude", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Find(Config{Home: home, GOOS: "darwin", LookupEnv: lookup(map[string]string{"USER": "tester"}), Security: f.run})
+	c, err := Find(Config{Home: home, GOOS: "darwin", LookupEnv: lookup(map[string]string{"USER": "tester"}),
+		Security: f.run})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,7 +446,8 @@ func TestMacReadsTheKeychainFirst(t *testing.T) {
 			}
 			if err != nil {
 				f.calls = nil
-				if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, tt.err) || f.items[itemKey] != tt.item {
+				if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, tt.err) ||
+					f.items[itemKey] != tt.item {
 					t.Errorf("update: %v", err)
 				}
 				if tt.file != "" && mustRead(t, path) != tt.file {
@@ -434,11 +463,12 @@ func TestMacUpdatesWhereTheEntryLives(t *testing.T) {
 	old := sibling + login("")[1:]
 	want := `{"mcpOAuth":{"\u00e9":1},` + fullLogin[1:]
 	tests := map[string]struct{ item, file, wantItem, wantFile string }{
-		"nowhere":                    {"", "", fullLogin, ""},
-		"keychain":                   {old, "", want, ""},
-		"file":                       {"", old, "", want},
-		"both, the same login":       {old, login(""), want, fullLogin},
-		"both, another login":        {old, strings.ReplaceAll(login(""), "r1", "r2"), want, strings.ReplaceAll(login(""), "r1", "r2")},
+		"nowhere":              {"", "", fullLogin, ""},
+		"keychain":             {old, "", want, ""},
+		"file":                 {"", old, "", want},
+		"both, the same login": {old, login(""), want, fullLogin},
+		"both, another login": {old, strings.ReplaceAll(login(""), "r1", "r2"), want,
+			strings.ReplaceAll(login(""), "r1", "r2")},
 		"both, the file damaged":     {old, "{", want, "{"},
 		"only MCP logins in the one": {`{"mcpOAuth":{"é":1}}`, "", want, ""},
 	}
@@ -470,7 +500,8 @@ func TestMacUpdatesWhereTheEntryLives(t *testing.T) {
 				t.Errorf("the same again: %v, %d calls", err, len(f.calls)-calls)
 			}
 			for _, call := range f.calls {
-				if strings.Contains(strings.Join(call, " "), "FAKE") || (call[0] != "-i" && !slices.Contains(call, "-a")) {
+				if strings.Contains(strings.Join(call, " "), "FAKE") ||
+					(call[0] != "-i" && !slices.Contains(call, "-a")) {
 					t.Errorf("call %q", call)
 				}
 			}
@@ -492,7 +523,8 @@ func TestMacTooBigIsRefusedBeforeAnythingChanges(t *testing.T) {
 	c, path := macEntry(t, f)
 	old := `{"mcpOAuth":"` + strings.Repeat("x", 4000) + `"}`
 	f.items[itemKey] = old
-	if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, keychain.ErrTooBig) || f.items[itemKey] != old || exists(path) {
+	if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.Is(err, keychain.ErrTooBig) ||
+		f.items[itemKey] != old || exists(path) {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -541,17 +573,25 @@ func TestWindowsCredentialManagerIsDeclined(t *testing.T) {
 		files    map[string]string
 		declined bool
 	}{
-		"plain":                 {"windows", nil, map[string]string{".claude.json": `{"cachedGrowthBookFeatures":{"tengu_windows_credman":false}}`}, false},
-		"forced":                {"windows", map[string]string{"CLAUDE_CODE_FORCE_WINDOWS_CREDMAN": "1"}, nil, true},
-		"forced off":            {"windows", map[string]string{"CLAUDE_CODE_FORCE_WINDOWS_CREDMAN": "0"}, nil, false},
-		"switched on":           {"windows", nil, map[string]string{".claude.json": on}, true},
-		"at the top":            {"windows", nil, map[string]string{".claude.json": `{"tengu_windows_credman": true }`}, true},
-		".config.json wins":     {"windows", nil, map[string]string{".claude.json": on, ".claude/.config.json": "{}"}, false},
-		".config.json says so":  {"windows", nil, map[string]string{".claude.json": "{}", ".claude/.config.json": on}, true},
-		"an empty .config.json": {"windows", nil, map[string]string{".claude.json": on, ".claude/.config.json": ""}, true},
-		"not JSON":              {"windows", nil, map[string]string{".claude.json": "tengu_windows_credman true"}, false},
-		"linux":                 {"linux", map[string]string{"CLAUDE_CODE_FORCE_WINDOWS_CREDMAN": "1"}, map[string]string{".claude.json": on}, false},
-		"a path of one's own":   {"windows", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/nowhere/x"}, map[string]string{".claude.json": on}, false},
+		"plain": {"windows", nil,
+			map[string]string{".claude.json": `{"cachedGrowthBookFeatures":{"tengu_windows_credman":false}}`}, false},
+		"forced":      {"windows", map[string]string{"CLAUDE_CODE_FORCE_WINDOWS_CREDMAN": "1"}, nil, true},
+		"forced off":  {"windows", map[string]string{"CLAUDE_CODE_FORCE_WINDOWS_CREDMAN": "0"}, nil, false},
+		"switched on": {"windows", nil, map[string]string{".claude.json": on}, true},
+		"at the top": {"windows", nil, map[string]string{".claude.json": `{"tengu_windows_credman": true }`},
+			true},
+		".config.json wins": {"windows", nil, map[string]string{".claude.json": on, ".claude/.config.json": "{}"},
+			false},
+		".config.json says so": {"windows", nil, map[string]string{".claude.json": "{}", ".claude/.config.json": on},
+			true},
+		"an empty .config.json": {"windows", nil, map[string]string{".claude.json": on, ".claude/.config.json": ""},
+			true},
+		"not JSON": {"windows", nil, map[string]string{".claude.json": "tengu_windows_credman true"},
+			false},
+		"linux": {"linux", map[string]string{"CLAUDE_CODE_FORCE_WINDOWS_CREDMAN": "1"},
+			map[string]string{".claude.json": on}, false},
+		"a path of one's own": {"windows", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/nowhere/x"},
+			map[string]string{".claude.json": on}, false},
 	}
 	for name, tt := range tests {
 		home := t.TempDir()
@@ -569,7 +609,8 @@ func TestWindowsCredentialManagerIsDeclined(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if tt.declined {
-			if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.As(err, &unusable) || exists(home+"/.claude/.credentials.json") {
+			if _, err := c.Update(t.Context(), write(fakeLogin("n"), true)); !errors.As(err, &unusable) ||
+				exists(home+"/.claude/.credentials.json") {
 				t.Errorf("%s: update: %v", name, err)
 			}
 		}

@@ -59,7 +59,8 @@ const (
 )
 
 // innerKeys are in the order in which the client writes them.
-var innerKeys = []string{accessKey, refreshKey, endsKey, loginEndsKey, scopesKey, planKey, tierKey, accountKey, organizationKey}
+var innerKeys = []string{accessKey, refreshKey, endsKey, loginEndsKey, scopesKey, planKey, tierKey, accountKey,
+	organizationKey}
 
 // boundKeys stand beside the login and belong to its account, as the client's own logout
 // has it. Every other key there belongs to the person or to nobody we know.
@@ -89,7 +90,8 @@ func parseEntry(text []byte, source string) (Entry, error) {
 	if string(whole.get(loginKey)) == "null" {
 		whole = whole.without(loginKey) // no login to the client either
 	}
-	e := Entry{State: SignedOut, Source: source, whole: secret.New(string(whole.encoded())), rejected: "there is no login in it"}
+	e := Entry{State: SignedOut, Source: source, whole: secret.New(string(whole.encoded())),
+		rejected: "there is no login in it"}
 	if what := moved(whole); what != "" {
 		return Entry{}, movedError(what)
 	}

@@ -20,7 +20,8 @@ import (
 
 // login is a good inner object, followed by more members.
 func login(more string) string {
-	return `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a1","refreshToken":"sk-ant-ort01-FAKE-r1","expiresAt":1795249048058,"scopes":["user:profile","user:inference"]` + more + `}}`
+	return `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a1","refreshToken":"sk-ant-ort01-FAKE-r1","expiresAt":1795249048058,"scopes":["user:profile","user:inference"]` +
+		more + `}}`
 }
 
 func inner(members string) string { return `{"claudeAiOauth":{` + members + `}}` }
@@ -35,14 +36,18 @@ func TestEntryReadsAsTheClientDoes(t *testing.T) {
 		accepted bool
 		damaged  bool
 	}{
-		"whole":                    {text: login(""), state: SignedIn, accepted: true},
-		"pretty-printed":           {text: "{\n  \"claudeAiOauth\": {\n    " + tokens + scopes + "\n  }\n}", state: SignedIn, accepted: true},
-		"CRLF":                     {text: "{\r\n\"claudeAiOauth\": {" + tokens + scopes + "}\r\n}\r\n", state: SignedIn, accepted: true},
-		"trailing newline":         {text: login("") + "\n", state: SignedIn, accepted: true},
-		"unknown keys":             {text: `{"new":1,"claudeAiOauth":{"newer":{},` + tokens + scopes + `}}`, state: SignedIn, accepted: true},
-		"unknown plan":             {text: login(`,"subscriptionType":"platinum"`), state: SignedIn, accepted: true},
-		"no plan":                  {text: login(""), state: SignedIn, accepted: true},
-		"32 kB":                    {text: login(`,"pad":"` + strings.Repeat("x", 32<<10) + `"`), state: SignedIn, accepted: true},
+		"whole": {text: login(""), state: SignedIn, accepted: true},
+		"pretty-printed": {text: "{\n  \"claudeAiOauth\": {\n    " + tokens + scopes + "\n  }\n}",
+			state: SignedIn, accepted: true},
+		"CRLF": {text: "{\r\n\"claudeAiOauth\": {" + tokens + scopes + "}\r\n}\r\n",
+			state: SignedIn, accepted: true},
+		"trailing newline": {text: login("") + "\n", state: SignedIn, accepted: true},
+		"unknown keys": {text: `{"new":1,"claudeAiOauth":{"newer":{},` + tokens + scopes + `}}`,
+			state: SignedIn, accepted: true},
+		"unknown plan": {text: login(`,"subscriptionType":"platinum"`), state: SignedIn, accepted: true},
+		"no plan":      {text: login(""), state: SignedIn, accepted: true},
+		"32 kB": {text: login(`,"pad":"` + strings.Repeat("x", 32<<10) + `"`), state: SignedIn,
+			accepted: true},
 		"no refresh token":         {text: inner(`"accessToken":"FAKE-a"` + scopes), state: SignedIn, accepted: true},
 		"no scopes":                {text: inner(tokens), state: SignedIn},
 		"empty scopes":             {text: inner(tokens + `,"scopes":[]`), state: SignedIn},
@@ -50,32 +55,37 @@ func TestEntryReadsAsTheClientDoes(t *testing.T) {
 		"scopes without inference": {text: inner(tokens + `,"scopes":["user:profile"]`), state: SignedIn},
 		"scopes as text":           {text: inner(tokens + `,"scopes":"user:profile user:inference"`), state: SignedIn},
 		"key scope":                {text: inner(tokens + `,"scope":["user:inference"]`), state: SignedIn},
-		"empty access token":       {text: inner(`"accessToken":"","refreshToken":"FAKE-r"` + scopes), state: SignedOut},
-		"no access token":          {text: inner(`"refreshToken":"FAKE-r"` + scopes), state: SignedOut},
-		"access token a number":    {text: inner(`"accessToken":7` + scopes), state: SignedOut},
-		"stub":                     {text: inner(`"accessToken":"","refreshToken":"","expiresAt":0,"subscriptionType":"max"` + scopes), state: SignedOut},
-		"no wrapper":               {text: `{` + tokens + scopes + `}`, state: SignedOut},
-		"snake_case":               {text: `{"claude_ai_oauth":{"access_token":"FAKE-a"}}`, state: SignedOut},
-		"only MCP logins":          {text: `{"mcpOAuth":{"x":{}}}`, state: SignedOut},
-		"empty object":             {text: `{}`, state: SignedOut},
-		"byte-order mark":          {text: "\xef\xbb\xbf" + login(""), damaged: true},
-		"truncated":                {text: login("")[:50], damaged: true},
-		"empty":                    {text: "", damaged: true},
-		"blank":                    {text: " \n", damaged: true},
-		"trailing NUL":             {text: login("") + "\x00", damaged: true},
-		"two documents":            {text: login("") + login(""), damaged: true},
-		"an array":                 {text: `[]`, damaged: true},
-		"null":                     {text: `null`, damaged: true},
-		"UTF-16":                   {text: "{\x00}\x00", damaged: true},
-		"not UTF-8":                {text: "{\"a\":\"\xff\"}", damaged: true},
-		"login a string":           {text: `{"claudeAiOauth":"x"}`, damaged: true},
-		"login an array":           {text: `{"claudeAiOauth":[]}`, damaged: true},
-		"login null":               {text: `{"claudeAiOauth":null,"mcpOAuth":{}}`, state: SignedOut}, // "loggedIn": false to the client
-		"login twice":              {text: `{"claudeAiOauth":{},"claudeAiOauth":{}}`, damaged: true},
-		"login twice, escaped":     {text: `{"claudeAiOauth":{},"claude\u0041iOauth":{}}`, damaged: true},
-		"token twice":              {text: inner(`"accessToken":"FAKE-a","accessToken":"FAKE-b"`), damaged: true},
-		"sibling twice":            {text: `{"x":1,"x":2,"claudeAiOauth":{` + tokens + scopes + `}}`, state: SignedIn, accepted: true},
-		"very deep":                {text: `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, damaged: true},
+		"empty access token": {text: inner(`"accessToken":"","refreshToken":"FAKE-r"` + scopes),
+			state: SignedOut},
+		"no access token":       {text: inner(`"refreshToken":"FAKE-r"` + scopes), state: SignedOut},
+		"access token a number": {text: inner(`"accessToken":7` + scopes), state: SignedOut},
+		"stub": {text: inner(
+			`"accessToken":"","refreshToken":"","expiresAt":0,"subscriptionType":"max"` + scopes), state: SignedOut},
+		"no wrapper":      {text: `{` + tokens + scopes + `}`, state: SignedOut},
+		"snake_case":      {text: `{"claude_ai_oauth":{"access_token":"FAKE-a"}}`, state: SignedOut},
+		"only MCP logins": {text: `{"mcpOAuth":{"x":{}}}`, state: SignedOut},
+		"empty object":    {text: `{}`, state: SignedOut},
+		"byte-order mark": {text: "\xef\xbb\xbf" + login(""), damaged: true},
+		"truncated":       {text: login("")[:50], damaged: true},
+		"empty":           {text: "", damaged: true},
+		"blank":           {text: " \n", damaged: true},
+		"trailing NUL":    {text: login("") + "\x00", damaged: true},
+		"two documents":   {text: login("") + login(""), damaged: true},
+		"an array":        {text: `[]`, damaged: true},
+		"null":            {text: `null`, damaged: true},
+		"UTF-16":          {text: "{\x00}\x00", damaged: true},
+		"not UTF-8":       {text: "{\"a\":\"\xff\"}", damaged: true},
+		"login a string":  {text: `{"claudeAiOauth":"x"}`, damaged: true},
+		"login an array":  {text: `{"claudeAiOauth":[]}`, damaged: true},
+		// "loggedIn": false to the client
+		"login null":           {text: `{"claudeAiOauth":null,"mcpOAuth":{}}`, state: SignedOut},
+		"login twice":          {text: `{"claudeAiOauth":{},"claudeAiOauth":{}}`, damaged: true},
+		"login twice, escaped": {text: `{"claudeAiOauth":{},"claude\u0041iOauth":{}}`, damaged: true},
+		"token twice":          {text: inner(`"accessToken":"FAKE-a","accessToken":"FAKE-b"`), damaged: true},
+		"sibling twice": {text: `{"x":1,"x":2,"claudeAiOauth":{` + tokens + scopes + `}}`, state: SignedIn,
+			accepted: true},
+		"very deep": {text: `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`,
+			damaged: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -135,20 +145,27 @@ func TestExpiresAtReadsAsTheClientDoes(t *testing.T) {
 }
 
 func TestEntryDecodesTheLogin(t *testing.T) {
-	e, err := parseEntry([]byte(login(`,"refreshTokenExpiresAt":1797812248058,"subscriptionType":"max","rateLimitTier":"default_claude_max_5x","accountUuid":"acc","organizationUuid":"org","subscriptionTypeSource":"sign_in","clientId":"c"`)), "file")
+	e, err := parseEntry(
+		[]byte(
+			login(
+				`,"refreshTokenExpiresAt":1797812248058,"subscriptionType":"max","rateLimitTier":"default_claude_max_5x","accountUuid":"acc","organizationUuid":"org","subscriptionTypeSource":"sign_in","clientId":"c"`)),
+		"file")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := e.Login
 	if l.Access.Reveal() != "sk-ant-oat01-FAKE-a1" || l.Refresh.Reveal() != "sk-ant-ort01-FAKE-r1" ||
-		l.LoginEnds.UnixMilli() != 1797812248058 || !reflect.DeepEqual(l.Scopes, []string{"user:profile", "user:inference"}) ||
-		l.Account != (keychain.Account{ID: "acc", OrganizationID: "org", Plan: "max", RateLimitTier: "default_claude_max_5x"}) {
+		l.LoginEnds.UnixMilli() != 1797812248058 ||
+		!reflect.DeepEqual(l.Scopes, []string{"user:profile", "user:inference"}) ||
+		l.Account != (keychain.Account{ID: "acc", OrganizationID: "org", Plan: "max",
+			RateLimitTier: "default_claude_max_5x"}) {
 		t.Errorf("login = %+v", l)
 	}
 	if len(l.Unknown) != 2 || l.Unknown["clientId"].Reveal() != `"c"` {
 		t.Errorf("unknown = %v", l.Unknown)
 	}
-	if e, _ = parseEntry([]byte(inner(`"accessToken":"FAKE-a","scopes":"user:profile  user:inference"`)), "file"); len(e.Login.Scopes) != 2 {
+	if e, _ = parseEntry([]byte(inner(`"accessToken":"FAKE-a","scopes":"user:profile  user:inference"`)),
+		"file"); len(e.Login.Scopes) != 2 {
 		t.Errorf("scopes as text: %v", e.Login.Scopes)
 	}
 }
@@ -159,7 +176,8 @@ func TestEntryPrintsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q"} {
-		if out := fmt.Sprintf(verb, e); strings.Contains(out, "FAKE") || strings.Contains(out, fmt.Sprintf("%x", "FAKE")) {
+		if out := fmt.Sprintf(verb, e); strings.Contains(out, "FAKE") ||
+			strings.Contains(out, fmt.Sprintf("%x", "FAKE")) {
 			t.Errorf("%s prints a secret", verb)
 		}
 	}
@@ -203,7 +221,8 @@ func TestMerge(t *testing.T) {
 	withUnknown := full
 	withUnknown.Unknown = map[string]secret.String{"ours": secret.New(`1`)}
 	longLived := full
-	longLived.Refresh, longLived.LoginEnds, longLived.Account = secret.String{}, time.Time{}, keychain.Account{ID: "acc"}
+	longLived.Refresh, longLived.LoginEnds, longLived.Account = secret.String{}, time.Time{}, keychain.Account{
+		ID: "acc"}
 	estimated := full
 	estimated.LoginEndsEstimated = true
 	endless := full
@@ -218,29 +237,42 @@ func TestMerge(t *testing.T) {
 		change Change
 		want   string
 	}{
-		"into nothing":             {"", Change{SignIn: &full, NewLogin: true}, fullLogin},
-		"into an empty object":     {"{ }", Change{SignIn: &full, NewLogin: true}, fullLogin},
-		"our own keys stay ours":   {"", Change{SignIn: &withUnknown, NewLogin: true}, fullLogin},
-		"renewal":                  {old, Change{SignIn: &full}, fmt.Sprintf(renewed, "1802000000000", both, "max", "tier")},
-		"renewal that knows least": {old, Change{SignIn: &bare}, fmt.Sprintf(renewed, "5", `["user:inference"]`, "pro", "t0")},
-		"renewal with a guess":     {old, Change{SignIn: &estimated}, fmt.Sprintf(renewed, "5", both, "max", "tier")},
+		"into nothing":           {"", Change{SignIn: &full, NewLogin: true}, fullLogin},
+		"into an empty object":   {"{ }", Change{SignIn: &full, NewLogin: true}, fullLogin},
+		"our own keys stay ours": {"", Change{SignIn: &withUnknown, NewLogin: true}, fullLogin},
+		"renewal": {old, Change{SignIn: &full},
+			fmt.Sprintf(renewed, "1802000000000", both, "max", "tier")},
+		"renewal that knows least": {old, Change{SignIn: &bare},
+			fmt.Sprintf(renewed, "5", `["user:inference"]`, "pro", "t0")},
+		"renewal with a guess": {old, Change{SignIn: &estimated}, fmt.Sprintf(renewed, "5", both, "max", "tier")},
 		"another login by its ids": {old, Change{SignIn: &other},
 			`{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-n","refreshToken":"sk-ant-ort01-FAKE-n","expiresAt":1800000000000,"refreshTokenExpiresAt":1802000000000,"scopes":["user:profile","user:inference"],"accountUuid":"other","organizationUuid":"org2"},"z":"\u00e9"}`},
-		"a new login, whose before is not known": {`{"claudeAiOauth":{"accessToken":"FAKE-o","subscriptionType":"pro","x":1},"organizationUuid":"o"}`, Change{SignIn: &full, NewLogin: true}, fullLogin},
-		"a new long-lived login of the same account takes no refresh token over": {old, Change{SignIn: &longLived, NewLogin: true},
+		"a new login, whose before is not known": {
+			`{"claudeAiOauth":{"accessToken":"FAKE-o","subscriptionType":"pro","x":1},"organizationUuid":"o"}`,
+			Change{SignIn: &full, NewLogin: true}, fullLogin},
+		"a new long-lived login of the same account takes no refresh token over": {old,
+			Change{SignIn: &longLived, NewLogin: true},
 			`{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-n","expiresAt":1800000000000,"scopes":["user:profile","user:inference"],"subscriptionType":"pro","rateLimitTier":"t0","accountUuid":"acc","organizationUuid":"org"},"organizationUuid":"org","z":"\u00e9"}`},
-		"a new token without an end does not keep the old one's": {inner(`"accessToken":"FAKE-o","expiresAt":1`), Change{SignIn: &endless},
+		"a new token without an end does not keep the old one's": {inner(`"accessToken":"FAKE-o","expiresAt":1`),
+			Change{SignIn: &endless},
 			strings.Replace(fullLogin, `"expiresAt":1800000000000,`, "", 1)},
 		"the same values in another spelling": {
-			strings.Replace(fullLogin, `1800000000000`, `1.8e12`, 1), Change{SignIn: &full}, strings.Replace(fullLogin, `1800000000000`, `1.8e12`, 1)},
-		"an end as text becomes a number": {strings.Replace(fullLogin, `1800000000000`, `"1800000000000"`, 1), Change{SignIn: &full}, fullLogin},
-		"scopes as text become a list":    {strings.Replace(fullLogin, both, `"user:profile user:inference"`, 1), Change{SignIn: &full}, fullLogin},
-		"sign out":                        {old, Change{SignOut: true}, `{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"z":"\u00e9"}`},
-		"sign out of the last":            {fullLogin, Change{SignOut: true}, `{}`},
-		"nothing":                         {`{ "a" : 1 }`, Change{}, `{"a":1}`},
-		"put back": {`{"z":1,"claudeAiOauth":{"accessToken":"FAKE-x"}}`, Change{Restore: secret.New(`{"accessToken":"FAKE-o","x":[1, 2.50]}`), RestoreOrganization: secret.New(`"org"`)},
+			strings.Replace(fullLogin, `1800000000000`, `1.8e12`, 1), Change{SignIn: &full},
+			strings.Replace(fullLogin, `1800000000000`, `1.8e12`, 1)},
+		"an end as text becomes a number": {strings.Replace(fullLogin, `1800000000000`, `"1800000000000"`, 1),
+			Change{SignIn: &full}, fullLogin},
+		"scopes as text become a list": {strings.Replace(fullLogin, both, `"user:profile user:inference"`, 1),
+			Change{SignIn: &full}, fullLogin},
+		"sign out": {old, Change{SignOut: true},
+			`{"mcpOAuth":{"a":{"n":123456789012345678901234567890}},"z":"\u00e9"}`},
+		"sign out of the last": {fullLogin, Change{SignOut: true}, `{}`},
+		"nothing":              {`{ "a" : 1 }`, Change{}, `{"a":1}`},
+		"put back": {`{"z":1,"claudeAiOauth":{"accessToken":"FAKE-x"}}`,
+			Change{Restore: secret.New(`{"accessToken":"FAKE-o","x":[1, 2.50]}`),
+				RestoreOrganization: secret.New(`"org"`)},
 			`{"z":1,"claudeAiOauth":{"accessToken":"FAKE-o","x":[1,2.50]},"organizationUuid":"org"}`},
-		"astral and control characters": {"{\"k\u007f😀\":\"\U0001F600\\ud800 é\"}", Change{SignIn: &full, NewLogin: true},
+		"astral and control characters": {"{\"k\u007f😀\":\"\U0001F600\\ud800 é\"}",
+			Change{SignIn: &full, NewLogin: true},
 			`{"k\u007f\ud83d\ude00":"\ud83d\ude00\ud800 \u00e9",` + fullLogin[1:]},
 	}
 	for name, tt := range tests {
@@ -272,7 +304,10 @@ func TestMergeRefuses(t *testing.T) {
 }
 
 func TestDiffMasks(t *testing.T) {
-	e, err := parseEntry([]byte(`{"organizationUuid":"o","mcpOAuth":{"t":"FAKE-mcp"},"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a1","expiresAt":1795249048058,"x":"FAKE-x","scopes":["user:inference"]}}`), "file")
+	e, err := parseEntry(
+		[]byte(
+			`{"organizationUuid":"o","mcpOAuth":{"t":"FAKE-mcp"},"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a1","expiresAt":1795249048058,"x":"FAKE-x","scopes":["user:inference"]}}`),
+		"file")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +334,8 @@ func anyJSON(t *rapid.T, depth int) string {
 	}
 	switch rapid.IntRange(0, kinds-1).Draw(t, "kind") {
 	case 0:
-		return rapid.SampledFrom([]string{"null", "true", "false", "-0.0", "1E+2", "12345678901234567890123", "1.10"}).Draw(t, "word")
+		return rapid.SampledFrom([]string{"null", "true", "false", "-0.0", "1E+2", "12345678901234567890123",
+			"1.10"}).Draw(t, "word")
 	case 1:
 		return fmt.Sprint(rapid.Int64().Draw(t, "number"))
 	case 2, 3:
@@ -400,7 +436,8 @@ func checkWritten(t interface{ Fatalf(string, ...any) }, text []byte) {
 }
 
 func FuzzMerge(f *testing.F) {
-	for _, seed := range []string{login(""), fullLogin, `{"a":{"b":[1,"x:y,}"]},"claudeAiOauth":{}}`, "{}", "\xef\xbb\xbf{}", "{\"\\ud800\":\"\u007f\"}", `{"":"\\\""}`, `{"":{"accessToken":"sk-ant-oat"}}`} {
+	for _, seed := range []string{login(""), fullLogin, `{"a":{"b":[1,"x:y,}"]},"claudeAiOauth":{}}`, "{}",
+		"\xef\xbb\xbf{}", "{\"\\ud800\":\"\u007f\"}", `{"":"\\\""}`, `{"":{"accessToken":"sk-ant-oat"}}`} {
 		f.Add([]byte(seed))
 	}
 	c := fakeLogin("n")
@@ -444,7 +481,8 @@ func TestMergeIsLinear(t *testing.T) {
 	c := fakeLogin("n")
 	merged(t, big1.String(), Change{SignIn: &c})
 	start.Within(t, 5*time.Second, "it") // a square would take minutes
-	if got := plain(t, []byte(merged(t, `{"n":`+new(big.Int).Exp(big.NewInt(10), big.NewInt(300), nil).String()+`}`, Change{SignIn: &c, NewLogin: true})))["n"].(json.Number); len(got) != 301 {
+	if got := plain(t, []byte(merged(t, `{"n":`+new(big.Int).Exp(big.NewInt(10), big.NewInt(300), nil).String()+`}`,
+		Change{SignIn: &c, NewLogin: true})))["n"].(json.Number); len(got) != 301 {
 		t.Errorf("a big number became %s", got)
 	}
 }

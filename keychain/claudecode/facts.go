@@ -82,7 +82,8 @@ func moved(whole object) string {
 func movedError(what string) *UnusableError {
 	f := Facts()
 	return &UnusableError{
-		Reason: "Claude Code keeps its login in a way that this keytender does not know (" + what + "; known up to Claude Code " + f.Checked + ")",
-		Hint:   "nothing is written there until keytender knows it: look for a newer keytender; `claude auth login` goes on working",
+		Reason: "Claude Code keeps its login in a way that this keytender does not know (" + what +
+			"; known up to Claude Code " + f.Checked + ")",
+		Hint: "nothing is written there until keytender knows it: look for a newer keytender; `claude auth login` goes on working",
 	}
 }

@@ -23,7 +23,8 @@ func TestRegisterOfFacts(t *testing.T) {
 			t.Errorf("%q: %v", f.Fact, err)
 		}
 	}
-	for version, newer := range map[string]bool{"2.1.9999": true, "2.2.0": true, "3.0": true, "2.1.88": false, "1.9.999": false, "": false} {
+	for version, newer := range map[string]bool{"2.1.9999": true, "2.2.0": true, "3.0": true, "2.1.88": false,
+		"1.9.999": false, "": false} {
 		if NewerThanFacts(version) != newer {
 			t.Errorf("%s: newer %v", version, !newer)
 		}

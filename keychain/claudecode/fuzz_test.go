@@ -18,18 +18,24 @@ import (
 // reader finds.
 func FuzzClientSettings(f *testing.F) {
 	for _, seed := range []string{
-		"", "{}", "null", "[]", `{"apiKeyHelper":"/bin/FAKE-key"}`, `{"apiKeyHelper":{"a":1},"env":{"ANTHROPIC_API_KEY":"FAKE-key"}}`,
-		`{"env":{"ANTHROPIC_API_KEY":7,"CLAUDE_CODE_USE_BEDROCK":null,"FAKE-other":"x"}}`, `{"env":["ANTHROPIC_API_KEY"]}`,
-		`{"oauthAccount":{"accountUuid":"acc","emailAddress":"a@example.com"}}`, `{"oauthAccount":{"accountUuid":"acc","emailAddress":7}}`,
+		"", "{}", "null", "[]", `{"apiKeyHelper":"/bin/FAKE-key"}`,
+		`{"apiKeyHelper":{"a":1},"env":{"ANTHROPIC_API_KEY":"FAKE-key"}}`,
+		`{"env":{"ANTHROPIC_API_KEY":7,"CLAUDE_CODE_USE_BEDROCK":null,"FAKE-other":"x"}}`,
+		`{"env":["ANTHROPIC_API_KEY"]}`,
+		`{"oauthAccount":{"accountUuid":"acc","emailAddress":"a@example.com"}}`,
+		`{"oauthAccount":{"accountUuid":"acc","emailAddress":7}}`,
 		`{"oauthAccount":{"accountUuid":"acc","EmailAddress":"a@example.com"}}`,
-		`{"tengu_windows_credman":true}`, `{"cached":{"tengu_windows_credman": true }}`, `{"cached":{"tengu_windows_credman":"true"}}`, "\xef\xbb\xbf{}",
+		`{"tengu_windows_credman":true}`, `{"cached":{"tengu_windows_credman": true }}`,
+		`{"cached":{"tengu_windows_credman":"true"}}`, "\xef\xbb\xbf{}",
 	} {
 		f.Add([]byte(seed))
 	}
 	dir := f.TempDir()
-	c := &Directory{env: func(string) (string, bool) { return "", false }, home: dir, settingsDir: dir, state: filepath.Join(dir, ".claude.json"), goos: "windows"}
+	c := &Directory{env: func(string) (string, bool) { return "", false }, home: dir, settingsDir: dir,
+		state: filepath.Join(dir, ".claude.json"), goos: "windows"}
 	possible := []string{"apiKeyHelper (settings.json)"}
-	for _, name := range slices.Concat(clouds, []string{simpleVariable, headersVariable, socketVariable, authVariable, keyVariable, oauthVariable, profileVariable, federationVariable}) {
+	for _, name := range slices.Concat(clouds, []string{simpleVariable, headersVariable, socketVariable, authVariable,
+		keyVariable, oauthVariable, profileVariable, federationVariable}) {
 		possible = append(possible, "env."+name+" (settings.json)")
 	}
 	project := filepath.Join(dir, "project")
@@ -43,7 +49,8 @@ func FuzzClientSettings(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, name := range []string{"settings.json", ".claude.json", "project/.claude/settings.json", "project/.claude/settings.local.json"} {
+		for _, name := range []string{"settings.json", ".claude.json", "project/.claude/settings.json",
+			"project/.claude/settings.local.json"} {
 			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +68,8 @@ func FuzzClientSettings(f *testing.F) {
 		isObject := json.Unmarshal(data, &plain) == nil
 		account, _ := plain["oauthAccount"].(map[string]any)
 		id, known := c.Identity()
-		if known && (account["accountUuid"] != id.AccountID || (id.Email != "" && account["emailAddress"] != id.Email)) {
+		if known && (account["accountUuid"] != id.AccountID ||
+			(id.Email != "" && account["emailAddress"] != id.Email)) {
 			t.Fatalf("%q <%s> is known, want %v", id.AccountID, id.Email, account["accountUuid"])
 		}
 		if known && !isObject {
@@ -69,16 +77,19 @@ func FuzzClientSettings(f *testing.F) {
 		}
 		err := c.usable()
 		var unusable *UnusableError
-		if err != nil && (!errors.As(err, &unusable) || !strings.Contains(string(data), "tengu")) && !strings.Contains(string(data), `\u`) {
+		if err != nil && (!errors.As(err, &unusable) || !strings.Contains(string(data), "tengu")) &&
+			!strings.Contains(string(data), `\u`) {
 			t.Fatal(err)
 		}
 	})
 }
 
-// Whatever security(1) prints is read or damaged; what it prints for a secret reads back as that secret, and what we let it store
+// Whatever security(1) prints is read or damaged; what it prints for a secret reads back as that secret, and what we
+// let it store
 // is stored to the byte, whatever the names.
 func FuzzSecurity(f *testing.F) {
-	for _, seed := range []string{login(""), login("") + "\n", "{}", "7b7d", "7b2\n", "\n", "{\n", "0x7b", "é", `{"k":"'\\\""}`, strings.Repeat("x", 4000)} {
+	for _, seed := range []string{login(""), login("") + "\n", "{}", "7b7d", "7b2\n", "\n", "{\n", "0x7b", "é",
+		`{"k":"'\\\""}`, strings.Repeat("x", 4000)} {
 		f.Add([]byte(seed), "Claude Code-credentials", "a")
 	}
 	f.Add([]byte("{}"), `a"b\ 'c`, `-w`)
@@ -108,7 +119,8 @@ func FuzzSecurity(f *testing.F) {
 			t.Fatalf("%q is taken for unclean", stored)
 		}
 
-		if strings.ContainsFunc(service+account, func(r rune) bool { return r < ' ' || r == 0x7f }) || !utf8.ValidString(service+account) || account == "" || service == "" {
+		if strings.ContainsFunc(service+account, func(r rune) bool { return r < ' ' || r == 0x7f }) ||
+			!utf8.ValidString(service+account) || account == "" || service == "" {
 			return // Find refuses such a name
 		}
 		whole, err := parseObject(stored)

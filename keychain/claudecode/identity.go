@@ -180,7 +180,8 @@ func identityOf(o object) Identity {
 func plausibleEmail(text string) bool {
 	name, host, ok := strings.Cut(text, "@")
 	strange := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`<>"(),;:\`, r) }
-	return ok && name != "" && host != "" && len(text) <= 254 && !strings.Contains(host, "@") && !strings.ContainsFunc(text, strange)
+	return ok && name != "" && host != "" && len(text) <= 254 && !strings.Contains(host, "@") &&
+		!strings.ContainsFunc(text, strange)
 }
 
 // state is the client's state file, cut open at the one member that we exchange. It is a

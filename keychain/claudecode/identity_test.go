@@ -43,28 +43,41 @@ func TestIdentityIsCutOutOfTheStateFile(t *testing.T) {
 		id     Identity
 		want   string // "" is left alone
 	}{
-		"as the client writes": {"{\n  \"a\": 1.50,\n  \"oauthAccount\": {\n    \"accountUuid\": \"old\"\n  },\n  \"z\": [\n    \"é\"\n  ]\n}\n", ann,
+		"as the client writes": {
+			"{\n  \"a\": 1.50,\n  \"oauthAccount\": {\n    \"accountUuid\": \"old\"\n  },\n  \"z\": [\n    \"é\"\n  ]\n}\n",
+			ann,
 			"{\n  \"a\": 1.50,\n  \"oauthAccount\": " + annIndented + ",\n  \"z\": [\n    \"é\"\n  ]\n}\n"},
-		"compact":                     {`{"a":1,"oauthAccount":` + old + `,"z":2}`, ann, `{"a":1,"oauthAccount":` + annCompact + `,"z":2}`},
-		"last":                        {`{"oauthAccount":` + old + `}`, ann, `{"oauthAccount":` + annCompact + `}`},
-		"odd blanks":                  {`{ "a" : 1 , "oauthAccount" : ` + old + ` }`, ann, `{ "a" : 1 , "oauthAccount" : ` + annCompact + ` }`},
-		"tabs and carriage returns":   {"{\r\n\t\"oauthAccount\": null\r\n}", bare, "{\r\n\t\"oauthAccount\": {\n\t\t\"accountUuid\": \"acc\"\n\t}\r\n}"},
-		"none yet":                    {"{\n  \"a\": 1\n}", ann, "{\n  \"a\": 1,\n  \"oauthAccount\": " + annIndented + "\n}"},
-		"none yet, compact":           {`{"a":1}`, ann, `{"a":1,"oauthAccount":` + annCompact + `}`},
-		"nothing at all":              {`{}`, ann, `{"oauthAccount":` + annCompact + `}`},
-		"no object":                   {`{"oauthAccount":"x"}`, ann, `{"oauthAccount":` + annCompact + `}`},
-		"a number":                    {`{"oauthAccount":12 ,"z":1}`, ann, `{"oauthAccount":` + annCompact + ` ,"z":1}`},
-		"the same account":            {`{"oauthAccount":{"accountUuid":"acc","organizationUuid":"org","x":1}}`, ann, ""},
-		"its organisation not known":  {`{"oauthAccount":{"accountUuid":"acc"}}`, ann, ""},
-		"another organisation":        {`{"oauthAccount":{"accountUuid":"acc","organizationUuid":"org2"}}`, ann, `{"oauthAccount":` + annCompact + `}`},
-		"the client's own":            {`{"oauthAccount":` + old + `}`, own, `{"oauthAccount":{"accountUuid":"acc","displayName":"Ann","n":1.50}}`},
-		"the client's, of another":    {`{"oauthAccount":` + old + `}`, theirs, `{"oauthAccount":` + annCompact + `}`},
-		"the client's, broken":        {`{"oauthAccount":` + old + `}`, broken, `{"oauthAccount":` + annCompact + `}`},
-		"nothing but the id":          {`{"oauthAccount":` + old + `}`, bare, `{"oauthAccount":{"accountUuid":"acc"}}`},
-		"an e-mail that is none":      {`{"oauthAccount":` + old + `}`, odd, `{"oauthAccount":{"accountUuid":"acc"}}`},
-		"a name like it further down": {`{"p":{"oauthAccount":{"accountUuid":"x"}},"oauthAccount":` + old + `}`, ann, `{"p":{"oauthAccount":{"accountUuid":"x"}},"oauthAccount":` + annCompact + `}`},
-		"its name with an escape":     {`{"oauth\u0041ccount":` + old + `}`, ann, `{"oauth\u0041ccount":` + annCompact + `}`},
-		"another spelling":            {`{"OauthAccount":1}`, bare, `{"OauthAccount":1,"oauthAccount":{"accountUuid":"acc"}}`},
+		"compact": {`{"a":1,"oauthAccount":` + old + `,"z":2}`, ann,
+			`{"a":1,"oauthAccount":` + annCompact + `,"z":2}`},
+		"last": {`{"oauthAccount":` + old + `}`, ann, `{"oauthAccount":` + annCompact + `}`},
+		"odd blanks": {`{ "a" : 1 , "oauthAccount" : ` + old + ` }`, ann,
+			`{ "a" : 1 , "oauthAccount" : ` + annCompact + ` }`},
+		"tabs and carriage returns": {"{\r\n\t\"oauthAccount\": null\r\n}", bare,
+			"{\r\n\t\"oauthAccount\": {\n\t\t\"accountUuid\": \"acc\"\n\t}\r\n}"},
+		"none yet": {"{\n  \"a\": 1\n}", ann,
+			"{\n  \"a\": 1,\n  \"oauthAccount\": " + annIndented + "\n}"},
+		"none yet, compact": {`{"a":1}`, ann, `{"a":1,"oauthAccount":` + annCompact + `}`},
+		"nothing at all":    {`{}`, ann, `{"oauthAccount":` + annCompact + `}`},
+		"no object":         {`{"oauthAccount":"x"}`, ann, `{"oauthAccount":` + annCompact + `}`},
+		"a number": {`{"oauthAccount":12 ,"z":1}`, ann,
+			`{"oauthAccount":` + annCompact + ` ,"z":1}`},
+		"the same account": {`{"oauthAccount":{"accountUuid":"acc","organizationUuid":"org","x":1}}`, ann,
+			""},
+		"its organisation not known": {`{"oauthAccount":{"accountUuid":"acc"}}`, ann, ""},
+		"another organisation": {`{"oauthAccount":{"accountUuid":"acc","organizationUuid":"org2"}}`, ann,
+			`{"oauthAccount":` + annCompact + `}`},
+		"the client's own": {`{"oauthAccount":` + old + `}`, own,
+			`{"oauthAccount":{"accountUuid":"acc","displayName":"Ann","n":1.50}}`},
+		"the client's, of another": {`{"oauthAccount":` + old + `}`, theirs, `{"oauthAccount":` + annCompact + `}`},
+		"the client's, broken":     {`{"oauthAccount":` + old + `}`, broken, `{"oauthAccount":` + annCompact + `}`},
+		"nothing but the id":       {`{"oauthAccount":` + old + `}`, bare, `{"oauthAccount":{"accountUuid":"acc"}}`},
+		"an e-mail that is none":   {`{"oauthAccount":` + old + `}`, odd, `{"oauthAccount":{"accountUuid":"acc"}}`},
+		"a name like it further down": {`{"p":{"oauthAccount":{"accountUuid":"x"}},"oauthAccount":` + old + `}`, ann,
+			`{"p":{"oauthAccount":{"accountUuid":"x"}},"oauthAccount":` + annCompact + `}`},
+		"its name with an escape": {`{"oauth\u0041ccount":` + old + `}`, ann,
+			`{"oauth\u0041ccount":` + annCompact + `}`},
+		"another spelling": {`{"OauthAccount":1}`, bare,
+			`{"OauthAccount":1,"oauthAccount":{"accountUuid":"acc"}}`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +87,8 @@ func TestIdentityIsCutOutOfTheStateFile(t *testing.T) {
 			}
 		})
 	}
-	for _, damaged := range []string{"", "[]", "{", `{"a":1} x`, "\xef\xbb\xbf{}", "null", `{"oauthAccount":{},"oauthAccount":{}}`} {
+	for _, damaged := range []string{"", "[]", "{", `{"a":1} x`, "\xef\xbb\xbf{}", "null",
+		`{"oauthAccount":{},"oauthAccount":{}}`} {
 		if got, err := withIdentity([]byte(damaged), ann); !errors.Is(err, keychain.ErrDamaged) || got != nil {
 			t.Errorf("%q: %s, %v", damaged, got, err)
 		}
@@ -90,12 +104,14 @@ func TestIdentityReadsTheStateFile(t *testing.T) {
 		want  Identity
 		known bool
 	}{
-		"whole":              {`{"oauthAccount": ` + whole + `}`, full, true},
-		"none":               {`{}`, Identity{}, false},
-		"no file":            {"", Identity{}, false},
-		"no account":         {`{"oauthAccount":{"emailAddress":"ann@example.com"}}`, Identity{}, false},
-		"an id of no text":   {`{"oauthAccount":{"accountUuid":7}}`, Identity{}, false},
-		"an implausible one": {`{"oauthAccount":{"accountUuid":"acc","emailAddress":"<b>@example.com"}}`, Identity{AccountID: "acc", Whole: secret.New(`{"accountUuid":"acc","emailAddress":"<b>@example.com"}`)}, true},
+		"whole":            {`{"oauthAccount": ` + whole + `}`, full, true},
+		"none":             {`{}`, Identity{}, false},
+		"no file":          {"", Identity{}, false},
+		"no account":       {`{"oauthAccount":{"emailAddress":"ann@example.com"}}`, Identity{}, false},
+		"an id of no text": {`{"oauthAccount":{"accountUuid":7}}`, Identity{}, false},
+		"an implausible one": {`{"oauthAccount":{"accountUuid":"acc","emailAddress":"<b>@example.com"}}`,
+			Identity{AccountID: "acc", Whole: secret.New(`{"accountUuid":"acc","emailAddress":"<b>@example.com"}`)},
+			true},
 	}
 	for name, tt := range tests {
 		c, home := homeEntry(t)
@@ -117,7 +133,8 @@ func TestSetIdentity(t *testing.T) {
 	}
 	mustWrite(t, path, `{"oauthAccount":{"accountUuid":"old"}}`)
 	_ = os.Chmod(path, 0o640)
-	if err := c.SetIdentity(t.Context(), Identity{Email: "ann@example.com"}); err != nil || !strings.Contains(mustRead(t, path), "old") {
+	if err := c.SetIdentity(t.Context(), Identity{Email: "ann@example.com"}); err != nil ||
+		!strings.Contains(mustRead(t, path), "old") {
 		t.Errorf("nobody known: %v", err)
 	}
 
@@ -149,7 +166,8 @@ func TestSetIdentity(t *testing.T) {
 		t.Error("the same identity was written anew")
 	}
 	mustWrite(t, path, `{"oauthAccount":`)
-	if err := c.SetIdentity(t.Context(), ann); !errors.Is(err, keychain.ErrDamaged) || mustRead(t, path) != `{"oauthAccount":` {
+	if err := c.SetIdentity(t.Context(), ann); !errors.Is(err, keychain.ErrDamaged) ||
+		mustRead(t, path) != `{"oauthAccount":` {
 		t.Errorf("damage: %v", err)
 	}
 	if got := names(t, home); len(got) != 1 {
@@ -173,8 +191,10 @@ func TestSetIdentity(t *testing.T) {
 // every byte around it stays.
 func FuzzIdentity(f *testing.F) {
 	for _, seed := range []string{
-		"{}", `{"a":1}`, "{\n  \"oauthAccount\": {\n    \"accountUuid\": \"old\"\n  },\n  \"z\": \"\\ud800\"\n}\n", `{"oauthAccount":null}`, `{"oauthAccount":1e5 }`,
-		"{\r\n\t\"a\":[]}", `{"oauthAccount":{"accountUuid":"acc","organizationUuid":"o2"}}`, "{ \"\xff\": \"\xfe\" }", `{"oauthAccount":{},"oauthAccount":{}}`, "[]", "",
+		"{}", `{"a":1}`, "{\n  \"oauthAccount\": {\n    \"accountUuid\": \"old\"\n  },\n  \"z\": \"\\ud800\"\n}\n",
+		`{"oauthAccount":null}`, `{"oauthAccount":1e5 }`,
+		"{\r\n\t\"a\":[]}", `{"oauthAccount":{"accountUuid":"acc","organizationUuid":"o2"}}`, "{ \"\xff\": \"\xfe\" }",
+		`{"oauthAccount":{},"oauthAccount":{}}`, "[]", "",
 	} {
 		f.Add([]byte(seed), "acc", "ann@example.com", "org")
 	}
@@ -195,7 +215,8 @@ func FuzzIdentity(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v: %q", err, after)
 		}
-		if again, err := withIdentity(after, id); (err != nil || again != nil) && utf8.ValidString(account) && utf8.ValidString(organization) {
+		if again, err := withIdentity(after, id); (err != nil || again != nil) && utf8.ValidString(account) &&
+			utf8.ValidString(organization) {
 			t.Fatalf("not settled: %v: %q, then %q", err, after, again)
 		}
 		o, err := parseState(data)

@@ -31,8 +31,10 @@ func realClient(t *testing.T, home, proxy string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = home
 	cmd.Env = []string{
-		"HOME=" + home, "USER=tester", "PATH=" + os.Getenv("PATH"), "DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
-		"HTTPS_PROXY=http://" + proxy, "HTTP_PROXY=http://" + proxy, "https_proxy=http://" + proxy, "http_proxy=http://" + proxy,
+		"HOME=" + home, "USER=tester", "PATH=" + os.Getenv("PATH"), "DISABLE_AUTOUPDATER=1",
+		"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+		"HTTPS_PROXY=http://" + proxy, "HTTP_PROXY=http://" + proxy, "https_proxy=http://" + proxy,
+		"http_proxy=http://" + proxy,
 	}
 	return cmd
 }
@@ -43,7 +45,8 @@ func TestRealClientTakesWhatWeWrite(t *testing.T) {
 	c, home := homeEntry(t)
 	_ = os.Mkdir(home+"/.claude", 0o700)
 	path := home + "/.claude/.credentials.json"
-	mustWrite(t, path, `{"mcpOAuth":{"srv":{"n":12345678901234567890,"é":"ü"}},"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0},"future":[1.0]}`)
+	mustWrite(t, path,
+		`{"mcpOAuth":{"srv":{"n":12345678901234567890,"é":"ü"}},"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0},"future":[1.0]}`)
 	l := fakeLogin("n")
 	l.AccessEnds, l.LoginEnds = time.Now().Add(8*time.Hour), time.Now().Add(20*24*time.Hour)
 	status := func() map[string]any {
@@ -61,11 +64,13 @@ func TestRealClientTakesWhatWeWrite(t *testing.T) {
 	if _, err := c.Update(t.Context(), write(l, true)); err != nil {
 		t.Fatal(err)
 	}
-	if got := status(); got["loggedIn"] != true || got["authMethod"] != "claude.ai" || got["subscriptionType"] != "max" || got["loginExpiresAt"] == nil {
+	if got := status(); got["loggedIn"] != true || got["authMethod"] != "claude.ai" ||
+		got["subscriptionType"] != "max" || got["loginExpiresAt"] == nil {
 		t.Errorf("after: %v", got)
 	}
 	after := mustRead(t, path)
-	if !strings.HasPrefix(after, `{"mcpOAuth":{"srv":{"n":12345678901234567890,"\u00e9":"\u00fc"}},`) || !strings.Contains(after, `"future":[1.0]`) {
+	if !strings.HasPrefix(after, `{"mcpOAuth":{"srv":{"n":12345678901234567890,"\u00e9":"\u00fc"}},`) ||
+		!strings.Contains(after, `"future":[1.0]`) {
 		t.Errorf("siblings: %s", after)
 	}
 	if _, err := c.Update(t.Context(), func(Entry) (Change, error) { return Change{SignOut: true}, nil }); err != nil {

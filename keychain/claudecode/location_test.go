@@ -18,19 +18,24 @@ func TestLocationOutlivesTheEnvironment(t *testing.T) {
 		goos string
 		env  map[string]string
 	}{
-		"plain":                {"linux", nil},
-		"a directory":          {"linux", map[string]string{"CLAUDE_CONFIG_DIR": other}},
-		"a secure directory":   {"linux", map[string]string{"CLAUDE_CONFIG_DIR": other, "CLAUDE_SECURESTORAGE_CONFIG_DIR": secure}},
-		"a file":               {"linux", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": filepath.Join(other, "c.json")}},
-		"mac":                  {"darwin", map[string]string{"USER": "ann"}},
-		"mac, a directory":     {"darwin", map[string]string{"USER": "ann", "CLAUDE_CONFIG_DIR": other}},
-		"mac, a file":          {"darwin", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": filepath.Join(other, "c.json")}},
-		"mac, file and item":   {"darwin", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": filepath.Join(other, "c.json"), "CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "mine"}},
+		"plain":       {"linux", nil},
+		"a directory": {"linux", map[string]string{"CLAUDE_CONFIG_DIR": other}},
+		"a secure directory": {"linux", map[string]string{"CLAUDE_CONFIG_DIR": other,
+			"CLAUDE_SECURESTORAGE_CONFIG_DIR": secure}},
+		"a file": {"linux", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": filepath.Join(other,
+			"c.json")}},
+		"mac":              {"darwin", map[string]string{"USER": "ann"}},
+		"mac, a directory": {"darwin", map[string]string{"USER": "ann", "CLAUDE_CONFIG_DIR": other}},
+		"mac, a file": {"darwin", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": filepath.Join(other,
+			"c.json")}},
+		"mac, file and item": {"darwin", map[string]string{"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": filepath.Join(other,
+			"c.json"), "CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "mine"}},
 		"a relative directory": {"linux", map[string]string{"CLAUDE_CONFIG_DIR": "some/where"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			config := Config{Home: home, GOOS: tt.goos, Username: "osname", LookupEnv: lookup(tt.env), Security: newFakeSecurity().run}
+			config := Config{Home: home, GOOS: tt.goos, Username: "osname", LookupEnv: lookup(tt.env),
+				Security: newFakeSecurity().run}
 			found, err := Find(config)
 			if err != nil {
 				t.Fatal(err)
@@ -43,7 +48,8 @@ func TestLocationOutlivesTheEnvironment(t *testing.T) {
 			if err := json.Unmarshal(text, &l); err != nil {
 				t.Fatal(err)
 			}
-			config.LookupEnv = lookup(map[string]string{"USER": "bob", "CLAUDE_CONFIG_DIR": t.TempDir(), "CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x", "CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "x"})
+			config.LookupEnv = lookup(map[string]string{"USER": "bob", "CLAUDE_CONFIG_DIR": t.TempDir(),
+				"CLAUDE_CODE_AUTH_CREDENTIALS_PATH": "/x", "CLAUDE_CODE_AUTH_KEYCHAIN_SERVICE": "x"})
 			again := At(l, config)
 			same := func(what string, a, b any) {
 				if !reflect.DeepEqual(a, b) {
@@ -74,7 +80,8 @@ func TestIDIsOneForOneEntry(t *testing.T) {
 		t.Skip(err)
 	}
 	id := func(dir string) string {
-		c, err := Find(Config{Home: base, GOOS: "linux", LookupEnv: lookup(map[string]string{"CLAUDE_CONFIG_DIR": dir})})
+		c, err := Find(Config{Home: base, GOOS: "linux",
+			LookupEnv: lookup(map[string]string{"CLAUDE_CONFIG_DIR": dir})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +113,8 @@ func TestIDIsOneForOneEntry(t *testing.T) {
 func TestBoundKeysMoveWithTheAccount(t *testing.T) {
 	const shared = `"mcpOAuth":{"b":1,"a":2.50},"mcpXaaIdp":{},"pluginSecrets":{"x":"\u00e9"},"z":1`
 	const bound = `"trustedDeviceToken":"FAKE-d","enterpriseGateway":{"u":1},"designOauth":[1],"organizationUuid":"org"`
-	old := `{` + shared + `,` + bound + `,"claudeAiOauth":{"accessToken":"FAKE-o","refreshToken":"FAKE-or","scopes":["user:inference"],"accountUuid":"acc","organizationUuid":"org"}}`
+	old := `{` + shared + `,` + bound +
+		`,"claudeAiOauth":{"accessToken":"FAKE-o","refreshToken":"FAKE-or","scopes":["user:inference"],"accountUuid":"acc","organizationUuid":"org"}}`
 	same, other, unknown := fakeLogin("n"), fakeLogin("n"), fakeLogin("n")
 	other.Account.ID, unknown.Account.ID = "acc2", ""
 	theirs := secret.New(`{"designOauth":{"t":"FAKE-2"},"organizationUuid":"org2","mcpOAuth":{"evil":1}}`)
@@ -115,19 +123,23 @@ func TestBoundKeysMoveWithTheAccount(t *testing.T) {
 		change Change
 		bound  string
 	}{
-		"a renewal":                          {Change{SignIn: &same}, kept},
-		"a renewal takes none in":            {Change{SignIn: &same, Bound: theirs}, kept},
-		"a renewal of another by its ids":    {Change{SignIn: &other}, none},
-		"a new login of the account":         {Change{SignIn: &same, NewLogin: true}, kept},
-		"a new login with its own":           {Change{SignIn: &same, NewLogin: true, Bound: theirs}, given},
-		"a new login of another":             {Change{SignIn: &other, NewLogin: true}, none},
-		"a new login of another, its own":    {Change{SignIn: &other, NewLogin: true, Bound: theirs}, given},
-		"a new login of nobody known":        {Change{SignIn: &unknown, NewLogin: true}, none},
-		"a sign-out":                         {Change{SignOut: true}, none},
-		"put back of the account":            {Change{Restore: secret.New(`{"accessToken":"FAKE-x","accountUuid":"acc"}`)}, kept},
-		"put back of another":                {Change{Restore: secret.New(`{"accessToken":"FAKE-x","accountUuid":"acc2"}`)}, none},
-		"put back of another, its own":       {Change{Restore: secret.New(`{"accessToken":"FAKE-x","accountUuid":"acc2"}`), Bound: theirs}, given},
-		"put back of another, with its org.": {Change{Restore: secret.New(`{"accessToken":"FAKE-x"}`), RestoreOrganization: secret.New(`"o3"`)}, `{"organizationUuid":"o3"}`},
+		"a renewal":                       {Change{SignIn: &same}, kept},
+		"a renewal takes none in":         {Change{SignIn: &same, Bound: theirs}, kept},
+		"a renewal of another by its ids": {Change{SignIn: &other}, none},
+		"a new login of the account":      {Change{SignIn: &same, NewLogin: true}, kept},
+		"a new login with its own":        {Change{SignIn: &same, NewLogin: true, Bound: theirs}, given},
+		"a new login of another":          {Change{SignIn: &other, NewLogin: true}, none},
+		"a new login of another, its own": {Change{SignIn: &other, NewLogin: true, Bound: theirs}, given},
+		"a new login of nobody known":     {Change{SignIn: &unknown, NewLogin: true}, none},
+		"a sign-out":                      {Change{SignOut: true}, none},
+		"put back of the account": {Change{
+			Restore: secret.New(`{"accessToken":"FAKE-x","accountUuid":"acc"}`)}, kept},
+		"put back of another": {Change{
+			Restore: secret.New(`{"accessToken":"FAKE-x","accountUuid":"acc2"}`)}, none},
+		"put back of another, its own": {Change{
+			Restore: secret.New(`{"accessToken":"FAKE-x","accountUuid":"acc2"}`), Bound: theirs}, given},
+		"put back of another, with its org.": {Change{Restore: secret.New(`{"accessToken":"FAKE-x"}`),
+			RestoreOrganization: secret.New(`"o3"`)}, `{"organizationUuid":"o3"}`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -177,7 +177,8 @@ func TestRenewalLock(t *testing.T) {
 			t.Errorf("%s holds %v", path, got)
 		}
 	}
-	if owner, ok := dirlock.ReadOwner(home + "/.claude/.oauth_refresh.lock.owner"); runtime.GOOS == "linux" && (!ok || owner.PID != os.Getpid()) {
+	if owner, ok := dirlock.ReadOwner(home + "/.claude/.oauth_refresh.lock.owner"); runtime.GOOS == "linux" &&
+		(!ok || owner.PID != os.Getpid()) {
 		t.Errorf("owner = %+v", owner)
 	}
 	if err := lock.Held(); err != nil {
@@ -195,7 +196,8 @@ func TestRenewalLockGivesTheFirstBack(t *testing.T) {
 	c, home := homeEntry(t)
 	makeLock(t, home+"/.claude.lock", 59*time.Second)
 	var busy *dirlock.BusyError
-	if _, err := c.LockRenewal(t.Context(), 0); !errors.As(err, &busy) || busy.Path != filepath.Join(home, ".claude.lock") {
+	if _, err := c.LockRenewal(t.Context(), 0); !errors.As(err, &busy) ||
+		busy.Path != filepath.Join(home, ".claude.lock") {
 		t.Fatalf("err = %v", err)
 	}
 	if exists(home + "/.claude/.oauth_refresh.lock") {

@@ -15,7 +15,8 @@ const keyKey = "primaryApiKey"
 // macOS other programs' authors tell of an item of its own; it was never seen by us.
 func (d *Directory) MadeKey(ctx context.Context) secret.String {
 	if d.item != nil && strings.HasPrefix(d.item.service, serviceName) {
-		own := &item{service: keyService + strings.TrimPrefix(d.item.service, serviceName), account: d.item.account, run: d.item.run, now: d.item.now}
+		own := &item{service: keyService + strings.TrimPrefix(d.item.service, serviceName), account: d.item.account,
+			run: d.item.run, now: d.item.now}
 		if data, unclean, err := own.read(ctx); err == nil && !unclean {
 			return secret.New(strings.TrimSpace(string(data)))
 		}

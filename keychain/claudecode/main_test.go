@@ -16,4 +16,5 @@ func TestMain(m *testing.M) {
 	os.Exit(testguard.Run(m))
 }
 
-var mustWrite, mustRead, names, symlink, exists = testguard.Write, testguard.Read, testguard.Names, testguard.Symlink, testguard.Exists
+var mustWrite, mustRead, names, symlink, exists = testguard.Write, testguard.Read, testguard.Names, testguard.Symlink,
+	testguard.Exists

@@ -44,7 +44,8 @@ func (d *Directory) LockTroubles() []LockTrouble {
 			all = append(all, LockTrouble{Path: r.Path, What: what, stuck: stuck})
 		} else if folder := filepath.Dir(r.Path); d.Installed() && !atomicfile.Writable(folder) {
 			all = append(all, LockTrouble{Path: r.Path, Barred: true,
-				What: folder + " cannot be written, so neither Claude Code nor keytender can take this lock, and nobody can renew"})
+				What: folder +
+					" cannot be written, so neither Claude Code nor keytender can take this lock, and nobody can renew"})
 		}
 	}
 	return all

@@ -20,18 +20,21 @@ func TestMendLocks(t *testing.T) {
 	_ = os.Mkdir(home+"/.claude", 0o700)
 	real := time.Now()
 	c.now = func() time.Time { return real }
-	file, ahead, live := filepath.Join(home, ".claude", ".oauth_refresh.lock"), filepath.Join(home, ".claude.lock"), filepath.Join(home, ".claude", ".storage-write.lock")
+	file, ahead, live := filepath.Join(home, ".claude", ".oauth_refresh.lock"), filepath.Join(home,
+		".claude.lock"), filepath.Join(home, ".claude", ".storage-write.lock")
 	mustWrite(t, file, "kept")
 	makeLock(t, ahead, -time.Hour)
 	makeLock(t, live, 0)
 	found := c.LockTroubles()
-	if len(found) != 2 || found[0].Path != file || !strings.Contains(found[0].What, "no directory") || found[1].Path != ahead || !strings.Contains(found[1].What, "1 hour ahead") {
+	if len(found) != 2 || found[0].Path != file || !strings.Contains(found[0].What, "no directory") ||
+		found[1].Path != ahead || !strings.Contains(found[1].What, "1 hour ahead") {
 		t.Fatalf("found: %v", found)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for _, trouble := range found {
 			aside, err := c.MendLock(t.Context(), trouble)
-			if err != nil || exists(trouble.Path) || !strings.HasPrefix(aside, trouble.Path+".aside-") || !exists(aside) {
+			if err != nil || exists(trouble.Path) || !strings.HasPrefix(aside, trouble.Path+".aside-") ||
+				!exists(aside) {
 				t.Fatalf("moved to %q, %v", aside, err)
 			}
 			if trouble.Path == file && mustRead(t, aside) != "kept" {
@@ -63,7 +66,8 @@ func TestMendLeavesAHolderWithAFastClock(t *testing.T) {
 	makeLock(t, path, -time.Hour)
 	synctest.Test(t, func(t *testing.T) {
 		time.AfterFunc(4*time.Second, func() { _ = os.Chtimes(path, real.Add(2*time.Hour), real.Add(2*time.Hour)) })
-		if aside, err := c.MendLock(t.Context(), c.LockTroubles()[0]); !errors.Is(err, dirlock.ErrBusy) || aside != "" || !exists(path) {
+		if aside, err := c.MendLock(t.Context(), c.LockTroubles()[0]); !errors.Is(err, dirlock.ErrBusy) ||
+			aside != "" || !exists(path) {
 			t.Errorf("moved to %q, %v", aside, err)
 		}
 	})

@@ -35,7 +35,8 @@ func repeated(size int, format string) string {
 }
 
 func entryOf(beside, inside string) string {
-	return `{"claudeAiOauth":{"accessToken":"FAKE-old","refreshToken":"FAKE-old","expiresAt":1,"scopes":["user:inference"]` + inside + `},` + beside + `}`
+	return `{"claudeAiOauth":{"accessToken":"FAKE-old","refreshToken":"FAKE-old","expiresAt":1,"scopes":["user:inference"]` +
+		inside + `},` + beside + `}`
 }
 
 // mergeOnce is all that a renewal does to an entry in memory.
@@ -44,7 +45,8 @@ func mergeOnce(t testing.TB, stored []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, changed, err := e.merge(Change{SignIn: &keychain.Credential{Access: secret.New("FAKE-new"), Refresh: secret.New("FAKE-new"),
+	after, changed, err := e.merge(Change{SignIn: &keychain.Credential{Access: secret.New("FAKE-new"),
+		Refresh:    secret.New("FAKE-new"),
 		AccessEnds: time.UnixMilli(1).UTC(), Scopes: []string{requiredScope}}})
 	if err != nil || !changed || len(after.encoded()) < len(stored)*9/10 {
 		t.Fatalf("changed %v, %d of %d bytes left: %v", changed, len(after.encoded()), len(stored), err)
@@ -67,7 +69,8 @@ func TestMergeGrowsLinearly(t *testing.T) {
 		small := max(perByte(32<<10), perByte(64<<10))
 		for _, size := range []int{256 << 10, 1 << 20} {
 			if big := perByte(size); big > 1.5*small {
-				t.Errorf("%s: %.0f bytes for each byte of an entry of %d KiB, %.0f in a small one", shape.name, big, size>>10, small)
+				t.Errorf("%s: %.0f bytes for each byte of an entry of %d KiB, %.0f in a small one", shape.name, big,
+					size>>10, small)
 			}
 		}
 	}

@@ -51,7 +51,8 @@ func (s Source) String() string {
 }
 
 // clouds send every request elsewhere when they are on.
-var clouds = []string{"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+var clouds = []string{"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY",
+	"CLAUDE_CODE_USE_ANTHROPIC_AWS",
 	"CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD", "CLAUDE_CODE_USE_MANTLE"}
 
 // The other variables. Those of credentials count unless they are blank.
@@ -107,7 +108,11 @@ func (d *Directory) OverridingIn(environ []string) []string {
 		values[name] = value
 	}
 	var names []string
-	for _, s := range d.before(layers{{get: func(name string) (string, bool) { value, ok := values[name]; return value, ok }}}) {
+	for _, s := range d.before(layers{{get: func(name string) (string, bool) {
+		value, ok := values[name]
+		return value,
+			ok
+	}}}) {
 		names = append(names, s.String())
 	}
 	return names
@@ -276,7 +281,8 @@ func (d *Directory) before(all layers) (list []Source) {
 	if value, _ := all.value(organizationVariable); notBlank(value) {
 		list = append(list, given(FromFederation, federationVariable, notBlank)...)
 	}
-	list = append(list, given(FromProfile, profileVariable, func(name string) bool { return d.isProfile(strings.TrimSpace(name)) })...)
+	list = append(list, given(FromProfile, profileVariable,
+		func(name string) bool { return d.isProfile(strings.TrimSpace(name)) })...)
 	return list
 }
 

@@ -19,43 +19,77 @@ func TestOverrides(t *testing.T) {
 	}{
 		"nothing":    {nil, nil, nil},
 		"an API key": {map[string]string{"ANTHROPIC_API_KEY": "FAKE"}, nil, []string{"ANTHROPIC_API_KEY"}},
-		"a token":    {map[string]string{"ANTHROPIC_AUTH_TOKEN": "FAKE", "CLAUDE_CODE_OAUTH_TOKEN": "FAKE"}, nil, []string{"ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"}},
-		"the order": {map[string]string{"CLAUDE_CODE_OAUTH_TOKEN": "FAKE", "ANTHROPIC_API_KEY": "FAKE", "ANTHROPIC_AUTH_TOKEN": "FAKE", "CLAUDE_CODE_USE_VERTEX": "1"}, map[string]string{user: `{"apiKeyHelper":"x"}`},
-			[]string{"CLAUDE_CODE_USE_VERTEX", "ANTHROPIC_AUTH_TOKEN", "apiKeyHelper (settings.json)", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"}},
-		"simple's order": {map[string]string{"CLAUDE_CODE_SIMPLE": "1", "ANTHROPIC_API_KEY": "FAKE", "ANTHROPIC_AUTH_TOKEN": "FAKE"}, map[string]string{user: `{"apiKeyHelper":"x"}`},
-			[]string{"ANTHROPIC_API_KEY", "CLAUDE_CODE_SIMPLE", "ANTHROPIC_AUTH_TOKEN", "apiKeyHelper (settings.json)"}},
-		"blanked by settings": {map[string]string{"ANTHROPIC_API_KEY": "FAKE", "CLAUDE_CODE_USE_BEDROCK": "1"}, map[string]string{user: `{"env":{"ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_BEDROCK":"0"}}`}, nil},
-		"blanked by a project": {map[string]string{"ANTHROPIC_API_KEY": "FAKE", "CLAUDE_CODE_USE_BEDROCK": "1"}, map[string]string{"project/" + local: `{"env":{"ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_BEDROCK":"0"}}`},
+		"a token": {map[string]string{"ANTHROPIC_AUTH_TOKEN": "FAKE", "CLAUDE_CODE_OAUTH_TOKEN": "FAKE"}, nil,
+			[]string{"ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"}},
+		"the order": {map[string]string{"CLAUDE_CODE_OAUTH_TOKEN": "FAKE", "ANTHROPIC_API_KEY": "FAKE",
+			"ANTHROPIC_AUTH_TOKEN": "FAKE", "CLAUDE_CODE_USE_VERTEX": "1"},
+			map[string]string{user: `{"apiKeyHelper":"x"}`},
+			[]string{"CLAUDE_CODE_USE_VERTEX", "ANTHROPIC_AUTH_TOKEN", "apiKeyHelper (settings.json)",
+				"ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"}},
+		"simple's order": {map[string]string{"CLAUDE_CODE_SIMPLE": "1", "ANTHROPIC_API_KEY": "FAKE",
+			"ANTHROPIC_AUTH_TOKEN": "FAKE"}, map[string]string{user: `{"apiKeyHelper":"x"}`},
+			[]string{"ANTHROPIC_API_KEY", "CLAUDE_CODE_SIMPLE", "ANTHROPIC_AUTH_TOKEN",
+				"apiKeyHelper (settings.json)"}},
+		"blanked by settings": {map[string]string{"ANTHROPIC_API_KEY": "FAKE", "CLAUDE_CODE_USE_BEDROCK": "1"},
+			map[string]string{user: `{"env":{"ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_BEDROCK":"0"}}`}, nil},
+		"blanked by a project": {map[string]string{"ANTHROPIC_API_KEY": "FAKE", "CLAUDE_CODE_USE_BEDROCK": "1"},
+			map[string]string{"project/" + local: `{"env":{"ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_BEDROCK":"0"}}`},
 			[]string{"ANTHROPIC_API_KEY"}},
-		"a project's cloud": {nil, map[string]string{"project/" + user: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1","CLAUDE_CODE_SIMPLE":"1","ANTHROPIC_CUSTOM_HEADERS":"Authorization: FAKE"}}`},
-			[]string{"env.CLAUDE_CODE_USE_BEDROCK (.claude/settings.json of the project)", "env.ANTHROPIC_CUSTOM_HEADERS (.claude/settings.json of the project)"}},
-		"the administrator counts more": {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "1"}, map[string]string{user: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`, "managed/managed-settings.json": `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`,
-			"managed/managed-settings.d/1.json": `{"env":{"CLAUDE_CODE_USE_BEDROCK":"0"}}`}, nil},
-		"blank":                {map[string]string{"CLAUDE_CODE_OAUTH_TOKEN": " ", "ANTHROPIC_API_KEY": ""}, nil, nil},
-		"a cloud":              {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "1", "CLAUDE_CODE_USE_MANTLE": "true"}, nil, []string{"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_MANTLE"}},
-		"a cloud, off":         {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "0", "CLAUDE_CODE_USE_VERTEX": "False", "CLAUDE_CODE_SIMPLE": ""}, nil, nil},
-		"simple":               {map[string]string{"CLAUDE_CODE_SIMPLE": "1"}, nil, []string{"CLAUDE_CODE_SIMPLE"}},
-		"a socket":             {map[string]string{"ANTHROPIC_UNIX_SOCKET": "/s"}, nil, []string{"ANTHROPIC_UNIX_SOCKET"}},
-		"headers":              {map[string]string{"ANTHROPIC_CUSTOM_HEADERS": "X-A: b\nauthorization : Bearer FAKE"}, nil, []string{"ANTHROPIC_CUSTOM_HEADERS"}},
-		"other headers":        {map[string]string{"ANTHROPIC_CUSTOM_HEADERS": "X-Authorization: b\nX: Authorization: c"}, nil, nil},
-		"federation":           {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "r", "ANTHROPIC_ORGANIZATION_ID": "o", "ANTHROPIC_IDENTITY_TOKEN": "FAKE"}, nil, []string{"ANTHROPIC_FEDERATION_RULE_ID"}},
-		"half of it":           {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "r", "ANTHROPIC_IDENTITY_TOKEN": "FAKE"}, nil, nil},
-		"a profile":            {map[string]string{"ANTHROPIC_PROFILE": "work"}, map[string]string{".config/anthropic/configs/work.json": "{}"}, []string{"ANTHROPIC_PROFILE"}},
-		"no such profile":      {map[string]string{"ANTHROPIC_PROFILE": "work"}, nil, nil},
-		"a profile elsewhere":  {map[string]string{"ANTHROPIC_PROFILE": "../../x"}, map[string]string{".config/x.json": "{}"}, nil},
-		"an active federation": {nil, map[string]string{".config/anthropic/active_config": "fed\n", ".config/anthropic/configs/fed.json": `{"authentication":{"type":"oidc_federation"}}`}, []string{"active_config (.config/anthropic)"}},
-		"an active profile":    {nil, map[string]string{".config/anthropic/active_config": "default\n", ".config/anthropic/configs/default.json": `{"authentication":{"type":"user_oauth"}}`}, nil},
-		"the person's helper":  {nil, map[string]string{user: `{"apiKeyHelper":"/bin/key"}`}, []string{"apiKeyHelper (settings.json)"}},
-		"the person's env": {nil, map[string]string{user: `{"env":{"CLAUDE_CODE_OAUTH_TOKEN":"FAKE","ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_VERTEX":1,"CLAUDE_CODE_USE_FOUNDRY":false,"OTHER":"x","ANTHROPIC_BASE_URL":"y"}}`},
+		"a project's cloud": {nil, map[string]string{"project/" +
+			user: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1","CLAUDE_CODE_SIMPLE":"1","ANTHROPIC_CUSTOM_HEADERS":"Authorization: FAKE"}}`},
+			[]string{"env.CLAUDE_CODE_USE_BEDROCK (.claude/settings.json of the project)",
+				"env.ANTHROPIC_CUSTOM_HEADERS (.claude/settings.json of the project)"}},
+		"the administrator counts more": {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "1"},
+			map[string]string{user: `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`,
+				"managed/managed-settings.json":     `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`,
+				"managed/managed-settings.d/1.json": `{"env":{"CLAUDE_CODE_USE_BEDROCK":"0"}}`}, nil},
+		"blank": {map[string]string{"CLAUDE_CODE_OAUTH_TOKEN": " ", "ANTHROPIC_API_KEY": ""}, nil, nil},
+		"a cloud": {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "1", "CLAUDE_CODE_USE_MANTLE": "true"},
+			nil, []string{"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_MANTLE"}},
+		"a cloud, off": {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "0", "CLAUDE_CODE_USE_VERTEX": "False",
+			"CLAUDE_CODE_SIMPLE": ""}, nil, nil},
+		"simple": {map[string]string{"CLAUDE_CODE_SIMPLE": "1"}, nil, []string{"CLAUDE_CODE_SIMPLE"}},
+		"a socket": {map[string]string{"ANTHROPIC_UNIX_SOCKET": "/s"}, nil,
+			[]string{"ANTHROPIC_UNIX_SOCKET"}},
+		"headers": {map[string]string{"ANTHROPIC_CUSTOM_HEADERS": "X-A: b\nauthorization : Bearer FAKE"},
+			nil, []string{"ANTHROPIC_CUSTOM_HEADERS"}},
+		"other headers": {map[string]string{
+			"ANTHROPIC_CUSTOM_HEADERS": "X-Authorization: b\nX: Authorization: c"}, nil, nil},
+		"federation": {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "r",
+			"ANTHROPIC_ORGANIZATION_ID": "o", "ANTHROPIC_IDENTITY_TOKEN": "FAKE"}, nil,
+			[]string{"ANTHROPIC_FEDERATION_RULE_ID"}},
+		"half of it": {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "r",
+			"ANTHROPIC_IDENTITY_TOKEN": "FAKE"}, nil, nil},
+		"a profile": {map[string]string{"ANTHROPIC_PROFILE": "work"},
+			map[string]string{".config/anthropic/configs/work.json": "{}"}, []string{"ANTHROPIC_PROFILE"}},
+		"no such profile": {map[string]string{"ANTHROPIC_PROFILE": "work"}, nil, nil},
+		"a profile elsewhere": {map[string]string{"ANTHROPIC_PROFILE": "../../x"},
+			map[string]string{".config/x.json": "{}"}, nil},
+		"an active federation": {nil, map[string]string{".config/anthropic/active_config": "fed\n",
+			".config/anthropic/configs/fed.json": `{"authentication":{"type":"oidc_federation"}}`},
+			[]string{"active_config (.config/anthropic)"}},
+		"an active profile": {nil, map[string]string{".config/anthropic/active_config": "default\n",
+			".config/anthropic/configs/default.json": `{"authentication":{"type":"user_oauth"}}`}, nil},
+		"the person's helper": {nil, map[string]string{user: `{"apiKeyHelper":"/bin/key"}`},
+			[]string{"apiKeyHelper (settings.json)"}},
+		"the person's env": {nil,
+			map[string]string{
+				user: `{"env":{"CLAUDE_CODE_OAUTH_TOKEN":"FAKE","ANTHROPIC_API_KEY":"","CLAUDE_CODE_USE_VERTEX":1,"CLAUDE_CODE_USE_FOUNDRY":false,"OTHER":"x","ANTHROPIC_BASE_URL":"y"}}`},
 			[]string{"env.CLAUDE_CODE_USE_VERTEX (settings.json)", "env.CLAUDE_CODE_OAUTH_TOKEN (settings.json)"}},
-		"one half in each": {map[string]string{"ANTHROPIC_ORGANIZATION_ID": "o", "ANTHROPIC_IDENTITY_TOKEN": "FAKE"}, map[string]string{user: `{"env":{"ANTHROPIC_FEDERATION_RULE_ID":"r"}}`},
+		"one half in each": {map[string]string{"ANTHROPIC_ORGANIZATION_ID": "o", "ANTHROPIC_IDENTITY_TOKEN": "FAKE"},
+			map[string]string{user: `{"env":{"ANTHROPIC_FEDERATION_RULE_ID":"r"}}`},
 			[]string{"env.ANTHROPIC_FEDERATION_RULE_ID (settings.json)"}},
-		"the person's local settings": {nil, map[string]string{local: `{"apiKeyHelper":"/bin/key","env":{"ANTHROPIC_API_KEY":"FAKE"}}`}, nil},
-		"broken settings":             {nil, map[string]string{user: `{"apiKeyHelper":7,"env":[]`}, nil},
-		"a project's helper": {nil, map[string]string{"project/" + user: `{"apiKeyHelper":"/bin/key"}`, "project/" + local: `{"apiKeyHelper":"/bin/key"}`},
-			[]string{"apiKeyHelper (.claude/settings.local.json of the project)", "apiKeyHelper (.claude/settings.json of the project)"}},
-		"a project's env": {nil, map[string]string{"project/" + user: `{"env":{"CLAUDE_CODE_OAUTH_TOKEN":"FAKE"}}`}, nil},
-		"an administrator's": {nil, map[string]string{"managed/managed-settings.json": `{"apiKeyHelper":"/bin/key"}`, "managed/managed-settings.d/10.json": `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`},
+		"the person's local settings": {nil,
+			map[string]string{local: `{"apiKeyHelper":"/bin/key","env":{"ANTHROPIC_API_KEY":"FAKE"}}`}, nil},
+		"broken settings": {nil, map[string]string{user: `{"apiKeyHelper":7,"env":[]`}, nil},
+		"a project's helper": {nil, map[string]string{"project/" + user: `{"apiKeyHelper":"/bin/key"}`,
+			"project/" + local: `{"apiKeyHelper":"/bin/key"}`},
+			[]string{"apiKeyHelper (.claude/settings.local.json of the project)",
+				"apiKeyHelper (.claude/settings.json of the project)"}},
+		"a project's env": {nil, map[string]string{"project/" + user: `{"env":{"CLAUDE_CODE_OAUTH_TOKEN":"FAKE"}}`},
+			nil},
+		"an administrator's": {nil, map[string]string{"managed/managed-settings.json": `{"apiKeyHelper":"/bin/key"}`,
+			"managed/managed-settings.d/10.json": `{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}`},
 			[]string{"env.CLAUDE_CODE_USE_BEDROCK (managed-settings.d)", "apiKeyHelper (managed-settings.json)"}},
 	}
 	whole := managedDir
@@ -123,7 +157,8 @@ func TestStanding(t *testing.T) {
 		t.Fatal(err)
 	}
 	project := filepath.Join(home, "project")
-	if st := c.Standing(project); st.BaseURL != "https://one.example" || st.Base.File != "" || len(st.Unusable)+len(st.ForcedOrganizations) > 0 {
+	if st := c.Standing(project); st.BaseURL != "https://one.example" || st.Base.File != "" ||
+		len(st.Unusable)+len(st.ForcedOrganizations) > 0 {
 		t.Errorf("%+v", st)
 	}
 	put("project/.claude/settings.json", `{"env":{"ANTHROPIC_BASE_URL":"https://two.example"}}`)
@@ -134,7 +169,8 @@ func TestStanding(t *testing.T) {
 	if st.BaseURL != "https://two.example" || st.Base.File != filepath.Join(project, ".claude", "settings.json") {
 		t.Errorf("requests go to %s as %+v says", st.BaseURL, st.Base)
 	}
-	if want := []string{filepath.Join(home, ".claude", "settings.json"), filepath.Join(project, ".claude", "settings.local.json")}; !reflect.DeepEqual(st.Unusable, want) {
+	if want := []string{filepath.Join(home, ".claude", "settings.json"),
+		filepath.Join(project, ".claude", "settings.local.json")}; !reflect.DeepEqual(st.Unusable, want) {
 		t.Errorf("unusable: %q", st.Unusable)
 	}
 	if want := []string{"a", "b"}; !reflect.DeepEqual(st.ForcedOrganizations, want) {

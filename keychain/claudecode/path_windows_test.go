@@ -8,7 +8,8 @@ import (
 
 // A path longer than the 260 characters of old, as a deep profile makes it.
 func TestLongPath(t *testing.T) {
-	c, err := Find(Config{Home: filepath.Join(t.TempDir(), strings.Repeat("a long name of a folder\u00fc\\", 12)), LookupEnv: noEnv})
+	c, err := Find(Config{Home: filepath.Join(t.TempDir(), strings.Repeat("a long name of a folder\u00fc\\", 12)),
+		LookupEnv: noEnv})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,8 @@ func (env environment) configDirs(home string) (settings, credentials string, er
 		return settings, secure, nil
 	}
 	if isSet && set == "" {
-		return "", "", &UnusableError{"CLAUDE_CONFIG_DIR is set but empty, and Claude Code then sees no login at all", "unset CLAUDE_CONFIG_DIR, or give it a directory"}
+		return "", "", &UnusableError{"CLAUDE_CONFIG_DIR is set but empty, and Claude Code then sees no login at all",
+			"unset CLAUDE_CONFIG_DIR, or give it a directory"}
 	}
 	return settings, settings, nil
 }
@@ -115,7 +116,8 @@ func (d *Directory) usable() error {
 			return nil
 		}
 	}
-	return &UnusableError{"this Claude Code keeps its login in the Windows Credential Manager, which keytender does not write",
+	return &UnusableError{
+		"this Claude Code keeps its login in the Windows Credential Manager, which keytender does not write",
 		"sign in with `claude auth login`; keytender's own login works without it"}
 }
 

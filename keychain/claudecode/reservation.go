@@ -63,7 +63,8 @@ func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Reser
 		return nil, err
 	}
 	if what, stuck := (dirlock.Wanted{Path: d.writeLock(), Stale: writeStale, Now: d.now}).Trouble(); stuck {
-		return nil, &UnwritableError{Place: d.Place(), Reason: d.writeLock() + ": " + what, Hint: "keytender doctor --fix"}
+		return nil, &UnwritableError{Place: d.Place(), Reason: d.writeLock() + ": " + what,
+			Hint: "keytender doctor --fix"}
 	}
 	before, err := d.load(ctx)
 	if err != nil {

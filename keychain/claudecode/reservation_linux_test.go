@@ -33,10 +33,12 @@ func TestProveOnADiskInTrouble(t *testing.T) {
 		_, err = filler.Write(make([]byte, 4096))
 	}
 	_ = filler.Close()
-	if _, err := c.Prove(t.Context(), fakeLogin("n")); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), path) {
+	if _, err := c.Prove(t.Context(), fakeLogin("n")); !errors.Is(err, syscall.ENOSPC) ||
+		!strings.Contains(err.Error(), path) {
 		t.Errorf("on a full disk: %v", err)
 	}
-	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || mustRead(t, path) != fullLogin {
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil ||
+		mustRead(t, path) != fullLogin {
 		t.Errorf("into the reservation, on a full disk: %v", err)
 	}
 	reserved.Discard()
@@ -68,7 +70,8 @@ func TestUpdateWritesABindMountInPlace(t *testing.T) {
 	}
 	defer reserved.Discard()
 	before, _ := os.Stat(path)
-	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || mustRead(t, outside) != fullLogin {
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil ||
+		mustRead(t, outside) != fullLogin {
 		t.Errorf("in place: %v", err)
 	}
 	if after, _ := os.Stat(path); !os.SameFile(before, after) || !after.ModTime().After(before.ModTime()) {
@@ -96,7 +99,8 @@ func TestProveNamesTheMark(t *testing.T) {
 		}
 	}()
 	var unwritable *UnwritableError
-	if _, err := c.Prove(t.Context(), fakeLogin("n")); !errors.As(err, &unwritable) || !strings.Contains(unwritable.Reason, "immutable") {
+	if _, err := c.Prove(t.Context(), fakeLogin("n")); !errors.As(err, &unwritable) ||
+		!strings.Contains(unwritable.Reason, "immutable") {
 		t.Errorf("err = %v", err)
 	}
 }

@@ -24,10 +24,12 @@ func TestProveAndUpdateIn(t *testing.T) {
 	if err != nil || mustRead(t, path) != login("") {
 		t.Fatal(err)
 	}
-	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || mustRead(t, path) != fullLogin {
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil ||
+		mustRead(t, path) != fullLogin {
 		t.Errorf("into the reservation: %v", err)
 	}
-	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("m"), true)); err != nil || mustRead(t, path) == fullLogin {
+	if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("m"), true)); err != nil ||
+		mustRead(t, path) == fullLogin {
 		t.Errorf("once more: %v", err)
 	}
 	reserved.Discard()
@@ -48,7 +50,8 @@ func TestProveNamesWhatStandsInTheWay(t *testing.T) {
 		cause error
 		says  string
 	}{
-		"damage":     {func(dir string) { mustWrite(t, dir+"/.credentials.json", "{") }, keychain.ErrDamaged, "not valid JSON"},
+		"damage": {func(dir string) { mustWrite(t, dir+"/.credentials.json", "{") }, keychain.ErrDamaged,
+			"not valid JSON"},
 		"a folder":   {func(dir string) { _ = os.Mkdir(dir+"/.credentials.json", 0o700) }, nil, "directory"},
 		"stuck lock": {func(dir string) { mustWrite(t, dir+"/.storage-write.lock", "") }, nil, "no directory"},
 	}
@@ -58,7 +61,8 @@ func TestProveNamesWhatStandsInTheWay(t *testing.T) {
 		tt.make(home + "/.claude")
 		_, err := c.Prove(t.Context(), fakeLogin("n"))
 		var unwritable *UnwritableError
-		if !errors.As(err, &unwritable) || unwritable.Place != c.Place() || unwritable.Hint == "" || !strings.Contains(unwritable.Reason, tt.says) ||
+		if !errors.As(err, &unwritable) || unwritable.Place != c.Place() || unwritable.Hint == "" ||
+			!strings.Contains(unwritable.Reason, tt.says) ||
 			(tt.cause != nil && !errors.Is(err, tt.cause)) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -84,14 +88,16 @@ func TestMacItemThatIsTooLongForStdin(t *testing.T) {
 			if got := f.items[itemKey]; errors.Join(err, updated) != nil || !strings.HasSuffix(got, fullLogin[1:]) {
 				t.Errorf("%s: %v, %v", name, err, updated)
 			}
-			if add := f.calls[len(f.calls)-2]; add[0] != "add-generic-password" || f.stdins[len(f.calls)-2] != "" || strings.Contains(strings.Join(add, " "), "FAKE") {
+			if add := f.calls[len(f.calls)-2]; add[0] != "add-generic-password" || f.stdins[len(f.calls)-2] != "" ||
+				strings.Contains(strings.Join(add, " "), "FAKE") {
 				t.Errorf("%s: called %q", name, add)
 			}
 			continue
 		}
 		for _, err := range []error{err, updated} {
 			var unwritable *UnwritableError
-			if !errors.As(err, &unwritable) || !errors.Is(err, keychain.ErrTooBig) || !strings.Contains(unwritable.Hint, "KEYTENDER_KEYCHAIN_ARGV") {
+			if !errors.As(err, &unwritable) || !errors.Is(err, keychain.ErrTooBig) ||
+				!strings.Contains(unwritable.Hint, "KEYTENDER_KEYCHAIN_ARGV") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -125,7 +131,8 @@ func TestMacProvesTheFileBesideTheItem(t *testing.T) {
 		if got := len(names(t, filepath.Dir(path))) == 2; got != tt.reserved {
 			t.Errorf("%s: reservation beside it: %v", name, got)
 		}
-		if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil || (mustRead(t, path) == fullLogin) != tt.reserved {
+		if _, err := c.UpdateIn(t.Context(), reserved, write(fakeLogin("n"), true)); err != nil ||
+			(mustRead(t, path) == fullLogin) != tt.reserved {
 			t.Errorf("%s: %v, then %s", name, err, mustRead(t, path))
 		}
 		reserved.Discard()

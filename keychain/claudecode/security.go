@@ -241,7 +241,8 @@ func (i *item) command(data []byte) (command, error) {
 		unwritable.Hint = "sign out of MCP servers that you do not need in Claude Code"
 		return command{}, unwritable
 	}
-	return command{args: []string{"add-generic-password", "-U", "-a", i.account, "-s", i.service, "-X", hex.EncodeToString(data)}}, nil
+	return command{args: []string{"add-generic-password", "-U", "-a", i.account, "-s", i.service, "-X",
+		hex.EncodeToString(data)}}, nil
 }
 
 // addLine returns the line for `security -i` that stores data, or ErrTooBig. A part
@@ -254,7 +255,8 @@ func addLine(service, account string, data []byte) ([]byte, error) {
 	if line := command + " -w " + securityQuote(string(data), '\'') + "\n"; len(line) <= plainLine {
 		return []byte(line), nil
 	}
-	return nil, fmt.Errorf("%w: with what other programs keep in Claude Code's item it has %d bytes", keychain.ErrTooBig, len(data))
+	return nil, fmt.Errorf("%w: with what other programs keep in Claude Code's item it has %d bytes",
+		keychain.ErrTooBig, len(data))
 }
 
 // securityQuote quotes for the tool's own splitting, which is no shell's: within

@@ -129,7 +129,8 @@ func (f *fakeSecurity) command(words []string) (out string, exit int) {
 			return "", 44
 		}
 		if !flags["-w"] {
-			return "keychain: \"login.keychain-db\"\n" + `"mdat"<timedate>=` + hex.EncodeToString([]byte(secret[:min(4, len(secret))])) + "\n", 0
+			return "keychain: \"login.keychain-db\"\n" + `"mdat"<timedate>=` +
+				hex.EncodeToString([]byte(secret[:min(4, len(secret))])) + "\n", 0
 		}
 		for i := range len(secret) {
 			if secret[i] < 0x20 || secret[i] > 0x7e {

@@ -25,8 +25,10 @@ const itemKey = "tester\x00Claude Code-credentials"
 
 func TestSecurityStatuses(t *testing.T) {
 	for exit, want := range map[int]error{
-		44: keychain.ErrNotFound, 36: keychain.ErrLocked, 29: keychain.ErrLocked, 51: keychain.ErrDenied, 128: keychain.ErrDenied, 195: keychain.ErrDenied, 45: keychain.ErrDenied,
-		37: keychain.ErrUnavailable, 50: keychain.ErrUnavailable, 100: keychain.ErrUnavailable, 154: keychain.ErrUnavailable, 1: keychain.ErrUnavailable, 2: keychain.ErrUnavailable,
+		44: keychain.ErrNotFound, 36: keychain.ErrLocked, 29: keychain.ErrLocked, 51: keychain.ErrDenied,
+		128: keychain.ErrDenied, 195: keychain.ErrDenied, 45: keychain.ErrDenied,
+		37: keychain.ErrUnavailable, 50: keychain.ErrUnavailable, 100: keychain.ErrUnavailable,
+		154: keychain.ErrUnavailable, 1: keychain.ErrUnavailable, 2: keychain.ErrUnavailable,
 	} {
 		f := newFakeSecurity()
 		f.items[itemKey] = login("")
@@ -38,7 +40,8 @@ func TestSecurityStatuses(t *testing.T) {
 			want = keychain.ErrUnavailable // an add that finds nothing is no "not found" of ours
 		}
 		f.findExit, f.addExit = 0, exit
-		if err := fakeItem(f).write(t.Context(), []byte(`{"a":1}`)); !errors.Is(err, want) || errors.Is(err, keychain.ErrNotFound) {
+		if err := fakeItem(f).write(t.Context(), []byte(`{"a":1}`)); !errors.Is(err, want) ||
+			errors.Is(err, keychain.ErrNotFound) {
 			t.Errorf("write with status %d: %v, want %v", exit, err, want)
 		}
 		if f.items[itemKey] != login("") {
@@ -107,7 +110,8 @@ func TestSecurityWriteNeverCuts(t *testing.T) {
 		t.Errorf("ways = %v", ways)
 	}
 	line, err := addLine("Claude Code-credentials", "tester", []byte(`{"a":1}`))
-	if want := "add-generic-password -U -a \"tester\" -s \"Claude Code-credentials\" -X \"7b2261223a317d\"\n"; err != nil || string(line) != want {
+	if want := "add-generic-password -U -a \"tester\" -s \"Claude Code-credentials\" -X \"7b2261223a317d\"\n"; err != nil ||
+		string(line) != want {
 		t.Errorf("line = %q %v", line, err)
 	}
 }
@@ -188,7 +192,8 @@ func TestSecurityTimesOut(t *testing.T) {
 		f.hang = true
 		i := fakeItem(f)
 		start := time.Now()
-		if _, _, err := i.read(context.Background()); !errors.Is(err, keychain.ErrTimedOut) || time.Since(start) != securityLimit {
+		if _, _, err := i.read(context.Background()); !errors.Is(err, keychain.ErrTimedOut) ||
+			time.Since(start) != securityLimit {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		time.Sleep(securityPause)
@@ -198,7 +203,8 @@ func TestSecurityTimesOut(t *testing.T) {
 		go func() { defer close(first); _, _, _ = i.read(keychain.Interactive(context.Background())) }()
 		synctest.Wait()
 		start = time.Now()
-		if _, _, err := i.read(keychain.Interactive(ctx)); !errors.Is(err, keychain.ErrTimedOut) || time.Since(start) != 5*time.Second {
+		if _, _, err := i.read(keychain.Interactive(ctx)); !errors.Is(err, keychain.ErrTimedOut) ||
+			time.Since(start) != 5*time.Second {
 			t.Errorf("waiting for another's dialog: %v after %v", err, time.Since(start))
 		}
 		if f.together != 1 {
@@ -215,7 +221,8 @@ func TestRunSecurity(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "security")
 	testguard.Script(t, program, "cat > "+dir+"/stdin\nenv > "+dir+"/env\necho \"$@\" > "+dir+"/args\n"+
-		"case $1 in hang) sleep 600; exit;; leave) (sleep 1; echo late > "+dir+"/late) & wait;; signal) kill -9 $$;; esac\necho said; echo noise >&2; exit 36")
+		"case $1 in hang) sleep 600; exit;; leave) (sleep 1; echo late > "+dir+
+		"/late) & wait;; signal) kill -9 $$;; esac\necho said; echo noise >&2; exit 36")
 	old := securityProgram
 	securityProgram = program
 	defer func() { securityProgram = old }()
@@ -252,7 +259,8 @@ func TestRunSecurity(t *testing.T) {
 		t.Error("a killed tool is no error")
 	}
 	securityProgram = filepath.Join(dir, "nowhere")
-	if _, _, err := (&item{run: runSecurity, now: time.Now}).read(t.Context()); !errors.Is(err, keychain.ErrUnavailable) {
+	if _, _, err := (&item{run: runSecurity, now: time.Now}).read(t.Context()); !errors.Is(err,
+		keychain.ErrUnavailable) {
 		t.Errorf("no tool: %v", err)
 	}
 }

@@ -78,7 +78,8 @@ type Shell struct {
 
 // UpdateEntry is Update for an entry that a shell reads and writes. aside keeps a copy of the
 // file that is replaced beside it; its name is returned.
-func (s Shell) UpdateEntry(decide func(now Entry) (ch Change, aside bool, err error)) (before Entry, asideFile string, err error) {
+func (s Shell) UpdateEntry(decide func(now Entry) (ch Change, aside bool, err error)) (before Entry, asideFile string,
+	err error) {
 	asideFile, err = s.swap("entry", func(text []byte) (after []byte, aside bool, err error) {
 		if len(bytes.TrimSpace(text)) > 0 {
 			if before, err = parseEntry(text, "file"); err != nil {
@@ -108,7 +109,8 @@ func (s Shell) Introduce(id Identity) error {
 }
 
 // swap has one file exchanged. decide gets nil where there is none, and returns nil to leave it.
-func (s Shell) swap(what string, decide func(text []byte) (after []byte, aside bool, err error)) (asideFile string, err error) {
+func (s Shell) swap(what string, decide func(text []byte) (after []byte, aside bool, err error)) (asideFile string,
+	err error) {
 	if strings.ContainsAny(s.Dir, "\n\r\x00") {
 		return "", errors.New("a directory's name with a line break is not taken")
 	}

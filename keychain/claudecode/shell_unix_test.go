@@ -22,7 +22,8 @@ import (
 func shells(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	for name, args := range map[string][]string{"sh": {"sh"}, "dash": {"dash"}, "bash": {"bash", "--posix"}, "busybox": {"busybox", "sh"}, "mksh": {"mksh"}, "ksh": {"ksh"}, "zsh": {"zsh", "--emulate", "sh"}} {
+	for name, args := range map[string][]string{"sh": {"sh"}, "dash": {"dash"}, "bash": {"bash", "--posix"},
+		"busybox": {"busybox", "sh"}, "mksh": {"mksh"}, "ksh": {"ksh"}, "zsh": {"zsh", "--emulate", "sh"}} {
 		if path, err := exec.LookPath(args[0]); err == nil {
 			found[name] = append([]string{path}, args[1:]...)
 		}
@@ -55,7 +56,8 @@ func TestShellScriptIsOneLine(t *testing.T) {
 }
 
 func TestShellUpdatesAnEntry(t *testing.T) {
-	lent := keychain.Credential{Access: secret.New("FAKE-access"), AccessEnds: time.UnixMilli(4102444800000), Scopes: []string{requiredScope}}
+	lent := keychain.Credential{Access: secret.New("FAKE-access"), AccessEnds: time.UnixMilli(4102444800000),
+		Scopes: []string{requiredScope}}
 	signIn := func(Entry) (Change, bool, error) { return Change{SignIn: &lent, NewLogin: true}, false, nil }
 	const login = `{"claudeAiOauth":{"accessToken":"FAKE-access","expiresAt":4102444800000,"scopes":["user:inference"]}}`
 	for name, shell := range shells(t) {
@@ -76,27 +78,36 @@ func TestShellUpdatesAnEntry(t *testing.T) {
 				t.Errorf("%v: %s", err, mustRead(t, entry))
 			}
 			mustWrite(t, entry, "{\n  \"mcpOAuth\": {\"n\": 12345678901234567890}\n}\n")
-			if _, err := update(MakeNothing, signIn); err != nil || mustRead(t, entry) != `{"mcpOAuth":{"n":12345678901234567890},`+login[1:] {
+			if _, err := update(MakeNothing, signIn); err != nil ||
+				mustRead(t, entry) != `{"mcpOAuth":{"n":12345678901234567890},`+login[1:] {
 				t.Errorf("merged: %v: %s", err, mustRead(t, entry))
 			}
 			no := errors.New("no")
-			if _, err := update(MakeNothing, func(Entry) (Change, bool, error) { return Change{}, false, no }); !errors.Is(err, no) {
+			if _, err := update(MakeNothing, func(Entry) (Change, bool, error) {
+				return Change{}, false,
+					no
+			}); !errors.Is(err, no) {
 				t.Errorf("refused: %v", err)
 			}
 			before := mustRead(t, entry)
-			if kept, err := update(MakeNothing, func(Entry) (Change, bool, error) { return Change{SignOut: true}, true, nil }); err != nil || mustRead(t, kept) != before ||
+			if kept, err := update(MakeNothing, func(Entry) (Change, bool, error) {
+				return Change{SignOut: true}, true,
+					nil
+			}); err != nil || mustRead(t, kept) != before ||
 				mustRead(t, entry) != `{"mcpOAuth":{"n":12345678901234567890}}` {
 				t.Errorf("kept: %v: %s, %s", err, mustRead(t, kept), mustRead(t, entry))
 			}
 			mustWrite(t, entry, `{"mcpOAuth":`)
-			if _, err := update(MakeNothing, signIn); !errors.Is(err, keychain.ErrDamaged) || mustRead(t, entry) != `{"mcpOAuth":` {
+			if _, err := update(MakeNothing, signIn); !errors.Is(err, keychain.ErrDamaged) ||
+				mustRead(t, entry) != `{"mcpOAuth":` {
 				t.Errorf("damaged: %v", err)
 			}
 			if got := names(t, filepath.Dir(entry)); len(got) != 2 {
 				t.Errorf("left behind: %v", got)
 			}
 			err := inShell(t, shell, home, Shell{}, func(s Shell) error { return s.Introduce(ann) })
-			if want := `{"hasCompletedOnboarding":true,"oauthAccount":` + annCompact + `}`; err != nil || mustRead(t, home+"/.claude.json") != want {
+			if want := `{"hasCompletedOnboarding":true,"oauthAccount":` + annCompact + `}`; err != nil ||
+				mustRead(t, home+"/.claude.json") != want {
 				t.Errorf("introduced: %v: %s", err, mustRead(t, home+"/.claude.json"))
 			}
 		})
@@ -116,11 +127,15 @@ func TestShellWritesAsTheOwner(t *testing.T) {
 	}
 	lent := keychain.Credential{Access: secret.New("FAKE-access"), Scopes: []string{requiredScope}}
 	err := inShell(t, []string{"/bin/sh"}, home, Shell{Dir: "new/work", Make: MakeLent}, func(s Shell) error {
-		_, _, err := s.UpdateEntry(func(Entry) (Change, bool, error) { return Change{SignIn: &lent, NewLogin: true}, false, nil })
+		_, _, err := s.UpdateEntry(func(Entry) (Change, bool, error) {
+			return Change{SignIn: &lent, NewLogin: true},
+				false, nil
+		})
 		return err
 	})
 	if err == nil {
-		err = inShell(t, []string{"/bin/sh"}, home, Shell{Dir: "~/new/work", Make: MakeNothing}, func(s Shell) error { return s.Introduce(ann) })
+		err = inShell(t, []string{"/bin/sh"}, home, Shell{Dir: "~/new/work", Make: MakeNothing},
+			func(s Shell) error { return s.Introduce(ann) })
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +182,10 @@ func TestShellLosesItsConnection(t *testing.T) {
 	for cut := 0; !whole && cut < 200; cut++ {
 		err := inShell(t, []string{"/bin/sh"}, home, Shell{Make: MakeNothing}, func(s Shell) error {
 			s.In = &cutShort{s.In, cut}
-			_, _, err := s.UpdateEntry(func(Entry) (Change, bool, error) { return Change{SignIn: &lent, NewLogin: true}, false, nil })
+			_, _, err := s.UpdateEntry(func(Entry) (Change, bool, error) {
+				return Change{SignIn: &lent, NewLogin: true},
+					false, nil
+			})
 			return err
 		})
 		whole = err == nil
@@ -186,7 +204,9 @@ func TestShellLosesItsConnection(t *testing.T) {
 // FuzzShellAnswers: whatever the other side prints, nothing is taken for an entry that was not
 // told as one, and the answer comes to an end.
 func FuzzShellAnswers(f *testing.F) {
-	for _, seed := range []string{"", "hello\nkeytender-begins\nnone\ndone\n", "keytender-begins\nsize 2\n{}aside /x\ndone\n", "keytender-begins\nsize -1\n", "keytender-begins\nsize 99\n{}", "none\n", "keytender-begins\ngone\n"} {
+	for _, seed := range []string{"", "hello\nkeytender-begins\nnone\ndone\n",
+		"keytender-begins\nsize 2\n{}aside /x\ndone\n", "keytender-begins\nsize -1\n", "keytender-begins\nsize 99\n{}",
+		"none\n", "keytender-begins\ngone\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, out []byte) {

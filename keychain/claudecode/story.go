@@ -32,7 +32,8 @@ const (
 
 var logLine = pattern.New(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) \[(?:ERROR|WARN|INFO)\] (.{1,300})$`)
 
-var aboutLogin = pattern.New(`(?i)oauth|invalid_grant|not logged in|logged out|log(?:ged)? in again|credential|keychain|\.lock\b`)
+var aboutLogin = pattern.New(
+	`(?i)oauth|invalid_grant|not logged in|logged out|log(?:ged)? in again|credential|keychain|\.lock\b`)
 
 // LogLines returns the last lines about its login that the client wrote into its log, which
 // it keeps when it runs with --debug; oldest first.

@@ -17,12 +17,15 @@ import (
 func TestMain(m *testing.M) { os.Exit(testguard.Run(m)) }
 
 // paths that have to survive every way of quoting.
-var paths = []string{"/opt/keytender/keytender-tray", "/home/a b/100% $HOME/`x`/\"q\"/back\\slash/tray", "/home/ä/日本/<&>'/tray"}
+var paths = []string{"/opt/keytender/keytender-tray", "/home/a b/100% $HOME/`x`/\"q\"/back\\slash/tray",
+	"/home/ä/日本/<&>'/tray"}
 
 // entries are all kinds of files, on whatever system the test runs.
 func entries(dir string) map[string]file {
-	return map[string]file{"desktop file": desktopFile(dir), "LaunchAgent": {filepath.Join(dir, "LaunchAgents", "app.plist"), launchagent.Render, launchagent.Parse},
-		"LaunchAgent of the agent": {filepath.Join(dir, "AgentAgents", "agent.plist"), launchagent.RenderAgent, launchagent.Parse}}
+	return map[string]file{"desktop file": desktopFile(dir),
+		"LaunchAgent": {filepath.Join(dir, "LaunchAgents", "app.plist"), launchagent.Render, launchagent.Parse},
+		"LaunchAgent of the agent": {filepath.Join(dir, "AgentAgents", "agent.plist"), launchagent.RenderAgent,
+			launchagent.Parse}}
 }
 
 // TestUnit: the person's own unit is what the packages ship, is enabled by the link that
@@ -63,7 +66,8 @@ func TestUnit(t *testing.T) {
 		}
 		want("on", true)
 	}
-	if target, err := os.Readlink(filepath.Join(dir, "systemd", "user", "default.target.wants", "keytender.service")); err != nil || filepath.ToSlash(target) != "../keytender.service" {
+	if target, err := os.Readlink(filepath.Join(dir, "systemd", "user", "default.target.wants",
+		"keytender.service")); err != nil || filepath.ToSlash(target) != "../keytender.service" {
 		t.Errorf("enabled as %q (%v)", target, err)
 	}
 	if err := os.Remove(u.link()); err != nil {
@@ -150,12 +154,14 @@ func TestPathsSurvive(t *testing.T) {
 		t.Error(err)
 	}
 	const app = "/Applications/Keytender.app/Contents/MacOS/keytender-tray"
-	if text := launchagent.Render(app); !strings.Contains(text, "<string>"+launchagent.BundleID+"</string>") || strings.Contains(launchagent.Render(paths[0]), launchagent.BundleID) {
+	if text := launchagent.Render(app); !strings.Contains(text, "<string>"+launchagent.BundleID+"</string>") ||
+		strings.Contains(launchagent.Render(paths[0]), launchagent.BundleID) {
 		t.Errorf("the LaunchAgent of the bundle's program:\n%s", text)
 	} else if got, on := launchagent.Parse(text); got != app || !on {
 		t.Errorf("it reads as %q, %v", got, on)
 	}
-	if got, on := launchagent.Parse(launchagent.RenderAgent("/x")); got != "/x" || !on || xml.Unmarshal([]byte(launchagent.RenderAgent(paths[2])), new(struct{})) != nil {
+	if got, on := launchagent.Parse(launchagent.RenderAgent("/x")); got != "/x" || !on ||
+		xml.Unmarshal([]byte(launchagent.RenderAgent(paths[2])), new(struct{})) != nil {
 		t.Errorf("the agent's LaunchAgent reads as %q, %v", got, on)
 	}
 	for _, path := range []string{`C:\Program Files\Keytender\keytender-tray.exe`, `C:\k.exe`} {
@@ -183,7 +189,8 @@ func TestTurnedOffElsewhere(t *testing.T) {
 		{"[Other]\nExec=/x\n", parseDesktop, false},
 		{"", parseDesktop, false},
 		{strings.Replace(launchagent.Render("/x"), "<true/>", "<false/>", 1), launchagent.Parse, false},
-		{strings.Replace(launchagent.Render("/x"), "<dict>", "<dict><key>Disabled</key><true/>", 1), launchagent.Parse, false},
+		{strings.Replace(launchagent.Render("/x"), "<dict>", "<dict><key>Disabled</key><true/>", 1), launchagent.Parse,
+			false},
 		{"no plist", launchagent.Parse, false},
 	} {
 		if _, on := c.parse(c.text); on != c.on {

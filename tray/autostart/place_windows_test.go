@@ -17,7 +17,8 @@ func TestRunKey(t *testing.T) {
 	r := run{below + `\Run`, below + `\StartupApproved`}
 	t.Cleanup(func() {
 		for _, path := range []string{r.key, r.notes, below} {
-			if err := registry.DeleteKey(registry.CURRENT_USER, path); err != nil && !errors.Is(err, registry.ErrNotExist) {
+			if err := registry.DeleteKey(registry.CURRENT_USER, path); err != nil &&
+				!errors.Is(err, registry.ErrNotExist) {
 				t.Error(err)
 			}
 		}

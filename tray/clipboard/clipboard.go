@@ -79,7 +79,8 @@ func clipboards(goos string, getenv func(string) string) (all []commands) {
 		all = append(all, commands{copy: words("wl-copy"), paste: words("wl-paste --no-newline")})
 	}
 	if getenv("DISPLAY") != "" {
-		all = append(all, commands{copy: words("xclip -selection clipboard"), paste: words("xclip -selection clipboard -out")},
+		all = append(all, commands{copy: words("xclip -selection clipboard"),
+			paste: words("xclip -selection clipboard -out")},
 			commands{copy: words("xsel --clipboard --input"), paste: words("xsel --clipboard --output")})
 	}
 	return all

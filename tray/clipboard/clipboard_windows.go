@@ -44,7 +44,8 @@ var (
 
 // unrecorded are formats by which a program asks that what it copies is kept out of the
 // clipboard's history and off the person's other machines.
-var unrecorded = []string{"ExcludeClipboardContentFromMonitorProcessing", "CanIncludeInClipboardHistory", "CanUploadToCloudClipboard"}
+var unrecorded = []string{"ExcludeClipboardContentFromMonitorProcessing", "CanIncludeInClipboardHistory",
+	"CanUploadToCloudClipboard"}
 
 // Copy puts text on the clipboard; an empty one clears it.
 func Copy(ctx context.Context, text string) error {
@@ -60,7 +61,8 @@ func Copy(ctx context.Context, text string) error {
 			return fmt.Errorf("copying: %w", err)
 		}
 		for _, name := range unrecorded {
-			if format, _, _ := registerFormat.Call(uintptr(unsafe.Pointer(windows.StringToUTF16Ptr(name)))); format != 0 {
+			if format, _, _ := registerFormat.Call(uintptr(
+				unsafe.Pointer(windows.StringToUTF16Ptr(name)))); format != 0 {
 				_ = putOnClipboard(format, []uint16{0, 0}) // a DWORD of 0: no
 			}
 		}

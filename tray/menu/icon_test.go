@@ -29,13 +29,23 @@ func TestStateOf(t *testing.T) {
 		{"the access token has ended", traytest.Changed(func(s *session.Status) {
 			s.AccessToken = session.AccessClock{ExpiresAt: traytest.At(-time.Hour), Renewable: true}
 		}), Activity{}, IconFine},
-		{"just over seven days left", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(7*day + time.Second) }), Activity{}, IconFine},
-		{"seven days left", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(7 * day) }), Activity{}, IconSoon},
-		{"ended", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(0) }), Activity{}, IconTrouble},
+		{"just over seven days left", traytest.Changed(func(s *session.Status) {
+			s.Login.ExpiresAt = traytest.At(7*day +
+				time.Second)
+		}), Activity{}, IconFine},
+		{"seven days left", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(7 * day) }),
+			Activity{}, IconSoon},
+		{"ended", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = traytest.At(0) }), Activity{},
+			IconTrouble},
 		{"no end known", traytest.Changed(func(s *session.Status) { s.Login.ExpiresAt = nil }), Activity{}, IconFine},
-		{"later, still valid", traytest.Changed(func(s *session.Status) { s.State = session.TryLater }), Activity{}, IconFine},
-		{"later, not valid", traytest.Changed(func(s *session.Status) { s.State, s.AccessToken.Valid = session.TryLater, false }), Activity{}, IconTrouble},
-		{"sign in again", traytest.Changed(func(s *session.Status) { s.State = session.SignInAgain }), Activity{}, IconTrouble},
+		{"later, still valid", traytest.Changed(func(s *session.Status) { s.State = session.TryLater }), Activity{},
+			IconFine},
+		{"later, not valid", traytest.Changed(func(s *session.Status) {
+			s.State, s.AccessToken.Valid = session.TryLater,
+				false
+		}), Activity{}, IconTrouble},
+		{"sign in again", traytest.Changed(func(s *session.Status) { s.State = session.SignInAgain }), Activity{},
+			IconTrouble},
 	} {
 		if got := StateOf(c.status, c.doing, traytest.Noon); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

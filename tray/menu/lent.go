@@ -9,7 +9,8 @@ import (
 
 // LentName is a lent place as people write it: their own folder is ~.
 func LentName(p session.PlaceStatus, home string) string {
-	if rest, inside := strings.CutPrefix(p.Place, home); inside && home != "" && (rest == "" || rest[0] == '/' || rest[0] == '\\') {
+	if rest, inside := strings.CutPrefix(p.Place, home); inside && home != "" &&
+		(rest == "" || rest[0] == '/' || rest[0] == '\\') {
 		return "~" + rest
 	}
 	return p.Place

@@ -137,9 +137,11 @@ var Slots = func() (all [Count]Slot) {
 	all[ItemSignIn].LineAbove = true
 	all[ItemMirror].Checkable = true
 	for under, from := range map[ID][2]ID{
-		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemRename}, ItemRename: {ItemRenameAccount, ItemLastRenameAccount},
-		ItemRemove: {ItemRemoveAccount, ItemLastRemoveAccount}, ItemLent: {ItemLentPlace, ItemMoreLent}, ItemHappened: {ItemEvent, ItemLastEvent},
-		ItemSignOut: {ItemSignOutHere, ItemSignOutRevoke}, ItemHelp: {ItemShowStatus, ItemAbout},
+		ItemOtherWays: {ItemWithCode, ItemWithClaude}, ItemAccounts: {ItemAccount, ItemRename},
+		ItemRename: {ItemRenameAccount, ItemLastRenameAccount},
+		ItemRemove: {ItemRemoveAccount, ItemLastRemoveAccount}, ItemLent: {ItemLentPlace, ItemMoreLent},
+		ItemHappened: {ItemEvent, ItemLastEvent},
+		ItemSignOut:  {ItemSignOutHere, ItemSignOutRevoke}, ItemHelp: {ItemShowStatus, ItemAbout},
 	} {
 		for id := from[0]; id <= from[1]; id++ {
 			all[id].Under = under
@@ -246,7 +248,8 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	tends := s.Role != session.RoleWatch // else there is nothing of ours to renew, mirror or remove
 	over := s.Login.ExpiresAt != nil && !now.Before(*s.Login.ExpiresAt)
 	// Who needs nothing finds the other ways to sign in under the accounts.
-	well := a == Activity{} && s.State == session.SignedIn && s.Problem == nil && len(s.Accounts) > 0 && StateOf(s, a, now) == IconFine
+	well := a == Activity{} && s.State == session.SignedIn && s.Problem == nil && len(s.Accounts) > 0 &&
+		StateOf(s, a, now) == IconFine
 
 	who, ends, there, kept := Heading(w, s, now)
 	add(ItemWho, who, false)
@@ -318,7 +321,8 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 	if known && tends {
 		check(ItemMirror, either(a.Mirroring, w.Mirroring, w.Mirror), idle, s.ClaudeCode.Mirror)
 	}
-	if renews && s.AccessToken.ExpiresAt != nil && s.ClaudeCode.Mirror && !a.Mirroring && needsMirror(s.ClaudeCode.State) {
+	if renews && s.AccessToken.ExpiresAt != nil && s.ClaudeCode.Mirror && !a.Mirroring &&
+		needsMirror(s.ClaudeCode.State) {
 		add(ItemMirrorNow, w.MirrorNow, idle)
 	}
 	if p := s.PutBack; p != nil && tends {

@@ -72,7 +72,8 @@ func pieces(text string, width int) (all []piece) {
 				if room -= columnsOf(r); room < 0 {
 					break
 				}
-				if next, _ := utf8.DecodeRuneInString(word[i+utf8.RuneLen(r):]); columnsOf(r) == 2 && !unicode.IsPunct(next) {
+				if next, _ := utf8.DecodeRuneInString(word[i+utf8.RuneLen(r):]); columnsOf(r) == 2 &&
+					!unicode.IsPunct(next) {
 					cut = i + utf8.RuneLen(r)
 				}
 			}

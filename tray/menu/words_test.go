@@ -41,7 +41,8 @@ func TestNoTextIsMissing(t *testing.T) {
 			case text == "":
 				t.Errorf("%s: %s is missing", language, name)
 			case !slices.Equal(verb.FindAllString(text, -1), verb.FindAllString(wanted, -1)):
-				t.Errorf("%s: %s takes %q, and English %q", language, name, verb.FindAllString(text, -1), verb.FindAllString(wanted, -1))
+				t.Errorf("%s: %s takes %q, and English %q", language, name, verb.FindAllString(text, -1),
+					verb.FindAllString(wanted, -1))
 			case text != strings.TrimSpace(text):
 				t.Errorf("%s: %s has blanks around it", language, name)
 			case strings.Contains(text, "...") || strings.HasSuffix(wanted, "…") != strings.HasSuffix(text, "…"):
@@ -100,7 +101,8 @@ func TestProblemsInEveryLanguage(t *testing.T) {
 			}
 		}
 	}
-	if got := german.Problem(session.Problem{Code: "something new"}); got.Message != german.Unexpected || got.Hint != german.UnexpectedHint {
+	if got := german.Problem(session.Problem{Code: "something new"}); got.Message != german.Unexpected ||
+		got.Hint != german.UnexpectedHint {
 		t.Errorf("a problem that comes without words is told as %+v", got)
 	}
 	if got := german.Problem(session.Problem{}); got != (session.Problem{}) {
@@ -109,7 +111,8 @@ func TestProblemsInEveryLanguage(t *testing.T) {
 }
 
 // onStderr are the texts that a terminal shows, where a command is what helps.
-var onStderr = map[string]bool{"AlreadyRunning": true, "NotAsRoot": true, "NoSession": true, "Refused": true, "NoPlace": true, "NoMenu": true, "NoStateDir": true}
+var onStderr = map[string]bool{"AlreadyRunning": true, "NotAsRoot": true, "NoSession": true, "Refused": true,
+	"NoPlace": true, "NoMenu": true, "NoStateDir": true}
 
 // TestNoTextIsForTheTerminal: no command, variable, code or flag in the menu, in a
 // notification, or in the menu of any state.
@@ -154,17 +157,22 @@ func TestNothingOverflows(t *testing.T) {
 				}
 			}
 		}
-		for _, d := range []time.Duration{0, time.Minute, 59 * time.Minute, 9*time.Hour + 59*time.Minute, 23 * time.Hour, 47 * time.Hour, 364 * day} {
-			for _, format := range []string{w.LoginEnds, w.LoginEndsAbout, w.TokenRenews, w.TokenEnds, w.Waiting, w.WaitingCode} {
+		for _, d := range []time.Duration{0, time.Minute, 59 * time.Minute, 9*time.Hour + 59*time.Minute,
+			23 * time.Hour, 47 * time.Hour, 364 * day} {
+			for _, format := range []string{w.LoginEnds, w.LoginEndsAbout, w.TokenRenews, w.TokenEnds, w.Waiting,
+				w.WaitingCode} {
 				if line := fmt.Sprintf(format, w.Span(d)); columns(line) > 50 {
 					t.Errorf("%s: too wide for half a line: %s", language, line)
 				}
 			}
 		}
 		texts := w.texts()
-		for _, name := range []string{"DoneSignedIn", "DoneSignedOut", "DoneLinkCopied", "DoneDiagnosis", "DoneToken", "BeforeSignIn",
-			"ClaudeSignsIn", "DoneMirrored", "ShowsCode", "CodeRefused", "Ended", "Again", "Trouble", "WithoutIcon", "NoBrowser", "NoClipboard", "NoLog", "LogNotOpened",
-			"SignInFailed", "RenewFailed", "MirrorFailed", "SignOutFailed", "SwitchFailed", "AtLoginFailed", "CopyFailed"} {
+		for _, name := range []string{"DoneSignedIn", "DoneSignedOut", "DoneLinkCopied", "DoneDiagnosis", "DoneToken",
+			"BeforeSignIn",
+			"ClaudeSignsIn", "DoneMirrored", "ShowsCode", "CodeRefused", "Ended", "Again", "Trouble", "WithoutIcon",
+			"NoBrowser", "NoClipboard", "NoLog", "LogNotOpened",
+			"SignInFailed", "RenewFailed", "MirrorFailed", "SignOutFailed", "SwitchFailed", "AtLoginFailed",
+			"CopyFailed"} {
 			if columns(texts[name]) > title {
 				t.Errorf("%s: the title %s has %d columns: %s", language, name, columns(texts[name]), texts[name])
 			}

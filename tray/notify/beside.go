@@ -50,7 +50,8 @@ func iconFile() string {
 		return ""
 	}
 	path := filepath.Join(dir, "keytender", "keytender.png")
-	if os.MkdirAll(filepath.Dir(path), 0o700) != nil || os.WriteFile(path, assets.Icon("keytender-256.png"), 0o600) != nil {
+	if os.MkdirAll(filepath.Dir(path), 0o700) != nil ||
+		os.WriteFile(path, assets.Icon("keytender-256.png"), 0o600) != nil {
 		return ""
 	}
 	return path

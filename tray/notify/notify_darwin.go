@@ -160,14 +160,17 @@ func (c *center) delivery(n Notice) objc.ID {
 		c.count++
 		mark = "notice-" + strconv.Itoa(c.count)
 	} else {
-		action := send(class("UNNotificationAction"), "actionWithIdentifier:title:options:", nsString(actionKey), nsString(n.Action), noOptions)
+		action := send(class("UNNotificationAction"), "actionWithIdentifier:title:options:", nsString(actionKey),
+			nsString(n.Action), noOptions)
 		category := send(class("UNNotificationCategory"), "categoryWithIdentifier:actions:intentIdentifiers:options:",
-			nsString(actionKey), send(class("NSArray"), "arrayWithObject:", action), send(class("NSArray"), "array"), noOptions)
+			nsString(actionKey), send(class("NSArray"), "arrayWithObject:", action), send(class("NSArray"), "array"),
+			noOptions)
 		send(c.id, "setNotificationCategories:", send(class("NSSet"), "setWithObject:", category))
 		send(content, "setCategoryIdentifier:", nsString(actionKey))
 	}
 	// No trigger: at once.
-	return send(class("UNNotificationRequest"), "requestWithIdentifier:content:trigger:", nsString(mark), content, objc.ID(0))
+	return send(class("UNNotificationRequest"), "requestWithIdentifier:content:trigger:", nsString(mark), content,
+		objc.ID(0))
 }
 
 // trying calls into the framework behind the fuse.

@@ -147,7 +147,8 @@ func (b *busNotifier) connect(ctx context.Context) (*dbus.Conn, error) {
 	// Only what the service itself sends counts, and that it has gone.
 	err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(notifyName), dbus.WithMatchInterface(notifyName))
 	if err == nil {
-		err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, notifyName))
+		err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"),
+			dbus.WithMatchArg(0, notifyName))
 	}
 	if err != nil {
 		_ = conn.Close()

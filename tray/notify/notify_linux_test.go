@@ -30,11 +30,13 @@ func TestNotifierOnTheBus(t *testing.T) {
 	begin.Within(t, bus.Wait, "it")
 
 	service := traytest.ServeNotifications(t, conn, "body", "body-markup", "actions")
-	if err := n.Notify(t.Context(), Notice{Title: "A & B", Body: "<b>a & b</b>", Action: "Sign in…", Urgent: true}); err != nil {
+	if err := n.Notify(t.Context(), Notice{Title: "A & B", Body: "<b>a & b</b>", Action: "Sign in…",
+		Urgent: true}); err != nil {
 		t.Fatal(err)
 	}
 	got := traytest.Receive(t, service.Notes, "the notification")
-	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" || !slices.Equal(got.Actions, []string{"sign-in", "Sign in…", "default", ""}) {
+	if got.App != "Keytender" || got.Title != "A & B" || got.Body != "&lt;b&gt;a &amp; b&lt;/b&gt;" ||
+		!slices.Equal(got.Actions, []string{"sign-in", "Sign in…", "default", ""}) {
 		t.Errorf("got %+v", got)
 	}
 	if v := got.Hints["desktop-entry"].Value(); v != "keytender" {
@@ -52,13 +54,15 @@ func TestNotifierOnTheBus(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := traytest.Connect(t, address).Emit(notifyPath, notifyName+".ActionInvoked", got.ID, "sign-in"); err != nil {
+	if err := traytest.Connect(t, address).Emit(notifyPath, notifyName+".ActionInvoked", got.ID,
+		"sign-in"); err != nil {
 		t.Fatal(err)
 	}
 	// Sent straight to us, past what we asked the bus for.
 	straight := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
-		dbus.FieldDestination: dbus.MakeVariant(n.(*busNotifier).conn.Names()[0]), dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath(notifyPath)),
-		dbus.FieldInterface: dbus.MakeVariant(notifyName), dbus.FieldMember: dbus.MakeVariant("ActionInvoked"),
+		dbus.FieldDestination: dbus.MakeVariant(n.(*busNotifier).conn.Names()[0]),
+		dbus.FieldPath:        dbus.MakeVariant(dbus.ObjectPath(notifyPath)),
+		dbus.FieldInterface:   dbus.MakeVariant(notifyName), dbus.FieldMember: dbus.MakeVariant("ActionInvoked"),
 		dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(got.ID, "sign-in"))}, Body: []any{got.ID, "sign-in"}}
 	if call := traytest.Connect(t, address).Send(straight, nil); call.Err != nil {
 		t.Fatal(call.Err)

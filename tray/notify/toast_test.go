@@ -11,7 +11,8 @@ import (
 func TestToastIsData(t *testing.T) {
 	for _, n := range []Notice{
 		{Title: "Signed in", Body: "Your login is kept."},
-		{Title: `<a b="c">&amp;]]>`, Body: "]]></text><action arguments='x'/> $(calc) `n \"@\nü 日本", Action: `Sign "in" <now> & here…`, Urgent: true},
+		{Title: `<a b="c">&amp;]]>`, Body: "]]></text><action arguments='x'/> $(calc) `n \"@\nü 日本",
+			Action: `Sign "in" <now> & here…`, Urgent: true},
 		{Title: "bell\a and zero\x00", Body: "\xff"},
 	} {
 		text, err := toastXML(n, `C:\Users\a & b\"k".png`, "sign-in-1")
@@ -43,7 +44,8 @@ func TestToastIsData(t *testing.T) {
 		switch {
 		case n.Action == "" && strings.Contains(text, "<action"):
 			t.Errorf("a button nobody asked for: %s", text)
-		case n.Action != "" && (len(got.Actions) != 1 || got.Actions[0].Content != n.Action || got.Actions[0].Arguments != "sign-in-1"):
+		case n.Action != "" && (len(got.Actions) != 1 || got.Actions[0].Content != n.Action ||
+			got.Actions[0].Arguments != "sign-in-1"):
 			t.Errorf("buttons %+v", got.Actions)
 		}
 		if n.Urgent != (got.Duration == "long") {

@@ -13,7 +13,8 @@ import (
 func TestClockThatWasAheadTakesWarningsAway(t *testing.T) {
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	ends := now.Add(30 * day)
-	s := session.Status{State: session.SignedIn, Account: "ann", Email: "ann@example.com", Login: session.LoginClock{ExpiresAt: &ends}}
+	s := session.Status{State: session.SignedIn, Account: "ann", Email: "ann@example.com",
+		Login: session.LoginClock{ExpiresAt: &ends}}
 	_, m := Next(s, nil, now)
 	_, m = Next(s, m, now.Add(28*day)) // the clock is ahead
 	_, m = Next(s, m, now)

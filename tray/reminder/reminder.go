@@ -37,7 +37,8 @@ func Logins(st session.Status) []session.Status {
 		if a.Name == st.Account || st.Role == session.RoleWatch {
 			continue
 		}
-		all = append(all, session.Status{State: a.State, Account: a.Name, Email: a.Email, Organization: a.Organization, Plan: a.Plan, Login: a.Login})
+		all = append(all, session.Status{State: a.State, Account: a.Name, Email: a.Email, Organization: a.Organization,
+			Plan: a.Plan, Login: a.Login})
 	}
 	return all
 }
@@ -151,7 +152,8 @@ func needsPerson(s session.Status) bool {
 		return false
 	}
 	switch s.Problem.Code {
-	case "locked", "denied", "unavailable", "damaged", "refused", "too-big", "storage", "configuration", session.NotPermitted:
+	case "locked", "denied", "unavailable", "damaged", "refused", "too-big", "storage", "configuration",
+		session.NotPermitted:
 		return true
 	}
 	return false

@@ -19,11 +19,13 @@ func stayOnPanel() {
 		return
 	}
 	for s := range signals { // ends with the connection
-		if s == nil || s.Sender != "org.freedesktop.DBus" || s.Name != "org.freedesktop.DBus.NameOwnerChanged" || len(s.Body) != 3 {
+		if s == nil || s.Sender != "org.freedesktop.DBus" || s.Name != "org.freedesktop.DBus.NameOwnerChanged" ||
+			len(s.Body) != 3 {
 			continue
 		}
 		if owner, _ := s.Body[2].(string); s.Body[0] == watcherName && owner != "" {
-			conn.Object(watcherName, watcherPath).Go(watcherName+".RegisterStatusNotifierItem", dbus.FlagNoReplyExpected, nil, "/StatusNotifierItem")
+			conn.Object(watcherName, watcherPath).Go(watcherName+".RegisterStatusNotifierItem",
+				dbus.FlagNoReplyExpected, nil, "/StatusNotifierItem")
 		}
 	}
 }

@@ -54,7 +54,8 @@ func hostIsThere(ctx context.Context, conn *dbus.Conn) bool {
 	ctx, cancel := context.WithTimeout(ctx, bus.Wait)
 	defer cancel()
 	var registered dbus.Variant
-	err := conn.Object(watcherName, watcherPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart,
+	err := conn.Object(watcherName, watcherPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get",
+		dbus.FlagNoAutoStart,
 		watcherName, "IsStatusNotifierHostRegistered").Store(&registered)
 	yes, ok := registered.Value().(bool)
 	return err == nil && ok && yes

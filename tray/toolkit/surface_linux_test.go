@@ -75,13 +75,16 @@ func TestDisplays(t *testing.T) {
 		want []address
 	}{
 		{nil, nil},
-		{map[string]string{"DISPLAY": ":1"}, []address{{"unix", "@/tmp/.X11-unix/X1", "1"}, {"unix", "/tmp/.X11-unix/X1", "1"}}},
-		{map[string]string{"DISPLAY": "unix:10.0"}, []address{{"unix", "@/tmp/.X11-unix/X10", "10"}, {"unix", "/tmp/.X11-unix/X10", "10"}}},
+		{map[string]string{"DISPLAY": ":1"}, []address{{"unix", "@/tmp/.X11-unix/X1", "1"},
+			{"unix", "/tmp/.X11-unix/X1", "1"}}},
+		{map[string]string{"DISPLAY": "unix:10.0"},
+			[]address{{"unix", "@/tmp/.X11-unix/X10", "10"}, {"unix", "/tmp/.X11-unix/X10", "10"}}},
 		{map[string]string{"DISPLAY": "localhost:10.0"}, []address{{"tcp", "localhost:6010", "10"}}},
 		{map[string]string{"DISPLAY": "[::1]:0"}, []address{{"tcp", "[::1]:6000", "0"}}},
 		{map[string]string{"DISPLAY": "nonsense"}, nil},
 		{map[string]string{"DISPLAY": ":x"}, nil},
-		{map[string]string{"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "/run/user/1"}, []address{{"unix", "/run/user/1/wayland-0", ""}}},
+		{map[string]string{"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "/run/user/1"},
+			[]address{{"unix", "/run/user/1/wayland-0", ""}}},
 	} {
 		got := displays(func(name string) string { return c.env[name] })
 		if !slices.Equal(got, c.want) {

@@ -108,7 +108,8 @@ func TestDisplayThatRefuses(t *testing.T) {
 		{"no file", nil, displayRefuses},
 		{"a wrong cookie", record(string(number), cookieName, []byte("wrong")), displayRefuses},
 		{"another display's", record("1", cookieName, []byte("FAKE-cookie")), displayRefuses},
-		{"the right one after a wrong one", append(record(string(number), cookieName, []byte("wrong")), record(string(number), cookieName, []byte("FAKE-cookie"))...), displayOpens},
+		{"the right one after a wrong one", append(record(string(number), cookieName, []byte("wrong")),
+			record(string(number), cookieName, []byte("FAKE-cookie"))...), displayOpens},
 	} {
 		path := filepath.Join(dir, c.name)
 		t.Setenv("XAUTHORITY", path)

@@ -151,7 +151,8 @@ type Note struct {
 
 func (s *Notifications) GetCapabilities() ([]string, *dbus.Error) { return s.capabilities, nil }
 
-func (s *Notifications) Notify(app string, replaces uint32, _, title, body string, actions []string, hints map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+func (s *Notifications) Notify(app string, replaces uint32, _, title, body string, actions []string,
+	hints map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
 	id := replaces
 	if id == 0 {
 		s.last++
@@ -209,7 +210,8 @@ func (p *Panel) Rows() (rows string, ids map[string]int32) {
 	p.Helper()
 	var revision uint32
 	var root layout
-	if err := p.Menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root); err != nil {
+	if err := p.Menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision,
+		&root); err != nil {
 		p.Fatal(err)
 	}
 	ids = map[string]int32{}
@@ -233,7 +235,8 @@ func (p *Panel) Rows() (rows string, ids map[string]int32) {
 			enabled := get("enabled") != false
 			checked := get("toggle-state") == int32(1)
 			// What a panel makes of underscores.
-			label = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(label, "__", "\x00"), "_", ""), "\x00", "_")
+			label = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(label, "__", "\x00"), "_", ""), "\x00",
+				"_")
 			row := Row(label, enabled, checked)
 			b.WriteString(row + "\n")
 			if _, above := ids[row]; !above { // submenus may list the same accounts
@@ -264,7 +267,8 @@ func (p *Panel) Want(row string) int32 {
 // Click does what a panel does when a row is clicked.
 func (p *Panel) Click(row string) {
 	p.Helper()
-	if err := p.Menu.Call("com.canonical.dbusmenu.Event", 0, p.Want(row), "clicked", dbus.MakeVariant(int32(0)), uint32(0)).Err; err != nil {
+	if err := p.Menu.Call("com.canonical.dbusmenu.Event", 0, p.Want(row), "clicked", dbus.MakeVariant(int32(0)),
+		uint32(0)).Err; err != nil {
 		p.Fatal(err)
 	}
 }

@@ -23,7 +23,8 @@ func Diagnosed(checks []Check) string {
 
 func checkLines(now time.Time, checks []Check) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "keytender %s, %s/%s, %s\n\n", session.Version, runtime.GOOS, runtime.GOARCH, now.Format(time.RFC3339))
+	fmt.Fprintf(&out, "keytender %s, %s/%s, %s\n\n", session.Version, runtime.GOOS, runtime.GOARCH,
+		now.Format(time.RFC3339))
 	for _, check := range checks {
 		fmt.Fprintf(&out, "%-4s %s: %s\n", check.State, check.Name, check.Detail)
 	}

@@ -20,8 +20,10 @@ import (
 
 // everyValue holds a value of each kind.
 func everyValue() session.Values {
-	return session.Values{Account: "x", Owner: "x", Person: "x", Path: "x", Aside: "x", Place: "x", ID: "x", Host: "x", Least: "x", Reason: "x", Repair: "x",
-		Limit: time.Minute, At: time.Unix(0, 0), Client: "x", Standing: "x", Also: "x", List: []string{"x"}, Count: 1, Mode: 0o644, Want: 0o600}
+	return session.Values{Account: "x", Owner: "x", Person: "x", Path: "x", Aside: "x", Place: "x", ID: "x", Host: "x",
+		Least: "x", Reason: "x", Repair: "x",
+		Limit: time.Minute, At: time.Unix(0, 0), Client: "x", Standing: "x", Also: "x", List: []string{"x"}, Count: 1,
+		Mode: 0o644, Want: 0o600}
 }
 
 var nameInBraces = regexp.MustCompile(`\{[a-z]+\}`)
@@ -59,23 +61,33 @@ func TestFindingsInWords(t *testing.T) {
 		err                 error
 		detail, means, hint string // each as it ends
 	}{
-		{session.FoundLoginUnusable, session.Values{}, locked, "it is locked", "cannot be used or renewed now", "and try again"},
-		{session.FoundEntryUnusable, session.Values{Repair: "look"}, os.ErrPermission, "it cannot be used: permission denied", "nothing is written there", "look"},
+		{session.FoundLoginUnusable, session.Values{}, locked, "it is locked", "cannot be used or renewed now",
+			"and try again"},
+		{session.FoundEntryUnusable, session.Values{Repair: "look"}, os.ErrPermission,
+			"it cannot be used: permission denied", "nothing is written there", "look"},
 		{session.FoundLoginNearEnd, session.Values{At: at, Limit: 47 * time.Hour, Estimated: true}, nil,
-			"it ends in 2 days, on " + day(at), "(the server did not say when; this is an estimate)", "when it suits you"},
-		{session.FoundAccountPastEnd, session.Values{Account: "work", At: at}, nil, "of the account work was to end on " + day(at), "sign-in then", "`keytender accounts remove work`"},
+			"it ends in 2 days, on " + day(at), "(the server did not say when; this is an estimate)",
+			"when it suits you"},
+		{session.FoundAccountPastEnd, session.Values{Account: "work", At: at}, nil,
+			"of the account work was to end on " + day(at), "sign-in then", "`keytender accounts remove work`"},
 		{session.FoundModeLoose, session.Values{Path: "/a'b", Mode: 0o646, Want: 0o600}, nil,
-			"/a'b has mode 0646, so others may read it and write into it", "another one in its place", `chmod 0600 '/a'\''b'`},
+			"/a'b has mode 0646, so others may read it and write into it", "another one in its place",
+			`chmod 0600 '/a'\''b'`},
 		{session.FoundModeLoose, session.Values{Mode: 0o620}, nil, "so others may write into it", "place", "''"},
 		{session.FoundModeLoose, session.Values{Mode: 0o640}, nil, "so others may read it", "place", "''"},
-		{session.FoundPlaceBehind, session.Values{Place: "here", ID: "/o'hara"}, nil, "here is behind: no reason is known", "there", `forget '/o'\''hara'` + "` lets go of it"},
-		{session.FoundClockOff, session.Values{At: at, Limit: -time.Hour}, nil, "this clock was 1 hour ahead", "often", "true`)"},
-		{session.FoundClockOff, session.Values{At: at, Limit: time.Hour}, nil, "this clock was 1 hour behind", "often", "true`)"},
+		{session.FoundPlaceBehind, session.Values{Place: "here", ID: "/o'hara"}, nil,
+			"here is behind: no reason is known", "there", `forget '/o'\''hara'` + "` lets go of it"},
+		{session.FoundClockOff, session.Values{At: at, Limit: -time.Hour}, nil, "this clock was 1 hour ahead", "often",
+			"true`)"},
+		{session.FoundClockOff, session.Values{At: at, Limit: time.Hour}, nil, "this clock was 1 hour behind", "often",
+			"true`)"},
 		{session.FoundClaudeSeveral, session.Values{List: []string{"2.0.0 in /a", "2.0.1 in /b"}}, nil,
 			"a version that it does not tell comes first, and 2.0.0 in /a, 2.0.1 in /b", "does", "`claude update`"},
 	} {
-		got := Checks([]session.Check{{Name: "n", State: session.CheckWarn, Finding: c.finding, Values: &c.values, Err: c.err}})[0]
-		if !strings.HasSuffix(got.Detail, c.detail) || !strings.HasSuffix(got.Means, c.means) || !strings.HasSuffix(got.Hint, c.hint) {
+		got := Checks([]session.Check{{Name: "n", State: session.CheckWarn, Finding: c.finding, Values: &c.values,
+			Err: c.err}})[0]
+		if !strings.HasSuffix(got.Detail, c.detail) || !strings.HasSuffix(got.Means, c.means) ||
+			!strings.HasSuffix(got.Hint, c.hint) {
 			t.Errorf("%s: %+v", c.finding, got)
 		}
 	}
@@ -83,7 +95,8 @@ func TestFindingsInWords(t *testing.T) {
 
 func TestWorstComesFirst(t *testing.T) {
 	var order string
-	for _, c := range Worst([]Check{{Name: "a", State: session.CheckOK}, {Name: "b", State: session.CheckWarn}, {Name: "c", State: session.CheckFail},
+	for _, c := range Worst([]Check{{Name: "a", State: session.CheckOK}, {Name: "b", State: session.CheckWarn},
+		{Name: "c", State: session.CheckFail},
 		{Name: "d", State: session.CheckWarn}, {Name: "e", State: session.CheckFail}}) {
 		order += c.Name
 	}
@@ -132,8 +145,10 @@ func TestDetailOfHistory(t *testing.T) {
 		"":                        {},
 		"in an old one's words":   {Detail: "in an old one's words"},
 		"moved the lock /x aside": {Said: session.Said{Remark: session.RemarkLockMoved, Values: v}},
-		"moved the damaged list of accounts in /x aside, and found 1 account again":                       {Said: session.Said{Remark: session.RemarkAccountsFound, Values: v}},
-		"moved /x aside, since it cannot be read, and took the login over from Claude Code's entry: a, b": {Said: session.Said{Remark: session.RemarkTakenOver, Values: v}},
+		"moved the damaged list of accounts in /x aside, and found 1 account again": {
+			Said: session.Said{Remark: session.RemarkAccountsFound, Values: v}},
+		"moved /x aside, since it cannot be read, and took the login over from Claude Code's entry: a, b": {
+			Said: session.Said{Remark: session.RemarkTakenOver, Values: v}},
 		"of-a-later-version": {Said: session.Said{Remark: "of-a-later-version"}},
 	} {
 		if got := Detail(r); got != want {
@@ -148,12 +163,16 @@ func TestStoryInWords(t *testing.T) {
 	refused := session.Record{At: at, What: "refused", Who: "keytender", Detail: "the server said no"}
 	begin := "Seen by keytender " + session.Version + " on " + runtime.GOOS + " at " + day(at) + ". "
 	for _, c := range []struct{ story, want any }{
-		{session.Story{}, "Nothing that keytender knows says that you were logged out: its login works, and Claude Code's entry holds it. " +
-			"Keytender's history is empty."},
-		{session.Story{Clues: []session.Clue{{Verdict: session.VerdictUsedTwice, Err: errors.New("it has ended"), Step: &refused}}, Steps: []session.Record{refused, {At: at, What: "renewed", Who: "Claude Code"}}},
-			"Keytender's login does not work: it has ended; that was on " + day(at) + " (the server said no). A refresh token works once, " +
+		{session.Story{},
+			"Nothing that keytender knows says that you were logged out: its login works, and Claude Code's entry holds it. " +
+				"Keytender's history is empty."},
+		{session.Story{Clues: []session.Clue{{Verdict: session.VerdictUsedTwice, Err: errors.New("it has ended"),
+			Step: &refused}}, Steps: []session.Record{refused, {At: at, What: "renewed", Who: "Claude Code"}}},
+			"Keytender's login does not work: it has ended; that was on " + day(at) +
+				" (the server said no). A refresh token works once, " +
 				"so another program, another machine or a backup used the same login, or somebody signed out of it elsewhere. " +
-				"The last steps (" + at.Format("MST") + "): 01-02 03:04 refused by keytender (the server said no); 01-02 03:04 renewed by Claude Code."},
+				"The last steps (" + at.Format("MST") +
+				"): 01-02 03:04 refused by keytender (the server said no); 01-02 03:04 renewed by Claude Code."},
 	} {
 		story := c.story.(session.Story)
 		story.At = at
@@ -164,7 +183,8 @@ func TestStoryInWords(t *testing.T) {
 	var trace session.ClientTrace
 	trace.Place, trace.Holder = "here", "anna's process"
 	story := session.Story{At: at, Clients: []session.ClientTrace{trace}, Clues: []session.Clue{
-		{Verdict: session.VerdictEntryNotAccepted, Values: &session.Values{Reason: "a@example.com: sk-ant-ort01-FAKE-in-a-log"}}}}
+		{Verdict: session.VerdictEntryNotAccepted,
+			Values: &session.Values{Reason: "a@example.com: sk-ant-ort01-FAKE-in-a-log"}}}}
 	if got := withoutNames(ofStory(story), "anna"); !strings.HasSuffix(got,
 		"Claude Code does not accept its entry: EMAIL: [redacted]. Keytender's history is empty. Claude Code's renewal lock stands in here: NAME's process.") {
 		t.Error(got)

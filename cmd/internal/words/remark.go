@@ -20,10 +20,13 @@ var remarkWords = []remarked{
 	{session.RemarkAccountsFound, "moved the damaged list of accounts in {path} aside, and found {accounts} again"},
 	{session.RemarkWillMoveUnread, "move {path} aside, since it cannot be read"},
 	{session.RemarkUnreadMoved, "moved {path} aside, since it cannot be read"},
-	{session.RemarkWillTakeOver, "move {path} aside, since it cannot be read, and take the login over from Claude Code's entry"},
-	{session.RemarkTakenOver, "moved {path} aside, since it cannot be read, and took the login over from Claude Code's entry: {list}"},
+	{session.RemarkWillTakeOver,
+		"move {path} aside, since it cannot be read, and take the login over from Claude Code's entry"},
+	{session.RemarkTakenOver,
+		"moved {path} aside, since it cannot be read, and took the login over from Claude Code's entry: {list}"},
 	{session.RemarkWillWrite, "write the login of the account {account} into Claude Code's entry anew"},
-	{session.RemarkWillWriteBlanked, "write the login of the account {account} into the entry that Claude Code blanked"},
+	{session.RemarkWillWriteBlanked,
+		"write the login of the account {account} into the entry that Claude Code blanked"},
 	{session.RemarkWritten, "Claude Code's entry: {reason}"},
 	{session.RemarkEmptyAgain, "Claude Code's entry holds no login again ({path})"},
 	{session.RemarkWillName, "make Claude Code's state file name the person of the login in {place}"},
@@ -49,13 +52,17 @@ var remarkWords = []remarked{
 	{session.RemarkNoKeychain, "the system has none"},
 	{session.RemarkInSpillFile, "spill file {path} ({reason}; the next command tries again)"},
 
-	{session.RemarkKnownAs, "{person} is known as the account {owner}, so that one was renewed and no account {account} was made"},
-	{session.RemarkKnownAsAndLeft, "{person} is known as the account {owner}, so that one was renewed and the account {account} " +
-		"was left as it is"},
-	{session.RemarkKeepsLogin, "{account} keeps its login, since that could not be set aside ({reason}); the new one is the " +
-		"account {owner}"},
-	{session.RemarkStayed, "still in the store that was used before, which let nobody in: {account}; they are used from " +
-		"there when it is open"},
+	{session.RemarkKnownAs,
+		"{person} is known as the account {owner}, so that one was renewed and no account {account} was made"},
+	{session.RemarkKnownAsAndLeft,
+		"{person} is known as the account {owner}, so that one was renewed and the account {account} " +
+			"was left as it is"},
+	{session.RemarkKeepsLogin,
+		"{account} keeps its login, since that could not be set aside ({reason}); the new one is the " +
+			"account {owner}"},
+	{session.RemarkStayed,
+		"still in the store that was used before, which let nobody in: {account}; they are used from " +
+			"there when it is open"},
 	{session.RemarkOtherAtWork, "another keytender is at work; the login is kept as soon as that one is done"},
 	{session.RemarkGivenUp, "the sign-in that was begun before is given up"},
 	{session.RemarkWatchedSignIn, "signed in itself ({place}); this is watch-only, so no copy is kept"},
@@ -76,20 +83,25 @@ var remarkWords = []remarked{
 	{session.RemarkLeavingLent, "taken back, but it could not be reached; the token there ends by itself"},
 
 	{session.RemarkActiveNow, "the active account is now {account}"},
-	{session.RemarkWatchesOnly, "this is watch-only: no login is kept here; `claude auth logout` signs Claude Code out"},
+	{session.RemarkWatchesOnly,
+		"this is watch-only: no login is kept here; `claude auth logout` signs Claude Code out"},
 	{session.RemarkNobodySignedIn, "nobody is signed in; there is nothing to remove"},
 	{session.RemarkClaudeKeeps, "Claude Code keeps the login: {place}"},
-	{session.RemarkClaudeKeepsEnded, "Claude Code's entry keeps a login that has just been ended at the server, so Claude Code will " +
-		"ask to sign in: {place}"},
+	{session.RemarkClaudeKeepsEnded,
+		"Claude Code's entry keeps a login that has just been ended at the server, so Claude Code will " +
+			"ask to sign in: {place}"},
 	{session.RemarkServerUntold, "the server was not told: the login cannot be read (the token ends by itself)"},
 	{session.RemarkServerUnreached, "the server could not be told: {reason} (the token ends by itself)"},
 	{session.RemarkServerTold, "the server was told to end the login"},
 	{session.RemarkOtherLeft, "Claude Code's entry holds another login and was left alone ({place})"},
-	{session.RemarkTakenOut, "our login was taken out of Claude Code's entry; nothing else in it was changed ({place})"},
+	{session.RemarkTakenOut,
+		"our login was taken out of Claude Code's entry; nothing else in it was changed ({place})"},
 	{session.RemarkTakenBack, "what was lent was taken back ({place})"},
 	{session.RemarkRemoved, "the login was removed from the {place}"},
-	{session.RemarkAsideStays, "a damaged entry of Claude Code's that was moved aside stays, and may hold a token: {reason}"},
-	{session.RemarkDisplacedKept, "the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back"},
+	{session.RemarkAsideStays,
+		"a damaged entry of Claude Code's that was moved aside stays, and may hold a token: {reason}"},
+	{session.RemarkDisplacedKept,
+		"the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back"},
 
 	{session.RemarkUnstored, "the tokens could not be stored"},
 	{session.RemarkSpilled, "the store did not take the tokens; they wait in the spill file"},

@@ -23,21 +23,28 @@ var verdictWords = []judged{
 	{session.VerdictNotWorking, "Keytender's login does not work: {reason}."},
 	{session.VerdictTimeOver, "Keytender's login does not work: {reason}; that was on {date} ({also}). " +
 		"A login ends after some weeks, whatever is renewed, and this one's time was over."},
-	{session.VerdictUsedTwice, "Keytender's login does not work: {reason}; that was on {date} ({also}). A refresh token works once, " +
-		"so another program, another machine or a backup used the same login, or somebody signed out of it elsewhere."},
+	{session.VerdictUsedTwice,
+		"Keytender's login does not work: {reason}; that was on {date} ({also}). A refresh token works once, " +
+			"so another program, another machine or a backup used the same login, or somebody signed out of it elsewhere."},
 	{session.VerdictNoEntry, "Claude Code has no place for a login here: {reason}."},
-	{session.VerdictEntryUnusable, "Claude Code's entry cannot be used, so Claude Code takes it for none: {reason}; it was last written on {date}."},
-	{session.VerdictBlanked, "Claude Code blanked its entry on {date}, which it does when the server calls its refresh token spent: " +
-		"another program, another machine or a backup used the same one, or the login had ended at the server."},
-	{session.VerdictBlankedBehind, "Claude Code blanked its entry on {date}, which it does when the server calls its refresh token spent: " +
-		"keytender had renewed the login and could not write the new tokens there ({reason})."},
+	{session.VerdictEntryUnusable,
+		"Claude Code's entry cannot be used, so Claude Code takes it for none: {reason}; it was last written on {date}."},
+	{session.VerdictBlanked,
+		"Claude Code blanked its entry on {date}, which it does when the server calls its refresh token spent: " +
+			"another program, another machine or a backup used the same one, or the login had ended at the server."},
+	{session.VerdictBlankedBehind,
+		"Claude Code blanked its entry on {date}, which it does when the server calls its refresh token spent: " +
+			"keytender had renewed the login and could not write the new tokens there ({reason})."},
 	{session.VerdictEntrySignedOut, "Claude Code's entry was last written on {date} and holds no login any more: " +
 		"somebody signed out there, which also asks the server to end the login."},
-	{session.VerdictEntryGone, "Claude Code's entry is gone: `claude auth logout` and /logout leave it so, and ask the server to end the login too."},
+	{session.VerdictEntryGone,
+		"Claude Code's entry is gone: `claude auth logout` and /logout leave it so, and ask the server to end the login too."},
 	{session.VerdictEntryGoneSeen, "Claude Code's entry is gone, as was seen on {date}: " +
 		"`claude auth logout` and /logout leave it so, and ask the server to end the login too."},
-	{session.VerdictOtherLogin, "Claude Code's entry holds a login that keytender did not write, last written on {date}."},
-	{session.VerdictOlderTokens, "Claude Code's entry holds older tokens than keytender has: Claude Code is refused with them."},
+	{session.VerdictOtherLogin,
+		"Claude Code's entry holds a login that keytender did not write, last written on {date}."},
+	{session.VerdictOlderTokens,
+		"Claude Code's entry holds older tokens than keytender has: Claude Code is refused with them."},
 	{session.VerdictEntryNotAccepted, "Claude Code does not accept its entry: {reason}."},
 	{session.VerdictEntryIsOverridden, "Claude Code does not use its entry here while these are set: {list}."},
 }
@@ -54,7 +61,8 @@ func ofStory(s session.Story) string {
 		told = append(told, ofClue(clue))
 	}
 	if s.Clues == nil {
-		told = append(told, "Nothing that keytender knows says that you were logged out: its login works, and Claude Code's entry holds it.")
+		told = append(told,
+			"Nothing that keytender knows says that you were logged out: its login works, and Claude Code's entry holds it.")
 	}
 	told = append(told, ofSteps(s))
 	for _, client := range s.Clients {

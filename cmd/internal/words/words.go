@@ -53,7 +53,8 @@ func causeOf(e *session.Error) (message, hint string) {
 }
 
 func wordsOf(f session.Fault) sentences {
-	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords, mendWords, placeWords, renewalWords, storeWords, watchWords} {
+	for _, subject := range [][]worded{accountWords, keyWords, signInWords, claudeWords, entryWords, lendWords,
+		mendWords, placeWords, renewalWords, storeWords, watchWords} {
 		for _, w := range subject {
 			if w.fault == f {
 				return w.words
@@ -68,12 +69,15 @@ const nobodyKnown = "somebody who is not known"
 func inWords(v session.Values) *strings.Replacer {
 	return strings.NewReplacer("{account}", v.Account, "{owner}", cmp.Or(v.Owner, nobodyKnown),
 		"{person}", cmp.Or(v.Person, nobodyKnown), "'{path}'", shown.Quoted(v.Path),
-		"{path}", v.Path, "{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}", v.Reason,
-		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit), "{least}", v.Least, "{host}", v.Host,
+		"{path}", v.Path, "{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}",
+		v.Reason,
+		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit), "{least}",
+		v.Least, "{host}", v.Host,
 		"{around}", shown.Around(v.Limit), "{time}", v.At.Local().Format("15:04:05 MST"), "{date}", day(v.At),
 		"{day}", v.At.UTC().Format(time.DateOnly), "{second}", v.At.Local().Format("2006-01-02 15:04:05 MST"),
 		"{client}", cmp.Or(v.Client, "a version that it does not tell"), "{standing}", v.Standing, "{also}", v.Also,
-		"{list}", strings.Join(v.List, ", "), "{count}", strconv.Itoa(v.Count), "{accounts}", shown.Count(v.Count, "account"), "{mode}", octal(v.Mode), "{want}", octal(v.Want),
+		"{list}", strings.Join(v.List, ", "), "{count}", strconv.Itoa(v.Count), "{accounts}",
+		shown.Count(v.Count, "account"), "{mode}", octal(v.Mode), "{want}", octal(v.Want),
 		"{may}", may(v.Mode), "{which}", aheadOrBehind(v.Limit), "{why}", cmp.Or(v.Reason, "no reason is known"),
 		"{estimate}", estimate(v.Estimated), "{version}", session.Version)
 }

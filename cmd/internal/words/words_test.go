@@ -79,17 +79,21 @@ func TestWhatIsSaidBesideAFault(t *testing.T) {
 		{"nothing", session.Error{Message: "m", Hint: "h"}, "h"},
 		{"a key is lost", session.Error{Message: "m", Hint: "h", Values: session.Values{LostKey: "sk…FAKE"}},
 			"h; the new key (sk…FAKE) is lost, so delete it at the Console"},
-		{"refused, and a login made room", session.Error{Message: "m", Hint: "h", Values: session.Values{ClaudeSignedIn: true, Displaced: "ann"}},
+		{"refused, and a login made room", session.Error{Message: "m", Hint: "h",
+			Values: session.Values{ClaudeSignedIn: true, Displaced: "ann"}},
 			"Claude Code is signed in as that account now; h; `keytender mirror --undo` puts the login of ann back"},
 		{"waits, with a hint", session.Error{Message: "m", Hint: "h", Values: session.Values{WaitsUntil: waits}},
 			"h; then run `keytender login --finish` again with the same code" + until},
-		{"waits, and its own hint would begin anew", session.Error{Message: "m", Hint: "run `keytender login` again", Values: session.Values{WaitsUntil: waits}},
+		{"waits, and its own hint would begin anew",
+			session.Error{Message: "m", Hint: "run `keytender login` again", Values: session.Values{WaitsUntil: waits}},
 			"give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin" + until},
 		{"waits", session.Error{Fault: session.FaultNothingOnStdin, Values: session.Values{WaitsUntil: waits}},
 			"give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin" + until},
-		{"in two steps", session.Error{Message: "m", Hint: "run `keytender login` again", Values: session.Values{TwoSteps: true}},
+		{"in two steps", session.Error{Message: "m", Hint: "run `keytender login` again",
+			Values: session.Values{TwoSteps: true}},
 			"run `keytender login --begin` again"},
-		{"watch-only", session.Error{Fault: session.FaultClaudeFailed, Values: session.Values{Reason: "no", WatchOnly: true}},
+		{"watch-only", session.Error{Fault: session.FaultClaudeFailed,
+			Values: session.Values{Reason: "no", WatchOnly: true}},
 			"run `keytender login --method claude-code` again"},
 	} {
 		if _, hint, _ := Of(&c.err); hint != c.hint {
@@ -100,22 +104,28 @@ func TestWhatIsSaidBesideAFault(t *testing.T) {
 
 // A value that looks like a name in braces is said as it is.
 func TestValuesAreNotReadAsNames(t *testing.T) {
-	err := errors.Join(&session.Error{Fault: session.FaultNotPutBack, Values: session.Values{Path: "/{reason}", Reason: "{path}"}}, errors.New("two"))
+	err := errors.Join(&session.Error{Fault: session.FaultNotPutBack,
+		Values: session.Values{Path: "/{reason}", Reason: "{path}"}}, errors.New("two"))
 	if got := Plain(err); got != "/{reason} could not be put back: {path}\ntwo" {
 		t.Error(got)
 	}
 	inner := &session.Error{Fault: session.FaultNoAPIKey}
-	outer := &session.Error{Fault: session.FaultNotRemoved, Err: errors.Join(&session.Error{Fault: session.FaultStoreLocked, Values: session.Values{Reason: "it is locked"}})}
-	if message, hint, _ := Of(outer); message != "not everything was removed: it is locked" || !strings.HasPrefix(hint, "unlock the keychain") {
+	outer := &session.Error{Fault: session.FaultNotRemoved,
+		Err: errors.Join(&session.Error{Fault: session.FaultStoreLocked,
+			Values: session.Values{Reason: "it is locked"}})}
+	if message, hint, _ := Of(outer); message != "not everything was removed: it is locked" ||
+		!strings.HasPrefix(hint, "unlock the keychain") {
 		t.Errorf("a fault behind another one: %q, hint %q", message, hint)
 	}
-	if got := Plain(fmt.Errorf("asking: %w: %w", inner, os.ErrDeadlineExceeded)); got != "asking: there is no API key: "+os.ErrDeadlineExceeded.Error() {
+	if got := Plain(fmt.Errorf("asking: %w: %w", inner,
+		os.ErrDeadlineExceeded)); got != "asking: there is no API key: "+os.ErrDeadlineExceeded.Error() {
 		t.Errorf("a fault within another error: %q", got)
 	}
 }
 
 func TestTheEngineNamesNoCommands(t *testing.T) {
-	command := regexp.MustCompile("`(keytender|claude|doctor) |keytender (login|logout|mirror|doctor|places|api-key|import|refresh|token)\\b")
+	command := regexp.MustCompile(
+		"`(keytender|claude|doctor) |keytender (login|logout|mirror|doctor|places|api-key|import|refresh|token)\\b")
 	eachText(t, func(said, at string, _ bool) {
 		if command.MatchString(said) {
 			t.Errorf("%s: the engine names a command: %q", at, said)

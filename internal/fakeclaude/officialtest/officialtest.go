@@ -127,7 +127,8 @@ func (a *authority) certificate(host string) (*tls.Certificate, error) {
 	if c := a.known[host]; c != nil {
 		return c, nil
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(int64(len(a.known) + 2)), Subject: pkix.Name{CommonName: host},
+	template := &x509.Certificate{SerialNumber: big.NewInt(int64(len(a.known) + 2)),
+		Subject:  pkix.Name{CommonName: host},
 		DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &a.key.PublicKey, a.key)
@@ -180,10 +181,14 @@ func serve(conn net.Conn, a *authority, inside http.Handler) {
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}
-	secure := tls.Server(conn, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return a.certificate(host) }})
+	secure := tls.Server(conn, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate,
+		error) {
+		return a.certificate(host)
+	}})
 	one := &oneConn{conns: make(chan net.Conn, 1), done: make(chan struct{}), addr: conn.LocalAddr()}
 	one.conns <- secure
-	server := &http.Server{Handler: inside, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0), // the client hangs up as it likes
+	// the client hangs up as it likes
+	server := &http.Server{Handler: inside, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0),
 		ConnState: func(_ net.Conn, s http.ConnState) {
 			if s == http.StateClosed || s == http.StateHijacked {
 				one.once.Do(func() { close(one.done) })

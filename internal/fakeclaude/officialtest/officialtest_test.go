@@ -26,7 +26,8 @@ func TestClientRenews(t *testing.T) {
 	home := t.TempDir()
 	client := New(t, home, server.URL())
 	access, refresh := server.Issue("a@example.com")
-	entry := fmt.Sprintf(`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
+	entry := fmt.Sprintf(
+		`{"claudeAiOauth":{"accessToken":%q,"refreshToken":%q,"expiresAt":%d,"scopes":["user:profile","user:inference"],"subscriptionType":"max"}}`,
 		access, refresh, time.Now().Add(-time.Minute).UnixMilli())
 	if err := os.MkdirAll(filepath.Join(home, ".claude"), 0o700); err != nil {
 		t.Fatal(err)
