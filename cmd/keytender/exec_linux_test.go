@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,10 +34,6 @@ func signedIn(t *testing.T) []string {
 // there what it would do without us, also those that we ignore ourselves.
 func TestExecTakesOurPlace(t *testing.T) {
 	env := signedIn(t)
-	// Whoever started the tests may ignore SIGINT, and so would each child of ours.
-	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, os.Interrupt)
-	defer signal.Stop(caught)
 	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
 	defer cancel()
 	for ending := range endingSignals {

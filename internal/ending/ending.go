@@ -12,9 +12,12 @@ import (
 // wants to be ignored stays so: that is all that nohup does. For SIGQUIT Go would print
 // every stack and drop what is under way.
 func Notify(c chan<- os.Signal) {
-	asks := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}
-	if !signal.Ignored(syscall.SIGHUP) {
-		asks = append(asks, syscall.SIGHUP)
+	for _, s := range Signals {
+		if s != syscall.SIGHUP || !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
 	}
-	signal.Notify(c, asks...)
 }
+
+// Signals are those that ask for the end.
+var Signals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP}

@@ -53,9 +53,10 @@ func goApart() {
 		child.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
 		child.SysProcAttr.AmbientCaps = []uintptr{capNetAdmin}
 	}
-	signal.Ignore(os.Interrupt) // the terminal sends it to the child too
+	dropped := make(chan os.Signal, 1)
+	signal.Notify(dropped, os.Interrupt) // the terminal sends it to the child too
 	err := child.Run()
-	signal.Reset(os.Interrupt)
+	signal.Stop(dropped)
 	if child.ProcessState == nil || child.ProcessState.ExitCode() == cannotRaise {
 		fmt.Fprintf(os.Stderr, "testguard: on the machine's own network: no namespace is to be had here: %v\n", err)
 		os.Setenv(apart, notApart)

@@ -31,6 +31,7 @@ const RaceOptions = "atexit_sleep_ms=0"
 //
 // Where the system lets it, the tests also have a network of their own, see Apart.
 func Run(m *testing.M) int {
+	heedSignals()
 	goApart()
 	home, err := os.MkdirTemp("", "keytender-test-")
 	if err != nil {
