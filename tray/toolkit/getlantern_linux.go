@@ -27,6 +27,26 @@ static gboolean do_set_title(gpointer text) {
 
 static void set_title(char *text) { g_idle_add(do_set_title, text); }
 
+// On a busy machine libayatana-appindicator may ask for the panel before it has the bus, and
+// then asks nobody any more: the icon never shows (https://github.com/getlantern/systray/issues/236).
+// A property that is set, although to what it is, has it ask again.
+static gboolean do_ask_for_panel(gpointer tries) {
+	gboolean connected = FALSE;
+	gchar *icon = NULL;
+	g_object_get(indicator, "connected", &connected, "icon-name", &icon, NULL);
+	if (!connected)
+		g_object_set(indicator, "icon-name", icon, NULL);
+	g_free(icon);
+	if (connected || --*(int *)tries == 0)
+		return G_SOURCE_REMOVE;
+	return G_SOURCE_CONTINUE;
+}
+
+static void ask_for_panel(void) {
+	static int tries = 20;
+	g_timeout_add_seconds(3, do_ask_for_panel, &tries);
+}
+
 // The library's connection to the session bus is the process's one: GIO hands out the
 // same object to everybody.
 static void stay_without_bus(void) {
@@ -48,6 +68,9 @@ var nativeRun = systray.Run
 // and from a thread that is not GTK's.
 func nativeSetTooltip(tip string) { C.set_title(C.CString(tip)) }
 
-// nativeReady keeps GIO from ending the whole program, by SIGTERM, when the session bus
+// nativeReady sees to it that the icon gets its panel, and keeps GIO from ending the whole program, by SIGTERM, when the session bus
 // goes away: renewing goes on without it.
-func nativeReady() { C.stay_without_bus() }
+func nativeReady() {
+	C.stay_without_bus()
+	C.ask_for_panel()
+}
