@@ -236,8 +236,7 @@ func TestFileStoreDiskFaults(t *testing.T) {
 			"create": func() { atomicfile.Disk.Create = func(string) (*os.File, error) { return nil, code } },
 			"write": func() {
 				atomicfile.Disk.Write = func(f *os.File, p []byte) (int, error) {
-					n,
-						_ := f.Write(p[:len(p)/2])
+					n, _ := f.Write(p[:len(p)/2])
 					return n, code
 				}
 			},

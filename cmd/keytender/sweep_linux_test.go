@@ -427,8 +427,7 @@ func TestSweepOtherTrouble(t *testing.T) {
 		},
 		"profile elsewhere": func(r *rig) {
 			r.fault(fakeclaude.Redirect("http://127.0.0.1:9/").For("profile"))
-			r.login(
-				"browser")
+			r.login("browser")
 		},
 		"models refused": func(r *rig) {
 			r.login("browser")

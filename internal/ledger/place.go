@@ -223,8 +223,7 @@ func (l *Ledger) HeldBy(account string) []*Place {
 		ids := append([]string{p.Next, p.Chain}, p.Past...)
 		if slices.ContainsFunc(ids, func(id string) bool {
 			c := l.Chain(id)
-			return c != nil &&
-				c.Account == account
+			return c != nil && c.Account == account
 		}) || len(ids) == 2 && p.Next+p.Chain == "" {
 			places = append(places, p)
 		}

@@ -33,9 +33,10 @@ func TestAHostIsAskedWithoutALock(t *testing.T) {
 	r := newRig(t)
 	r.signIn(8 * time.Hour)
 	home, held := t.TempDir(), filepath.Join(t.TempDir(), "held")
+	dir := filepath.Dir(r.start().entry.File())
 	withSSH(t, `
 flock -n '`+r.start().statePath("lock")+`' true || echo our lock >>'`+held+`'
-ls -d '`+filepath.Dir(r.start().entry.File())+`'/.*.lock '`+filepath.Dir(r.start().entry.File())+`.lock' 2>/dev/null >>'`+held+`'
+ls -d '`+dir+`'/.*.lock '`+dir+`.lock' 2>/dev/null >>'`+held+`'
 HOME='`+home+`' exec sh -c "$command"
 `)
 	r.lendTo("host")

@@ -195,8 +195,11 @@ func TestFormerAccountIsAnotherLogin(t *testing.T) {
 	r := newRig(t)
 	former := r.signIn(time.Hour)
 	r.setMirror(false)
-	r.keep("default",
-		func() keychain.Credential { c := r.other(); c.AccessEnds = r.now().Add(-time.Minute); return c }())
+	r.keep("default", func() keychain.Credential {
+		c := r.other()
+		c.AccessEnds = r.now().Add(-time.Minute)
+		return c
+	}())
 	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}

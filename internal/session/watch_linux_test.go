@@ -69,8 +69,7 @@ func TestWatchOnlyKeepsNoCopy(t *testing.T) {
 		"Export":    func() error { _, _, err := e.ExportToken(ctx, ""); return err },
 		"Note":      func() error { return e.NoteExport(ctx, Export{Repo: "o/n"}, false) },
 		"CreateKey": func() error {
-			_, err := e.CreateAPIKey(ctx, SignInOptions{Paste: make(chan string)},
-				say)
+			_, err := e.CreateAPIKey(ctx, SignInOptions{Paste: make(chan string)}, say)
 			return err
 		},
 		"SetKey": func() error {

@@ -3,11 +3,14 @@ package testguard
 import (
 	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // TestEngineIsSmall: what the engine can do has homes of its own, and a call says little
@@ -119,4 +122,44 @@ func parameters(f *ast.FuncType) (n int) {
 		n += max(1, len(field.Names))
 	}
 	return n
+}
+
+// TestLinesAreShort: a line is as long as .editorconfig says, but for a literal that is too
+// long by itself: what people read stands whole.
+func TestLinesAreShort(t *testing.T) {
+	const longest, longLiteral = 120, 60
+	for _, name := range goFiles(t) {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		literal := widestLiterals(data)
+		for i, line := range strings.Split(string(data), "\n") {
+			width := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
+			if width > longest && literal[i+1] < longLiteral {
+				t.Errorf("%s:%d has %d columns", name, i+1, width)
+			}
+		}
+	}
+}
+
+// widestLiterals is the width of each line's widest string or comment; one over several lines counts in each.
+func widestLiterals(src []byte) map[int]int {
+	files := token.NewFileSet()
+	file := files.AddFile("", -1, len(src))
+	var s scanner.Scanner
+	s.Init(file, src, nil, scanner.ScanComments)
+	widest := map[int]int{}
+	for {
+		at, kind, literal := s.Scan()
+		switch kind {
+		case token.EOF:
+			return widest
+		case token.STRING, token.COMMENT:
+			first := file.Line(at)
+			for i := range 1 + strings.Count(literal, "\n") {
+				widest[first+i] = max(widest[first+i], utf8.RuneCountInString(literal))
+			}
+		}
+	}
 }

@@ -35,12 +35,13 @@ func TestRegisterOfFacts(t *testing.T) {
 // damaged, so that nothing is written over it.
 func TestMovedEntryIsLeftAlone(t *testing.T) {
 	for text, isMoved := range map[string]bool{
-		`{"claudeAiOauth":{"accessToken":{"sealed":"FAKE"},"refreshToken":"FAKE-r"}}`:                                           true,
-		`{"claudeAiOauth":{"accessToken":"FAKE-a","refreshToken":["FAKE"],"scopes":["user:inference"]}}`:                        true,
-		`{"claudeOauthV2":{"accessToken":"sk-ant-oat02-FAKE"},"mcpOAuth":{}}`:                                                   true,
-		`{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0}}`:                                                  false,
-		`{"claudeAiOauth":{"accessToken":7}}`:                                                                                   false,
-		`{"designOauth":{"accessToken":"sk-ant-oat01-FAKE"}}`:                                                                   false,
+		`{"claudeAiOauth":{"accessToken":{"sealed":"FAKE"},"refreshToken":"FAKE-r"}}`:                    true,
+		`{"claudeAiOauth":{"accessToken":"FAKE-a","refreshToken":["FAKE"],"scopes":["user:inference"]}}`: true,
+		`{"claudeOauthV2":{"accessToken":"sk-ant-oat02-FAKE"},"mcpOAuth":{}}`:                            true,
+		`{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0}}`:                           false,
+		`{"claudeAiOauth":{"accessToken":7}}`:                                                            false,
+		`{"designOauth":{"accessToken":"sk-ant-oat01-FAKE"}}`:                                            false,
+
 		`{"mcpOAuth":{"x|1":{"accessToken":"sk-ant-oat01-FAKE"}},"other":{"accessToken":"FAKE"},"claudeAiOauth":{"scopes":[]}}`: false,
 	} {
 		_, err := DecodeEntry([]byte(text))

@@ -110,8 +110,7 @@ func (d *Directory) OverridingIn(environ []string) []string {
 	var names []string
 	for _, s := range d.before(layers{{get: func(name string) (string, bool) {
 		value, ok := values[name]
-		return value,
-			ok
+		return value, ok
 	}}}) {
 		names = append(names, s.String())
 	}
