@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -130,6 +131,10 @@ func (c *client) add(key, raw string) {
 func (c *client) othersStay() {
 	c.w.Helper()
 	if len(c.others) == 0 {
+		return
+	}
+	// What nobody may read now is looked at when somebody has mended that.
+	if _, err := os.ReadFile(c.file()); errors.Is(err, fs.ErrPermission) {
 		return
 	}
 	whole, _ := c.read()
