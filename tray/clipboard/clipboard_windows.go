@@ -1,3 +1,4 @@
+// Package clipboard puts text on the clipboard and reads it back, by Windows' own functions.
 package clipboard
 
 import (

@@ -4,7 +4,7 @@ package toolkit
 
 import "context"
 
-// Look: macOS and Windows have a menu bar wherever a person is signed in.
+// Detect finds a menu bar: macOS and Windows have one wherever a person is signed in.
 func Detect(context.Context) Surface { return MenuBar }
 
 func Appears(context.Context) <-chan struct{} { return nil }
