@@ -301,11 +301,11 @@ func (k *OSKeychain) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// childEnvironment is all that a keychain needs to be found and to show a dialog.
+// childEnvironment is all that a keychain needs to be found and to show a dialog, also under
+// Wine, whose own settings have to be the same for both.
 var childEnvironment = []string{"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR",
 	"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
-	"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERNAME", "GOCOVERDIR", "GORACE", "WINEPREFIX",
-	"WINEDEBUG"}
+	"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERNAME", "WINEPREFIX", "WINEDEBUG"}
 
 // call runs the child and waits for its answer. When ctx ends the child is killed with
 // what it started, and the dialog that it may have opened goes with it.

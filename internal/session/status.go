@@ -1,9 +1,12 @@
 package session
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"keytender/internal/ledger"
+	"keytender/keychain"
 )
 
 // State is the one word for how a login stands.
@@ -149,3 +152,71 @@ func problemOf(e *Error) *Problem { return &Problem{Code: e.Code, Err: e} }
 
 // ChainChange is one step in the token chain's story.
 type ChainChange = ledger.Change
+
+// NoStatus is the status of what could not be looked at.
+func NoStatus() Status {
+	return Status{SchemaVersion: 1, State: TryLater, Role: RoleTend, Account: "default", Scopes: []string{},
+		MissingScopes: []string{}, Accounts: []AccountStatus{},
+		Places: []PlaceStatus{}, Exports: []Export{},
+		Stores:     []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
+		ClaudeCode: EntryStatus{State: Off, OverriddenBy: []string{}}}
+}
+
+// Status tells how the login stands. It makes no connection, takes no lock and never
+// fails: what cannot be read is told as a state.
+func (e *Engine) Status(ctx context.Context) Status {
+	st := e.status(ctx)
+	e.putInWords(st.Problem)
+	return st
+}
+
+func (e *Engine) status(ctx context.Context) Status {
+	st := NoStatus()
+	st.State = SignedOut
+	st.Tray.Running = e.Tended()
+	st.Exports, _ = e.exports() // a damaged list is doctor's business
+	l, err := e.ledger()
+	if err != nil {
+		blame(&st, err)
+		return st
+	}
+	if e.watches(l) {
+		e.watch().describeWatched(ctx, &st, l)
+		return st
+	}
+	st.Account = l.Choose(e.account)
+	v := e.vault(l)
+	current, storeErr, loadErr := v.loadBoth(ctx, st.Account)
+	look := &work{Engine: e, l: l}
+	st.Stores = look.reporting().storeStates(v.home(ctx, st.Account), storeErr)
+	chain := l.ChainOf(st.Account)
+	if chain == nil {
+		chain = &ledger.Chain{}
+	}
+	st.LastChange = chain.Last
+
+	switch {
+	case loadErr == nil:
+		look.reporting().describe(&st, current, chain)
+		// a spilled pair keeps the login alive
+		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil {
+			p := storeError(v.store.Kind(), storeErr)
+			st.Problem = problemOf(&Error{Code: p.Code, Exit: p.Exit, Fault: FaultWaitsOutside, Err: p})
+		}
+	case errors.Is(loadErr, keychain.ErrNotFound):
+		if e.config.Store == "keychain" && errors.Is(storeErr, keychain.ErrUnavailable) {
+			st.Problem = problemOf(storeError("keychain", storeErr))
+		}
+		if e.account != "" && l.Account(e.account) == nil {
+			st.Problem = problemOf(noAccount(e.account))
+		}
+	default:
+		blame(&st, storeError(v.store.Kind(), loadErr))
+	}
+	look.reporting().describeEntry(ctx, &st, current)
+	st.Accounts = look.reporting().accountStatuses()
+	st.Places = look.reporting().placeStatuses(ctx, &st)
+	look.reporting().describePlaces(&st)
+	st.PutBack = look.reporting().offerPutBack()
+	return st
+}
