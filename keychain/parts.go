@@ -148,8 +148,8 @@ func (k *OSKeychain) saveParts(ctx context.Context, name, record string) error {
 		h.Slot = slots[1]
 	}
 	for i, part := range parts {
-		if _, err := k.call(ctx, order{Op: "save", Name: partName(name, h.Slot, i+1) + k.Suffix,
-			Record: part}); err != nil {
+		save := order{Op: "save", Name: partName(name, h.Slot, i+1) + k.Suffix, Record: part}
+		if _, err := k.call(ctx, save); err != nil {
 			return err
 		}
 	}

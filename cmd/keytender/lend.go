@@ -78,10 +78,11 @@ func (o *lendOptions) check(args []string) error {
 	case len(args) > 0 && args[0] == "":
 		return bad("the directory to lend to has no name", "write it as in: keytender lend DIR")
 	}
+	controls := func(r rune) bool { return r < ' ' || r == 0x7f }
 	for _, place := range []string{o.ssh, o.container} {
 		name, _ := cutPlace(place)
-		if place != "" && (name == "" || name[0] == '-' || strings.ContainsFunc(place,
-			func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.Contains(name, " ")) {
+		nameless := name == "" || name[0] == '-' || strings.Contains(name, " ")
+		if place != "" && (nameless || strings.ContainsFunc(place, controls)) {
 			return bad("that is no name of a host or a container",
 				"write it as in: keytender lend --ssh user@host, or --container name:/home/node/.claude")
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,8 +42,8 @@ func newRefresh(c *console) *cobra.Command {
 				c.line(tick, "Not due: it will be renewed from %s on", when(r.DueAt, time.Now()))
 			}
 			// The tokens are safe either way; that Claude Code lacks them is worth a line.
-			if st := engine.Status(cmd.Context()); slices.Contains([]session.EntryState{session.Older, session.Damaged,
-				session.Busy}, st.ClaudeCode.State) {
+			switch st := engine.Status(cmd.Context()); st.ClaudeCode.State {
+			case session.Older, session.Damaged, session.Busy:
 				c.line(danger, "Claude Code: %s", entryWords(st))
 			}
 			c.line(plain, "Expires: %s", when(r.Ends, time.Now()))

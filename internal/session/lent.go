@@ -426,8 +426,8 @@ func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
 	}
 	place := w.place(dir)
 	place.Holds(s.Chain, pairOf(s.entry.Login))
-	if err := w.carrying().carryTo(ctx, carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account),
-		current: current}); err != nil {
+	newest := carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current}
+	if err := w.carrying().carryTo(ctx, newest); err != nil {
 		w.carrying().notCarried(place, err)
 	}
 }
