@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/fakeclaude"
 	"keytender/internal/testguard"
 )
 
@@ -121,5 +122,23 @@ func TestEntryOfAnyNameIsFollowed(t *testing.T) {
 	write(entry)
 	if !told(10 * time.Second) {
 		t.Error("nothing was told of the entry")
+	}
+}
+
+// TestAnUnansweredSendIsNotRepeatedForItsNote: a refresh token whose answers never came may be
+// spent. It is sent again when the access token ends, and not for the trouble that is told.
+func TestAnUnansweredSendIsNotRepeatedForItsNote(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	unanswered := fakeclaude.Fault{On: "renew", When: fakeclaude.Processed, Reset: true}
+	r.faults(unanswered, unanswered)
+	if _, err := r.start().Renew(t.Context(), true); err == nil {
+		t.Fatal("a renewal without an answer is told as done")
+	}
+	sent := r.posts()
+	r.pass(time.Hour) // whatever pause the failure set is over
+	r.start().tending().tendNow(t.Context())
+	if _, err := r.start().Renew(t.Context(), false); err != nil || r.posts() != sent {
+		t.Errorf("%v, and %d more were sent", err, r.posts()-sent)
 	}
 }

@@ -185,9 +185,11 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 
 // owes is true where a place or the network stopped a renewal, which is told as the login's
 // trouble until somebody tries again. The claude program is not asked for that: it uses up the plan.
+// And what was sent and never answered is sent again when it must be, not before.
 func (e *Engine) owes(l *ledger.Ledger, account string) bool {
 	chain := l.ChainOf(account)
-	if chain == nil || chain.Problem == nil || e.config.RefreshWith == "claude" || !chain.Blocked(e.wall()).IsZero() {
+	if chain == nil || chain.Problem == nil || chain.Intent != nil || e.config.RefreshWith == "claude" ||
+		!chain.Blocked(e.wall()).IsZero() {
 		return false
 	}
 	return chain.Problem.Code == "place-unwritable" || chain.Problem.Code == "try-later"
