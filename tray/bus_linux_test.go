@@ -181,7 +181,7 @@ func TestWholeAppOnTheBus(t *testing.T) {
 	}
 
 	begin := testguard.Start()
-	p.Click("  Quit")
+	p.Quit()
 	if err := traytest.Receive(t, c.ended, "the end"); err != nil {
 		t.Errorf("ended with %v: %s", err, c.said)
 	}

@@ -43,7 +43,7 @@ func TestTheFirstStart(t *testing.T) {
 	}
 	d.panel.Click("  Here and in Claude Code")
 	d.panel.Want("# Signed out")
-	d.panel.Click("  Quit")
+	d.panel.Quit()
 	traytest.Receive(t, d.ended, "the end")
 	d.launch()
 	d.panel.Want("# Signed out")

@@ -178,7 +178,7 @@ func TestQuitStoresASentRenewal(t *testing.T) {
 	d.panel.Want("# Renewing…")
 	d.waitFor("the renewal to be on its way", func() bool { return d.server.Held() == 1 })
 	begin := testguard.Start()
-	d.panel.Click("  Quit")
+	d.panel.Quit()
 	d.waitFor("the icon to go", func() bool { return !d.panel.Alive() })
 	begin.Within(t, 2*time.Second, "the icon's going")
 	// Who starts it again meanwhile gets an icon at once.
@@ -281,7 +281,7 @@ func TestDiagnosisAndToken(t *testing.T) {
 		t.Error("what was copied is no token that works")
 	}
 	begin := testguard.Start()
-	d.panel.Click("  Quit")
+	d.panel.Quit()
 	if err := traytest.Receive(t, d.ended, "the end"); err != nil {
 		t.Errorf("ended with %v: %s", err, &d.stderr)
 	}

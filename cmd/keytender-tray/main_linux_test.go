@@ -223,7 +223,7 @@ func TestSignInRenewSignOut(t *testing.T) {
 	d.panel.Want("# Signed out")
 
 	begin := testguard.Start()
-	d.panel.Click("  Quit")
+	d.panel.Quit()
 	if err := traytest.Receive(t, d.ended, "the end"); err != nil || d.stderr.String() != "" {
 		t.Errorf("ended with %v: %s", err, &d.stderr)
 	}
@@ -262,7 +262,7 @@ func TestDeclinedAndCancelled(t *testing.T) {
 	}
 	d.panel.Want("  Cancel sign-in")
 	begin := testguard.Start()
-	d.panel.Click("  Quit")
+	d.panel.Quit()
 	d.waitFor("the icon to go", func() bool { return !d.panel.Alive() })
 	begin.Within(t, 2*time.Second, "quitting")
 	// A browser that comes then meets our page, too, and who starts the app gets it.

@@ -3,6 +3,8 @@
 package toolkit
 
 import (
+	"io"
+	"log"
 	"sync"
 
 	"fyne.io/systray"
@@ -34,6 +36,8 @@ func nativeRun(ready, exit func()) {
 	for {
 		select {
 		case <-ended:
+			// The library goes on drawing beside us, and tells of a connection that is closed.
+			log.SetOutput(io.Discard)
 			return
 		case <-rejoin:
 			// It keeps the menu, and puts all of it on the bus that is there now.

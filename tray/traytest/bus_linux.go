@@ -2,6 +2,7 @@ package traytest
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -267,8 +268,23 @@ func (p *Panel) Want(row string) int32 {
 // Click does what a panel does when a row is clicked.
 func (p *Panel) Click(row string) {
 	p.Helper()
-	if err := p.Menu.Call("com.canonical.dbusmenu.Event", 0, p.Want(row), "clicked", dbus.MakeVariant(int32(0)),
-		uint32(0)).Err; err != nil {
+	if err := p.click(row); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *Panel) click(row string) error {
+	p.Helper()
+	return p.Menu.Call("com.canonical.dbusmenu.Event", 0, p.Want(row), "clicked", dbus.MakeVariant(int32(0)), uint32(0)).Err
+}
+
+// Quit clicks on a program's last row. The program may be gone before it has answered the click,
+// and no panel minds.
+func (p *Panel) Quit() {
+	p.Helper()
+	var gone dbus.Error
+	err := p.click("  Quit")
+	if err != nil && !(errors.As(err, &gone) && gone.Name == "org.freedesktop.DBus.Error.NoReply") {
 		p.Fatal(err)
 	}
 }
