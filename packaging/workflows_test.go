@@ -77,12 +77,13 @@ func TestWorkflows(t *testing.T) {
 // TestReleaseBuildsAsMake: goreleaser is told the flags that the Makefile has.
 func TestReleaseBuildsAsMake(t *testing.T) {
 	makefile, release := read(t, "Makefile"), read(t, "packaging", "goreleaser.yaml")
-	small := regexp.MustCompile(`SMALL = -tags (\S+) -gcflags=(\S+)`).FindStringSubmatch(makefile)
-	if small == nil {
+	small := regexp.MustCompile(`SMALL = -gcflags=(\S+) -tags (\S+)`).FindStringSubmatch(makefile)
+	quick := regexp.MustCompile(`&& echo (GOEXPERIMENT=\S+)\)`).FindStringSubmatch(makefile)
+	if small == nil || quick == nil {
 		t.Fatal("the Makefile's flags were not found")
 	}
-	for _, want := range []string{"gcflags: [" + small[2] + "]",
-		"tags: [" + strings.ReplaceAll(small[1], ",", ", ") + "]", "CGO_ENABLED=0"} {
+	for _, want := range []string{"gcflags: [" + small[1] + "]", "env: [" + quick[1] + "]",
+		"tags: [" + strings.ReplaceAll(small[2], ",", ", ") + "]", "CGO_ENABLED=0"} {
 		if !strings.Contains(release, want) {
 			t.Errorf("packaging/goreleaser.yaml has no %q", want)
 		}

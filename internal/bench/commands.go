@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,21 +28,6 @@ func build(output, pkg string, cgo bool, flags ...string) error {
 		return fmt.Errorf("building %s: %w: %s", pkg, err, out)
 	}
 	return nil
-}
-
-var smallFlag = regexp.MustCompile(`SMALL = .*(-gcflags=\S+)`)
-
-// small is the compiler's flag for the command line, as the Makefile has it.
-func small(makefile string) (flag string, err error) {
-	text, err := os.ReadFile(makefile)
-	if err != nil {
-		return "", err
-	}
-	found := smallFlag.FindSubmatch(text)
-	if found == nil {
-		return "", errors.New("the Makefile does not say how the command line is kept small")
-	}
-	return string(found[1]), nil
 }
 
 func (b *bench) size() error {
@@ -78,22 +62,12 @@ func (b *bench) keychain() error {
 	if err != nil {
 		return err
 	}
-	// The same program, but with go-keyring in a child of it for every read.
-	child := filepath.Join(b.dir, "childonly")
-	flag, err := small("Makefile")
-	if err != nil {
-		return err
-	}
-	if err := build(child, "./cmd/keytender", false, flag, "-tags",
-		"nethttpomithttp2,godbus_no_tcp,childonly"); err != nil {
-		return err
-	}
 	token := []string{b.keytender, "token"}
 	lookup := []string{"secret-tool", "lookup", "service", "keytender", "username",
 		"default" + config.ItemSuffix(filepath.Join(b.dir, "keychain"))}
 	return errors.Join(
 		b.compare("`keytender token`, OS keychain", 0.42, env, token, lookup, "`secret-tool lookup`"),
-		b.compare("`keytender token`, OS keychain, read directly", 1, env, token, []string{child, "token"},
+		b.compare("`keytender token`, OS keychain, read directly", 1, env, token, []string{b.childOnly, "token"},
 			"the same read by go-keyring in a child"),
 		b.compare("`keytender status`, OS keychain", 1.5, env, []string{b.keytender, "status"}, token,
 			"`keytender token`"))

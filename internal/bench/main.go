@@ -22,6 +22,7 @@ const report = "docs/performance.md"
 type bench struct {
 	dir             string
 	keytender, bare string // programs
+	childOnly       string // the command line with go-keyring in a child of it for every read
 	env             []string
 	idle            time.Duration
 	revision        string // of the former build; empty: none
@@ -47,6 +48,9 @@ func run(idle time.Duration, only, revision string) error {
 	defer os.RemoveAll(dir)
 	b := &bench{dir: dir, bare: filepath.Join(dir, "bareread"), idle: idle, revision: revision}
 	if b.keytender, err = filepath.Abs("bin/keytender"); err != nil {
+		return err
+	}
+	if b.childOnly, err = filepath.Abs("build/childonly"); err != nil {
 		return err
 	}
 	home := filepath.Join(dir, "home")
