@@ -275,7 +275,8 @@ func (p *Panel) Click(row string) {
 
 func (p *Panel) click(row string) error {
 	p.Helper()
-	return p.Menu.Call("com.canonical.dbusmenu.Event", 0, p.Want(row), "clicked", dbus.MakeVariant(int32(0)), uint32(0)).Err
+	id := p.Want(row)
+	return p.Menu.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(int32(0)), uint32(0)).Err
 }
 
 // Quit clicks on a program's last row. The program may be gone before it has answered the click,
