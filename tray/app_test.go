@@ -241,8 +241,7 @@ func TestCancelledSignInTellsNothing(t *testing.T) {
 
 func TestFailedSignInSaysWhatToDo(t *testing.T) {
 	run(t, signedOutStatus, func(b *bench) {
-		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser",
-			Hint: "click Allow next time"})
+		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7})
 		b.click(menu.ItemSignIn)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
@@ -328,8 +327,7 @@ func TestCheckMarkFollowsTheTruth(t *testing.T) {
 		return s
 	}, func(b *bench) {
 		b.engine.mirror = func(context.Context) (session.Said, error) {
-			return session.Said{}, &session.Error{Code: "busy", Message: "Claude Code holds its lock",
-				Hint: "try again"}
+			return session.Said{}, &session.Error{Code: "busy"}
 		}
 		b.click(menu.ItemMirror) // off
 		b.click(menu.ItemMirror) // on, and the write fails
@@ -628,7 +626,7 @@ func TestARefusalLeadsToClaudeCode(t *testing.T) {
 			error) {
 			page = o.Instead
 			return session.Status{}, &session.Error{Code: session.NotPermitted,
-				Message: "HTTP 403: only authorized for use with Claude Code", Hint: "run `keytender`"}
+				Fault: session.FaultExchangeDeclined, Values: session.Values{Reason: "HTTP 403"}}
 		}
 		began := 0
 		b.engine.claude = func(context.Context, session.Terminal) (session.Status, error) {

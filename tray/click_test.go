@@ -172,7 +172,7 @@ func TestWatchOnlyIsChosenAndTakenBack(t *testing.T) {
 			!strings.Contains(menu, "Sign in another way") {
 			b.Errorf("the menu after the way back:\n%s", menu)
 		}
-		b.engine.setWatch = &session.Error{Code: "role-is-set", Message: "m", Hint: "h"}
+		b.engine.setWatch = &session.Error{Code: "role-is-set"}
 		b.app.queue.post(func() { b.app.setWatch(true) })
 		synctest.Wait()
 		b.wantMenu("# ⚠ A setting decides whether this only watches")
@@ -193,7 +193,7 @@ func TestSwitchAndAddAccounts(t *testing.T) {
 		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status,
 			error) {
 			account = o.Account
-			return session.Status{}, &session.Error{Code: "declined", Message: "no"}
+			return session.Status{}, &session.Error{Code: "declined"}
 		}
 		b.click(menu.ItemAddAccount)
 		if account != "" { // it is that of the person who signs in
@@ -326,8 +326,7 @@ func TestOtherLanguage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{T: t, engine: newFakeEngine(signedOutStatus(time.Now())), kit: newFakeKit(),
 			notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
-		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7, Message: "you said no in the browser",
-			Hint: "click Allow next time"})
+		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7})
 		o := b.options(dir)
 		o.Languages = []string{"ja_JP.UTF-8"}
 		b.app = newApp(t.Context(), b.engine, o)

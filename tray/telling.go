@@ -18,7 +18,7 @@ import (
 func problemOf(w *menu.Words, err error) session.Problem {
 	var known *session.Error
 	if errors.As(err, &known) {
-		return session.Problem{Code: codeOf(known), Message: known.Message, Hint: known.Hint}
+		return session.Problem{Code: codeOf(known)}
 	}
 	return session.Problem{Code: "unexpected", Message: w.Unexpected, Hint: w.UnexpectedHint}
 }

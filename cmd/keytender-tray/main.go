@@ -38,7 +38,7 @@ func run(args []string) int {
 			fmt.Println("keytender-tray", version.Of())
 			return 0
 		}
-		return fail(&session.Error{Exit: session.ExitUsage, Message: "keytender-tray takes no argument",
+		return fail(&words.Error{Exit: session.ExitUsage, Message: "keytender-tray takes no argument",
 			Hint: "`keytender help` lists what the command line can do"})
 	}
 	settings, err := config.Load(os.LookupEnv, os.Environ())
@@ -48,7 +48,7 @@ func run(args []string) int {
 	if err := settings.Export(); err != nil {
 		return fail(err)
 	}
-	engine, err := open(settings)
+	engine, err := session.Open(settings)
 	if err != nil {
 		return fail(err)
 	}
@@ -63,15 +63,6 @@ func run(args []string) int {
 		o.CopyToken = func(ctx context.Context) (func(context.Context) error, error) { return copyToken(ctx, engine) }
 	}
 	return tray.Run(context.Background(), inWords{engine}, o)
-}
-
-// open has the engine tell in words what a diagnosis is copied with; the menu goes by codes.
-func open(settings config.Config) (*session.Engine, error) {
-	engine, err := session.Open(settings)
-	if err == nil {
-		engine.InWords(words.ForEngine, words.OfSaid)
-	}
-	return engine, err
 }
 
 // inWords is the engine with what the menu copies for whoever helps in words.
@@ -126,13 +117,10 @@ func copyToken(ctx context.Context, engine *session.Engine) (clear func(context.
 func fail(err error) int {
 	message, hint, code := err.Error(), "", session.ExitFailed
 	var setting *config.Error
-	var known *session.Error
-	switch {
-	case errors.As(err, &setting):
+	if known := words.Known(err); errors.As(err, &setting) {
 		hint, code = setting.Hint, session.ExitUsage
-	case errors.As(err, &known):
-		message, hint, _ = words.Of(err)
-		code = known.Exit
+	} else if known != nil {
+		message, hint, code = known.Message, known.Hint, known.Exit
 	}
 	line := "keytender-tray: " + message + "\n"
 	if hint != "" {

@@ -28,7 +28,7 @@ func TestCopiedDiagnosisIsInWords(t *testing.T) {
 		0o600); err != nil {
 		t.Fatal(err)
 	}
-	engine, err := open(settings)
+	engine, err := session.Open(settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func newAgent(c *console) *cobra.Command {
 			release, err := session.HoldAlone(state)
 			switch {
 			case err != nil:
-				return &session.Error{Code: "storage", Exit: session.ExitTryLater,
+				return &words.Error{Code: "storage", Exit: session.ExitTryLater,
 					Message: "the state folder cannot be used: " + err.Error(),
 					Hint:    "look at the permissions of " + state, Err: err}
 			case release == nil:
@@ -86,6 +86,7 @@ func (a *agent) run(ctx context.Context) error {
 	for {
 		if now := time.Now().Round(0); changes == nil || now.Sub(read).Abs() >= agentRead {
 			a.status, read = a.engine.Status(ctx), now
+			words.Status(&a.status)
 		}
 		a.tell(ctx)
 		select {

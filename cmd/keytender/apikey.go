@@ -58,10 +58,9 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 			}
 			notice, err := engine.CreateAPIKey(cmd.Context(), o.SignInOptions, c.tell)
 			if err != nil {
-				if known := (&session.Error{}); errors.As(err, &known) {
-					message, hint, _ := words.Of(known)
-					return &session.Error{Code: known.Code, Exit: known.Exit, Message: message, Err: err,
-						Hint: strings.ReplaceAll(hint, "`keytender login`", "`keytender api-key create`")}
+				if known := words.Known(err); known != nil {
+					known.Hint = strings.ReplaceAll(known.Hint, "`keytender login`", "`keytender api-key create`")
+					return known
 				}
 				return err
 			}
@@ -78,9 +77,9 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 
 func (c *console) storedKey(n session.APIKeyNotice) {
 	c.fact("masked", n.Masked)
-	c.fact("storedIn", n.Stored)
+	c.fact("storedIn", words.Store(n.Stored))
 	c.line(tick, "API key: %s (masked here; `keytender api-key print` prints it whole)", n.Masked)
-	c.line(tick, "Saved in: %s", n.Stored)
+	c.line(tick, "Saved in: %s", words.Store(n.Stored))
 	if n.Former != "" {
 		c.line(danger, "Replaced: %s, which stays valid until it is deleted at the Console", n.Former)
 	}

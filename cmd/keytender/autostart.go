@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 	"keytender/internal/shown"
 	"keytender/tray/autostart"
@@ -88,7 +89,7 @@ func (c *console) autostart(what string, agent bool) error {
 }
 
 func cannotStart(err error, hint string) error {
-	return &session.Error{Code: "autostart", Exit: session.ExitFailed,
+	return &words.Error{Code: "autostart", Exit: session.ExitFailed,
 		Message: "start at login cannot be set: " + err.Error(), Hint: hint, Err: err}
 }
 

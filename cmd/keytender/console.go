@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/config"
 	"keytender/internal/session"
 	"keytender/internal/shown"
@@ -162,7 +163,7 @@ func (c *console) confirmThat(cmd *cobra.Command, question, done, flags string) 
 	case answer == "" && !isTerminal(c.in): // nobody was there to ask
 		return &usageError{"nothing was " + done + ": this needs your yes", hint}
 	}
-	return &session.Error{Code: "not-confirmed", Exit: session.ExitFailed,
+	return &words.Error{Code: "not-confirmed", Exit: session.ExitFailed,
 		Message: "nothing was " + done + ": you did not say yes", Hint: hint}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keytender/callback"
+	"keytender/cmd/internal/words"
 	"keytender/internal/fakeclaude"
 	"keytender/internal/session"
 )
@@ -43,14 +44,14 @@ func newDemo(c *console) *cobra.Command {
 func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 	dir, err := os.MkdirTemp("", "keytender-demo-")
 	if err != nil {
-		return &session.Error{Code: "storage", Exit: session.ExitTryLater,
+		return &words.Error{Code: "storage", Exit: session.ExitTryLater,
 			Message: "no throw-away directory can be made: " + err.Error(),
 			Hint:    "look at free space and permissions of " + os.TempDir(), Err: err}
 	}
 	defer os.RemoveAll(dir)
 	server, err := fakeclaude.StartSmall()
 	if err != nil {
-		return &session.Error{Code: "no-port", Exit: session.ExitFailed, Message: "the built-in server found no port",
+		return &words.Error{Code: "no-port", Exit: session.ExitFailed, Message: "the built-in server found no port",
 			Hint: "free a port and try again", Err: err}
 	}
 	defer server.Close()
@@ -94,7 +95,9 @@ func (c *console) demo(ctx context.Context, headless, noBrowser bool) error {
 		return err
 	}
 	begin("Status: both clocks, the store, Claude Code's entry")
-	inside.showStatus(engine.Status(ctx), time.Now())
+	st := engine.Status(ctx)
+	words.Status(&st)
+	inside.showStatus(st, time.Now())
 	begin("Token: a valid one comes from the store, without a connection")
 	token, err := engine.Token(ctx, time.Minute)
 	if err != nil {

@@ -67,9 +67,7 @@ func (c *console) openAnyway() (*session.Engine, []error, error) {
 	if cfg.Paths.State == "" {
 		return nil, problems, nil
 	}
-	if engine, err = session.Open(cfg); err == nil {
-		engine.InWords(words.ForEngine, words.OfSaid)
-	}
+	engine, err = session.Open(cfg)
 	return engine, problems, err
 }
 
@@ -253,7 +251,7 @@ func (c *console) writeReport(ctx context.Context, engine *session.Engine, check
 		column = words.Diagnosed(checks)
 	}
 	if err := atomicfile.Write(path, []byte(column)); err != nil {
-		return &session.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " +
+		return &words.Error{Code: "report", Exit: session.ExitFailed, Message: "the report could not be written: " +
 			err.Error(), Hint: "give --report the name of a new file in a folder of yours", Err: err}
 	}
 	c.say(tick, "Report: %s", path)

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/secret"
-	"keytender/internal/session"
 	"keytender/internal/shown"
 )
 
@@ -104,7 +104,7 @@ func isThere(name string) bool {
 }
 
 func notRun(code int, message, hint string, err error) error {
-	return &session.Error{Code: "not-run", Exit: code, Message: message, Hint: hint, Err: err}
+	return &words.Error{Code: "not-run", Exit: code, Message: message, Hint: hint, Err: err}
 }
 
 // withToken is the environment with the token in place of another one.

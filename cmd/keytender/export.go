@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -141,14 +140,14 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 			x.Until = &until
 			return o.set(ctx, o.repo, x.Secret, token)
 		})
-	if known := (&session.Error{}); errors.As(err, &known) {
-		message, hint, _ := words.Of(known)
-		hint = strings.ReplaceAll(hint, "`keytender login`", "`keytender export github --repo "+o.repo+" --new-token`")
+	if known := words.Known(err); known != nil {
+		known.Hint = strings.ReplaceAll(known.Hint, "`keytender login`",
+			"`keytender export github --repo "+o.repo+" --new-token`")
 		if kept != "" {
-			hint += "; the new token is kept as the account " + kept + ", so `keytender export github --repo " +
+			known.Hint += "; the new token is kept as the account " + kept + ", so `keytender export github --repo " +
 				o.repo + " --account " + kept + "` then sets it"
 		}
-		return &session.Error{Code: known.Code, Exit: known.Exit, Message: message, Hint: hint, Err: err}
+		return known
 	}
 	if err != nil {
 		return err
@@ -166,7 +165,7 @@ func (c *console) export(ctx context.Context, engine *session.Engine, o exportOp
 	if o.apiKey {
 		x.Secret = "ANTHROPIC_API_KEY"
 		if value, err = engine.APIKey(ctx, o.account); err == nil && !strings.HasPrefix(value.Reveal(), "sk-ant-api") {
-			err = &session.Error{Code: "wrong-kind", Exit: session.ExitFailed,
+			err = &words.Error{Code: "wrong-kind", Exit: session.ExitFailed,
 				Message: "the stored API key does not begin with sk-ant-api",
 				Hint:    "store another one with `keytender api-key set`"}
 		}
@@ -202,13 +201,12 @@ func (c *console) exported(ctx context.Context, engine *session.Engine, x sessio
 	}
 	c.line(plain, "Use: with: %s: ${{ secrets.%s }}", strings.ToLower(x.Secret), x.Secret)
 	if err := engine.NoteExport(context.WithoutCancel(ctx), x, held); err != nil {
-		known := &session.Error{}
-		if errors.As(err, &known) {
-			message, hint, _ := words.Of(known)
-			return &session.Error{Code: known.Code, Exit: session.ExitFailed,
-				Message: "the secret was set, but not noted here: " + message, Hint: hint, Err: err}
+		known := words.Known(err)
+		if known == nil {
+			return err
 		}
-		return err
+		known.Exit, known.Message = session.ExitFailed, "the secret was set, but not noted here: "+known.Message
+		return known
 	}
 	return nil
 }

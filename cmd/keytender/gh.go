@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/bounded"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
@@ -33,7 +34,7 @@ func (c *console) repositoryReached(ctx context.Context, repo string) error {
 func runGH(ctx context.Context, repo string, stdin secret.String, args ...string) error {
 	path, err := exec.LookPath("gh")
 	if err != nil {
-		return &session.Error{Code: "no-gh", Exit: session.ExitFailed,
+		return &words.Error{Code: "no-gh", Exit: session.ExitFailed,
 			Message: "the GitHub command line is not installed here: there is no program named gh",
 			Hint:    "install it (https://cli.github.com) and sign in with `gh auth login`", Err: err}
 	}
@@ -59,12 +60,12 @@ func runGH(ctx context.Context, repo string, stdin secret.String, args ...string
 // ghError tells apart what a person can do about a failed call. gh has one exit code
 // for a missing sign-in, 4, and words for the rest.
 func ghError(ctx context.Context, err error, said, repo string, value secret.String) error {
-	words := cleanWords(said, value)
+	quoted := cleanWords(said, value)
 	problem := func(code, message, hint string) error {
-		if words != "" {
-			message += " (gh: " + words + ")"
+		if quoted != "" {
+			message += " (gh: " + quoted + ")"
 		}
-		return &session.Error{Code: code, Exit: session.ExitFailed, Message: message, Hint: hint, Err: err}
+		return &words.Error{Code: code, Exit: session.ExitFailed, Message: message, Hint: hint, Err: err}
 	}
 	has := func(parts ...string) bool {
 		for _, part := range parts {
@@ -77,7 +78,7 @@ func ghError(ctx context.Context, err error, said, repo string, value secret.Str
 	exit := &exec.ExitError{}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &session.Error{Code: "gh-hangs", Exit: session.ExitTryLater, Message: "gh did not end within " +
+		return &words.Error{Code: "gh-hangs", Exit: session.ExitTryLater, Message: "gh did not end within " +
 			shown.Span(ghLimit), Hint: "look at the network and try again", Err: err}
 	case errors.As(err, &exit) && exit.ExitCode() == 4, has("gh auth login", "bad credentials", "http 401"):
 		return problem("gh-signed-out", "gh is not signed in to GitHub", "sign in with `gh auth login`")
@@ -89,8 +90,8 @@ func ghError(ctx context.Context, err error, said, repo string, value secret.Str
 			"that takes admin rights in the repository and the scope repo: `gh auth refresh -s repo`, or ask an admin")
 	case has("could not resolve host", "error connecting", "no such host", "connection refused", "i/o timeout",
 		"http 5"):
-		return &session.Error{Code: "try-later", Exit: session.ExitTryLater,
-			Message: "GitHub could not be reached (gh: " + words + ")", Hint: "look at the network and try again",
+		return &words.Error{Code: "try-later", Exit: session.ExitTryLater,
+			Message: "GitHub could not be reached (gh: " + quoted + ")", Hint: "look at the network and try again",
 			Err: err}
 	case errors.As(err, &exit):
 		return problem("gh-failed", "gh did not set the secret: it ended with "+exit.ProcessState.String(),

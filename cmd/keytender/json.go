@@ -70,7 +70,6 @@ func problemOf(err error) *session.Problem {
 		code    exitError
 		usage   *usageError
 		setting *config.Error
-		known   *session.Error
 	)
 	switch {
 	case err == nil, errors.As(err, &code):
@@ -79,9 +78,9 @@ func problemOf(err error) *session.Problem {
 		return &session.Problem{Code: "usage", Message: usage.message, Hint: usage.hint}
 	case errors.As(err, &setting):
 		return &session.Problem{Code: "usage", Message: setting.Error(), Hint: setting.Hint}
-	case errors.As(err, &known):
-		message, hint, _ := words.Of(known)
-		return &session.Problem{Code: known.Code, Message: message, Hint: hint}
+	}
+	if known := words.Known(err); known != nil {
+		return &session.Problem{Code: known.Code, Message: known.Message, Hint: known.Hint}
 	}
 	return &session.Problem{Code: "failed", Message: err.Error(), Hint: "`keytender doctor` looks for what is wrong"}
 }

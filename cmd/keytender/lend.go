@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 	"keytender/internal/shown"
 )
@@ -137,6 +138,7 @@ func (o *lendOptions) run(cmd *cobra.Command, c *console, args []string) error {
 	if p.Kept != "" {
 		c.line(plain, "Displaced: the login that lay there is kept beside it, in %s", shown.Line(p.Kept))
 	}
+	words.Place(&p)
 	if o.asJSON {
 		return c.result(map[string]any{"schemaVersion": 1, "place": p})
 	}
@@ -146,6 +148,7 @@ func (o *lendOptions) run(cmd *cobra.Command, c *console, args []string) error {
 
 func (c *console) takeBack(cmd *cobra.Command, engine *session.Engine, place string) error {
 	back, err := engine.TakeBack(patient(cmd), place)
+	words.Places(back)
 	for _, p := range back {
 		c.line(tick, "Taken back: %s; nothing else there was changed", p.Place)
 	}
@@ -163,6 +166,7 @@ func (c *console) takeBack(cmd *cobra.Command, engine *session.Engine, place str
 
 func (c *console) listLent(engine *session.Engine, asJSON bool) error {
 	lent, err := engine.Lent()
+	words.Places(lent)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ func newLogin(c *console) *cobra.Command {
 				return c.beginLogin(cmd, o)
 			}
 			st, err := c.login(cmd, o)
+			words.Status(&st)
 			if !o.json {
 				return err
 			}
@@ -260,11 +262,12 @@ func (c *console) tell(e session.Event) {
 		}
 		c.line(m, "Signed in now: %s; this stays until the new sign-in has succeeded", name)
 	case session.EventStore:
-		if e.Detail != "" {
-			c.line(m, "Store: %s, a plain file: there is no keychain here (%s)", e.Value, e.Detail)
+		if e.Warn {
+			c.line(m, "Store: %s, a plain file: there is no keychain here (%s)", e.Value,
+				cmp.Or(e.Detail, "the system has none"))
 			return
 		}
-		c.line(m, "Store: %s", e.Value)
+		c.line(m, "Store: %s", words.Store(e.Value))
 	case session.EventTerms:
 		c.line(danger, "%s", termsNotice)
 	case session.EventPortMoved:
@@ -297,7 +300,7 @@ func (c *console) tell(e session.Event) {
 		if m == plain {
 			m = tick
 		}
-		c.line(m, "Saved in: %s", e.Value)
+		c.line(m, "Saved in: %s", words.OfSaid(e.Said))
 	case session.EventClaudeCode:
 		if m == plain {
 			m = tick
@@ -359,7 +362,7 @@ func asideWords(e session.Event) string {
 	case session.NoteFormerKey:
 		return "it takes the place of " + e.Value + ", which stays valid until it is deleted at the Console"
 	case session.NoteUnusable:
-		return "Claude Code will not use what it wrote: " + e.Value
+		return "Claude Code will not use what it wrote: " + words.OfSaid(e.Said)
 	}
 	return words.OfSaid(e.Said)
 }

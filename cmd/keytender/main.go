@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/config"
 	"keytender/internal/coredump"
 	"keytender/internal/ending"
@@ -62,7 +63,7 @@ func run(args []string, c *console) int {
 	if code := caught(); code != 0 && !c.complete && (err == nil || ctx.Err() != nil) {
 		if err != nil {
 			c.line(cross, "interrupted; nothing more was changed")
-			err = &session.Error{Code: "interrupted", Message: "interrupted; nothing more was changed",
+			err = &words.Error{Code: "interrupted", Message: "interrupted; nothing more was changed",
 				Hint: "run it again"}
 		}
 		_ = c.closeJSON(err)
@@ -128,7 +129,6 @@ func (c *console) fail(err error) int {
 		code    exitError
 		usage   *usageError
 		setting *config.Error
-		known   *session.Error
 	)
 	if p := problemOf(err); p != nil {
 		c.problem(p.Message, p.Hint)
@@ -140,7 +140,8 @@ func (c *console) fail(err error) int {
 		return int(code)
 	case errors.As(err, &usage), errors.As(err, &setting):
 		return session.ExitUsage
-	case errors.As(err, &known):
+	}
+	if known := words.Known(err); known != nil {
 		return known.Exit
 	}
 	return session.ExitFailed

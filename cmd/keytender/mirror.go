@@ -25,17 +25,21 @@ func newMirror(c *console) *cobra.Command {
 				return err
 			}
 			if dryRun {
-				place, relation, changes, err := engine.MirrorPlan(cmd.Context())
+				plan, err := engine.MirrorPlan(cmd.Context())
 				if err != nil {
 					return err
 				}
-				c.fact("claudeCode", map[string]any{"place": place, "state": relation})
-				c.fact("changes", changes)
-				c.say(plain, "Claude Code: %s (%s)", relation, place)
-				for _, change := range changes {
+				state := string(plan.State)
+				if plan.NotAccepted != nil {
+					state = "not accepted: " + words.OfReason(plan.NotAccepted)
+				}
+				c.fact("claudeCode", map[string]any{"place": plan.Place, "state": state})
+				c.fact("changes", plan.Changes)
+				c.say(plain, "Claude Code: %s (%s)", state, plan.Place)
+				for _, change := range plan.Changes {
 					c.say(plain, "%s: %s -> %s", change.Key, change.Before, change.After)
 				}
-				if len(changes) == 0 {
+				if len(plan.Changes) == 0 {
 					c.say(tick, "Nothing to change")
 				}
 				return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 )
 
@@ -27,6 +28,7 @@ func newPlaces(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			words.Places(places)
 			if asJSON {
 				return c.result(map[string]any{"schemaVersion": 1, "places": places})
 			}
@@ -52,6 +54,7 @@ func newPlacesForget(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			words.Place(&p)
 			c.fact("forgotten", p)
 			c.line(tick, "Let go: %s; nothing in it was changed", p.Place)
 			switch {

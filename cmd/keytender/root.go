@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -156,7 +155,6 @@ func (c *console) open() (*session.Engine, error) {
 	if engine.MayWrite() == nil { // the log is a file of theirs too
 		engine.LogTo(logfile.New(cfg.Paths.Log, cfg.LogLevel))
 	}
-	engine.InWords(words.ForEngine, words.OfSaid)
 	engine.BeforeWriting(c.listen)
 	engine.WaitInSystem()
 	engine.NoticeTightened(func(path string) {
@@ -187,10 +185,9 @@ func (c *console) openFor(account string) (*session.Engine, error) {
 // was not the command line.
 func (c *console) knows(engine *session.Engine, account string) error {
 	err := engine.KnowsAccount(account)
-	if known := (&session.Error{}); c.accountFrom != "" && errors.As(err, &known) && known.Code == "no-account" {
-		message, hint, _ := words.Of(known)
-		return &session.Error{Code: known.Code, Exit: known.Exit,
-			Message: message + ", which " + c.accountFrom + " names", Hint: hint, Err: err}
+	if known := words.Known(err); c.accountFrom != "" && known != nil && known.Code == "no-account" {
+		known.Message += ", which " + c.accountFrom + " names"
+		return known
 	}
 	return err
 }

@@ -68,8 +68,9 @@ func (c *console) status(cmd *cobra.Command, o statusOptions) error {
 		sentence, ok, probeErr = engine.Probe(cmd.Context())
 	}
 	st := engine.Status(cmd.Context())
+	words.Status(&st)
 	code := st.Exit()
-	if known := (&session.Error{}); code == 0 && errors.As(probeErr, &known) {
+	if known := words.Known(probeErr); code == 0 && known != nil {
 		code = known.Exit
 	}
 	if st.State == session.SignedIn && code == session.ExitTryLater {

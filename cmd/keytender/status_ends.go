@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 )
 
@@ -46,11 +47,11 @@ func (c *console) printCalendar(engine *session.Engine) error {
 		// A calendar has at least one entry (RFC 5545 section 3.6).
 		glance, err := engine.Glance(nil)
 		if names, _, err := engine.AccountNames(); err != nil || len(names) > 0 || glance.State != session.SignedOut {
-			return errors.Join(err, &session.Error{Code: "no-end", Exit: session.ExitFailed,
+			return errors.Join(err, &words.Error{Code: "no-end", Exit: session.ExitFailed,
 				Message: "no end of a login is known, so there is no calendar",
 				Hint:    "`keytender status` says what is known"})
 		}
-		return errors.Join(err, &session.Error{Code: "signed-out", Exit: session.ExitSignedOut,
+		return errors.Join(err, &words.Error{Code: "signed-out", Exit: session.ExitSignedOut,
 			Message: "nobody is signed in",
 			Hint:    "sign in with `keytender login`"})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 )
 
@@ -29,7 +30,7 @@ func newTray(c *console) *cobra.Command {
 				child.Stdout, child.Stderr = struct{ io.Writer }{c.out}, struct{ io.Writer }{c.err}
 			}
 			if err := child.Start(); err != nil {
-				return &session.Error{Code: "no-tray", Exit: session.ExitFailed,
+				return &words.Error{Code: "no-tray", Exit: session.ExitFailed,
 					Message: "the menu-bar app did not start", Hint: "run " + program + " to see why", Err: err}
 			}
 			ended := make(chan error, 1)
@@ -53,7 +54,7 @@ func newTray(c *console) *cobra.Command {
 }
 
 func noTray(err error) error {
-	return &session.Error{Code: "no-tray", Exit: session.ExitFailed,
+	return &words.Error{Code: "no-tray", Exit: session.ExitFailed,
 		Message: "the menu-bar app keytender-tray does not lie beside this program",
 		Hint:    "install it from the same package, or go on with `keytender login`", Err: err}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keytender/cmd/internal/words"
 	"keytender/internal/session"
 	"keytender/internal/shown"
 )
@@ -42,6 +43,7 @@ func newWhich(c *console) *cobra.Command {
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
+			words.Which(&w)
 			if c.object != nil {
 				if err := c.result(w); err != nil {
 					return err

@@ -231,6 +231,8 @@ func (p *Place) Field(key string) any {
 		return &p.Behind
 	case "reason":
 		return &p.Reason
+	case "because":
+		return &p.Because
 	case "leaving":
 		return &p.Leaving
 	case "ends":

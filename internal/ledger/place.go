@@ -43,9 +43,11 @@ type Place struct {
 	// Let: the person let go of it. It is not carried to, and holds nothing up.
 	Let bool `json:"let,omitempty"`
 
-	// Behind is since when a newer pair waits to be written here, and Reason why.
-	Behind time.Time `json:"behind,omitzero"`
-	Reason string    `json:"reason,omitempty"`
+	// Behind is since when a newer pair waits to be written here. Reason or Because is why: the
+	// words of the system, or what the engine says of it.
+	Behind  time.Time       `json:"behind,omitzero"`
+	Reason  string          `json:"reason,omitempty"`
+	Because json.RawMessage `json:"because,omitempty"`
 	// Leaving: the person signed out of it, and it could not be taken out.
 	Leaving bool `json:"leaving,omitempty"`
 	// Ends is when the access token that was lent ends.
@@ -145,8 +147,12 @@ func (c *Chain) standingOf(p Pair) Relation {
 func (p *Place) Empty(signedOut bool) {
 	p.leave("")
 	p.Chain, p.Pair, p.SignedOut, p.Next, p.Leaving = "", Pair{}, signedOut, "", false
-	p.Behind, p.Reason, p.Gone = time.Time{}, "", time.Time{}
+	p.Behind, p.Gone = time.Time{}, time.Time{}
+	p.NoReason()
 }
+
+// NoReason forgets why the place stayed behind.
+func (p *Place) NoReason() { p.Reason, p.Because = "", nil }
 
 // leave keeps the chain that lies there among the past ones when another one comes.
 func (p *Place) leave(next string) {
@@ -201,7 +207,8 @@ func (l *Ledger) Date(now time.Time) {
 	for _, p := range l.Places {
 		switch behind := l.Behind(p) || l.LentBehind(p); {
 		case !behind:
-			p.Behind, p.Reason = time.Time{}, ""
+			p.Behind = time.Time{}
+			p.NoReason()
 		case p.Behind.IsZero(), p.Behind.After(now): // in the second the clock was ahead
 			p.Behind = now
 		}

@@ -382,7 +382,7 @@ func (s claudeSignIn) letClaudeSignIn(ctx context.Context, p claudeProgram, befo
 	if after.State == claudecode.SignedIn &&
 		(before.State != claudecode.SignedIn || !after.Login.SamePair(before.Login)) {
 		if ok, why := after.AcceptedByClient(); !ok {
-			s.tell(Event{Kind: EventNote, Note: NoteUnusable, Value: why, Warn: true})
+			s.tell(Event{Kind: EventNote, Note: NoteUnusable, Said: Said{Remark: Remark(why)}, Warn: true})
 		}
 		return after, nil
 	}
@@ -452,7 +452,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	if note.Remark != "" {
 		s.tell(Event{Kind: EventNote, Said: note})
 	}
-	s.tell(Event{Kind: EventSaved, Value: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
+	s.tell(Event{Kind: EventSaved, Said: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
 	w.carrying().carry(ctx, account, c, entryWait)
 	s.tell(became)
 	if over := s.entry.Overrides(); len(over) > 0 {
@@ -668,7 +668,7 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 	} else {
 		pause := backOff(r.chain.Failures)
 		r.chain.Failures++
-		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), r.says(RemarkClaudeRenewedNone)
+		r.chain.NotBefore, r.chain.Why = r.wall().Add(pause), string(RemarkClaudeRenewedNone)
 	}
 	r.chain.Problem = noteOf(result)
 	if err := r.save(); err != nil {

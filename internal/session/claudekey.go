@@ -54,6 +54,6 @@ func (s claudeSignIn) takeMadeKey(ctx context.Context, before secret.String, kee
 	if notice.Former != "" {
 		s.tell(Event{Kind: EventNote, Note: NoteFormerKey, Value: notice.Former, Warn: true})
 	}
-	s.tell(Event{Kind: EventSaved, Value: notice.Stored})
+	s.tell(Event{Kind: EventSaved, Said: Said{RemarkStored, &Values{Place: notice.Stored}}})
 	return s.Status(context.WithoutCancel(ctx)), nil
 }

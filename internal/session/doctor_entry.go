@@ -96,7 +96,7 @@ func (w *work) judgeEntry(s sighting, st Status) []Check {
 	case st.Problem != nil && st.Problem.Code == "unknown-login":
 		return wrong(entryName, CheckWarn, FoundEntryUnknownLogin, st.Problem.Err)
 	case s.entry.State == claudecode.SignedIn && !accepted:
-		v.Reason = why
+		v.Because = notAccepted(why)
 		found := FoundEntryNotAccepted
 		if living && s.Account() != "" {
 			found = FoundEntryNotAcceptedOurs
@@ -199,9 +199,9 @@ func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 		checks = append(checks, wrong(name, CheckFail, FoundPlaceUnwritable, st.Problem.Err)...)
 	}
 	for _, p := range st.Places {
-		v := &Values{Place: p.Place, ID: p.ID, Reason: p.Reason}
+		v := &Values{Place: p.Place, ID: p.ID, Because: p.Because}
 		switch {
-		case p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem || p.Reason == d.says(RemarkLetGo):
+		case p.Kind != ledger.Entry && p.Kind != ledger.KeychainItem || p.letGo():
 		// it is being brought up
 		case p.State == PlaceBehind && p.Since != nil && d.wall().Sub(*p.Since) < behindIsTold:
 		case p.State == PlaceBehind:

@@ -203,7 +203,8 @@ func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
 			step.Wrote = place.Pair
 		}
 	}
-	return Mended{Said{RemarkWritten, &Values{Reason: f.saysOf(said.Remark, *said.Values)}}, []undoStep{step}}, nil
+	became := &Reason{Remark: said.Remark, Values: said.Values}
+	return Mended{Said{RemarkWritten, &Values{Because: became}}, []undoStep{step}}, nil
 }
 
 func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {

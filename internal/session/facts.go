@@ -56,7 +56,7 @@ const (
 	NoteOverridden Note = "overridden" // Claude Code uses something else than its entry; Value: the names of that
 	// Claude Code opens its own page now; Value: its name and version, Detail: how it is called
 	NoteClaudeGoes Note = "claude-goes"
-	NoteUnusable   Note = "unusable"   // Claude Code will not use what it wrote; Value: why
+	NoteUnusable   Note = "unusable"   // Claude Code will not use what it wrote; Said: why
 	NoteValidity   Note = "validity"   // Value: the seconds that were asked for, Detail: those that were granted
 	NoteKeyMade    Note = "key-made"   // Claude Code made an API key, which is kept; Value: it, masked
 	NoteFormerKey  Note = "former-key" // Value: the key whose place it takes, masked

@@ -110,7 +110,7 @@ HOME='`+home+`' exec sh -c "$command"
 		return list[0], problem
 	}
 	if st, problem := state(); st.State != PlaceUnreachable || problem != "" ||
-		!strings.HasPrefix(st.Reason, string(FaultFarSilent)) {
+		st.Because == nil || st.Because.Fault != FaultFarSilent {
 		t.Errorf("%+v, problem %q", st, problem)
 	}
 	before = calls()

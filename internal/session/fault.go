@@ -21,6 +21,7 @@ type Values struct {
 	ID      string        `json:"id,omitempty"`      // by which that place is called in a command
 	Host    string        `json:"host,omitempty"`    // another machine, or a container
 	Reason  string        `json:"reason,omitempty"`  // what the system, the server or another program said
+	Because *Reason       `json:"because,omitempty"` // in its place: what we say of it
 	Repair  string        `json:"repair,omitempty"`  // what a person can do instead
 	Least   string        `json:"least,omitempty"`   // the version that is needed
 	Limit   time.Duration `json:"limit,omitempty"`
@@ -52,6 +53,9 @@ func (v Values) forLog() string {
 		if value != "" {
 			parts = append(parts, value)
 		}
+	}
+	if r := v.Because; r != nil {
+		parts = append(parts, string(r.Remark)+string(r.Fault)+r.Text)
 	}
 	if len(parts) == 0 {
 		return ""

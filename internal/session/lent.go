@@ -192,7 +192,7 @@ func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
 	r.lentCopies().noteLent(place, r.current)
 	r.remember(Record{Account: r.account, What: "lent", Detail: lentWhere(place).String()})
 	err := r.save()
-	return r.lentStatus(place), err
+	return lentStatus(place), err
 }
 
 func identityFor(c keychain.Credential) claudecode.Identity {
@@ -348,7 +348,8 @@ func (w lentCopies) noteLent(p *ledger.Place, c keychain.Credential) {
 		return
 	}
 	p.Holds(chain, ledger.Pair{Access: pairOf(c).Access})
-	p.Ends, p.Reason = c.AccessEnds.Truncate(time.Second), ""
+	p.Ends = c.AccessEnds.Truncate(time.Second)
+	p.NoReason()
 }
 
 // lentWait bounds the writing into one lent place.
@@ -433,14 +434,14 @@ func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
 }
 
 // lentStatus tells of a lent place by what is known: looking there could take seconds.
-func (w *wording) lentStatus(p *ledger.Place) PlaceStatus {
+func lentStatus(p *ledger.Place) PlaceStatus {
 	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep,
-		Reason: p.Reason}
+		Because: reasonOf(p)}
 	switch {
 	case p.Leaving:
-		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLeavingLent)
+		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeavingLent}
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLetGo)
+		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLetGo}
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case !p.Behind.IsZero():
@@ -459,7 +460,7 @@ func (w lentCopies) describeLent(st *Status) {
 			continue
 		}
 		st.Problem = problemOf(failedBy("place-behind", FaultLentEnded,
-			Values{Place: lentWhere(p).String(), Reason: p.Reason}, nil))
+			Values{Place: lentWhere(p).String(), Because: reasonOf(p)}, nil))
 	}
 }
 
@@ -482,7 +483,7 @@ func (e *Engine) Lent() ([]PlaceStatus, error) {
 	list := []PlaceStatus{}
 	for _, p := range l.Places {
 		if p.Kind == ledger.Lent {
-			list = append(list, e.lentStatus(p))
+			list = append(list, lentStatus(p))
 		}
 	}
 	return list, nil
@@ -524,7 +525,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 		if p = w.l.Place(p.ID); p == nil {
 			continue // somebody was faster
 		}
-		st := n.lentStatus(p)
+		st := lentStatus(p)
 		if err := w.lentCopies().takenBack(p, problems[i], true); err != nil {
 			left = append(left, err)
 			continue
@@ -587,8 +588,9 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	at, ended := lentWhere(p), p.Ends.Before(w.wall())
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
-		p.Leaving, p.Reason = true, w.reason(err)
-		return failedBy("not-removed", FaultLentStays, Values{Place: at.String(), Reason: p.Reason}, err)
+		p.Leaving = true
+		because(p, reasonFor(err))
+		return failedBy("not-removed", FaultLentStays, Values{Place: at.String(), Because: reasonOf(p)}, err)
 	}
 	w.remember(Record{Account: p.Account, What: "taken-back", Detail: at.String()})
 	w.l.ForgetPlace(p.ID)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -80,9 +81,12 @@ func TestLendToAFullDisk(t *testing.T) {
 				t.Error("the entry is not the old one any more")
 			}
 			left, err := r.start().Lent()
-			if err != nil || len(left) != 1 || left[0].State != PlaceUnreachable ||
-				!strings.Contains(strings.ToLower(left[0].Reason), "no space left") {
-				t.Errorf("%+v, %v", left, err)
+			if err != nil || len(left) != 1 || left[0].State != PlaceUnreachable {
+				t.Fatalf("%+v, %v", left, err)
+			}
+			why, _ := json.Marshal(left[0].Because)
+			if !strings.Contains(strings.ToLower(string(why)), "no space left") {
+				t.Errorf("it stays behind by %s", why)
 			}
 			free()
 			r.pass(2 * time.Minute)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"keytender/internal/ledger"
@@ -40,7 +41,7 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 		}
 		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.home(ctx, displacedName(d.ID)).Kind()),
 			Kind: ledger.DisplacedLogin, Account: d.Account, State: PlaceKept,
-			Reason: w.saysOf(RemarkLoginOf, Values{Owner: w.named(d.Person)}), RefreshToken: d.Pair.Refresh != ""}
+			Because: loginOf(w.named(d.Person)), RefreshToken: d.Pair.Refresh != ""}
 		if !d.At.IsZero() {
 			kept.Since = known(d.At)
 		}
@@ -58,17 +59,17 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 // entryPlace tells of an entry. It is read: that is where a newer pair shows.
 func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
 	if p.Kind == ledger.Lent {
-		return w.lentStatus(p)
+		return lentStatus(p)
 	}
 	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "",
-		Reason: p.Reason, State: PlaceInStep}
+		Because: reasonOf(p), State: PlaceInStep}
 	c := w.l.Chain(p.Chain)
 	if c != nil {
 		s.Account = c.Account
 	}
 	switch {
 	case p.Let:
-		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLetGo)
+		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLetGo}
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case w.l.Behind(p):
@@ -85,7 +86,7 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 	}
 	seen, err := w.seeOnce(ctx, dir)
 	if err != nil {
-		s.State, s.Reason = PlaceUnwritable, plain(err)
+		s.State, s.Because = PlaceUnwritable, &Reason{Text: plain(err)}
 		return s
 	}
 	switch {
@@ -95,14 +96,29 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 		s.State = PlaceNewer
 	case seen.Relation == ledger.Stranger, seen.Chain != nil && seen.Account() == "":
 		s.State, s.Account, s.RefreshToken = PlaceOtherLogin, "", !seen.entry.Login.Refresh.IsZero()
-		s.Reason = w.saysOf(RemarkLoginOf, Values{Owner: w.nameOf(seen)})
+		s.Because = loginOf(w.nameOf(seen))
 	case seen.Relation == ledger.Absent, seen.Relation == ledger.SignedOut:
 		s.State, s.RefreshToken = PlaceSignedOut, false
 	}
 	if p.Leaving {
-		s.State, s.Reason = PlaceUnwritable, w.says(RemarkLeaving)
+		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeaving}
 	}
 	return s
+}
+
+func loginOf(owner string) *Reason {
+	return &Reason{Remark: RemarkLoginOf, Values: &Values{Owner: owner}}
+}
+
+// reasonOf is why a place stays behind, or nil. What an earlier version noted is text alone.
+func reasonOf(p *ledger.Place) *Reason {
+	if said := (&Reason{}); len(p.Because) > 0 && json.Unmarshal(p.Because, said) == nil {
+		return said
+	}
+	if p.Reason != "" {
+		return &Reason{Text: p.Reason}
+	}
+	return nil
 }
 
 // placeName is what people call a place.
@@ -126,11 +142,11 @@ func (w reporting) describePlaces(st *Status) {
 			continue
 		}
 		fault := FaultPlaceBehind
-		if p.Reason == "" {
+		if reasonOf(p) == nil {
 			fault = FaultPlaceUnwritten
 		}
 		st.Problem = problemOf(failedBy("place-behind", fault,
-			Values{Place: w.placeName(p), ID: p.ID, Reason: p.Reason}, nil))
+			Values{Place: w.placeName(p), ID: p.ID, Because: reasonOf(p)}, nil))
 	}
 }
 
@@ -152,7 +168,7 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 			place.Let = true
 			w.remember(Record{Account: p.Account, What: "let-go", Detail: p.ID})
 			return p, w.save()
-		case p.Kind == ledger.DisplacedLogin:
+		case p.Kind == ledger.DisplacedLogin && p.ID == id: // the store is no name of it: others lie there, too
 			if err := w.vault(w.l).drop(ctx, displacedName(p.ID)); err != nil {
 				return p, storeError(w.vault(w.l).store.Kind(), err)
 			}

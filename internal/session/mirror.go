@@ -268,41 +268,50 @@ func (w *work) identify(ctx context.Context, dir *claudecode.Directory, c keycha
 // tokens are masked.
 type KeyChange = claudecode.KeyChange
 
+// MirrorPlan is what Mirror would change.
+type MirrorPlan struct {
+	Place       string
+	State       EntryState
+	NotAccepted *Reason // in place of InStep: why Claude Code does not take the entry
+	Changes     []KeyChange
+}
+
 // MirrorPlan says what Mirror would change, without changing anything.
-func (e *Engine) MirrorPlan(ctx context.Context) (place, relation string, changes []KeyChange, err error) {
+func (e *Engine) MirrorPlan(ctx context.Context) (MirrorPlan, error) {
 	l, err := e.ledger()
 	if err != nil {
-		return "", "", nil, err
+		return MirrorPlan{}, err
 	}
 	if e.watches(l) {
-		return "", "", nil, e.watchOnly()
+		return MirrorPlan{}, e.watchOnly()
 	}
 	account := l.Choose(e.account)
 	v := e.vault(l)
 	current, err := v.load(ctx, account)
 	if err != nil {
-		return "", "", nil, (&work{Engine: e, l: l}).loadError(v, account, err)
+		return MirrorPlan{}, (&work{Engine: e, l: l}).loadError(v, account, err)
 	}
 	if e.entryErr != nil {
-		return "", "", nil, entryError(e.entryErr)
+		return MirrorPlan{}, entryError(e.entryErr)
 	}
 	look := &work{Engine: e, l: l}
 	s, err := look.see(ctx, e.entry, false)
 	if err != nil {
-		return "", "", nil, entryError(err)
+		return MirrorPlan{}, entryError(err)
 	}
-	relation = string(look.reporting().entryState(s, account, current))
-	if accepted, why := s.entry.AcceptedByClient(); relation == string(InStep) && !accepted {
-		relation = e.saysOf(RemarkNotAccepted, Values{Reason: why})
+	plan := MirrorPlan{Place: e.entry.Place(), State: look.reporting().entryState(s, account, current)}
+	accepted, why := s.entry.AcceptedByClient()
+	if plan.State == InStep && !accepted {
+		plan.NotAccepted = notAccepted(why)
 	}
-	if relation != string(InStep) {
+	if plan.State != InStep || !accepted {
 		change := claudecode.Change{SignIn: &current, NewLogin: s.Account() != account}
 		if change.NewLogin {
 			change.Bound = secret.New(look.displacing().boundRecord(ctx, account).Keys)
 		}
-		changes, err = e.entry.Diff(s.entry, change)
+		plan.Changes, err = e.entry.Diff(s.entry, change)
 	}
-	return e.entry.Place(), relation, changes, err
+	return plan, err
 }
 
 // SetMirror turns the mirror on (and mirrors at once) or off, for good.

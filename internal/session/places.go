@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -513,16 +514,33 @@ func (w carrying) askWhetherItLives(ctx context.Context, c carried) error {
 
 // notCarried notes why a place stays behind.
 func (w carrying) notCarried(p *ledger.Place, err error) {
-	reason := w.reason(err)
-	if p.Reason != reason {
-		w.log.Warn("a place was not brought up", "place", p.ID, "reason", reason)
+	if reason := reasonFor(err); because(p, reason) {
+		w.log.Warn("a place was not brought up", "place", p.ID, "reason", plain(err))
 		account := ""
 		if c := w.l.Chain(p.Chain); c != nil {
 			account = c.Account
 		}
-		w.remember(Record{Account: account, What: "behind", Detail: p.ID + ": " + reason})
+		w.remember(Record{Account: account, What: "behind",
+			Said: Said{RemarkBehind, &Values{ID: p.ID, Because: reason}}})
 	}
-	p.Reason = reason
+}
+
+// reasonFor is what the system said, or the fault.
+func reasonFor(err error) *Reason {
+	if known := (&Error{}); errors.As(err, &known) {
+		return saidOf(err)
+	}
+	return &Reason{Text: plain(err)}
+}
+
+// because notes why a place stays behind, and tells whether that is news.
+func because(p *ledger.Place, reason *Reason) (news bool) {
+	former := *p
+	p.NoReason()
+	if p.Reason = reason.Text; reason.Fault != "" {
+		p.Because, _ = json.Marshal(reason)
+	}
+	return p.Reason != former.Reason || !bytes.Equal(p.Because, former.Because)
 }
 
 // goneFor is how long a place may be away before it is forgotten: it is not told any more. If

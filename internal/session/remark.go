@@ -1,5 +1,11 @@
 package session
 
+import (
+	"errors"
+
+	"keytender/keychain/claudecode"
+)
+
 // Remark names what was done or happened, or is to be done, one for each sentence that is said
 // of it. The words are where people read them.
 type Remark string
@@ -9,6 +15,42 @@ type Said struct {
 	Remark Remark  `json:"remark,omitempty"`
 	Values *Values `json:"values,omitempty"` // nil: none
 }
+
+// Reason is why something is so: by a remark or a fault, with its values; with neither in the words
+// of the system or of another program.
+type Reason struct {
+	Remark Remark  `json:"remark,omitempty"`
+	Fault  Fault   `json:"fault,omitempty"`
+	Text   string  `json:"text,omitempty"`
+	Values *Values `json:"values,omitempty"` // nil: none
+}
+
+// saidOf is what went wrong as the reason for something else.
+func saidOf(err error) *Reason {
+	known := &Error{}
+	if !errors.As(err, &known) {
+		return &Reason{Text: err.Error()}
+	}
+	values := known.Values
+	if values.Reason == "" && values.Because == nil && known.Err != nil {
+		values.Because = saidOf(known.Err)
+	}
+	return &Reason{Fault: known.Fault, Values: &values}
+}
+
+// The remarks on an entry that Claude Code does not take for a login.
+const (
+	RemarkNoEntry          = Remark(claudecode.NoEntry)
+	RemarkNoLogin          = Remark(claudecode.NoLogin)
+	RemarkTokenTooLong     = Remark(claudecode.TokenTooLong)
+	RemarkNoAccessToken    = Remark(claudecode.NoAccessToken)
+	RemarkScopesNoList     = Remark(claudecode.ScopesNoList)
+	RemarkNoInferenceScope = Remark(claudecode.NoInferenceScope)
+	RemarkPrintedAsHex     = Remark(claudecode.PrintedAsHex)
+)
+
+// notAccepted is why Claude Code does not take its entry for a login.
+func notAccepted(why claudecode.Rejection) *Reason { return &Reason{Remark: Remark(why)} }
 
 // The remarks on what `doctor --fix` will do and did, and of what was taken back.
 const (
@@ -50,12 +92,12 @@ const (
 	RemarkAway           Remark = "away"
 	RemarkOwnLogin       Remark = "own-login"
 	RemarkWasCalled      Remark = "was-called"
+	RemarkBehind         Remark = "behind"
 )
 
 // The remarks on what went well, or on what is so beside it.
 const (
-	RemarkKeychain    Remark = "keychain"
-	RemarkNoKeychain  Remark = "no-keychain"
+	RemarkStored      Remark = "stored"
 	RemarkInSpillFile Remark = "in-spill-file"
 
 	RemarkKnownAs        Remark = "known-as"
@@ -72,7 +114,6 @@ const (
 	RemarkReplaced        Remark = "replaced"
 	RemarkReplacedAccount Remark = "replaced-account"
 	RemarkNotMirrored     Remark = "not-mirrored"
-	RemarkNotAccepted     Remark = "not-accepted"
 	RemarkNoneBefore      Remark = "none-before"
 	RemarkBack            Remark = "back"
 

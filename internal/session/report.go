@@ -47,7 +47,9 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 		again(FaultEndedAt, Values{At: c.LoginEnds})
 	case problem == nil && !st.AccessToken.Valid && !chain.Blocked(w.wall()).IsZero():
 		st.State = TryLater
-		st.Problem = problemOf(laterBy(FaultWaitsUntil, Values{Reason: chain.Why, At: chain.NotBefore}, nil))
+		text, because := whyOf(chain)
+		st.Problem = problemOf(laterBy(FaultWaitsUntil,
+			Values{Reason: text, Because: because, At: chain.NotBefore}, nil))
 	case problem != nil:
 		st.Problem = problem
 		if !st.AccessToken.Valid {
@@ -161,7 +163,7 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 	case InStep:
 		if !accepted {
 			st.ClaudeCode.State = Damaged
-			blame(failedBy(entryCode, FaultEntryNotAccepted, Values{Reason: why}, nil))
+			blame(failedBy(entryCode, FaultEntryNotAccepted, Values{Because: notAccepted(why)}, nil))
 		}
 	case Absent, EntrySignedOut:
 		if st.State == SignedIn && place != nil && (place.SignedOut || place.Chain != "") {

@@ -42,25 +42,28 @@ const (
 )
 
 // Error is what went wrong and with which exit code a command ends. Its Fault and Values are
-// put into words where people read them; Message and Hint are there in place of a Fault where
-// the engine still says it itself. None of it holds a secret.
+// put into words where people read them. None of it holds a secret.
 type Error struct {
-	Code    string // a word for programs: signed-out, spent, busy, ...
-	Exit    int
-	Fault   Fault
-	Values  Values
-	Message string
-	Hint    string
-	Err     error
+	Code   string // a word for programs: signed-out, spent, busy, ...
+	Exit   int
+	Fault  Fault
+	Values Values
+	Err    error
 }
+
+// Coded is an error as a program tells it: ours, or one of whoever calls us.
+type Coded interface {
+	error
+	Outcome() (code string, exit int)
+}
+
+// Outcome implements Coded.
+func (e *Error) Outcome() (code string, exit int) { return e.Code, e.Exit }
 
 // Error is a text for logs.
 func (e *Error) Error() string {
-	if e.Fault == "" {
-		return e.Message
-	}
 	said := e.Values
-	if said.Reason == "" && e.Err != nil {
+	if said.Reason == "" && said.Because == nil && e.Err != nil {
 		said.Reason = e.Err.Error()
 	}
 	return string(e.Fault) + said.forLog()
@@ -84,7 +87,6 @@ type Engine struct {
 	asked   *asked
 	osStore *keychain.OSKeychain
 	file    *keychain.FileStore
-	wording
 	// beforeUsage is called before a renewal that spends plan usage; nil: nobody asks.
 	beforeUsage func()
 	// beforeWriting is called each time when our lock was taken, before anything else.
@@ -125,61 +127,6 @@ func Open(c config.Config) (*Engine, error) {
 	}
 	e.entry, e.entryErr = claudecode.Find(e.entries)
 	return e, nil
-}
-
-// wording puts what goes wrong into the words of whoever shows what the engine tells.
-type wording struct {
-	// words and remarks are nil where nobody gave any: an error is its fault then, and a remark
-	// its name, with the values.
-	words   func(*Error) (message, hint string)
-	remarks func(Said) string
-}
-
-// InWords has say put the problems that the engine tells of into words, and remark what went
-// well.
-func (w *wording) InWords(say func(*Error) (message, hint string), remark func(Said) string) {
-	w.words, w.remarks = say, remark
-}
-
-// said is an error in words.
-func (w *wording) said(known *Error) (message, hint string) {
-	if w.words == nil {
-		return known.Error(), known.Hint
-	}
-	return w.words(known)
-}
-
-// says is the remark in words.
-func (w *wording) says(r Remark) string { return w.saysOf(r, Values{}) }
-
-func (w *wording) saysOf(r Remark, v Values) string {
-	if w.remarks == nil {
-		return string(r) + v.forLog()
-	}
-	return w.remarks(Said{r, &v})
-}
-
-// told is what any error says, in words where it is ours.
-func (w *wording) told(err error) string {
-	if known := (&Error{}); errors.As(err, &known) && known.Fault != "" {
-		message, _ := w.said(known)
-		return message
-	}
-	return err.Error()
-}
-
-// reason is what the system said, or a fault in words.
-func (w *wording) reason(err error) string {
-	if known := (&Error{}); errors.As(err, &known) {
-		return w.told(err)
-	}
-	return plain(err)
-}
-
-func (w *wording) putInWords(p *Problem) {
-	if p != nil && p.Err != nil && w.words != nil {
-		p.Message, p.Hint = w.words(p.Err)
-	}
 }
 
 // BeforeWriting calls announce each time before anything is written or sent: until then

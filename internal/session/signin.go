@@ -287,13 +287,13 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	mirrors := activate && s.mirrors(w.l)
 	taken := takenIn{account: account, c: c, what: "signed-in", longLived: s.options.LongLived > 0,
 		activate: activate, carries: mirrors, unseen: s.options.TermsSeen != nil && !s.options.TermsSeen()}
-	kind, former, err := w.takingIn().takeIn(ctx, taken)
+	stored, former, err := w.takingIn().takeIn(ctx, taken)
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
 		taken.account = w.l.NewName(personOf(c.Account), taken.longLived)
-		note = Said{RemarkKeepsLogin, &Values{Account: account, Reason: w.told(err), Owner: taken.account}}
+		note = Said{RemarkKeepsLogin, &Values{Account: account, Because: saidOf(err), Owner: taken.account}}
 		account = taken.account
-		kind, former, err = w.takingIn().takeIn(ctx, taken)
+		stored, former, err = w.takingIn().takeIn(ctx, taken)
 	}
 	if err != nil {
 		return "", err
@@ -306,7 +306,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 		s.tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: account})
 	}
 	spilled := w.vault(w.l).spilled(account)
-	s.tell(Event{Kind: EventSaved, Value: kind, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
+	s.tell(Event{Kind: EventSaved, Said: stored, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
 	if names := w.takingIn().accountsThatStayed(account); len(names) > 0 {
 		s.tell(Event{Kind: EventNote, Said: Said{RemarkStayed, &Values{Account: strings.Join(names, ", ")}},
 			Warn: true})
@@ -359,14 +359,14 @@ func (w *work) takingIn() takingIn { return takingIn{w} }
 // takeIn stores a login that begins a chain: chooses the store if none is chosen, saves,
 // and begins the chain. former: the login that the account had before was another
 // person's, or may live on, and is kept among the displaced. The caller holds the lock.
-func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, former bool, err error) {
+func (w takingIn) takeIn(ctx context.Context, t takenIn) (stored Said, former bool, err error) {
 	if err := checkName(w.l, t.account); err != nil { // another program may have added its twin
-		return "", false, err
+		return Said{}, false, err
 	}
 	t.c.Issued = w.issuedLast(ctx, t)
 	var undo func(context.Context)
 	if former, undo, err = w.keepFormer(ctx, t); err != nil {
-		return "", false, err
+		return Said{}, false, err
 	}
 	var moved, stayed []string
 	chosen, leaving := "", w.l.Store
@@ -389,7 +389,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 	}
 	if err != nil {
 		undo(ctx)
-		return "", false, err
+		return Said{}, false, err
 	}
 	if chosen == "file" && w.l.Store == "" && w.config.Store == "auto" {
 		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Paths.Credentials)
@@ -422,21 +422,21 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (storeKind string, form
 		w.l.Active = t.account
 	}
 	if err := w.saveForeseeing(t, chain); err != nil {
-		return "", false, err
+		return Said{}, false, err
 	}
 	if notSaved != nil {
 		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
-		storeKind = w.saysOf(RemarkInSpillFile, Values{Path: w.vault(w.l).spillPath(t.account),
-			Reason: w.told(notSaved)})
+		stored = Said{RemarkInSpillFile, &Values{Path: w.vault(w.l).spillPath(t.account),
+			Because: saidOf(notSaved)}}
 		w.remember(Record{Account: t.account, What: t.what, Said: Said{RemarkInSpill, &Values{Reason: t.c.Method}}})
-		return storeKind, former, nil
+		return stored, former, nil
 	}
 	if err := w.vault(w.l).dropSpilled(t.account); err != nil {
 		w.log.Warn("a copy of the former login stays", "reason", plain(err))
 	}
 	w.leave(ctx, leaving, moved)
 	w.remember(Record{Account: t.account, What: t.what, Detail: t.c.Method})
-	return w.storeName(chosen), former, nil
+	return Said{RemarkStored, &Values{Place: w.storeName(chosen)}}, former, nil
 }
 
 // saveForeseeing saves, and where this environment's entry is a file that is not there yet,
@@ -615,12 +615,12 @@ func (w takingIn) leave(ctx context.Context, former string, moved []string) {
 	}
 }
 
-// storeName is the store in words, with its place where that is a file.
+// storeName is a store by its kind, with its place where that is a file.
 func (e *Engine) storeName(kind string) string {
 	if kind == "file" {
 		return "file " + e.config.Paths.Credentials
 	}
-	return e.says(RemarkKeychain)
+	return kind
 }
 
 func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
@@ -647,15 +647,16 @@ func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, 
 
 // outcomeOf is what the browser is told of an error.
 func outcomeOf(err error) callback.Outcome {
-	known := &Error{}
+	var known Coded
 	if !errors.As(err, &known) {
 		return callback.Outcome{Kind: callback.Cancelled}
 	}
-	switch known.Exit {
+	code, exit := known.Outcome()
+	switch exit {
 	case ExitDeclined:
 		return callback.Outcome{Kind: callback.Declined}
 	case ExitTimedOut:
 		return callback.Outcome{Kind: callback.TimedOut}
 	}
-	return callback.Outcome{Kind: callback.Failed, Problem: known.Code}
+	return callback.Outcome{Kind: callback.Failed, Problem: code}
 }

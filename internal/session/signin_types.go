@@ -42,7 +42,7 @@ type EventKind string
 // The steps. Each event's Value is what the line on the terminal names.
 const (
 	EventAlready    EventKind = "already"     // who is signed in before we begin
-	EventStore      EventKind = "store"       // Value: where the login will be kept; Detail: why that is a plain file
+	EventStore      EventKind = "store"       // Value: where the login will be kept; Warn: there is no keychain, Detail: why
 	EventTerms      EventKind = "terms"       // the notice about Anthropic's terms is due, once
 	EventPortMoved  EventKind = "port-moved"  // Value: the port, which was taken; Detail: the one that is used
 	EventCallback   EventKind = "callback"    // Value: URL we listen on
@@ -53,7 +53,7 @@ const (
 	EventRefused    EventKind = "refused"     // Err: why a pasted line was refused; the attempt goes on
 	EventFinishing  EventKind = "finishing"   // the code came; exchanging and storing
 	EventSignedIn   EventKind = "signed-in"   // Value: e-mail; Detail: plan
-	EventSaved      EventKind = "saved"       // Value: store
+	EventSaved      EventKind = "saved"       // Said: in which store
 	EventClaudeCode EventKind = "claude-code" // Said: what became of its entry; Err: why nothing did
 	EventExpires    EventKind = "expires"     // At: access token's end
 	EventLoginEnds  EventKind = "login-ends"  // At: the login's own end; Detail "estimated"
@@ -70,7 +70,7 @@ type Event struct {
 	Left   time.Duration
 	Err    error
 	Warn   bool // the step did not go as wished, and the sign-in went on
-	Keep   Keep // EventStore, EventSaved: the same as Value, as a fact
+	Keep   Keep // EventStore, EventSaved: where, as a fact
 	Note   Note // EventNote, EventClaudeCode
-	Said   Said // of those without a note
+	Said   Said // of those without a note, and beside NoteUnusable
 }

@@ -88,7 +88,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 func (w *work) stillBehind(account string) error {
 	for _, p := range w.l.HeldBy(account) {
 		if dir := w.directory(p); dir != nil && w.l.Behind(p) && !p.Forgotten {
-			return laterBy(FaultStillBehind, Values{Place: dir.Place(), ID: p.ID, Reason: p.Reason}, nil)
+			return laterBy(FaultStillBehind, Values{Place: dir.Place(), ID: p.ID, Because: reasonOf(p)}, nil)
 		}
 	}
 	return nil

@@ -94,7 +94,7 @@ func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 // noteOf is an error as the ledger keeps it.
 func noteOf(e *Error) *ledger.Problem {
 	said := e.Values
-	if said.Reason == "" && e.Err != nil {
+	if said.Reason == "" && said.Because == nil && e.Err != nil {
 		said.Reason = e.Err.Error()
 	}
 	values, _ := json.Marshal(said)
@@ -143,7 +143,19 @@ func (r *renewal) maySend() error {
 	if c.Why != "" {
 		fault = FaultWaits
 	}
-	return laterBy(fault, Values{Reason: c.Why, Limit: c.Blocked(now).Sub(now).Round(time.Second)}, nil)
+	text, because := whyOf(c)
+	limit := c.Blocked(now).Sub(now).Round(time.Second)
+	return laterBy(fault, Values{Reason: text, Because: because, Limit: limit}, nil)
+}
+
+// whyOf is why nothing is sent for a chain: what the server said, or a remark of ours by its
+// name. An earlier version noted the sentence.
+func whyOf(c *ledger.Chain) (text string, because *Reason) {
+	switch why := Remark(c.Why); why {
+	case RemarkClaudeRenewedNone, RemarkIncomplete, RemarkShortLived:
+		return "", &Reason{Remark: why}
+	}
+	return c.Why, nil
 }
 
 // send makes the token call, and once more when its answer never came, or when the server
@@ -298,14 +310,14 @@ func (w *work) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
 	c.NotBefore, c.Why = time.Time{}, ""
 	switch {
 	case callErr != nil, !grant.ExpiresInKnown:
-		c.NotBefore, c.Why = now.Add(10*time.Minute), w.says(RemarkIncomplete)
+		c.NotBefore, c.Why = now.Add(10*time.Minute), string(RemarkIncomplete)
 	case grant.ExpiresIn <= time.Second:
 		c.Hasty = slices.DeleteFunc(c.Hasty, func(at time.Time) bool {
 			return now.Sub(at) >= time.Hour ||
 				at.After(now)
 		})
 		c.Hasty = append(c.Hasty, now)
-		c.NotBefore, c.Why = now.Add(time.Minute), w.says(RemarkShortLived)
+		c.NotBefore, c.Why = now.Add(time.Minute), string(RemarkShortLived)
 		if len(c.Hasty) >= 5 {
 			c.NotBefore = c.Hasty[0].Add(time.Hour)
 		}

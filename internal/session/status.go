@@ -109,7 +109,8 @@ type PlaceStatus struct {
 	Account string      `json:"account"`
 	State   PlaceState  `json:"state"`
 	Since   *time.Time  `json:"since"`
-	Reason  string      `json:"reason"`
+	Because *Reason     `json:"-"`      // nil: nothing is said of it
+	Reason  string      `json:"reason"` // the same, put in where people read it
 	// RefreshToken: it holds the refresh token too.
 	RefreshToken bool `json:"refreshToken"`
 	// Ends is when the access token ends that was lent there.
@@ -117,6 +118,8 @@ type PlaceStatus struct {
 	// Kept is where a login that was displaced elsewhere lies now, told once.
 	Kept string `json:"kept,omitempty"`
 }
+
+func (p PlaceStatus) letGo() bool { return p.Because != nil && p.Because.Remark == RemarkLetGo }
 
 // PlaceState is the one word for how a place stands.
 type PlaceState string
@@ -165,12 +168,6 @@ func NoStatus() Status {
 // Status tells how the login stands. It makes no connection, takes no lock and never
 // fails: what cannot be read is told as a state.
 func (e *Engine) Status(ctx context.Context) Status {
-	st := e.status(ctx)
-	e.putInWords(st.Problem)
-	return st
-}
-
-func (e *Engine) status(ctx context.Context) Status {
 	st := NoStatus()
 	st.State = SignedOut
 	st.Tray.Running = e.Tended()

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -25,7 +24,7 @@ func (s signIn) tryStore(ctx context.Context, l *ledger.Ledger) error {
 	}
 	kind := s.wantedStore(l)
 	if kind == "file" {
-		return s.tryFile("")
+		return s.tryFile(false, "")
 	}
 	err := s.tryKeychain(Patient(ctx))
 	switch {
@@ -36,7 +35,7 @@ func (s signIn) tryStore(ctx context.Context, l *ledger.Ledger) error {
 		return ctx.Err()
 	case kind == "" && errors.Is(err, keychain.ErrUnavailable):
 		_, why, _ := strings.Cut(err.Error(), keychain.ErrUnavailable.Error()+": ")
-		return s.tryFile(cmp.Or(why, s.says(RemarkNoKeychain)))
+		return s.tryFile(true, why)
 	}
 	known := storeError("keychain", err)
 	if known.Code == "timed-out" {
@@ -71,9 +70,9 @@ func (s signIn) tryKeychain(ctx context.Context) error {
 	return s.osStore.Delete(limited, probeRecord)
 }
 
-// tryFile looks whether the file can be read, and its folder written. why: there is no
-// keychain.
-func (s signIn) tryFile(why string) error {
+// tryFile looks whether the file can be read, and its folder written. noKeychain: there is
+// none, and why if that is known.
+func (s signIn) tryFile(noKeychain bool, why string) error {
 	if _, err := s.file.Load(context.Background(), probeRecord); err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return storeError("file", err)
 	}
@@ -85,7 +84,7 @@ func (s signIn) tryFile(why string) error {
 	if err != nil {
 		return storageTrouble(dir, FaultLoginUnkept, "", err)
 	}
-	s.tell(Event{Kind: EventStore, Value: s.storeName("file"), Detail: why, Warn: why != "", Keep: InFile})
+	s.tell(Event{Kind: EventStore, Value: s.storeName("file"), Detail: why, Warn: noKeychain, Keep: InFile})
 	return nil
 }
 

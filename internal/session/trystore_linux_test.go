@@ -162,7 +162,7 @@ func TestGrantedLoginThatNoStoreTakes(t *testing.T) {
 			saved = e
 		}
 	})
-	if err != nil || !saved.Warn || !strings.Contains(saved.Value, "spill") {
+	if err != nil || !saved.Warn || saved.Said.Remark != RemarkInSpillFile {
 		t.Fatalf("%v, %+v", err, saved)
 	}
 	account := "a"

@@ -224,12 +224,12 @@ func (o watch) describeEntryAlone(st *Status, entry claudecode.Entry) {
 	st.Scopes = append(st.Scopes, c.Scopes...)
 	accepted, why := entry.AcceptedByClient()
 	var over Fault
-	v := Values{Reason: why, At: c.LoginEnds}
+	v := Values{At: c.LoginEnds}
 	switch {
 	case entry.State == claudecode.SignedOut: // the client blanks a login that the server calls spent
 		over = FaultWatchedEnded
 	case !accepted:
-		over = FaultWatchedNotAccepted
+		over, v.Because = FaultWatchedNotAccepted, notAccepted(why)
 	case !c.LoginEnds.IsZero() && !now.Before(c.LoginEnds):
 		over = FaultWatchedEndedAt
 	case !st.AccessToken.Valid && c.Refresh.IsZero():

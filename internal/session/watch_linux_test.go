@@ -62,7 +62,7 @@ func TestWatchOnlyKeepsNoCopy(t *testing.T) {
 		"Renew":     func() error { _, err := e.Renew(ctx, true); return err },
 		"Import":    func() error { _, err := e.ImportClaudeCode(ctx, ImportOptions{}); return err },
 		"Mirror":    func() error { _, err := e.Mirror(ctx); return err },
-		"Plan":      func() error { _, _, _, err := e.MirrorPlan(ctx); return err },
+		"Plan":      func() error { _, err := e.MirrorPlan(ctx); return err },
 		"Undo":      func() error { _, err := e.Undo(ctx); return err },
 		"SetMirror": func() error { _, err := e.SetMirror(ctx, true); return err },
 		"Switch":    func() error { _, err := e.Switch(ctx, "default"); return err },

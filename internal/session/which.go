@@ -57,10 +57,12 @@ type RequestsTo struct {
 	From string `json:"from"`
 }
 
-// WhichNote is something to know beside the answer, as a code with what it is about.
+// WhichNote is something to know beside the answer, as a code with what it is about. What we
+// say of it is put in where people read it.
 type WhichNote struct {
-	Code string `json:"code"`
-	What string `json:"what"`
+	Code    string  `json:"code"`
+	What    string  `json:"what"`
+	Because *Reason `json:"-"`
 }
 
 // The codes of notes.
@@ -135,11 +137,10 @@ func (e *Engine) Which(ctx context.Context, dir string) (Which, error) {
 	w.Requests = requestsOf(standing)
 	w.choose("")
 	look.askAbout(ctx, entry)
-	e.putInWords(w.Client.Problem)
 	return w, nil
 }
 
-func (w *Which) note(code, what string) { w.Notes = append(w.Notes, WhichNote{code, what}) }
+func (w *Which) note(code, what string) { w.Notes = append(w.Notes, WhichNote{Code: code, What: what}) }
 
 // directoryToAsk is the directory as a whole path.
 func directoryToAsk(dir string) (string, error) {
@@ -186,7 +187,7 @@ func (w whichOf) addEntry(ctx context.Context, standing claudecode.Standing) cla
 	}
 	if accepted, why := s.entry.AcceptedByClient(); !accepted {
 		if s.entry.State == claudecode.SignedIn {
-			w.note(NoteEntryUnusable, why)
+			w.Notes = append(w.Notes, WhichNote{Code: NoteEntryUnusable, Because: notAccepted(why)})
 		}
 		if w.entry.HasConsoleKey() {
 			w.Others = append(w.Others, UsedSource{Kind: FromConsoleKey, Name: "primaryApiKey",

@@ -94,7 +94,7 @@ func (d doctor) clues(ctx context.Context, st Status, records []Record) []Clue {
 		told = append(told, clue)
 	}
 	if accepted, why := s.entry.AcceptedByClient(); err == nil && s.entry.State == claudecode.SignedIn && !accepted {
-		told = append(told, Clue{Verdict: VerdictEntryNotAccepted, Values: &Values{Reason: why}})
+		told = append(told, Clue{Verdict: VerdictEntryNotAccepted, Values: &Values{Because: notAccepted(why)}})
 	}
 	if over := d.entry.Overrides(); len(over) > 0 {
 		told = append(told, Clue{Verdict: VerdictEntryIsOverridden, Values: &Values{List: over}})
@@ -107,8 +107,8 @@ func (w *work) entryClue(s sighting, st Status, records []Record) Clue {
 	clue := Clue{Values: &Values{At: w.entry.Written()}}
 	place := w.l.Place(w.entry.ID())
 	switch {
-	case s.entry.Blanked() && place != nil && place.Reason != "":
-		clue.Verdict, clue.Values.Reason = VerdictBlankedBehind, place.Reason
+	case s.entry.Blanked() && place != nil && reasonOf(place) != nil:
+		clue.Verdict, clue.Values.Because = VerdictBlankedBehind, reasonOf(place)
 	case s.entry.Blanked():
 		clue.Verdict = VerdictBlanked
 	case s.entry.State == claudecode.SignedOut && place != nil:

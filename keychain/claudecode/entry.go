@@ -39,7 +39,7 @@ type Entry struct {
 	Source string
 
 	whole    secret.String // the document, compact printable ASCII
-	rejected string        // why the client does not take the login, or ""
+	rejected Rejection     // why the client does not take the login, or ""
 	unclean  bool          // the keychain item has bytes for which the client reads hex
 }
 
@@ -91,7 +91,7 @@ func parseEntry(text []byte, source string) (Entry, error) {
 		whole = whole.without(loginKey) // no login to the client either
 	}
 	e := Entry{State: SignedOut, Source: source, whole: secret.New(string(whole.encoded())),
-		rejected: "there is no login in it"}
+		rejected: NoLogin}
 	if what := moved(whole); what != "" {
 		return Entry{}, movedError(what)
 	}
@@ -136,13 +136,13 @@ func (e *Entry) decode(inner object) {
 
 	switch {
 	case tooLong(l.Access), tooLong(l.Refresh):
-		e.rejected = "a token in it is longer than 16 KiB"
+		e.rejected = TokenTooLong
 	case l.Access.IsZero():
-		e.rejected = "its access token is empty"
+		e.rejected = NoAccessToken
 	case !isArray:
-		e.rejected = "its scopes are not a list"
+		e.rejected = ScopesNoList
 	case !slices.Contains(scopes, requiredScope):
-		e.rejected = "its scopes lack " + requiredScope
+		e.rejected = NoInferenceScope
 	default:
 		e.rejected = ""
 	}
@@ -153,13 +153,27 @@ func (e *Entry) decode(inner object) {
 
 func tooLong(token secret.String) bool { return len(token.Reveal()) > maxToken }
 
+// Rejection names why Claude Code does not take an entry for a login.
+type Rejection string
+
+// The rejections.
+const (
+	NoEntry          Rejection = "rejected-no-entry"
+	NoLogin          Rejection = "rejected-no-login"
+	TokenTooLong     Rejection = "rejected-token-too-long"
+	NoAccessToken    Rejection = "rejected-no-access-token"
+	ScopesNoList     Rejection = "rejected-scopes-no-list"
+	NoInferenceScope Rejection = "rejected-no-inference"
+	PrintedAsHex     Rejection = "rejected-printed-as-hex" // security(1) does, for a byte that is not printable ASCII
+)
+
 // AcceptedByClient tells whether Claude Code takes the entry for a login, and why not.
-func (e Entry) AcceptedByClient() (bool, string) {
+func (e Entry) AcceptedByClient() (bool, Rejection) {
 	if e.State == Absent {
-		return false, "there is no entry"
+		return false, NoEntry
 	}
 	if e.rejected == "" && e.unclean {
-		return false, "the keychain item holds a byte that is not printable ASCII, and security(1) prints it as hex"
+		return false, PrintedAsHex
 	}
 	return e.rejected == "", e.rejected
 }

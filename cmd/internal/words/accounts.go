@@ -9,7 +9,7 @@ var accountWords = []worded{
 		"unlock the keychain and try again; nothing was changed"}},
 	{session.FaultOldRecordStays, sentences{
 		"the account is called {account} now, and the record under its old name could not be removed: {reason}",
-		"remove it from the {place} yourself"}},
+		"remove it from the {store} yourself"}},
 	{session.FaultAccountIsLongLived,
 		sentences{"the account {account} is a long-lived token, and this login is another kind",
 			"choose another --account, or replace it with --replace; nothing was written"}},

@@ -66,7 +66,10 @@ func valuesOf(v *session.Values, err error) (all session.Values) {
 	}
 	if err != nil {
 		message, hint, _ := Of(err)
-		all.Reason, all.Repair = cmp.Or(all.Reason, message), cmp.Or(all.Repair, hint)
+		all.Repair = cmp.Or(all.Repair, hint)
+		if all.Because == nil {
+			all.Reason = cmp.Or(all.Reason, message)
+		}
 	}
 	return all
 }

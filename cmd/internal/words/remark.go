@@ -47,9 +47,9 @@ var remarkWords = []remarked{
 	{session.RemarkAway, "{place} has been away since {day}"},
 	{session.RemarkOwnLogin, "{place} holds a login of its own now"},
 	{session.RemarkWasCalled, "it was called {account}"},
+	{session.RemarkBehind, "{id}: {reason}"},
 
-	{session.RemarkKeychain, "keychain (OS keychain, item keytender)"},
-	{session.RemarkNoKeychain, "the system has none"},
+	{session.RemarkStored, "{store}"},
 	{session.RemarkInSpillFile, "spill file {path} ({reason}; the next command tries again)"},
 
 	{session.RemarkKnownAs,
@@ -73,7 +73,6 @@ var remarkWords = []remarked{
 	{session.RemarkReplaced, "replaced the login of {owner}; `keytender mirror --undo` puts it back ({place})"},
 	{session.RemarkReplacedAccount, "replaced the login of {owner}, which is kept as the account {account} ({place})"},
 	{session.RemarkNotMirrored, "not mirrored"},
-	{session.RemarkNotAccepted, "not accepted: {reason}"},
 	{session.RemarkNoneBefore, "our login was taken out again; there was none before"},
 	{session.RemarkBack, "the login of {owner} is back"},
 
@@ -97,7 +96,7 @@ var remarkWords = []remarked{
 	{session.RemarkTakenOut,
 		"our login was taken out of Claude Code's entry; nothing else in it was changed ({place})"},
 	{session.RemarkTakenBack, "what was lent was taken back ({place})"},
-	{session.RemarkRemoved, "the login was removed from the {place}"},
+	{session.RemarkRemoved, "the login was removed from the {store}"},
 	{session.RemarkAsideStays,
 		"a damaged entry of Claude Code's that was moved aside stays, and may hold a token: {reason}"},
 	{session.RemarkDisplacedKept,
@@ -108,6 +107,29 @@ var remarkWords = []remarked{
 	{session.RemarkClaudeRenewedNone, "Claude Code did not renew the login"},
 	{session.RemarkIncomplete, "the server's last answer was incomplete"},
 	{session.RemarkShortLived, "the server's last token was valid for a second or less"},
+
+	{session.RemarkNoEntry, "there is no entry"},
+	{session.RemarkNoLogin, "there is no login in it"},
+	{session.RemarkTokenTooLong, "a token in it is longer than 16 KiB"},
+	{session.RemarkNoAccessToken, "its access token is empty"},
+	{session.RemarkScopesNoList, "its scopes are not a list"},
+	{session.RemarkNoInferenceScope, "its scopes lack user:inference"},
+	{session.RemarkPrintedAsHex,
+		"the keychain item holds a byte that is not printable ASCII, and security(1) prints it as hex"},
+}
+
+// OfReason is why something is so, in words.
+func OfReason(r *session.Reason) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.Fault != "":
+		message, _ := ofFault(&session.Error{Fault: r.Fault, Values: valuesOf(r.Values, nil)})
+		return message
+	case r.Remark != "":
+		return OfSaid(session.Said{Remark: r.Remark, Values: r.Values})
+	}
+	return r.Text
 }
 
 // OfSaid is what was done, or is to be done, in words.

@@ -24,30 +24,61 @@ type worded struct {
 	words sentences
 }
 
-// Of is an error in words; known is false of one that is none of the engine's.
+// Error is what went wrong in a command itself, or with the engine, in words.
+type Error struct {
+	Code          string // a word for programs
+	Exit          int
+	Message, Hint string
+	Err           error
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Outcome implements session.Coded.
+func (e *Error) Outcome() (code string, exit int) { return e.Code, e.Exit }
+
+// Known is the first error in err that is the engine's or a command's own, in words, or nil.
+func Known(err error) *Error {
+	var first session.Coded
+	if !errors.As(err, &first) {
+		return nil
+	}
+	said := &Error{Err: err}
+	said.Code, said.Exit = first.Outcome()
+	switch e := first.(type) {
+	case *Error:
+		said.Message, said.Hint = e.Message, e.Hint
+	case *session.Error:
+		said.Message, said.Hint = ofFault(e)
+	}
+	return said
+}
+
+// Of is an error in words; known is false of one that is neither the engine's nor a command's.
 func Of(err error) (message, hint string, known bool) {
-	e := &session.Error{}
-	if !errors.As(err, &e) {
-		return err.Error(), "", false
+	if said := Known(err); said != nil {
+		return said.Message, said.Hint, true
 	}
-	message, hint = e.Message, e.Hint
-	if e.Fault != "" {
-		said, values := wordsOf(e.Fault), e.Values
-		if values.Reason == "" && e.Err != nil {
-			values.Reason = Plain(e.Err)
-		}
-		if values.Repair == "" {
-			_, values.Repair = causeOf(e)
-		}
-		message, hint = inWords(values).Replace(said.message), inWords(values).Replace(said.hint)
+	return err.Error(), "", false
+}
+
+func ofFault(e *session.Error) (message, hint string) {
+	said, values := wordsOf(e.Fault), e.Values
+	if values.Reason == "" && values.Because == nil && e.Err != nil {
+		values.Reason = Plain(e.Err)
 	}
-	return message, withBesides(hint, e.Values), true
+	if values.Repair == "" {
+		_, values.Repair = causeOf(e)
+	}
+	return inWords(values).Replace(said.message), withBesides(inWords(values).Replace(said.hint), e.Values)
 }
 
 // causeOf is the error of the engine behind another one in words, if there is one.
 func causeOf(e *session.Error) (message, hint string) {
 	if cause := (&session.Error{}); errors.As(e.Err, &cause) {
-		message, hint, _ = Of(cause)
+		message, hint = ofFault(cause)
 	}
 	return message, hint
 }
@@ -67,8 +98,11 @@ func wordsOf(f session.Fault) sentences {
 const nobodyKnown = "somebody who is not known"
 
 func inWords(v session.Values) *strings.Replacer {
+	if v.Because != nil {
+		v.Reason = OfReason(v.Because)
+	}
 	return strings.NewReplacer("{account}", v.Account, "{owner}", cmp.Or(v.Owner, nobodyKnown),
-		"{person}", cmp.Or(v.Person, nobodyKnown), "'{path}'", shown.Quoted(v.Path),
+		"{store}", Store(v.Place), "{person}", cmp.Or(v.Person, nobodyKnown), "'{path}'", shown.Quoted(v.Path),
 		"{path}", v.Path, "{aside}", v.Aside, "'{place}'", shown.Quoted(v.Place), "{place}", v.Place, "{reason}",
 		v.Reason,
 		"{repair}", v.Repair, "'{id}'", shown.Quoted(v.ID), "{id}", v.ID, "{limit}", shown.Span(v.Limit), "{least}",
@@ -80,6 +114,14 @@ func inWords(v session.Values) *strings.Replacer {
 		shown.Count(v.Count, "account"), "{mode}", octal(v.Mode), "{want}", octal(v.Want),
 		"{may}", may(v.Mode), "{which}", aheadOrBehind(v.Limit), "{why}", cmp.Or(v.Reason, "no reason is known"),
 		"{estimate}", estimate(v.Estimated), "{version}", session.Version)
+}
+
+// Store is what people call a store that the engine names.
+func Store(name string) string {
+	if name == "keychain" {
+		return "keychain (OS keychain, item keytender)"
+	}
+	return name
 }
 
 // withBesides adds to a hint what else the engine noted.
@@ -119,9 +161,8 @@ func Plain(err error) string {
 	var parts []error
 	switch e := err.(type) {
 	case *session.Error:
-		if e.Fault != "" {
-			said, _, _ = Of(e)
-		}
+		said, _ = ofFault(e)
+	case *Error:
 	case interface{ Unwrap() []error }:
 		parts = e.Unwrap()
 	case interface{ Unwrap() error }:
@@ -133,10 +174,4 @@ func Plain(err error) string {
 		}
 	}
 	return said
-}
-
-// ForEngine is Of for the engine, which gives it nothing but its own.
-func ForEngine(e *session.Error) (message, hint string) {
-	message, hint, _ = Of(e)
-	return message, hint
 }

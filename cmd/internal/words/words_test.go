@@ -71,33 +71,34 @@ func TestEachFaultHasWords(t *testing.T) {
 func TestWhatIsSaidBesideAFault(t *testing.T) {
 	waits := time.Date(2030, 1, 2, 3, 4, 5, 0, time.Local)
 	until := "; the sign-in waits until " + waits.Format("15:04:05 MST")
-	for _, c := range []struct {
-		name string
-		err  session.Error
-		hint string
+	for name, c := range map[string]struct {
+		said   string
+		values session.Values
+		want   string
 	}{
-		{"nothing", session.Error{Message: "m", Hint: "h"}, "h"},
-		{"a key is lost", session.Error{Message: "m", Hint: "h", Values: session.Values{LostKey: "sk…FAKE"}},
-			"h; the new key (sk…FAKE) is lost, so delete it at the Console"},
-		{"refused, and a login made room", session.Error{Message: "m", Hint: "h",
-			Values: session.Values{ClaudeSignedIn: true, Displaced: "ann"}},
+		"nothing":       {"h", session.Values{}, "h"},
+		"a key is lost": {"h", session.Values{LostKey: "sk…FAKE"}, "h; the new key (sk…FAKE) is lost, so delete it at the Console"},
+		"refused, and a login made room": {"h", session.Values{ClaudeSignedIn: true, Displaced: "ann"},
 			"Claude Code is signed in as that account now; h; `keytender mirror --undo` puts the login of ann back"},
-		{"waits, with a hint", session.Error{Message: "m", Hint: "h", Values: session.Values{WaitsUntil: waits}},
+		"waits, with a hint": {"h", session.Values{WaitsUntil: waits},
 			"h; then run `keytender login --finish` again with the same code" + until},
-		{"waits, and its own hint would begin anew",
-			session.Error{Message: "m", Hint: "run `keytender login` again", Values: session.Values{WaitsUntil: waits}},
+		"waits, and its own hint would begin anew": {"run `keytender login` again", session.Values{WaitsUntil: waits},
 			"give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin" + until},
-		{"waits", session.Error{Fault: session.FaultNothingOnStdin, Values: session.Values{WaitsUntil: waits}},
-			"give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin" + until},
-		{"in two steps", session.Error{Message: "m", Hint: "run `keytender login` again",
-			Values: session.Values{TwoSteps: true}},
+		"in two steps": {"run `keytender login` again", session.Values{TwoSteps: true},
 			"run `keytender login --begin` again"},
-		{"watch-only", session.Error{Fault: session.FaultClaudeFailed,
-			Values: session.Values{Reason: "no", WatchOnly: true}},
-			"run `keytender login --method claude-code` again"},
 	} {
-		if _, hint, _ := Of(&c.err); hint != c.hint {
-			t.Errorf("%s: %q, want %q", c.name, hint, c.hint)
+		if hint := withBesides(c.said, c.values); hint != c.want {
+			t.Errorf("%s: %q, want %q", name, hint, c.want)
+		}
+	}
+	for want, e := range map[string]session.Error{
+		"give all that the page showed (CODE#STATE) to `keytender login --finish` on stdin" + until: {
+			Fault: session.FaultNothingOnStdin, Values: session.Values{WaitsUntil: waits}},
+		"run `keytender login --method claude-code` again": {Fault: session.FaultClaudeFailed,
+			Values: session.Values{Reason: "no", WatchOnly: true}},
+	} {
+		if _, hint, _ := Of(&e); hint != want {
+			t.Errorf("%s: %q, want %q", e.Fault, hint, want)
 		}
 	}
 }
