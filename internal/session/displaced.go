@@ -96,6 +96,35 @@ func (w displacing) moveOut(ctx context.Context, s sighting, coming string) (mov
 	return w.setAside(ctx, s)
 }
 
+// write changes an entry in which the login of the sighting still lies. Where it fails, what was
+// moved out for it is taken back, unless the login may have left all the same: a disk may fail
+// after it was told to exchange the file, and then the copy is the only one.
+func (w displacing) write(ctx context.Context, s sighting, change claudecode.Change, moved movedOut) error {
+	begun := false
+	_, err := s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
+		if !now.Inner().Equal(s.entry.Inner()) {
+			return claudecode.Change{}, busyAs(FaultEntryChanging, dirlock.ErrBusy)
+		}
+		begun = true
+		return change, nil
+	})
+	if err == nil {
+		return nil
+	}
+	if !begun || w.liesThere(ctx, s) {
+		moved.takeBack(ctx)
+	}
+	return entryError(err)
+}
+
+// liesThere reports whether the entry surely holds still what was seen in it.
+func (w displacing) liesThere(ctx context.Context, s sighting) bool {
+	ctx, cancel := storeContext(context.WithoutCancel(ctx))
+	defer cancel()
+	now, err := s.dir.Read(ctx)
+	return err == nil && now.Inner().Equal(s.entry.Inner())
+}
+
 // isKept makes sure that our store has the account's login that a sighting shows: its record
 // may be gone, or come out of a backup.
 func (w displacing) isKept(ctx context.Context, s sighting, account string) (bool, error) {
@@ -173,6 +202,9 @@ func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, forme
 		Person: a.Person, At: w.wall()})
 	v := w.vault(w.l)
 	drop := func(ctx context.Context) {
+		if now, err := v.load(ctx, a.Name); err != nil || !now.SamePair(former) {
+			return // its record may have been replaced although that failed
+		}
 		w.l.DropDisplaced(d.ID)
 		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
 			w.log.Warn("the copy of a login that was not replaced after all stays", "reason", plain(err))
@@ -358,15 +390,8 @@ func (w displacing) putBack(ctx context.Context, s sighting) (Said, error) {
 			return Said{}, err
 		}
 	}
-	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
-		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, busyAs(FaultEntryChanging, dirlock.ErrBusy)
-		}
-		return change, nil
-	})
-	if err != nil {
-		moved.takeBack(ctx)
-		return Said{}, entryError(err)
+	if err := w.write(ctx, s, change, moved); err != nil {
+		return Said{}, err
 	}
 	return w.noteBack(ctx, s.dir, d, aside)
 }

@@ -285,15 +285,8 @@ func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
-		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, dirlock.ErrBusy
-		}
-		return claudecode.Change{SignOut: true}, nil
-	})
-	if err != nil {
-		moved.takeBack(ctx)
-		return entryError(err)
+	if err := r.displacing().write(ctx, s, claudecode.Change{SignOut: true}, moved); err != nil {
+		return err
 	}
 	r.place(s.dir).Empty(false)
 	return r.save()

@@ -216,15 +216,8 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said,
 		moved.takeBack(ctx)
 		return Said{}, err
 	}
-	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
-		if !now.Inner().Equal(s.entry.Inner()) {
-			return claudecode.Change{}, busyAs(FaultEntryChanging, dirlock.ErrBusy)
-		}
-		return change, nil
-	})
-	if err != nil {
-		moved.takeBack(ctx)
-		return Said{}, entryError(err)
+	if err := w.displacing().write(ctx, s, change, moved); err != nil {
+		return Said{}, err
 	}
 	place := w.place(dir)
 	place.Holds(r.chain, pairOf(r.current))

@@ -1,0 +1,77 @@
+package session
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"keytender/internal/atomicfile"
+)
+
+// failsLate makes the disk fail after it exchanged a file of the folder: the new content is there.
+func failsLate(t *testing.T, dir string) (mend func()) {
+	t.Helper()
+	restore(t, &atomicfile.Disk, atomicfile.Disk)
+	before := atomicfile.Disk.SyncDir
+	atomicfile.Disk.SyncDir = func(of string) error {
+		if filepath.Clean(of) == filepath.Clean(dir) {
+			return syscall.EIO
+		}
+		return before(of)
+	}
+	return func() { atomicfile.Disk.SyncDir = before }
+}
+
+// A write that fails when it is done already displaces a login all the same.
+func TestStrangerOutlivesAWriteThatFailsLate(t *testing.T) {
+	r := newRig(t)
+	x := r.issued("x@example.com", time.Hour)
+	r.writeEntry(x)
+	a := r.issued("a@example.com", time.Hour)
+	r.keep("default", a)
+	mend := failsLate(t, r.claude)
+	if _, err := r.start().Mirror(t.Context()); err == nil {
+		t.Fatal("nothing is said of the disk")
+	}
+	mend()
+	if !r.entry().Login.SamePair(a) {
+		t.Fatal("the test did not have the entry written")
+	}
+	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.Refresh.Equal(x.Refresh) {
+		t.Errorf("the login that made room is gone: %v", err)
+	}
+}
+
+// The same for an account whose name another person's login takes, by way of our own file.
+func TestReplacedAccountOutlivesAWriteThatFailsLate(t *testing.T) {
+	r := newRig(t)
+	a, b := r.issued("a@example.com", time.Hour), r.issued("b@example.com", time.Hour)
+	r.keep("default", a)
+	restore(t, &atomicfile.Disk, atomicfile.Disk)
+	rename, syncDir, done := atomicfile.Disk.Rename, atomicfile.Disk.SyncDir, 0
+	atomicfile.Disk.Rename = func(from, to string) error {
+		if strings.HasSuffix(to, "credentials.json") {
+			done++
+		}
+		return rename(from, to)
+	}
+	atomicfile.Disk.SyncDir = func(of string) error {
+		if filepath.Clean(of) == r.home && done == 2 { // the copy of what makes room came first
+			done++
+			return syscall.EIO
+		}
+		return syncDir(of)
+	}
+	_, err := r.start().ImportJSON(t.Context(), ImportOptions{Account: "default", Replace: true}, asJSON(b))
+	if err == nil || done < 3 {
+		t.Fatalf("the test did not have the disk fail: %v", err)
+	}
+	atomicfile.Disk.SyncDir = syncDir
+	kept, err := os.ReadFile(filepath.Join(r.home, "credentials.json"))
+	if err != nil || !strings.Contains(string(kept), a.Refresh.Reveal()) || len(r.ledger().Displaced) != 1 {
+		t.Errorf("the login that was replaced is gone: %v", err)
+	}
+}
