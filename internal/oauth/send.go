@@ -87,6 +87,7 @@ func (c *Client) sendOnce(ctx context.Context, r request) (response, error) {
 	}
 
 	out := &outgoing{rest: bytes.NewReader(r.body)}
+	out.look, _ = ctx.Value(lookKey{}).(func() error)
 	if r.body == nil {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GotConn: func(httptrace.GotConnInfo) { out.mark() },
@@ -119,6 +120,15 @@ func (c *Client) sendOnce(ctx context.Context, r request) (response, error) {
 	}
 	a.sent = out.seal()
 	return a, nil
+}
+
+type lookKey struct{}
+
+// LookingLast has the calls below ctx call look when the connection stands and nothing of the
+// body has left: making one may have taken as long as a laptop sleeps. Where it returns an error
+// nothing is sent.
+func LookingLast(ctx context.Context, look func() error) context.Context {
+	return context.WithValue(ctx, lookKey{}, look)
 }
 
 // limit is how long a call may take that asks for timeout.
@@ -166,6 +176,7 @@ func (c *Client) transport(timeout time.Duration) *http.Transport {
 // leaves, so that what seal returned stays true.
 type outgoing struct {
 	secret.Hidden
+	look   func() error // before anything leaves; nil: nobody looks
 	mu     sync.Mutex
 	rest   io.Reader
 	left   bool
@@ -177,6 +188,12 @@ func (o *outgoing) Read(p []byte) (int, error) {
 	defer o.mu.Unlock()
 	if o.sealed {
 		return 0, errors.New("the call is over")
+	}
+	if o.look != nil && !o.left {
+		if err := o.look(); err != nil {
+			o.sealed = true
+			return 0, err
+		}
 	}
 	o.left = true
 	return o.rest.Read(p)

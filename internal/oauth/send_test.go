@@ -458,3 +458,23 @@ func TestCompressedAnswers(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// The last look is taken when the connection stands, once, and before the token leaves.
+func TestLastLook(t *testing.T) {
+	f := serve(t, says(200, `{"access_token":"FAKE","expires_in":60}`))
+	looks := 0
+	ctx := LookingLast(t.Context(), func() error { looks++; return nil })
+	if _, err := f.client().Renew(ctx, fakeRefresh, nil); err != nil || looks != 1 {
+		t.Errorf("%v after %d looks", err, looks)
+	}
+	_, err := f.client().Renew(LookingLast(ctx, func() error { return errors.New("lost") }), fakeRefresh, nil)
+	failure := &Error{}
+	if !errors.As(err, &failure) || failure.Sent || failure.Answered {
+		t.Errorf("%+v", failure)
+	}
+	for _, seen := range f.requests()[1:] {
+		if strings.Contains(seen.body, fakeRefresh.Reveal()) {
+			t.Error("the token was sent")
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,5 +74,36 @@ func TestReplacedAccountOutlivesAWriteThatFailsLate(t *testing.T) {
 	kept, err := os.ReadFile(filepath.Join(r.home, "credentials.json"))
 	if err != nil || !strings.Contains(string(kept), a.Refresh.Reveal()) || len(r.ledger().Displaced) != 1 {
 		t.Errorf("the login that was replaced is gone: %v", err)
+	}
+}
+
+// Between the last note and the first byte a laptop may sleep: Claude Code wakes first, takes the
+// old lock over, and spends the token.
+func TestLockThatIsLostWhileTheConnectionIsMade(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(-time.Minute)
+	e := r.start()
+	e.crash = func(step string) {
+		if step != "intent" {
+			return
+		}
+		lock := filepath.Join(r.claude, ".oauth_refresh.lock")
+		if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		r.writeEntry(r.renewElsewhere(a))
+	}
+	if _, err := e.Token(t.Context(), time.Minute); exitOf(err) != ExitBusy {
+		t.Errorf("%v", err)
+	}
+	if n := r.posts(); n != 1 {
+		t.Errorf("%d sent", n)
+	}
+	if err := os.Remove(filepath.Join(r.claude, ".oauth_refresh.lock")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.start().Token(t.Context(), time.Minute)
+	if err != nil || r.posts() != 1 || !r.entry().Login.Access.Equal(got) || r.chain().Intent != nil {
+		t.Errorf("afterwards: %v, %d sent", err, r.posts())
 	}
 }

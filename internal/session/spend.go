@@ -186,10 +186,16 @@ func (r *renewal) send(ctx context.Context) (oauth.Grant, error) {
 			return oauth.Grant{}, err
 		}
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callLimit)
+		// A laptop may sleep while the connection is made, and who wakes with it takes old locks over.
+		var lost error
+		call = oauth.LookingLast(call, func() error { lost = r.stillHeld(); return lost })
 		grant, err := r.client.Renew(call, r.current.Refresh, scopes)
 		cancel()
 		failure := &oauth.Error{}
 		switch {
+		case lost != nil:
+			r.chain.ForgetSend()
+			return oauth.Grant{}, lost
 		case err == nil, !errors.As(err, &failure), !grant.Refresh.IsZero():
 			return grant, err
 		case failure.Kind == oauth.Misconfigured && failure.Code == "invalid_scope" && len(scopes) > 0:
