@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/fakeclaude"
 	"keytender/keychain"
 )
 
@@ -79,6 +80,23 @@ func TestClockThatWasBehindAtTheSignIn(t *testing.T) {
 	}
 	if st := r.start().Status(t.Context()); st.State != SignedIn {
 		t.Errorf("the login lives, and status says %s: %+v", st.State, st.Problem)
+	}
+}
+
+// The clock was ahead at a renewal whose answer tells no end of the login: the known end is kept.
+func TestClockThatWasAheadAtARenewal(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	ends := r.stored().LoginEnds
+	r.faults(fakeclaude.Without("refresh_token_expires_in").Repeat(fakeclaude.Forever))
+	if _, err := r.wrongClock(40*24*time.Hour).Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if told := r.stored().LoginEnds; !told.Equal(ends) {
+		t.Errorf("the login ends at %v, and %v is told", ends, told)
 	}
 }
 

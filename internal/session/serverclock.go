@@ -37,6 +37,16 @@ func (s *state) noteServerDate(server, sent time.Time) {
 	s.heard.note = &clockNote{now, int64(off / time.Second)}
 }
 
+// serversWall is the present by the clock of the server that answered in this piece of work.
+func (s *state) serversWall() time.Time {
+	s.heard.mu.Lock()
+	defer s.heard.mu.Unlock()
+	if s.heard.note == nil {
+		return s.wall()
+	}
+	return s.wall().Add(time.Duration(s.heard.note.OffSeconds) * time.Second)
+}
+
 // keepServerDate writes down what was heard, for whoever holds our lock.
 func (s *state) keepServerDate() {
 	s.heard.mu.Lock()
