@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,7 +64,11 @@ func (c *console) accessToken(ctx context.Context, engine *session.Engine, minVa
 	if token.IsZero() {
 		return token, err
 	}
-	if err != nil && ctx.Err() == nil {
+	switch known := (&session.Error{}); {
+	case err == nil || ctx.Err() != nil:
+	case errors.As(err, &known) && known.Fault == session.FaultKeptFailed:
+		c.line(danger, "%s", words.Plain(err))
+	default:
 		c.line(danger, "this token is valid, but not for %s: %s", minValid, words.Plain(err))
 	}
 	return token, nil

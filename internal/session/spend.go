@@ -68,14 +68,18 @@ func (r *renewal) spend(ctx context.Context) error {
 // noteRenewal writes down what became of a renewal that brought a new pair.
 func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
 	record := Record{Account: r.account, What: "renewed"}
+	var result *Error
 	switch {
 	case keepErr != nil:
 		record.Remark = RemarkUnstored
-		r.chain.Problem = noteOf(storageTrouble(r.config.Paths.State, FaultKeptFailed, "", keepErr))
+		unkept := storageTrouble(r.config.Paths.State, FaultKeptFailed, "", keepErr)
+		r.chain.Problem = noteOf(unkept)
+		if r.l.NewestOf(r.chain) == nil {
+			result = unkept // it lies nowhere, and ends with this process
+		}
 	case where == "spill":
 		record.Remark = RemarkSpilled
 	}
-	var result *Error
 	if callErr != nil {
 		result = laterBy(FaultResponseMisfit, Values{Reason: callErr.Error()}, callErr)
 		r.chain.Problem = noteOf(result)

@@ -215,7 +215,8 @@ func TestNothingCanBeStored(t *testing.T) {
 	r.alive(r.stored())
 }
 
-// The same without an entry: the token that is left is spent, and it is not sent.
+// The same without an entry: the token that is left is spent. The new one is handed out, and it is
+// said that it is kept nowhere: nobody is told that the login was renewed.
 func TestNothingCanBeStoredAnywhere(t *testing.T) {
 	r := newRig(t)
 	r.keep("default", r.issued("a@example.com", -time.Minute))
@@ -223,7 +224,8 @@ func TestNothingCanBeStoredAnywhere(t *testing.T) {
 	disk.write = func(*os.File, []byte, int64) (int, error) { return 0, syscall.EIO }
 	unblock := func() {}
 	r.sabotage(func() { unblock = r.block(filepath.Join(r.home, "credentials.json")) })
-	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+	token, err := r.start().Token(t.Context(), time.Minute)
+	if token.IsZero() || faultOf(err) != FaultKeptFailed {
 		t.Fatalf("token: %v", err)
 	}
 	unblock()
