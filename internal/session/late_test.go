@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/testguard"
 )
 
 // failsLate makes the disk fail after it exchanged a file of the folder: the new content is there.
@@ -105,5 +107,39 @@ func TestLockThatIsLostWhileTheConnectionIsMade(t *testing.T) {
 	got, err := r.start().Token(t.Context(), time.Minute)
 	if err != nil || r.posts() != 1 || !r.entry().Login.Access.Equal(got) || r.chain().Intent != nil {
 		t.Errorf("afterwards: %v, %d sent", err, r.posts())
+	}
+}
+
+// A laptop wakes while Claude Code is in the middle of a renewal: its lock is as old as the sleep
+// was long, until it shows a sign of life.
+func TestLockOfAHolderThatWakes(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(-time.Minute)
+	lock := filepath.Join(r.claude, ".oauth_refresh.lock")
+	long := time.Now().Add(-8 * time.Hour)
+	if err := errors.Join(os.Mkdir(lock, 0o700), os.Chtimes(lock, long, long)); err != nil {
+		t.Fatal(err)
+	}
+	restore(t, &lifesign, 500*time.Millisecond)
+	restore(t, &slept, func(time.Time) time.Duration { return 8 * time.Hour })
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); r.start().Tend(ctx, nil) }()
+	time.Sleep(200 * time.Millisecond) // it wakes a moment later
+	now := time.Now()
+	if err := os.Chtimes(lock, now, now); err != nil {
+		t.Errorf("the lock was taken over: %v", err)
+	}
+	r.writeEntry(r.renewElsewhere(a))
+	_ = os.Remove(lock)
+	for end := time.Now().Add(testguard.Patience); !r.stored().Access.Equal(r.entry().Login.Access); {
+		if time.Sleep(10 * time.Millisecond); time.Now().After(end) {
+			t.Fatal("the pair is not taken over")
+		}
+	}
+	cancel()
+	<-ended
+	if n := r.posts(); n != 1 {
+		t.Errorf("%d sent", n)
 	}
 }

@@ -25,6 +25,17 @@ func untilPoll() time.Duration {
 	return time.Until(time.Now().Truncate(pollInterval).Add(pollInterval))
 }
 
+// lifesign is longer than Claude Code and we take to show that a lock has a holder. Tests
+// shorten it.
+var lifesign = 6 * time.Second
+
+// slept is how long the machine slept since then, or by how much its clock was put forward: the
+// monotonic reading stands still meanwhile. Tests replace it.
+var slept = func(since time.Time) time.Duration {
+	now := time.Now()
+	return now.Round(0).Sub(since.Round(0)) - now.Sub(since)
+}
+
 // tending renews what is due, by the clock and by what changes on the disk.
 type tending struct {
 	*Engine
@@ -44,6 +55,13 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var last, due time.Time // the last look at the records, and when they said to act
+	began, asleep := time.Now(), time.Duration(0)
+	// Whoever wakes finds every lock old, and its holder has to wake as well.
+	settled := func() bool {
+		before := asleep
+		asleep = slept(began)
+		return asleep-before < time.Second || sleep(ctx, lifesign) == nil
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,6 +70,9 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 			if !open {
 				changed = nil
 				continue
+			}
+			if !settled() {
+				return
 			}
 			if err := t.follow(ctx); err != nil && ctx.Err() == nil {
 				t.log.Warn("following Claude Code's entry failed", "reason", plain(err))
@@ -62,6 +83,9 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 			if now := t.wall(); changed != nil && now.After(last) && now.Before(due) {
 				timer.Reset(min(untilPoll(), due.Sub(now)))
 				continue
+			}
+			if !settled() {
+				return
 			}
 		}
 		wait := t.tendNow(ctx)
