@@ -125,6 +125,7 @@ func roundTrip(t testing.TB, k *OSKeychain) {
 // What each state of a desktop means. Only a keychain that is certainly not there is
 // unavailable: then, and only then, a first sign-in may use the file.
 func TestSecretServiceFaults(t *testing.T) {
+	testguard.Slow(t)
 	address := testbus.Start(t)
 	record := secret.New(`{"FAKE":2}`)
 	k := osKeychain(t)

@@ -136,6 +136,7 @@ func TestKilledAndPanelRestarted(t *testing.T) {
 // TestSleepOverAnExpiry: stopped while its token ends, it renews once, soon after it
 // goes on, and tells the person nothing.
 func TestSleepOverAnExpiry(t *testing.T) {
+	testguard.Slow(t)
 	d := start(t)
 	d.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = 6 * time.Second })
 	d.signInCalmly()
@@ -351,6 +352,7 @@ func costOf(t *testing.T, pid int) (c cost) {
 // TestIdle: signed in and left alone, it sleeps. A few seconds find a loop that spins;
 // KTTEST_IDLE=1m measures for real.
 func TestIdle(t *testing.T) {
+	testguard.Slow(t)
 	d := start(t)
 	d.signInCalmly()
 	idle(t, d.process.Pid, 3*time.Second)

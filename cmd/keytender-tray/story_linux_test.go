@@ -126,6 +126,7 @@ func changing(text string) string {
 // back, a refusal, a late Allow and the sign-out, in all that a person reads.
 // Not one word of it is English.
 func TestAGermanStory(t *testing.T) {
+	testguard.Slow(t)
 	s := &story{desktop: startFirst(t, "LC_ALL=de_DE.UTF-8", "DISPLAY=:97")}
 	s.chapter("Erster Start")
 	welcome := s.page(s.browsed())

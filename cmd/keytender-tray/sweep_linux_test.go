@@ -225,6 +225,7 @@ func sweepDesktop(t *testing.T, fault fakeclaude.Fault) {
 
 // The idle menu-bar app of a login that is valid opens no connection to anybody.
 func TestIdleOpensNoConnection(t *testing.T) {
+	testguard.Slow(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed, so there is no trace of the connections to look at")

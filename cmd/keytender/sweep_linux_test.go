@@ -357,6 +357,7 @@ func (r *rig) sweepPlanted() {
 }
 
 func TestSweepExchange(t *testing.T) {
+	testguard.Slow(t)
 	for name, fault := range sweptFaults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -378,6 +379,7 @@ func TestSweepExchange(t *testing.T) {
 }
 
 func TestSweepRenewal(t *testing.T) {
+	testguard.Slow(t)
 	for name, fault := range sweptFaults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -400,6 +402,7 @@ func TestSweepRenewal(t *testing.T) {
 // The rest of what can go wrong in a journey: the API, the answer of the browser, the
 // stores, the flags.
 func TestSweepOtherTrouble(t *testing.T) {
+	testguard.Slow(t)
 	for name, journey := range map[string]func(*rig){
 		"declined": func(r *rig) { r.login("decline-browser") },
 		"refused scope": func(r *rig) {
@@ -603,6 +606,7 @@ func (r *rig) issue() string {
 // outside its place, and leaves no core; SIGABRT makes Go print every
 // stack, as a panic does.
 func TestSweepEnded(t *testing.T) {
+	testguard.Slow(t)
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
 		syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGKILL} {
 		for _, call := range []string{"exchange", "renew"} {

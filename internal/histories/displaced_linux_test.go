@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"keytender/internal/testguard"
 )
 
 // What a mirror displaces can be put back, each of it, and what belongs to an account goes
@@ -98,6 +100,7 @@ func TestUndoNeverPutsBackASpentPair(t *testing.T) {
 }
 
 func TestB6BusyChangesNothing(t *testing.T) {
+	testguard.Slow(t)
 	holds(t, func(w *world) {
 		w.login(bob, "--account", "bob").want(0)
 		w.login(ann, "--account", "ann").want(0)

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"keytender/internal/testguard"
 )
 
 // Where the pair lies: other directories, and entries that cannot be written as usual.
@@ -267,6 +269,7 @@ func TestA5MountThatGoesAwayAgain(t *testing.T) {
 
 // Another program writes for a long time: nobody is left with a spent pair once it is done.
 func TestA5LockThatIsHeldAndLetGo(t *testing.T) {
+	testguard.Slow(t)
 	holds(t, func(w *world) {
 		w.takenOver(-time.Minute)
 		release := w.cc.holdLocks(filepath.Join(w.cc.dir, ".storage-write.lock"))

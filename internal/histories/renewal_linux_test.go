@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // Succession without clocks: what the client renewed is taken over, however it looks.
@@ -79,6 +80,7 @@ func TestR05NewerPairEndsSooner(t *testing.T) {
 
 // A client that drops the ids renewed, and nobody can be asked whose it is.
 func TestA8WhoseItIsCannotBeAsked(t *testing.T) {
+	testguard.Slow(t)
 	for name, fault := range map[string]fakeclaude.Fault{
 		"500":    {On: "profile", Status: 500, Times: fakeclaude.Forever},
 		"429":    {On: "profile", Status: 429, Times: fakeclaude.Forever},
@@ -257,6 +259,7 @@ func TestHungUpRightAfterTheAnswer(t *testing.T) {
 // Killed at any moment, a command seldom leaves locks behind whose owner nobody can tell: the
 // next command would wait for their own limit.
 func TestKilledWithTheLocksInHand(t *testing.T) {
+	testguard.Slow(t)
 	holds(t, func(w *world) {
 		keptWaiting := 0
 		for i := 0; i < 30 && keptWaiting < 2; i++ {

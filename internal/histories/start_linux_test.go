@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // What keeps a sign-in from being kept shows before the browser opens, and what is typed or
@@ -43,6 +44,7 @@ func TestHNoBusIsSaidBeforeTheLink(t *testing.T) {
 // A bus that takes connections and never answers (gogcli#130): it ends in time, and what was
 // granted is kept, or it is said before the browser opens.
 func TestHDeafBusLosesNothing(t *testing.T) {
+	testguard.Slow(t)
 	holds(t, func(w *world) {
 		path := filepath.Join(w.root, "deaf")
 		deaf, err := net.Listen("unix", path)
@@ -177,6 +179,7 @@ func TestR17ReadOnlyHome(t *testing.T) {
 
 // An answer that is cut is no answer: it is asked again once, and what it says is told.
 func TestCutAnswerIsNoAnswer(t *testing.T) {
+	testguard.Slow(t)
 	holds(t, func(w *world) {
 		w.takenOver(-time.Minute)
 		w.faults(fakeclaude.Fault{Status: 200, Body: `{"access_token":"FAKE`, CutAfter: 10})

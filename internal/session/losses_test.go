@@ -18,6 +18,7 @@ import (
 	"keytender/internal/fakeclaude"
 	"keytender/internal/ledger"
 	"keytender/internal/secret"
+	"keytender/internal/testguard"
 	"keytender/keychain"
 )
 
@@ -364,6 +365,7 @@ func TestImportOfTheFormerLogin(t *testing.T) {
 
 // a lock that doctor moved aside is put over one that Claude Code holds.
 func TestUnmendPutsALockOverALivingOne(t *testing.T) {
+	testguard.Slow(t)
 	r := newRig(t)
 	r.signIn(time.Hour)
 	path := filepath.Join(r.claude, ".storage-write.lock")

@@ -34,6 +34,7 @@ func at(method string, step testbus.Step) func(string) testbus.Step {
 // the time that a keychain may take, the pair is durable, and it gets where it belongs
 // once the keychain works again.
 func TestKeychainFailsAfterRenewal(t *testing.T) {
+	testguard.Slow(t)
 	const (
 		prompt = 2 * time.Second
 		slow   = 7500 * time.Millisecond // the limit of 5 s, and what is around it
@@ -127,6 +128,7 @@ func TestKeychainFailsAfterRenewal(t *testing.T) {
 // The keychain is in trouble before anything was sent: nothing is sent, and the one who
 // waits waits once.
 func TestKeychainFailsBeforeRenewal(t *testing.T) {
+	testguard.Slow(t)
 	for _, c := range []struct {
 		name   string
 		behave func(s *testbus.Service)
@@ -186,6 +188,7 @@ func TestKeychainFailsBeforeRenewal(t *testing.T) {
 // A spilled pair is there, its token has ended, and the keychain hangs: the renewal
 // goes on from the spill file, and all that is waited for is waited for once.
 func TestHungKeychainIsWaitedForOnce(t *testing.T) {
+	testguard.Slow(t)
 	r, service := keychainRig(t)
 	before := r.signIn(-time.Minute)
 	r.put(r.state("spill-default.json"), func() keychain.Credential {

@@ -19,6 +19,7 @@ import (
 // TestStoreIsTriedFirst: where the login will be kept, or why nowhere, is known before
 // there is a link to open.
 func TestStoreIsTriedFirst(t *testing.T) {
+	testguard.Slow(t)
 	socket := func(t *testing.T, serve func(net.Conn)) string {
 		dir, err := os.MkdirTemp("", "kt") // short: it holds a socket
 		if err != nil {

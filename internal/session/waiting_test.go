@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // anyPort is one that was free a moment ago.
@@ -52,6 +53,7 @@ func signInBy(t *testing.T, r *rig, o SignInOptions, drive func(e Event, paste c
 // TestPastedCodeThatIsNone: what the server does not know as a code ends no sign-in. Each
 // goes to it once, and both ways stay open.
 func TestPastedCodeThatIsNone(t *testing.T) {
+	testguard.Slow(t)
 	visit := func(t *testing.T, link string) {
 		go func() { // it is answered when the sign-in has ended
 			location, err := fakeclaude.Approve(context.WithoutCancel(t.Context()), link)
