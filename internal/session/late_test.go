@@ -143,3 +143,20 @@ func TestLockOfAHolderThatWakes(t *testing.T) {
 		t.Errorf("%d sent", n)
 	}
 }
+
+// An account gets another name while its renewal waits for the lock: nobody is signed out by that.
+func TestRenamedWhileARenewalWaits(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	w := r.work()
+	got := make(chan error, 1)
+	go func() { _, err := r.start().On("default").Renew(t.Context(), true); got <- err }()
+	time.Sleep(200 * time.Millisecond) // by now it waits
+	if err := w.moveRecords(t.Context(), w.vault(w.l), "default", "other"); err != nil {
+		t.Fatal(err)
+	}
+	w.end()
+	if err := <-got; exitOf(err) != ExitFailed || r.posts() != 0 {
+		t.Errorf("%v, %d sent", err, r.posts())
+	}
+}

@@ -109,7 +109,7 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	v.unspill(ctx, account)
 	current, err := v.load(ctx, account)
 	if err != nil {
-		return nil, storeError(v.store.Kind(), err)
+		return nil, w.loadError(v, account, err)
 	}
 	if f, known := w.l.Identify(pairOf(current)); known && w.l.Account(account) == nil && f.Account() != "" {
 		return nil, noAccount(account) // a copy that a rename left behind: its login goes by another name
