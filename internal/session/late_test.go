@@ -160,3 +160,27 @@ func TestRenamedWhileARenewalWaits(t *testing.T) {
 		t.Errorf("%v, %d sent", err, r.posts())
 	}
 }
+
+// A token that was lent by a write that failed late is taken back by whoever signs out.
+func TestLentByAWriteThatFailsLate(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	dir := r.mkdir("lent")
+	mend := failsLate(t, dir)
+	if _, err := r.start().Lend(t.Context(), LendOptions{Dir: dir}); err == nil {
+		t.Fatal("nothing is said of the disk")
+	}
+	mend()
+	access := r.stored().Access.Reveal()
+	holds := func() bool {
+		text, _ := os.ReadFile(filepath.Join(dir, ".credentials.json"))
+		return strings.Contains(string(text), access)
+	}
+	if !holds() {
+		t.Fatal("the test did not have the entry written")
+	}
+	r.signedOut(SignOutOptions{})
+	if holds() {
+		t.Error("the token lies there still")
+	}
+}

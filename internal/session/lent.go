@@ -152,7 +152,9 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 		return PlaceStatus{}, err
 	}
 	if err := r.lentCopies().writeLent(ctx, place, r.current); err != nil {
-		takeBack(r.work)
+		if !r.mayLieIn(ctx, at) {
+			takeBack(r.work)
+		}
 		return PlaceStatus{}, notLent(at, err)
 	}
 	if err := at.directory(r.entries).Introduce(ctx, identityFor(r.current)); err != nil {
@@ -160,6 +162,15 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 			plain(err))
 	}
 	return r.lent(place)
+}
+
+// mayLieIn reports whether the access token may be in the directory although writing it failed:
+// who signs out then looks there too.
+func (r *renewal) mayLieIn(ctx context.Context, at lentTo) bool {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	entry, err := at.directory(r.entries).Read(ctx)
+	return err == nil && entry.Login.Access.Equal(r.current.Access)
 }
 
 // expectLent notes durably that a place is about to be lent to: a process that is killed
