@@ -30,9 +30,10 @@ func nativeRun(ready, exit func()) {
 	// The library closes the connection that it may never have had.
 	defer func() { _ = recover() }()
 	defer end()
+	stay := stayOnPanel()
 	start()
 	show()
-	go stayOnPanel()
+	go stay()
 	for {
 		select {
 		case <-ended:
@@ -42,9 +43,10 @@ func nativeRun(ready, exit func()) {
 		case <-rejoin:
 			// It keeps the menu, and puts all of it on the bus that is there now.
 			again, _ := systray.RunWithExternalLoop(nil, nil)
+			stay := stayOnPanel()
 			again()
 			show()
-			go stayOnPanel()
+			go stay()
 		}
 	}
 }
