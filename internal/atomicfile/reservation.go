@@ -57,6 +57,10 @@ func Reserve(path string, size int64) (*Reservation, error) {
 	return r, nil
 }
 
+// DropReserved removes what a writer that was killed left of its reservations for path; the
+// caller knows that nobody holds one. Such a file may have the whole new content.
+func DropReserved(path string) { sweep(path, reservedInfix, time.Now()) }
+
 // reserveBeside makes a file of that size next to path. Its filler is random: a file system
 // that compresses would keep no room for zeros.
 func reserveBeside(path string, size int64) (*os.File, error) {

@@ -5,19 +5,25 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"keytender/internal/atomicfile"
 )
 
-// dropAsides removes, with the last account, what `doctor --fix` moved aside of ours, and what
-// a writer that was killed left half written (we hold the lock): it may hold tokens. A damaged
-// entry of Claude Code's may hold logins of others too; it stays, and is named.
+// dropAsides removes what a writer that was killed left half written (we hold the lock): it may
+// hold tokens. With the last account goes what `doctor --fix` moved aside of ours, too. A damaged
+// entry of Claude Code's may hold logins of others; it stays, and is named.
 func (s *signingOut) dropAsides() {
+	entries := s.knownEntries()
+	for _, dir := range entries {
+		atomicfile.DropReserved(dir.File())
+	}
 	if len(s.l.Accounts) > 0 {
 		return
 	}
 	patterns := []string{s.statePath("*" + asideInfix + "*"), s.config.Paths.Credentials + "*" + asideInfix + "*",
 		s.config.Paths.Credentials + ".tmp.*", s.statePath("spill-*.tmp.*"), s.statePath(mendedFile)}
-	for _, dir := range s.knownEntries() {
-		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*")
+	for _, dir := range entries {
+		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*", dir.File()+".room.*"+asideInfix+"*")
 		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
 		for _, path := range kept {
 			s.undone(RemarkAsideStays, path)

@@ -165,6 +165,7 @@ func (d doctor) leftovers() (paths []string) {
 	add(d.config.Paths.Credentials + ".tmp.*")
 	for _, dir := range d.knownEntries() {
 		add(dir.File() + ".tmp.*")
+		add(dir.File() + ".room.*")
 	}
 	return paths
 }

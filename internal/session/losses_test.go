@@ -1150,7 +1150,7 @@ func TestSignOutTakesWhatWasHalfWritten(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
 	paths := []string{filepath.Join(r.home, "credentials.json.tmp.0badcafe"),
-		r.state("spill-default.json.tmp.0badcafe")}
+		r.state("spill-default.json.tmp.0badcafe"), r.entryFile() + ".room.0badcafe"}
 	for _, path := range paths {
 		if err := os.WriteFile(path, []byte(`{"refresh":"FAKE`), 0o600); err != nil {
 			t.Fatal(err)
