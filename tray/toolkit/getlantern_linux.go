@@ -68,8 +68,8 @@ var nativeRun = systray.Run
 // and from a thread that is not GTK's.
 func nativeSetTooltip(tip string) { C.set_title(C.CString(tip)) }
 
-// nativeReady sees to it that the icon gets its panel, and keeps GIO from ending the whole program, by SIGTERM, when the session bus
-// goes away: renewing goes on without it.
+// nativeReady sees to it that the icon gets its panel, and keeps GIO from ending the whole
+// program, by SIGTERM, when the session bus goes away: renewing goes on without it.
 func nativeReady() {
 	C.stay_without_bus()
 	C.ask_for_panel()
