@@ -12,8 +12,8 @@ import (
 )
 
 // serveWhole serves with net/http: tests hold, cut and garble what it sends.
-func serveWhole(listener net.Listener, handler http.Handler) (stop func()) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}
+func serveWhole(s *Server, listener net.Listener) (stop func()) {
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second, ConnState: s.traffic.note}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -30,7 +30,7 @@ const requestLimit = 30 * time.Second
 
 // serveSmall serves a request per connection. net/http's server would be a fiftieth of the
 // command line, which has no other use for one: the callback's reader is our own.
-func serveSmall(listener net.Listener, handler http.Handler) (stop func()) {
+func serveSmall(s *Server, listener net.Listener) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var connections sync.WaitGroup
 	connections.Go(func() {
@@ -43,7 +43,7 @@ func serveSmall(listener net.Listener, handler http.Handler) (stop func()) {
 				defer conn.Close()
 				defer context.AfterFunc(ctx, func() { conn.Close() })() // a browser opens some for later
 				_ = conn.SetDeadline(time.Now().Add(requestLimit))
-				serveOne(conn, handler)
+				serveOne(conn, s)
 			})
 		}
 	})

@@ -46,7 +46,8 @@ type Server struct {
 	addr    string // HOST:PORT, fixed once listening
 	control func(*Server, http.ResponseWriter, *http.Request)
 	now     func() time.Time
-	serve   func(net.Listener, http.Handler) (stop func())
+	serve   func(*Server, net.Listener) (stop func())
+	traffic traffic
 
 	closed   chan struct{} // closed by Close: lets held requests go
 	handlers sync.WaitGroup
@@ -73,7 +74,7 @@ func StartWith(o Options) (*Server, error) { return startServing(o, serveWhole) 
 // StartSmall is for a program that needs the server for a demonstration alone.
 func StartSmall() (*Server, error) { return startServing(Options{}, serveSmall) }
 
-func startServing(o Options, serve func(net.Listener, http.Handler) (stop func())) (*Server, error) {
+func startServing(o Options, serve func(*Server, net.Listener) (stop func())) (*Server, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
@@ -85,6 +86,7 @@ func startServing(o Options, serve func(net.Listener, http.Handler) (stop func()
 		control:  o.Control,
 		now:      o.Now,
 		serve:    serve,
+		traffic:  traffic{busy: map[net.Conn]bool{}},
 		closed:   make(chan struct{}),
 		ledger:   newLedger(),
 		switches: defaults(),
@@ -120,7 +122,7 @@ func (s *Server) Online() error {
 	if actual := listener.Addr().String(); s.addr != actual { // only when Start let the system choose
 		s.addr = actual
 	}
-	s.stop = s.serve(listener, s)
+	s.stop = s.serve(s, listener)
 	return nil
 }
 
@@ -224,8 +226,12 @@ func (s *Server) begin() bool {
 	}
 }
 
-// wait sleeps for d, or less when the client or the server is gone.
+// wait sleeps for d, or less when the client or the server is gone. What has not to wait is dealt
+// with in any case, as by every server that has read a request.
 func (s *Server) wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

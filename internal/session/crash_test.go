@@ -177,10 +177,9 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	// What the server had begun it finishes, whether somebody listens or not.
-	for deadline := time.Now().Add(testguard.Patience); r.posts() == 1 && !r.server.Spent(before.Refresh.Reveal()) &&
-		time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+	// What was on its way to the server it answers, whether somebody listens or not.
+	if err := r.server.Settle(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	a.rotated = r.server.Spent(before.Refresh.Reveal())
 	sent := r.posts()
