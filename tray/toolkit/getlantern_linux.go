@@ -8,6 +8,10 @@ package toolkit
 #include <stdlib.h>
 
 static AppIndicator *indicator; // the library's own, which it shows to nobody
+static GDBusConnection *bus;    // the library's own too, see stay_without_bus
+static gboolean taken;          // a panel has said that it shows the icon
+
+static void note_panel(AppIndicator *from, gboolean connected, gpointer unused) { taken = connected; }
 
 // app_indicator_new stands here before the function of that name in
 // libayatana-appindicator, for the library's one call: every program that uses the library
@@ -15,6 +19,7 @@ static AppIndicator *indicator; // the library's own, which it shows to nobody
 // an id cannot be changed later.
 AppIndicator *app_indicator_new(const gchar *id, const gchar *icon, AppIndicatorCategory category) {
 	indicator = g_object_new(APP_INDICATOR_TYPE, "id", "keytender", "category", "ApplicationStatus", "icon-name", icon, NULL);
+	g_signal_connect(indicator, APP_INDICATOR_SIGNAL_CONNECTION_CHANGED, G_CALLBACK(note_panel), NULL);
 	return indicator;
 }
 
@@ -27,35 +32,45 @@ static gboolean do_set_title(gpointer text) {
 
 static void set_title(char *text) { g_idle_add(do_set_title, text); }
 
-// On a busy machine libayatana-appindicator may ask for the panel before it has the bus, and
-// then asks nobody any more: the icon never shows (https://github.com/getlantern/systray/issues/236).
-// A property that is set, although to what it is, has it ask again.
-static gboolean do_ask_for_panel(gpointer tries) {
-	gboolean connected = FALSE;
-	gchar *icon = NULL;
-	g_object_get(indicator, "connected", &connected, "icon-name", &icon, NULL);
-	if (!connected)
-		g_object_set(indicator, "icon-name", icon, NULL);
-	g_free(icon);
-	if (connected || --*(int *)tries == 0)
-		return G_SOURCE_REMOVE;
-	return G_SOURCE_CONTINUE;
+static void note_answer(GObject *from, GAsyncResult *result, gpointer unused) {
+	GVariant *answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(from), result, NULL);
+	if (answer != NULL) {
+		taken = TRUE;
+		g_variant_unref(answer);
+	}
 }
 
-static void ask_for_panel(void) {
+// On a busy machine libayatana-appindicator may ask for the panel before it has the bus, and
+// then asks nobody any more: the icon never shows (https://github.com/getlantern/systray/issues/236).
+// A property that is set, although to what it is, has it put the icon on the bus; then it is asked
+// for here too, until a panel has answered: for a minute often, and then once a minute.
+static gboolean ask_for_panel(gpointer unused) {
 	static int tries = 20;
-	g_timeout_add_seconds(3, do_ask_for_panel, &tries);
+	gchar *icon = NULL;
+	if (taken || bus == NULL)
+		return G_SOURCE_REMOVE;
+	g_object_get(indicator, "icon-name", &icon, NULL);
+	g_object_set(indicator, "icon-name", icon, NULL);
+	g_free(icon);
+	g_dbus_connection_call(bus, "org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher",
+		"org.kde.StatusNotifierWatcher", "RegisterStatusNotifierItem",
+		g_variant_new("(s)", "/org/ayatana/NotificationItem/keytender"), NULL,
+		G_DBUS_CALL_FLAGS_NO_AUTO_START, 10000, NULL, note_answer, NULL);
+	if (tries == 0 || --tries > 0)
+		return G_SOURCE_CONTINUE;
+	g_timeout_add_seconds(60, ask_for_panel, NULL);
+	return G_SOURCE_REMOVE;
 }
 
 // The library's connection to the session bus is the process's one: GIO hands out the
 // same object to everybody.
 static void stay_without_bus(void) {
-	GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, NULL);
-	if (bus != NULL) {
+	bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, NULL);
+	if (bus != NULL)
 		g_dbus_connection_set_exit_on_close(bus, FALSE);
-		g_object_unref(bus);
-	}
 }
+
+static void await_panel(void) { g_timeout_add_seconds(3, ask_for_panel, NULL); }
 */
 import "C"
 
@@ -72,5 +87,5 @@ func nativeSetTooltip(tip string) { C.set_title(C.CString(tip)) }
 // program, by SIGTERM, when the session bus goes away: renewing goes on without it.
 func nativeReady() {
 	C.stay_without_bus()
-	C.ask_for_panel()
+	C.await_panel()
 }
