@@ -17,15 +17,6 @@ import (
 
 // Copies, backups and clocks: what is spent looks alive for hours.
 
-func (r *rig) mkdir(name string) string {
-	r.t.Helper()
-	dir := r.beside(name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		r.t.Fatal(err)
-	}
-	return dir
-}
-
 // backup keeps files as they are, to be put back later.
 func (r *rig) backup(paths ...string) (restore func()) {
 	r.t.Helper()

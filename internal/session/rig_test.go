@@ -68,6 +68,16 @@ func (r *rig) now() time.Time {
 	return now.Add(time.Duration(r.shift.Load()))
 }
 
+// mkdir makes a folder beside the installation.
+func (r *rig) mkdir(name string) string {
+	r.t.Helper()
+	dir := r.beside(name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	return dir
+}
+
 // pass lets time go by, backwards too.
 func (r *rig) pass(d time.Duration) { r.shift.Add(int64(d)) }
 

@@ -2,4 +2,4 @@
 
 package notify
 
-func systemNotices(func()) func(Notice) error { return byBeeep() }
+func systemNotices(func(Deed)) func(Notice) error { return byBeeep() }
