@@ -270,13 +270,13 @@ func (k *OSKeychain) remember(err error) {
 	}
 }
 
-// Save implements Store. A record over MaxRecord bytes is kept in parts on every system,
+// Save implements Store. A record over maxRecord bytes is kept in parts on every system,
 // so that a login never depends on which one it was made on.
 func (k *OSKeychain) Save(ctx context.Context, name string, record secret.String) error {
 	ctx, cancel := context.WithTimeout(ctx, k.limit())
 	defer cancel()
 	save := k.saveHead
-	if len(record.Reveal()) > MaxRecord {
+	if len(record.Reveal()) > maxRecord {
 		save = k.saveParts
 	}
 	if err := save(ctx, name, record.Reveal()); err != nil {

@@ -98,8 +98,8 @@ func roundTrip(t testing.TB, k *OSKeychain) {
 	}
 	for name, text := range map[string]string{
 		"default": `{"type":"oauth","access":"sk-ant-oat01-FAKE"}`, "work": "ä\n\"quoted\" \\ and 'single'",
-		"big..part": strings.Repeat("x", MaxRecord),
-		"long":      strings.Repeat("ä", 3*MaxRecord),
+		"big..part": strings.Repeat("x", maxRecord),
+		"long":      strings.Repeat("ä", 3*maxRecord),
 	} {
 		for _, text := range []string{"x", text} { // written, and overwritten
 			if err := k.Save(t.Context(), name, secret.New(text)); err != nil {

@@ -26,7 +26,7 @@ func TestCredentialManager(t *testing.T) {
 		t.Fatalf("at first: %v", err)
 	}
 	t.Cleanup(func() { _ = k.Delete(t.Context(), "default") })
-	for _, record := range []string{`{"FAKE":"ü"}`, strings.Repeat("x", MaxRecord)} {
+	for _, record := range []string{`{"FAKE":"ü"}`, strings.Repeat("x", maxRecord)} {
 		if err := k.Save(t.Context(), "default", secret.New(record)); err != nil {
 			t.Fatal(err)
 		}

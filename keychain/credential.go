@@ -12,9 +12,9 @@ import (
 	"keytender/internal/secret"
 )
 
-// MaxRecord is the largest record in bytes that every OS keychain takes: Windows
+// maxRecord is the largest record in bytes that every OS keychain takes: Windows
 // stops at 2,560, security(1) at about 3,000.
-const MaxRecord = 2500
+const maxRecord = 2500
 
 // maxAccountName counts a name's signs without its dots.
 const maxAccountName = 63

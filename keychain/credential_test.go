@@ -60,7 +60,7 @@ func TestCredentialRoundTrip(t *testing.T) {
 	// A login with everything in it fits where the smallest keychain ends.
 	c := sample()
 	c.Access, c.Refresh = secret.New(strings.Repeat("a", 500)), secret.New(strings.Repeat("r", 500))
-	if text, _ := c.Encode(); len(text.Reveal()) > MaxRecord {
+	if text, _ := c.Encode(); len(text.Reveal()) > maxRecord {
 		t.Errorf("a login of usual size has %d bytes", len(text.Reveal()))
 	}
 }

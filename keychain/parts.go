@@ -13,7 +13,7 @@ import (
 	"keytender/internal/secret"
 )
 
-// A record over MaxRecord bytes lies in several items: its parts, and the item of its own
+// A record over maxRecord bytes lies in several items: its parts, and the item of its own
 // name, which says where they are. The parts are written first, into the slot that is not
 // in use, and the head last, so that at each moment the head leads to one whole record.
 // Only then the parts of the other slot are removed. What a crash leaves in a slot is
@@ -36,7 +36,7 @@ var slots = []string{"a", "b"}
 
 // readHead tells a head from a record that lies in one item.
 func readHead(text string) (h head, ok bool) {
-	if len(text) > MaxRecord {
+	if len(text) > maxRecord {
 		return head{}, false
 	}
 	v, ok := rawjson.Parse([]byte(text))
@@ -73,8 +73,8 @@ func sumOf(record string) string {
 // split cuts a record between its characters: bytes that are no text would not come
 // through every keychain as they are.
 func split(record string) (parts []string) {
-	for len(record) > MaxRecord {
-		end := MaxRecord
+	for len(record) > maxRecord {
+		end := maxRecord
 		for !utf8.RuneStart(record[end]) {
 			end--
 		}

@@ -13,7 +13,7 @@ import (
 
 // long is a record that needs three parts.
 func long(text string) secret.String {
-	return secret.New(`{"FAKE":"` + text + strings.Repeat("鍵-ä", MaxRecord*2/5) + `"}`)
+	return secret.New(`{"FAKE":"` + text + strings.Repeat("鍵-ä", maxRecord*2/5) + `"}`)
 }
 
 // items lists what the service keeps of a record: the head and its parts.
@@ -27,7 +27,7 @@ func items(s *testbus.Service, name string) (found []string) {
 	for _, item := range names {
 		if text, ok := s.Record(item); ok {
 			found = append(found, item)
-			if len(text) > MaxRecord {
+			if len(text) > maxRecord {
 				found = append(found, fmt.Sprintf("of %d bytes", len(text)))
 			}
 		}
@@ -58,8 +58,8 @@ func TestLongRecords(t *testing.T) {
 	}{
 		{long("1"), in("a", 3)},
 		{long("2"), in("b", 3)},
-		{secret.New(strings.Repeat("x", MaxRecord)), in("", 0)},
-		{secret.New(strings.Repeat("x", MaxRecord+1)), in("a", 2)},
+		{secret.New(strings.Repeat("x", maxRecord)), in("", 0)},
+		{secret.New(strings.Repeat("x", maxRecord+1)), in("a", 2)},
 		{long("3"), in("b", 3)},
 		{secret.New("short"), in("", 0)},
 	} {

@@ -11,8 +11,8 @@ import (
 
 func TestSplit(t *testing.T) {
 	for name, record := range map[string]string{
-		"just over": strings.Repeat("x", MaxRecord+1),
-		"two whole": strings.Repeat("x", 2*MaxRecord),
+		"just over": strings.Repeat("x", maxRecord+1),
+		"two whole": strings.Repeat("x", 2*maxRecord),
 		"wide":      strings.Repeat("ä", 4000),
 		"wider":     "x" + strings.Repeat("鍵", 3000),
 		"widest":    strings.Repeat("🔑", 2000) + "x",
@@ -22,7 +22,7 @@ func TestSplit(t *testing.T) {
 			t.Errorf("%s: %d parts that are not the record", name, len(parts))
 		}
 		for _, part := range parts {
-			if len(part) > MaxRecord || part == "" || !utf8.ValidString(part) {
+			if len(part) > maxRecord || part == "" || !utf8.ValidString(part) {
 				t.Errorf("%s: a part of %d bytes", name, len(part))
 			}
 		}
@@ -37,7 +37,7 @@ func TestReadHead(t *testing.T) {
 		`parts`:                                              false,
 		``:                                                   false,
 		`[]`:                                                 false,
-		`{"type":"parts"` + strings.Repeat(" ", MaxRecord): false,
+		`{"type":"parts"` + strings.Repeat(" ", maxRecord): false,
 	} {
 		if _, ok := readHead(text); ok != want {
 			t.Errorf("%.60s: %v", text, ok)
@@ -47,7 +47,7 @@ func TestReadHead(t *testing.T) {
 
 func TestTooBigForTheKeychain(t *testing.T) {
 	k := program(t, `cat >/dev/null; echo '{"error":"not-found"}'`)
-	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", maxParts*MaxRecord+1))); !errors.Is(err,
+	if err := k.Save(t.Context(), "default", secret.New(strings.Repeat("x", maxParts*maxRecord+1))); !errors.Is(err,
 		ErrTooBig) {
 		t.Errorf("%v", err)
 	}

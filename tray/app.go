@@ -87,14 +87,14 @@ type app struct {
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
-	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.Now, words: menu.In(o.Languages...),
+	a := &app{engine: engine, options: o, notifier: o.notifier, log: o.Log, now: o.now, words: menu.In(o.languages...),
 		queue: newQueue(), drawn: make(chan struct{}), changed: make(chan struct{}, 1),
 		memory: reminder.Load(o.StateDir)}
 	a.ctx, a.quit = context.WithCancel(ctx)
 	a.termsSeen.Store(a.welcomedAlready())
 	a.wait = sync.OnceValue(a.letEnd)
 	home, _ := os.UserHomeDir() // without it, whole paths are shown
-	a.around = menu.Around{Home: home, Version: o.Version, CanStart: o.AtLogin != nil, CopyToken: o.CopyToken != nil}
+	a.around = menu.Around{Home: home, Version: o.Version, CanStart: o.atLogin != nil, CopyToken: o.CopyToken != nil}
 	return a
 }
 
@@ -106,8 +106,8 @@ func (a *app) start() {
 		a.log.Warn("changes on disk are not seen at once", "error", err)
 		a.around.Unwatched = true
 	}
-	if a.options.AtLogin != nil {
-		if changed := a.options.AtLogin.Changes(a.ctx); changed != nil {
+	if a.options.atLogin != nil {
+		if changed := a.options.atLogin.Changes(a.ctx); changed != nil {
 			a.quick.Go(func() {
 				for range changed {
 					a.queue.post(a.read)
@@ -115,7 +115,7 @@ func (a *app) start() {
 			})
 		}
 		a.quick.Go(func() {
-			if err := a.options.AtLogin.Mend(); err != nil {
+			if err := a.options.atLogin.Mend(); err != nil {
 				a.log.Warn("start at login cannot be read", "error", err)
 			}
 		})

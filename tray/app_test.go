@@ -95,9 +95,9 @@ func (b *bench) options(dir string) Options {
 		b.opened = append(b.opened, what)
 		return nil
 	}
-	return Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "1.2.3",
+	return Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), now: time.Now, Version: "1.2.3",
 		LogPath: filepath.Join(dir, "keytender.log"),
-		Open:    open, OpenLog: open, AtLogin: b.atLogin, kit: b.kit, notifier: b.notifier,
+		Open:    open, OpenLog: open, atLogin: b.atLogin, kit: b.kit, notifier: b.notifier,
 		returns: func(ctx context.Context) <-chan struct{} {
 			if b.returned != nil {
 				context.AfterFunc(ctx, func() { close(b.returned) })
@@ -371,7 +371,7 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 			return session.Status{}, context.Canceled
 		}
 		kit := newFakeKit()
-		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), now: time.Now,
 			kit: kit, notifier: &fakeNotifier{block: true},
 			returns: func(context.Context) <-chan struct{} { return nil }})
 		a.start()
@@ -496,7 +496,7 @@ func TestAgentWithoutAMenu(t *testing.T) {
 		engine, said := newFakeEngine(status), &strings.Builder{}
 		notifier, kit, appears := &fakeNotifier{}, newFakeKit(), make(chan struct{})
 		person(engine, time.Second, nil)
-		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		a := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), now: time.Now,
 			Stderr: said, notifier: notifier, kit: kit,
 			appears: func(context.Context) <-chan struct{} { return appears },
 			returns: func(context.Context) <-chan struct{} { return nil }})
@@ -522,7 +522,7 @@ func TestAgentWithoutAMenu(t *testing.T) {
 		if last := notifier.titles(); last[len(last)-1] != "Keytender runs without an icon" || len(last) != 3 {
 			t.Errorf("told %q", last)
 		}
-		again := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		again := newApp(t.Context(), engine, Options{StateDir: dir, Log: slog.New(slog.DiscardHandler), now: time.Now,
 			notifier: notifier})
 		again.tellNoIcon()
 		synctest.Wait()

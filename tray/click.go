@@ -172,16 +172,16 @@ func (a *app) change(doing menu.Activity, failed string, done notify.Notice, do 
 }
 
 func (a *app) startsAtLogin() bool {
-	if a.options.AtLogin == nil {
+	if a.options.atLogin == nil {
 		return false
 	}
-	state, err := a.options.AtLogin.State()
+	state, err := a.options.atLogin.State()
 	return err == nil && state.On
 }
 
 func (a *app) startAtLogin(on bool) {
 	a.quick.Go(func() {
-		err := a.options.AtLogin.Set(on)
+		err := a.options.atLogin.Set(on)
 		starts := a.startsAtLogin()
 		a.queue.post(func() {
 			a.around.Starts = starts

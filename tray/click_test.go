@@ -328,7 +328,7 @@ func TestOtherLanguage(t *testing.T) {
 			notifier: &fakeNotifier{}, atLogin: &fakeAtLogin{}}
 		person(b.engine, time.Second, &session.Error{Code: "declined", Exit: 7})
 		o := b.options(dir)
-		o.Languages = []string{"ja_JP.UTF-8"}
+		o.languages = []string{"ja_JP.UTF-8"}
 		b.app = newApp(t.Context(), b.engine, o)
 		b.app.start()
 		go b.app.live(toolkit.MenuBar)

@@ -104,7 +104,7 @@ func (a *app) page(title string, lines ...string) {
 	a.present(callback.Sheet{Language: a.language(), Title: title, Lines: lines}, noteLife, func() {})
 }
 
-func (a *app) language() string { return language.Choose(a.options.Languages...) }
+func (a *app) language() string { return language.Choose(a.options.languages...) }
 
 // say has the menu tell what no notification could, until the next click.
 func (a *app) say(n notify.Notice) { a.around.Said = menu.Sentences(n.Title, n.Body) }

@@ -30,12 +30,9 @@ type Options struct {
 	Log  *slog.Logger // nil: nothing is logged
 	// Stderr gets the few lines of a start that shows no icon.
 	Stderr io.Writer
-	Now    func() time.Time
 
 	Version string
-	// Languages are the person's, the first choice first; nil: those of the session.
-	Languages []string
-	LogPath   string
+	LogPath string
 	// Show serves a page of ours for Open to open; nil: no pages.
 	Show func(ctx context.Context, s callback.Sheet, life time.Duration) (*callback.Showing, error)
 	// OpenLog shows the log to the person.
@@ -43,10 +40,13 @@ type Options struct {
 	// CopyToken puts the access token on the clipboard; clear takes it off again if it
 	// is still there. nil: the menu does not offer it.
 	CopyToken func(ctx context.Context) (clear func(context.Context) error, err error)
-	// AtLogin starts the app with the session; nil: the system's own way.
-	AtLogin AtLogin
 
 	// Seams for tests; nil means the real thing.
+	now func() time.Time
+	// languages are the person's, the first choice first.
+	languages []string
+	// atLogin starts the app with the session.
+	atLogin  atLogin
 	kit      toolkit.Kit
 	notifier notify.Notifier
 	copy     func(ctx context.Context, text string) error
@@ -58,8 +58,8 @@ type Options struct {
 	display  func() bool
 }
 
-// AtLogin is the start with the person's session; *autostart.Entry is one.
-type AtLogin interface {
+// atLogin is the start with the person's session; *autostart.Entry is one.
+type atLogin interface {
 	State() (autostart.State, error)
 	Set(on bool) error
 	Mend() error
@@ -74,8 +74,8 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	if o.Stderr == nil {
 		o.Stderr = os.Stderr
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.now == nil {
+		o.now = time.Now
 	}
 	if o.kit == nil {
 		o.kit = toolkit.New()
@@ -86,11 +86,11 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	if o.paste == nil {
 		o.paste = clipboard.Text
 	}
-	if o.Languages == nil {
-		o.Languages = locale.Languages(ctx)
+	if o.languages == nil {
+		o.languages = locale.Languages(ctx)
 	}
-	if o.AtLogin == nil {
-		o.AtLogin = atLogin()
+	if o.atLogin == nil {
+		o.atLogin = systemAtLogin()
 	}
 	if o.detect == nil {
 		o.detect = toolkit.Detect
@@ -110,8 +110,8 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	return o
 }
 
-// atLogin is the system's own way; nil where there is none that we know.
-func atLogin() AtLogin {
+// systemAtLogin is the system's own way; nil where there is none that we know.
+func systemAtLogin() atLogin {
 	self, err := os.Executable()
 	if err != nil {
 		return nil
@@ -127,7 +127,7 @@ func atLogin() AtLogin {
 // called on the main goroutine, and returns the exit code.
 func Run(ctx context.Context, engine Engine, o Options) int {
 	o = o.withDefaults(ctx)
-	w := menu.In(o.Languages...)
+	w := menu.In(o.languages...)
 	if asRoot(os.Geteuid(), os.Getenv) {
 		fmt.Fprintln(o.Stderr, w.NotAsRoot)
 		return 1

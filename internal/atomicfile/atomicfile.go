@@ -201,7 +201,7 @@ func sweep(path, infix string, then time.Time) {
 		}
 		name := filepath.Join(dir, entry.Name())
 		info, err := entry.Info()
-		if err != nil || info.ModTime().After(then) || CheckOwned(name, info, nil) != nil {
+		if err != nil || info.ModTime().After(then) || checkOwned(name, info, nil) != nil {
 			continue
 		}
 		_ = os.Remove(name)
@@ -211,7 +211,7 @@ func sweep(path, infix string, then time.Time) {
 // Read reads a regular file of ours of at most limit bytes. It follows no link, opens no
 // pipe, and answers fs.ErrNotExist, *RefusedError or the system's error. The file's rights
 // do not matter to it.
-func Read(path string, limit int64) ([]byte, error) { return read(path, limit, CheckOwned) }
+func Read(path string, limit int64) ([]byte, error) { return read(path, limit, checkOwned) }
 
 func read(path string, limit int64, check func(string, fs.FileInfo, *os.File) error) ([]byte, error) {
 	before, err := os.Lstat(path)
@@ -244,9 +244,9 @@ func read(path string, limit int64, check func(string, fs.FileInfo, *os.File) er
 	return data, nil
 }
 
-// CheckOwned is a *RefusedError that says why a file is none that we touch. The open file
+// checkOwned is a *RefusedError that says why a file is none that we touch. The open file
 // f, when there is one, spares Windows to open it to count its hard links.
-func CheckOwned(path string, info fs.FileInfo, f *os.File) error {
+func checkOwned(path string, info fs.FileInfo, f *os.File) error {
 	if err := checkKind(path, info); err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func checkKind(path string, info fs.FileInfo) error {
 }
 
 func checkReplaceable(path string, info fs.FileInfo) error {
-	if err := CheckOwned(path, info, nil); err != nil {
+	if err := checkOwned(path, info, nil); err != nil {
 		return err
 	}
 	if runtime.GOOS == "windows" && info.Mode().Perm()&0o200 == 0 {

@@ -87,9 +87,9 @@ type Error struct{ Name, Reason, Hint string }
 
 func (e *Error) Error() string { return e.Name + ": " + e.Reason }
 
-// DefaultScopes is what a sign-in asks for when nothing else is set. Claude Code
+// defaultScopes is what a sign-in asks for when nothing else is set. Claude Code
 // needs user:inference; identity and plan need user:profile.
-const DefaultScopes = "org:create_api_key user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload"
+const defaultScopes = "org:create_api_key user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload"
 
 // setting is one variable, its key in config.toml and how its text is taken over.
 type setting struct {
@@ -145,7 +145,7 @@ var settings = []setting{
 	}},
 	{"ANTHROPIC_REDIRECT_URI", nil, "https://platform.claude.com/oauth/code/callback",
 		endpoint(func(c *Config) *string { return &c.RedirectURI })},
-	{"ANTHROPIC_SCOPE", nil, DefaultScopes, takeScopes},
+	{"ANTHROPIC_SCOPE", nil, defaultScopes, takeScopes},
 	{"KEYTENDER_API_URL", nil, "https://api.anthropic.com", endpoint(func(c *Config) *string { return &c.APIURL })},
 	{"CLAUDE_CODE_AUTH_REFRESH_MODEL", nil, "claude-haiku-4-5", takeModel},
 	{"CLAUDE_CODE_AUTH_REFRESH_TIMEOUT_MS", nil, "60000",
@@ -651,7 +651,7 @@ func printable(text string) bool {
 
 func endpoint(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, text string) error {
-		if err := CheckURL(text); err != nil {
+		if err := checkURL(text); err != nil {
 			return err
 		}
 		*field(c) = text
@@ -659,9 +659,9 @@ func endpoint(field func(*Config) *string) func(*Config, string) error {
 	}
 }
 
-// CheckURL accepts https URLs, and http ones for loopback hosts. Its errors never
+// checkURL accepts https URLs, and http ones for loopback hosts. Its errors never
 // repeat the URL: there may be a password in it.
-func CheckURL(text string) error {
+func checkURL(text string) error {
 	if strings.HasPrefix(text, "-") {
 		return errors.New("a URL does not begin with '-'")
 	}
@@ -686,7 +686,7 @@ func CheckURL(text string) error {
 	switch {
 	case u.Scheme == "https":
 		return nil
-	case u.Scheme == "http" && Loopback(u.Hostname()):
+	case u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return errors.New("plain http is accepted for this machine's own addresses only; use https")
@@ -694,8 +694,8 @@ func CheckURL(text string) error {
 	return errors.New("its scheme is not https")
 }
 
-// Loopback reports whether the host is this machine itself.
-func Loopback(host string) bool {
+// loopback reports whether the host is this machine itself.
+func loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

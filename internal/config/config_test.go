@@ -458,12 +458,12 @@ func TestCheckURL(t *testing.T) {
 	for _, good := range []string{"https://a.example", "https://a.example:8443/x?y=z", "http://localhost",
 		"http://localhost:1/x", "http://LOCALHOST/", "http://127.0.0.1:80", "http://127.1.2.3/", "http://[::1]:9/",
 		"HTTPS://a.example/", "https://[2001:db8::1]/"} {
-		if err := CheckURL(good); err != nil {
+		if err := checkURL(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
 	for _, bad := range append(badURLs, "", "http://[::2]/", "http://0.0.0.0/", "http://169.254.1.1/") {
-		if err := CheckURL(bad); err == nil {
+		if err := checkURL(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		} else if strings.Contains(err.Error(), "FAKE") || strings.Contains(err.Error(), "a.example") {
 			t.Errorf("%q: the error repeats it: %v", bad, err)
@@ -530,7 +530,7 @@ func FuzzCheckURL(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if CheckURL(text) != nil {
+		if checkURL(text) != nil {
 			return
 		}
 		lower := strings.ToLower(text)

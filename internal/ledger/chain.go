@@ -273,10 +273,6 @@ func (c *Chain) Dead(p Pair) bool {
 	return i >= 0 && p.Refresh != "" && c.Generations[i].Revoked
 }
 
-// Kept reports whether the pair is the answer to the send that the intent speaks of, kept
-// by a process that ended before it could say so.
-func (c *Chain) Kept(p Pair) bool { return c.Intent != nil && !c.Has(p) }
-
 // ForgetSend takes back the last send: it certainly spent nothing.
 func (c *Chain) ForgetSend() {
 	if c.Intent == nil {

@@ -7,8 +7,8 @@ import (
 	"keytender/internal/rawjson"
 )
 
-// ErrDamaged says that a text is no ledger.
-var ErrDamaged = errors.New("it is no ledger")
+// errDamaged says that a text is no ledger.
+var errDamaged = errors.New("it is no ledger")
 
 // ErrLater says that a later version wrote it, which may know places that this program would
 // leave behind.
@@ -21,13 +21,13 @@ func Decode(text []byte) (*Ledger, error) {
 	v, ok := rawjson.Parse(text)
 	ok = ok && v.Into(l)
 	switch {
-	case l.Version > Version: // it stands first; what follows may be in another form
+	case l.Version > version: // it stands first; what follows may be in another form
 		return nil, ErrLater
-	case !ok || l.Version < Version:
-		return nil, ErrDamaged
+	case !ok || l.Version < version:
+		return nil, errDamaged
 	}
 	if !slices.Contains([]string{"", "keychain", "file"}, l.Store) {
-		return nil, ErrDamaged
+		return nil, errDamaged
 	}
 	return l, nil
 }

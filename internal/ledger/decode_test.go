@@ -14,7 +14,7 @@ import (
 func TestDecodeReadsEveryField(t *testing.T) {
 	var want Ledger
 	fill(t, reflect.ValueOf(&want).Elem(), 1)
-	want.Version, want.Store = Version, "file"
+	want.Version, want.Store = version, "file"
 	text, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"version":2,"accounts":[null]}`, `{"version":2,"chains":{}}`,
 		`{"version":2,"places":[{"id":7}]}`, `{"version":2,"store":"cloud"}`, `{"version":2,"mirror":1}`,
 		`{"version":2,"accounts":[{"accessEnds":"soon"}]}`, `{"version":2} {}`} {
-		if l, err := Decode([]byte(text)); err != ErrDamaged {
+		if l, err := Decode([]byte(text)); err != errDamaged {
 			t.Errorf("%s: %v, %v", text, l, err)
 		}
 	}

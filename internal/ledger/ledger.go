@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Version is that of the form which this program writes.
-const Version = 2
+// version is that of the form which this program writes.
+const version = 2
 
 // Ledger is the whole of it, as it lies in the state folder.
 type Ledger struct {
@@ -73,7 +73,7 @@ const (
 )
 
 // New returns the ledger of an installation that knows nothing yet.
-func New() *Ledger { return &Ledger{Version: Version} }
+func New() *Ledger { return &Ledger{Version: version} }
 
 // Encode returns the ledger as it is written, without what nothing refers to any more.
 func (l *Ledger) Encode() ([]byte, error) {

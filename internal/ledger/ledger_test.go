@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -151,7 +152,7 @@ func TestRevokedIsNoSuccessor(t *testing.T) {
 	if got := l.Relate(place, Found{Pair: pair("4"), Person: ann}); got.Relation != Successor {
 		t.Errorf("a pair that came after it is %v", got.Relation)
 	}
-	if l.AnyBehind() {
+	if slices.ContainsFunc(l.Places, l.Behind) {
 		t.Error("a place waits for a pair that is dead")
 	}
 }
@@ -255,7 +256,7 @@ func TestPersonsAlike(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		a, b Person
-		want Likeness
+		want likeness
 	}{
 		{"same ids", ann, Person{ID: "ann-id"}, Same},
 		{"other ids", ann, bob, Different},

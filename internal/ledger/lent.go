@@ -41,7 +41,7 @@ func (l *Ledger) FarBehind(now time.Time) (due []*Place, next time.Time) {
 	for _, p := range l.Places {
 		switch {
 		case !p.Far || !l.LentBehind(p):
-		case !now.Before(p.Retry) || p.Retry.Sub(now) > MaxRetry: // a clock that was set back counts for nothing
+		case !now.Before(p.Retry) || p.Retry.Sub(now) > maxRetry: // a clock that was set back counts for nothing
 			due = append(due, p)
 		case next.IsZero() || p.Retry.Before(next):
 			next = p.Retry
@@ -50,8 +50,8 @@ func (l *Ledger) FarBehind(now time.Time) (due []*Place, next time.Time) {
 	return due, next
 }
 
-// MaxRetry is the longest pause after which a place elsewhere is asked again.
-const MaxRetry = time.Hour
+// maxRetry is the longest pause after which a place elsewhere is asked again.
+const maxRetry = time.Hour
 
 // NotReached notes that a place elsewhere could not be asked; the pauses grow with the time
 // that it has been away.
@@ -59,5 +59,5 @@ func (p *Place) NotReached(now time.Time) {
 	if p.Gone.IsZero() || now.Before(p.Gone) {
 		p.Gone = now
 	}
-	p.Retry = now.Add(min(max(now.Sub(p.Gone), time.Minute), MaxRetry))
+	p.Retry = now.Add(min(max(now.Sub(p.Gone), time.Minute), maxRetry))
 }

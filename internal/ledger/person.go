@@ -13,12 +13,12 @@ type Person struct {
 	Email        string `json:"email,omitempty"`
 }
 
-// Likeness says whether two logins are one person's.
-type Likeness int
+// likeness says whether two logins are one person's.
+type likeness int
 
 // The likenesses. Unsure is an answer: nothing is sent and nothing overwritten on it.
 const (
-	Unsure Likeness = iota
+	Unsure likeness = iota
 	Same
 	Different
 )
@@ -28,7 +28,7 @@ func (p Person) Known() bool { return p.ID != "" || p.Email != "" }
 
 // Like compares by ids, and by e-mail where an id is missing. One account in two
 // organisations is two persons: each has a login of its own.
-func (p Person) Like(q Person) Likeness {
+func (p Person) Like(q Person) likeness {
 	if differ(p.Organization, q.Organization) {
 		return Different
 	}

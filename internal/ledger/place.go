@@ -218,9 +218,6 @@ func (l *Ledger) Date(now time.Time) {
 	}
 }
 
-// AnyBehind reports whether a place waits for a newer pair.
-func (l *Ledger) AnyBehind() bool { return slices.ContainsFunc(l.Places, l.Behind) }
-
 // HeldBy lists the places in which a login of the account lies, or lay, in the one order
 // in which their locks are taken; and those of which nothing is known since the ledger was
 // damaged.

@@ -108,7 +108,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 
 // like compares a chain's person with what a pair tells. One that names an account without
 // its organisation may be of each organisation in which that account is known.
-func (l *Ledger) like(c *Chain, p Person) Likeness {
+func (l *Ledger) like(c *Chain, p Person) likeness {
 	likeness := c.Person.Like(p)
 	if likeness != Same || p.Organization != "" {
 		return likeness

@@ -25,8 +25,8 @@ type Client struct {
 	UserAgent string // begins with "keytender/"
 
 	Form    bool           // send forms (RFC 6749) instead of JSON, which the server is said to want
-	Timeout time.Duration  // of each call in all; 0 means 30 s
-	RootCAs *x509.CertPool // nil: the system's
+	timeout time.Duration  // of each call in all; 0 means 30 s
+	rootCAs *x509.CertPool // nil: the system's
 
 	Now func() time.Time // nil: time.Now; for Retry-After dates
 	// Dated is called with the date of each answer, by the server's clock, and with when the

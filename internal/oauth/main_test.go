@@ -74,7 +74,7 @@ func (f *fake) client() *Client { return client(f.URL) }
 func client(base string) *Client {
 	return &Client{
 		TokenURL: base + "/v1/oauth/token", RevokeURL: base + "/v1/oauth/token/revoke", APIURL: base,
-		ClientID: "client-1", UserAgent: "keytender/0.0.0-test", Timeout: 5 * time.Second,
+		ClientID: "client-1", UserAgent: "keytender/0.0.0-test", timeout: 5 * time.Second,
 	}
 }
 

@@ -133,7 +133,7 @@ func LookingLast(ctx context.Context, look func() error) context.Context {
 
 // limit is how long a call may take that asks for timeout.
 func (c *Client) limit(timeout time.Duration) time.Duration {
-	most := c.Timeout
+	most := c.timeout
 	if most <= 0 {
 		most = defaultTimeout
 	}
@@ -166,7 +166,7 @@ func (c *Client) transport(timeout time.Duration) *http.Transport {
 		DisableKeepAlives:      true,
 		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
 		TLSHandshakeTimeout:    timeout,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.rootCAs},
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }

@@ -146,9 +146,9 @@ func TestBrokenAnswers(t *testing.T) {
 				test.handle(c)
 			})
 			c := client(base)
-			c.Timeout = 500 * time.Millisecond
+			c.timeout = 500 * time.Millisecond
 			if runtime.GOOS == "windows" { // an endless body has to reach its limit before, also under Wine
-				c.Timeout = 5 * time.Second
+				c.timeout = 5 * time.Second
 			}
 			got, err := c.Renew(t.Context(), fakeRefresh, nil)
 			e := wantError(t, err, test.kind, test.sent, test.answered)
@@ -232,9 +232,9 @@ func TestNotSent(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := client(test.url)
-			c.Timeout = time.Minute // Windows asks the system about a certificate, which takes its time at first
+			c.timeout = time.Minute // Windows asks the system about a certificate, which takes its time at first
 			if strings.HasSuffix(test.words, "within ") {
-				c.Timeout = 300 * time.Millisecond
+				c.timeout = 300 * time.Millisecond
 			}
 			for name, err := range allCalls(t.Context(), c) {
 				e := wantError(t, err, Unavailable, false, false)
@@ -284,8 +284,8 @@ func TestTLS(t *testing.T) {
 		f.StartTLS()
 		t.Cleanup(f.Close)
 		c := f.client()
-		c.RootCAs = x509.NewCertPool()
-		c.RootCAs.AddCert(f.Certificate())
+		c.rootCAs = x509.NewCertPool()
+		c.rootCAs.AddCert(f.Certificate())
 		return f, c
 	}
 	// HTTP/2 resends on its own after a GOAWAY; it is not spoken although offered.
@@ -429,7 +429,7 @@ func TestLimit(t *testing.T) {
 		{0, 0, 30 * time.Second}, {0, probeTimeout, 10 * time.Second}, {time.Minute, probeTimeout, 10 * time.Second},
 		{time.Second, probeTimeout, time.Second}, {time.Minute, 0, time.Minute}, {-1, 0, 30 * time.Second},
 	} {
-		if got := (&Client{Timeout: test.client}).limit(test.call); got != test.want {
+		if got := (&Client{timeout: test.client}).limit(test.call); got != test.want {
 			t.Errorf("client %v, call %v: %v", test.client, test.call, got)
 		}
 	}

@@ -30,8 +30,8 @@ func (v Value) Members(do func(key string, v Value) bool) bool {
 	return v.walk('{', do)
 }
 
-// Each calls do with each element of an array. False: it is no array, or do said so.
-func (v Value) Each(do func(Value) bool) bool {
+// each calls do with each element of an array. False: it is no array, or do said so.
+func (v Value) each(do func(Value) bool) bool {
 	return v.walk('[', func(_ string, v Value) bool { return do(v) })
 }
 
@@ -160,7 +160,7 @@ func (v Value) Into(target any) bool {
 func List[T any](into *[]T) func(Value) bool {
 	return func(v Value) bool {
 		list := []T{}
-		ok := v.Each(func(v Value) bool {
+		ok := v.each(func(v Value) bool {
 			list = append(list, *new(T))
 			return v.Into(&list[len(list)-1])
 		})
@@ -175,7 +175,7 @@ func List[T any](into *[]T) func(Value) bool {
 func Pointers[T any](into *[]*T) func(Value) bool {
 	return func(v Value) bool {
 		*into = nil // a repeated key's last value counts
-		return string(v) == "null" || v.Each(func(v Value) bool {
+		return string(v) == "null" || v.each(func(v Value) bool {
 			*into = append(*into, new(T))
 			return string(v) != "null" && v.Into((*into)[len(*into)-1])
 		})

@@ -143,7 +143,7 @@ func FuzzMembers(f *testing.F) {
 		}
 		var list, wantList []json.RawMessage
 		isArray := json.Unmarshal(text, &wantList) == nil && wantList != nil
-		if is := v.Each(func(v Value) bool { list = append(list, json.RawMessage(v)); return true }); is != isArray {
+		if is := v.each(func(v Value) bool { list = append(list, json.RawMessage(v)); return true }); is != isArray {
 			t.Fatalf("array: %v", is)
 		}
 		if isArray && !slices.EqualFunc(list, wantList, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// Next is the version that is worked on; CHANGELOG.md begins with it. A build that was
+// next is the version that is worked on; CHANGELOG.md begins with it. A build that was
 // not stamped is on the way to it.
-const Next = "0.1.0"
+const next = "0.1.0"
 
 // The build stamps these three (packaging/version.sh says with what).
 var number, commit, date string
@@ -44,7 +44,7 @@ func (b Build) String() string {
 // read makes do with what the go command writes into each program, which knows the commit
 // where it was built in a clone, and the version where it was built as a module of a tag.
 func read(info *debug.BuildInfo) Build {
-	b := Build{Number: Next + "-dev"}
+	b := Build{Number: next + "-dev"}
 	if info == nil {
 		return b
 	}

@@ -26,16 +26,16 @@ func TestWithoutAStamp(t *testing.T) {
 		info *debug.BuildInfo
 		want string
 	}{
-		{"nothing is known", nil, Next + "-dev"},
-		{"a folder without git", &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, Next + "-dev"},
+		{"nothing is known", nil, next + "-dev"},
+		{"a folder without git", &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, next + "-dev"},
 		{"a module of a tag", &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "1.2.3"},
 		{"a clone at a tag", clone("v1.2.3", "false"), "1.2.3 (3f2c1d9e8, 2026-11-21)"},
 		{"a clone before any tag", clone("v0.0.0-20261121113104-3f2c1d9e8b7a", "false"),
-			Next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
+			next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
 		{"a clone after a tag", clone("v1.2.4-0.20261121113104-3f2c1d9e8b7a", "false"),
-			Next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
+			next + "-dev+3f2c1d9e8 (3f2c1d9e8, 2026-11-21)"},
 		{"a changed clone at a tag", clone("v1.2.3+dirty", "true"),
-			Next + "-dev+3f2c1d9e8.changed (3f2c1d9e8, 2026-11-21)"},
+			next + "-dev+3f2c1d9e8.changed (3f2c1d9e8, 2026-11-21)"},
 	} {
 		if got := read(c.info).String(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
@@ -53,8 +53,8 @@ func TestNextStandsInTheChangelog(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := regexp.MustCompile(`(?m)^## (\d+\.\d+\.\d+) \((?:unreleased|\d{4}-\d\d-\d\d)\)$`).FindSubmatch(text)
-	if first == nil || string(first[1]) != Next {
-		t.Errorf("CHANGELOG.md begins with %q, Next is %s", first, Next)
+	if first == nil || string(first[1]) != next {
+		t.Errorf("CHANGELOG.md begins with %q, next is %s", first, next)
 	}
 }
 

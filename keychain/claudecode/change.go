@@ -24,7 +24,7 @@ type Change struct {
 	// SignOut takes out the login and what belongs to its account, and nothing else.
 	SignOut bool
 	// Restore puts back an object that Entry.Inner returned, and RestoreOrganization
-	// what Entry.TopOrganization returned beside it.
+	// what Entry.topOrganization returned beside it.
 	Restore             secret.String
 	RestoreOrganization secret.String
 	// Bound is an object that Entry.Bound returned. It is written beside a SignIn with
@@ -32,8 +32,8 @@ type Change struct {
 	Bound secret.String
 }
 
-// IsZero reports whether nothing is to be done.
-func (ch Change) IsZero() bool { return ch.SignIn == nil && !ch.SignOut && ch.Restore.IsZero() }
+// isZero reports whether nothing is to be done.
+func (ch Change) isZero() bool { return ch.SignIn == nil && !ch.SignOut && ch.Restore.IsZero() }
 
 // KeyChange is one line of a dry run. An empty text means that the key is not there;
 // tokens are masked, and of unknown keys no value is shown.
@@ -48,7 +48,7 @@ func (e Entry) merge(ch Change) (object, bool, error) {
 	before := e.document()
 	after := before
 	switch {
-	case ch.IsZero():
+	case ch.isZero():
 		return before, false, nil
 	case ch.SignIn != nil:
 		login, displaced, err := e.loginAfter(*ch.SignIn, ch.NewLogin)

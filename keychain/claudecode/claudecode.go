@@ -255,7 +255,7 @@ func (d *Directory) UpdateIn(ctx context.Context, r *Reservation, decide func(no
 			return Entry{}, err
 		}
 		ch, err := decide(before)
-		if err != nil || ch.IsZero() || (ch.SignOut && before.Inner().IsZero()) {
+		if err != nil || ch.isZero() || (ch.SignOut && before.Inner().IsZero()) {
 			return before, err
 		}
 	}
@@ -286,7 +286,7 @@ func (d *Directory) UpdateIn(ctx context.Context, r *Reservation, decide func(no
 // where there is one, an existing one stays in its place.
 func (d *Directory) apply(ctx context.Context, r *Reservation, before Entry, ch Change, lock writing) error {
 	after, changed, err := before.merge(ch)
-	if err != nil || ch.IsZero() || (!changed && !before.unclean) {
+	if err != nil || ch.isZero() || (!changed && !before.unclean) {
 		return err
 	}
 	if err := lock.Held(); err != nil {

@@ -385,7 +385,7 @@ func TestDisplacedLoginIsPutBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.Update(t.Context(), func(Entry) (Change, error) {
-		return Change{Restore: before.Inner(), RestoreOrganization: before.TopOrganization()}, nil
+		return Change{Restore: before.Inner(), RestoreOrganization: before.topOrganization()}, nil
 	})
 	if got := mustRead(t, path); err != nil || got != old {
 		t.Errorf("put back %s, %v", got, err)

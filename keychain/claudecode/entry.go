@@ -182,9 +182,9 @@ func (e Entry) AcceptedByClient() (bool, Rejection) {
 // when there is none.
 func (e Entry) Inner() secret.String { return secret.New(string(e.document().get(loginKey))) }
 
-// TopOrganization returns the organization id beside the login object, which old
+// topOrganization returns the organization id beside the login object, which old
 // clients wrote and a new login displaces, for Change.RestoreOrganization; or nothing.
-func (e Entry) TopOrganization() secret.String {
+func (e Entry) topOrganization() secret.String {
 	return secret.New(string(e.document().get(organizationKey)))
 }
 

@@ -87,7 +87,7 @@ func (s Shell) UpdateEntry(decide func(now Entry) (ch Change, aside bool, err er
 			}
 		}
 		ch, aside, err := decide(before)
-		if err != nil || ch.IsZero() {
+		if err != nil || ch.isZero() {
 			return nil, false, err
 		}
 		whole, changed, err := before.merge(ch)

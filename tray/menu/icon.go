@@ -20,9 +20,9 @@ const (
 	IconWorking   IconState = "working"    // a key with dots
 )
 
-// SoonBefore is how long before the login's end the icon begins to show it; the
+// soonBefore is how long before the login's end the icon begins to show it; the
 // first notification comes at the same time.
-const SoonBefore = reminder.Soon
+const soonBefore = reminder.Soon
 
 // StateOf chooses the icon. The access token's own end never shows, as long as it
 // can be renewed; trouble that passes by itself shows only when it already leaves
@@ -38,7 +38,7 @@ func StateOf(s session.Status, a Activity, now time.Time) IconState {
 		s.State == session.TryLater && !s.AccessToken.Valid,
 		end != nil && !now.Before(*end):
 		return IconTrouble
-	case end != nil && end.Sub(now) <= SoonBefore:
+	case end != nil && end.Sub(now) <= soonBefore:
 		return IconSoon
 	}
 	return IconFine
