@@ -1,3 +1,7 @@
+// This file reads HTTP/1.1 by hand. net/http takes bare line feeds, HTTP/1.0 and bodies, answers what is
+// malformed by itself, without the fields that each page of ours has, and adds 90 KB to a small program.
+// server_test.go:TestWrongRequestsChangeNothing sends all of that to a server and wants our own refusals.
+
 package callback
 
 import (

@@ -27,7 +27,8 @@ const itemID = "keytender"
 func nativeRun(ready, exit func()) {
 	systray.SetTitle(itemID) // what the title is at the start is the item's Id for good
 	start, end := systray.RunWithExternalLoop(ready, exit)
-	// The library closes the connection that it may never have had.
+	// The library closes the connection that it may never have had:
+	// https://github.com/fyne-io/fyne/issues/6403.
 	defer func() { _ = recover() }()
 	defer end()
 	stay := stayOnPanel()
@@ -62,7 +63,7 @@ func nativeRejoin() bool {
 }
 
 // current is what the icon is to look like. The library loses what is set while it puts
-// its properties on the bus.
+// its properties on the bus: https://github.com/fyne-io/systray/pull/122.
 var current struct {
 	sync.Mutex
 	icon []byte
