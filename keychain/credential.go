@@ -79,7 +79,7 @@ func (c Credential) Encode() (secret.String, error) {
 		Scopes: c.Scopes, Email: c.Account.Email, AccountID: c.Account.ID,
 		OrganizationID: c.Account.OrganizationID, OrganizationName: c.Account.Organization,
 		Plan: c.Account.Plan, RateLimitTier: c.Account.RateLimitTier,
-		Issued: millis(c.Issued), Lifetime: c.Lifetime.Milliseconds(), Method: c.Method,
+		Issued: millis(c.Issued), Lifetime: c.Lifetime.Milliseconds(), Method: string(c.Method),
 	})
 	if err != nil {
 		return secret.String{}, fmt.Errorf("encoding the record: %w", err)
@@ -121,7 +121,7 @@ func DecodeCredential(stored secret.String) (Credential, error) {
 			Organization: r.OrganizationName, Plan: r.Plan, RateLimitTier: r.RateLimitTier},
 		Issued: Millis(r.Issued), Lifetime: time.Duration(max(0,
 			min(r.Lifetime, math.MaxInt64/int64(time.Millisecond)))) * time.Millisecond,
-		Method: r.Method, Unknown: r.unknown,
+		Method: Method(r.Method), Unknown: r.unknown,
 	}, nil
 }
 

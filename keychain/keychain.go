@@ -29,12 +29,24 @@ type Credential struct {
 	// Lifetime is what the server granted the access token; 0 when another program
 	// got it.
 	Lifetime time.Duration
-	Method   string // how the person signed in: browser, paste, claude-code, import
+	Method   Method
 
 	// Unknown holds keys of the stored object that this version does not know, their
 	// values as JSON. They are written back as they came.
 	Unknown map[string]secret.String
 }
+
+// Method is how a login came.
+type Method string
+
+// The methods.
+const (
+	Browser    Method = "browser"
+	Paste      Method = "paste"
+	ClaudeCode Method = "claude-code" // the official client signed in
+	Import     Method = "import"
+	Adopted    Method = "adopted" // in memory alone: another program got the pair
+)
 
 // Account says whose login it is. Every field may be empty.
 type Account struct {

@@ -45,12 +45,12 @@ func (a *app) signInBy(way menu.Way, account string) {
 		a.activity.SignIn = menu.Waiting
 		a.tell(notify.Notice{Title: a.words.ClaudeSignsIn, Body: a.words.ClaudeSignsInBody})
 	}
-	o := session.SignInOptions{Method: "browser", Account: account, Open: a.options.Open, Paste: pasted,
+	o := session.SignInOptions{Method: session.ByBrowser, Account: account, Open: a.options.Open, Paste: pasted,
 		Linger:    lateLimit,
 		TermsSeen: a.termsSeen.Load,
 		Instead:   func() { a.queue.post(func() { a.obey(notify.SignInWithClaude) }) }}
 	if way == menu.ByCode {
-		o.Method = "paste"
+		o.Method = session.ByPaste
 	}
 	tell := func(e session.Event) { a.queue.post(func() { a.follow(e) }) }
 	a.quick.Go(func() {

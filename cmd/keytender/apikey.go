@@ -44,7 +44,7 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 			if err := o.check(cmd); err != nil {
 				return err
 			}
-			if o.Method == "claude-code" {
+			if o.Method == session.ByClaudeCode {
 				return &usageError{"--method is none of browser, paste: Claude Code makes a key in its own way",
 					"leave --method out, or run `keytender login --method claude-code --console`"}
 			}
@@ -53,7 +53,7 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 				return err
 			}
 			o.Paste = c.pastedLines()
-			if o.Method == "browser" && !o.noBrowser {
+			if o.Method == session.ByBrowser && !o.noBrowser {
 				o.Open = c.opener(o.browserCommand)
 			}
 			notice, err := engine.CreateAPIKey(cmd.Context(), o.SignInOptions, c.tell)
@@ -69,7 +69,7 @@ func newAPIKeyCreate(c *console) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Method, "method", "browser", "browser or paste")
+	f.StringVar((*string)(&o.Method), "method", "browser", "browser or paste")
 	f.StringVar(&o.Account, "account", "", "keep the key under this name")
 	o.commonFlags(cmd)
 	return cmd

@@ -76,7 +76,7 @@ func newExportGitHub(c *console) *cobra.Command {
 	f.BoolVar(&o.apiKey, "api-key", false, "export the API key as ANTHROPIC_API_KEY")
 	f.StringVar(&o.account, "account", "", "the account to export (default: KEYTENDER_ACCOUNT, else the active one)")
 	f.BoolVar(&o.newToken, "new-token", false, "sign in for a token of a year and set that; your login stays as it is")
-	f.StringVar(&o.login.Method, "method", "browser", "with --new-token: browser or paste")
+	f.StringVar((*string)(&o.login.Method), "method", "browser", "with --new-token: browser or paste")
 	o.login.commonFlags(cmd)
 	return cmd
 }
@@ -108,7 +108,7 @@ func (o *exportOptions) check(cmd *cobra.Command) error {
 	if err := o.login.check(cmd); err != nil {
 		return err
 	}
-	if o.login.Method == "claude-code" {
+	if o.login.Method == session.ByClaudeCode {
 		return &usageError{"--method is none of browser, paste: Claude Code prints such a token and hands it to nobody",
 			"leave --method out"}
 	}
@@ -129,7 +129,7 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 		return err
 	}
 	o.login.LongLived, o.login.Paste = oneYear, c.pastedLines()
-	if o.login.Method == "browser" && !o.login.noBrowser {
+	if o.login.Method == session.ByBrowser && !o.login.noBrowser {
 		o.login.Open = c.opener(o.login.browserCommand)
 	}
 	c.warnLongLived(o.login)

@@ -54,7 +54,7 @@ func newLogin(c *console) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Method, "method", "browser", "browser, paste or claude-code")
+	f.StringVar((*string)(&o.Method), "method", "browser", "browser, paste or claude-code")
 	f.BoolVar(&o.Console, "console", false, "sign in at the Console")
 	f.DurationVar(&o.longLived, "long-lived", 0, "ask for a token of this validity, scope user:inference alone")
 	f.Lookup("long-lived").NoOptDefVal = "8760h"
@@ -87,7 +87,7 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 		return &usageError{fmt.Sprintf(format, args...), "`keytender login --help` says what the flags take"}
 	}
 	switch o.Method {
-	case "browser", "paste", "claude-code":
+	case session.ByBrowser, session.ByPaste, session.ByClaudeCode:
 	default:
 		return bad("--method is none of browser, paste, claude-code")
 	}
@@ -121,13 +121,13 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 			return bad("--browser-command: %v", err)
 		}
 	}
-	if o.Method == "paste" && flags.Changed("port") {
+	if o.Method == session.ByPaste && flags.Changed("port") {
 		return bad("--port and --method paste do not go together: pasting opens no port")
 	}
 	if err := o.checkSteps(cmd); err != nil {
 		return err
 	}
-	if o.Method == "claude-code" {
+	if o.Method == session.ByClaudeCode {
 		for _, name := range []string{"port", "long-lived", "scope", "browser-command"} {
 			if flags.Changed(name) {
 				return bad("--%s and --method claude-code do not go together: Claude Code signs in its own way", name)
@@ -160,7 +160,7 @@ func (c *console) login(cmd *cobra.Command, o loginOptions) (session.Status, err
 // signIn signs in the way that the options say. Claude Code gets the terminal to
 // itself: its own prompts read from it.
 func (c *console) signIn(ctx context.Context, engine *session.Engine, o loginOptions) (session.Status, error) {
-	if o.Method == "claude-code" {
+	if o.Method == session.ByClaudeCode {
 		if o.noBrowser {
 			c.line(plain, "Browser: Claude Code decides itself whether it opens one")
 		}
@@ -170,7 +170,7 @@ func (c *console) signIn(ctx context.Context, engine *session.Engine, o loginOpt
 		return engine.FinishSignIn(ctx, c.pastedLines(), c.tell)
 	}
 	o.Paste = c.pastedLines()
-	if o.Method == "browser" && !o.noBrowser {
+	if o.Method == session.ByBrowser && !o.noBrowser {
 		o.Open = c.opener(o.browserCommand)
 	}
 	c.warnLongLived(o)

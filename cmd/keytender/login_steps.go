@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"keytender/internal/session"
 )
 
 // stepFlags are those of a sign-in in two steps.
@@ -26,7 +28,7 @@ func (o *loginOptions) checkSteps(cmd *cobra.Command) (err error) {
 	if o.begin && o.finish {
 		return bad("--begin and --finish do not go together: each is a step of its own")
 	}
-	if o.begin && o.Method == "claude-code" {
+	if o.begin && o.Method == session.ByClaudeCode {
 		return bad("--begin and --method claude-code do not go together: Claude Code signs in its own way")
 	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {

@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"keytender/internal/scope"
 )
 
 const loginHelp = `Signs in to your own Claude account and keeps the tokens in the keychain.
@@ -37,7 +39,7 @@ sign-in has succeeded.`
 
 // refusedWithValidity are the scopes with which the server refuses a validity of
 // one's own: "Custom expires_in not allowed for scope …".
-var refusedWithValidity = []string{"org:create_api_key", "user:mcp_servers", "user:sessions:claude_code"}
+var refusedWithValidity = []string{scope.APIKey, scope.Servers, scope.Sessions}
 
 // checkLongLived refuses, before a browser opens, what the server would refuse after
 // the person has clicked through.
@@ -45,9 +47,9 @@ func (o *loginOptions) checkLongLived() error {
 	if o.LongLived == 0 {
 		return nil
 	}
-	for _, scope := range o.Scopes {
-		if slices.Contains(refusedWithValidity, scope) {
-			return &usageError{"--long-lived and the scope " + scope +
+	for _, wanted := range o.Scopes {
+		if slices.Contains(refusedWithValidity, wanted) {
+			return &usageError{"--long-lived and the scope " + wanted +
 				" do not go together: the server allows a validity of one's own for narrow scopes only",
 				"leave --scope out (user:inference alone), or sign in without --long-lived"}
 		}
@@ -59,7 +61,7 @@ func (o *loginOptions) checkLongLived() error {
 func (c *console) warnLongLived(o loginOptions) {
 	switch {
 	case o.LongLived == 0:
-	case o.Scopes == nil || slices.Equal(o.Scopes, []string{"user:inference"}):
+	case o.Scopes == nil || slices.Equal(o.Scopes, []string{scope.Inference}):
 		c.line(danger,
 			"Long-lived: this token is for inference alone; it cannot read your profile, plan or usage, and it cannot be renewed")
 	default:

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keytender/cmd/internal/words"
+	"keytender/internal/ledger"
 	"keytender/internal/session"
 )
 
@@ -58,7 +59,7 @@ func newPlacesForget(c *console) *cobra.Command {
 			c.fact("forgotten", p)
 			c.line(tick, "Let go: %s; nothing in it was changed", p.Place)
 			switch {
-			case p.Kind == "displaced":
+			case p.Kind == ledger.DisplacedLogin:
 				c.line(plain, "Note: the login that was kept there is gone from this machine")
 			case p.RefreshToken:
 				c.line(danger,
@@ -82,7 +83,7 @@ func (c *console) showPlaces(places []session.PlaceStatus) error {
 			state += " for " + spoken(time.Since(*p.Since))
 		}
 		place := p.Place
-		if p.Kind == "displaced" {
+		if p.Kind == ledger.DisplacedLogin {
 			place = p.ID + " in " + p.Place
 		}
 		if p.Reason != "" {

@@ -161,7 +161,7 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 			spoken(now.Sub(st.LastChange.At)))
 	}
 	for _, store := range st.Stores {
-		if store.State != "not-used" {
+		if store.State != session.StoreNotUsed {
 			c.say(plain, "Stored in: %s (%s)", store.Name, store.State)
 		}
 	}

@@ -76,9 +76,9 @@ func (o *loginOptions) watched(cmd *cobra.Command, engine *session.Engine) (err 
 		return err
 	}
 	if !cmd.Flags().Changed("method") && !o.finish {
-		o.Method = "claude-code"
+		o.Method = session.ByClaudeCode
 	}
-	if o.Method != "claude-code" {
+	if o.Method != session.ByClaudeCode {
 		return engine.MayKeep()
 	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {

@@ -51,7 +51,7 @@ func newWhich(c *console) *cobra.Command {
 			} else {
 				c.showWhich(w)
 			}
-			if w.Uses.Kind == session.FromNothing || w.Uses.Kind == "simple" {
+			if w.Uses.Kind == session.FromNothing || w.Uses.Kind == session.FromSimple {
 				return exitError(session.ExitSignedOut)
 			}
 			return nil
@@ -63,16 +63,16 @@ func newWhich(c *console) *cobra.Command {
 // kindWords are what people call each kind of credential.
 func kindWords() map[session.SourceKind]string {
 	return map[session.SourceKind]string{
-		"cloud":                "a cloud provider",
-		"headers":              "an Authorization header of your own",
-		"socket":               "a socket that stands for the API",
-		"auth-token":           "a bearer token",
-		"helper":               "an API key that a program prints",
-		"api-key":              "an API key",
-		"simple":               "nothing: its simple mode takes an API key alone",
-		"oauth-token":          "a token of a login",
-		"federation":           "a federated identity",
-		"profile":              "a profile of Anthropic's tools",
+		session.FromCloud:      "a cloud provider",
+		session.FromHeaders:    "an Authorization header of your own",
+		session.FromSocket:     "a socket that stands for the API",
+		session.FromAuthToken:  "a bearer token",
+		session.FromHelper:     "an API key that a program prints",
+		session.FromAPIKey:     "an API key",
+		session.FromSimple:     "nothing: its simple mode takes an API key alone",
+		session.FromOAuthToken: "a token of a login",
+		session.FromFederation: "a federated identity",
+		session.FromProfile:    "a profile of Anthropic's tools",
 		session.FromEntry:      "its own login",
 		session.FromConsoleKey: "an API key that it made itself",
 		session.FromNothing:    "nothing: nobody is signed in",
@@ -82,7 +82,7 @@ func kindWords() map[session.SourceKind]string {
 // showWhich writes the report.
 func (c *console) showWhich(w session.Which) {
 	m := tick
-	if w.Uses.Kind == session.FromNothing || w.Uses.Kind == "simple" {
+	if w.Uses.Kind == session.FromNothing || w.Uses.Kind == session.FromSimple {
 		m = cross
 	} else if w.Uses.Kind != session.FromEntry {
 		m = danger // it is what people wonder about

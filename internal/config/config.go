@@ -23,6 +23,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"keytender/internal/scope"
 	"keytender/internal/shown"
 )
 
@@ -87,10 +88,6 @@ type Error struct{ Name, Reason, Hint string }
 
 func (e *Error) Error() string { return e.Name + ": " + e.Reason }
 
-// defaultScopes is what a sign-in asks for when nothing else is set. Claude Code
-// needs user:inference; identity and plan need user:profile.
-const defaultScopes = "org:create_api_key user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload"
-
 // setting is one variable, its key in config.toml and how its text is taken over.
 type setting struct {
 	variable string
@@ -145,7 +142,7 @@ var settings = []setting{
 	}},
 	{"ANTHROPIC_REDIRECT_URI", nil, "https://platform.claude.com/oauth/code/callback",
 		endpoint(func(c *Config) *string { return &c.RedirectURI })},
-	{"ANTHROPIC_SCOPE", nil, defaultScopes, takeScopes},
+	{"ANTHROPIC_SCOPE", nil, scope.Default, takeScopes},
 	{"KEYTENDER_API_URL", nil, "https://api.anthropic.com", endpoint(func(c *Config) *string { return &c.APIURL })},
 	{"CLAUDE_CODE_AUTH_REFRESH_MODEL", nil, "claude-haiku-4-5", takeModel},
 	{"CLAUDE_CODE_AUTH_REFRESH_TIMEOUT_MS", nil, "60000",

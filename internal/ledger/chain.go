@@ -90,10 +90,37 @@ type Problem struct {
 
 // Change is one step in a chain's story.
 type Change struct {
-	At   time.Time `json:"at"`
-	What string    `json:"what"` // signed-in, imported, renewed, adopted
-	Who  string    `json:"who"`  // keytender, Claude Code
+	At   time.Time  `json:"at"`
+	What ChangeKind `json:"what"`
+	Who  string     `json:"who"` // keytender, Claude Code
 }
+
+// ChangeKind names what happened to a login: the last of it stands in the ledger, all of it in
+// the history.
+type ChangeKind string
+
+// What happens.
+const (
+	ChangeSignedIn       ChangeKind = "signed-in"
+	ChangeSignedOut      ChangeKind = "signed-out"
+	ChangeSignedOutThere ChangeKind = "signed-out-there" // in Claude Code
+	ChangeImported       ChangeKind = "imported"
+	ChangeRenewed        ChangeKind = "renewed"
+	ChangeAdopted        ChangeKind = "adopted" // Claude Code renewed first
+	ChangeRefused        ChangeKind = "refused"
+	ChangeLost           ChangeKind = "lost" // nobody has the newest pair any more
+	ChangeMirrored       ChangeKind = "mirrored"
+	ChangeUndone         ChangeKind = "undone" // what was done before, and what was displaced is back
+	ChangeAPIKey         ChangeKind = "api-key"
+	ChangeExported       ChangeKind = "exported"
+	ChangeMended         ChangeKind = "mended"
+	ChangeLetGo          ChangeKind = "let-go"
+	ChangeBehind         ChangeKind = "behind"
+	ChangeForgotten      ChangeKind = "forgotten"
+	ChangeLent           ChangeKind = "lent"
+	ChangeTakenBack      ChangeKind = "taken-back" // what was lent
+	ChangeRenamed        ChangeKind = "renamed"
+)
 
 // Begin begins a chain with its first pair.
 func (l *Ledger) Begin(account string, p Person, first Pair) *Chain {

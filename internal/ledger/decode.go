@@ -198,7 +198,7 @@ func (c *Change) Field(key string) any {
 	case "at":
 		return &c.At
 	case "what":
-		return &c.What
+		return (*string)(&c.What)
 	case "who":
 		return &c.Who
 	}

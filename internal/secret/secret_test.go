@@ -173,7 +173,6 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"session.Error":         "the code of an error",
 		"session.Problem":       "the code of an error",
 		"session.Terminal":      "where to read from",
-		"session.StoreState":    "how a store stands",
 		"session.WhichNote":     "a code",
 	}
 	seen := map[string]bool{}

@@ -150,7 +150,7 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 	if err := w.save(); err != nil {
 		return err
 	}
-	w.remember(Record{Account: to, What: "renamed", Said: Said{RemarkWasCalled, &Values{Account: from}}})
+	w.remember(Record{Account: to, What: ledger.ChangeRenamed, Said: Said{RemarkWasCalled, &Values{Account: from}}})
 	for _, path := range v.strays(from) {
 		name := strings.Replace(filepath.Base(path), "-"+from+".json", "-"+to+".json", 1)
 		if err := atomicfile.Rename(path, filepath.Join(v.dir, name)); err != nil {

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/ledger"
 	"keytender/internal/oauth"
 	"keytender/internal/pattern"
+	"keytender/internal/scope"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -34,7 +36,7 @@ type APIKeyNotice struct {
 
 // apiKeyScopes is the least that a Console sign-in needs to make a key and to say
 // whose it is.
-var apiKeyScopes = []string{"org:create_api_key", "user:profile"}
+var apiKeyScopes = []string{scope.APIKey, scope.Profile}
 
 // CreateAPIKey signs in at the Console, has a key made, and stores it. The sign-in
 // itself is not kept: its tokens are forgotten with this call.
@@ -63,7 +65,7 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 		tell(Event{Kind: EventSignedIn, Value: login.Account.Email, Detail: login.Account.Plan})
 		key, err := e.client.CreateAPIKey(ctx, login.Access)
 		if err != nil {
-			return "", apiKeyError(ctx, err, login.HasScope("org:create_api_key"))
+			return "", apiKeyError(ctx, err, login.HasScope(scope.APIKey))
 		}
 		// The key is there: from here on nothing is cut short.
 		notice, err = e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
@@ -156,7 +158,7 @@ func (e *Engine) keepAPIKey(ctx context.Context, account string, key secret.Stri
 	if err := w.save(); err != nil {
 		return APIKeyNotice{}, err
 	}
-	e.remember(Record{Account: account, What: "api-key", Detail: "stored"})
+	e.remember(Record{Account: account, What: ledger.ChangeAPIKey, Detail: "stored"})
 	notice := APIKeyNotice{Masked: key.Masked(), Stored: e.storeName(kind)}
 	if !former.IsZero() && !former.Equal(key) {
 		notice.Former = former.Masked()
@@ -240,7 +242,7 @@ func (e *Engine) RemoveAPIKey(ctx context.Context, account string) error {
 	if err := v.drop(ctx, keychain.RecordName(account, apiKeyPart)); err != nil {
 		return storeError(v.store.Kind(), err)
 	}
-	e.remember(Record{Account: account, What: "api-key", Detail: "removed"})
+	e.remember(Record{Account: account, What: ledger.ChangeAPIKey, Detail: "removed"})
 	w.l.APIKeys = slices.DeleteFunc(w.l.APIKeys, func(name string) bool { return name == account })
 	return w.save()
 }

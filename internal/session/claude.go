@@ -322,7 +322,7 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 		return s.takeMadeKey(ctx, key, true, err)
 	}
 	c := after.Login
-	c.Method, c.Issued, c.Unknown, c.Lifetime = "claude-code", e.wall(), nil, 0
+	c.Method, c.Issued, c.Unknown, c.Lifetime = ByClaudeCode, e.wall(), nil, 0
 	if c.LoginEnds.IsZero() && !c.Refresh.IsZero() {
 		c.LoginEnds, c.LoginEndsEstimated = e.wall().Add(fallbackLogin), true
 	}
@@ -433,7 +433,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 		return err
 	}
 	stored, _, err := w.takingIn().takeIn(ctx,
-		takenIn{account: account, c: c, what: "signed-in", activate: true, carries: true})
+		takenIn{account: account, c: c, what: ledger.ChangeSignedIn, activate: true, carries: true})
 	if err != nil {
 		return err
 	}
@@ -524,7 +524,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		return err
 	}
 	if r.meets(n, r.current) {
-		r.current.Method = adopted
+		r.current.Method = keychain.Adopted
 		return nil
 	}
 	newest := pairOf(r.current)
@@ -537,7 +537,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 			return err
 		}
 		if r.meets(n, r.current) {
-			r.current.Method = adopted
+			r.current.Method = keychain.Adopted
 			return nil
 		}
 	}
@@ -578,7 +578,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		return err
 	}
 	if r.meets(n, r.current) {
-		r.current.Method = adopted
+		r.current.Method = keychain.Adopted
 		return nil
 	}
 	return r.notRenewed(after.entry)
@@ -664,7 +664,8 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 		// The client blanks the entry only when the server called the token spent.
 		r.chain.Revoke(pairOf(r.current).Refresh)
 		result = againAs(FaultExpiredForGood, nil)
-		r.remember(Record{Account: r.account, What: "lost", Who: "Claude Code", Said: Said{RemarkNotRenewed, nil}})
+		r.remember(Record{Account: r.account, What: ledger.ChangeLost, Who: "Claude Code",
+			Said: Said{RemarkNotRenewed, nil}})
 	} else {
 		pause := backOff(r.chain.Failures)
 		r.chain.Failures++

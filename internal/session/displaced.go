@@ -421,7 +421,7 @@ func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *
 		}
 	}
 	w.l.DropDisplaced(d.ID)
-	w.remember(Record{Account: w.l.Choose(w.account), What: "undone", Said: Said{became, &values}})
+	w.remember(Record{Account: w.l.Choose(w.account), What: ledger.ChangeUndone, Said: Said{became, &values}})
 	values.Place = dir.Place()
 	return Said{became, &values}, w.save()
 }

@@ -12,6 +12,7 @@ import (
 	"keytender/internal/atomicfile"
 	"keytender/internal/config"
 	"keytender/internal/ledger"
+	"keytender/internal/scope"
 	"keytender/internal/secret"
 )
 
@@ -87,16 +88,17 @@ func (d doctor) checkStore(_ context.Context, st Status) []Check {
 		checks = append(checks, warn(name, FoundStoreNotFollowed, &Values{Place: l.Store, Also: d.config.Store})...)
 	}
 	for _, store := range st.Stores {
+		v := &Values{Place: store.Name, Standing: string(store.State)}
 		switch {
-		case store.State == "not-used":
-		case store.State == "ok", store.State == "absent":
-			return append(checks, fine(name, FoundStoreFine, &Values{Place: store.Name, Standing: store.State})...)
-		case store.State == "unavailable" && open:
+		case store.State == StoreNotUsed:
+		case store.State == StoreOK, store.State == StoreAbsent:
+			return append(checks, fine(name, FoundStoreFine, v)...)
+		case store.State == StoreUnavailable && open:
 			return append(checks, fine(name, FoundStoreNoKeychain, &Values{Place: d.storeName("file")})...)
 		case st.Problem != nil && st.Problem.Code != "place-behind":
 			return checks // the login's check has told it
 		default:
-			return append(checks, fail(name, FoundStoreUnread, &Values{Place: store.Name, Standing: store.State})...)
+			return append(checks, fail(name, FoundStoreUnread, v)...)
 		}
 	}
 	return append(checks, fine(name, FoundStoreNone, nil)...)
@@ -107,9 +109,9 @@ func (d doctor) checkScopes(_ context.Context, st Status) []Check {
 	switch {
 	case st.State == SignedOut || len(st.Scopes) == 0:
 		return fine(name, FoundScopesNone, nil)
-	case !slices.Contains(st.Scopes, "user:inference"):
+	case !slices.Contains(st.Scopes, scope.Inference):
 		return fail(name, FoundScopesNoInference, nil)
-	case !slices.Contains(st.Scopes, "user:profile") && !d.isLongLived(st.Account):
+	case !slices.Contains(st.Scopes, scope.Profile) && !d.isLongLived(st.Account):
 		return warn(name, FoundScopesNoProfile, nil)
 	}
 	// What else was asked for and not granted harms nobody: a renewal and an import leave
@@ -137,9 +139,9 @@ func (d doctor) checkSharers(_ context.Context, st Status) []Check {
 	for _, r := range slices.Backward(records) {
 		switch {
 		case r.Account != st.Account:
-		case r.What == "signed-in", r.What == "imported":
+		case r.What == ledger.ChangeSignedIn, r.What == ledger.ChangeImported:
 			return fine(name, FoundSharedWithNobody, nil)
-		case r.What == "refused":
+		case r.What == ledger.ChangeRefused:
 			return warn(name, FoundSharedWithSomebody, &Values{At: r.At})
 		}
 	}

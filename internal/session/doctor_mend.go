@@ -95,7 +95,7 @@ func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 			continue
 		}
 		mended, steps = append(mended, m), append(steps, m.undo...)
-		f.remember(Record{What: "mended", Said: m.Said})
+		f.remember(Record{What: ledger.ChangeMended, Said: m.Said})
 	}
 	for i, step := range steps { // what stands there when all is done
 		if step.Kind == undoMoved {
@@ -263,7 +263,7 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 			continue
 		}
 		a := w.l.Account(s.Account())
-		c := w.settling().carryOver(s, keychain.Credential{Method: "claude-code"})
+		c := w.settling().carryOver(s, keychain.Credential{Method: ByClaudeCode})
 		c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization,
 			Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
 		if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
@@ -401,7 +401,7 @@ func (w rebuilding) rebuild(ctx context.Context) {
 				continue
 			}
 			w.l.Store = kind
-			w.chainFor(name, c).Last = &ledger.Change{At: w.wall(), What: "mended", Who: "keytender"}
+			w.chainFor(name, c).Last = &ledger.Change{At: w.wall(), What: ledger.ChangeMended, Who: "keytender"}
 			w.l.Account(name).LongLived = c.Refresh.IsZero() && c.LoginEnds.Sub(c.Issued) > 60*24*time.Hour
 		}
 		if len(w.l.Accounts) > 0 {

@@ -84,7 +84,7 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		}
 		said := Said{remark, &Values{Path: step.Path, Mode: step.Mode}}
 		undone = append(undone, said)
-		f.remember(Record{What: "undone", Said: said})
+		f.remember(Record{What: ledger.ChangeUndone, Said: said})
 	}
 	if len(left) > 0 {
 		return undone, errors.Join(append(problems, f.writeState(mendedFile, lastMended{last.At, left}))...)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/ledger"
 	"keytender/internal/secret"
 )
 
@@ -77,7 +78,7 @@ func (e *Engine) NoteExport(ctx context.Context, x Export, held bool) error {
 	if err := e.writeState(exportsFile, list); err != nil {
 		return err
 	}
-	e.remember(Record{Account: x.Account, What: "exported", Detail: x.Secret + " to " + x.Repo})
+	e.remember(Record{Account: x.Account, What: ledger.ChangeExported, Detail: x.Secret + " to " + x.Repo})
 	return nil
 }
 

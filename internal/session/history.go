@@ -10,17 +10,17 @@ import (
 	"time"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/ledger"
 )
 
 // Record is one line of the token chain's story, for `history`.
 type Record struct {
-	At      time.Time `json:"at"`
-	Account string    `json:"account"`
-	// signed-in, imported, renewed, adopted, refused, lost, mirrored, undone, signed-out, api-key, exported, mended
-	What   string `json:"what"`
-	Who    string `json:"who"`
-	Detail string `json:"detail,omitempty"` // a name, or a sentence that an earlier version wrote
-	Said          // what is said in a sentence
+	At      time.Time         `json:"at"`
+	Account string            `json:"account"`
+	What    ledger.ChangeKind `json:"what"`
+	Who     string            `json:"who"`
+	Detail  string            `json:"detail,omitempty"` // a name, or a sentence that an earlier version wrote
+	Said                      // what is said in a sentence
 }
 
 const (
@@ -35,7 +35,7 @@ func (s *state) remember(r Record) {
 	if r.Who == "" {
 		r.Who = "keytender"
 	}
-	s.log.Info(r.What, "account", r.Account, "by", r.Who)
+	s.log.Info(string(r.What), "account", r.Account, "by", r.Who)
 	path := s.statePath(historyFile)
 	line, err := json.Marshal(r)
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
+	"keytender/internal/scope"
 	"keytender/internal/secret"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
@@ -112,7 +113,7 @@ func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path strin
 	}
 	c := keychain.Credential{Access: secret.New(l.Access), Refresh: secret.New(l.Refresh),
 		AccessEnds: keychain.Millis(l.Expires),
-		Scopes:     []string{"org:create_api_key", "user:profile", "user:inference"}}
+		Scopes:     []string{scope.APIKey, scope.Profile, scope.Inference}}
 	return e.importFrom(ctx, o, c, path)
 }
 
@@ -174,8 +175,8 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 	if _, err := w.vault(w.l).load(ctx, name); err != nil && errors.Is(err, keychain.ErrDamaged) {
 		return Imported{}, storeError(w.vault(w.l).store.Kind(), err)
 	}
-	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), "import", nil, 0
-	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: "imported", activate: true})
+	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), keychain.Import, nil, 0
+	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: ledger.ChangeImported, activate: true})
 	return done, err
 }
 

@@ -201,7 +201,7 @@ func (r *renewal) expectLent(at lentTo) (place *ledger.Place, takeBack func(*wor
 // lent notes that the login was lent to a place.
 func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
 	r.lentCopies().noteLent(place, r.current)
-	r.remember(Record{Account: r.account, What: "lent", Detail: lentWhere(place).String()})
+	r.remember(Record{Account: r.account, What: ledger.ChangeLent, Detail: lentWhere(place).String()})
 	err := r.save()
 	return lentStatus(place), err
 }
@@ -393,11 +393,11 @@ func (w lentCopies) lentOr(p *ledger.Place, current keychain.Credential, err err
 		w.noteLent(p, current)
 	case errors.Is(err, errOwnLogin):
 		w.settleLent(p, current)
-		w.remember(Record{Account: p.Account, What: "forgotten",
+		w.remember(Record{Account: p.Account, What: ledger.ChangeForgotten,
 			Said: Said{RemarkOwnLogin, &Values{Place: lentWhere(p).String()}}})
 		w.l.ForgetPlace(p.ID)
 	case !p.Gone.IsZero() && now.Sub(p.Gone) > goneFor:
-		w.remember(Record{Account: p.Account, What: "forgotten",
+		w.remember(Record{Account: p.Account, What: ledger.ChangeForgotten,
 			Said: Said{RemarkAway, &Values{Place: lentWhere(p).String(), At: p.Gone}}})
 		w.l.ForgetPlace(p.ID)
 	case p.Far:
@@ -596,7 +596,7 @@ func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error
 		because(p, reasonFor(err))
 		return failedBy("not-removed", FaultLentStays, Values{Place: at.String(), Because: reasonOf(p)}, err)
 	}
-	w.remember(Record{Account: p.Account, What: "taken-back", Detail: at.String()})
+	w.remember(Record{Account: p.Account, What: ledger.ChangeTakenBack, Detail: at.String()})
 	w.l.ForgetPlace(p.ID)
 	return w.save()
 }

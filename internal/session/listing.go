@@ -166,7 +166,7 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 		switch place := w.l.Place(p.ID); {
 		case place != nil:
 			place.Let = true
-			w.remember(Record{Account: p.Account, What: "let-go", Detail: p.ID})
+			w.remember(Record{Account: p.Account, What: ledger.ChangeLetGo, Detail: p.ID})
 			return p, w.save()
 		case p.Kind == ledger.DisplacedLogin && p.ID == id: // the store is no name of it: others lie there, too
 			if err := w.vault(w.l).drop(ctx, displacedName(p.ID)); err != nil {

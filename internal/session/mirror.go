@@ -12,6 +12,7 @@ import (
 	"keytender/internal/dirlock"
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
+	"keytender/internal/scope"
 	"keytender/internal/secret"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
@@ -95,7 +96,7 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 	if w.entryErr != nil {
 		return Said{}, entryError(w.entryErr)
 	}
-	if !slices.Contains(r.current.Scopes, "user:inference") {
+	if !slices.Contains(r.current.Scopes, scope.Inference) {
 		return Said{}, failedAs("scope", FaultNoInference, nil)
 	}
 	dir := w.entry
@@ -235,7 +236,7 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said,
 		became = RemarkReplacedAccount
 	}
 	values := Values{Owner: moved.whose, Account: moved.account, Place: dir.Place()}
-	w.remember(Record{Account: r.account, What: "mirrored", Said: Said{became, &values}})
+	w.remember(Record{Account: r.account, What: ledger.ChangeMirrored, Said: Said{became, &values}})
 	values.Unnamed = w.identify(ctx, dir, r.current, secret.New(own.Identity))
 	return Said{became, &values}, nil
 }

@@ -293,7 +293,7 @@ func (w settling) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 	if r == ledger.SignedOut {
 		remark = RemarkEntryEmpty
 	}
-	w.remember(Record{Account: c.Account, What: "signed-out-there", Who: "Claude Code",
+	w.remember(Record{Account: c.Account, What: ledger.ChangeSignedOutThere, Who: "Claude Code",
 		Said: Said{remark, &Values{Place: place.ID}}})
 }
 
@@ -341,12 +341,13 @@ func (w settling) adopt(ctx context.Context, s sighting) error {
 		c.Doubted = false
 	}
 	w.place(s.dir).Holds(c, pair)
-	c.Renewed(ledger.Change{At: w.wall(), What: "adopted", Who: "Claude Code"})
+	c.Renewed(ledger.Change{At: w.wall(), What: ledger.ChangeAdopted, Who: "Claude Code"})
 	w.describeAccount(a.Name, newer)
 	if err := w.save(); err != nil {
 		return err
 	}
-	w.remember(Record{Account: a.Name, What: "adopted", Who: "Claude Code", Said: Said{RemarkRenewedFirst, nil}})
+	w.remember(Record{Account: a.Name, What: ledger.ChangeAdopted, Who: "Claude Code",
+		Said: Said{RemarkRenewedFirst, nil}})
 	return nil
 }
 
@@ -520,7 +521,7 @@ func (w carrying) notCarried(p *ledger.Place, err error) {
 		if c := w.l.Chain(p.Chain); c != nil {
 			account = c.Account
 		}
-		w.remember(Record{Account: account, What: "behind",
+		w.remember(Record{Account: account, What: ledger.ChangeBehind,
 			Said: Said{RemarkBehind, &Values{ID: p.ID, Because: reason}}})
 	}
 }
@@ -557,7 +558,7 @@ func (w carrying) noteGone(p *ledger.Place) {
 		return
 	}
 	if now.Sub(p.Gone) > goneFor && !p.Forgotten {
-		w.remember(Record{What: "forgotten", Said: Said{RemarkAway, &Values{Place: p.ID, At: p.Gone}}})
+		w.remember(Record{What: ledger.ChangeForgotten, Said: Said{RemarkAway, &Values{Place: p.ID, At: p.Gone}}})
 		p.Forgotten = true
 	}
 }

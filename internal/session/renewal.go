@@ -127,11 +127,11 @@ func (r *renewal) finish() error {
 	}
 	r.chain.Advance(pair)
 	r.chain.Doubted = false
-	r.chain.Renewed(ledger.Change{At: r.wall(), What: "renewed", Who: "keytender"})
+	r.chain.Renewed(ledger.Change{At: r.wall(), What: ledger.ChangeRenewed, Who: "keytender"})
 	if err := r.save(); err != nil {
 		return err
 	}
-	r.remember(Record{Account: r.account, What: "renewed", Said: Said{RemarkByEndedProcess, nil}})
+	r.remember(Record{Account: r.account, What: ledger.ChangeRenewed, Said: Said{RemarkByEndedProcess, nil}})
 	return nil
 }
 
@@ -152,7 +152,7 @@ func (r *renewal) run(ctx context.Context, n need) error {
 		case r.meets(n, r.current):
 			if pairOf(r.current) != before {
 				r.carryHeld(ctx)
-				r.current.Method = adopted
+				r.current.Method = keychain.Adopted
 			}
 			return nil
 		}

@@ -70,27 +70,27 @@ func blame(st *Status, err error) {
 // storeStates tells of both stores; the one that is not chosen is not looked at,
 // since that could open a dialog.
 func (w reporting) storeStates(kept keychain.Store, loadErr error) []StoreState {
-	states := []StoreState{{"keychain", "not-used"}, {"file", "not-used"}}
+	states := []StoreState{{"keychain", StoreNotUsed}, {"file", StoreNotUsed}}
 	used := &states[0]
 	if kept.Kind() == "file" {
 		used = &states[1]
 	}
 	if w.l.Store == "" && w.config.Store == "auto" && errors.Is(loadErr, keychain.ErrUnavailable) {
-		states[1].State = "absent"
+		states[1].State = StoreAbsent
 	}
 	switch {
 	case loadErr == nil:
-		used.State = "ok"
+		used.State = StoreOK
 	case errors.Is(loadErr, keychain.ErrNotFound):
-		used.State = "absent"
+		used.State = StoreAbsent
 	case errors.Is(loadErr, keychain.ErrLocked), errors.Is(loadErr, keychain.ErrTimedOut):
-		used.State = "locked"
+		used.State = StoreLocked
 	case errors.Is(loadErr, keychain.ErrDenied), errors.Is(loadErr, fs.ErrPermission):
-		used.State = "denied"
+		used.State = StoreDenied
 	case errors.Is(loadErr, keychain.ErrDamaged):
-		used.State = "damaged"
+		used.State = StoreDamaged
 	default:
-		used.State = "unavailable"
+		used.State = StoreUnavailable
 	}
 	return states
 }

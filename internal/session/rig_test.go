@@ -246,7 +246,7 @@ func (r *rig) historyOf() []string {
 	}
 	var what []string
 	for _, record := range records {
-		what = append(what, record.What)
+		what = append(what, string(record.What))
 	}
 	return what
 }

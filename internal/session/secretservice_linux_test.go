@@ -133,7 +133,7 @@ func TestKeychainFailsBeforeRenewal(t *testing.T) {
 		name   string
 		behave func(s *testbus.Service)
 		code   string
-		state  string
+		state  StoreCondition
 		limit  time.Duration
 	}{
 		{"hangs", func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Hang: true})) }, "timed-out", "locked",

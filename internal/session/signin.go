@@ -15,6 +15,7 @@ import (
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/internal/oauth"
+	"keytender/internal/scope"
 	"keytender/keychain"
 )
 
@@ -124,7 +125,7 @@ func (s signIn) attemptConfig() oauth.AttemptConfig {
 	case s.options.Scopes != nil:
 		c.Scopes = s.options.Scopes
 	case s.options.LongLived > 0:
-		c.Scopes = []string{"user:inference"} // any other scope is refused with a custom validity
+		c.Scopes = []string{scope.Inference} // any other scope is refused with a custom validity
 	}
 	return c
 }
@@ -132,7 +133,7 @@ func (s signIn) attemptConfig() oauth.AttemptConfig {
 // listen opens the callback port and tells where; nil means that only the paste way
 // is open.
 func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.Server, error) {
-	if s.options.Method == "paste" {
+	if s.options.Method == ByPaste {
 		s.tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
 		return nil, nil
 	}
@@ -202,9 +203,9 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 	if err != nil {
 		return keychain.Credential{}, exchangeError(ctx, err)
 	}
-	method := "browser"
+	method := ByBrowser
 	if a.pasted {
-		method = "paste"
+		method = ByPaste
 	}
 	c := keychain.Credential{Method: method, Issued: s.wall(), Lifetime: grant.ExpiresIn, Scopes: grant.Scopes,
 		Access: grant.Access, Refresh: grant.Refresh, AccessEnds: s.wall().Add(grant.ExpiresIn)}
@@ -224,7 +225,7 @@ func (s signIn) exchange(ctx context.Context, attempt *oauth.Attempt, a answered
 			Detail: seconds(grant.ExpiresIn)})
 	}
 	c.Account = account(grant.Account)
-	if slices.Contains(c.Scopes, "user:profile") {
+	if slices.Contains(c.Scopes, scope.Profile) {
 		if err := s.asking().askWhose(ctx, &c, 10*time.Second); err != nil {
 			s.tell(Event{Kind: EventNote, Note: NoteWhose, Value: err.Error(), Warn: true})
 		}
@@ -285,7 +286,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	daily := w.l.Account(w.l.Active)
 	activate := !s.options.NoMirror && (s.options.LongLived <= 0 || daily == nil || daily.Name == account)
 	mirrors := activate && s.mirrors(w.l)
-	taken := takenIn{account: account, c: c, what: "signed-in", longLived: s.options.LongLived > 0,
+	taken := takenIn{account: account, c: c, what: ledger.ChangeSignedIn, longLived: s.options.LongLived > 0,
 		activate: activate, carries: mirrors, unseen: s.options.TermsSeen != nil && !s.options.TermsSeen()}
 	stored, former, err := w.takingIn().takeIn(ctx, taken)
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
@@ -341,7 +342,7 @@ func (s signIn) tellEnds(c keychain.Credential) {
 type takenIn struct {
 	account   string
 	c         keychain.Credential
-	what      string // signed-in, imported
+	what      ledger.ChangeKind // signed-in, imported
 	longLived bool
 	activate  bool // make it the active account
 	unseen    bool // nobody has seen what the terms say
@@ -349,7 +350,7 @@ type takenIn struct {
 }
 
 // granted: a code was spent for it, so that it lies nowhere else.
-func (t takenIn) granted() bool { return t.c.Method == "browser" || t.c.Method == "paste" }
+func (t takenIn) granted() bool { return t.c.Method == ByBrowser || t.c.Method == ByPaste }
 
 // takingIn is giving a login that just came, by a sign-in or an import, to an account.
 type takingIn struct{ *work }
@@ -428,14 +429,15 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (stored Said, former bo
 		w.log.Error("no store took the new login", "store", chosen, "reason", plain(notSaved))
 		stored = Said{RemarkInSpillFile, &Values{Path: w.vault(w.l).spillPath(t.account),
 			Because: saidOf(notSaved)}}
-		w.remember(Record{Account: t.account, What: t.what, Said: Said{RemarkInSpill, &Values{Reason: t.c.Method}}})
+		w.remember(Record{Account: t.account, What: t.what,
+			Said: Said{RemarkInSpill, &Values{Reason: string(t.c.Method)}}})
 		return stored, former, nil
 	}
 	if err := w.vault(w.l).dropSpilled(t.account); err != nil {
 		w.log.Warn("a copy of the former login stays", "reason", plain(err))
 	}
 	w.leave(ctx, leaving, moved)
-	w.remember(Record{Account: t.account, What: t.what, Detail: t.c.Method})
+	w.remember(Record{Account: t.account, What: t.what, Detail: string(t.c.Method)})
 	return Said{RemarkStored, &Values{Place: w.storeName(chosen)}}, former, nil
 }
 

@@ -3,11 +3,23 @@ package session
 import (
 	"context"
 	"time"
+
+	"keytender/keychain"
+)
+
+// Method is how a person signs in, and how a login came.
+type Method = keychain.Method
+
+// The methods that a person can choose.
+const (
+	ByBrowser    = keychain.Browser
+	ByPaste      = keychain.Paste
+	ByClaudeCode = keychain.ClaudeCode
 )
 
 // SignInOptions is what a person can choose about a sign-in.
 type SignInOptions struct {
-	Method    string   // "browser" (default), "paste"
+	Method    Method   // ByBrowser (default), ByPaste
 	Account   string   // default: the account of the person who signs in
 	Replace   bool     // another person's login under Account makes room, and is kept
 	Expect    string   // e-mail; any other account is refused before anything is written

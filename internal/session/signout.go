@@ -75,7 +75,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	}
 	out.sayDisplaced()
 	if w.l.Account(account) == nil { // else its record is still there, and so is the login
-		w.remember(Record{Account: account, What: "signed-out"})
+		w.remember(Record{Account: account, What: ledger.ChangeSignedOut})
 	}
 	if len(w.l.Accounts) == 0 {
 		out.goOn(ctx, o, "")

@@ -55,7 +55,7 @@ func (r *renewal) spend(ctx context.Context) error {
 	r.current = renewed
 	r.chain.Advance(pairOf(renewed))
 	r.chain.Doubted = false
-	r.chain.Renewed(ledger.Change{At: r.wall(), What: "renewed", Who: "keytender"})
+	r.chain.Renewed(ledger.Change{At: r.wall(), What: ledger.ChangeRenewed, Who: "keytender"})
 	r.pace(grant, callErr)
 	r.describeAccount(r.account, renewed)
 	soon, cancel := briefAfter(ctx)
@@ -67,7 +67,7 @@ func (r *renewal) spend(ctx context.Context) error {
 
 // noteRenewal writes down what became of a renewal that brought a new pair.
 func (r *renewal) noteRenewal(where string, keepErr, callErr error) error {
-	record := Record{Account: r.account, What: "renewed"}
+	record := Record{Account: r.account, What: ledger.ChangeRenewed}
 	var result *Error
 	switch {
 	case keepErr != nil:
@@ -366,9 +366,9 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 		result = laterBy(FaultServerUnreached, said, callErr)
 	case failure.Kind == oauth.Spent:
 		fault := FaultEnded
-		what, remark := "refused", RemarkSpent
+		what, remark := ledger.ChangeRefused, RemarkSpent
 		if resent {
-			what, remark, fault = "lost", RemarkResponseLost, FaultResponseLost
+			what, remark, fault = ledger.ChangeLost, RemarkResponseLost, FaultResponseLost
 		}
 		r.remember(Record{Account: r.account, What: what, Said: Said{remark, nil}})
 		result = againAs(fault, callErr)

@@ -196,7 +196,7 @@ func (w *work) settleComing(ctx context.Context) {
 		w.l.Store = kind
 		w.chainFor(name, c)
 		w.l.Account(name).LongLived = c.Refresh.IsZero()
-		w.remember(Record{Account: name, What: "signed-in", Said: Said{RemarkByEndedProcess, nil}})
+		w.remember(Record{Account: name, What: ledger.ChangeSignedIn, Said: Said{RemarkByEndedProcess, nil}})
 		return
 	}
 }

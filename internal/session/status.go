@@ -29,7 +29,7 @@ type Status struct {
 	Email         string       `json:"email"`
 	Organization  string       `json:"organization"`
 	Plan          string       `json:"plan"`
-	Method        string       `json:"method"`
+	Method        Method       `json:"method"`
 	AccessToken   AccessClock  `json:"accessToken"`
 	Login         LoginClock   `json:"login"`
 	Scopes        []string     `json:"scopes"`
@@ -67,12 +67,25 @@ type LoginClock struct {
 	Estimated bool       `json:"estimated"`
 }
 
-// StoreState tells how one store stands: ok, absent, locked, denied, unavailable,
-// damaged, not-used.
+// StoreState tells how one store stands.
 type StoreState struct {
-	Name  string `json:"name"`
-	State string `json:"state"`
+	Name  string         `json:"name"`
+	State StoreCondition `json:"state"`
 }
+
+// StoreCondition is the one word for how a store stands.
+type StoreCondition string
+
+// The conditions that `status --json` knows.
+const (
+	StoreOK          StoreCondition = "ok"
+	StoreAbsent      StoreCondition = "absent"
+	StoreLocked      StoreCondition = "locked"
+	StoreDenied      StoreCondition = "denied"
+	StoreUnavailable StoreCondition = "unavailable"
+	StoreDamaged     StoreCondition = "damaged"
+	StoreNotUsed     StoreCondition = "not-used"
+)
 
 // EntryStatus tells how Claude Code's entry stands beside our record.
 type EntryStatus struct {
@@ -161,7 +174,7 @@ func NoStatus() Status {
 	return Status{SchemaVersion: 1, State: TryLater, Role: RoleTend, Account: "default", Scopes: []string{},
 		MissingScopes: []string{}, Accounts: []AccountStatus{},
 		Places: []PlaceStatus{}, Exports: []Export{},
-		Stores:     []StoreState{{"keychain", "not-used"}, {"file", "not-used"}},
+		Stores:     []StoreState{{"keychain", StoreNotUsed}, {"file", StoreNotUsed}},
 		ClaudeCode: EntryStatus{State: Off, OverriddenBy: []string{}}}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/ledger"
 	"keytender/internal/secret"
 )
 
@@ -353,7 +354,8 @@ func TestFormerLoginOfOnePersonIsBackForGood(t *testing.T) {
 			if what == "signed-in" {
 				next.Refresh = secret.String{}
 			}
-			_, kept, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: next, what: what,
+			_, kept, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default", c: next,
+				what:      ledger.ChangeKind(what),
 				longLived: what == "signed-in", activate: true, carries: true})
 			w.end()
 			if err != nil || !kept {

@@ -180,7 +180,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	}
 	// A server may answer with the pair that we had.
 	return Renewal{Done: !after.SamePair(before) ||
-		after.Issued.After(before.Issued), Adopted: after.Method == adopted, Ends: after.AccessEnds}, nil
+		after.Issued.After(before.Issued), Adopted: after.Method == keychain.Adopted, Ends: after.AccessEnds}, nil
 }
 
 // owes is true where a place or the network stopped a renewal, which is told as the login's
@@ -194,9 +194,6 @@ func (e *Engine) owes(l *ledger.Ledger, account string) bool {
 	}
 	return chain.Problem.Code == "place-unwritable" || chain.Problem.Code == "try-later"
 }
-
-// adopted marks a pair, in memory alone, that another program got.
-const adopted = "adopted"
 
 // briefly is how long a caller who has all that was asked for is kept waiting. Tests
 // lengthen it where they look at the one call after a crash.

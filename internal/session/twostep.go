@@ -48,7 +48,7 @@ type savedAttempt struct {
 }
 
 func (s savedAttempt) options() SignInOptions {
-	return SignInOptions{Method: "paste", Account: s.Account, Replace: s.Replace, Expect: s.Expect, Org: s.Org,
+	return SignInOptions{Method: ByPaste, Account: s.Account, Replace: s.Replace, Expect: s.Expect, Org: s.Org,
 		Scopes: s.Scopes, Console: s.Console, LongLived: s.LongLived, NoMirror: s.NoMirror}
 }
 

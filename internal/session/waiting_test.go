@@ -76,7 +76,7 @@ func TestPastedCodeThatIsNone(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		method  string
+		method  Method
 		lines   []string // pasted one after the other
 		then    string   // redirect, bare, query, nothing
 		refused int      // times that it was said

@@ -217,7 +217,7 @@ func (o watch) describeEntryAlone(st *Status, entry claudecode.Entry) {
 		st.ClaudeCode.State = Off
 	}
 	st.State = SignedIn
-	st.Method, st.Plan, st.Email = "claude-code", c.Account.Plan, o.watchedEmail(c.Account)
+	st.Method, st.Plan, st.Email = ByClaudeCode, c.Account.Plan, o.watchedEmail(c.Account)
 	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Renewable: !c.Refresh.IsZero(),
 		Valid: entry.State == claudecode.SignedIn && (c.AccessEnds.IsZero() || now.Before(c.AccessEnds))}
 	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds)}

@@ -31,8 +31,19 @@ type Which struct {
 // SourceKind is the kind of a credential.
 type SourceKind = claudecode.SourceKind
 
-// Kinds besides those that stand before the entry.
+// The kinds that stand before the entry, then those besides.
 const (
+	FromCloud      = claudecode.FromCloud
+	FromHeaders    = claudecode.FromHeaders
+	FromSocket     = claudecode.FromSocket
+	FromAuthToken  = claudecode.FromAuthToken
+	FromHelper     = claudecode.FromHelper
+	FromAPIKey     = claudecode.FromAPIKey
+	FromSimple     = claudecode.FromSimple
+	FromOAuthToken = claudecode.FromOAuthToken
+	FromFederation = claudecode.FromFederation
+	FromProfile    = claudecode.FromProfile
+
 	FromEntry      SourceKind = "entry"
 	FromConsoleKey SourceKind = "console-key" // one that Claude Code keeps for itself
 	FromNothing    SourceKind = "none"

@@ -66,7 +66,7 @@ func (d doctor) why(ctx context.Context) Story {
 	st := d.Status(ctx)
 	records, _ := d.History()
 	account := slices.DeleteFunc(slices.Clone(records), func(r Record) bool {
-		return r.Account != st.Account && r.Account != "" || r.Account == "" && r.What != "forgotten"
+		return r.Account != st.Account && r.Account != "" || r.Account == "" && r.What != ledger.ChangeForgotten
 	})
 	const most = 6
 	told := Story{At: d.wall(), Clues: d.clues(ctx, st, account), Steps: account[max(0, len(account)-most):]}
@@ -115,7 +115,7 @@ func (w *work) entryClue(s sighting, st Status, records []Record) Clue {
 		clue.Verdict = VerdictEntrySignedOut
 	case s.entry.State == claudecode.Absent && place != nil:
 		clue.Verdict = VerdictEntryGone
-		if clue.Step = lastOf(records, "signed-out-there"); clue.Step != nil {
+		if clue.Step = lastOf(records, ledger.ChangeSignedOutThere); clue.Step != nil {
 			clue.Verdict = VerdictEntryGoneSeen
 		}
 	case s.entry.State == claudecode.SignedIn && s.Account() != st.Account && st.State == SignedIn:
@@ -133,12 +133,12 @@ func (d doctor) ourClues(st Status, records []Record) []Clue {
 		return nil
 	case SignedOut:
 		clue.Verdict = VerdictNobody
-		if clue.Step = lastOf(records, "signed-out"); clue.Step != nil {
+		if clue.Step = lastOf(records, ledger.ChangeSignedOut); clue.Step != nil {
 			clue.Verdict = VerdictSignedOut
 		}
 		return []Clue{clue}
 	case SignInAgain:
-		clue.Step = lastOf(records, "refused", "lost")
+		clue.Step = lastOf(records, ledger.ChangeRefused, ledger.ChangeLost)
 		switch {
 		case clue.Step == nil:
 		case st.Login.ExpiresAt != nil && !clue.Step.At.Before(st.Login.ExpiresAt.Add(-time.Hour)):
@@ -154,7 +154,7 @@ func (d doctor) ourClues(st Status, records []Record) []Clue {
 }
 
 // lastOf is the last record that tells one of these, or nil.
-func lastOf(records []Record, what ...string) *Record {
+func lastOf(records []Record, what ...ledger.ChangeKind) *Record {
 	for i := range slices.Backward(records) {
 		if slices.Contains(what, records[i].What) {
 			return &records[i]

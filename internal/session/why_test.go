@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/ledger"
 )
 
 // Why names the one thing that explains most, with the step of the history that tells it.
@@ -15,7 +16,7 @@ func TestWhy(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(r *rig)
 		want Verdict // empty: nothing says that somebody was signed out
-		step string
+		step ledger.ChangeKind
 	}{
 		"nothing": {func(*rig) {}, "", ""},
 		"the client blanked it": {func(r *rig) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/scope"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -75,7 +76,7 @@ const maxToken = 16 << 10
 const maxName = 1 << 10
 
 // requiredScope must be among the scopes, or the client says that nobody is signed in.
-const requiredScope = "user:inference"
+const requiredScope = scope.Inference
 
 // parseEntry reads the stored bytes. Anything that is not surely understood is
 // ErrDamaged: a guess would be written back later.

@@ -405,7 +405,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 func Happened(w *Words, s session.Status, events []session.Record, now time.Time) (lines []string) {
 	for i := len(events) - 1; i >= 0 && len(lines) < eventLines; i-- {
 		e := events[i]
-		event := w.Events[e.What]
+		event := w.Events[string(e.What)]
 		if event == "" {
 			continue
 		}

@@ -19,8 +19,9 @@ func SignedIn(now time.Time) session.Status {
 		SchemaVersion: 1, State: session.SignedIn, Account: "default", Email: "first_last@example.com", Plan: "max",
 		AccessToken: session.AccessClock{ExpiresAt: &token, Valid: true, Renewable: true},
 		Login:       session.LoginClock{ExpiresAt: &login}, Accounts: Named("default"),
-		ClaudeCode: session.EntryStatus{Mirror: true, State: "in-step"},
-		Stores:     []session.StoreState{{Name: "keychain", State: "ok"}, {Name: "file", State: "not-used"}},
+		ClaudeCode: session.EntryStatus{Mirror: true, State: session.InStep},
+		Stores: []session.StoreState{{Name: "keychain", State: session.StoreOK},
+			{Name: "file", State: session.StoreNotUsed}},
 	}
 }
 
@@ -33,9 +34,10 @@ func Changed(f func(*session.Status)) session.Status {
 
 // Watched makes it one of Claude Code's, of which no copy is kept.
 func Watched(s *session.Status) {
-	s.Role, s.Account, s.Accounts, s.Method = session.RoleWatch, session.WatchedAccount, nil, "claude-code"
+	s.Role, s.Account, s.Accounts, s.Method = session.RoleWatch, session.WatchedAccount, nil, session.ByClaudeCode
 	s.ClaudeCode = session.EntryStatus{State: session.Off}
-	s.Stores = []session.StoreState{{Name: "keychain", State: "not-used"}, {Name: "file", State: "not-used"}}
+	s.Stores = []session.StoreState{{Name: "keychain", State: session.StoreNotUsed},
+		{Name: "file", State: session.StoreNotUsed}}
 }
 
 // Named are accounts of which no more is known than their names.

@@ -96,7 +96,7 @@ func ofSteps(s session.Story) string {
 	}
 	var steps []string
 	for _, r := range s.Steps {
-		step := r.At.Local().Format("01-02 15:04") + " " + r.What + " by " + r.Who
+		step := r.At.Local().Format("01-02 15:04") + " " + string(r.What) + " by " + r.Who
 		if detail := Detail(r); detail != "" {
 			step += " (" + detail + ")"
 		}
