@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"keytender/internal/address"
 	"net"
 	"net/http"
 	"strconv"
@@ -112,7 +113,7 @@ func (s *Server) Online() error {
 	if err != nil {
 		return fmt.Errorf("reading the address %q: %w", s.addr, err)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !address.Loopback(host) {
 		return fmt.Errorf("the stand-in server listens on loopback only, not on %q", host)
 	}
 	listener, err := net.Listen("tcp", s.addr)

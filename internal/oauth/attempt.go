@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"keytender/internal/address"
 	"keytender/internal/secret"
 )
 
@@ -51,11 +52,11 @@ func NewAttempt(c AttemptConfig) (*Attempt, error) {
 
 // ResumeAttempt goes on with an attempt that another process began, by what it had made.
 func ResumeAttempt(c AttemptConfig, state string, verifier secret.String) (*Attempt, error) {
-	authorize, err := endpoint(c.AuthorizeURL)
+	authorize, err := address.Parse(c.AuthorizeURL)
 	if err != nil {
 		return nil, fmt.Errorf("reading the authorize URL: %w", err)
 	}
-	if _, err := endpoint(c.PasteRedirect); err != nil {
+	if _, err := address.Parse(c.PasteRedirect); err != nil {
 		return nil, fmt.Errorf("reading the URL of the paste page: %w", err)
 	}
 	if c.ClientID == "" {

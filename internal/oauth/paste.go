@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"keytender/internal/address"
 	"keytender/internal/pattern"
 	"keytender/internal/secret"
 )
@@ -218,7 +219,7 @@ func leadsTo(u *url.URL, redirect string) bool {
 // sameHost takes the names of this machine for one another: some browsers show
 // localhost as a number.
 func sameHost(a, b string) bool {
-	return strings.EqualFold(a, b) || isLoopback(a) && isLoopback(b)
+	return strings.EqualFold(a, b) || address.Loopback(a) && address.Loopback(b)
 }
 
 func port(u *url.URL) string {

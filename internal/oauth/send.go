@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"keytender/internal/address"
 	"keytender/internal/secret"
 )
 
@@ -70,7 +71,7 @@ func (c *Client) sendOnce(ctx context.Context, r request) (response, error) {
 	failed := func(kind Kind, sent bool, err error) (response, error) {
 		return response{}, &Error{Kind: kind, Sent: sent, Err: err, subject: r.subject}
 	}
-	target, err := endpoint(r.url)
+	target, err := address.Parse(r.url)
 	if err != nil {
 		return failed(Misconfigured, false, fmt.Errorf("the server's URL is unusable: %w", err))
 	}
@@ -151,7 +152,7 @@ func (c *Client) transport(timeout time.Duration) *http.Transport {
 	http1.SetHTTP1(true)
 	return &http.Transport{
 		Proxy: func(req *http.Request) (*url.URL, error) {
-			if isLoopback(req.URL.Hostname()) {
+			if address.Loopback(req.URL.Hostname()) {
 				return nil, nil
 			}
 			return http.ProxyFromEnvironment(req)
