@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"keytender/internal/bounded"
 	"keytender/internal/program"
 	"keytender/internal/secret"
 	"keytender/keychain"
@@ -59,31 +60,20 @@ func runSecurity(ctx context.Context, stdin []byte, args ...string) ([]byte, int
 	cmd.Stdin = bytes.NewReader(stdin)
 	program.OwnGroup(cmd, nil)
 	cmd.WaitDelay = 2 * time.Second
-	out := cappedBuffer{left: maxSecurityOutput}
-	cmd.Stdout = &out // stderr goes nowhere: its texts are localised, the status says it all
+	out := bounded.Keep(maxSecurityOutput + 1)
+	cmd.Stdout = out // stderr goes nowhere: its texts are localised, the status says it all
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return nil, 0, ctx.Err()
+	}
+	if len(out.Bytes()) > maxSecurityOutput { // more than any item may hold
+		return nil, 0, errors.New("the output is too large")
 	}
 	var failed *exec.ExitError
 	if errors.As(err, &failed) && failed.ExitCode() >= 0 {
 		return out.Bytes(), failed.ExitCode(), nil
 	}
 	return out.Bytes(), 0, err
-}
-
-// cappedBuffer refuses more than any item may hold.
-type cappedBuffer struct {
-	secret.Hidden
-	bytes.Buffer
-	left int
-}
-
-func (b *cappedBuffer) Write(p []byte) (int, error) {
-	if b.left -= len(p); b.left < 0 {
-		return 0, errors.New("the output is too large")
-	}
-	return b.Buffer.Write(p)
 }
 
 // oneAtATime admits one security process of ours: concurrent reads stack dialogs.
