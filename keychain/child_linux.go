@@ -2,11 +2,9 @@ package keychain
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -32,22 +30,17 @@ func platformReady() error {
 }
 
 func findBus() error {
-	switch address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); {
-	case address == "", address == "autolaunch:": // the latter would start one too
-	case canBeReached(address):
+	address := busAddress()
+	if address == os.Getenv(busVariable) {
+		if !canBeReached(address) { // disabled: in some containers, or a transport that nobody here speaks
+			return errors.New("the address of the session bus leads nowhere")
+		}
 		return nil
-	default: // disabled: in some containers, or a transport that nobody here speaks
-		return errors.New("the address of the session bus leads nowhere")
 	}
-	runtimeDir := os.Getenv("XDG_RUNTIME_DIR")
-	if runtimeDir == "" {
-		runtimeDir = fmt.Sprintf("/run/user/%d", os.Getuid())
-	}
-	bus := filepath.Join(runtimeDir, "bus")
-	if _, err := os.Stat(bus); err != nil {
+	if _, err := os.Stat(strings.TrimPrefix(address, "unix:path=")); err != nil {
 		return errors.New("there is no session bus here")
 	}
-	return os.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+bus)
+	return os.Setenv(busVariable, address)
 }
 
 // itemsOf counts the items that answer to a record's name. Another program's with more

@@ -83,9 +83,11 @@ func wouldAskAgain(ctx context.Context, _ time.Time) bool {
 
 func wouldAsk(ctx context.Context) bool { return wouldAskAgain(ctx, time.Time{}) }
 
-// busAddress is where the session bus listens. It is never asked to be started.
+const busVariable = "DBUS_SESSION_BUS_ADDRESS"
+
+// busAddress is where the session bus listens. It is never asked to be started, as autolaunch: would.
 func busAddress() string {
-	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" {
+	if address := os.Getenv(busVariable); address != "" && address != "autolaunch:" {
 		return address
 	}
 	dir := os.Getenv("XDG_RUNTIME_DIR")
