@@ -26,7 +26,7 @@ import (
 // Writers must hold the session's lock: a write replaces the whole file.
 type FileStore struct {
 	Path string
-	// Tightened is called once with the path when loose rights were taken away.
+	// Tightened is called once with the path when loose permissions were taken away.
 	Tightened func(path string)
 }
 
@@ -155,7 +155,7 @@ func membersOf(v rawjson.Value) map[string]json.RawMessage {
 	return members
 }
 
-// readFile reads the file and tightens loose rights: it is ours alone, and
+// readFile reads the file and tightens loose permissions: it is ours alone, and
 // refusing to work would help nobody whose backup tool changed them.
 func (s *FileStore) readFile() ([]byte, error) {
 	data, err := atomicfile.Read(s.Path, maxStoreFile)

@@ -63,10 +63,10 @@ func TestFileStore(t *testing.T) {
 		t.Errorf("the file: %s (%v)", data, err)
 	}
 	if info, _ := os.Stat(s.Path); runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
-		t.Errorf("its rights: %v", info.Mode())
+		t.Errorf("its permissions: %v", info.Mode())
 	}
 	if info, _ := os.Stat(filepath.Dir(s.Path)); runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
-		t.Errorf("its folder's rights: %v", info.Mode())
+		t.Errorf("its folder's permissions: %v", info.Mode())
 	}
 	if err := s.Delete(t.Context(), "work"); err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestFileStoreRefusesForeignFiles(t *testing.T) {
 
 func TestFileStoreTightensRights(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no such rights on Windows")
+		t.Skip("no such permissions on Windows")
 	}
 	s := newStore(t)
 	mustSave(t, s, "default", "FAKE-1")
@@ -223,7 +223,7 @@ func TestFileStoreTightensRights(t *testing.T) {
 		}
 	}
 	if info, _ := os.Stat(s.Path); info.Mode().Perm() != 0o600 || told != 1 {
-		t.Errorf("rights %v, told %d times", info.Mode(), told)
+		t.Errorf("permissions %v, told %d times", info.Mode(), told)
 	}
 }
 

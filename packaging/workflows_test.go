@@ -22,12 +22,12 @@ var (
 	pinned = regexp.MustCompile(`^[a-z/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
 	run    = regexp.MustCompile(`run: *(.*)`)
 	target = regexp.MustCompile(`(?:make|mingw32-make) ([a-z-]+)`)
-	// what may stand in a step beside a target: it only lends the person's rights back
+	// what may stand in a step beside a target: it only lends the person's permissions back
 	plain = regexp.MustCompile(`^sudo chown `)
 )
 
 // TestWorkflows: whatever a workflow runs can be run by hand, by make; an action is the one that
-// was looked at; nothing has more rights than a step needs.
+// was looked at; nothing has more permissions than a step needs.
 func TestWorkflows(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.yml"))
 	if err != nil || len(files) < 4 {
@@ -43,7 +43,7 @@ func TestWorkflows(t *testing.T) {
 		name := filepath.Base(path)
 		text := read(t, ".github", "workflows", name)
 		if !strings.Contains(text, "\npermissions:\n  contents: read\n") {
-			t.Errorf("%s does not begin with the least rights", name)
+			t.Errorf("%s does not begin with the least permissions", name)
 		}
 		for _, found := range uses.FindAllStringSubmatch(text, -1) {
 			if !pinned.MatchString(found[1]) {

@@ -20,20 +20,20 @@ import (
 
 // Times of the app's own life.
 const (
-	tickEvery    = time.Minute      // how often the menu's times are brought up to date
-	tickWaiting  = 30 * time.Second // the same while a sign-in tells how much time is left
-	readEvery    = time.Minute      // how often the status is read although nothing changed
-	readAnyway   = 4 * readEvery    // the same where changes are reported: what remains is a keychain that was locked
-	sleepGap     = 2 * tickEvery    // a longer gap between two ticks: the computer slept
-	noticeWait   = 5 * time.Second  // for showing one notification
-	noticeRetry  = 15 * time.Minute // before a notification that failed is tried again
-	clickWait    = 5 * time.Second  // for the clipboard
-	diagnoseWait = 20 * time.Second
-	lateLimit    = 2 * time.Minute // in which a browser that comes too late is told so
-	tokenLife    = time.Minute     // of a copied token on the clipboard
-	clearWait    = time.Second     // for taking it off again
-	quitWait     = 1500 * time.Millisecond
-	quitPatience = 30 * time.Second // for a renewal that was sent: its answer is the login
+	tickEvery       = time.Minute      // how often the menu's times are brought up to date
+	tickWaiting     = 30 * time.Second // the same while a sign-in tells how much time is left
+	readEvery       = time.Minute      // how often the status is read although nothing changed
+	readAnyway      = 4 * readEvery    // the same where changes are reported: what remains is a keychain that was locked
+	sleepGap        = 2 * tickEvery    // a longer gap between two ticks: the computer slept
+	noticeWait      = 5 * time.Second  // for showing one notification
+	noticeRetry     = 15 * time.Minute // before a notification that failed is tried again
+	clickWait       = 5 * time.Second  // for the clipboard
+	diagnoseWait    = 20 * time.Second
+	lateLimit       = 2 * time.Minute // in which a browser that comes too late is told so
+	tokenLife       = time.Minute     // of a copied token on the clipboard
+	clearWait       = time.Second     // for taking it off again
+	quitWait        = 1500 * time.Millisecond
+	patientQuitWait = 30 * time.Second // for a renewal that was sent: its answer is the login
 )
 
 // app is the whole program's state. Everything below "owned by the loop" is touched
@@ -133,7 +133,7 @@ func (a *app) letEnd() bool {
 		// engine's lock that guards it, so whoever starts the app again gets an icon.
 		a.release()
 	}
-	ended := endsWithin(&a.patient, quitPatience) && quick
+	ended := endsWithin(&a.patient, patientQuitWait) && quick
 	if !ended {
 		a.log.Warn("ended while something was still under way")
 	}

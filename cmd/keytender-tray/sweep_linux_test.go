@@ -201,7 +201,7 @@ func sweepDesktop(t *testing.T, fault fakeclaude.Fault) {
 		}
 		if info, err := f.Info(); err == nil && strings.HasPrefix(path, filepath.Join(d.home, "kt")) &&
 			info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s has the rights %v", path, info.Mode())
+			t.Errorf("%s has the permissions %v", path, info.Mode())
 		}
 		text, err := os.ReadFile(path)
 		places[path] = string(text)

@@ -87,7 +87,7 @@ func ghError(ctx context.Context, err error, said, repo string, value secret.Str
 			"check --repo, and with `gh auth status` who is signed in there")
 	case has("http 403", "resource not accessible", "must have admin rights", "forbidden", "saml"):
 		return problem("no-rights", "this GitHub sign-in may not set secrets of "+repo,
-			"that takes admin rights in the repository and the scope repo: `gh auth refresh -s repo`, or ask an admin")
+			"that takes admin permission in the repository and the scope repo: `gh auth refresh -s repo`, or ask an admin")
 	case has("could not resolve host", "error connecting", "no such host", "connection refused", "i/o timeout",
 		"http 5"):
 		return &words.Error{Code: "try-later", Exit: session.ExitTryLater,

@@ -319,7 +319,7 @@ func countIs(ts *testscript.TestScript, neg bool, args []string) {
 func modeIs(ts *testscript.TestScript, _ bool, args []string) {
 	info, err := os.Stat(ts.MkAbs(args[1]))
 	ts.Check(err)
-	if runtime.GOOS == "windows" { // the profile's own rights guard our files there
+	if runtime.GOOS == "windows" { // the profile's own permissions guard our files there
 		return
 	}
 	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[0] {

@@ -111,7 +111,7 @@ func (r *rig) awaitBrowsers() {
 }
 
 // command is the program in a shell that takes nothing from files and lets cores be
-// written, so that their rights and their absence are the program's own doing.
+// written, so that their permissions and their absence are the program's own doing.
 func (r *rig) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", `umask 0; ulimit -c unlimited; exec "$0" "$@"`, r.program},
 		args...)...)
@@ -261,7 +261,7 @@ func (r *rig) sweep() {
 		}
 		name := strings.TrimPrefix(path, r.dir)
 		if mode := info.Mode(); strings.HasPrefix(path, r.home+"/") && mode.Perm()&0o077 != 0 {
-			r.Errorf("%s has the rights %v", name, mode)
+			r.Errorf("%s has the permissions %v", name, mode)
 		}
 		if !info.Mode().IsRegular() || name == "/page" || mayHoldTokens(name) {
 			return nil
@@ -687,7 +687,7 @@ func TestLogIsBounded(t *testing.T) {
 			}
 			all += info.Size()
 			if info.Mode().Perm() != 0o600 {
-				t.Errorf("%s has the rights %v", filepath.Base(part), info.Mode())
+				t.Errorf("%s has the permissions %v", filepath.Base(part), info.Mode())
 			}
 		}
 		most = max(most, all)

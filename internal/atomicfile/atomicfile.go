@@ -158,7 +158,7 @@ func fill(f *os.File, data []byte, mode fs.FileMode, sync func(*os.File) error) 
 	if _, err := Disk.Write(f, data); err != nil {
 		return err
 	}
-	if err := Disk.Chmod(f, mode); err != nil { // the umask may have taken our own rights
+	if err := Disk.Chmod(f, mode); err != nil { // the umask may have taken our own permissions
 		return err
 	}
 	return sync(f)
@@ -209,7 +209,7 @@ func sweep(path, infix string, then time.Time) {
 }
 
 // Read reads a regular file of ours of at most limit bytes. It follows no link, opens no
-// pipe, and answers fs.ErrNotExist, *RefusedError or the system's error. The file's rights
+// pipe, and answers fs.ErrNotExist, *RefusedError or the system's error. The file's permissions
 // do not matter to it.
 func Read(path string, limit int64) ([]byte, error) { return read(path, limit, checkOwned) }
 

@@ -1,6 +1,6 @@
 package atomicfile
 
-// marks are what a file system says of a file beside its rights.
+// marks are what a file system says of a file beside its permissions.
 type marks struct {
 	path       string
 	fixed      string // why it cannot be replaced, or ""

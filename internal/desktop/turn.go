@@ -16,8 +16,8 @@ import (
 	"keytender/internal/testguard"
 )
 
-// turnPatience is longer than all the desktops of a whole run take.
-const turnPatience = 20 * time.Minute
+// turnWait is longer than all the desktops of a whole run take.
+const turnWait = 20 * time.Minute
 
 // takeTurn waits until no other desktop of this user runs. The lock goes with its
 // process however that ends; a socket would not do, since test binaries have networks
@@ -30,7 +30,7 @@ func takeTurn(t testing.TB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { lock.Close() })
-	for end := time.Now().Add(turnPatience); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(turnWait); ; time.Sleep(100 * time.Millisecond) {
 		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			break
@@ -40,7 +40,7 @@ func takeTurn(t testing.TB) {
 		}
 		if time.Now().After(end) {
 			holder, _ := os.ReadFile(name)
-			t.Fatalf("desktop: another one has been running for %v, in process %s", turnPatience, holder)
+			t.Fatalf("desktop: another one has been running for %v, in process %s", turnWait, holder)
 		}
 	}
 	_ = lock.Truncate(0)

@@ -57,7 +57,7 @@ type world struct {
 	excused map[int]string  // logins that are lost through no fault of keytender's, and why
 }
 
-// somebody is who the program runs as where tests run as root, which no file's rights stop.
+// somebody is who the program runs as where tests run as root, which no file's permissions stop.
 const somebody = 21077
 
 func newWorld(t reporter) *world {

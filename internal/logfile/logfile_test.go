@@ -45,20 +45,20 @@ func TestIsPrivate(t *testing.T) {
 		t.Error("the folder is made before there is a line")
 	}
 	log.Info("a")
-	rights := func(path string, want os.FileMode) {
+	permissions := func(path string, want os.FileMode) {
 		t.Helper()
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want && runtime.GOOS != "windows" {
 			t.Errorf("%s: %v (%v), want %v", path, info.Mode(), err, want)
 		}
 	}
-	rights(dir, 0o700)
-	rights(path, 0o600)
+	permissions(dir, 0o700)
+	permissions(path, 0o600)
 
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	New(path, "info").Info("b")
-	rights(path, 0o600)
+	permissions(path, 0o600)
 	if text, _ := os.ReadFile(path); strings.Count(string(text), "\n") != 2 {
 		t.Errorf("the log is %q", text)
 	}
@@ -83,7 +83,7 @@ func TestIsBounded(t *testing.T) {
 		}
 		all += info.Size()
 		if info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
-			t.Errorf("%s has the rights %v", file.Name(), info.Mode())
+			t.Errorf("%s has the permissions %v", file.Name(), info.Mode())
 		}
 	}
 	if len(files) != 2 || all > 2<<20 || all < 1<<20 {

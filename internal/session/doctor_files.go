@@ -17,7 +17,7 @@ import (
 )
 
 // checkPermissions wants our files and Claude Code's entry closed to others. Windows guards
-// what lies in the profile by the profile's own rights.
+// what lies in the profile by the profile's own permissions.
 func (d doctor) checkPermissions(context.Context, Status) []Check {
 	const name = "permissions"
 	if runtime.GOOS == "windows" {

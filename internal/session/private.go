@@ -10,7 +10,7 @@ import (
 	"keytender/internal/config"
 )
 
-// keepPrivate takes from others the rights to our folders. One that also holds what is
+// keepPrivate takes from others the permissions to our folders. One that also holds what is
 // not ours, as when KEYTENDER_HOME names a folder in use, is left as it is: the files
 // in it are 0600 all the same.
 func keepPrivate(p config.Paths, log *slog.Logger) {
@@ -23,7 +23,7 @@ func keepPrivate(p config.Paths, log *slog.Logger) {
 			continue
 		}
 		if err := os.Chmod(dir, 0o700); err != nil {
-			log.Warn("the rights of a folder of ours could not be tightened", "folder", dir, "reason", plain(err))
+			log.Warn("the permissions of a folder of ours could not be tightened", "folder", dir, "reason", plain(err))
 		}
 	}
 }

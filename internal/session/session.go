@@ -155,7 +155,7 @@ func Patient(ctx context.Context) context.Context {
 	return context.WithValue(keychain.Interactive(ctx), patientKey{}, true)
 }
 
-// NoticeTightened calls tell once when our own file's loose rights were taken away.
+// NoticeTightened calls tell once when our own file's loose permissions were taken away.
 func (e *Engine) NoticeTightened(tell func(path string)) { e.file.Tightened = tell }
 
 // Config returns the settings that the engine works with.

@@ -418,7 +418,7 @@ func TestUnreadableStateFolder(t *testing.T) {
 // file into the store: it must find it in one of the two.
 func TestReadersDuringAMove(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the moment is caught by the rights of a file")
+		t.Skip("the moment is caught by the permissions of a file")
 	}
 	r := newRig(t)
 	before := r.signIn(time.Hour)

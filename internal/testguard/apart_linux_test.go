@@ -35,6 +35,6 @@ func TestApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Getuid() != 0 && !strings.Contains(string(status), "CapEff:\t0000000000000000") {
-		t.Errorf("the tests run with rights of their own:\n%s", status)
+		t.Errorf("the tests run with permissions of their own:\n%s", status)
 	}
 }

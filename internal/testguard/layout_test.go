@@ -49,7 +49,7 @@ func packages(t *testing.T, goos string) map[string]listed {
 
 var toolkits = []string{"github.com/getlantern/systray", "fyne.io/systray"}
 
-// entry is the one room that knows the names of Claude Code's entry and of its locks.
+// entry is the one package that knows the names of Claude Code's entry and of its locks.
 const entry = "keytender/keychain/claudecode"
 
 // TestImportRules holds who may import whom: cmd → tray → session → {oauth, keychain,
@@ -88,7 +88,7 @@ func TestImportRules(t *testing.T) {
 		"keytender/internal/ledger": {"keytender/internal/rawjson", "keytender/internal/secret",
 			"keytender/internal/pattern"},
 	}
-	// Only these import the room that knows Claude Code's entry.
+	// Only these import the package that knows Claude Code's entry.
 	residents := map[string]bool{"keytender/internal/session": true}
 	// Only these may start programs.
 	starters := map[string]bool{"keytender/callback": true, "keytender/keychain": true, entry: true,

@@ -11,7 +11,7 @@ import (
 
 // Mounting runs the calling test once more, in a child whose mounts nobody else sees, and
 // is true there. In the parent it waits for the child and is false: the caller returns.
-// Without root's rights the test is skipped.
+// Without root's permissions the test is skipped.
 func Mounting(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv("KTTEST_MOUNTING") == t.Name() {

@@ -35,34 +35,34 @@ func TestEngineIsSmall(t *testing.T) {
 	}
 }
 
-// TestWorkIsSmall: a piece of work under the lock has what every room needs, and a room, a
+// TestWorkIsSmall: a piece of work under the lock has what every task needs, and a task, a
 // type that holds a piece of work alone, has what is done there.
 func TestWorkIsSmall(t *testing.T) {
-	const mostMethods, mostInRoom = 60, 25
-	methods, rooms := map[string]int{}, []string{}
+	const mostMethods, mostInTask = 60, 25
+	methods, tasks := map[string]int{}, []string{}
 	eachOfSession(t, func(_ *token.FileSet, decl ast.Decl) {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
 			methods[receiver(d)]++
 		case *ast.GenDecl:
-			rooms = append(rooms, roomsIn(d)...)
+			tasks = append(tasks, tasksIn(d)...)
 		}
 	})
 	if n := methods["work"]; n == 0 || n > mostMethods {
 		t.Errorf("a piece of work has %d methods, and may have %d", n, mostMethods)
 	}
-	if len(rooms) == 0 {
-		t.Error("no room was found")
+	if len(tasks) == 0 {
+		t.Error("no task was found")
 	}
-	for _, room := range rooms {
-		if n := methods[room]; n == 0 || n > mostInRoom {
-			t.Errorf("%s has %d methods, and may have %d", room, n, mostInRoom)
+	for _, task := range tasks {
+		if n := methods[task]; n == 0 || n > mostInTask {
+			t.Errorf("%s has %d methods, and may have %d", task, n, mostInTask)
 		}
 	}
 }
 
-// roomsIn are the types among what is declared that hold a piece of work and nothing else.
-func roomsIn(d *ast.GenDecl) (rooms []string) {
+// tasksIn are the types among what is declared that hold a piece of work and nothing else.
+func tasksIn(d *ast.GenDecl) (tasks []string) {
 	for _, spec := range d.Specs {
 		of, ok := spec.(*ast.TypeSpec)
 		if !ok {
@@ -70,10 +70,10 @@ func roomsIn(d *ast.GenDecl) (rooms []string) {
 		}
 		if s, ok := of.Type.(*ast.StructType); ok && len(s.Fields.List) == 1 &&
 			types.ExprString(s.Fields.List[0].Type) == "*work" {
-			rooms = append(rooms, of.Name.Name)
+			tasks = append(tasks, of.Name.Name)
 		}
 	}
-	return rooms
+	return tasks
 }
 
 // eachOfSession calls do for each declaration of the engine's package, without its tests.

@@ -1,7 +1,7 @@
 // Package autostart makes the menu-bar app start with the person's session, by the
 // means that each system shows and lets a person change: a desktop file in the
 // autostart folder, a LaunchAgent, a value of the Run key. It starts nothing itself,
-// asks for no rights, and links no tray library, so the command line can use it.
+// asks for no permissions, and links no tray library, so the command line can use it.
 package autostart
 
 import (

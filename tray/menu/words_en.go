@@ -184,7 +184,7 @@ var english = Words{
 	Refused:        "The display does not let this program in (X authorisation), so Keytender goes on without an icon: it renews your login and tells you before it ends.\nhint: start it from inside the desktop session, as the person who is logged in there.\nhint: or use the command line: `keytender login`, `keytender status`.",
 	NoPlace:        "This desktop has no place for a menu-bar icon, so Keytender goes on without one: it renews your login and tells you before it ends.\nhint: on GNOME, install and enable the extension \"AppIndicator and KStatusNotifierItem Support\"; the icon then appears by itself.\nhint: or use the command line: `keytender login`, `keytender status`.",
 	NoMenu:         "This build of Keytender has no menu, so it goes on without one: it renews your login and tells you before it ends.\nhint: use the command line: `keytender login`, `keytender status`.",
-	NoStateDir:     "Keytender cannot use its state folder: %s\nhint: look at free space and rights, or set KEYTENDER_HOME.",
+	NoStateDir:     "Keytender cannot use its state folder: %s\nhint: look at free space and permissions, or set KEYTENDER_HOME.",
 
 	Events: map[string]string{
 		"signed-in":        "Signed in",
