@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pkg/browser"
+
+	"keytender/internal/await"
 )
 
 // openLimit is how long a launcher may take to report a failure. Some return only
@@ -32,7 +34,7 @@ func Open(ctx context.Context, url string) error {
 		return err
 	}
 	open := openURL
-	return await(ctx, func() error { return open(url) })
+	return started(ctx, func() error { return open(url) })
 }
 
 // OpenWith opens url with a command of the person's choice. The command is split
@@ -60,28 +62,20 @@ func OpenWith(ctx context.Context, command, url string) error {
 		return fmt.Errorf("%s is a batch file; name the program itself", words[0])
 	}
 	cmd.SysProcAttr = detached()
-	return await(ctx, cmd.Run)
+	return started(ctx, cmd.Run)
 }
 
-// await runs open and returns its error if it fails within openLimit. It goes on
+// started runs open and returns its error if it fails within openLimit. It goes on
 // in the background after that, so that a child is reaped whenever it ends.
-func await(ctx context.Context, open func() error) error {
-	failed := make(chan error, 1)
-	go func() { failed <- open() }()
-	select {
-	case err := <-failed:
-		if errors.Is(err, exec.ErrNotFound) {
-			return fmt.Errorf("no browser was found: %w", err)
-		}
-		if err != nil {
-			return fmt.Errorf("the browser did not start: %w", err)
-		}
-		return nil
-	case <-time.After(openLimit):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+func started(ctx context.Context, open func() error) error {
+	err := await.Failure(ctx, openLimit, open)
+	switch {
+	case err == nil, ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return err
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("no browser was found: %w", err)
 	}
+	return fmt.Errorf("the browser did not start: %w", err)
 }
 
 // checkURL refuses what a launcher could take for an option or a local file. The

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/await"
 )
 
 // wire is a connection to a bus on which the greeting (D-Bus Specification, Authentication
@@ -31,18 +33,13 @@ type wire struct {
 // wait for ever when its connection ends between greeting and first answer, so ask is left
 // behind when the time is over: done is false then.
 func onBus(ctx context.Context, ask func(*wire)) (done bool) {
-	ended := make(chan struct{})
-	go func() {
+	_ = await.End(ctx, func() error {
 		if w := connect(ctx); w != nil {
 			ask(w)
 			_ = w.bus.Close()
 		}
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-	}
+		return nil
+	})
 	return ctx.Err() == nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"keytender/callback"
 	"keytender/cmd/internal/words"
+	"keytender/internal/await"
 	"keytender/internal/config"
 	"keytender/internal/coredump"
 	"keytender/internal/logfile"
@@ -81,16 +82,7 @@ const openWait = 2 * time.Second
 // openFile hands over the plain path, which the openers of all systems take: the
 // library's OpenFile makes an address of it without escaping anything.
 func openFile(ctx context.Context, path string) error {
-	ended := make(chan error, 1)
-	go func() { ended <- browser.OpenURL(path) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(openWait):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return await.Failure(ctx, openWait, func() error { return browser.OpenURL(path) })
 }
 
 // copyToken is here and not in package tray, which never holds a token.

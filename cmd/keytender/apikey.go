@@ -121,7 +121,7 @@ func (c *console) readSecret(ctx context.Context, prompt string) (secret.String,
 	if file, ok := c.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		fmt.Fprint(c.err, prompt)
 		before, stateErr := term.GetState(int(file.Fd()))
-		text, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(int(file.Fd())) })
+		text, err := reading(ctx, func() ([]byte, error) { return term.ReadPassword(int(file.Fd())) })
 		if ctx.Err() != nil && stateErr == nil {
 			_ = term.Restore(int(file.Fd()), before) // a broken-off read leaves the terminal mute
 		}

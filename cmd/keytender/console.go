@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"keytender/cmd/internal/words"
+	"keytender/internal/await"
 	"keytender/internal/config"
 	"keytender/internal/session"
 	"keytender/internal/shown"
@@ -152,7 +153,7 @@ func (c *console) confirmThat(cmd *cobra.Command, question, done, flags string) 
 		asked, cancel = context.WithTimeout(ctx, pipedAnswer)
 		defer cancel()
 	}
-	answer, _ := await(asked, func() (string, error) { return firstLine(c.in) })
+	answer, _ := reading(asked, func() (string, error) { return firstLine(c.in) })
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	hint := "answer the question with y, or run `" + cmd.CommandPath() + " " + flags + "`"
 	switch {
@@ -189,26 +190,15 @@ func isTerminal(in io.Reader) bool {
 
 // readAll reads all of stdin up to limit bytes, or ends with ctx.
 func (c *console) readAll(ctx context.Context, limit int64) ([]byte, error) {
-	return await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(c.in, limit)) })
+	return reading(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(c.in, limit)) })
 }
 
-// await returns what read brings, or ctx's error as soon as that ends: a read of a
+// reading returns what read brings, or ctx's error as soon as that ends: a read of a
 // terminal or a pipe cannot be broken off, so it is left behind.
-func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
+func reading[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	value, err := await.Value(ctx, read)
+	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+		err = errors.Join(err, ended)
 	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := read()
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, errors.Join(r.err, ctx.Err())
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
+	return value, err
 }

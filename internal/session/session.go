@@ -18,6 +18,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/await"
 	"keytender/internal/config"
 	"keytender/internal/dirlock"
 	"keytender/internal/oauth"
@@ -224,18 +225,11 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 // thousand that are woken then hold it together for a moment and queue for nothing. What is
 // left of it when ctx ends lets go as soon as it gets hold, or ends with the process.
 func untilFree(ctx context.Context, l *flock.Flock) error {
-	freed := make(chan struct{})
-	go func() {
+	return await.End(ctx, func() error {
 		_ = l.RLock() // where that cannot be had, trying says so
 		_ = l.Unlock()
-		close(freed)
-	}()
-	select {
-	case <-freed:
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	})
 }
 
 // maxLockPause keeps a thousand that wait from keeping the one that works from it. It is

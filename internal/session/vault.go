@@ -309,11 +309,11 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 	saved := make(chan error, 1)
 	go func() { saved <- saveRecord(ctx, d.store, d.account, record) }()
 	spilled := false
-	err, confirmed := await(saved, confirmWithin)
+	err, confirmed := arrives(saved, confirmWithin)
 	if !confirmed {
 		spilled, roomErr = true, d.spill(record)
 		d.crash("spilled")
-		err, confirmed = await(saved, storeWait)
+		err, confirmed = arrives(saved, storeWait)
 	}
 	if confirmed && err == nil {
 		_ = d.file.Close()
@@ -336,8 +336,8 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 	return "spill", roomErr
 }
 
-// await returns what arrives within d, and whether something did.
-func await(result <-chan error, d time.Duration) (err error, arrived bool) {
+// arrives returns what comes within d, and whether something did.
+func arrives(result <-chan error, d time.Duration) (err error, arrived bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

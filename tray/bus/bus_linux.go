@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/await"
 )
 
 // Wait bounds everything we ask of the session bus: it answers in milliseconds
@@ -19,35 +21,24 @@ func Dial(ctx context.Context) (*dbus.Conn, error) {
 	defer cancel()
 	// The connection lives on when ctx ends, but not one that is still being made.
 	life, end := context.WithCancel(context.Background())
-	type made struct {
-		conn *dbus.Conn
-		err  error
-	}
-	done := make(chan made, 1)
-	go func() {
+	conn, err := await.Value(ctx, func() (*dbus.Conn, error) {
 		conn, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(life))
 		if err != nil {
-			done <- made{nil, err}
-			return
+			return nil, err
 		}
 		if err = conn.Auth(nil); err == nil {
 			err = conn.Hello()
 		}
 		if err != nil {
 			_ = conn.Close()
+			return nil, err
 		}
-		done <- made{conn, err}
-	}()
-	select {
-	case m := <-done:
-		if m.err != nil {
-			end()
-			return nil, m.err
-		}
-		context.AfterFunc(m.conn.Context(), end)
-		return m.conn, nil
-	case <-ctx.Done():
+		return conn, nil
+	})
+	if err != nil {
 		end()
-		return nil, ctx.Err()
+		return nil, err
 	}
+	context.AfterFunc(conn.Context(), end)
+	return conn, nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"keytender/assets"
+	"keytender/internal/await"
 )
 
 // besideNotifier shows notifications by calls that know no limit: each runs beside us,
@@ -27,17 +28,10 @@ func (b *besideNotifier) Notify(ctx context.Context, n Notice) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	done := make(chan error, 1)
-	go func() {
+	return await.End(ctx, func() error {
 		defer func() { <-b.one }()
-		done <- b.show(n)
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+		return b.show(n)
+	})
 }
 
 func (b *besideNotifier) Close() error { return nil }

@@ -14,6 +14,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"keytender/assets"
+	"keytender/internal/await"
 	"keytender/tray/bus"
 	"keytender/tray/menu"
 )
@@ -54,18 +55,11 @@ func New(onAction func(Deed)) Notifier {
 func (b *busNotifier) Notify(ctx context.Context, n Notice) error {
 	ctx, cancel := context.WithTimeout(ctx, bus.Wait)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() {
+	return await.End(ctx, func() error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		done <- b.notify(ctx, n)
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+		return b.notify(ctx, n)
+	})
 }
 
 func (b *busNotifier) notify(ctx context.Context, n Notice) error {
