@@ -24,7 +24,7 @@ type Change struct {
 	// SignOut takes out the login and what belongs to its account, and nothing else.
 	SignOut bool
 	// Restore puts back an object that Entry.Inner returned, and RestoreOrganization
-	// what Entry.topOrganization returned beside it.
+	// the organization id that stood beside it, which old clients wrote.
 	Restore             secret.String
 	RestoreOrganization secret.String
 	// Bound is an object that Entry.Bound returned. It is written beside a SignIn with

@@ -616,3 +616,9 @@ func TestWindowsCredentialManagerIsDeclined(t *testing.T) {
 		}
 	}
 }
+
+// topOrganization returns the organization id beside the login object, which old
+// clients wrote and a new login displaces, for Change.RestoreOrganization; or nothing.
+func (e Entry) topOrganization() secret.String {
+	return secret.New(string(e.document().get(organizationKey)))
+}

@@ -183,12 +183,6 @@ func (e Entry) AcceptedByClient() (bool, Rejection) {
 // when there is none.
 func (e Entry) Inner() secret.String { return secret.New(string(e.document().get(loginKey))) }
 
-// topOrganization returns the organization id beside the login object, which old
-// clients wrote and a new login displaces, for Change.RestoreOrganization; or nothing.
-func (e Entry) topOrganization() secret.String {
-	return secret.New(string(e.document().get(organizationKey)))
-}
-
 // Bound returns, as a JSON object, what stands beside the login and belongs to its account,
 // for Change.Bound; empty when there is nothing.
 func (e Entry) Bound() secret.String {
