@@ -142,6 +142,23 @@ func TestOrganisationThatIsNotNamed(t *testing.T) {
 	}
 }
 
+// TestAccountOfAPersonInTwoOrganisations: who names no organisation is nobody's where two are
+// known, and one that is named goes before an account that tells none.
+func TestAccountOfAPersonInTwoOrganisations(t *testing.T) {
+	l, _ := known()
+	l.Add("a-first").Person = Person{ID: "dora-id"}
+	l.Add("dora").Person = Person{ID: "dora-id", Organization: "org-1"}
+	for organization, want := range map[string]string{"": "a-first", "org-1": "dora", "org-2": "a-first"} {
+		if a := l.Of(Person{ID: "dora-id", Organization: organization}, false); a == nil || a.Name != want {
+			t.Errorf("of %q it is %+v, want %s", organization, a, want)
+		}
+	}
+	l.Account("a-first").Person.Organization = "org-2"
+	if a := l.Of(Person{ID: "dora-id"}, false); a != nil {
+		t.Errorf("of none it is %s", a.Name)
+	}
+}
+
 // TestRevokedIsNoSuccessor: a pair that the server called spent is known for good.
 func TestRevokedIsNoSuccessor(t *testing.T) {
 	l, place := known()

@@ -56,15 +56,44 @@ func (p Person) Or(known Person) Person {
 }
 
 // Of returns the account of a person: the one for daily work, or the long-lived one.
-// One whose person is not known belongs to nobody.
+// One whose person is not known belongs to nobody, and so does one of whom it is not told in
+// which of several organisations.
 func (l *Ledger) Of(p Person, longLived bool) *Account {
+	var found *Account
 	for _, a := range l.Accounts {
-		if a.LongLived == longLived && a.Person.Like(p) == Same {
+		switch {
+		case a.LongLived != longLived || a.Person.Like(p) != Same:
+		case a.Person.Organization == p.Organization:
 			return a
+		case found == nil:
+			found = a
 		}
 	}
-	return nil
+	if l.Ambiguous(p) {
+		return nil
+	}
+	return found
 }
+
+// Ambiguous reports whether accounts of ours are the person's in several organisations, and
+// it is not told which one is meant.
+func (l *Ledger) Ambiguous(p Person) bool {
+	organization := ""
+	for _, a := range l.Accounts {
+		if p.Organization != "" || a.Person.Like(p) != Same {
+			continue
+		}
+		if differ(organization, a.Person.Organization) {
+			return true
+		}
+		organization = cmp.Or(organization, a.Person.Organization)
+	}
+	return false
+}
+
+// Surely reports whether two logins are one person's in one organisation, as far as it is
+// told of either.
+func (p Person) Surely(q Person) bool { return p.Like(q) == Same && p.Organization == q.Organization }
 
 // maxName leaves room behind a name for a number.
 const maxName = 40

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/fakeclaude"
 	"keytender/keychain"
 )
 
@@ -146,6 +147,84 @@ func TestPairThatNamesNoOrganisation(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.alive(c)
+	}
+}
+
+// A login that names the account alone, where that is known in two organisations, takes the
+// place of neither: it may be the other one's.
+func TestLoginThatNamesNoOrganisation(t *testing.T) {
+	for name, come := range map[string]func(r *rig, c keychain.Credential) error{
+		"signed in": func(r *rig, c keychain.Credential) error {
+			_, err := signIn{r.start(), SignInOptions{NoMirror: true}, func(Event) {}}.keepSignIn(t.Context(), c)
+			return err
+		},
+		"imported": func(r *rig, c keychain.Credential) error {
+			_, err := r.start().ImportJSON(t.Context(), ImportOptions{}, asJSON(c))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			one, two := r.issued("a@example.com", time.Hour), r.issued("a@example.com", time.Hour)
+			two.Account.OrganizationID = "org-two"
+			r.keep("one", one)
+			r.keep("two", two)
+			c := r.issued("a@example.com", time.Hour)
+			c.Account = keychain.Account{ID: c.Account.ID, Email: c.Account.Email}
+			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 503} })
+			if err := come(r, c); err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range map[string]keychain.Credential{"one": one, "two": two} {
+				if c, err := r.vault().load(t.Context(), name); err != nil || !c.SamePair(want) {
+					t.Errorf("%s holds another login now (%v)", name, err)
+				}
+			}
+			for _, name := range []string{"a", "default"} { // after the e-mail, which an import does not tell
+				kept, err := r.vault().load(t.Context(), name)
+				if err == nil && kept.SamePair(c) {
+					return
+				}
+			}
+			t.Error("the new login is not kept")
+		})
+	}
+}
+
+// Where the server can be asked, an import goes to the account of its organisation.
+func TestImportAsksInWhichOrganisation(t *testing.T) {
+	r := newRig(t)
+	other := r.issued("a@example.com", time.Hour)
+	other.Account.OrganizationID = "org-two"
+	r.keep("a-other", other)
+	r.keep("own", r.issued("a@example.com", time.Hour))
+	c := r.issued("a@example.com", time.Hour)
+	c.Account = keychain.Account{ID: c.Account.ID}
+	done, err := r.start().ImportJSON(t.Context(), ImportOptions{}, asJSON(c))
+	if err != nil || done.Account != "own" {
+		t.Errorf("it went to %q: %v", done.Account, err)
+	}
+}
+
+// With one organisation known it is the same account, but the former login is kept: it may be
+// another organisation's.
+func TestSignInThatNamesNoOrganisationKeepsTheFormer(t *testing.T) {
+	r := newRig(t)
+	former := r.signIn(time.Hour)
+	c := r.issued("a@example.com", time.Hour)
+	c.Account = keychain.Account{ID: c.Account.ID}
+	r.keep(r.account, c)
+	if !r.stored().SamePair(c) {
+		t.Error("the new login is not the account's")
+	}
+	d := r.ledger().LastDisplaced(r.start().entry.ID())
+	if d == nil || d.Pair != pairOf(former) {
+		t.Errorf("the former login is lost: %+v", d)
+	}
+	r.keep(r.account, r.issued("a@example.com", time.Hour))
+	r.keep(r.account, r.issued("a@example.com", time.Hour))
+	if n := len(r.ledger().Displaced); n > 3 { // nothing lay there, the former, the one of no organisation
+		t.Errorf("%d logins are kept", n)
 	}
 }
 

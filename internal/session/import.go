@@ -145,7 +145,7 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 		return Imported{}, failedBy("unusable", FaultImportEnded, Values{Place: from}, nil)
 	}
 	if !c.Refresh.IsZero() || w.validFor(c, 0) {
-		if p := personOf(c.Account); !p.Known() {
+		if p := personOf(c.Account); !p.Known() || w.l.Ambiguous(p) {
 			if finding, known := w.l.Identify(pairOf(c)); !known || finding.Account() == "" {
 				c.Account = c.Account.Or(accountOf(w.asking().askPerson(ctx, c)))
 			}

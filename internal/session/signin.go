@@ -498,8 +498,7 @@ func (w takingIn) keepFormer(ctx context.Context, t takenIn) (kept bool, undo fu
 	if former.SamePair(t.c) {
 		return false, undo, nil
 	}
-	same := a.Person.Like(personOf(t.c.Account)) == ledger.Same
-	if same && t.what == "signed-in" && a.LongLived == t.longLived && !t.longLived {
+	if a.Person.Surely(personOf(t.c.Account)) && t.what == "signed-in" && a.LongLived == t.longLived && !t.longLived {
 		return false, undo, nil
 	}
 	if c := w.l.Chain(a.Chain); c != nil && (c.Dead(pairOf(former)) || c.Left(pairOf(former))) {
