@@ -319,7 +319,7 @@ func (e *Engine) SignInWithClaude(ctx context.Context, o SignInOptions, t Termin
 	key := s.madeKey(ctx)
 	after, err := s.letClaudeSignIn(ctx, p, before.entry)
 	if err != nil {
-		return s.takeMadeKey(ctx, key, true, err)
+		return s.takeMadeKey(ctx, key, true, s.keepWhatIsGone(ctx, before, err))
 	}
 	c := after.Login
 	c.Method, c.Issued, c.Unknown, c.Lifetime = ByClaudeCode, e.wall(), nil, 0
@@ -473,9 +473,26 @@ func (w *work) keepWhatMadeRoom(ctx context.Context, before sighting, why error)
 		return errors.Join(why, err)
 	}
 	if known := (&Error{}); moved.kept != "" && errors.As(why, &known) {
-		known.Values.Displaced = moved.whose
+		now, err := w.readEntry(ctx)
+		known.Values.Displaced, known.Values.Occupied = moved.whose, err == nil && now.State == claudecode.SignedIn
 	}
 	return why
+}
+
+// keepWhatIsGone keeps a login that the client took out of its entry although it wrote no new
+// one, and returns why there is none.
+func (s claudeSignIn) keepWhatIsGone(ctx context.Context, before sighting, why error) error {
+	ctx = context.WithoutCancel(ctx)
+	now, err := s.readEntry(ctx)
+	if before.entry.State != claudecode.SignedIn || err == nil && now.Login.SamePair(before.entry.Login) {
+		return why
+	}
+	w, err := s.begin(ctx, lockWait)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	defer w.following().endInStep(ctx)
+	return w.keepWhatMadeRoom(ctx, before, why)
 }
 
 // email finds out whose login the entry holds, which the entry does not say: from the

@@ -262,3 +262,50 @@ func TestShownEmail(t *testing.T) {
 		}
 	}
 }
+
+// What the client took out of its entry for a login that did not come, or that is not taken
+// over, can be put back as the hint says it.
+func TestLoginThatMadeRoomForNone(t *testing.T) {
+	short(t)
+	for name, c := range map[string]struct {
+		script   string
+		occupied bool
+	}{
+		"deleted":   {script: `rm "$CLAUDE_CONFIG_DIR/.credentials.json"; exit 1`},
+		"blanked":   {script: `echo '{"claudeAiOauth":{"accessToken":""}}' >"$CLAUDE_CONFIG_DIR/.credentials.json"`},
+		"cut":       {script: `echo '{"claudeAiOauth":{"acc' >"$CLAUDE_CONFIG_DIR/.credentials.json"`},
+		"unchanged": {script: `exit 1`},
+		"another's": {script: `cp "$CLAUDE_CONFIG_DIR/new" "$CLAUDE_CONFIG_DIR/.credentials.json"`, occupied: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withClaude(t, `[ "$1" = --version ] && { echo '2.1.329 (Claude Code)'; exit; }
+[ "$1 $2" = "auth login" ] || exit 1
+`+c.script)
+			r := newRig(t)
+			x, new := r.issued("x@example.com", time.Hour), r.issued("b@example.com", time.Hour)
+			r.writeEntry(new)
+			if err := os.Rename(r.entryFile(), filepath.Join(r.claude, "new")); err != nil {
+				t.Fatal(err)
+			}
+			r.writeEntry(x)
+			_, err := r.start().SignInWithClaude(t.Context(), SignInOptions{Expect: "a@example.com"}, Terminal{},
+				func(Event) {})
+			known := &Error{}
+			if !errors.As(err, &known) || known.Values.Occupied != c.occupied ||
+				(known.Values.Displaced != "") != (name != "unchanged") {
+				t.Fatalf("%v, %+v", err, known)
+			}
+			if c.occupied || name == "cut" { // as `claude auth logout` and `doctor --fix` leave it
+				if err := os.Remove(r.entryFile()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := r.start().Undo(t.Context()); (err != nil) != (name == "unchanged") {
+				t.Errorf("%v", err)
+			}
+			if !r.entry().Login.SamePair(x) {
+				t.Error("the login that was there is lost")
+			}
+		})
+	}
+}

@@ -40,6 +40,7 @@ type Values struct {
 	LostKey        string    `json:"-"` // a new API key that could not be kept, masked
 	ClaudeSignedIn bool      `json:"-"` // Claude Code is signed in now as the account that was refused
 	Displaced      string    `json:"-"` // whose login made room meanwhile; it can be put back
+	Occupied       bool      `json:"-"` // Claude Code is signed in as somebody whose login must leave for that
 	WaitsUntil     time.Time `json:"-"` // the sign-in in two steps waits on until then
 	TwoSteps       bool      `json:"-"` // the sign-in that ended was one in two steps
 	Unnamed        string    `json:"-"` // why Claude Code may go on naming another account

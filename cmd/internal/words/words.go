@@ -139,7 +139,12 @@ func withBesides(hint string, v session.Values) string {
 		hint = "Claude Code is signed in as that account now; " + hint
 	}
 	if v.Displaced != "" {
-		hint += "; `keytender mirror --undo` puts the login of " + v.Displaced + " back"
+		hint = strings.TrimSuffix(hint, "; nothing was changed")
+		undo := "`keytender mirror --undo` puts the login of " + v.Displaced + " back"
+		if v.Occupied {
+			undo = "once Claude Code is signed out (`claude auth logout`), " + undo
+		}
+		hint += "; " + undo
 	}
 	if v.LostKey != "" {
 		hint += "; the new key (" + v.LostKey + ") is lost, so delete it at the Console"

@@ -80,6 +80,11 @@ func TestWhatIsSaidBesideAFault(t *testing.T) {
 		"a key is lost": {"h", session.Values{LostKey: "sk…FAKE"}, "h; the new key (sk…FAKE) is lost, so delete it at the Console"},
 		"refused, and a login made room": {"h", session.Values{ClaudeSignedIn: true, Displaced: "ann"},
 			"Claude Code is signed in as that account now; h; `keytender mirror --undo` puts the login of ann back"},
+		"refused, and its login lies where the other one was": {"h", session.Values{Occupied: true, Displaced: "ann"},
+			"h; once Claude Code is signed out (`claude auth logout`), " +
+				"`keytender mirror --undo` puts the login of ann back"},
+		"no login, and one made room": {"h; nothing was changed", session.Values{Displaced: "ann"},
+			"h; `keytender mirror --undo` puts the login of ann back"},
 		"waits, with a hint": {"h", session.Values{WaitsUntil: waits},
 			"h; then run `keytender login --finish` again with the same code" + until},
 		"waits, and its own hint would begin anew": {"run `keytender login` again", session.Values{WaitsUntil: waits},
