@@ -181,11 +181,25 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if err != nil {
 		return Mended{}, failedBy("not-mended", FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
 	}
+	if err := w.settling().settleAside(ctx, f.entry, aside); err != nil {
+		return Mended{}, errors.Join(err, f.entry.MoveBack(ctx, aside))
+	}
 	if place := w.l.Place(f.entry.ID()); place != nil {
 		place.Empty(false)
 	}
 	return Mended{Said{RemarkUnreadMoved, &Values{Path: f.entry.File()}},
 		[]undoStep{{Kind: undoEntry, Path: f.entry.File(), Aside: aside}}}, nil
+}
+
+// settleAside takes in what Claude Code renewed, and what lies now in a file that nobody can
+// read: ours is spent then.
+func (w settling) settleAside(ctx context.Context, dir *claudecode.Directory, aside string) error {
+	entry, whole := claudecode.Salvage(aside)
+	if !whole {
+		return nil
+	}
+	s := w.judge(ctx, dir, entry, true)
+	return w.settle(ctx, &s)
 }
 
 // mirrorAgain is the person's word, as `mirror` is: the server is asked first whether a login

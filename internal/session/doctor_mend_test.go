@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keytender/internal/fakeclaude"
+	"keytender/keychain"
 )
 
 // A ledger that cannot be read costs nobody a login: it is moved aside, and what there is
@@ -71,6 +74,76 @@ func TestDamagedEntryIsMovedAside(t *testing.T) {
 	if text, _ := os.ReadFile(r.entryFile()); string(text) != broken {
 		t.Errorf("undone, the entry is %s", text)
 	}
+}
+
+// Claude Code renewed, and then something made its entry unreadable: the newest pair lies there
+// alone, and ours is spent.
+func TestDamagedEntryWithTheNewestPair(t *testing.T) {
+	for name, damage := range map[string]func(string) string{
+		"a byte-order mark": func(text string) string { return "\xef\xbb\xbf" + text },
+		"cut off":           func(text string) string { return text[:len(text)-1] },
+		"cut in an MCP login": func(text string) string {
+			return text[:len(text)-1] + `,"mcpOAuth":{"s":{"accessToken":"FAKE-mcp","refreshToken":"FAKE-m`
+		},
+		"twice":           func(text string) string { return text[:len(text)-1] + `,"claudeAiOauth":{}}` },
+		"a list":          func(text string) string { return "[" + text + "]" },
+		"bytes of others": func(text string) string { return text[:len(text)-1] + `,"x":"` + "\xff" + `"}` },
+		"spread out and cut": func(text string) string {
+			return strings.NewReplacer(`":`, "\" :\n ", `,`, "\n ,").Replace(text[:len(text)-1])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			newest := r.renewElsewhere(r.signIn(time.Hour))
+			r.writeEntry(newest)
+			text, err := os.ReadFile(r.entryFile())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(r.entryFile(), []byte(damage(string(text))), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			e := r.start()
+			if mended, err := e.Mend(t.Context(), e.Repairs(t.Context())); err != nil || len(mended) != 2 {
+				t.Fatalf("%+v, %v", mended, err)
+			}
+			if !r.entry().Login.SamePair(newest) {
+				t.Error("the entry holds another pair")
+			}
+			r.renewed("")
+			r.mended()
+		})
+	}
+}
+
+// Whose pair it is cannot be found out: nothing is moved, and nothing written over it.
+func TestDamagedEntryOfNobodyKnown(t *testing.T) {
+	r := newRig(t)
+	newest := r.renewElsewhere(r.signIn(time.Hour))
+	newest.Account = keychain.Account{}
+	r.writeEntry(newest)
+	text, _ := os.ReadFile(r.entryFile())
+	if err := os.WriteFile(r.entryFile(), text[:len(text)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 503} })
+	e := r.start()
+	if mended, err := e.Mend(t.Context(), e.Repairs(t.Context())); err == nil || len(mended) != 0 {
+		t.Errorf("%+v, %v", mended, err)
+	}
+	if now, _ := os.ReadFile(r.entryFile()); string(now) != string(text[:len(text)-1]) {
+		t.Error("the entry was moved all the same")
+	}
+	if _, err := r.start().Renew(t.Context(), true); exitOf(err) != ExitTryLater {
+		t.Errorf("a renewal: %v", err)
+	}
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = nil })
+	e = r.start()
+	if _, err := e.Mend(t.Context(), e.Repairs(t.Context())); err != nil {
+		t.Error(err)
+	}
+	r.renewed("")
+	r.mended()
 }
 
 // What doctor moved aside of ours goes with the last account: it may hold a token. Claude

@@ -101,6 +101,11 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 		noteHung(ctx, err)
 		return sighting{dir: dir}, err
 	}
+	return w.judge(ctx, dir, entry, ask), nil
+}
+
+// judge compares what was read in an entry with what is known.
+func (w *work) judge(ctx context.Context, dir *claudecode.Directory, entry claudecode.Entry, ask bool) sighting {
 	s := sighting{dir: dir, entry: entry, person: personOf(entry.Login.Account)}
 	place := w.l.Place(dir.ID())
 	s.Finding = w.l.Relate(place, s.found())
@@ -116,7 +121,7 @@ func (w *work) see(ctx context.Context, dir *claudecode.Directory, ask bool) (si
 		// it is of no use. Claude Code finds out, or the person signs in.
 		s.Finding = ledger.Finding{Relation: ledger.Unknown, Chain: s.Chain}
 	}
-	return s, nil
+	return s
 }
 
 // seeOnce is see for a report, which comes to the same entry twice and asks no server. On

@@ -1,15 +1,19 @@
 package claudecode
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/dirlock"
+	"keytender/internal/secret"
 )
 
 // What `doctor` sees of the client's locks, and what `doctor --fix` may do with them.
@@ -78,6 +82,57 @@ func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
 	}
 	return aside, nil
+}
+
+// Salvage returns the login in a file that was moved aside, where both of its tokens stand
+// there whole: what cannot be read may hold a pair that nobody else has.
+func Salvage(aside string) (Entry, bool) {
+	data, err := atomicfile.ReadShared(aside, maxSettings)
+	if err != nil {
+		return Entry{}, false
+	}
+	var found []Entry
+	for _, text := range bytes.Split(data, []byte(`"`+loginKey+`"`))[1:] {
+		login := loginIn(text)
+		e := Entry{Source: "file", whole: secret.New(string(object(nil).with(loginKey, login.encoded()).encoded()))}
+		e.decode(login)
+		if wholeToken(e.Login.Access) && wholeToken(e.Login.Refresh) {
+			found = append(found, e)
+		}
+	}
+	if len(found) != 1 {
+		return Entry{}, false
+	}
+	return found[0], true
+}
+
+// loginIn returns the members that stand whole in an object behind its key.
+func loginIn(text []byte) (login object) {
+	text = bytes.TrimLeft(text, " \t\r\n:[")
+	in := json.NewDecoder(bytes.NewReader(text))
+	if begins, err := in.Token(); err != nil || begins != json.Delim('{') {
+		return nil
+	}
+	for in.More() {
+		var value json.RawMessage
+		key, _ := in.Token()
+		name, isKey := key.(string)
+		if !isKey || in.Decode(&value) != nil {
+			break
+		}
+		if !in.More() && !bytes.HasPrefix(bytes.TrimLeft(text[in.InputOffset():], " \t\r\n"), []byte("}")) {
+			break // a number, say, that was cut
+		}
+		var compact bytes.Buffer
+		_ = json.Compact(&compact, value)
+		login = login.with(name, printable(compact.Bytes()))
+	}
+	return login
+}
+
+func wholeToken(token secret.String) bool {
+	odd := strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' })
+	return !token.IsZero() && !tooLong(token) && !odd
 }
 
 // MoveBack undoes MoveAside. It fails with fs.ErrExist where there is an entry again that
