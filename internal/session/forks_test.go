@@ -228,6 +228,51 @@ func TestSignInThatNamesNoOrganisationKeepsTheFormer(t *testing.T) {
 	}
 }
 
+// Another program exchanged the tokens in the entry alone: the ids beside them are those of the
+// login that was there. It is no successor of ours, which lives on.
+func TestTokensOfAnotherBesideOurIDs(t *testing.T) {
+	for _, other := range []bool{false, true} {
+		r := newRig(t)
+		ours := r.signIn(time.Hour)
+		x := r.issued("x@example.com", 2*time.Hour)
+		if other { // an account of ours that lay there before
+			r.keep("other", r.other())
+			if _, err := r.start().Switch(t.Context(), "other"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x.Account = ours.Account
+		r.writeEntry(x)
+		r.renewed(r.account)
+		r.alive(r.stored())
+		if r.stored().SamePair(x) || !r.entry().Login.SamePair(x) {
+			t.Error("it was taken for ours, or written over")
+		}
+		if _, err := r.start().On(r.account).Mirror(t.Context()); err != nil {
+			t.Error(err)
+		}
+		r.alive(r.entry().Login)
+		if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(x) {
+			t.Errorf("it cannot be put back: %v", err)
+		}
+	}
+}
+
+// The same, found in the entry of another account by a renewal.
+func TestTokensOfAnotherInTheEntryOfAnAccount(t *testing.T) {
+	r := newRig(t)
+	ours := r.signIn(time.Hour)
+	r.keep("other", r.other())
+	x := r.issued("x@example.com", 2*time.Hour)
+	x.Account = ours.Account
+	r.writeEntry(x)
+	r.renewed("other")
+	if c, err := r.vault().load(t.Context(), r.account); err != nil || !c.SamePair(ours) {
+		t.Errorf("the account's login is lost: %v", err)
+	}
+	r.renewed(r.account)
+}
+
 // Whom an entry's login belongs to is asked once.
 func TestStrangerWithoutIDsIsKnownAgain(t *testing.T) {
 	r := newRig(t)

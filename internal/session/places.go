@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -112,6 +113,14 @@ func (w *work) judge(ctx context.Context, dir *claudecode.Directory, entry claud
 	if s.Relation == ledger.Unknown || s.Relation == ledger.Stranger && !s.person.Known() {
 		w.findOut(ctx, &s, ask)
 		s.Finding = w.l.Relate(place, s.found())
+	}
+	if c := cmp.Or(s.Chain, s.Beside); ask && c != nil && (s.Relation == ledger.Successor || s.Beside != nil) {
+		// Some programs exchange the tokens alone and leave the former person's ids beside them.
+		if p := w.asking().ask(ctx, s.entry.Login).person; p.ID != "" && c.Person.ID != "" &&
+			p.Like(c.Person) == ledger.Different {
+			s.person = p
+			s.Finding = w.l.Relate(place, s.found())
+		}
 	}
 	switch {
 	case s.Beside != nil:

@@ -243,6 +243,11 @@ func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) error {
 
 // settleOthers takes in what an entry tells of other accounts: it is looked at anyway.
 func (r *renewal) settleOthers(ctx context.Context, s sighting) error {
+	if s.Relation == ledger.Successor { // by the record: the server may know better
+		if asked, err := r.see(ctx, s.dir, true); err == nil {
+			s = asked
+		}
+	}
 	if s.Relation == ledger.Unknown {
 		return nil // not about this login
 	}
