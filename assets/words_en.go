@@ -13,7 +13,7 @@ var english = Words{
 
 	Finishing: Page{
 		Title: "Finishing the sign-in",
-		Body:  "Your answer has arrived and is being stored safely. This takes a moment.",
+		Body:  "Your sign-in has arrived and is being stored safely. This takes a moment.",
 		Next:  `The page moves on by itself. If it does not, <a href="{{next}}">continue here</a>.`,
 	},
 	SignedIn: Page{
@@ -85,7 +85,7 @@ var english = Words{
 			"Sign in <strong>through Claude Code</strong> instead: Claude Code’s own sign-in is the way that the service provides."}},
 		{"code-refused",
 			[2]HTML{
-				"The sign-in service did not accept the answer. It works once, and for a few minutes only. Nothing was stored.",
+				"The sign-in service did not accept the code. It works once, and for a few minutes only. Nothing was stored.",
 				"Close this window, and start the sign-in again."}},
 		{"other-account", [2]HTML{"This is another account than the one that was asked for. Nothing was stored.",
 			"Close this window. Sign out of that account in the browser, and start the sign-in again."}},
@@ -102,10 +102,10 @@ var english = Words{
 		{"malformed", "The request is malformed."},
 		{"repeated", "A parameter stands in the address twice."},
 		{"state", "State mismatch: possible CSRF attack, or a page left over from an earlier try."},
-		{"issuer", "Issuer mismatch: the answer names another sign-in service."},
+		{"issuer", "Issuer mismatch: the redirect names another sign-in service."},
 		{"no-code", "No authorization code received."},
 		{"code", "The authorization code is malformed."},
-		{"both", "The answer holds both a code and an error."},
+		{"both", "The redirect holds both a code and an error."},
 		{"host", "The address is not one of this sign-in's own."},
 		{"navigation", "Only a page that a person opens is answered here."},
 		{"path", "There is no page at this address."},

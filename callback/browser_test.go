@@ -44,7 +44,7 @@ func chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Contex
 	return ctx
 }
 
-// consent is a sign-in page whose button posts a form, and whose answer is the
+// consent is a sign-in page whose button posts a form, and whose response is the
 // redirect: the way on which a browser might add an Origin to it.
 func consent(t *testing.T, redirect string) string {
 	t.Helper()

@@ -1,8 +1,7 @@
-// Package callback receives the answer of a browser sign-in: it listens on both
-// loopback stacks, lets through the one redirect that belongs to this attempt,
-// shows the person a page, and opens the browser. It never sees a token, never
-// reads or writes a file of ours, and never lets a wrong request end, delay or
-// reveal an attempt.
+// Package callback receives the redirect of a browser sign-in: it listens on both
+// loopback stacks, lets through the one that belongs to this attempt, shows the person
+// a page, and opens the browser. It never sees a token, never reads or writes a file of
+// ours, and never lets a wrong request end, delay or reveal an attempt.
 package callback
 
 import (
@@ -23,7 +22,7 @@ type Config struct {
 	State string
 	// Issuer, when set, must equal the redirect's iss if there is one (RFC 9207).
 	Issuer string
-	// Hold is how long the redirect's answer waits for the outcome before the
+	// Hold is how long the response to the redirect waits for the outcome before the
 	// finishing page is shown; 0 means 500 ms.
 	Hold time.Duration
 	// Linger is how long the port goes on answering after the attempt, with the page that

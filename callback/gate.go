@@ -24,7 +24,7 @@ const (
 	atInstead
 )
 
-// A refusal is an answer that changes nothing. Its page says the reason, and nothing of
+// A refusal is a response that changes nothing. Its page says the reason, and nothing of
 // the request.
 type refusal struct {
 	status int
@@ -137,7 +137,7 @@ func hasBody(r request) bool {
 	return len(r.fields["transfer-encoding"]) > 0
 }
 
-// read takes the answer out of the redirect's query (RFC 6749 §4.1.2). The state
+// read takes the redirect apart by its query (RFC 6749 §4.1.2). The state
 // is judged before anything else, so that the rest is only said to who knows it.
 func (g *gate) read(query string) (Redirect, *refusal) {
 	values, err := url.ParseQuery(query)

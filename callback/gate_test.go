@@ -51,7 +51,7 @@ func FuzzGateQuery(f *testing.F) {
 		a, no := g.read(query)
 		if no != nil {
 			if a != (Redirect{}) || bookIn("en").refusals[no] == nil {
-				t.Fatal("a refusal with an answer or without a page")
+				t.Fatal("a refusal with a redirect or without a page")
 			}
 			return
 		}

@@ -67,7 +67,7 @@ func TestALateAnswerMeetsThePageOfTheEnd(t *testing.T) {
 					r.Header.Get("Location"), tc.want)
 			}
 			if strings.Contains(raw, testCode) || strings.Contains(raw, testState) || strings.Contains(raw, "zz") {
-				t.Errorf("%s: the answer repeats the request:\n%s", target, raw)
+				t.Errorf("%s: the response repeats the request:\n%s", target, raw)
 			}
 		}
 		r, body := parse(t, send(t, s.address(0), s.get(overPath)), "GET")
@@ -134,7 +134,7 @@ func TestTheGateHoldsAfterTheAttempt(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tc.name, r.StatusCode, tc.status)
 		}
 		if strings.Contains(raw, testCode) || r.Header.Get("Location") != "" {
-			t.Errorf("%s: the answer repeats the request or leads on", tc.name)
+			t.Errorf("%s: the response repeats the request or leads on", tc.name)
 		}
 		if allow := r.Header.Get("Allow"); (tc.status == 405) != (allow == "GET") {
 			t.Errorf("%s: Allow %q", tc.name, allow)
@@ -177,7 +177,7 @@ func TestTheNextAttemptGetsThePort(t *testing.T) {
 	}
 	old.Close() // long over, and not the new one's business
 	if a := <-next.Redirects(); a.Code.Reveal() != "c" {
-		t.Errorf("answer %+v", a)
+		t.Errorf("redirect %+v", a)
 	}
 }
 

@@ -217,7 +217,7 @@ func (s *Server) replyTo(q request, ours func()) reply {
 	}
 }
 
-// take hands the first answer on and reports whether it was the first.
+// take hands the first redirect on and reports whether it was the first.
 func (s *Server) take(a Redirect) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

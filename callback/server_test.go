@@ -62,12 +62,12 @@ func send(t testing.TB, address, raw string) string {
 	_, _ = io.WriteString(conn, raw)
 	response, err := io.ReadAll(conn)
 	if err != nil {
-		t.Fatalf("reading the answer: %v (after %q)", err, response)
+		t.Fatalf("reading the response: %v (after %q)", err, response)
 	}
 	return string(response)
 }
 
-// parse reads a raw answer, and checks what holds for every one.
+// parse reads a raw response, and checks what holds for every one.
 func parse(t testing.TB, raw, method string) (*http.Response, string) {
 	t.Helper()
 	reader := bufio.NewReader(strings.NewReader(raw))
@@ -130,7 +130,7 @@ func (s *Server) expectNoRedirect(t testing.TB) {
 	t.Helper()
 	select {
 	case a := <-s.Redirects():
-		t.Errorf("an answer came: %+v %q", a, a.Code.Reveal())
+		t.Errorf("a redirect came: %+v %q", a, a.Code.Reveal())
 	default:
 	}
 }
@@ -331,7 +331,7 @@ func TestWrongRequestsChangeNothing(t *testing.T) {
 			}
 			for _, repeated := range []string{testState, testCode, "evil", s.done, s.finishing} {
 				if strings.Contains(raw, repeated) {
-					t.Errorf("the answer repeats %q", repeated)
+					t.Errorf("the response repeats %q", repeated)
 				}
 			}
 			s.expectNoRedirect(t)
@@ -343,7 +343,7 @@ func TestWrongRequestsChangeNothing(t *testing.T) {
 		t.Errorf("the right request got %d", response.StatusCode)
 	}
 	if a := <-s.Redirects(); a.Code.Reveal() != testCode || a.Err != "" {
-		t.Errorf("answer %+v", a)
+		t.Errorf("redirect %+v", a)
 	}
 }
 
@@ -445,7 +445,7 @@ func TestRepetitionsAreCalm(t *testing.T) {
 	first := make(chan string)
 	go func() { first <- send(t, s.address(0), s.get(right)) }()
 	if a := <-s.Redirects(); a.Code.Reveal() != testCode {
-		t.Errorf("answer %+v", a)
+		t.Errorf("redirect %+v", a)
 	}
 	repetitions := []string{
 		right, "/callback?code=another&state=" + testState, "/callback?error=access_denied&state=" + testState,
@@ -511,7 +511,7 @@ func TestErrorEndsTheAttempt(t *testing.T) {
 			// No Finish: the page must not wait for anybody.
 			s.expectOutcome(t, send(t, s.address(0), s.get("/callback?state="+testState+"&"+tc.query)), tc.page)
 			if a := <-s.Redirects(); a != tc.want {
-				t.Errorf("answer %+v, want %+v", a, tc.want)
+				t.Errorf("redirect %+v, want %+v", a, tc.want)
 			}
 			s.Finish(Outcome{Kind: SignedIn}) // comes too late
 			s.expectOutcome(t, send(t, s.address(0), s.get(right)), tc.page)
@@ -542,7 +542,7 @@ func TestPipelinedRequestIsIgnored(t *testing.T) {
 	s.expectNoRedirect(t)
 }
 
-// The whole answer arrives although a lot of what was sent is never read.
+// The whole response arrives although a lot of what was sent is never read.
 func TestUnreadInputDoesNotResetTheAnswer(t *testing.T) {
 	s := start(t, Config{})
 	for range 20 {
@@ -603,10 +603,10 @@ func TestHeadInPiecesIsRead(t *testing.T) {
 		response := make([]byte, 64<<10)
 		n, _ := io.ReadFull(there, response[:12])
 		if got := string(response[:n]); got != "HTTP/1.1 200" {
-			t.Errorf("answer %q", got)
+			t.Errorf("response %q", got)
 		}
 		if a := <-s.Redirects(); a.Code.Reveal() != testCode {
-			t.Errorf("answer %+v", a)
+			t.Errorf("redirect %+v", a)
 		}
 		there.Close()
 	})

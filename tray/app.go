@@ -33,7 +33,7 @@ const (
 	tokenLife       = time.Minute     // of a copied token on the clipboard
 	clearWait       = time.Second     // for taking it off again
 	quitWait        = 1500 * time.Millisecond
-	patientQuitWait = 30 * time.Second // for a renewal that was sent: its answer is the login
+	patientQuitWait = 30 * time.Second // for a renewal that was sent: its response is the login
 )
 
 // app is the whole program's state. Everything below "owned by the loop" is touched

@@ -393,7 +393,7 @@ func TestQuitWithinTwoSeconds(t *testing.T) {
 	})
 }
 
-// TestQuitWaitsForASentRenewal: the answer to a renewal is the login itself, also where
+// TestQuitWaitsForASentRenewal: the response to a renewal is the login itself, also where
 // the library ends the process.
 func TestQuitWaitsForASentRenewal(t *testing.T) {
 	run(t, traytest.SignedIn, func(b *bench) {

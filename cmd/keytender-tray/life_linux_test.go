@@ -163,7 +163,7 @@ func TestSleepOverAnExpiry(t *testing.T) {
 	}
 }
 
-// TestQuitStoresASentRenewal: the icon goes at once, and the process when the answer,
+// TestQuitStoresASentRenewal: the icon goes at once, and the process when the response,
 // which is the login, is stored.
 func TestQuitStoresASentRenewal(t *testing.T) {
 	d := start(t)
@@ -190,7 +190,7 @@ func TestQuitStoresASentRenewal(t *testing.T) {
 	d.ended = first
 	select {
 	case err := <-d.ended:
-		t.Errorf("it ended before the answer came: %v", err)
+		t.Errorf("it ended before the response came: %v", err)
 	case <-time.After(2 * time.Second): // longer than anything else is waited for
 	}
 	d.server.Release()

@@ -247,7 +247,7 @@ var madeFaults = []fault{
 	{name: "the disk is full", finds: "FAIL disk: 0 KiB are free where .*/state lies",
 		make: func(r *faulty) { r.fill(r.state("")) }},
 	{name: "the clock is far from the server's",
-		finds: "warn clock: at the server's last answer .* this clock was (59 minutes|1 hour) behind",
+		finds: "warn clock: at the server's last response .* this clock was (59 minutes|1 hour) behind",
 		make: func(r *faulty) {
 			date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
 			r.fault(fakeclaude.Fault{Status: 503, Header: map[string]string{"Date": date}})

@@ -343,7 +343,7 @@ func becameOf(e session.Event) string {
 func asideWords(e session.Event) string {
 	switch e.Note {
 	case session.NoteNoPort:
-		return "no port can be opened for the answer (" + e.Value + "); paste the code instead"
+		return "no port can be opened for the browser's redirect (" + e.Value + "); paste the code instead"
 	case session.NoteServerWaits:
 		return "the server asks to wait " + shown.Span(e.Left.Round(time.Second)) +
 			"; then the same code is tried once more"

@@ -114,7 +114,7 @@ func fetch(url string) int {
 	return 0
 }
 
-// forgeThenApprove sends what a stranger would send first, and the right answer after.
+// forgeThenApprove sends what a stranger would send first, and the right redirect after.
 func forgeThenApprove(args []string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
 	defer cancel()

@@ -24,7 +24,7 @@ Which way?
   import                a login elsewhere   as above    trying it out; the
                                                         chain is shared
 
-While it waits, the browser's answer and a pasted code both count, whichever
+While it waits, the browser's redirect and a pasted code both count, whichever
 comes first: CODE#STATE, the whole URL of the page, or the code alone.
 
 In two steps, for programs and for short connections: --begin prints the link and

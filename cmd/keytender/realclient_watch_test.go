@@ -69,7 +69,7 @@ func (r *realClaude) wantNoCopy() {
 }
 
 // visitHosted is the browser of the real client's Console sign-in: it clicks Allow on the
-// built-in server's page in the place of the client's own, and brings the answer back.
+// built-in server's page in the place of the client's own, and brings the redirect back.
 func visitHosted(args []string) int {
 	ours, err := url.Parse(os.Getenv("KEYTENDER_CONSOLE_AUTH_URL"))
 	theirs, err2 := url.Parse(args[len(args)-1])

@@ -22,7 +22,7 @@ import (
 var endingSignals = map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129,
 	syscall.SIGQUIT: 131}
 
-// TestSignalsAfterTheSend: the server has renewed and its answer is under way. The pair is
+// TestSignalsAfterTheSend: the server has renewed and its response is under way. The pair is
 // stored, in Claude Code's entry too, before the program ends.
 func TestSignalsAfterTheSend(t *testing.T) {
 	for signal, want := range endingSignals {

@@ -24,7 +24,7 @@ func newStatus(c *console) *cobra.Command {
 		Use:   "status",
 		Short: "Show who is signed in, until when, and how Claude Code's entry stands",
 		Long: "Shows who is signed in, the end of the access token and of the login itself, where both are stored,\nand how Claude Code's entry stands. Makes no connection without --check, which makes one test call, after a\n" +
-			"renewal when the token has ended. A refusal of that call is a warning; no answer to it is exit 5.\n\n" +
+			"renewal when the token has ended. A refusal of that call is a warning; no response to it is exit 5.\n\n" +
 			"--ends-within is for monitoring: exit 4 when a login of any account (or of --account) ends within that time.\n" +
 			"--ics prints a calendar with the end of every login and every exported token, and alarms before them.",
 		Args: noArguments,

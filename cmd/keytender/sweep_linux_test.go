@@ -345,13 +345,13 @@ const planted = "planted-in-the-error"
 func (r *rig) sweepPlanted() {
 	for place, text := range r.said {
 		if strings.Contains(text, planted) {
-			r.Errorf("%s repeats a token out of an answer:\n%s", place, text)
+			r.Errorf("%s repeats a token out of a response:\n%s", place, text)
 		}
 	}
 	for _, name := range []string{"page", "home/kt/keytender.log", "home/kt/state/ledger.json",
 		"home/kt/state/history.jsonl"} {
 		if text, err := os.ReadFile(filepath.Join(r.dir, name)); err == nil && strings.Contains(string(text), planted) {
-			r.Errorf("%s repeats a token out of an answer:\n%s", name, text)
+			r.Errorf("%s repeats a token out of a response:\n%s", name, text)
 		}
 	}
 }
@@ -399,7 +399,7 @@ func TestSweepRenewal(t *testing.T) {
 	}
 }
 
-// The rest of what can go wrong in a journey: the API, the answer of the browser, the
+// The rest of what can go wrong in a journey: the API, the browser's redirect, the
 // stores, the flags.
 func TestSweepOtherTrouble(t *testing.T) {
 	testguard.Slow(t)

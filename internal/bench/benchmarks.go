@@ -19,7 +19,7 @@ type benchmark struct {
 }
 
 // benchmarked are the packages whose benchmarks stand in the table: gate, paste parser
-// and token answer, merge, and the engine's answer to `keytender token`.
+// and token response, merge, and the engine's answer to `keytender token`.
 var benchmarked = []string{"./callback", "./internal/oauth", "./keychain/claudecode", "./internal/session"}
 
 const benchmarkRuns = 3

@@ -19,7 +19,7 @@ import (
 	"keytender/internal/fakeclaude"
 )
 
-// signIn starts `keytender login` in this home and returns where its answer is awaited.
+// signIn starts `keytender login` in this home and returns where its redirect is awaited.
 func (b *bench) signIn(server *fakeclaude.Server, home, name string) (cmd *exec.Cmd, location string, err error) {
 	home = filepath.Join(b.dir, home)
 	if err := os.MkdirAll(home, 0o700); err != nil {
@@ -73,7 +73,7 @@ func follow(location string) (time.Duration, error) {
 	took := time.Since(begin)
 	r.Body.Close()
 	if r.StatusCode != http.StatusSeeOther {
-		return 0, fmt.Errorf("the redirect was answered with %d", r.StatusCode)
+		return 0, fmt.Errorf("the response to the redirect was %d", r.StatusCode)
 	}
 	done, err := client.Get("http://" + r.Request.URL.Host + r.Header.Get("Location"))
 	if err == nil {

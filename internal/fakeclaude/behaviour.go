@@ -35,7 +35,7 @@ type Behaviour struct {
 	AllowError string `json:"allowError"` // Allow redirects with this OAuth error instead of a code
 	// scopes answered with invalid_scope, at the page and at a renewal
 	RefuseScopes []string       `json:"refuseScopes"`
-	Omit         []string       `json:"omit"`   // fields left out of every token answer, see Fault.Omit
+	Omit         []string       `json:"omit"`   // fields left out of every token response, see Fault.Omit
 	Refuse       map[string]int `json:"refuse"` // kind of API call ("profile", "models", …) to the status it gets
 
 	Faults []Fault `json:"faults"` // a queue: each call takes the first that fits it
@@ -53,10 +53,10 @@ const (
 	Unprocessed When = "" // the request was read, nothing was done: the tokens are as before
 	// only the headers were read; a token call's grant is then unknown, so On cannot tell exchange from renew
 	Unread    When = "unread"
-	Processed When = "processed" // all is done, tokens are rotated, the answer was not sent yet
+	Processed When = "processed" // all is done, tokens are rotated, the response was not sent yet
 )
 
-// Fault is the scripted answer to a call. The zero Fault is a normal answer, so
+// Fault is the scripted response to a call. The zero Fault is a normal response, so
 // that a queue can say "normal, then 503".
 type Fault struct {
 	On    string `json:"on"`    // kind of call: exchange, renew, revoke, profile, models, …; empty: exchange or renew
@@ -68,11 +68,11 @@ type Fault struct {
 	When   When              `json:"when"`
 	Silent bool              `json:"silent"` // nothing until Release, then on as if nothing had been
 	Reset  bool              `json:"reset"`  // the connection is reset (RST)
-	Status int               `json:"status"` // this status, Header and Body instead of the real answer
+	Status int               `json:"status"` // this status, Header and Body instead of the real response
 	Header map[string]string `json:"header"`
 	Body   string            `json:"body"` // empty: an error object that fits Status
 
-	// How the answer is spoiled, the real one too.
+	// How the response is spoiled, the real one too.
 	// bytes of the body that are sent before the connection closes; 0: all
 	CutAfter int `json:"cutAfter"`
 	// fields left out; without refresh_token nothing is rotated either
@@ -99,7 +99,7 @@ func Refusal(status int, code, description string) Fault {
 	return Fault{Status: status, Body: string(body)}
 }
 
-// HTMLPage is what a captive portal or a proxy puts in the answer's place.
+// HTMLPage is what a captive portal or a proxy puts in the response's place.
 func HTMLPage(status int) Fault {
 	return Fault{
 		Status: status,
@@ -113,15 +113,15 @@ func Redirect(to string) Fault {
 	return Fault{Status: 307, Header: map[string]string{"Location": to}}
 }
 
-// Lost is the answer that is lost after the tokens were rotated.
+// Lost is the response that is lost after the tokens were rotated.
 func Lost() Fault { return Fault{When: Processed, Reset: true} }
 
-// With sets one field of the answer to raw JSON.
+// With sets one field of the response to raw JSON.
 func With(field, raw string) Fault {
 	return Fault{Replace: map[string]json.RawMessage{field: json.RawMessage(raw)}}
 }
 
-// Without leaves fields out of the answer.
+// Without leaves fields out of the response.
 func Without(fields ...string) Fault { return Fault{Omit: fields} }
 
 // For makes the fault one for a kind of call.

@@ -166,7 +166,7 @@ func (s *Server) strike(w http.ResponseWriter, r *http.Request, record *Record, 
 	return false
 }
 
-// refused is an answer that says no more than its status.
+// refused is a response that says no more than its status.
 func refused(status int) response {
 	reason := http.StatusText(status)
 	if reason == "" {
@@ -187,7 +187,7 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// send writes the answer, or its first cut bytes when cut is not 0.
+// send writes the response, or its first cut bytes when cut is not 0.
 func send(w http.ResponseWriter, a response, cut int) {
 	body := []byte(a.raw)
 	if a.fields != nil {

@@ -16,7 +16,7 @@ import (
 // Approve does what a person's click on Allow does, without a browser: it opens the
 // page at authorizeURL, sends the form, and returns where the server redirects to.
 // It follows no redirect and goes nowhere else. When the server redirects at once,
-// with an error, that is the answer too.
+// with an error, that is returned too.
 func Approve(ctx context.Context, authorizeURL string) (redirectLocation string, err error) {
 	return click(ctx, authorizeURL, "allow")
 }

@@ -180,7 +180,7 @@ func show(w http.ResponseWriter, status int, title assets.HTML, body string, par
 	header.Set("X-Content-Type-Options", "nosniff")
 	// Not no-referrer: with it the form would be sent with "Origin: null".
 	header.Set("Referrer-Policy", "same-origin")
-	// form-action also governs where the answer to the form may redirect to.
+	// form-action also governs where the response to the form may redirect to.
 	header.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self' http://localhost:*; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)

@@ -46,12 +46,12 @@ func dial(t *testing.T, s *Server, refresh string) net.Conn {
 	return conn
 }
 
-// parsed reads a whole answer; the body's error is returned with what came.
+// parsed reads a whole response; the body's error is returned with what came.
 func parsed(t *testing.T, text string) (*http.Response, string, error) {
 	t.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), nil)
 	if err != nil {
-		t.Fatalf("%q is no answer: %v", text, err)
+		t.Fatalf("%q is no response: %v", text, err)
 	}
 	body, err := io.ReadAll(response.Body)
 	return response, string(body), err
@@ -137,7 +137,7 @@ func TestFaultResets(t *testing.T) {
 	}{
 		{"unread", Fault{When: Unread, Reset: true}, "token", false},
 		{"unprocessed", Fault{Reset: true}, "renew", false},
-		{"answer lost after rotation", Lost(), "renew", true},
+		{"response lost after rotation", Lost(), "renew", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t, Options{})

@@ -95,7 +95,7 @@ func walk(t *testing.T, authorizeURL, tokenURL, issuer string, approve func(cont
 		seconds, _ := reply["expires_in"].(float64)
 		if status != 200 || reply["access_token"] == nil || reply["refresh_token"] == nil ||
 			!strings.EqualFold(kind, "bearer") || seconds <= 0 || reply["scope"] != scope {
-			t.Fatalf("%s: %d, keys of the answer %v, error %v", what, status, len(reply), reply["error"])
+			t.Fatalf("%s: %d, keys of the response %v, error %v", what, status, len(reply), reply["error"])
 		}
 	}
 	spent := func(what string, status int, reply map[string]any) {

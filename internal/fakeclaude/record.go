@@ -24,7 +24,7 @@ type Record struct {
 	Bearer    string            `json:"bearer"` // fingerprint of the token that authorized the call
 	Body      map[string]string `json:"body"`   // value, or fingerprint, by key
 	Spent     bool              `json:"spent"`  // a renewal with a refresh token that was used before
-	Status    int               `json:"status"` // of the answer; 0: none was sent
+	Status    int               `json:"status"` // of the response; 0: none was sent
 }
 
 var recordedHeaders = []string{"Accept", "Content-Type", "Anthropic-Beta", "Anthropic-Version", "Origin", "Connection"}

@@ -25,7 +25,7 @@ func serveWhole(s *Server, listener net.Listener) (stop func()) {
 	}
 }
 
-// requestLimit is the time that a request and its answer have on the wire.
+// requestLimit is the time that a request and its response have on the wire.
 const requestLimit = 30 * time.Second
 
 // serveSmall serves a request per connection. net/http's server would be a fiftieth of the

@@ -96,7 +96,7 @@ func (s *Server) renew(fields map[string]string, omit []string) response {
 	return s.grant(t.family, scopes, now, b.AccessLife, refresh)
 }
 
-// grant issues an access token and shapes the answer of both grants. mu is held.
+// grant issues an access token and shapes the response of both grants. mu is held.
 func (s *Server) grant(f *family, scopes []string, now time.Time, life time.Duration, refresh string) response {
 	fields := map[string]any{
 		"token_type":   "Bearer",

@@ -26,7 +26,7 @@ func TestWalk(t *testing.T) {
 	if first["token_type"] != "Bearer" || first["expires_in"] != 28800.0 || first["scope"] != w.scope ||
 		first["refresh_token_expires_in"] != 2592000.0 || account["email_address"] != "a@example.com" ||
 		account["uuid"] == "" {
-		t.Errorf("answer is %v", first)
+		t.Errorf("response is %v", first)
 	}
 	status, second := w.renew(refresh)
 	if status != 200 || second["refresh_token"] == refresh || second["access_token"] == access {

@@ -266,7 +266,7 @@ const (
 	signedOut  outcome = "signed out" // there was nothing to renew
 	refused    outcome = "refused"    // the server refused the refresh token
 	busy       outcome = "busy"       // somebody held the locks all the time
-	unanswered outcome = "unanswered" // no answer, or none that can be used
+	unanswered outcome = "unanswered" // no response, or none that can be used
 )
 
 // renew is what any start of the client does when the access token has ended.

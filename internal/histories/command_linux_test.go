@@ -258,7 +258,7 @@ func (w *world) follow(location string) {
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			w.Errorf("the browser got no answer")
+			w.Errorf("the browser got no response")
 		}
 		return
 	}

@@ -536,7 +536,7 @@ func faulted(fault func(n int) fakeclaude.Fault) func(*history, func() *process,
 	}
 }
 
-// lost is a renewal whose answer never comes. Nobody can save that login.
+// lost is a renewal whose response never comes. Nobody can save that login.
 func lost(h *history, begin func() *process, _ string) result {
 	h.Helper()
 	h.faulty = true
@@ -563,11 +563,11 @@ func (h *history) alive() map[int]string {
 }
 
 // excuseLost excuses logins that were renewed and whose new pair is nowhere: it died with the
-// answer.
+// response.
 func (h *history) excuseLost(before map[int]string) {
 	for n, token := range h.alive() {
 		if was := before[n]; was != "" && was != token && (token == "" || !h.found(token)) {
-			h.excused[n] = "the answer was lost"
+			h.excused[n] = "the response was lost"
 		}
 	}
 }
@@ -604,7 +604,7 @@ func (w *world) minutePasses() {
 }
 
 // signalled is a command that gets a signal: "HUP 7" so many milliseconds after it began,
-// "HUP" alone while the server's answer is under way.
+// "HUP" alone while the server's response is under way.
 func signalled(h *history, begin func() *process, argument string) result {
 	h.Helper()
 	name, after, timed := strings.Cut(argument, " ")

@@ -234,7 +234,7 @@ func TestA6SignalWhileTheAnswerIsUnderWay(t *testing.T) {
 	}
 }
 
-// Hung up a moment after the answer: the entry is not left behind.
+// Hung up a moment after the response: the entry is not left behind.
 func TestHungUpRightAfterTheAnswer(t *testing.T) {
 	for name, s := range signals {
 		t.Run(name, func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestKilledWithTheLocksInHand(t *testing.T) {
 			time.Sleep(3 * time.Millisecond) // what the server has begun it finishes
 			lost := len(w.kept(w.server.Newest(w.cc.refresh()))) == 0
 			if lost {
-				w.excused[w.server.Login(w.cc.refresh())] = "the answer was lost"
+				w.excused[w.server.Login(w.cc.refresh())] = "the response was lost"
 			}
 			r := w.run("refresh", "--force")
 			if r.took > 10*time.Second {

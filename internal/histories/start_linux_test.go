@@ -177,7 +177,7 @@ func TestR17ReadOnlyHome(t *testing.T) {
 	})
 }
 
-// An answer that is cut is no answer: it is asked again once, and what it says is told.
+// A response that is cut is no response: it is asked again once, and what it says is told.
 func TestCutAnswerIsNoAnswer(t *testing.T) {
 	testguard.Slow(t)
 	holds(t, func(w *world) {

@@ -53,7 +53,7 @@ type world struct {
 
 	mu      sync.Mutex
 	judged  int             // requests that were looked at
-	unheard map[string]bool // fingerprints of refresh tokens whose answer was lost
+	unheard map[string]bool // fingerprints of refresh tokens whose response was lost
 	excused map[int]string  // logins that are lost through no fault of keytender's, and why
 }
 
@@ -217,7 +217,7 @@ func ours(r fakeclaude.Record) bool { return strings.HasPrefix(r.UserAgent, "key
 func fingerprint(token string) string { return secret.New(token).Fingerprint() }
 
 // judge fails when keytender sent a refresh token that was spent. Its own token, whose
-// answer was lost, it may send once more: nobody could know what had become of it.
+// response was lost, it may send once more: nobody could know what had become of it.
 func (w *world) judge() {
 	w.Helper()
 	w.mu.Lock()
@@ -242,7 +242,7 @@ func (w *world) loginOf(sent string) int {
 	return 0
 }
 
-// lostResponses says that the answers to what keytender sent since the last judgement never came.
+// lostResponses says that the responses to what keytender sent since the last judgement never came.
 func (w *world) lostResponses() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

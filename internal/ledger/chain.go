@@ -51,9 +51,9 @@ type Chain struct {
 	// NotBefore and Why: nothing is sent earlier.
 	NotBefore time.Time `json:"notBefore,omitzero"`
 	Why       string    `json:"why,omitempty"`
-	// Failures counts answers in a row that were no success.
+	// Failures counts responses in a row that were no success.
 	Failures int `json:"failures,omitempty"`
-	// Hasty are renewals of the last hour whose answer lived a second or less.
+	// Hasty are renewals of the last hour whose token lived a second or less.
 	Hasty []time.Time `json:"hasty,omitempty"`
 	// Short is when the server last granted less than a caller asked for.
 	Short time.Time `json:"short,omitzero"`
@@ -310,7 +310,7 @@ func (c *Chain) ForgetSend() {
 	}
 }
 
-// MaxPause is the longest time for which an answer keeps us from sending.
+// MaxPause is the longest time for which a response keeps us from sending.
 const MaxPause = time.Hour
 
 // Blocked returns until when nothing may be sent, or the zero time. A time further away

@@ -86,7 +86,7 @@ func (c *Client) CreateAPIKey(ctx context.Context, access secret.String) (secret
 
 const apiSubject = "access token"
 
-// call makes an API call and returns the object it is answered with. The token
+// call makes an API call and returns the object of its response. The token
 // stands in the header and never in the URL (RFC 6750 §2.3).
 func (c *Client) call(ctx context.Context, method, path string, access secret.String,
 	timeout time.Duration) (map[string]json.RawMessage, error) {

@@ -29,7 +29,7 @@ type Client struct {
 	rootCAs *x509.CertPool // nil: the system's
 
 	Now func() time.Time // nil: time.Now; for Retry-After dates
-	// Dated is called with the date of each answer, by the server's clock, and with when the
+	// Dated is called with the date of each response, by the server's clock, and with when the
 	// request was sent, by ours. nil: nobody asks.
 	Dated func(server, sent time.Time)
 	Log   *slog.Logger // nil: nothing is logged. Each call is a line of level debug
@@ -105,13 +105,13 @@ func (c *Client) grant(ctx context.Context, subject string, fields map[string]an
 	}
 	e := c.unusable(a, r, err)
 	if e.Code == "invalid_grant" && grant.Refresh.IsZero() {
-		e.Kind, e.Answered, e.Err = Spent, true, nil // some gateways put every answer into a 200
+		e.Kind, e.Answered, e.Err = Spent, true, nil // some gateways put every response into a 200
 	}
 	return grant, e
 }
 
 // Revoke tells the server to forget the token and the login behind it (RFC 7009).
-// The body of the answer says nothing (§2.2).
+// The body of the response says nothing (§2.2).
 func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 	if token.IsZero() {
 		return &Error{Kind: Misconfigured, Err: errors.New("there is no token to send"), subject: "token"}
@@ -159,7 +159,7 @@ func (c *Client) expectData(a response, r request) error {
 }
 
 // unusable is the error of a 2xx that did not hold what it should. One that was cut
-// off on the way is no answer at all.
+// off on the way is no response at all.
 func (c *Client) unusable(a response, r request, why error) *Error {
 	e := &Error{Kind: Malformed, Status: a.status, Sent: a.sent, Answered: true, Err: why, subject: r.subject}
 	e.Code, e.Description = readRefusal(a.body, r.secrets)

@@ -17,7 +17,7 @@ const (
 	Throttled                     // asked to wait
 	Unavailable                   // network, proxy, captive portal or server in trouble
 	Misconfigured                 // client id, scope, URL or encoding are not what the server wants
-	Malformed                     // an answer that cannot be used
+	Malformed                     // a response that cannot be used
 )
 
 // String names the kind in one lower-case word, for logs.
@@ -33,15 +33,15 @@ func (k Kind) String() string {
 // no URL, no secret.
 type Error struct {
 	Kind        Kind
-	Status      int           // HTTP status; 0 without an answer
-	Code        string        // OAuth error code from the answer, cleaned; may be empty
+	Status      int           // HTTP status; 0 without a response
+	Code        string        // OAuth error code from the response, cleaned; may be empty
 	Description string        // the server's own words, cleaned, at most 300 characters
 	RetryAfter  time.Duration // 0: not said; at most an hour
 
 	// Sent is false when certainly no byte of the request's body (for a call
 	// without a body: of its headers) left this program: what it holds is unspent.
 	Sent bool
-	// Answered is false when no whole answer came. Sent and not Answered: whether
+	// Answered is false when no whole response came. Sent and not Answered: whether
 	// the server acted is unknown.
 	Answered bool
 
@@ -50,7 +50,7 @@ type Error struct {
 	subject string // what was refused: login, code, access token
 }
 
-// ErrClaudeCodeOnly lies beneath an Error whose answer says that the credential
+// ErrClaudeCodeOnly lies beneath an Error whose response says that the credential
 // may only be used with Claude Code. The login is not broken.
 var ErrClaudeCodeOnly = errors.New("the server accepts this login only from Claude Code itself")
 
@@ -72,7 +72,7 @@ func (e *Error) Error() string {
 		case e.Answered:
 			message = "the server is in trouble"
 		case e.Sent:
-			message = "no whole answer came"
+			message = "no whole response came"
 		default:
 			message = "the server could not be reached"
 		}
@@ -82,7 +82,7 @@ func (e *Error) Error() string {
 			message = "the request was not sent"
 		}
 	default:
-		message = "the server's answer cannot be used"
+		message = "the server's response cannot be used"
 	}
 	switch {
 	case e.Code != "" && e.Status != 0:

@@ -1,6 +1,6 @@
 // Package oauth is the wire: it makes the URLs of one sign-in, reads what a person
 // pastes, calls the token endpoint and the few API paths that belong to a login,
-// and says what each answer means. It sends every request exactly once, follows no
+// and says what each response means. It sends every request exactly once, follows no
 // redirect, and never retries: whether to send again is for the caller, who knows
 // the token chain. It never touches a disk, a keychain or a browser, and nothing
 // it returns or says shows a token, a code or the raw text of a server.
@@ -14,7 +14,7 @@ import (
 
 // Grant is what the token endpoint gave (RFC 6749 §5.1).
 //
-// A Grant with a non-empty Refresh may come together with an error: the answer
+// A Grant with a non-empty Refresh may come together with an error: the response
 // could not be used, but the chain has moved on. Only Refresh is set then, it
 // differs from the token that was sent, and it must be stored in its place.
 type Grant struct {
@@ -26,7 +26,7 @@ type Grant struct {
 	LoginExpiresIn time.Duration // of the login itself; 0: unknown
 
 	Scopes  []string // nil: the server did not say
-	Account Profile  // what came along with the answer; may be empty
+	Account Profile  // what came along with the response; may be empty
 }
 
 // Profile says whose login it is. Every field may be empty; all are cleaned for

@@ -36,7 +36,7 @@ var (
 	errRedirect  = errors.New("it points to another address, and tokens are not sent on")
 )
 
-// readGrant reads a token answer (RFC 6749 §5.1). Nothing but a missing access
+// readGrant reads a token response (RFC 6749 §5.1). Nothing but a missing access
 // token, another token type or a token too long to be one makes it unusable, and then
 // too the refresh token is returned: the one that was sent for it is gone.
 func readGrant(body []byte) (Grant, error) {
@@ -84,8 +84,8 @@ func isBearer(raw json.RawMessage) bool {
 
 var refreshShape = pattern.New(`"refresh_token"\s*:\s*("(?:[^"\\]|\\.)*")`)
 
-// salvage finds a whole refresh token in an answer that was cut off or is not quite
-// JSON. Without it such an answer would end the login.
+// salvage finds a whole refresh token in a response that was cut off or is not quite
+// JSON. Without it such a response would end the login.
 func salvage(body []byte) secret.String {
 	if looksLikePage(nil, body) {
 		return secret.String{}
@@ -97,7 +97,7 @@ func salvage(body []byte) secret.String {
 	return secret.New(stringOf(found[1]))
 }
 
-// isCut reports whether the body of an answer ends in the midst of its object, or before
+// isCut reports whether the body of a response ends in the midst of its object, or before
 // it. A body that only the connection's end delimits looks the same whole and cut (RFC
 // 9112 §6.3); what it should hold tells.
 func isCut(status int, body []byte) bool {
@@ -107,7 +107,7 @@ func isCut(status int, body []byte) bool {
 }
 
 // readProfile reads account and organization, as the profile call and some token
-// answers have them. What has not the expected shape is left out.
+// responses have them. What has not the expected shape is left out.
 func readProfile(fields map[string]json.RawMessage) Profile {
 	account, _ := object(fields["account"])
 	organization, _ := object(fields["organization"])
@@ -209,7 +209,7 @@ func looksLikePage(header http.Header, body []byte) bool {
 	return strings.Contains(strings.ToLower(header.Get("Content-Type")), "html") && !bytes.HasPrefix(body, []byte("{"))
 }
 
-// refusal says what an answer other than 2xx means.
+// refusal says what a response other than 2xx means.
 func (c *Client) refusal(a response, r request) *Error {
 	e := &Error{
 		Status: a.status, Sent: a.sent, Answered: true, subject: r.subject,

@@ -273,7 +273,7 @@ func TestErrorTexts(t *testing.T) {
 			"something else than the server answered (HTTP 403): a web page came instead of data; a network that asks to sign in first does that"},
 		{307, ``, "login",
 			"something else than the server answered (HTTP 307): it points to another address, and tokens are not sent on"},
-		{404, `no`, "login", "the server's answer cannot be used (HTTP 404)"},
+		{404, `no`, "login", "the server's response cannot be used (HTTP 404)"},
 	}
 	for _, test := range tests {
 		a := response{status: test.status, header: http.Header{}, body: []byte(test.body), sent: true}

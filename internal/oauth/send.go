@@ -32,7 +32,7 @@ type request struct {
 	body        []byte          // nil: none
 	timeout     time.Duration   // 0: the client's
 	subject     string          // what a refusal is about, for the error's text
-	secrets     []secret.String // what the answer might repeat
+	secrets     []secret.String // what the response might repeat
 }
 
 // response is what came back, read as far as it goes.
@@ -144,7 +144,7 @@ func (c *Client) limit(timeout time.Duration) time.Duration {
 	return most
 }
 
-var errTooBig = errors.New("the answer is larger than 1 MiB")
+var errTooBig = errors.New("the response is larger than 1 MiB")
 
 // transport is made for one call, so that there is no connection to reuse.
 func (c *Client) transport(timeout time.Duration) *http.Transport {
@@ -173,7 +173,7 @@ func (c *Client) transport(timeout time.Duration) *http.Transport {
 }
 
 // outgoing is a body that can be read once and knows whether it was. The transport
-// may still be writing when the answer is already here; after seal nothing more
+// may still be writing when the response is already here; after seal nothing more
 // leaves, so that what seal returned stays true.
 type outgoing struct {
 	secret.Hidden
@@ -227,7 +227,7 @@ func (t *trouble) Unwrap() error { return t.err }
 
 type proxyRefusal int
 
-func (p proxyRefusal) Error() string { return fmt.Sprintf("the proxy answered HTTP %d", int(p)) }
+func (p proxyRefusal) Error() string { return fmt.Sprintf("the proxy responded with HTTP %d", int(p)) }
 
 func describe(err error, host string, allowed time.Duration, sent bool) string {
 	var (

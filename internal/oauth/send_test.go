@@ -325,7 +325,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// A refused CONNECT is the proxy's answer, not the server's.
+// A refused CONNECT is the proxy's response, not the server's.
 func TestProxyRefuses(t *testing.T) {
 	base, _ := listen(t, func(c net.Conn) {
 		readRequest(c)
@@ -338,7 +338,7 @@ func TestProxyRefuses(t *testing.T) {
 	transport := new(Client).transport(time.Second)
 	transport.Proxy = http.ProxyURL(proxy)
 	_, err = transport.RoundTrip(httptest.NewRequest("POST", "https://platform.example/", nil))
-	if got := describe(err, "platform.example", time.Second, false); got != "the proxy answered HTTP 407" {
+	if got := describe(err, "platform.example", time.Second, false); got != "the proxy responded with HTTP 407" {
 		t.Errorf("%s (%v)", got, err)
 	}
 }
@@ -385,12 +385,12 @@ func TestCallersDeadline(t *testing.T) {
 	_, err := client(base).Renew(ctx, fakeRefresh, nil)
 	e := wantError(t, err, Unavailable, true, false)
 	if !errors.Is(err, context.DeadlineExceeded) ||
-		e.Error() != "no whole answer came: nothing more came within 100ms" {
+		e.Error() != "no whole response came: nothing more came within 100ms" {
 		t.Errorf("%v", err)
 	}
 }
 
-// An answer that comes before the body was asked for leaves the token unspent, and
+// A response that comes before the body was asked for leaves the token unspent, and
 // nothing of it leaves afterwards.
 func TestSealedBodyStaysHere(t *testing.T) {
 	out := &outgoing{rest: strings.NewReader("FAKE")}

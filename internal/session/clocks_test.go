@@ -83,7 +83,7 @@ func TestClockThatWasBehindAtTheSignIn(t *testing.T) {
 	}
 }
 
-// The clock was ahead at a renewal whose answer tells no end of the login: the known end is kept.
+// The clock was ahead at a renewal whose response tells no end of the login: the known end is kept.
 func TestClockThatWasAheadAtARenewal(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)

@@ -160,7 +160,7 @@ type aftermath struct {
 	how      string
 	rotated  bool // the server had rotated
 	found    bool // a new start finds the new pair without asking anybody
-	lost     bool // the answer was lost in the window that cannot be closed
+	lost     bool // the response was lost in the window that cannot be closed
 	unsigned bool // a renewal lock without a known owner was left, good for a minute
 	writing  bool // the lock for writing the entry was left, good for 15 s
 	recovery time.Duration
@@ -551,7 +551,7 @@ func TestFiftyAtOnce(t *testing.T) {
 		}
 	}
 	if r.posts() != 1 || len(fingerprints) != 1 || fingerprints["token "+r.stored().Access.Fingerprint()] != 50 {
-		t.Errorf("%d renewals, answers %v", r.posts(), fingerprints)
+		t.Errorf("%d renewals, responses %v", r.posts(), fingerprints)
 	}
 	if !r.entry().Login.SamePair(r.stored()) {
 		t.Error("the entry is not in step")
@@ -648,7 +648,7 @@ func TestClaudeCodeAtTheSameInstant(t *testing.T) {
 				}
 			}
 			if r.posts() != 1 || r.server.Count("renew-reused") != 0 || len(fingerprints) != 1 {
-				t.Errorf("%d renewals, answers %v", r.posts(), fingerprints)
+				t.Errorf("%d renewals, responses %v", r.posts(), fingerprints)
 			}
 			if !r.entry().Login.SamePair(r.stored()) {
 				t.Error("the entry is not in step")

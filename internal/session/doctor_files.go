@@ -193,7 +193,7 @@ func (d doctor) checkDisk(context.Context, Status) []Check {
 }
 
 // checkClock looks for what was written in the future, and for what the server's clock said
-// at its last answer: a clock that is off misjudges every end of a token.
+// at its last response: a clock that is off misjudges every end of a token.
 func (d doctor) checkClock(ctx context.Context, _ Status) []Check {
 	const name = "clock"
 	now := d.wall()

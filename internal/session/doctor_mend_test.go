@@ -196,7 +196,7 @@ func TestSignOutTakesWhatWasMovedAside(t *testing.T) {
 	}
 }
 
-// A clock that is far from the server's is noted after the answer, and forgotten with one
+// A clock that is far from the server's is noted after the response, and forgotten with one
 // that is not.
 func TestServerClockIsNoted(t *testing.T) {
 	r := newRig(t)
@@ -217,7 +217,7 @@ func TestServerClockIsNoted(t *testing.T) {
 			t.Errorf("%v ahead: %v, known %v", c.ahead, off, known)
 		}
 	}
-	// A laptop slept between the sending and the answer.
+	// A laptop slept between the sending and the response.
 	e.noteServerDate(r.now().Add(-time.Hour), r.now().Add(-time.Hour))
 	e.keepServerDate()
 	if _, _, known := r.start().serverClock(); known {

@@ -48,7 +48,7 @@ type Note string
 
 // The notes. One without a name is for the terminal alone.
 const (
-	NoteNoPort      Note = "no-port"      // the answer cannot come by itself, Value: why; a code has to be pasted
+	NoteNoPort      Note = "no-port"      // the redirect cannot come by itself, Value: why; a code has to be pasted
 	NoteServerWaits Note = "server-waits" // Left: until the same code is tried once more
 	NoteWhose       Note = "whose"        // who signed in could not be asked, Value: why
 	// the login that the account had before is kept, and can be put back; Value: the account

@@ -12,7 +12,7 @@ import (
 	"keytender/keychain"
 )
 
-// askedAgain is how long a question that got no answer is not asked again.
+// askedAgain is how long a question to which no response came is not asked again.
 const askedAgain = time.Minute
 
 // asked remembers, while the program runs, whom the server named for an access token. A
@@ -55,7 +55,7 @@ func (a asking) askPerson(ctx context.Context, c keychain.Credential) ledger.Per
 	return a.ask(ctx, c).person
 }
 
-// ask is the server's answer to an access token.
+// ask is what the server says to an access token.
 func (a asking) ask(ctx context.Context, c keychain.Credential) identified {
 	if !a.canBeAsked(c) {
 		return identified{}

@@ -52,8 +52,8 @@ func TestPace(t *testing.T) {
 		hasty []time.Duration // ago
 		want  time.Duration
 	}{
-		{"a good answer", good, nil, nil, 0},
-		{"a good answer ends the haste", good, nil, []time.Duration{time.Minute}, 0},
+		{"a good response", good, nil, nil, 0},
+		{"a good response ends the haste", good, nil, []time.Duration{time.Minute}, 0},
 		{"no expires_in", unknown, nil, nil, 10 * time.Minute},
 		{"no access token", oauth.Grant{}, &oauth.Error{Kind: oauth.Malformed}, nil, 10 * time.Minute},
 		{"a second", hasty, nil, nil, time.Minute},
@@ -165,18 +165,18 @@ func TestMerge(t *testing.T) {
 		t.Errorf("the new pair: %+v", got)
 	}
 	if len(got.Scopes) != 1 || got.Account != old.Account || got.Method != "browser" {
-		t.Errorf("what the answer leaves out was lost: %+v", got)
+		t.Errorf("what the response leaves out was lost: %+v", got)
 	}
 
 	kept := grant
 	kept.Refresh, kept.Scopes = secret.String{}, []string{"user:profile"}
 	if got := w.merge(old, kept, nil); !got.Refresh.Equal(old.Refresh) || got.Scopes[0] != "user:profile" {
-		t.Errorf("no refresh token in the answer: %+v", got)
+		t.Errorf("no refresh token in the response: %+v", got)
 	}
 	if got := w.merge(old, oauth.Grant{Refresh: token(2)},
 		&oauth.Error{Kind: oauth.Malformed}); !got.Refresh.Equal(token(2)) || !got.Access.Equal(old.Access) ||
 		!got.AccessEnds.Equal(old.AccessEnds) {
-		t.Errorf("an unusable answer with a rotated token: %+v", got)
+		t.Errorf("an unusable response with a rotated token: %+v", got)
 	}
 	unknown := old
 	unknown.LoginEnds = time.Time{}

@@ -321,7 +321,7 @@ func TestLendReplacesDuringARenewal(t *testing.T) {
 	_, err = r.start().Lend(t.Context(), LendOptions{Dir: work, Replace: true})
 	r.goTo(work)
 	if err == nil && r.entry().Login.Refresh.IsZero() {
-		newer := r.renewElsewhere(before) // the answer comes; Claude Code's compare-and-swap drops it
+		newer := r.renewElsewhere(before) // the response comes; Claude Code's compare-and-swap drops it
 		_ = newer
 		t.Error("the login was taken out under Claude Code's renewal locks")
 		_ = lock.Release()

@@ -14,7 +14,7 @@ type probing struct{ *Engine }
 
 // Probe makes the one test call with the access token, renewed first if it has
 // ended. A token that the server does not accept although it should is renewed by
-// force, once: where that did not help, not again for a day. ok is false for an answer
+// force, once: where that did not help, not again for a day. ok is false for a response
 // that is a warning; the sentence explains it.
 func (e *Engine) Probe(ctx context.Context) (sentence string, ok bool, err error) {
 	return probing{e}.probe(ctx)
@@ -29,7 +29,7 @@ func (p probing) probe(ctx context.Context) (sentence string, ok bool, err error
 	if err == nil && renewalMayHelp(result) && !p.renewedInVain() {
 		if _, err := p.Renew(ctx, true); err != nil {
 			if result.Outcome == oauth.ProbeRestricted {
-				err = nil // the first answer explains itself
+				err = nil // the first response explains itself
 			}
 			return result.Sentence, false, err
 		}

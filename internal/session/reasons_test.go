@@ -45,7 +45,7 @@ func TestWhyNothingIsSent(t *testing.T) {
 		named.Why:             {Remark: RemarkIncomplete},
 		"short-lived":         {Remark: RemarkShortLived},
 		"claude-renewed-none": {Remark: RemarkClaudeRenewedNone},
-		"the server's last answer was incomplete": nil,
+		"the server's last response was incomplete": nil,
 		"HTTP 503": nil,
 		"let-go":   nil, // somebody else's word
 		"":         nil,

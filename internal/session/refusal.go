@@ -11,7 +11,7 @@ import (
 const NotPermitted = "not-permitted"
 
 // Refused reports whether the server turned Keytender away, so that only Claude Code's own
-// sign-in helps. An answer about the settings counts: with those that Keytender comes with,
+// sign-in helps. A response about the settings counts: with those that Keytender comes with,
 // it means the same.
 func (p *Problem) Refused() bool {
 	return p != nil && isRefusal(p.Code)
@@ -19,7 +19,7 @@ func (p *Problem) Refused() bool {
 
 func isRefusal(code string) bool { return code == NotPermitted || code == "configuration" }
 
-// misfit is the code for an answer to a call that the server does not accept as it is.
+// misfit is the code for a response to a call that the server does not accept as it is.
 func misfit(failure *oauth.Error) string {
 	switch {
 	case errors.Is(failure, oauth.ErrClaudeCodeOnly):

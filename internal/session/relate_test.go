@@ -254,7 +254,7 @@ func TestSpentButRenewedElsewhere(t *testing.T) {
 	}
 }
 
-// The same while a lost answer is waited for: the entry is looked at before the resend.
+// The same while a lost response is waited for: the entry is looked at before the resend.
 func TestLostAnswerButRenewedElsewhere(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)

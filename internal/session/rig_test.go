@@ -285,7 +285,7 @@ func leftovers(t testing.TB, dir string, allowed ...string) []string {
 	return names
 }
 
-// grantOf is the token answer that brought a pair.
+// grantOf is the token response that brought a pair.
 func grantOf(c keychain.Credential) oauth.Grant {
 	return oauth.Grant{Access: c.Access, Refresh: c.Refresh, ExpiresIn: c.Lifetime, ExpiresInKnown: true}
 }

@@ -9,7 +9,7 @@ import (
 // clockFile says how far our clock is from the server's; it is there only while it is.
 const clockFile = "clock.json"
 
-// clockLimit is more than a slow answer and the seconds that a Date header counts in.
+// clockLimit is more than a slow response and the seconds that a Date header counts in.
 const clockLimit = time.Minute
 
 type clockNote struct {
@@ -17,15 +17,15 @@ type clockNote struct {
 	OffSeconds int64     `json:"offSeconds"` // the server's clock less ours
 }
 
-// heard is how far the clock was from the server's at the last answer. It is written down
-// when the work is done: between an answer and its storing there is no time for that.
+// heard is how far the clock was from the server's at the last response. It is written down
+// when the work is done: between a response and its storing there is no time for that.
 type heard struct {
 	mu   sync.Mutex
 	note *clockNote
 }
 
-// noteServerDate is called with the server's date at each answer. A laptop may have slept
-// between the sending and the answer, so either time of ours may be the right one.
+// noteServerDate is called with the server's date at each response. A laptop may have slept
+// between the sending and the response, so either time of ours may be the right one.
 func (s *state) noteServerDate(server, sent time.Time) {
 	now := s.wall()
 	off := server.Sub(now)

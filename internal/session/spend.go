@@ -21,7 +21,7 @@ const fallbackLogin = 30 * 24 * time.Hour
 var (
 	// callLimit is the time that one token call may take in all.
 	callLimit = 30 * time.Second
-	// resendAfter is the pause before a refresh token whose answer never came is
+	// resendAfter is the pause before a refresh token whose response never came is
 	// sent once more.
 	resendAfter = 5 * time.Second
 )
@@ -117,7 +117,7 @@ func errorOf(p *ledger.Problem, exit int) *Error {
 	return e
 }
 
-// maySend applies what earlier answers said about sending.
+// maySend applies what earlier responses said about sending.
 func (r *renewal) maySend() error {
 	c, now := r.chain, r.wall()
 	refusal := c.MaySpend(pairOf(r.current), now)
@@ -162,7 +162,7 @@ func whyOf(c *ledger.Chain) (text string, because *Reason) {
 	return c.Why, nil
 }
 
-// send makes the token call, and once more when its answer never came, or when the server
+// send makes the token call, and once more when its response never came, or when the server
 // took offence at a scope: it has looked at nothing else then. The intent is on the disk
 // before the first byte leaves.
 func (r *renewal) send(ctx context.Context) (oauth.Grant, error) {
@@ -209,7 +209,7 @@ func (r *renewal) send(ctx context.Context) (oauth.Grant, error) {
 		case failure.Answered, !failure.Sent, r.chain.Intent.Sends >= 2:
 			return grant, err
 		default:
-			r.log.Warn("no answer to a renewal; it is sent once more", "account", r.account, "reason", err.Error())
+			r.log.Warn("no response to a renewal; it is sent once more", "account", r.account, "reason", err.Error())
 		}
 	}
 }
@@ -264,7 +264,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// merge makes the new credential. What the answer leaves out stays as it was.
+// merge makes the new credential. What the response leaves out stays as it was.
 func (w *work) merge(current keychain.Credential, grant oauth.Grant, callErr error) keychain.Credential {
 	renewed := current
 	renewed.Issued = w.issuedAfter(current)
@@ -315,7 +315,7 @@ func (w *work) issuedAfter(former keychain.Credential) time.Time {
 	return now
 }
 
-// paceChain keeps a server that gives odd answers from being asked without end.
+// paceChain keeps a server that gives odd responses from being asked without end.
 func (w *work) paceChain(c *ledger.Chain, grant oauth.Grant, callErr error) {
 	now := w.wall()
 	c.NotBefore, c.Why = time.Time{}, ""

@@ -125,7 +125,7 @@ func TestEntryOfAnyNameIsFollowed(t *testing.T) {
 	}
 }
 
-// TestAnUnansweredSendIsNotRepeatedForItsNote: a refresh token whose answers never came may be
+// TestAnUnansweredSendIsNotRepeatedForItsNote: a refresh token whose responses never came may be
 // spent. It is sent again when the access token ends, and not for the trouble that is told.
 func TestAnUnansweredSendIsNotRepeatedForItsNote(t *testing.T) {
 	r := newRig(t)
@@ -133,7 +133,7 @@ func TestAnUnansweredSendIsNotRepeatedForItsNote(t *testing.T) {
 	unanswered := fakeclaude.Fault{On: "renew", When: fakeclaude.Processed, Reset: true}
 	r.faults(unanswered, unanswered)
 	if _, err := r.start().Renew(t.Context(), true); err == nil {
-		t.Fatal("a renewal without an answer is told as done")
+		t.Fatal("a renewal without a response is told as done")
 	}
 	sent := r.posts()
 	r.pass(time.Hour) // whatever pause the failure set is over

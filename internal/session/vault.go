@@ -268,7 +268,7 @@ var disk = struct {
 	sync    func(*os.File) error
 }{atomicfile.Write, (*os.File).WriteAt, (*os.File).Sync}
 
-// prepare makes a deposit ready. When it fails nothing may be sent: the answer
+// prepare makes a deposit ready. When it fails nothing may be sent: the response
 // could not be kept.
 func (v *vault) prepare(account string) (*deposit, error) {
 	path := v.reservePath(account)

@@ -330,7 +330,7 @@ func TestFullDisk(t *testing.T) {
 		t.Error("the tokens are not as before")
 	}
 	_ = os.Truncate(filler.Name(), 0)
-	// Full at the worst moment: between the send and its answer.
+	// Full at the worst moment: between the send and its response.
 	r.sabotage(func() {
 		f, err := os.OpenFile(filler.Name(), os.O_WRONLY|os.O_APPEND, 0)
 		for err == nil {
@@ -340,7 +340,7 @@ func TestFullDisk(t *testing.T) {
 	})
 	got, err := r.start().Token(t.Context(), time.Minute)
 	if err != nil || r.posts() != 1 {
-		t.Fatalf("full between the send and its answer: %v, %d sent", err, r.posts())
+		t.Fatalf("full between the send and its response: %v, %d sent", err, r.posts())
 	}
 	if c := r.stored(); !c.Access.Equal(got) {
 		t.Error("the newest pair is not what a new start finds")

@@ -234,7 +234,7 @@ var english = Words{
 		"timed-out": {"Nobody came back from the browser in time", "Sign in again"},
 		"refused": {"Something else lies where a file of the login belongs",
 			"Move it away. \"Copy diagnosis\" under \"Help\" says where"},
-		"no-port":   {"No port was free for the browser's answer", "Sign in with a code"},
+		"no-port":   {"No port was free for the browser", "Sign in with a code"},
 		"no-claude": {"Claude Code is not installed or too old", "Install it, or sign in in the browser"},
 		"claude-failed": {"Claude Code did not sign you in",
 			"Sign in to Claude Code in a terminal, or in the browser"},

@@ -23,7 +23,7 @@ var claudeWords = []worded{
 	{session.FaultStillExpired, sentences{stillExpired, "look at the network first; " + asGoodAsBefore}},
 	{session.FaultExpiredForGood, sentences{stillExpired, signInOnceMore}},
 	{session.FaultStatusUnsaid, sentences{"`claude auth status` did not say: {reason}", "run it yourself"}},
-	{session.FaultStatusNotJSON, sentences{"`claude auth status` did not say: its answer is no JSON object",
+	{session.FaultStatusNotJSON, sentences{"`claude auth status` did not say: what it printed is no JSON object",
 		"run it yourself"}},
 	{session.FaultWouldRenew, sentences{"its login is about to end, and Claude Code would renew it when asked",
 		"renew it first: `keytender refresh`"}},

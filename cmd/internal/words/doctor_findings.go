@@ -235,7 +235,7 @@ var machineFindings = []found{
 	{session.FoundDiskFine, "there is room", "", ""},
 
 	{session.FoundClockUnset, "it says {day}", judgedBy, setClock},
-	{session.FoundClockOff, "at the server's last answer ({date}) this clock was {around} {which}", judgedBy, setClock},
+	{session.FoundClockOff, "at the server's last response ({date}) this clock was {around} {which}", judgedBy, setClock},
 	{session.FoundClockPutBack, "it was put back: something was written {around} ahead of now", judgedBy, setClock},
 	{session.FoundClockFine, "{second}", "", ""},
 }

@@ -12,7 +12,7 @@ var keyWords = []worded{
 	{session.FaultKeyNotAsked, sentences{"the key could not be asked for in time",
 		"look at the Console whether one was made, and try again"}},
 	{session.FaultKeyUnanswered,
-		sentences{"no answer came to the request for a key: one may have been made that nobody knows",
+		sentences{"no response came to the request for a key: one may have been made that nobody knows",
 			"look at the Console, delete it if it is there, and try again"}},
 	{session.FaultNoKeyYet, sentences{"the server made no key: {reason}", "try again in a few minutes"}},
 	{session.FaultKeyScope,

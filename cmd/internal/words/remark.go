@@ -39,7 +39,7 @@ var remarkWords = []remarked{
 	{session.RemarkByEndedProcess, "by a process that ended before it could say so"},
 	{session.RemarkInSpill, "{reason}; no store took the login, it waits in the spill file"},
 	{session.RemarkSpent, "the server called the refresh token spent"},
-	{session.RemarkResponseLost, "an earlier answer was lost on the way, and the token was spent by it"},
+	{session.RemarkResponseLost, "an earlier response was lost on the way, and the token was spent by it"},
 	{session.RemarkEntryGone, "its entry is gone: {place}"},
 	{session.RemarkEntryEmpty, "its entry holds no login any more: {place}"},
 	{session.RemarkRenewedFirst, "it renewed the login first"},
@@ -105,7 +105,7 @@ var remarkWords = []remarked{
 	{session.RemarkUnstored, "the tokens could not be stored"},
 	{session.RemarkSpilled, "the store did not take the tokens; they wait in the spill file"},
 	{session.RemarkClaudeRenewedNone, "Claude Code did not renew the login"},
-	{session.RemarkIncomplete, "the server's last answer was incomplete"},
+	{session.RemarkIncomplete, "the server's last response was incomplete"},
 	{session.RemarkShortLived, "the server's last token was valid for a second or less"},
 
 	{session.RemarkNoEntry, "there is no entry"},

@@ -29,7 +29,7 @@ var signInWords = []worded{
 
 	{session.FaultURLs, sentences{"{reason}", "check the URLs that are set"}},
 	{session.FaultPortTaken, sentences{"{reason}", "stop that program, or choose another port with --port"}},
-	{session.FaultNoPort, sentences{"no port can be opened for the answer: {reason}",
+	{session.FaultNoPort, sentences{"no port can be opened for the browser's redirect: {reason}",
 		"sign in with `keytender login --method paste`"}},
 	{session.FaultDeclined, sentences{"the sign-in was declined in the browser ({reason})",
 		"run `keytender login` again and choose Allow"}},
@@ -46,7 +46,7 @@ var signInWords = []worded{
 		"run `keytender login` again and choose Allow"}},
 	{session.FaultExchangeMisfit, sentences{"the server does not accept how keytender asks: {reason}",
 		"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE, " + officially}},
-	{session.FaultExchangeMalformed, sentences{"the server's answer could not be used: {reason}",
+	{session.FaultExchangeMalformed, sentences{"the server's response could not be used: {reason}",
 		"run `keytender login` again, " + officially}},
 	{session.FaultExchangeUnfinished, sentences{"the token server did not complete the sign-in: {reason}",
 		"run `keytender login` again in a few minutes; nothing was changed"}},

@@ -49,7 +49,7 @@ func TestPlacesInWords(t *testing.T) {
 
 // Why nothing is sent: a sentence of an earlier version or of the server as it is, our remark in words.
 func TestWhatIsWaitedForInWords(t *testing.T) {
-	const sentence = "the server's last answer was incomplete"
+	const sentence = "the server's last response was incomplete"
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.Local)
 	for name, v := range map[string]session.Values{
 		"an earlier version's sentence": {Reason: sentence, At: at},

@@ -19,7 +19,7 @@ import (
 	"keytender/keychain"
 )
 
-// Each answer of the token endpoint, what it costs, and how long it keeps every later
+// Each response of the token endpoint, what it costs, and how long it keeps every later
 // process from sending.
 func TestRenewalAnswers(t *testing.T) {
 	begin := time.Now() // and the clock stands: seconds of a busy machine are none of these
@@ -35,7 +35,7 @@ func TestRenewalAnswers(t *testing.T) {
 		least, most time.Duration // until something may be sent again; most 0: at once
 		message     string
 	}{
-		{"a good answer", nil, false, 0, 1, 0, 0, ""},
+		{"a good response", nil, false, 0, 1, 0, 0, ""},
 
 		{"429 with seconds", one(fakeclaude.Throttle("120")), false, 5, 1, 119 * time.Second, 120 * time.Second,
 			"wait"},
@@ -93,10 +93,10 @@ func TestRenewalAnswers(t *testing.T) {
 			10 * time.Minute, string(FaultResponseUnusable)},
 
 		{"refused before it was read, twice", []fakeclaude.Fault{{Reset: true}, {Reset: true}}, false, 5, 2,
-			29 * time.Second, 36 * time.Second, "no whole answer"},
+			29 * time.Second, 36 * time.Second, "no whole response"},
 		{"refused before it was read, once", one(fakeclaude.Fault{Reset: true}), false, 0, 2, 0, 0, ""},
-		{"an answer cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, string(FaultResponseLost)},
-		{"a lost answer", one(fakeclaude.Lost()), false, 4, 2, 0, 0, string(FaultResponseLost)},
+		{"cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, string(FaultResponseLost)},
+		{"a lost response", one(fakeclaude.Lost()), false, 4, 2, 0, 0, string(FaultResponseLost)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -133,7 +133,7 @@ func TestRenewalAnswers(t *testing.T) {
 						t.Errorf("later: %v", err)
 					} else if m := err.Error(); c.message == string(FaultResponseLost) && m != "" &&
 						!strings.Contains(m, c.message) {
-						t.Errorf("later it is not said that an answer was lost: %q", m)
+						t.Errorf("later it is not said that a response was lost: %q", m)
 					}
 				}
 				if r.posts() != c.posts {
@@ -330,7 +330,7 @@ func TestNotSent(t *testing.T) {
 	}
 }
 
-// An answer was lost, and then the network: what is not known yet is not forgotten.
+// A response was lost, and then the network: what is not known yet is not forgotten.
 func TestLostAnswerThenOffline(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)
@@ -459,7 +459,7 @@ func TestResendPause(t *testing.T) {
 	})
 }
 
-// Cancelled after the send: the answer is stored first.
+// Cancelled after the send: the response is stored first.
 func TestCancelledAfterTheSend(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)
@@ -799,7 +799,7 @@ func TestShortRetryAfters(t *testing.T) {
 	}
 }
 
-// TestHastySignIn: the sign-in's own answer counts too.
+// TestHastySignIn: the sign-in's own response counts too.
 func TestHastySignIn(t *testing.T) {
 	r := newRig(t)
 	c := r.issued("a@example.com", 0)
