@@ -42,7 +42,7 @@ func lingers(t *testing.T, c Config, o Outcome) *Server {
 
 // Whoever is late meets the page of how the attempt ended, in every way an attempt ends,
 // and its code leaves the address bar.
-func TestALateAnswerMeetsThePageOfTheEnd(t *testing.T) {
+func TestALateRedirectMeetsThePageOfTheEnd(t *testing.T) {
 	for _, tc := range []struct {
 		outcome Outcome
 		want    string
@@ -235,7 +235,7 @@ func TestACancelledAttemptLingers(t *testing.T) {
 }
 
 // A redirect that is being answered while the attempt ends is answered.
-func TestTheEndDoesNotCutAnAnswer(t *testing.T) {
+func TestTheEndDoesNotCutAResponse(t *testing.T) {
 	s, err := Listen(context.Background(), Config{State: testState, Hold: time.Minute, Linger: time.Minute})
 	if err != nil {
 		t.Fatal(err)

@@ -467,7 +467,7 @@ func TestRepetitionsAreCalm(t *testing.T) {
 	s.expectNoRedirect(t)
 }
 
-func TestOneAnswerOfManyAtOnce(t *testing.T) {
+func TestOneRedirectOfManyAtOnce(t *testing.T) {
 	s := start(t, Config{})
 	s.hold = time.Minute
 	var wg sync.WaitGroup
@@ -543,7 +543,7 @@ func TestPipelinedRequestIsIgnored(t *testing.T) {
 }
 
 // The whole response arrives although a lot of what was sent is never read.
-func TestUnreadInputDoesNotResetTheAnswer(t *testing.T) {
+func TestUnreadInputDoesNotResetTheResponse(t *testing.T) {
 	s := start(t, Config{})
 	for range 20 {
 		raw := send(t, s.address(0), s.request("POST", "/callback", "Content-Length: 60000")+strings.Repeat("x", 60000))

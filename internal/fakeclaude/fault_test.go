@@ -57,7 +57,7 @@ func parsed(t *testing.T, text string) (*http.Response, string, error) {
 	return response, string(body), err
 }
 
-func TestFaultAnswers(t *testing.T) {
+func TestFaultResponses(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		fault  Fault

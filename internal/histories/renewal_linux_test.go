@@ -211,7 +211,7 @@ func (p *process) reached(sent <-chan struct{}) {
 	}
 }
 
-func TestA6SignalWhileTheAnswerIsUnderWay(t *testing.T) {
+func TestA6SignalWhileTheResponseIsUnderWay(t *testing.T) {
 	for name, s := range signals {
 		for _, verb := range []string{"token", "refresh"} {
 			t.Run(name+", "+verb, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestA6SignalWhileTheAnswerIsUnderWay(t *testing.T) {
 }
 
 // Hung up a moment after the response: the entry is not left behind.
-func TestHungUpRightAfterTheAnswer(t *testing.T) {
+func TestHungUpRightAfterTheResponse(t *testing.T) {
 	for name, s := range signals {
 		t.Run(name, func(t *testing.T) {
 			holds(t, func(w *world) {

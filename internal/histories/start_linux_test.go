@@ -178,7 +178,7 @@ func TestR17ReadOnlyHome(t *testing.T) {
 }
 
 // A response that is cut is no response: it is asked again once, and what it says is told.
-func TestCutAnswerIsNoAnswer(t *testing.T) {
+func TestCutResponseIsNoResponse(t *testing.T) {
 	testguard.Slow(t)
 	holds(t, func(w *world) {
 		w.takenOver(-time.Minute)

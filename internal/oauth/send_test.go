@@ -44,7 +44,7 @@ func compressed(text string) string {
 }
 
 // Whatever becomes of the connection, a call opens one and sends one request.
-func TestBrokenAnswers(t *testing.T) {
+func TestBrokenResponses(t *testing.T) {
 	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(goodResponse)) +
 		"\r\n\r\n"
 	tests := []struct {
@@ -407,7 +407,7 @@ func TestSealedBodyStaysHere(t *testing.T) {
 	}
 }
 
-func TestEarlyAnswer(t *testing.T) {
+func TestEarlyResponse(t *testing.T) {
 	base, connections := listen(t, func(c net.Conn) {
 		http.ReadRequest(bufio.NewReader(c)) // the head alone
 		io.WriteString(c, "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n")
@@ -435,7 +435,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-func TestCompressedAnswers(t *testing.T) {
+func TestCompressedResponses(t *testing.T) {
 	zipped := func(body io.Reader) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")

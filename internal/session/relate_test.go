@@ -255,7 +255,7 @@ func TestSpentButRenewedElsewhere(t *testing.T) {
 }
 
 // The same while a lost response is waited for: the entry is looked at before the resend.
-func TestLostAnswerButRenewedElsewhere(t *testing.T) {
+func TestLostResponseButRenewedElsewhere(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)
 	theirs := r.issued("a@example.com", 8*time.Hour)

@@ -21,7 +21,7 @@ import (
 
 // Each response of the token endpoint, what it costs, and how long it keeps every later
 // process from sending.
-func TestRenewalAnswers(t *testing.T) {
+func TestRenewalResponses(t *testing.T) {
 	begin := time.Now() // and the clock stands: seconds of a busy machine are none of these
 	date := func(after time.Duration) string { return begin.Add(after).UTC().Format(http.TimeFormat) }
 	refusal := fakeclaude.Refusal
@@ -214,7 +214,7 @@ func TestLenientSideFields(t *testing.T) {
 
 // A 200 without a usable access token: the rotated refresh token is kept all the same,
 // the access token of before is still good, and nothing is sent for ten minutes.
-func TestRotatedTokenOfAnUnusableAnswerIsKept(t *testing.T) {
+func TestRotatedTokenOfAnUnusableResponseIsKept(t *testing.T) {
 	for name, fault := range map[string]fakeclaude.Fault{
 		"no access token":                  fakeclaude.Without("access_token"),
 		"an access token of another type":  fakeclaude.With("access_token", "17"),
@@ -331,7 +331,7 @@ func TestNotSent(t *testing.T) {
 }
 
 // A response was lost, and then the network: what is not known yet is not forgotten.
-func TestLostAnswerThenOffline(t *testing.T) {
+func TestLostResponseThenOffline(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)
 	r.faults(fakeclaude.Lost())

@@ -102,9 +102,9 @@ func TestTwoStepsFinishOnce(t *testing.T) {
 	}
 }
 
-// TestTwoStepsAfterAnAnswer: what the server may have looked at ends the attempt, and what
+// TestTwoStepsAfterAResponse: what the server may have looked at ends the attempt, and what
 // it certainly did not look at lets it wait.
-func TestTwoStepsAfterAnAnswer(t *testing.T) {
+func TestTwoStepsAfterAResponse(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault fakeclaude.Fault
 		exit  int
