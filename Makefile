@@ -12,6 +12,7 @@ LARGEST ?= 9000000
 VERSION ?= $(shell packaging/version.sh number)
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+EXHAUSTIVE  = github.com/nishanths/exhaustive/cmd/exhaustive@v0.17.1
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
 export GO
@@ -109,9 +110,11 @@ size: program-linux-amd64 ## hold the stripped command line below LARGEST bytes
 	@size=$$(wc -c <dist/programs/linux-amd64/keytender); echo "the command line has $$size bytes, $(LARGEST) at most"; \
 	  [ $$size -le $(LARGEST) ] || { echo "what weighs: go tool nm -size -sort size, of a build without -s -w"; exit 1; }
 
-check: vet lint size ## vet, lint, the command line's size, go.mod, staticcheck on three systems and, where its database can be reached, govulncheck
+check: vet lint size ## vet, lint, the command line's size, go.mod, staticcheck and exhaustive on three systems and, where its database can be reached, govulncheck
 	$(GO) mod tidy -diff
 	echo "$$BUILDS" | $(GO) run $(STATICCHECK) -matrix ./...
+	@# a switch names each state or has a default: a new state is found wherever it has to be thought of
+	set -e; for os in linux windows darwin; do CGO_ENABLED=0 $(GO) run -exec "env GOOS=$$os" $(EXHAUSTIVE) -d ./...; done
 	@mkdir -p build
 	$(GO) run $(GOVULNCHECK) ./... >build/govulncheck.txt 2>&1 && cat build/govulncheck.txt || { cat build/govulncheck.txt; \
 	  grep -q '^govulncheck: fetching vulnerabilities' build/govulncheck.txt && echo "the vulnerability database cannot be reached from here: not checked"; }

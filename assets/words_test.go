@@ -35,6 +35,7 @@ func texts(w *Words) map[string]string {
 				}
 				walk(row, v.Index(i).FieldByName("What"))
 			}
+		default: // no text
 		}
 	}
 	walk("", reflect.ValueOf(*w))

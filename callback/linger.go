@@ -44,9 +44,9 @@ func (e *ending) replyTo(q request, _ func()) reply {
 		return reply{status: http.StatusSeeOther, location: e.done, page: known}
 	case atInstead:
 		return e.instead.follow()
-	default:
-		return reply{status: http.StatusOK, page: known}
+	case nowhere, atDone: // what leads nowhere is refused already
 	}
+	return reply{status: http.StatusOK, page: known}
 }
 
 // lingering is the one host that goes on answering after its attempt. It belongs to the

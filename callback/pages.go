@@ -130,6 +130,7 @@ func (b *book) outcome(o Outcome) []byte {
 		return b.fill(b.page("late", w.TooLate, w.TimedOut))
 	case Cancelled:
 		return b.fill(b.page("stop", w.Stopped, w.Cancelled))
+	case Failed: // and any other value
 	}
 	failure := w.Failures.Of(failureOf[o.Problem])
 	p := b.page("bad", w.NotDone, assets.Page{Title: w.NotSignedIn, Body: failure[0], Next: failure[1]})

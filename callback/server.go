@@ -211,10 +211,10 @@ func (s *Server) replyTo(q request, ours func()) reply {
 	case atInstead:
 		ours()
 		return s.instead.follow()
-	default:
-		ours()
-		return s.end()
+	case nowhere, atOver, atDone: // what leads nowhere is refused already, and atOver comes after an attempt alone
 	}
+	ours()
+	return s.end()
 }
 
 // take hands the first redirect on and reports whether it was the first.

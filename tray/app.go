@@ -399,6 +399,18 @@ func (a *app) do(id menu.ID) {
 	case menu.ItemQuit:
 		a.expected.Store(a.activity.SignIn == menu.Waiting && a.activity.Way == menu.ByBrowser)
 		a.quit()
+
+	// These tell something, or hold what is done in their submenus.
+	case menu.ItemWho, menu.ItemClocks, menu.ItemEntry, menu.ItemKept, menu.ItemUnwatched, menu.ItemProblem,
+		menu.ItemProblem2, menu.ItemHint, menu.ItemHint2, menu.ItemHint3, menu.ItemSaid, menu.ItemSaid2,
+		menu.ItemSaid3, menu.ItemSaid4, menu.ItemSaid5, menu.ItemSaid6, menu.ItemMoreAccounts, menu.ItemMoreLent:
+	case menu.ItemOtherWays, menu.ItemAccounts, menu.ItemRename, menu.ItemRemove, menu.ItemLent, menu.ItemSignOut,
+		menu.ItemHappened, menu.ItemHelp:
+
+	// The lists are done already, and the count is no line.
+	case menu.ItemAccount, menu.ItemLastAccount, menu.ItemRenameAccount, menu.ItemLastRenameAccount,
+		menu.ItemRemoveAccount, menu.ItemLastRemoveAccount, menu.ItemLentPlace, menu.ItemLastLentPlace,
+		menu.ItemEvent, menu.ItemLastEvent, menu.Count:
 	}
 }
 

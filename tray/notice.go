@@ -34,6 +34,7 @@ func worded(w *menu.Words, r reminder.Reminder, s session.Status) notify.Notice 
 		return noticeEnded(w, s)
 	case reminder.Trouble:
 		return noticeTrouble(w, *s.Problem)
+	case reminder.SignInAgain: // whatever its reason is
 	}
 	return noticeSignInAgain(w, s)
 }

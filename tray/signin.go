@@ -190,6 +190,9 @@ func (a *app) follow(e session.Event) {
 		if e.Warn {
 			a.asides = append(a.asides, a.words.MirrorFailed)
 		}
+	case session.EventPortMoved, session.EventCallback: // the terminal's
+	case session.EventAlready, session.EventSignedIn, session.EventSaved, session.EventExpires, session.EventLoginEnds:
+		// the menu's heading tells these
 	}
 }
 
@@ -209,6 +212,9 @@ func (a *app) followNote(e session.Event) {
 		if len(a.before) > 0 {
 			a.tellBefore(w.ClaudeSignsIn, w.ClaudeSignsInBody)
 		}
+	case session.NoteNoPort, session.NoteOverridden: // the menu offers to paste, and tells what overrides the entry
+	case session.NoteValidity, session.NoteKeyMade, session.NoteFormerKey: // the menu asks for no such sign-in
+	case session.NoteSignedInItself, session.NoteKeyNotKept: // of EventClaudeCode
 	}
 }
 

@@ -314,7 +314,7 @@ func (c *console) tell(e session.Event) {
 			note = ", an estimate: the server did not say"
 		}
 		c.line(plain, "Sign in again by: %s%s", when(e.At, time.Now()), note)
-	default:
+	case session.EventNote:
 		c.line(m, "Note: %s", asideWords(e))
 	}
 }
@@ -363,6 +363,7 @@ func asideWords(e session.Event) string {
 		return "it takes the place of " + e.Value + ", which stays valid until it is deleted at the Console"
 	case session.NoteUnusable:
 		return "Claude Code will not use what it wrote: " + words.OfSaid(e.Said)
+	case session.NoteSignedInItself, session.NoteKeyNotKept: // of EventClaudeCode: becameOf
 	}
 	return words.OfSaid(e.Said)
 }

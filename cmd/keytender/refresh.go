@@ -45,6 +45,9 @@ func newRefresh(c *console) *cobra.Command {
 			switch st := engine.Status(cmd.Context()); st.ClaudeCode.State {
 			case session.Older, session.Damaged, session.Busy:
 				c.line(danger, "Claude Code: %s", entryWords(st))
+			case session.InStep, session.Newer, session.Off: // it lacks none
+			case session.OtherLogin, session.UnknownLogin: // it has others
+			case session.EntrySignedOut, session.Absent: // it has none, and nothing revives it
 			}
 			c.line(plain, "Expires: %s", when(r.Ends, time.Now()))
 			return nil

@@ -129,7 +129,7 @@ func (c *console) showStatus(st session.Status, now time.Time) {
 		c.say(cross, "Signed out: nobody is signed in")
 	case session.SignInAgain:
 		c.say(cross, "Sign in again: %s", who(st))
-	default:
+	case session.TryLater:
 		c.say(danger, "Try later: %s", who(st))
 	}
 	if st.AccessToken.ExpiresAt != nil {
@@ -244,6 +244,8 @@ func watchedWords(state session.EntryState) string {
 		return "cannot be used"
 	case session.Busy:
 		return "locked by another program"
+	case session.EntrySignedOut, session.Absent: // and the rest stands only beside a login of ours
+	case session.InStep, session.Newer, session.Older, session.OtherLogin, session.UnknownLogin:
 	}
 	return "signed out"
 }

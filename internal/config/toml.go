@@ -64,6 +64,7 @@ func valueOf(n *unstable.Node) any {
 			list = append(list, valueOf(element.Node()))
 		}
 		return list
+	default: // nothing that a setting can be
 	}
 	return nil
 }

@@ -293,6 +293,8 @@ func (l *Ledger) Spent(d *Displaced) bool {
 	switch c.standingOf(d.Pair) {
 	case Superseded, Revoked:
 		return true
+	case Current, Successor, Unknown: // it may be of use
+	case Absent, SignedOut, Stranger: // none is how a pair stands in its chain
 	}
 	return false
 }

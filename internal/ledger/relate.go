@@ -87,6 +87,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 			if possible == nil && c.Account != "" { // a stranger's is kept whole, whatever it is
 				possible = c
 			}
+		case Different: // it is none of this chain's
 		}
 	}
 	for _, c := range l.Chains {
@@ -98,6 +99,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 			return Finding{Relation: Stranger, Beside: c}
 		case Unsure:
 			possible = c
+		case Different: // it is none of this chain's
 		}
 	}
 	if possible != nil {
@@ -186,6 +188,8 @@ func rank(r Relation) int {
 		return 2
 	case Superseded:
 		return 1
+	case Revoked: // it is of no use to anybody
+	case Unknown, Absent, SignedOut, Stranger: // none is how a pair stands in its chain
 	}
 	return 0
 }

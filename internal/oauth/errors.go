@@ -57,7 +57,7 @@ var ErrClaudeCodeOnly = errors.New("the server accepts this login only from Clau
 func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string {
-	var message string
+	message := "the server's response cannot be used"
 	switch e.Kind {
 	case Declined:
 		message = "the sign-in was declined"
@@ -81,8 +81,7 @@ func (e *Error) Error() string {
 		if e.Status == 0 {
 			message = "the request was not sent"
 		}
-	default:
-		message = "the server's response cannot be used"
+	case Malformed: // said above
 	}
 	switch {
 	case e.Code != "" && e.Status != 0:

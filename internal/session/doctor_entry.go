@@ -119,6 +119,8 @@ func (w *work) judgeEntry(s sighting, st Status) []Check {
 		return signedOutEntry(s, st, v, living)
 	case Older:
 		found = older(st, living)
+	case Damaged, Busy: // when the status was read; it can be read now
+	case Off, UnknownLogin: // told above, unless another problem hides it
 	}
 	return warn(entryName, found, v)
 }

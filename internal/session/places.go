@@ -180,6 +180,7 @@ func (s sighting) found() ledger.Found {
 		return ledger.Found{Absent: true}
 	case claudecode.SignedOut:
 		return ledger.Found{}
+	case claudecode.SignedIn: // with a pair, and maybe with whose it is
 	}
 	return ledger.Found{Pair: pairOf(s.entry.Login), Person: s.person}
 }
@@ -254,6 +255,7 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 		if err := w.adopt(ctx, *s); err != nil {
 			return err
 		}
+	case ledger.Current, ledger.Superseded, ledger.Revoked: // known, and no newer than what we have
 	}
 	w.place(s.dir).Holds(s.Chain, pairOf(s.entry.Login))
 	return nil

@@ -104,6 +104,7 @@ func (w reporting) entryState(s sighting, account string, current keychain.Crede
 		return EntrySignedOut
 	case ledger.Unknown:
 		return UnknownLogin
+	case ledger.Current, ledger.Successor, ledger.Superseded, ledger.Revoked, ledger.Stranger: // whose is it?
 	}
 	if s.Account() != account || s.Chain == nil || account == "" {
 		if current.Access.IsZero() || !s.entry.Login.SamePair(current) {
@@ -171,6 +172,8 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 		}
 	case UnknownLogin:
 		blame(unknownLogin(s))
+	case Newer, Older, OtherLogin: // no problem: the state says it all
+	case Damaged, Busy, Off: // told above
 	}
 }
 
@@ -194,6 +197,7 @@ func (st Status) Exit() int {
 			return ExitFailed
 		}
 		return ExitTryLater
+	case SignedOut: // and what has no state
 	}
 	return ExitSignedOut
 }

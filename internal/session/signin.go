@@ -261,6 +261,7 @@ func exchangeError(ctx context.Context, err error) error {
 		return failedBy(misfit(failure), FaultExchangeMisfit, said, err)
 	case oauth.Malformed:
 		return laterBy(FaultExchangeMalformed, said, err)
+	case oauth.Throttled, oauth.Unavailable: // nothing is said of the code
 	}
 	return laterBy(FaultExchangeUnfinished, said, err)
 }

@@ -139,6 +139,7 @@ func (r *renewal) maySend() error {
 		return againAs(FaultEnded, nil)
 	case ledger.WasLeft:
 		return againAs(FaultOlderThanRenewal, nil)
+	case ledger.MustWait: // for a while, or until the person has seen to it
 	}
 	if c.Problem != nil && isRefusal(c.Problem.Code) {
 		return errorOf(c.Problem, ExitFailed)
@@ -158,8 +159,9 @@ func whyOf(c *ledger.Chain) (text string, because *Reason) {
 	switch why := Remark(c.Why); why {
 	case RemarkClaudeRenewedNone, RemarkIncomplete, RemarkShortLived:
 		return "", &Reason{Remark: why}
+	default:
+		return c.Why, nil
 	}
-	return c.Why, nil
 }
 
 // send makes the token call, and once more when its response never came, or when the server

@@ -161,6 +161,7 @@ func TestGrantedLoginThatNoStoreTakes(t *testing.T) {
 			}()
 		case EventSaved:
 			saved = e
+		default: // not of interest here
 		}
 	})
 	if err != nil || !saved.Warn || saved.Said.Remark != RemarkInSpillFile {

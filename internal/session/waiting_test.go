@@ -126,6 +126,7 @@ func TestPastedCodeThatIsNone(t *testing.T) {
 						code, state := codeOf(t, link)
 						paste <- "?code=" + url.QueryEscape(code) + "&state=" + state
 					}
+				default: // no person answers these
 				}
 			})
 			if exitOf(err) != test.exit || len(said) != test.refused || r.server.Count("exchange") != test.sent {

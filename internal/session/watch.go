@@ -213,7 +213,7 @@ func (o watch) describeEntryAlone(st *Status, entry claudecode.Entry) {
 		if c.Account.ID == "" && c.Account.Plan == "" && c.LoginEnds.IsZero() {
 			return // nothing but MCP logins
 		}
-	default:
+	case claudecode.SignedIn:
 		st.ClaudeCode.State = Off
 	}
 	st.State = SignedIn

@@ -146,6 +146,7 @@ func (d doctor) ourClues(st Status, records []Record) []Clue {
 		default:
 			clue.Verdict = VerdictUsedTwice
 		}
+	case TryLater: // its problem tells why
 	}
 	if st.Problem != nil {
 		clue.Err = st.Problem.Err

@@ -160,6 +160,7 @@ func widestLiterals(src []byte) map[int]int {
 			for i := range 1 + strings.Count(literal, "\n") {
 				widest[first+i] = max(widest[first+i], utf8.RuneCountInString(literal))
 			}
+		default: // can be broken
 		}
 	}
 }

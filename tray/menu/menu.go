@@ -427,6 +427,7 @@ func Heading(w *Words, s session.Status, now time.Time) (who, ends, there, kept 
 			return w.SignedOut, "", w.WatchOnly, ""
 		}
 		return w.SignedOut, "", "", ""
+	case session.SignedIn, session.SignInAgain, session.TryLater: // there is a login to tell of
 	}
 	return w.who(s), clocks(w, s, now), entry(w, s, now), w.kept(s.Keep())
 }
@@ -445,6 +446,7 @@ func waiting(w *Words, a Activity, now time.Time) string {
 		return fmt.Sprintf(w.WaitingCode, left)
 	case ByClaude:
 		return w.WaitingClaude
+	case ByBrowser: // which comes back by itself
 	}
 	return fmt.Sprintf(w.Waiting, left)
 }
@@ -492,6 +494,8 @@ func needsMirror(state session.EntryState) bool {
 	switch state {
 	case session.Older, session.OtherLogin, session.EntrySignedOut, session.Absent:
 		return true
+	case session.InStep, session.Newer, session.Off: // there is nothing to write
+	case session.Damaged, session.Busy, session.UnknownLogin: // it cannot be written, or must not be
 	}
 	return false
 }
