@@ -129,9 +129,16 @@ func TestSecretServiceFaults(t *testing.T) {
 	address := testbus.Start(t)
 	record := secret.New(`{"FAKE":2}`)
 	k := osKeychain(t)
-	k.Limit = time.Second
+	k.Limit = testguard.Patience
 	if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a bus without a Secret Service: %v", err)
+	}
+	// Short where it is to be met, and else what a busy machine may need.
+	limit := func(want error) time.Duration {
+		if errors.Is(want, ErrTimedOut) {
+			return time.Second
+		}
+		return testguard.Patience
 	}
 	on := func(method string, step testbus.Step) func(string) testbus.Step {
 		return func(called string) testbus.Step {
@@ -187,6 +194,7 @@ func TestSecretServiceFaults(t *testing.T) {
 			s := testbus.Serve(t, address)
 			s.Put("default", "FAKE-old")
 			c.behave(s)
+			k.Limit = limit(c.load)
 			got, err := k.Load(t.Context(), "default")
 			if !errors.Is(err, c.load) || (c.load == nil) != (err == nil) {
 				t.Errorf("load: %v, want %v", err, c.load)
@@ -194,12 +202,15 @@ func TestSecretServiceFaults(t *testing.T) {
 			if err == nil && got.Reveal() != "FAKE-old" {
 				t.Error("load: another record")
 			}
+			k.Limit = limit(c.save)
 			start := testguard.Start()
 			err = k.Save(t.Context(), "default", record)
 			if !errors.Is(err, c.save) || (c.save == nil) != (err == nil) {
 				t.Errorf("save: %v, want %v", err, c.save)
 			}
-			start.Within(t, 4*time.Second, "a call with a limit of 1 s")
+			if k.Limit == time.Second {
+				start.Within(t, 4*time.Second, "a call with a limit of 1 s")
+			}
 			if text, _ := s.Record("default"); err == nil && text != record.Reveal() {
 				t.Error("save: nil, and the record is not there")
 			}

@@ -346,7 +346,7 @@ func crashes(t *testing.T, usual int) int {
 // TestCrash kills a renewal at every named step and at hundreds of random moments, and
 // starts anew each time.
 func TestCrash(t *testing.T) {
-	restore(t, &entryWait, 500*time.Millisecond)
+	restore(t, &entryWait, 3*time.Second)
 	restore(t, &briefly, 5*time.Second)
 	t.Run("file", func(t *testing.T) { crashOften(t, crashes(t, 240), directly) })
 	t.Run("keychain", func(t *testing.T) { crashOften(t, crashes(t, 60), withKeyring(t), "KEYTENDER_STORE=keychain") })
