@@ -80,7 +80,7 @@ test: setup-test format ## everything that must pass: format, vet and all tests 
 # Without cgo nothing but Go is compiled, and what did not change comes from the cache. More tests at
 # once than there are processors: most of them wait for something.
 test-fast: format ## the tests without desktop, browser, npm and race detector, for the daily loop
-	CGO_ENABLED=0 $(GO) test -short -p 4 -parallel 8 -timeout 10m ./...
+	CGO_ENABLED=0 $(GO) test -short -p 8 -parallel 8 -timeout 10m ./...
 
 format:
 	@! gofmt -l assets callback cmd internal keychain packaging tray | grep . || { echo "gofmt would change these files"; exit 1; }
