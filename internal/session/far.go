@@ -87,6 +87,7 @@ func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 	if err != nil {
 		return PlaceStatus{}, err
 	}
+	lentBefore := r.l.Place(at.placeID(r.entries)) != nil
 	place, takeBack, err := r.expectLent(at)
 	r.end()
 	if err != nil {
@@ -101,6 +102,10 @@ func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 	defer w.end()
 	now := w.l.Place(place.ID)
 	switch {
+	case errors.Is(writeErr, claudecode.ErrShellUnsure) && now != nil && !lentBefore:
+		w.lentCopies().mayLie(now, r.current, writeErr)
+		return PlaceStatus{}, failedBy("not-lent", FaultLendUnsure,
+			Values{Place: at.String(), Because: reasonOf(now)}, writeErr)
 	case writeErr != nil:
 		takeBack(w)
 		return PlaceStatus{}, notLent(at, writeErr)
@@ -111,6 +116,14 @@ func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 	st, err := r.lent(now)
 	st.Kept = kept
 	return st, err
+}
+
+// mayLie keeps a place that may hold the token although nothing was lent to it: `lend --back`
+// and whoever signs out take it out there.
+func (w lentCopies) mayLie(p *ledger.Place, c keychain.Credential, err error) {
+	w.noteLent(p, c)
+	p.Leaving = true
+	because(p, reasonFor(err))
 }
 
 // bringFar brings up what is behind elsewhere, all at once. It returns when to ask again;
@@ -259,9 +272,9 @@ func farShell(ctx context.Context, at lentTo, how claudecode.Making, use func(cl
 	case usedErr == nil, errors.Is(usedErr, errOwnLogin), errors.Is(usedErr, keychain.ErrDamaged):
 		return usedErr // what was read there counts more than how the program ended
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return at.fault(FaultFarSilent, "", context.DeadlineExceeded)
+		return at.fault(FaultFarSilent, "", errors.Join(context.DeadlineExceeded, usedErr))
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return errors.Join(ctx.Err(), usedErr)
 	case endErr == nil:
 		return usedErr
 	}

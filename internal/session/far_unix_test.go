@@ -3,6 +3,7 @@
 package session
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,53 @@ HOME='`+home+`' exec sh -c "$command"
 	}
 	if r.posts() != 4 {
 		t.Errorf("%d renewals for four", r.posts())
+	}
+}
+
+// TestAHostThatIsLostAfterTheWrite: nobody knows that the token lies there but the ledger, and
+// it is taken out once the host is reached again.
+func TestAHostThatIsLostAfterTheWrite(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	home, lost := t.TempDir(), filepath.Join(t.TempDir(), "lost")
+	withSSH(t, `
+HOME='`+home+`'; export HOME
+test -e '`+lost+`' || exec sh -c "$command"
+sh -c "$command" | while IFS= read -r line; do test "$line" = done || echo "$line"; done
+exit 255
+`)
+	if err := os.WriteFile(lost, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.start().Lend(t.Context(), LendOptions{SSH: "host"})
+	known := &Error{}
+	if !errors.As(err, &known) || known.Code != "not-lent" || known.Fault != FaultLendUnsure {
+		t.Fatalf("%v", err)
+	}
+	dir := filepath.Join(home, ".claude")
+	if !r.lent(dir).Login.Access.Equal(r.stored().Access) {
+		t.Fatal("the token does not lie there")
+	}
+	if left, err := r.start().Lent(); err != nil || len(left) != 1 || left[0].State != PlaceUnwritable {
+		t.Fatalf("nothing tells of it: %+v, %v", left, err)
+	}
+	if _, err := r.start().Renew(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if r.lent(dir).Login.Access.Equal(r.stored().Access) {
+		t.Error("it is brought up although nothing was lent")
+	}
+	if err := os.Remove(lost); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().TakeBack(t.Context(), "ssh:host"); err != nil {
+		t.Fatal(err)
+	}
+	if entry := r.lent(dir); !entry.Login.Access.IsZero() {
+		t.Error("the token stays there")
+	}
+	if left, _ := r.start().Lent(); len(left) != 0 {
+		t.Errorf("%+v", left)
 	}
 }
 

@@ -321,6 +321,7 @@ const (
 	FaultFullLogin       Fault = "full-login"
 	FaultLendDamaged     Fault = "lend-damaged"
 	FaultLendUnreached   Fault = "lend-unreached"
+	FaultLendUnsure      Fault = "lend-unsure"
 	FaultLendFailed      Fault = "lend-failed"
 	FaultOwnEntry        Fault = "own-entry"
 	FaultLentStays       Fault = "lent-stays"

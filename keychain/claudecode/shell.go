@@ -16,7 +16,8 @@ import (
 // We say, a line each: which file, the directory, and whether to make it. The shell takes the
 // client's lock for that file, and says "size N" and the file, or "none". We say "leave", or
 // "write N" (or "aside N", which keeps a copy of what was there) and the new text, which comes
-// to its place by a rename. The shell says "aside FILE" for such a copy, and "done".
+// to its place by a rename. The shell says "aside FILE" for such a copy, and at its end "done",
+// or "kept" where it could not do what it was told and left the file as it was.
 
 // ShellScript returns the shell's part, for `sh -c`. It stands on one line and has no quote ', no
 // \ and no !, so that every login shell that hands it on takes it as it is between quotes '.
@@ -40,15 +41,15 @@ n=0; until mkdir "$lock" 2>/dev/null; do
 	[ -d "$lock" ] || { mkdir "$lock" && break; exit 4; };
 	n=$((n+1)); if [ "$n" -gt 15 ]; then echo busy; exit 0; fi;
 	if [ -n "$(find "$lock" -prune -mmin +1 2>/dev/null)" ]; then rmdir "$lock"; else sleep 0.2 2>/dev/null || sleep 1; fi; done;
-t=$f.keytender.$$; bye() { rm -f "$t"; rmdir "$lock"; }; trap bye EXIT; trap "exit 1" HUP INT TERM;
+t=$f.keytender.$$; left=kept; bye() { rm -f "$t"; rmdir "$lock"; echo $left; }; trap bye EXIT; trap "exit 1" HUP INT TERM;
 if [ -e "$f" ]; then s=$(wc -c <"$f") || exit 4; echo size $s; cat "$f"; else echo none; fi;
 IFS=" " read -r how n || exit 5;
-if [ "$how" = leave ]; then echo done; exit 0; fi;
+if [ "$how" = leave ]; then left=done; exit 0; fi;
 cat >"$t" || exit 4; s=$(wc -c <"$t"); [ $s -eq "$n" ] || exit 5;
 [ -z "$own" ] || chown "$own" "$t" || exit 4;
 if [ "$how" = aside ]; then a=$f.displaced; k=1; while [ -e "$a" ]; do k=$((k+1)); a=$f.displaced-$k; done;
 	cp -p "$f" "$a" && chmod 600 "$a" || exit 4; echo aside "$a"; fi;
-mv -f "$t" "$f" || exit 4; echo done
+left=unsure; mv -f "$t" "$f" || { left=kept; exit 4; }; left=done
 `
 
 // What the shell says when it does nothing.
@@ -57,6 +58,9 @@ var (
 	ErrShellBusy = errors.New("another program is writing there")
 	ErrShellLink = errors.New("the file there is a link, which is not followed from here")
 )
+
+// ErrShellUnsure: the shell was told to write and did not say what became of it.
+var ErrShellUnsure = errors.New("the connection ended before it was said whether the file was written")
 
 // Making says what the shell does about a directory that is not there.
 type Making string
@@ -123,8 +127,8 @@ func (s Shell) swap(what string, decide func(text []byte) (after []byte, aside b
 		return "", err
 	}
 	after, aside, decideErr := decide(text)
-	order := []byte("leave\n")
-	if decideErr == nil && after != nil {
+	order, writes := []byte("leave\n"), decideErr == nil && after != nil
+	if writes {
 		how := "write"
 		if aside && text != nil {
 			how = "aside"
@@ -141,8 +145,12 @@ func (s Shell) swap(what string, decide func(text []byte) (after []byte, aside b
 		line, err := out.ReadString('\n')
 		word, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		switch {
+		case err != nil && writes:
+			return "", errors.Join(ErrShellUnsure, unexpected(err))
 		case err != nil:
 			return "", errors.Join(decideErr, unexpected(err))
+		case word == "kept":
+			return "", errors.Join(decideErr, io.ErrUnexpectedEOF)
 		case word == "aside":
 			asideFile = rest
 		case word == "done":

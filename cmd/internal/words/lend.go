@@ -14,6 +14,8 @@ var lendWords = []worded{
 		"choose another directory, or displace that login with --replace"}},
 	{session.FaultLendDamaged, sentences{nothingLent, "mend the entry there, or move it away; nothing was changed"}},
 	{session.FaultLendUnreached, sentences{nothingLent, "{repair}"}},
+	{session.FaultLendUnsure, sentences{"the token may lie in {place}, although nothing was lent to it: {reason}",
+		"take it out with `keytender lend --back '{place}'`, or lend once more; it ends by itself"}},
 	{session.FaultLendFailed, sentences{nothingLent, placeRights}},
 	{session.FaultOwnEntry,
 		sentences{"{path} is where Claude Code reads its login on this machine: there is nothing to lend",
