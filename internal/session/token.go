@@ -160,7 +160,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	if !before.Refresh.IsZero() && !e.validFor(before, lentLife(l, name, before)) {
 		force = true // where it is lent nothing renews it
 	}
-	force = force || e.owes(l, name)
+	force = force || e.owes(l, name) || e.over(l, name, before)
 	if !force && e.validFor(before, e.config.RefreshSkew) && e.plausible(before) {
 		// What Claude Code renewed is taken over, and what it still lacks is written.
 		if err := e.tending().follow(ctx); err != nil {
@@ -181,6 +181,17 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	// A server may answer with the pair that we had.
 	return Renewal{Done: !after.SamePair(before) ||
 		after.Issued.After(before.Issued), Adopted: after.Method == keychain.Adopted, Ends: after.AccessEnds}, nil
+}
+
+// over is true for a login that is known to have ended while its access token lives on: whoever
+// renews it is told so, and a newer pair that lies in an entry is taken over.
+func (e *Engine) over(l *ledger.Ledger, account string, current keychain.Credential) bool {
+	chain := l.ChainOf(account)
+	if chain == nil {
+		return false
+	}
+	refusal := chain.MaySpend(pairOf(current), e.wall())
+	return refusal == ledger.WasRevoked || refusal == ledger.WasLeft
 }
 
 // owes is true where a place or the network stopped a renewal, which is told as the login's
