@@ -38,7 +38,7 @@ func newTray(c *console) *cobra.Command {
 			select {
 			case err := <-ended:
 				if exit := (*exec.ExitError)(nil); err != nil && errors.As(err, &exit) {
-					return exitError(exit.ExitCode())
+					return c.trayEnded(exit.ExitCode())
 				}
 				return err
 			case <-cmd.Context().Done():
@@ -51,6 +51,15 @@ func newTray(c *console) *cobra.Command {
 			}
 		},
 	}
+}
+
+// trayEnded is what the app ended with, which has said itself why.
+func (c *console) trayEnded(code int) error {
+	if c.object == nil {
+		return exitError(code)
+	}
+	return &words.Error{Code: "tray-ended", Exit: code, Message: "the menu-bar app ended with an error",
+		Hint: "`keytender tray` without --json shows what it says"}
 }
 
 func noTray(err error) error {
