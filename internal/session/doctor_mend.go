@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"keytender/internal/atomicfile"
@@ -289,6 +290,15 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		kept = append(kept, a.Name)
 	}
 	m.Remark, m.Values.List = RemarkTakenOver, kept
+	var lost []string
+	for _, a := range w.l.Accounts {
+		if !slices.Contains(kept, a.Name) {
+			lost = append(lost, a.Name)
+		}
+	}
+	if lost != nil {
+		m.Remark, m.Values.Also, m.Values.Aside = RemarkTakenOverNotAll, strings.Join(lost, ", "), m.undo[0].Aside
+	}
 	return m, w.save()
 }
 

@@ -45,6 +45,28 @@ func TestDamagedLedgerIsRebuilt(t *testing.T) {
 	}
 }
 
+// TestDamagedFileStoreWithTwoAccounts: what no entry holds is named, with the file that has it.
+func TestDamagedFileStoreWithTwoAccounts(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.keep("work", r.other())
+	if err := os.WriteFile(r.storeFile(), []byte(`{"default":{"acc`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := r.start()
+	mended, err := e.Mend(t.Context(), e.Repairs(t.Context()))
+	if err != nil || len(mended) == 0 || mended[0].Remark != RemarkTakenOverNotAll {
+		t.Fatalf("%+v, %v", mended, err)
+	}
+	v := mended[0].Values
+	if v.Also != "work" || len(v.List) != 1 || v.List[0] != "default" {
+		t.Errorf("kept %v, lost %q", v.List, v.Also)
+	}
+	if text, err := os.ReadFile(v.Aside); err != nil || !strings.HasPrefix(string(text), `{"default"`) {
+		t.Errorf("%s does not hold what was moved: %v", v.Aside, err)
+	}
+}
+
 // An entry that is no JSON is moved aside, with the way back, and a new one can be written.
 func TestDamagedEntryIsMovedAside(t *testing.T) {
 	r := newRig(t)

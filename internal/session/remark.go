@@ -67,6 +67,7 @@ const (
 	RemarkUnreadMoved      Remark = "unread-moved"
 	RemarkWillTakeOver     Remark = "will-take-over"
 	RemarkTakenOver        Remark = "taken-over"
+	RemarkTakenOverNotAll  Remark = "taken-over-not-all"
 	RemarkWillWrite        Remark = "will-write"
 	RemarkWillWriteBlanked Remark = "will-write-blanked"
 	RemarkWritten          Remark = "written"

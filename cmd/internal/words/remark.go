@@ -24,6 +24,9 @@ var remarkWords = []remarked{
 		"move {path} aside, since it cannot be read, and take the login over from Claude Code's entry"},
 	{session.RemarkTakenOver,
 		"moved {path} aside, since it cannot be read, and took the login over from Claude Code's entry: {list}"},
+	{session.RemarkTakenOverNotAll,
+		"moved {path} aside, since it cannot be read, and took over what Claude Code's entries hold ({list}); " +
+			"what it held of {also} lies in {aside} alone: sign in to that again"},
 	{session.RemarkWillWrite, "write the login of the account {account} into Claude Code's entry anew"},
 	{session.RemarkWillWriteBlanked,
 		"write the login of the account {account} into the entry that Claude Code blanked"},
@@ -79,7 +82,7 @@ var remarkWords = []remarked{
 	{session.RemarkLetGo, "you let go of it"},
 	{session.RemarkLoginOf, "the login of {owner}"},
 	{session.RemarkLeaving, "signed out, but it could not be taken out; `keytender logout` tries again"},
-	{session.RemarkLeavingLent, "taken back, but it could not be reached; the token there ends by itself"},
+	{session.RemarkLeavingLent, "lent to no more, but it could not be reached; the token there ends by itself"},
 
 	{session.RemarkActiveNow, "the active account is now {account}"},
 	{session.RemarkWatchesOnly,
