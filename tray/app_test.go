@@ -625,7 +625,7 @@ func TestARefusalLeadsToClaudeCode(t *testing.T) {
 		b.engine.signIn = func(_ context.Context, o session.SignInOptions, _ func(session.Event)) (session.Status,
 			error) {
 			page = o.Instead
-			return session.Status{}, &session.Error{Code: session.NotPermitted,
+			return session.Status{}, &session.Error{Code: session.CodeNotPermitted,
 				Fault: session.FaultExchangeDeclined, Values: session.Values{Reason: "HTTP 403"}}
 		}
 		began := 0

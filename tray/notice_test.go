@@ -232,9 +232,9 @@ func FuzzLoadMemory(f *testing.F) {
 // TestTroubleThatNeedsThePerson is told once it has stood for a while, once each time,
 // and once a day at most.
 func TestTroubleThatNeedsThePerson(t *testing.T) {
-	trouble := func(code string) session.Status {
+	trouble := func(code session.Code) session.Status {
 		return session.Status{State: session.TryLater, Account: "default",
-			Problem: &session.Problem{Code: code, Message: "the keychain is " + code, Hint: "unlock it"}}
+			Problem: &session.Problem{Code: code, Message: "the keychain is " + string(code), Hint: "unlock it"}}
 	}
 	fine := traytest.SignedIn(traytest.Noon)
 	type step struct {

@@ -25,8 +25,8 @@ func problemOf(w *menu.Words, err error) session.Problem {
 
 // codeOf tells the two errors apart that have one code: a keychain that does not
 // answer, and a person who does not.
-func codeOf(e *session.Error) string {
-	if e.Code == "timed-out" && e.Exit != session.ExitTimedOut {
+func codeOf(e *session.Error) session.Code {
+	if e.Code == session.CodeTimedOut && e.Exit != session.ExitTimedOut {
 		return "keychain-timed-out"
 	}
 	return e.Code

@@ -61,7 +61,7 @@ func runGH(ctx context.Context, repo string, stdin secret.String, args ...string
 // for a missing sign-in, 4, and words for the rest.
 func ghError(ctx context.Context, err error, said, repo string, value secret.String) error {
 	quoted := cleanWords(said, value)
-	problem := func(code, message, hint string) error {
+	problem := func(code session.Code, message, hint string) error {
 		if quoted != "" {
 			message += " (gh: " + quoted + ")"
 		}

@@ -184,7 +184,7 @@ func (c *console) openFor(account string) (*session.Engine, error) {
 // was not the command line.
 func (c *console) knows(engine *session.Engine, account string) error {
 	err := engine.KnowsAccount(account)
-	if known := words.Known(err); c.accountFrom != "" && known != nil && known.Code == "no-account" {
+	if known := words.Known(err); c.accountFrom != "" && known != nil && known.Code == session.CodeNoAccount {
 		known.Message += ", which " + c.accountFrom + " names"
 		return known
 	}

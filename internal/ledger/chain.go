@@ -78,10 +78,13 @@ type Intent struct {
 	Sends   int       `json:"sends"`
 }
 
+// Code is a problem's word for programs.
+type Code string
+
 // Problem is what is wrong: a code for programs, and the fault with the values that are said of
 // it. An earlier version wrote sentences instead.
 type Problem struct {
-	Code    string          `json:"code"`
+	Code    Code            `json:"code"`
 	Fault   string          `json:"fault,omitempty"`
 	Values  json.RawMessage `json:"values,omitempty"`
 	Message string          `json:"message,omitempty"`

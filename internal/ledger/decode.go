@@ -180,7 +180,7 @@ func (i *Intent) Field(key string) any {
 func (p *Problem) Field(key string) any {
 	switch key {
 	case "code":
-		return &p.Code
+		return (*string)(&p.Code)
 	case "fault":
 		return &p.Fault
 	case "values":

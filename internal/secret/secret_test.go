@@ -170,8 +170,6 @@ func TestPlainTextIsHidden(t *testing.T) {
 		"oauth.Attempt":         "the state stands in URLs",
 		"oauth.Error":           "the code of an error",
 		"oauth.ExchangeRequest": "the state stands in URLs",
-		"session.Error":         "the code of an error",
-		"session.Problem":       "the code of an error",
 		"session.Terminal":      "where to read from",
 		"session.WhichNote":     "a code",
 	}

@@ -104,7 +104,7 @@ func (e *Engine) RenameAccount(ctx context.Context, from, to string) error {
 	case from == to:
 		return nil
 	case w.l.Account(to) != nil, slices.Contains(w.l.APIKeys, to): // whose API key would be written over
-		return failedBy("account-taken", FaultAccountTaken, Values{Account: to}, nil)
+		return failedBy(codeAccountTaken, FaultAccountTaken, Values{Account: to}, nil)
 	}
 	if err := checkAccount(to); err != nil {
 		return err
@@ -159,7 +159,7 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 	}
 	for _, name := range moved {
 		if err := v.drop(ctx, name); err != nil {
-			return failedBy("not-removed", FaultOldRecordStays,
+			return failedBy(codeNotRemoved, FaultOldRecordStays,
 				Values{Account: to, Reason: err.Error(), Place: w.storeName(v.store.Kind())}, err)
 		}
 	}
@@ -238,7 +238,7 @@ func otherKind(a *ledger.Account) *Error {
 	if a.LongLived {
 		fault = FaultAccountIsLongLived
 	}
-	return failedBy("other-account", fault, Values{Account: a.Name}, nil)
+	return failedBy(codeOtherAccount, fault, Values{Account: a.Name}, nil)
 }
 
 // learnPerson asks whose an account is that does not tell.
@@ -259,7 +259,7 @@ func (w takingIn) hasLogin(ctx context.Context, account string) bool {
 }
 
 func otherPerson(a *ledger.Account, p ledger.Person) *Error {
-	return failedBy("other-account", FaultOtherPerson,
+	return failedBy(codeOtherAccount, FaultOtherPerson,
 		Values{Account: a.Name, Owner: nameOfPerson(a.Person), Person: nameOfPerson(p)}, nil)
 }
 

@@ -92,11 +92,11 @@ func apiKeyError(ctx context.Context, err error, mayMake bool) error {
 	case failure.Kind == oauth.Throttled, failure.Kind == oauth.Unavailable:
 		return laterBy(FaultNoKeyYet, said, err)
 	case (failure.Status == 403 || failure.Status == 401) && !mayMake:
-		return failedAs("scope", FaultKeyScope, err)
+		return failedAs(codeScope, FaultKeyScope, err)
 	case failure.Status == 403 || failure.Status == 401:
-		return failedBy("not-allowed", FaultKeyNotAllowed, said, err)
+		return failedBy(codeNotAllowed, FaultKeyNotAllowed, said, err)
 	}
-	return failedBy("no-key", FaultNoKey, said, err)
+	return failedBy(codeNoKey, FaultNoKey, said, err)
 }
 
 var (
@@ -109,7 +109,7 @@ func (e *Engine) SetAPIKey(ctx context.Context, account string, text secret.Stri
 	key := strings.TrimSpace(pasteMarks.Replace(text.Reveal()))
 	unusable := func(why Fault) (APIKeyNotice, error) {
 		return APIKeyNotice{},
-			failedBy("unusable", why, Values{}, nil)
+			failedBy(codeUnusable, why, Values{}, nil)
 	}
 	switch {
 	case key == "":
@@ -212,13 +212,13 @@ func (v *vault) apiKey(ctx context.Context, account string) (secret.String, erro
 	}
 	var record apiKeyRecord
 	if json.Unmarshal([]byte(encoded.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {
-		return secret.String{}, failedAs("damaged", FaultKeyDamaged, keychain.ErrDamaged)
+		return secret.String{}, failedAs(CodeDamaged, FaultKeyDamaged, keychain.ErrDamaged)
 	}
 	return secret.New(record.Key), nil
 }
 
 func noAPIKey() *Error {
-	return failedAs("no-api-key", FaultNoAPIKey, keychain.ErrNotFound)
+	return failedAs(codeNoAPIKey, FaultNoAPIKey, keychain.ErrNotFound)
 }
 
 // RemoveAPIKey removes the account's API key from the store. The key itself stays

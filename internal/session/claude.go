@@ -151,7 +151,7 @@ func (e *Engine) findClaude(ctx context.Context) (claudeProgram, error) {
 func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	path, err := lookForClaude()
 	if err != nil {
-		return claudeProgram{}, failedAs("no-claude", FaultNoClaude, err)
+		return claudeProgram{}, failedAs(codeNoClaude, FaultNoClaude, err)
 	}
 	p := claudeProgram{path: path, engine: e}
 	out, err := p.ask(ctx, ClaudeLimits.Version, "--version")
@@ -159,9 +159,9 @@ func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	case ctx.Err() != nil:
 		return p, ctx.Err()
 	case errors.Is(err, errClaudeTime):
-		return p, failedBy("claude-hangs", FaultClaudeSilent, Values{Path: path, Limit: ClaudeLimits.Version}, err)
+		return p, failedBy(codeClaudeHangs, FaultClaudeSilent, Values{Path: path, Limit: ClaudeLimits.Version}, err)
 	case errors.Is(err, errClaudeStart):
-		return p, failedBy("no-claude", FaultClaudeUnstartable, Values{Path: path, Reason: plain(err)}, err)
+		return p, failedBy(codeNoClaude, FaultClaudeUnstartable, Values{Path: path, Reason: plain(err)}, err)
 	}
 	number := versionNumber().FindSubmatch(out)
 	if number == nil {
@@ -173,7 +173,7 @@ func askClaude(ctx context.Context, e *Engine) (claudeProgram, error) {
 	}
 	p.version = dotted(have)
 	if slices.Compare(have[:], oldestClaude[:]) < 0 {
-		return p, failedBy("claude-too-old", FaultClaudeTooOld, Values{Reason: p.version, Least: dotted(oldestClaude)},
+		return p, failedBy(codeClaudeTooOld, FaultClaudeTooOld, Values{Reason: p.version, Least: dotted(oldestClaude)},
 			nil)
 	}
 	return p, nil
@@ -394,18 +394,18 @@ func (s claudeSignIn) noClaudeLogin(runErr error, limit time.Duration) error {
 	exit := &exec.ExitError{}
 	switch {
 	case errors.Is(runErr, errClaudeStart):
-		return failedBy("no-claude", FaultClaudeNotStarted, Values{Reason: plain(runErr)}, runErr)
+		return failedBy(codeNoClaude, FaultClaudeNotStarted, Values{Reason: plain(runErr)}, runErr)
 	case errors.Is(runErr, errClaudeTime):
-		return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultClaudeUnfinished, Values: Values{Limit: limit},
-			Err: runErr}
+		return &Error{Code: CodeTimedOut, Exit: ExitTimedOut, Fault: FaultClaudeUnfinished,
+			Values: Values{Limit: limit}, Err: runErr}
 	case errors.As(runErr, &exit):
-		return failedBy("claude-failed", FaultClaudeEnded, Values{Reason: exit.ProcessState.String()}, runErr)
+		return failedBy(codeClaudeFailed, FaultClaudeEnded, Values{Reason: exit.ProcessState.String()}, runErr)
 	case runErr != nil:
-		return failedBy("claude-failed", FaultClaudeFailed, Values{Reason: plain(runErr)}, runErr)
+		return failedBy(codeClaudeFailed, FaultClaudeFailed, Values{Reason: plain(runErr)}, runErr)
 	case s.options.Console:
-		return failedBy("claude-wrote-nothing", FaultConsoleWroteNothing, Values{Place: s.entry.Place()}, nil)
+		return failedBy(codeClaudeWroteNothing, FaultConsoleWroteNothing, Values{Place: s.entry.Place()}, nil)
 	}
-	return failedBy("claude-wrote-nothing", FaultClaudeWroteNothing, Values{Place: s.entry.Place()}, nil)
+	return failedBy(codeClaudeWroteNothing, FaultClaudeWroteNothing, Values{Place: s.entry.Place()}, nil)
 }
 
 func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c keychain.Credential) error {
@@ -568,7 +568,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		}
 	}
 	if !before.entry.Login.SamePair(r.current) {
-		return failedBy("not-in-step", FaultNotInStep, Values{Place: r.entry.Place()}, nil)
+		return failedBy(codeNotInStep, FaultNotInStep, Values{Place: r.entry.Place()}, nil)
 	}
 	p, err := r.findClaude(ctx)
 	if err != nil {

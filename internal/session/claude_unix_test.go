@@ -27,7 +27,10 @@ func TestClaudeVersions(t *testing.T) {
 	limits := ClaudeLimits
 	t.Cleanup(func() { ClaudeLimits = limits })
 	ClaudeLimits.Version, ClaudeLimits.EndGrace = 500*time.Millisecond, 50*time.Millisecond
-	tests := []struct{ script, version, code string }{
+	tests := []struct {
+		script, version string
+		code            Code
+	}{
 		{"echo '2.1.329 (Claude Code)'", "2.1.329", ""},
 		{"echo '2.1.88 (Claude Code)'; exit 3", "2.1.88", ""},
 		{"echo '3.0.0-beta.1 (Claude Code)'", "3.0.0", ""},
@@ -48,7 +51,7 @@ func TestClaudeVersions(t *testing.T) {
 		withClaude(t, test.script)
 		e := newRig(t).start()
 		version, err := e.doctor().claudeVersion(t.Context())
-		code := ""
+		code := Code("")
 		if known := (&Error{}); errors.As(err, &known) {
 			code = known.Code
 			if known.Exit != ExitFailed || known.Fault == "" {

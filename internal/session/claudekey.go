@@ -31,7 +31,7 @@ func (s claudeSignIn) takeMadeKey(ctx context.Context, before secret.String, kee
 		return Status{}, why
 	}
 	if !apiKeyShape().MatchString(key.Reveal()) {
-		return Status{}, failedAs("unusable", FaultClaudeMadeOther, nil)
+		return Status{}, failedAs(codeUnusable, FaultClaudeMadeOther, nil)
 	}
 	id, _ := s.entry.Identity()
 	who := keychain.Account{Email: emailLike(id.Email), ID: id.AccountID, OrganizationID: id.OrganizationID}

@@ -363,7 +363,7 @@ func (e *Engine) Undo(ctx context.Context) (Said, error) {
 		return Said{}, err
 	}
 	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {
-		return Said{}, failedAs("other-login", FaultOtherLogin, nil)
+		return Said{}, failedAs(codeOtherLogin, FaultOtherLogin, nil)
 	}
 	return w.displacing().putBack(ctx, s)
 }
@@ -435,7 +435,7 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		d := w.l.LastDisplaced(place)
 		switch {
 		case d == nil:
-			return nil, displacedLogin{}, failedAs("nothing-displaced", FaultNothingDisplaced, nil)
+			return nil, displacedLogin{}, failedAs(codeNothingDisplaced, FaultNothingDisplaced, nil)
 		case d.Nothing:
 			return d, displacedLogin{}, nil
 		}

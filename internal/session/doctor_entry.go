@@ -93,7 +93,7 @@ func (w *work) judgeEntry(s sighting, st Status) []Check {
 	accepted, why := s.entry.AcceptedByClient()
 	living := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid)
 	switch {
-	case st.Problem != nil && st.Problem.Code == "unknown-login":
+	case st.Problem != nil && st.Problem.Code == codeUnknownLogin:
 		return wrong(entryName, CheckWarn, FoundEntryUnknownLogin, st.Problem.Err)
 	case s.entry.State == claudecode.SignedIn && !accepted:
 		v.Because = notAccepted(why)
@@ -142,7 +142,7 @@ func signedOutEntry(s sighting, st Status, v *Values, living bool) []Check {
 		found = FoundEntryEmptyEnded
 	case s.entry.Blanked():
 		return fail(entryName, FoundEntryBlanked, v)
-	case st.Problem != nil && st.Problem.Code == "signed-out-there":
+	case st.Problem != nil && st.Problem.Code == codeSignedOutThere:
 		return wrong(entryName, CheckWarn, FoundEntrySignedOut, st.Problem.Err)
 	}
 	return warn(entryName, found, v)
@@ -197,7 +197,7 @@ func (d doctor) misnamed(ctx context.Context) (all []misnamed) {
 func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 	const name = "places"
 	var checks []Check
-	if st.Problem != nil && st.Problem.Code == "place-unwritable" {
+	if st.Problem != nil && st.Problem.Code == codePlaceUnwritable {
 		checks = append(checks, wrong(name, CheckFail, FoundPlaceUnwritable, st.Problem.Err)...)
 	}
 	for _, p := range st.Places {
@@ -302,7 +302,7 @@ func (d doctor) checkClaude(ctx context.Context, _ Status) []Check {
 	version, err := d.claudeVersion(ctx)
 	known := &Error{}
 	switch errors.As(err, &known); {
-	case known.Code == "no-claude" && d.config.RefreshWith != "claude":
+	case known.Code == codeNoClaude && d.config.RefreshWith != "claude":
 		return fine(name, FoundClaudeNone, nil)
 	case err != nil && d.config.RefreshWith == "claude":
 		return wrong(name, CheckFail, FoundClaudeBrokenRenews, err)

@@ -43,9 +43,9 @@ func mendLock(ctx context.Context, t troubledLock) (Mended, error) {
 	aside, err := t.dir.MendLock(ctx, t.LockTrouble)
 	switch {
 	case errors.Is(err, dirlock.ErrBusy):
-		return Mended{}, failedBy("busy", FaultLockHeld, Values{Path: t.Path}, err)
+		return Mended{}, failedBy(codeBusy, FaultLockHeld, Values{Path: t.Path}, err)
 	case err != nil:
-		return Mended{}, failedBy("not-mended", FaultLockNotMended, Values{Path: t.Path, Reason: plain(err)}, err)
+		return Mended{}, failedBy(codeNotMended, FaultLockNotMended, Values{Path: t.Path, Reason: plain(err)}, err)
 	case aside == "":
 		return Mended{Said{RemarkLockRemoved, &Values{Path: t.Path}},
 			[]undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil

@@ -18,8 +18,8 @@ import (
 
 // entryProblems are the codes of a status's problem that the checks of the entry and of the
 // places tell about; each fault is told once.
-var entryProblems = []string{"claude-code-entry", "signed-out-there", "unknown-login", "place-behind",
-	"place-unwritable"}
+var entryProblems = []Code{codeClaudeCodeEntry, codeSignedOutThere, codeUnknownLogin, codePlaceBehind,
+	codePlaceUnwritable}
 
 // nearEnd is how long before its end a login is a finding.
 const nearEnd = 3 * 24 * time.Hour
@@ -95,7 +95,7 @@ func (d doctor) checkStore(_ context.Context, st Status) []Check {
 			return append(checks, fine(name, FoundStoreFine, v)...)
 		case store.State == StoreUnavailable && open:
 			return append(checks, fine(name, FoundStoreNoKeychain, &Values{Place: d.storeName("file")})...)
-		case st.Problem != nil && st.Problem.Code != "place-behind":
+		case st.Problem != nil && st.Problem.Code != codePlaceBehind:
 			return checks // the login's check has told it
 		default:
 			return append(checks, fail(name, FoundStoreUnread, v)...)

@@ -114,7 +114,7 @@ func (f fixing) repairPermissions() (repairs []Repair) {
 		repairs = append(repairs, Repair{Said{RemarkWillClose, &Values{Path: l.path, Want: l.want}},
 			func(context.Context) (Mended, error) {
 				if err := os.Chmod(l.path, l.want); err != nil {
-					return Mended{}, failedBy("not-mended", FaultModeNotChanged,
+					return Mended{}, failedBy(codeNotMended, FaultModeNotChanged,
 						Values{Path: l.path, Reason: plain(err), Want: l.want}, err)
 				}
 				return Mended{Said{RemarkClosed, &Values{Path: l.path, Want: l.want}},
@@ -127,7 +127,7 @@ func (f fixing) repairPermissions() (repairs []Repair) {
 func (f fixing) moveAside(path string, remark Remark) (Mended, error) {
 	aside := f.asideName(path)
 	if err := atomicfile.Rename(path, aside); err != nil {
-		return Mended{}, failedBy("not-mended", FaultNotMovedAside, Values{Path: path, Reason: plain(err)}, err)
+		return Mended{}, failedBy(codeNotMended, FaultNotMovedAside, Values{Path: path, Reason: plain(err)}, err)
 	}
 	return Mended{Said{remark, &Values{Path: path}}, []undoStep{{Kind: undoMoved, Path: path, Aside: aside}}}, nil
 }
@@ -180,7 +180,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	defer w.end()
 	aside, err := f.entry.MoveAside(ctx)
 	if err != nil {
-		return Mended{}, failedBy("not-mended", FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
+		return Mended{}, failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
 	}
 	if err := w.settling().settleAside(ctx, f.entry, aside); err != nil {
 		return Mended{}, errors.Join(err, f.entry.MoveBack(ctx, aside))
@@ -224,7 +224,7 @@ func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
 
 func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
 	if err := m.dir.SetIdentity(ctx, m.id); err != nil {
-		return Mended{}, failedBy("not-mended", FaultIdentityNotMended, Values{Reason: plain(err)}, err)
+		return Mended{}, failedBy(codeNotMended, FaultIdentityNotMended, Values{Reason: plain(err)}, err)
 	}
 	at, former := m.dir.Location(), m.former
 	return Mended{Said{RemarkNamed, &Values{Place: m.dir.Place()}},

@@ -50,7 +50,7 @@ func TestDamagedFileStoreWithTwoAccounts(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
 	r.keep("work", r.other())
-	if err := os.WriteFile(r.storeFile(), []byte(`{"default":{"acc`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(r.home, "credentials.json"), []byte(`{"default":{"acc`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	e := r.start()

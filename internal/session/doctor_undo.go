@@ -70,7 +70,7 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		return nil, err
 	}
 	if len(last.Steps) == 0 {
-		return nil, failedAs("nothing-to-undo", FaultNothingToUndo, nil)
+		return nil, failedAs(codeNothingToUndo, FaultNothingToUndo, nil)
 	}
 	var (
 		problems []error
@@ -97,7 +97,7 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 
 func (f fixing) takeBack(ctx context.Context, step undoStep) (Remark, error) {
 	notUndone := func(err error) error {
-		return failedBy("not-undone", FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
+		return failedBy(codeNotUndone, FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	switch step.Kind {
 	case undoMode:
@@ -119,7 +119,7 @@ func (f fixing) takeBack(ctx context.Context, step undoStep) (Remark, error) {
 	case undoMoved:
 		return f.takeBackMoved(ctx, step)
 	}
-	return "", failedAs("not-undone", FaultMendedByLater, nil)
+	return "", failedAs(codeNotUndone, FaultMendedByLater, nil)
 }
 
 func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (Remark, error) {
@@ -130,7 +130,7 @@ func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (Remark, er
 	id := claudecode.Identity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID,
 		Whole: secret.New(former.Whole)}
 	if err := claudecode.At(*step.Entry, f.entries).SetIdentity(ctx, id); err != nil {
-		return "", failedBy("not-undone", FaultIdentityNotPutBack, Values{Reason: plain(err)}, err)
+		return "", failedBy(codeNotUndone, FaultIdentityNotPutBack, Values{Reason: plain(err)}, err)
 	}
 	return RemarkNamedBefore, nil
 }
@@ -154,7 +154,7 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, erro
 	defer w.unlock(lock)
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
 		if pairOf(now.Login) != step.Wrote {
-			return claudecode.Change{}, failedBy("not-undone", FaultEntryChangedSince, Values{Path: step.Path}, nil)
+			return claudecode.Change{}, failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
 		}
 		return claudecode.Change{SignOut: true}, nil
 	})
@@ -173,13 +173,13 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 	}
 	defer w.end()
 	if f.entryErr != nil || f.entry.File() != step.Path {
-		return "", failedBy("not-undone", FaultOtherShell, Values{Path: step.Path}, nil)
+		return "", failedBy(codeNotUndone, FaultOtherShell, Values{Path: step.Path}, nil)
 	}
 	if err := f.entry.MoveBack(ctx, step.Aside); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return "", failedBy("not-undone", FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)
+			return "", failedBy(codeNotUndone, FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)
 		}
-		return "", failedBy("not-undone", FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
+		return "", failedBy(codeNotUndone, FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	return RemarkAsItWas, nil
 }
@@ -193,13 +193,13 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (Remark, error
 	}
 	defer release()
 	if _, err := os.Lstat(step.Aside); err != nil {
-		return "", failedBy("not-undone", FaultAsideGone, Values{Aside: step.Aside}, err)
+		return "", failedBy(codeNotUndone, FaultAsideGone, Values{Aside: step.Aside}, err)
 	}
 	if printOf(step.Path) != step.Stands {
-		return "", failedBy("not-undone", FaultChangedSince, Values{Path: step.Path, Aside: step.Aside}, nil)
+		return "", failedBy(codeNotUndone, FaultChangedSince, Values{Path: step.Path, Aside: step.Aside}, nil)
 	}
 	if err := atomicfile.Rename(step.Aside, step.Path); err != nil {
-		return "", failedBy("not-undone", FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
+		return "", failedBy(codeNotUndone, FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	return RemarkAsItWas, nil
 }

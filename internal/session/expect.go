@@ -36,7 +36,7 @@ func (o SignInOptions) expected(a keychain.Account) *Error {
 		if a.Email == "" {
 			fault = FaultNotKnownAsExpected
 		}
-		return failedBy("other-account", fault, Values{Person: a.Email, Owner: o.Expect}, nil)
+		return failedBy(codeOtherAccount, fault, Values{Person: a.Email, Owner: o.Expect}, nil)
 	}
 	if o.Org != "" && !strings.EqualFold(o.Org, a.OrganizationID) {
 		fault := FaultOtherOrganization
@@ -46,7 +46,7 @@ func (o SignInOptions) expected(a keychain.Account) *Error {
 		case a.Organization == "":
 			fault = FaultOtherOrganizationID
 		}
-		return failedBy("other-organization", fault,
+		return failedBy(codeOtherOrganization, fault,
 			Values{Person: a.Organization, Place: a.OrganizationID, Owner: o.Org}, nil)
 	}
 	return nil

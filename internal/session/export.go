@@ -49,9 +49,9 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 	}
 	switch {
 	case !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat"):
-		return secret.String{}, time.Time{}, failedAs("wrong-kind", FaultStoredTokenKind, nil)
+		return secret.String{}, time.Time{}, failedAs(codeWrongKind, FaultStoredTokenKind, nil)
 	case !e.validFor(c, 0):
-		return secret.String{}, time.Time{}, failedAs("short-lived", FaultTokenEnded, nil)
+		return secret.String{}, time.Time{}, failedAs(codeShortLived, FaultTokenEnded, nil)
 	}
 	return c.Access, c.AccessEnds, nil
 }

@@ -37,9 +37,6 @@ var farLimit = 10 * time.Second
 // farWait is how long another of us that is at work in these places is waited for.
 const farWait = 25 * time.Second
 
-// notReached is the code of why a place was not reached.
-const notReached = "not-reached"
-
 // holdFar keeps two of us from writing into places elsewhere at the same time: an older token
 // would come after a newer one, and one that was taken back would be there again. Whoever takes
 // our own lock, too, takes it after this one.
@@ -104,7 +101,7 @@ func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 	switch {
 	case errors.Is(writeErr, claudecode.ErrShellUnsure) && now != nil && !lentBefore:
 		w.lentCopies().mayLie(now, r.current, writeErr)
-		return PlaceStatus{}, failedBy("not-lent", FaultLendUnsure,
+		return PlaceStatus{}, failedBy(codeNotLent, FaultLendUnsure,
 			Values{Place: at.String(), Because: reasonOf(now)}, writeErr)
 	case writeErr != nil:
 		takeBack(w)
@@ -321,7 +318,7 @@ func (at lentTo) tryIt() string {
 
 // fault is why the place was not reached.
 func (at lentTo) fault(f Fault, reason string, cause error) *Error {
-	return failedBy(notReached, f, Values{Place: at.String(), Host: at.SSH + at.Container, Path: at.tool(),
+	return failedBy(codeNotReached, f, Values{Place: at.String(), Host: at.SSH + at.Container, Path: at.tool(),
 		Reason: reason, Repair: at.tryIt(), Limit: farLimit}, cause)
 }
 
@@ -375,7 +372,7 @@ func findContainerTool(ctx context.Context, name string) (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", failedAs("no-container-tool", FaultNoContainerTool, exec.ErrNotFound)
+		return "", failedAs(codeNoContainerTool, FaultNoContainerTool, exec.ErrNotFound)
 	}
 	for _, path := range found[1:] {
 		if !knowsContainer(ctx, found[0], name) && knowsContainer(ctx, path, name) {

@@ -153,7 +153,7 @@ HOME='`+home+`' exec sh -c "$command"
 		}
 		problem := ""
 		if st := r.start().Status(t.Context()); st.Problem != nil {
-			problem = st.Problem.Code
+			problem = string(st.Problem.Code)
 		}
 		return list[0], problem
 	}

@@ -43,7 +43,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 		return Imported{}, entryError(err)
 	}
 	if s.entry.State != claudecode.SignedIn {
-		return Imported{}, failedBy("nothing-to-import", FaultNoLoginInEntry, Values{Place: e.entry.Place()}, nil)
+		return Imported{}, failedBy(codeNothingToImport, FaultNoLoginInEntry, Values{Place: e.entry.Place()}, nil)
 	}
 	c := s.entry.Login
 	p := s.person
@@ -80,11 +80,11 @@ type ImportOptions struct {
 func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.String) (Imported, error) {
 	entry, err := claudecode.DecodeEntry([]byte(text.Reveal()))
 	if err != nil {
-		return Imported{}, failedBy("unusable", FaultNotItsJSON,
+		return Imported{}, failedBy(codeUnusable, FaultNotItsJSON,
 			Values{Reason: strings.TrimPrefix(err.Error(), keychain.ErrDamaged.Error()+": ")}, err)
 	}
 	if entry.State != claudecode.SignedIn {
-		return Imported{}, failedAs("unusable", FaultNoLoginInJSON, nil)
+		return Imported{}, failedAs(codeUnusable, FaultNoLoginInJSON, nil)
 	}
 	return e.importFrom(ctx, o, entry.Login, "the input")
 }
@@ -93,7 +93,7 @@ func (e *Engine) ImportJSON(ctx context.Context, o ImportOptions, text secret.St
 func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path string) (Imported, error) {
 	data, err := atomicfile.Read(path, maxStateFile)
 	if err != nil {
-		return Imported{}, failedBy("nothing-to-import", FaultOpenCodeUnread, Values{Path: path, Reason: plain(err)},
+		return Imported{}, failedBy(codeNothingToImport, FaultOpenCodeUnread, Values{Path: path, Reason: plain(err)},
 			err)
 	}
 	var logins struct {
@@ -105,11 +105,11 @@ func (e *Engine) ImportOpenCode(ctx context.Context, o ImportOptions, path strin
 		} `json:"anthropic"`
 	}
 	if err := json.Unmarshal(data, &logins); err != nil {
-		return Imported{}, failedBy("unusable", FaultOpenCodeShape, Values{Path: path}, keychain.ErrDamaged)
+		return Imported{}, failedBy(codeUnusable, FaultOpenCodeShape, Values{Path: path}, keychain.ErrDamaged)
 	}
 	l := logins.Anthropic
 	if l == nil || l.Type != "oauth" || l.Access == "" {
-		return Imported{}, failedBy("nothing-to-import", FaultOpenCodeNoLogin, Values{Path: path}, nil)
+		return Imported{}, failedBy(codeNothingToImport, FaultOpenCodeNoLogin, Values{Path: path}, nil)
 	}
 	c := keychain.Credential{Access: secret.New(l.Access), Refresh: secret.New(l.Refresh),
 		AccessEnds: keychain.Millis(l.Expires),
@@ -135,14 +135,14 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 	for _, token := range []secret.String{c.Access, c.Refresh} {
 		text := token.Reveal()
 		if len(text) > maxToken {
-			return Imported{}, failedBy("unusable", FaultTokenTooLong, Values{Place: from}, nil)
+			return Imported{}, failedBy(codeUnusable, FaultTokenTooLong, Values{Place: from}, nil)
 		}
 		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return Imported{}, failedBy("unusable", FaultTokenSigns, Values{Place: from}, nil)
+			return Imported{}, failedBy(codeUnusable, FaultTokenSigns, Values{Place: from}, nil)
 		}
 	}
 	if c.Refresh.IsZero() && !w.validFor(c, 0) {
-		return Imported{}, failedBy("unusable", FaultImportEnded, Values{Place: from}, nil)
+		return Imported{}, failedBy(codeUnusable, FaultImportEnded, Values{Place: from}, nil)
 	}
 	if !c.Refresh.IsZero() || w.validFor(c, 0) {
 		if p := personOf(c.Account); !p.Known() || w.l.Ambiguous(p) {
@@ -204,7 +204,7 @@ func superseded(from, account string) *Error {
 	if account != "" {
 		fault = FaultImportOlder
 	}
-	return failedBy("superseded", fault, Values{Place: from, Account: account}, nil)
+	return failedBy(codeSuperseded, fault, Values{Place: from, Account: account}, nil)
 }
 
 func accountOf(p ledger.Person) keychain.Account {

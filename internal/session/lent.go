@@ -215,28 +215,27 @@ func identityFor(c keychain.Credential) claudecode.Identity {
 var errOwnLogin = errors.New("a login of its own lies there")
 
 func notLent(at lentTo, err error) error {
-	const code = "not-lent"
 	known := &Error{}
 	switch {
 	case errors.Is(err, errOwnLogin):
-		return failedBy("full-login", FaultFullLogin, Values{Place: at.String()}, err)
+		return failedBy(codeFullLogin, FaultFullLogin, Values{Place: at.String()}, err)
 	case errors.Is(err, keychain.ErrDamaged):
-		return failedBy(code, FaultLendDamaged, Values{Place: at.String(), Reason: plain(err)}, err)
-	case errors.As(err, &known) && known.Code == notReached:
-		return failedBy(code, FaultLendUnreached, Values{Place: at.String()}, err)
+		return failedBy(codeNotLent, FaultLendDamaged, Values{Place: at.String(), Reason: plain(err)}, err)
+	case errors.As(err, &known) && known.Code == codeNotReached:
+		return failedBy(codeNotLent, FaultLendUnreached, Values{Place: at.String()}, err)
 	case errors.Is(err, dirlock.ErrBusy), errors.Is(err, context.Canceled):
 		return entryError(err)
 	case errors.As(err, &known):
 		return known
 	}
-	return failedBy(code, FaultLendFailed, Values{Place: at.String(), Reason: plain(err)}, err)
+	return failedBy(codeNotLent, FaultLendFailed, Values{Place: at.String(), Reason: plain(err)}, err)
 }
 
 // makeRoom makes the directory, and displaces what lies there where that was asked for.
 func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 	dir := at.directory(r.entries)
 	if r.entryErr == nil && dir.ID() == r.entry.ID() {
-		return failedBy("own-entry", FaultOwnEntry, Values{Path: at.Dir}, nil)
+		return failedBy(codeOwnEntry, FaultOwnEntry, Values{Path: at.Dir}, nil)
 	}
 	if err := os.MkdirAll(at.Dir, 0o700); err != nil {
 		return notLent(at, err)
@@ -463,7 +462,7 @@ func (w lentCopies) describeLent(st *Status) {
 		if st.Problem != nil || !w.l.LentBehind(p) || p.Ends.IsZero() || w.wall().Before(p.Ends) {
 			continue
 		}
-		st.Problem = problemOf(failedBy("place-behind", FaultLentEnded,
+		st.Problem = problemOf(failedBy(codePlaceBehind, FaultLentEnded,
 			Values{Place: lentWhere(p).String(), Because: reasonOf(p)}, nil))
 	}
 }
@@ -520,7 +519,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 	defer w.end()
 	near := w.lentCopies().calledLent(place, false)
 	if place != "" && len(near)+len(far) == 0 {
-		return nil, failedBy("no-place", FaultNothingLent, Values{Place: place}, nil)
+		return nil, failedBy(codeNoPlace, FaultNothingLent, Values{Place: place}, nil)
 	}
 	problems = append(w.lentCopies().takeOutOfLent(ctx, near), problems...)
 	var back []PlaceStatus
@@ -594,7 +593,7 @@ func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
 		p.Leaving = true
 		because(p, reasonFor(err))
-		return failedBy("not-removed", FaultLentStays, Values{Place: at.String(), Because: reasonOf(p)}, err)
+		return failedBy(codeNotRemoved, FaultLentStays, Values{Place: at.String(), Because: reasonOf(p)}, err)
 	}
 	w.remember(Record{Account: p.Account, What: ledger.ChangeTakenBack, Detail: at.String()})
 	w.l.ForgetPlace(p.ID)

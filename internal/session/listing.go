@@ -145,7 +145,7 @@ func (w reporting) describePlaces(st *Status) {
 		if reasonOf(p) == nil {
 			fault = FaultPlaceUnwritten
 		}
-		st.Problem = problemOf(failedBy("place-behind", fault,
+		st.Problem = problemOf(failedBy(codePlaceBehind, fault,
 			Values{Place: w.placeName(p), ID: p.ID, Because: reasonOf(p)}, nil))
 	}
 }
@@ -181,5 +181,5 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 		place.Let = true
 		return w.reporting().entryPlace(ctx, place, &st), w.save()
 	}
-	return PlaceStatus{}, failedBy("no-place", FaultNoPlace, Values{Place: id}, nil)
+	return PlaceStatus{}, failedBy(codeNoPlace, FaultNoPlace, Values{Place: id}, nil)
 }

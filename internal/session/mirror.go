@@ -97,7 +97,7 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 		return Said{}, entryError(w.entryErr)
 	}
 	if !slices.Contains(r.current.Scopes, scope.Inference) {
-		return Said{}, failedAs("scope", FaultNoInference, nil)
+		return Said{}, failedAs(codeScope, FaultNoInference, nil)
 	}
 	dir := w.entry
 	lock, err := dir.LockRenewal(ctx, entryWait)

@@ -29,7 +29,7 @@ func (e *Engine) NewToken(ctx context.Context, o SignInOptions, tell func(Event)
 	s := signIn{e, o, tell}
 	err = s.obtain(ctx, l.TermsTold, func(c keychain.Credential) (Keep, error) {
 		if !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat") {
-			return "", failedAs("wrong-kind", FaultNewTokenKind, nil)
+			return "", failedAs(codeWrongKind, FaultNewTokenKind, nil)
 		}
 		failure := use(ctx, c.Access, c.AccessEnds)
 		if failure == nil {

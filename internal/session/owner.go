@@ -37,7 +37,7 @@ func (r runner) notOurs(state string, places []string) error {
 		return nil
 	}
 	if other, err := r.owner(state); err == nil && other != r.uid {
-		return failedBy("not-yours", FaultFolderNotYours, Values{Path: state, Owner: strconv.Itoa(other)}, nil)
+		return failedBy(codeNotYours, FaultFolderNotYours, Values{Path: state, Owner: strconv.Itoa(other)}, nil)
 	}
 	person, err := r.owner(r.home)
 	if r.uid != 0 || err != nil || person == 0 {
@@ -47,7 +47,7 @@ func (r runner) notOurs(state string, places []string) error {
 		if nearestOwner(place, r.owner) == 0 {
 			continue
 		}
-		return failedBy("not-yours", FaultHomeNotYours, Values{Path: r.home, Owner: strconv.Itoa(person)}, nil)
+		return failedBy(codeNotYours, FaultHomeNotYours, Values{Path: r.home, Owner: strconv.Itoa(person)}, nil)
 	}
 	return nil
 }

@@ -313,15 +313,13 @@ func (w settling) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 		Said: Said{remark, &Values{Place: place.ID}}})
 }
 
-const unknownCode = "unknown-login"
-
 // unknownLogin stops whatever would send or overwrite.
 func unknownLogin(s sighting) *Error {
 	fault := FaultUnknownLogin
 	if s.Account() == "" { // of nobody whose login is kept: there is no account to take it into
 		fault = FaultUnknownFormer
 	}
-	return &Error{Code: unknownCode, Exit: ExitTryLater, Fault: fault,
+	return &Error{Code: codeUnknownLogin, Exit: ExitTryLater, Fault: fault,
 		Values: Values{Account: s.Account(), Place: s.dir.Place(), ID: s.dir.ID()}}
 }
 
@@ -579,7 +577,7 @@ func (w carrying) noteGone(p *ledger.Place) {
 	}
 }
 
-var errGone error = failedAs(notReached, FaultGone, nil)
+var errGone error = failedAs(codeNotReached, FaultGone, nil)
 
 func (w *work) unlock(l *claudecode.RenewalLock) {
 	if l == nil {

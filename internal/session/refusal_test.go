@@ -13,19 +13,19 @@ import (
 func TestARefusalIsAFact(t *testing.T) {
 	for _, c := range []struct {
 		failure *oauth.Error
-		want    string
+		want    Code
 	}{
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_request", Err: oauth.ErrClaudeCodeOnly},
-			NotPermitted},
-		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "unauthorized_client"}, NotPermitted},
-		{&oauth.Error{Kind: oauth.Misconfigured, Status: 403, Code: "permission_error"}, NotPermitted},
+			CodeNotPermitted},
+		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "unauthorized_client"}, CodeNotPermitted},
+		{&oauth.Error{Kind: oauth.Misconfigured, Status: 403, Code: "permission_error"}, CodeNotPermitted},
 		{&oauth.Error{Kind: oauth.Misconfigured, Status: 400, Code: "invalid_scope"}, "configuration"},
 	} {
 		if got := misfit(c.failure); got != c.want {
 			t.Errorf("%+v is %q, want %q", c.failure, got, c.want)
 		}
 	}
-	for code, want := range map[string]bool{NotPermitted: true, "configuration": true, "refused": false,
+	for code, want := range map[Code]bool{CodeNotPermitted: true, "configuration": true, "refused": false,
 		"try-later": false} {
 		if (&Problem{Code: code}).Refused() != want {
 			t.Errorf("%q: refused is not %v", code, want)
@@ -45,7 +45,7 @@ func TestARenewalThatTheProviderRefuses(t *testing.T) {
 		fakeclaude.Forever))
 	e := r.start()
 	_, err := e.Renew(t.Context(), true)
-	if known := (&Error{}); !errors.As(err, &known) || known.Code != NotPermitted {
+	if known := (&Error{}); !errors.As(err, &known) || known.Code != CodeNotPermitted {
 		t.Errorf("the renewal ends with %v", err)
 	}
 	if s := e.Status(t.Context()); !s.Problem.Refused() {

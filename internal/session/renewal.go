@@ -295,7 +295,7 @@ func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
 
 func isUnknown(err error) bool {
 	known := &Error{}
-	return errors.As(err, &known) && known.Code == unknownCode
+	return errors.As(err, &known) && known.Code == codeUnknownLogin
 }
 
 func (r *renewal) rereadOnce(ctx context.Context) (moved bool, err error) {
@@ -339,7 +339,7 @@ func (r *renewal) unreadable(dir *claudecode.Directory, err error) error {
 // unwritable: nothing was sent, since a place could not take the new pair.
 func unwritable(f Fault, dir *claudecode.Directory, v Values, err error) *Error {
 	v.Place, v.ID = dir.Place(), dir.ID()
-	return &Error{Code: "place-unwritable", Exit: ExitTryLater, Fault: f, Values: v, Err: err}
+	return &Error{Code: codePlaceUnwritable, Exit: ExitTryLater, Fault: f, Values: v, Err: err}
 }
 
 // prove shows that every entry takes a new pair, before one is asked for, and makes the

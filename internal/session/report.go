@@ -38,7 +38,7 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 	switch {
 	case chain.Dead(pair):
 		again(FaultEnded, Values{})
-		if problem != nil && problem.Code == "sign-in-again" {
+		if problem != nil && problem.Code == codeSignInAgain {
 			st.Problem = problem // it knows why
 		}
 	case !st.AccessToken.Valid && c.Refresh.IsZero():
@@ -62,7 +62,7 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 func blame(st *Status, err error) {
 	p := &Error{}
 	if !errors.As(err, &p) {
-		p = failedBy("failed", FaultAsSaid, Values{Reason: err.Error()}, err)
+		p = failedBy(codeFailed, FaultAsSaid, Values{Reason: err.Error()}, err)
 	}
 	st.State, st.Problem = TryLater, problemOf(p)
 }
@@ -168,7 +168,7 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 		}
 	case Absent, EntrySignedOut:
 		if st.State == SignedIn && place != nil && (place.SignedOut || place.Chain != "") {
-			blame(failedBy("signed-out-there", FaultSignedOutThere, Values{Place: w.entry.Place()}, nil))
+			blame(failedBy(codeSignedOutThere, FaultSignedOutThere, Values{Place: w.entry.Place()}, nil))
 		}
 	case UnknownLogin:
 		blame(unknownLogin(s))
@@ -193,7 +193,7 @@ func (st Status) Exit() int {
 	case SignInAgain:
 		return ExitSignInAgain
 	case TryLater:
-		if st.Problem != nil && slices.Contains([]string{"damaged", "unreadable", "refused"}, st.Problem.Code) {
+		if st.Problem != nil && slices.Contains([]Code{CodeDamaged, codeUnreadable, CodeRefused}, st.Problem.Code) {
 			return ExitFailed
 		}
 		return ExitTryLater

@@ -132,7 +132,7 @@ func TestKeychainFailsBeforeRenewal(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		behave func(s *testbus.Service)
-		code   string
+		code   Code
 		state  StoreCondition
 		limit  time.Duration
 	}{

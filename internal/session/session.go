@@ -45,7 +45,7 @@ const (
 // Error is what went wrong and with which exit code a command ends. Its Fault and Values are
 // put into words where people read them. None of it holds a secret.
 type Error struct {
-	Code   string // a word for programs: signed-out, spent, busy, ...
+	Code   Code
 	Exit   int
 	Fault  Fault
 	Values Values
@@ -55,11 +55,11 @@ type Error struct {
 // Coded is an error as a program tells it: ours, or one of whoever calls us.
 type Coded interface {
 	error
-	Outcome() (code string, exit int)
+	Outcome() (code Code, exit int)
 }
 
 // Outcome implements Coded.
-func (e *Error) Outcome() (code string, exit int) { return e.Code, e.Exit }
+func (e *Error) Outcome() (code Code, exit int) { return e.Code, e.Exit }
 
 // Error is a text for logs.
 func (e *Error) Error() string {
@@ -241,7 +241,7 @@ func (s *state) storageTrouble(f Fault, path string, err error) *Error {
 }
 
 func storageTrouble(dir string, f Fault, path string, err error) *Error {
-	return &Error{Code: "storage", Exit: ExitTryLater, Fault: f,
+	return &Error{Code: CodeStorage, Exit: ExitTryLater, Fault: f,
 		Values: Values{Path: path, Place: dir, Reason: plain(err)}, Err: err}
 }
 
@@ -270,41 +270,41 @@ func storeError(kind string, err error) *Error {
 	if errors.As(err, &known) {
 		return known
 	}
-	say := func(code string, exit int, f Fault) *Error {
+	say := func(code Code, exit int, f Fault) *Error {
 		return &Error{Code: code, Exit: exit, Fault: f, Values: Values{Place: kind, Reason: err.Error()}, Err: err}
 	}
 	switch {
 	case errors.Is(err, keychain.ErrNotFound):
 		return signedOut()
 	case errors.Is(err, keychain.ErrLocked):
-		return say("locked", ExitTryLater, FaultStoreLocked)
+		return say(CodeLocked, ExitTryLater, FaultStoreLocked)
 	case errors.Is(err, keychain.ErrDenied):
-		return say("denied", ExitTryLater, FaultStoreDenied)
+		return say(CodeDenied, ExitTryLater, FaultStoreDenied)
 	case errors.Is(err, keychain.ErrTimedOut):
-		return say("timed-out", ExitTryLater, FaultStoreTimedOut)
+		return say(CodeTimedOut, ExitTryLater, FaultStoreTimedOut)
 	case errors.Is(err, keychain.ErrUnavailable):
-		return say("unavailable", ExitTryLater, FaultStoreUnavailable)
+		return say(CodeUnavailable, ExitTryLater, FaultStoreUnavailable)
 	case errors.Is(err, keychain.ErrDamaged):
-		return say("damaged", ExitFailed, FaultStoreDamaged)
+		return say(CodeDamaged, ExitFailed, FaultStoreDamaged)
 	case errors.Is(err, keychain.ErrUnreadable):
-		return say("unreadable", ExitFailed, FaultStoreUnreadable)
+		return say(codeUnreadable, ExitFailed, FaultStoreUnreadable)
 	case errors.Is(err, keychain.ErrTooBig) && kind == "file":
-		return say("too-big", ExitFailed, FaultFileTooBig)
+		return say(CodeTooBig, ExitFailed, FaultFileTooBig)
 	case errors.Is(err, keychain.ErrTooBig):
-		return say("too-big", ExitFailed, FaultItemTooBig)
+		return say(CodeTooBig, ExitFailed, FaultItemTooBig)
 	}
 	refused := &atomicfile.RefusedError{}
 	if errors.As(err, &refused) {
-		return say("refused", ExitFailed, FaultStoreRefused)
+		return say(CodeRefused, ExitFailed, FaultStoreRefused)
 	}
-	return &Error{Code: "storage", Exit: ExitTryLater, Fault: FaultStoreTrouble,
+	return &Error{Code: CodeStorage, Exit: ExitTryLater, Fault: FaultStoreTrouble,
 		Values: Values{Place: kind, Reason: plain(err)}, Err: err}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, keychain.ErrNotFound) }
 
 func signedOut() *Error {
-	return &Error{Code: "signed-out", Exit: ExitSignedOut, Fault: FaultSignedOut, Err: keychain.ErrNotFound}
+	return &Error{Code: codeSignedOut, Exit: ExitSignedOut, Fault: FaultSignedOut, Err: keychain.ErrNotFound}
 }
 
 // What the ones called By make is with values, what the ones called As make is without.
@@ -312,22 +312,22 @@ func againAs(f Fault, err error) *Error { return againBy(f, Values{}, err) }
 
 func busyAs(f Fault, err error) *Error { return busyBy(f, Values{}, err) }
 
-func failedAs(code string, f Fault, err error) *Error { return failedBy(code, f, Values{}, err) }
+func failedAs(code Code, f Fault, err error) *Error { return failedBy(code, f, Values{}, err) }
 
 func laterAs(f Fault, err error) *Error { return laterBy(f, Values{}, err) }
 
 func againBy(f Fault, v Values, err error) *Error {
-	return &Error{Code: "sign-in-again", Exit: ExitSignInAgain, Fault: f, Values: v, Err: err}
+	return &Error{Code: codeSignInAgain, Exit: ExitSignInAgain, Fault: f, Values: v, Err: err}
 }
 
 func busyBy(f Fault, v Values, err error) *Error {
-	return &Error{Code: "busy", Exit: ExitBusy, Fault: f, Values: v, Err: err}
+	return &Error{Code: codeBusy, Exit: ExitBusy, Fault: f, Values: v, Err: err}
 }
 
-func failedBy(code string, f Fault, v Values, err error) *Error {
+func failedBy(code Code, f Fault, v Values, err error) *Error {
 	return &Error{Code: code, Exit: ExitFailed, Fault: f, Values: v, Err: err}
 }
 
 func laterBy(f Fault, v Values, err error) *Error {
-	return &Error{Code: "try-later", Exit: ExitTryLater, Fault: f, Values: v, Err: err}
+	return &Error{Code: codeTryLater, Exit: ExitTryLater, Fault: f, Values: v, Err: err}
 }

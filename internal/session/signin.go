@@ -145,9 +145,9 @@ func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.S
 		Issuer: s.config.Issuer, Linger: s.options.Linger, Instead: s.options.Instead})
 	switch {
 	case errors.Is(err, callback.ErrPortTaken) && s.options.PortExact:
-		return nil, failedBy("port-taken", FaultPortTaken, Values{Reason: err.Error()}, err)
+		return nil, failedBy(codePortTaken, FaultPortTaken, Values{Reason: err.Error()}, err)
 	case err != nil && s.options.Paste == nil:
-		return nil, failedBy("no-port", FaultNoPort, Values{Reason: plain(err)}, err)
+		return nil, failedBy(codeNoPort, FaultNoPort, Values{Reason: plain(err)}, err)
 	case err != nil:
 		s.tell(Event{Kind: EventNote, Note: NoteNoPort, Value: plain(err), Warn: true})
 		s.tell(Event{Kind: EventPasteURL, Value: attempt.PasteURL()})
@@ -165,7 +165,7 @@ func (s signIn) listen(ctx context.Context, attempt *oauth.Attempt) (*callback.S
 }
 
 func unusableURLs(err error) *Error {
-	return &Error{Code: "usage", Exit: ExitUsage, Fault: FaultURLs, Values: Values{Reason: err.Error()}, Err: err}
+	return &Error{Code: codeUsage, Exit: ExitUsage, Fault: FaultURLs, Values: Values{Reason: err.Error()}, Err: err}
 }
 
 // redirectError sorts the error codes of RFC 6749 §4.1.2.1.
@@ -178,11 +178,11 @@ func redirectError(p oauth.Pasted) error {
 	case "":
 		return nil
 	case "access_denied":
-		return &Error{Code: "declined", Exit: ExitDeclined, Fault: FaultDeclined, Values: Values{Reason: said}}
+		return &Error{Code: codeDeclined, Exit: ExitDeclined, Fault: FaultDeclined, Values: Values{Reason: said}}
 	case "server_error", "temporarily_unavailable":
 		return laterBy(FaultSignInServer, Values{Reason: said}, nil)
 	}
-	return failedBy(NotPermitted, FaultSignInRefused, Values{Reason: said}, nil)
+	return failedBy(CodeNotPermitted, FaultSignInRefused, Values{Reason: said}, nil)
 }
 
 // exchange turns the code into a credential. The code is sent once; only a 429,
@@ -249,14 +249,14 @@ func exchangeError(ctx context.Context, err error) error {
 	}
 	failure := &oauth.Error{}
 	if !errors.As(err, &failure) {
-		return failedBy("exchange", FaultNotExchanged, Values{Reason: err.Error()}, err)
+		return failedBy(codeExchange, FaultNotExchanged, Values{Reason: err.Error()}, err)
 	}
 	said := Values{Reason: failure.Error()}
 	switch failure.Kind {
 	case oauth.Spent:
-		return failedBy("code-refused", FaultCodeRefused, said, err)
+		return failedBy(codeCodeRefused, FaultCodeRefused, said, err)
 	case oauth.Declined:
-		return &Error{Code: "declined", Exit: ExitDeclined, Fault: FaultExchangeDeclined, Values: said, Err: err}
+		return &Error{Code: codeDeclined, Exit: ExitDeclined, Fault: FaultExchangeDeclined, Values: said, Err: err}
 	case oauth.Misconfigured:
 		return failedBy(misfit(failure), FaultExchangeMisfit, said, err)
 	case oauth.Malformed:
@@ -660,5 +660,5 @@ func outcomeOf(err error) callback.Outcome {
 	case ExitTimedOut:
 		return callback.Outcome{Kind: callback.TimedOut}
 	}
-	return callback.Outcome{Kind: callback.Failed, Problem: code}
+	return callback.Outcome{Kind: callback.Failed, Problem: string(code)}
 }

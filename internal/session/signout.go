@@ -218,7 +218,7 @@ func (s *signingOut) takeOut(ctx context.Context) {
 				if place.Forgotten {
 					continue // it is told no more; should it come back, the next sign-out takes it out
 				}
-				s.note(failedBy("not-removed", FaultCopyUnreached, Values{Place: dir.Place(), Path: dir.File()},
+				s.note(failedBy(codeNotRemoved, FaultCopyUnreached, Values{Place: dir.Place(), Path: dir.File()},
 					errGone))
 			}
 			continue
@@ -239,7 +239,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 		}
 		switch {
 		case leaving && isForeign(seen):
-			s.note(failedBy("not-removed", FaultTokensSince, Values{Place: dir.Place()}, nil))
+			s.note(failedBy(codeNotRemoved, FaultTokensSince, Values{Place: dir.Place()}, nil))
 		case leaving:
 			place.Empty(false)
 		}
@@ -306,7 +306,7 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 	}
 	problem := entryError(err)
 	if busy := (&Error{}); errors.As(problem, &busy) && busy.Exit == ExitBusy {
-		problem = failedBy("not-removed", FaultEntryInUse, Values{Place: dir.Place(), Reason: busy.Values.Reason}, err)
+		problem = failedBy(codeNotRemoved, FaultEntryInUse, Values{Place: dir.Place(), Reason: busy.Values.Reason}, err)
 	}
 	s.note(problem)
 }
@@ -375,7 +375,7 @@ func notRemoved(problems []error) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	return failedAs("not-removed", FaultNotRemoved, several(problems))
+	return failedAs(codeNotRemoved, FaultNotRemoved, several(problems))
 }
 
 // several errors are told in one line.

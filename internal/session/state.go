@@ -51,7 +51,7 @@ func (s *state) readState(name string, v any) error {
 }
 
 func damagedState(path string) *Error {
-	return failedBy("damaged", FaultStateDamaged, Values{Path: path}, keychain.ErrDamaged)
+	return failedBy(CodeDamaged, FaultStateDamaged, Values{Path: path}, keychain.ErrDamaged)
 }
 
 func (s *state) writeState(name string, v any) error {
@@ -85,7 +85,7 @@ func (e *Engine) ledger() (*ledger.Ledger, error) {
 	}
 	l, err := ledger.Decode(data)
 	if errors.Is(err, ledger.ErrLater) {
-		return nil, failedBy("later-version", FaultLaterVersion, Values{Path: e.statePath(ledgerFile)}, err)
+		return nil, failedBy(codeLaterVersion, FaultLaterVersion, Values{Path: e.statePath(ledgerFile)}, err)
 	}
 	if err != nil || !usable(l) {
 		return nil, damagedState(e.statePath(ledgerFile))
@@ -334,7 +334,7 @@ func checkAccount(name string) error {
 }
 
 func unusableName(f Fault, v Values, err error) error {
-	return &Error{Code: "usage", Exit: ExitUsage, Fault: f, Values: v, Err: err}
+	return &Error{Code: codeUsage, Exit: ExitUsage, Fault: f, Values: v, Err: err}
 }
 
 // checkName refuses a name that no login can be kept under. Two that differ in case alone

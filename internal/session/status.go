@@ -158,7 +158,7 @@ type TrayStatus struct {
 // Problem is what is wrong and what to do about it. The engine gives the error; its words are
 // put in where people read them.
 type Problem struct {
-	Code    string `json:"code"`
+	Code    Code   `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
 	Err     *Error `json:"-"`

@@ -173,7 +173,7 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 func (t tending) changes(ctx context.Context) (<-chan struct{}, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, failedBy("watch", FaultNoChanges, Values{Reason: plain(err)}, err)
+		return nil, failedBy(codeWatch, FaultNoChanges, Values{Reason: plain(err)}, err)
 	}
 	if err := os.MkdirAll(t.config.Paths.State, 0o700); err != nil {
 		return nil, errors.Join(t.storageTrouble(FaultStateFolder, "", err), watcher.Close())

@@ -107,7 +107,7 @@ func (w *work) loadError(v *vault, account string, err error) error {
 }
 
 func noAccount(name string) *Error {
-	return failedBy("no-account", FaultNoAccount, Values{Account: name}, keychain.ErrNotFound)
+	return failedBy(CodeNoAccount, FaultNoAccount, Values{Account: name}, keychain.ErrNotFound)
 }
 
 // validFor reports whether the access token lives for at least d from now. One
@@ -203,7 +203,7 @@ func (e *Engine) owes(l *ledger.Ledger, account string) bool {
 		!chain.Blocked(e.wall()).IsZero() {
 		return false
 	}
-	return chain.Problem.Code == "place-unwritable" || chain.Problem.Code == "try-later"
+	return chain.Problem.Code == codePlaceUnwritable || chain.Problem.Code == codeTryLater
 }
 
 // briefly is how long a caller who has all that was asked for is kept waiting. Tests

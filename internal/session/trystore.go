@@ -38,7 +38,7 @@ func (s signIn) tryStore(ctx context.Context, l *ledger.Ledger) error {
 		return s.tryFile(true, why)
 	}
 	known := storeError("keychain", err)
-	if known.Code == "timed-out" {
+	if known.Code == CodeTimedOut {
 		known.Fault = FaultKeychainSilent
 	}
 	return known

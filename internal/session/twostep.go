@@ -169,7 +169,7 @@ func (e *Engine) waitingAttempt() (savedAttempt, error) {
 	case err != nil || readErr != nil:
 		return saved, e.storageTrouble(FaultStateUnread, path, errors.Join(err, readErr))
 	case json.Unmarshal(data, &saved) != nil || saved.State == "":
-		return saved, failedBy("damaged", FaultAttemptDamaged, Values{Path: path}, nil)
+		return saved, failedBy(CodeDamaged, FaultAttemptDamaged, Values{Path: path}, nil)
 	}
 	if e.isOld(info) || e.wall().Before(saved.Begun.Add(-time.Minute)) ||
 		!e.wall().Before(saved.Begun.Add(attemptLife)) {
@@ -186,15 +186,15 @@ func (e *Engine) waitingAttempt() (savedAttempt, error) {
 	default:
 		return saved, nil
 	}
-	return saved, failedBy("settings-changed", FaultClientChanged, Values{Reason: changed}, nil)
+	return saved, failedBy(codeSettingsChanged, FaultClientChanged, Values{Reason: changed}, nil)
 }
 
 func noAttempt() *Error {
-	return failedAs("no-sign-in", FaultNoAttempt, nil)
+	return failedAs(codeNoSignIn, FaultNoAttempt, nil)
 }
 
 func tooLate() *Error {
-	return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultAttemptTooOld, Err: errLoginTimeout}
+	return &Error{Code: CodeTimedOut, Exit: ExitTimedOut, Fault: FaultAttemptTooOld, Err: errLoginTimeout}
 }
 
 func (s *state) isOld(info fs.FileInfo) bool { return s.wall().Sub(info.ModTime()) >= attemptLife }
@@ -274,9 +274,9 @@ func (f *finishing) claim() error {
 func (f *finishing) noCode(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errNothingMore) && f.refused == nil:
-		return goesOn(failedAs("no-code", FaultNothingOnStdin, nil), f.saved)
+		return goesOn(failedAs(codeNoCode, FaultNothingOnStdin, nil), f.saved)
 	case errors.Is(err, errNothingMore):
-		return goesOn(failedAs("no-code", FaultNoCode, f.refused), f.saved)
+		return goesOn(failedAs(codeNoCode, FaultNoCode, f.refused), f.saved)
 	case errors.Is(context.Cause(ctx), errLoginTimeout):
 		f.endAttempt(attemptFile)
 		return tooLate()

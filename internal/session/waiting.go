@@ -102,7 +102,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 			got := answered{Pasted: oauth.Pasted{Code: a.Code, RedirectURI: w.loopback, Err: a.Err,
 				ErrDescription: a.ErrDescription}}
 			if w.wasSent(got.Code) {
-				return answered{}, failedAs("code-refused", FaultCodeSentBefore, nil)
+				return answered{}, failedAs(codeCodeRefused, FaultCodeSentBefore, nil)
 			}
 			return got, redirectError(got.Pasted)
 		case line, open := <-w.lines:
@@ -136,7 +136,7 @@ func (w *waiting) next(ctx context.Context) (answered, error) {
 	}
 }
 
-var errSentBefore error = failedAs("code-refused", FaultPastedBefore, nil)
+var errSentBefore error = failedAs(codeCodeRefused, FaultPastedBefore, nil)
 
 // bareCode is the code without its state that waits, unless the server has seen it.
 func (w *waiting) bareCode(ctx context.Context) (got answered, ok bool) {
@@ -160,6 +160,6 @@ func (s signIn) timedOut(ctx context.Context) error {
 	if !errors.Is(context.Cause(ctx), errLoginTimeout) {
 		return ctx.Err()
 	}
-	return &Error{Code: "timed-out", Exit: ExitTimedOut, Fault: FaultNobodyCame,
+	return &Error{Code: CodeTimedOut, Exit: ExitTimedOut, Fault: FaultNobodyCame,
 		Values: Values{Limit: s.loginTimeout()}, Err: errLoginTimeout}
 }

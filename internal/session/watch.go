@@ -83,7 +83,7 @@ func (e *Engine) SetWatch(ctx context.Context, on bool) error {
 	defer w.end()
 	if on {
 		if kept := w.kept(ctx); kept != nil {
-			return failedAs("watch-keeps", FaultWatchKeeps, kept)
+			return failedAs(codeWatchKeeps, FaultWatchKeeps, kept)
 		}
 		w.endAttempt(attemptFile)
 		w.endAttempt(finishingFile)
@@ -98,7 +98,7 @@ func roleIsSet(c config.Config) *Error {
 	if from == "environment" {
 		fault = FaultRoleInEnvironment
 	}
-	return failedBy("role-is-set", fault, Values{ID: c.Role, Path: from}, nil)
+	return failedBy(codeRoleIsSet, fault, Values{ID: c.Role, Path: from}, nil)
 }
 
 // watchOnly refuses what would keep a login.
@@ -109,9 +109,9 @@ func (e *Engine) watchOnly() *Error {
 // watchOnlyBy is chosen, or set where a setting, and not the person's choice, makes it watch-only.
 func (e *Engine) watchOnlyBy(chosen, set Fault) *Error {
 	if roleFrom(e.config) != "" {
-		return failedBy("watch-only", set, Values{}, roleIsSet(e.config))
+		return failedBy(codeWatchOnly, set, Values{}, roleIsSet(e.config))
 	}
-	return failedBy("watch-only", chosen, Values{}, nil)
+	return failedBy(codeWatchOnly, chosen, Values{}, nil)
 }
 
 // notRenewedHere refuses what would renew a login.
@@ -121,7 +121,7 @@ func (o watch) notRenewedHere() *Error {
 
 // kept names what is kept of logins and keys, and how to remove it; nil: nothing.
 func (w *work) kept(ctx context.Context) *Error {
-	say := func(f Fault, v Values) *Error { return failedBy("watch-keeps", f, v, nil) }
+	say := func(f Fault, v Values) *Error { return failedBy(codeWatchKeeps, f, v, nil) }
 	names := w.l.Names()
 	if len(names) == 0 && w.keepsUnknown(ctx) {
 		names = []string{w.l.Choose("")}
@@ -181,7 +181,7 @@ func (o watch) describeWatched(ctx context.Context, st *Status, l *ledger.Ledger
 		blame(st, storeError("keychain", err))
 	case err != nil:
 		st.ClaudeCode.State = Damaged
-		blame(st, failedBy("damaged", FaultWatchedBroken, Values{Reason: err.Error()}, err))
+		blame(st, failedBy(CodeDamaged, FaultWatchedBroken, Values{Reason: err.Error()}, err))
 	default:
 		o.describeEntryAlone(st, entry)
 	}

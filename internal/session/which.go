@@ -157,15 +157,15 @@ func (w *Which) note(code, what string) { w.Notes = append(w.Notes, WhichNote{Co
 func directoryToAsk(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return "", failedBy("no-directory", FaultDirectoryUnknown, Values{Reason: plain(err)}, err)
+		return "", failedBy(codeNoDirectory, FaultDirectoryUnknown, Values{Reason: plain(err)}, err)
 	}
 	switch info, err := os.Stat(abs); {
 	case errors.Is(err, os.ErrNotExist):
-		return "", failedBy("no-directory", FaultNoDirectory, Values{Path: abs}, err)
+		return "", failedBy(codeNoDirectory, FaultNoDirectory, Values{Path: abs}, err)
 	case err != nil:
-		return "", failedBy("no-directory", FaultDirectoryUnread, Values{Path: abs, Reason: plain(err)}, err)
+		return "", failedBy(codeNoDirectory, FaultDirectoryUnread, Values{Path: abs, Reason: plain(err)}, err)
 	case !info.IsDir():
-		return "", failedBy("no-directory", FaultNotDirectory, Values{Path: abs}, nil)
+		return "", failedBy(codeNoDirectory, FaultNotDirectory, Values{Path: abs}, nil)
 	}
 	return abs, nil
 }
@@ -278,12 +278,12 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	blame := func(err error) {
 		known := &Error{}
 		if !errors.As(err, &known) {
-			known = failedBy("no-answer", FaultStatusUnsaid, Values{Reason: plain(err)}, err)
+			known = failedBy(codeNoAnswer, FaultStatusUnsaid, Values{Reason: plain(err)}, err)
 		}
 		w.Client.Problem = problemOf(known)
 	}
 	if l := entry.Login; !l.Refresh.IsZero() && !l.AccessEnds.IsZero() && l.AccessEnds.Sub(w.wall()) < renewsWithin {
-		blame(failedAs("would-renew", FaultWouldRenew, nil))
+		blame(failedAs(codeWouldRenew, FaultWouldRenew, nil))
 		return
 	}
 	p, err := w.findClaude(ctx)
@@ -302,7 +302,7 @@ func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	// Its exit code is 1 where nobody is signed in.
 	if json.Unmarshal(out, &said) != nil || said.Method == nil {
 		if err == nil {
-			err = failedAs("no-answer", FaultStatusNotJSON, nil)
+			err = failedAs(codeNoAnswer, FaultStatusNotJSON, nil)
 		}
 		blame(err)
 		return

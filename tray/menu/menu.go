@@ -287,7 +287,7 @@ func Menu(w *Words, s session.Status, a Activity, r Around, now time.Time) []Ite
 		if s.Problem.Refused() || a.Failed.Refused() {
 			add(ItemInstead, w.Instead, idle)
 		}
-		if p := s.Problem; p != nil && (p.Code == "locked" || p.Code == "timed-out") {
+		if p := s.Problem; p != nil && (p.Code == session.CodeLocked || p.Code == session.CodeTimedOut) {
 			add(ItemUnlock, w.Unlock, idle)
 		}
 		if s.State == session.SignedOut && s.ClaudeCode.State == session.OtherLogin && tends {

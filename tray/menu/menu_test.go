@@ -76,7 +76,7 @@ var menuCases = []struct {
 		Activity{Failed: &session.Problem{Code: "port-taken", Message: "port 8765 is taken",
 			Hint: "run `keytender login --port 9`"}}, Around{}},
 	{"the server does not let us", session.Status{State: session.SignedOut},
-		Activity{Failed: &session.Problem{Code: session.NotPermitted, Message: "HTTP 403: FAKE"}}, Around{}},
+		Activity{Failed: &session.Problem{Code: session.CodeNotPermitted, Message: "HTTP 403: FAKE"}}, Around{}},
 	{"kept in a plain file", traytest.Changed(func(s *session.Status) {
 		s.Stores = []session.StoreState{{Name: "keychain", State: "absent"}, {Name: "file", State: "ok"}}
 	}), Activity{}, Around{}},

@@ -220,7 +220,7 @@ type Words struct {
 	Events map[string]string
 
 	// Problems are the engine's errors by their codes: message and hint.
-	Problems map[string][2]string
+	Problems map[session.Code][2]string
 }
 
 // languages holds the catalogues by language tag.
@@ -350,7 +350,7 @@ func (w *Words) Span(d time.Duration) string {
 // Standing tells what a status says is wrong: there it is the keychain that does not
 // answer in time, and no person.
 func (w *Words) Standing(p session.Problem) session.Problem {
-	if p.Code == "timed-out" {
+	if p.Code == session.CodeTimedOut {
 		p.Code = "keychain-timed-out"
 	}
 	return w.Problem(p)

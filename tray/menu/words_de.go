@@ -1,5 +1,7 @@
 package menu
 
+import "keytender/internal/session"
+
 var german = Words{
 	Reading:    "Anmeldung wird gelesen…",
 	Unread:     "Die Anmeldung ist gerade nicht lesbar",
@@ -206,7 +208,7 @@ var german = Words{
 		"mended":           "Etwas wurde repariert",
 	},
 
-	Problems: map[string][2]string{
+	Problems: map[session.Code][2]string{
 		"sign-in-again": {"Die Anmeldung lässt sich nicht mehr erneuern", "Melden Sie sich erneut an"},
 		"signed-out":    {"Niemand ist angemeldet", "Melden Sie sich an"},
 		"watch-only": {"Hier wird nur beobachtet: keine Anmeldung wird gespeichert oder erneuert",

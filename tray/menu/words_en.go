@@ -1,5 +1,7 @@
 package menu
 
+import "keytender/internal/session"
+
 var english = Words{
 	Reading:    "Reading your login…",
 	Unread:     "Your login cannot be read now",
@@ -206,7 +208,7 @@ var english = Words{
 		"mended":           "Something was mended",
 	},
 
-	Problems: map[string][2]string{
+	Problems: map[session.Code][2]string{
 		"sign-in-again": {"The login cannot be renewed any more", "Sign in again"},
 		"signed-out":    {"Nobody is signed in", "Sign in"},
 		"watch-only":    {"Only watching: no login is kept or renewed here", "Sign in through Claude Code"},

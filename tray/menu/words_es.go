@@ -1,5 +1,7 @@
 package menu
 
+import "keytender/internal/session"
+
 var spanish = Words{
 	Reading:    "Leyendo su sesión…",
 	Unread:     "La sesión no se puede leer ahora",
@@ -206,7 +208,7 @@ var spanish = Words{
 		"mended":           "Algo se reparó",
 	},
 
-	Problems: map[string][2]string{
+	Problems: map[session.Code][2]string{
 		"sign-in-again": {"La sesión ya no se puede renovar", "Vuelva a iniciar sesión"},
 		"signed-out":    {"Nadie ha iniciado sesión", "Inicie sesión"},
 		"watch-only": {"Solo observar: aquí no se guarda ni renueva ninguna sesión",

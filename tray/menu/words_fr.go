@@ -1,5 +1,7 @@
 package menu
 
+import "keytender/internal/session"
+
 var french = Words{
 	Reading:    "Lecture de votre connexion…",
 	Unread:     "Votre connexion est illisible pour le moment",
@@ -206,7 +208,7 @@ var french = Words{
 		"mended":           "Quelque chose a été réparé",
 	},
 
-	Problems: map[string][2]string{
+	Problems: map[session.Code][2]string{
 		"sign-in-again": {"La connexion ne peut plus être renouvelée", "Reconnectez-vous"},
 		"signed-out":    {"Personne n'est connecté", "Connectez-vous"},
 		"watch-only": {"Observer seulement : aucune connexion n'est conservée ni renouvelée ici",

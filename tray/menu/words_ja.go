@@ -1,5 +1,7 @@
 package menu
 
+import "keytender/internal/session"
+
 var japanese = Words{
 	Reading:    "ログインを読み込み中…",
 	Unread:     "今はログインを読み込めません",
@@ -206,7 +208,7 @@ var japanese = Words{
 		"mended":           "修復しました",
 	},
 
-	Problems: map[string][2]string{
+	Problems: map[session.Code][2]string{
 		"sign-in-again":        {"ログインはもう更新できません", "もう一度ログインしてください"},
 		"signed-out":           {"ログインしていません", "ログインしてください"},
 		"watch-only":           {"見守るだけ：ここではログインを保存も更新もしません", "Claude Code でログインしてください"},

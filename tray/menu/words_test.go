@@ -93,7 +93,7 @@ func TestProblemsInEveryLanguage(t *testing.T) {
 		}
 	}
 	p := session.Problem{Code: "locked", Message: "m", Hint: "h"}
-	for _, code := range []string{"locked", "something new", ""} {
+	for _, code := range []session.Code{session.CodeLocked, "something new", ""} {
 		for _, w := range languages {
 			p.Code = code
 			if got := w.Problem(p); got.Message == "m" || got.Hint == "h" {
@@ -121,7 +121,7 @@ func TestNoTextIsForTheTerminal(t *testing.T) {
 	for language, w := range languages {
 		texts := w.texts()
 		for code, said := range w.Problems {
-			texts[code], texts[code+" hint"] = said[0], said[1]
+			texts[string(code)], texts[string(code)+" hint"] = said[0], said[1]
 		}
 		for name, text := range texts {
 			if found := terminal.FindString(text); found != "" && !onStderr[name] {
@@ -263,7 +263,7 @@ func TestNoEnglishElsewhere(t *testing.T) {
 		}
 		texts := w.texts()
 		for code, said := range w.Problems {
-			texts[code], texts[code+" hint"] = said[0], said[1]
+			texts[string(code)], texts[string(code)+" hint"] = said[0], said[1]
 		}
 		for code, said := range w.Events {
 			texts["event "+code] = said

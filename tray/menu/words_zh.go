@@ -1,5 +1,7 @@
 package menu
 
+import "keytender/internal/session"
+
 var chinese = Words{
 	Reading:    "正在读取登录…",
 	Unread:     "现在无法读取登录",
@@ -206,7 +208,7 @@ var chinese = Words{
 		"mended":           "已修复问题",
 	},
 
-	Problems: map[string][2]string{
+	Problems: map[session.Code][2]string{
 		"sign-in-again":        {"登录无法再续期", "请重新登录"},
 		"signed-out":           {"尚未登录", "请登录"},
 		"watch-only":           {"仅查看：此处不保存也不续期任何登录", "请通过 Claude Code 登录"},

@@ -4,6 +4,7 @@ package reminder
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"keytender/internal/session"
@@ -58,9 +59,9 @@ type Told struct {
 	WasOver time.Time `json:"wasOver"`
 	// Trouble is the code of a problem that only the person can solve, and Since when
 	// it has been there; TroubleAt is when they were last told of one.
-	Trouble   string    `json:"trouble,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	TroubleAt time.Time `json:"troubleAt,omitzero"`
+	Trouble   session.Code `json:"trouble,omitempty"`
+	Since     time.Time    `json:"since,omitzero"`
+	TroubleAt time.Time    `json:"troubleAt,omitzero"`
 }
 
 // Step is how near the end of a login is. Each is told once, the nearest one only.
@@ -146,18 +147,16 @@ func reminder(step Step, s session.Status, at time.Time) *Reminder {
 // is locked for a while after each start of the desktop.
 const troubleFor = 10 * time.Minute
 
-// needsPerson says which problems do not pass by themselves.
+// needsPerson says whether the problem is one that does not pass by itself.
 func needsPerson(s session.Status) bool {
 	if s.State != session.TryLater || s.Problem == nil || s.AccessToken.Valid {
 		return false
 	}
-	switch s.Problem.Code {
-	case "locked", "denied", "unavailable", "damaged", "refused", "too-big", "storage", "configuration",
-		session.NotPermitted:
-		return true
-	}
-	return false
+	return slices.Contains(personal, s.Problem.Code)
 }
+
+var personal = []session.Code{session.CodeLocked, session.CodeDenied, session.CodeUnavailable, session.CodeDamaged,
+	session.CodeRefused, session.CodeTooBig, session.CodeStorage, session.CodeConfiguration, session.CodeNotPermitted}
 
 // trouble tells of a problem that stays, once a day at most.
 func trouble(s session.Status, m Memory, at time.Time) (*Reminder, Memory) {

@@ -26,7 +26,7 @@ type worded struct {
 
 // Error is what went wrong in a command itself, or with the engine, in words.
 type Error struct {
-	Code          string // a word for programs
+	Code          session.Code
 	Exit          int
 	Message, Hint string
 	Err           error
@@ -37,7 +37,7 @@ func (e *Error) Error() string { return e.Message }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Outcome implements session.Coded.
-func (e *Error) Outcome() (code string, exit int) { return e.Code, e.Exit }
+func (e *Error) Outcome() (code session.Code, exit int) { return e.Code, e.Exit }
 
 // Known is the first error in err that is the engine's or a command's own, in words, or nil.
 func Known(err error) *Error {
