@@ -121,7 +121,8 @@ func TestLockOfAHolderThatWakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	restore(t, &lifesign, 500*time.Millisecond)
-	restore(t, &slept, func(time.Time) time.Duration { return 8 * time.Hour })
+	looks := 0
+	restore(t, &slept, func() time.Duration { looks++; return time.Duration(min(looks-1, 1)) * 8 * time.Hour })
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); r.start().Tend(ctx, nil) }()
@@ -141,6 +142,16 @@ func TestLockOfAHolderThatWakes(t *testing.T) {
 	<-ended
 	if n := r.posts(); n != 1 {
 		t.Errorf("%d sent", n)
+	}
+}
+
+// The time that the machine is awake goes on as the clock does, on every system: else the clock
+// would say at each look, or never, that the machine had slept.
+func TestNobodySleptWhileAwake(t *testing.T) {
+	before, since := slept(), awake()
+	time.Sleep(100 * time.Millisecond)
+	if more := slept() - before; more.Abs() > time.Second || awake()-since < 50*time.Millisecond {
+		t.Errorf("of 100ms awake %v were slept, and the machine was awake %v", more, awake()-since)
 	}
 }
 

@@ -29,12 +29,9 @@ func untilPoll() time.Duration {
 // shorten it.
 var lifesign = 6 * time.Second
 
-// slept is how long the machine slept since then, or by how much its clock was put forward: the
-// monotonic reading stands still meanwhile. Tests replace it.
-var slept = func(since time.Time) time.Duration {
-	now := time.Now()
-	return now.Round(0).Sub(since.Round(0)) - now.Sub(since)
-}
+// slept grows by as long as the machine sleeps, and by as much as its clock is put forward.
+// Tests replace it.
+var slept = func() time.Duration { return time.Duration(time.Now().UnixNano()) - awake() }
 
 // tending renews what is due, by the clock and by what changes on the disk.
 type tending struct {
@@ -55,11 +52,11 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var last, due time.Time // the last look at the records, and when they said to act
-	began, asleep := time.Now(), time.Duration(0)
+	asleep := slept()
 	// Whoever wakes finds every lock old, and its holder has to wake as well.
 	settled := func() bool {
 		before := asleep
-		asleep = slept(began)
+		asleep = slept()
 		return asleep-before < time.Second || sleep(ctx, lifesign) == nil
 	}
 	for {
