@@ -5,4 +5,4 @@ package tray
 import "errors"
 
 // startAgain is for a lost session bus, which only Linux has.
-func startAgain() error { return errors.ErrUnsupported }
+func startAgain(string) error { return errors.ErrUnsupported }

@@ -89,8 +89,9 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	if o.languages == nil {
 		o.languages = locale.Languages(ctx)
 	}
-	if o.atLogin == nil {
-		o.atLogin = systemAtLogin()
+	program, err := autostart.Program()
+	if o.atLogin == nil && err == nil {
+		o.atLogin = systemAtLogin(program)
 	}
 	if o.detect == nil {
 		o.detect = toolkit.Detect
@@ -105,18 +106,14 @@ func (o Options) withDefaults(ctx context.Context) Options {
 		o.display = toolkit.Display
 	}
 	if o.again == nil {
-		o.again = startAgain
+		o.again = func() error { return startAgain(program) }
 	}
 	return o
 }
 
 // systemAtLogin is the system's own way; nil where there is none that we know.
-func systemAtLogin() atLogin {
-	self, err := os.Executable()
-	if err != nil {
-		return nil
-	}
-	entry, err := autostart.New(self)
+func systemAtLogin(program string) atLogin {
+	entry, err := autostart.New(program)
 	if err != nil {
 		return nil
 	}

@@ -54,7 +54,7 @@ type starter struct {
 // autostart does what the argument says, and prints how it stands then.
 func (c *console) autostart(what string, agent bool) error {
 	tray, trayErr := trayProgram()
-	self, err := os.Executable()
+	self, err := autostart.Program()
 	if err != nil {
 		return cannotStart(err, "set HOME")
 	}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 
 	"keytender/cmd/internal/words"
 	"keytender/internal/session"
+	"keytender/tray/autostart"
 )
 
 // checkSurroundings recognises where the program runs, and says what that means, and looks
@@ -31,7 +33,28 @@ func (c *console) checkSurroundings(ctx context.Context) []words.Check {
 	if len(checks) == 0 {
 		checks = append(checks, ok("neither WSL nor a container, and not over SSH", ""))
 	}
-	return append(checks, c.checkDesktop(ctx)...)
+	return slices.Concat(checks, c.checkDesktop(ctx), checkAutostart())
+}
+
+// checkAutostart looks for what is to start with the session and cannot: an update may have
+// moved it.
+func checkAutostart() (checks []words.Check) {
+	for _, s := range []struct {
+		prepare func(program string) (*autostart.Entry, error)
+		again   string
+	}{{autostart.New, "keytender autostart on"}, {autostart.NewAgent, "keytender autostart on --agent"}} {
+		e, err := s.prepare("")
+		if err != nil {
+			continue // nothing can be set to start here
+		}
+		if state, err := e.State(); err == nil && state.Stale {
+			checks = append(checks, words.Check{Name: "autostart", State: session.CheckWarn,
+				Detail: state.Program + " is to be started with your session, and is not there any more",
+				Means:  "nothing starts, so nobody tells you before the login ends",
+				Hint:   "`" + s.again + "` names the one beside this program"})
+		}
+	}
+	return checks
 }
 
 // Where Linux says what it runs in. Tests put others in their place.

@@ -12,6 +12,7 @@ import (
 
 	"keytender/cmd/internal/words"
 	"keytender/internal/session"
+	"keytender/tray/autostart"
 )
 
 func newTray(c *console) *cobra.Command {
@@ -69,7 +70,7 @@ func noTray(err error) error {
 }
 
 func trayProgram() (string, error) {
-	self, err := os.Executable()
+	self, err := autostart.Program()
 	if err != nil {
 		return "", err
 	}
@@ -78,6 +79,12 @@ func trayProgram() (string, error) {
 		name += ".exe"
 	}
 	path := filepath.Join(filepath.Dir(self), name)
+	// What lies beside a link need not be of this version, and need not be there.
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		if real = filepath.Join(filepath.Dir(real), name); !autostart.Same(path, real) {
+			path = real
+		}
+	}
 	_, err = os.Stat(path)
 	return path, err
 }

@@ -7,6 +7,7 @@ package autostart
 import (
 	"errors"
 	"os"
+	"path/filepath"
 )
 
 // Entry is what starts the app with the session.
@@ -64,7 +65,7 @@ func (e *Entry) State() (State, error) {
 		return State{Place: e.place.String()}, err
 	}
 	s := State{On: on, Program: program, Place: e.place.String()}
-	if on {
+	if on && filepath.IsAbs(program) { // else it is looked for where the session looks
 		_, err := os.Stat(program)
 		s.Stale = errors.Is(err, os.ErrNotExist)
 	}

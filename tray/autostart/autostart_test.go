@@ -231,6 +231,51 @@ func TestMend(t *testing.T) {
 	mend("one that is gone", now)
 }
 
+// TestProgramIsALinkThatLeadsToIt: an update turns the link, and takes away what it led to.
+func TestProgramIsALinkThatLeadsToIt(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	for _, name := range []string{"1.0", "other", "bin"} {
+		if err := os.Mkdir(at(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testguard.Write(t, at("1.0/keytender"), "")
+	testguard.Write(t, at("other/keytender"), "")
+	if err := os.Symlink(at("1.0/keytender"), at("bin/keytender")); err != nil {
+		t.Skip(err) // no links here
+	}
+	self, all := at("1.0/keytender"), []string{"", at("none"), at("other"), at("bin"), at("1.0")}
+	for _, c := range []struct{ called, want string }{
+		{"keytender", at("bin/keytender")}, {at("bin/keytender"), at("bin/keytender")}, {self, self},
+		{at("other/keytender"), self}, {"login", self}, {"", self},
+	} {
+		if got := lasting(self, c.called, all); got != c.want {
+			t.Errorf("called %q: %s, want %s", c.called, got, c.want)
+		}
+	}
+	t.Chdir(at("bin"))
+	if got := lasting(self, filepath.FromSlash("./keytender"), nil); got != at("bin/keytender") {
+		t.Errorf("called by a relative path: %s", got)
+	}
+	if got := lasting(at("gone"), "keytender", all); got != at("gone") {
+		t.Errorf("a file that is not there any more: %s", got)
+	}
+}
+
+// TestNameThatTheSessionLooksFor: what the packages ship names no path, and nobody can say that
+// it is gone.
+func TestNameThatTheSessionLooksFor(t *testing.T) {
+	f := desktopFile(t.TempDir())
+	e := &Entry{"keytender-tray", f}
+	if err := e.Set(true); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := e.State(); err != nil || !s.On || s.Stale {
+		t.Errorf("%+v (%v)", s, err)
+	}
+}
+
 func TestChangesAreReported(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
