@@ -247,3 +247,31 @@ func TestKilledWhereTheRefreshTokenStays(t *testing.T) {
 		t.Error("each command goes on finishing the renewal, for ever")
 	}
 }
+
+// The ledger was lost and found again; Claude Code renewed meanwhile, and the server granted a
+// shorter life than before: that ours outlives it does not make ours the newest.
+func TestRebuiltLedgerAndAShorterLife(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		r := newRig(t)
+		a := r.signIn(8 * time.Hour)
+		renew := func() {
+			b := r.renewElsewhere(a)
+			b.AccessEnds = r.now().Add(time.Hour)
+			r.writeEntry(b)
+		}
+		if before {
+			renew()
+		}
+		if err := os.WriteFile(r.state(ledgerFile), []byte(`{"version":2,"acc`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.mendAll()
+		if !before {
+			renew()
+		}
+		_, err := r.start().Renew(t.Context(), true)
+		t.Logf("renewed before the ledger was lost %v: %v", before, err)
+		r.reused()
+		r.alive(r.entry().Login)
+	}
+}

@@ -146,8 +146,8 @@ func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting
 // behind, lay once, or may have been put by another program. While the server cannot be asked
 // nobody knows; one that it refuses is no successor of ours. One that it takes is followed,
 // whichever grant it is of, unless ours outlives it: the access token of a generation that was
-// left behind goes on working too. Here a clock may keep us from following, and never decides
-// that a pair is newer.
+// left behind goes on working too, and a server may grant less than before. Here a clock may keep
+// us from following, and never decides that a pair is newer or none of ours.
 func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Finding {
 	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
 	whose := identified{}
@@ -171,7 +171,7 @@ func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Findi
 	case ends.After(ours.AccessEnds):
 		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
 	}
-	return s.Finding
+	return unknown
 }
 
 func (s sighting) found() ledger.Found {
