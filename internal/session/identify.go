@@ -44,6 +44,15 @@ func (a *asked) put(access string, whose identified) {
 	a.known[access] = whose
 }
 
+// forget forgets whom the server named. That there was no response is remembered.
+func (a *asked) forget(access string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known[access].person.Known() {
+		delete(a.known, access)
+	}
+}
+
 // asking finds out whose a login is.
 type asking struct{ *Engine }
 
@@ -74,6 +83,15 @@ func (a asking) ask(ctx context.Context, c keychain.Credential) identified {
 		told.Status == http.StatusUnauthorized}
 	a.asked.put(access, whose)
 	return whose
+}
+
+// askWhetherItLives asks anew what was answered once: whose a login is stays, that it lives does
+// not. Who looks without our lock decides nothing by it.
+func (w *work) askWhetherItLives(ctx context.Context, c keychain.Credential) identified {
+	if w.release != nil {
+		w.asked.forget(c.Access.Fingerprint())
+	}
+	return w.asking().ask(ctx, c)
 }
 
 // canBeAsked reports whether the server would still take the access token.

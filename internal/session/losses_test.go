@@ -1260,3 +1260,35 @@ func TestRebuiltLedgerKnowsWhatWasChosen(t *testing.T) {
 		}
 	})
 }
+
+// The app asked whose the newest pair is, and took it over; then Claude Code signed out of it, which
+// ends the login at the server. What the server said before does not say that it lives.
+func TestOldAnswerRevivesNoSignedOutLogin(t *testing.T) {
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	app := r.start()
+	r.move(work, work+"-away")
+	r.goTo(home)
+	newest := r.renewElsewhere(a)
+	r.writeEntry(newest)
+	if err := app.tending().follow(t.Context()); err != nil || !r.stored().SamePair(newest) {
+		t.Fatalf("not taken over: %v", err)
+	}
+	if err := os.Remove(r.entryFile()); err != nil { // claude auth logout
+		t.Fatal(err)
+	}
+	r.server.RevokeFamily(newest.Refresh.Reveal())
+	r.move(work+"-away", work)
+	if err := app.tending().follow(t.Context()); err != nil {
+		t.Log(err)
+	}
+	app.tending().tendNow(t.Context())
+	r.goTo(work)
+	if r.entry().Login.SamePair(newest) {
+		t.Error("the app wrote the ended login into the other directory")
+	}
+	r.goTo(home)
+	if said, err := r.start().Mirror(t.Context()); err == nil {
+		t.Errorf("mirror wrote the ended login where Claude Code signed out of it: %v", said)
+	}
+}

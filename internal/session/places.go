@@ -21,6 +21,7 @@ type sighting struct {
 	dir    *claudecode.Directory
 	entry  claudecode.Entry
 	person ledger.Person // of the login in it, as far as it was found out
+	lives  bool          // the server took its access token just now
 	ledger.Finding
 }
 
@@ -114,18 +115,20 @@ func (w *work) judge(ctx context.Context, dir *claudecode.Directory, entry claud
 		w.findOut(ctx, &s, ask)
 		s.Finding = w.l.Relate(place, s.found())
 	}
+	whose := identified{}
 	if c := cmp.Or(s.Chain, s.Beside); ask && c != nil && (s.Relation == ledger.Successor || s.Beside != nil) {
+		whose = w.askWhetherItLives(ctx, s.entry.Login)
 		// Some programs exchange the tokens alone and leave the former person's ids beside them.
-		if p := w.asking().ask(ctx, s.entry.Login).person; p.ID != "" && c.Person.ID != "" &&
-			p.Like(c.Person) == ledger.Different {
+		if p := whose.person; p.ID != "" && c.Person.ID != "" && p.Like(c.Person) == ledger.Different {
 			s.person = p
 			s.Finding = w.l.Relate(place, s.found())
 		}
 	}
+	s.lives = whose.person.Known()
 	switch {
 	case s.Beside != nil:
-		s.Finding = w.contested(ctx, s, ask)
-	case ask && s.Relation == ledger.Successor && s.Chain.Account != "" && w.asking().ask(ctx, s.entry.Login).refused:
+		s.Finding = w.contested(ctx, s, whose)
+	case s.Relation == ledger.Successor && s.Chain.Account != "" && whose.refused:
 		// It follows ours by the record, and the server knows it no more: ours may be spent, and
 		// it is of no use. Claude Code finds out, or the person signs in.
 		s.Finding = ledger.Finding{Relation: ledger.Unknown, Chain: s.Chain}
@@ -148,12 +151,8 @@ func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting
 // whichever grant it is of, unless ours outlives it: the access token of a generation that was
 // left behind goes on working too, and a server may grant less than before. Here a clock may keep
 // us from following, and never decides that a pair is newer or none of ours.
-func (w *work) contested(ctx context.Context, s sighting, ask bool) ledger.Finding {
+func (w *work) contested(ctx context.Context, s sighting, whose identified) ledger.Finding {
 	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
-	whose := identified{}
-	if ask {
-		whose = w.asking().ask(ctx, s.entry.Login)
-	}
 	switch {
 	case whose.refused:
 		return s.Finding
@@ -351,7 +350,7 @@ func (w settling) adopt(ctx context.Context, s sighting) error {
 	}
 	a.Chain, c.Apart = c.ID, false
 	c.Advance(pairOf(newer))
-	if whose, known := w.asked.get(pair.Access, w.wall()); known && whose.person.Known() {
+	if s.lives {
 		c.Doubted = false
 	}
 	w.place(s.dir).Holds(c, pair)
@@ -472,7 +471,7 @@ func (w carrying) carryTo(ctx context.Context, c carried) error {
 		return nil
 	}
 	if chain.Doubted {
-		if err := w.askWhetherItLives(ctx, c); err != nil || chain.Doubted {
+		if err := w.settleDoubt(ctx, c); err != nil || chain.Doubted {
 			return err
 		}
 	}
@@ -514,9 +513,9 @@ func (w carrying) carryTo(ctx context.Context, c carried) error {
 
 var errDoubted = errors.New("it was signed out in Claude Code, and nobody could say whether it lives")
 
-// askWhetherItLives asks about a login that Claude Code signed out of, before it is carried.
-func (w carrying) askWhetherItLives(ctx context.Context, c carried) error {
-	switch whose := w.asking().ask(ctx, c.current); {
+// settleDoubt asks about a login that Claude Code signed out of, before it is carried.
+func (w carrying) settleDoubt(ctx context.Context, c carried) error {
+	switch whose := w.askWhetherItLives(ctx, c.current); {
 	case whose.refused:
 		c.chain.Revoke(pairOf(c.current).Refresh)
 	case whose.person.Known():
