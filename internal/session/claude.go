@@ -438,6 +438,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 		return err
 	}
 	chain := w.l.ChainOf(account)
+	w.lentCopies().endLending(s.entry)
 	place := w.place(s.entry)
 	place.Holds(chain, pairOf(c))
 	place.Account, place.Let = account, false

@@ -46,6 +46,9 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 		return Imported{}, failedBy(codeNothingToImport, FaultNoLoginInEntry, Values{Place: e.entry.Place()}, nil)
 	}
 	c := s.entry.Login
+	if !c.Refresh.IsZero() {
+		w.lentCopies().endLending(e.entry)
+	}
 	p := s.person
 	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
 		p = p.Or(ledger.Person{Email: id.Email, Organization: id.OrganizationID})

@@ -211,3 +211,101 @@ func TestMirrorIntoALentDirectory(t *testing.T) {
 		t.Errorf("after a renewal: %v", err)
 	}
 }
+
+// Claude Code in a directory that is lent to signs in by itself, and that login is taken over:
+// the directory is a place of it from then on.
+func TestImportFromALentDirectory(t *testing.T) {
+	for _, email := range []string{"carl@example.com", "a@example.com"} {
+		r := newRig(t)
+		r.signIn(8 * time.Hour)
+		home, dir := r.claude, r.mkdir("lent")
+		r.lend(dir)
+		r.goTo(dir)
+		r.writeEntry(r.issued(email, time.Hour))
+		if places := r.start().Status(t.Context()).Lent(); len(places) != 1 || places[0].State != PlaceOtherLogin {
+			t.Errorf("%s: before the import: %+v", email, places)
+		}
+		done, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if places := r.start().Status(t.Context()).Lent(); len(places) != 0 {
+			t.Errorf("%s: it counts as lent to: %+v", email, places)
+		}
+		r.goTo(home)
+		r.renewed(done.Account)
+		r.goTo(dir)
+		r.alive(r.entry().Login)
+		r.renewed(done.Account)
+		r.alive(r.entry().Login)
+	}
+}
+
+// A whole login of ours that was copied into a lent directory ends with the others: of the
+// account that was lent there, or of another one.
+func TestWholeLoginInALentDirectory(t *testing.T) {
+	copied := func(t *testing.T) (r *rig, home, dir string) {
+		r = newRig(t)
+		bob := r.other()
+		r.keep("bob", bob)
+		r.signIn(8 * time.Hour)
+		home, dir = r.claude, r.mkdir("lent")
+		r.lend(dir)
+		r.goTo(dir)
+		r.writeEntry(bob)
+		r.goTo(home)
+		return r, home, dir
+	}
+	t.Run("renewed", func(t *testing.T) {
+		r, home, dir := copied(t)
+		r.renewed(r.account)
+		r.renewed("bob")
+		r.goTo(dir)
+		r.alive(r.entry().Login)
+		r.goTo(home)
+		r.alive(r.entry().Login)
+	})
+	t.Run("signed out", func(t *testing.T) {
+		r, _, dir := copied(t)
+		if _, err := r.start().On("bob").SignOut(t.Context(), SignOutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if !r.lent(dir).Login.Refresh.IsZero() {
+			t.Error("success, and the login stays there")
+		}
+	})
+	t.Run("switched", func(t *testing.T) {
+		r, home, dir := copied(t)
+		r.goTo(dir)
+		if _, err := r.start().Switch(t.Context(), "bob"); err != nil {
+			t.Fatal(err)
+		}
+		r.goTo(home)
+		r.renewed("bob")
+		r.goTo(dir)
+		r.alive(r.entry().Login)
+	})
+}
+
+// Claude Code signs in by itself where an imported login is lent to, as the same person: nobody
+// knows which of the two goes on, so it is not written over.
+func TestOwnLoginInALentDirectoryIsLeftAlone(t *testing.T) {
+	r := newRig(t)
+	r.writeEntry(r.issued("a@example.com", 8*time.Hour))
+	if _, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	home, dir := r.claude, r.mkdir("lent")
+	r.lend(dir)
+	r.goTo(dir)
+	own := r.issued("a@example.com", time.Hour)
+	r.writeEntry(own)
+	r.goTo(home)
+	r.renewed("")
+	if !r.lent(dir).Login.SamePair(own) {
+		t.Error("it was written over")
+	}
+	if places := r.start().Status(t.Context()).Lent(); len(places) != 0 {
+		t.Errorf("it counts as lent to: %+v", places)
+	}
+}

@@ -59,7 +59,7 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 // entryPlace tells of an entry. It is read: that is where a newer pair shows.
 func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) PlaceStatus {
 	if p.Kind == ledger.Lent {
-		return lentStatus(p)
+		return w.lentPlace(ctx, p)
 	}
 	s := PlaceStatus{ID: p.ID, Place: w.placeName(p), Kind: p.Kind, RefreshToken: p.Pair.Refresh != "",
 		Because: reasonOf(p), State: PlaceInStep}
@@ -102,6 +102,19 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 	}
 	if p.Leaving {
 		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeaving}
+	}
+	return s
+}
+
+// lentPlace tells of a lent place. The one that this process's environment names was read anyway.
+func (w reporting) lentPlace(ctx context.Context, p *ledger.Place) PlaceStatus {
+	s := lentStatus(p)
+	if w.entryErr == nil && p.ID == lentID(w.entry) {
+		seen, err := w.seeOnce(ctx, w.entry)
+		if err == nil && !seen.entry.Login.Refresh.IsZero() {
+			s.State, s.Account, s.RefreshToken, s.Because = PlaceOtherLogin, seen.Account(), true,
+				loginOf(w.nameOf(seen))
+		}
 	}
 	return s
 }

@@ -227,9 +227,10 @@ func (w *work) settling() settling { return settling{w} }
 // settle takes in what a sighting tells, before anything moves: a newer generation goes
 // durably into the account that it belongs to. What stays unknown is an error.
 func (w settling) settle(ctx context.Context, s *sighting) error {
-	if w.isLent(s.dir) && s.entry.Login.Refresh.IsZero() {
+	if s.entry.Login.Refresh.IsZero() && w.isLent(s.dir) {
 		return nil // it is ours, and holds nothing that could be newer
 	}
+	w.lentCopies().endLending(s.dir)
 	place := w.l.Place(s.dir.ID())
 	switch s.Relation {
 	case ledger.Absent, ledger.SignedOut:
