@@ -83,7 +83,7 @@ type app struct {
 	greeted      bool // at the first start
 	telling      bool // a notification from Decide is under way
 	quietUntil   time.Time
-	returning    bool // a new start is needed for the icon, once nothing is under way
+	returning    bool // a new start is needed, once nothing is under way
 }
 
 func newApp(ctx context.Context, engine Engine, o Options) *app {
@@ -255,7 +255,11 @@ func (a *app) read() {
 			}
 			a.status = s
 			a.welcome()
-			a.decide()
+			if p := s.Problem; p != nil && p.Code == session.CodeLaterVersion && a.options.replaced() {
+				a.returning = true // as what the update brought, which can read it
+			} else {
+				a.decide()
+			}
 			if a.readAgain {
 				a.read()
 			}

@@ -36,6 +36,7 @@ type bench struct {
 	opened   []string      // links and files
 	lived    chan struct{} // closed when the menu is gone
 	returned chan struct{} // the bus is back
+	replaced bool          // an update put another program in the place of this one
 }
 
 // fakeAtLogin is a start with the session in memory.
@@ -104,8 +105,9 @@ func (b *bench) options(dir string) Options {
 			}
 			return b.returned
 		},
-		copy:  func(_ context.Context, text string) error { b.put(text); return nil },
-		paste: func(context.Context) (string, error) { return b.onBoard(), nil },
+		replaced: func() bool { return b.replaced },
+		copy:     func(_ context.Context, text string) error { b.put(text); return nil },
+		paste:    func(context.Context) (string, error) { return b.onBoard(), nil },
 		CopyToken: func(context.Context) (func(context.Context) error, error) {
 			b.put(fakeToken)
 			return func(context.Context) error {
@@ -567,6 +569,30 @@ func TestBusComesBack(t *testing.T) {
 		b.click(menu.ItemCancel)
 		if b.app.ctx.Err() == nil || !b.app.again.Load() {
 			t.Error("it goes on without an icon")
+		}
+	})
+}
+
+// TestLaterVersionWasAtWork: that is told once where the new program has to be started by
+// the person; one that an update put in the place of this one is started.
+func TestLaterVersionWasAtWork(t *testing.T) {
+	run(t, traytest.SignedIn, func(b *bench) {
+		later := session.Status{State: session.TryLater, Account: "default",
+			Problem: &session.Problem{Code: session.CodeLaterVersion}}
+		b.engine.set(later)
+		synctest.Wait()
+		b.wantMenu("# ⚠ A later version of Keytender has been at work here", "# Quit, and start that one")
+		time.Sleep(49 * time.Hour)
+		synctest.Wait()
+		b.wantTold("Your login needs you")
+		if b.app.ctx.Err() != nil {
+			t.Error("it ended by itself")
+		}
+		b.replaced = true
+		b.engine.set(later)
+		synctest.Wait()
+		if b.app.ctx.Err() == nil || !b.app.again.Load() {
+			t.Error("the new program is not started")
 		}
 	})
 }

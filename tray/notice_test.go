@@ -255,7 +255,9 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 			{26 * time.Hour, trouble("locked"), true}},
 		"another kind": {{0, trouble("locked"), false}, {5 * time.Minute, trouble("denied"), false},
 			{11 * time.Minute, trouble("denied"), false}, {16 * time.Minute, trouble("denied"), true}},
-		"the network":          {{0, trouble("try-later"), false}, {day, trouble("try-later"), false}},
+		"the network": {{0, trouble("try-later"), false}, {day, trouble("try-later"), false}},
+		"a later version": {{0, trouble("later-version"), true}, {time.Minute, trouble("later-version"), false},
+			{3 * day, trouble("later-version"), false}},
 		"another holds a lock": {{0, trouble("busy"), false}, {day, trouble("busy"), false}},
 		"a token that is still valid": {{0, traytest.Changed(func(s *session.Status) {
 			s.State, s.Problem = session.TryLater, &session.Problem{Code: "storage"}

@@ -55,6 +55,7 @@ type Options struct {
 	appears  func(context.Context) <-chan struct{}
 	returns  func(context.Context) <-chan struct{}
 	again    func() error
+	replaced func() bool
 	display  func() bool
 }
 
@@ -107,6 +108,9 @@ func (o Options) withDefaults(ctx context.Context) Options {
 	}
 	if o.again == nil {
 		o.again = func() error { return startAgain(program) }
+	}
+	if o.replaced == nil {
+		o.replaced = func() bool { return replaced(program) }
 	}
 	return o
 }

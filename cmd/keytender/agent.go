@@ -24,8 +24,8 @@ func newAgent(c *console) *cobra.Command {
 		Long: "Renews the logins before they end, brings up every place that holds one, and tells before a login ends:\n" +
 			"a line on stderr, and to the command that KEYTENDER_ON_NOTICE names, which gets one JSON object on stdin\n" +
 			"(schemaVersion, kind, account, email, title, body, at, endsAt; kind is ending, ended, sign-in-again or\n" +
-			"trouble). It goes on until it is told to end. For a systemd user unit; where it or the menu-bar app runs\n" +
-			"already there is nothing to do.",
+			"trouble). It goes on until it is told to end, or a later version has been at work. For a systemd user unit;\n" +
+			"where it or the menu-bar app runs already there is nothing to do.",
 		Example: "systemctl --user enable --now keytender\nKEYTENDER_ON_NOTICE='notify-phone --stdin' keytender agent",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,6 +73,8 @@ const (
 )
 
 func (a *agent) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	changes, err := a.engine.Changes(ctx)
 	if err != nil { // what others write is seen at the next look
 		a.line(danger, "Changes: %s", words.Plain(err))
@@ -89,6 +91,11 @@ func (a *agent) run(ctx context.Context) error {
 			words.Status(&a.status)
 		}
 		a.tell(ctx)
+		if p := a.status.Problem; p != nil && p.Code == session.CodeLaterVersion {
+			stop() // there is nothing left to do here, and who starts the later one is to have the lock
+			<-ended
+			return p.Err
+		}
 		select {
 		case <-ctx.Done():
 			<-ended // a renewal that was sent is stored first

@@ -21,7 +21,7 @@ const (
 	codeExchange           Code = "exchange"
 	codeFailed             Code = "failed"
 	codeFullLogin          Code = "full-login"
-	codeLaterVersion       Code = "later-version"
+	CodeLaterVersion       Code = "later-version"
 	CodeLocked             Code = "locked"
 	CodeNoAccount          Code = "no-account"
 	codeNoAnswer           Code = "no-answer"

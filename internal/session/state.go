@@ -85,7 +85,7 @@ func (e *Engine) ledger() (*ledger.Ledger, error) {
 	}
 	l, err := ledger.Decode(data)
 	if errors.Is(err, ledger.ErrLater) {
-		return nil, failedBy(codeLaterVersion, FaultLaterVersion, Values{Path: e.statePath(ledgerFile)}, err)
+		return nil, failedBy(CodeLaterVersion, FaultLaterVersion, Values{Path: e.statePath(ledgerFile)}, err)
 	}
 	if err != nil || !usable(l) {
 		return nil, damagedState(e.statePath(ledgerFile))

@@ -230,6 +230,8 @@ var german = Words{
 			"Nichts wurde überschrieben. „Diagnose kopieren“ unter „Hilfe“ sagt mehr"},
 		"storage": {"Der Speicher macht Schwierigkeiten",
 			"Prüfen Sie freien Platz und Rechte; die Anmeldung ist davon nicht betroffen"},
+		"later-version": {"Hier war schon eine neuere Version von Keytender am Werk",
+			"Beenden Sie diese und starten Sie die neuere"},
 		"busy": {"Ein anderes Programm hält die Sperre",
 			"Versuchen Sie es in einer Minute noch einmal; nichts wurde geändert"},
 		"configuration": {"Der Server lässt Keytender diese Anmeldung nicht verwenden",

@@ -227,6 +227,8 @@ var english = Words{
 			"Nothing was overwritten. \"Copy diagnosis\" under \"Help\" says more"},
 		"storage": {"The storage is in trouble",
 			"Look at free space and permissions; the login is as good as before"},
+		"later-version": {"A later version of Keytender has been at work here",
+			"Quit, and start that one"},
 		"busy": {"Another program holds the lock", "Try again in a minute; nothing was changed"},
 		"configuration": {"The server does not let Keytender use this login",
 			"Sign in through Claude Code instead"},

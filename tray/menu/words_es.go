@@ -227,6 +227,8 @@ var spanish = Words{
 			"No se ha sobrescrito nada. «Copiar el diagnóstico» en «Ayuda» dice más"},
 		"storage": {"El almacenamiento da problemas",
 			"Revise el espacio libre y los permisos; la sesión no se ve afectada"},
+		"later-version": {"Aquí ya se ha usado una versión más reciente de Keytender",
+			"Salga de esta e inicie la más reciente"},
 		"busy": {"Otro programa lo tiene bloqueado", "Inténtelo en un minuto; no ha cambiado nada"},
 		"configuration": {"El servidor no deja que Keytender use esta sesión",
 			"Inicie sesión a través de Claude Code"},

@@ -228,6 +228,8 @@ var french = Words{
 			"Rien n'a été écrasé. « Copier le diagnostic » sous « Aide » en dit plus"},
 		"storage": {"Problème de stockage",
 			"Vérifiez la place libre et les droits ; la connexion reste valable"},
+		"later-version": {"Une version plus récente de Keytender a déjà servi ici",
+			"Quittez celle-ci et lancez la plus récente"},
 		"busy": {"Un autre programme tient le verrou", "Réessayez dans une minute ; rien n'a changé"},
 		"configuration": {"Le serveur ne laisse pas Keytender utiliser cette connexion",
 			"Connectez-vous plutôt via Claude Code"},

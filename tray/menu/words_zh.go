@@ -221,6 +221,7 @@ var chinese = Words{
 		"keychain-timed-out":   {"钥匙串没有响应", "如有对话框打开，请回答"},
 		"damaged":              {"保存的记录已损坏", "没有覆盖任何内容；详情见“帮助”中的诊断信息"},
 		"storage":              {"存储出现问题", "请检查可用空间和权限；登录不受影响"},
+		"later-version":        {"此处已使用过更新版本的 Keytender", "请退出并启动新版本"},
 		"busy":                 {"另一个程序持有锁", "请一分钟后再试；没有任何改动"},
 		"configuration":        {"服务器不允许 Keytender 使用此登录", "请改为通过 Claude Code 登录"},
 		"claude-code-entry":    {"Claude Code 的记录无法使用", "没有改动其中任何内容；详情见“帮助”中的诊断信息"},

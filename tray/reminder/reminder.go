@@ -156,22 +156,26 @@ func needsPerson(s session.Status) bool {
 }
 
 var personal = []session.Code{session.CodeLocked, session.CodeDenied, session.CodeUnavailable, session.CodeDamaged,
-	session.CodeRefused, session.CodeTooBig, session.CodeStorage, session.CodeConfiguration, session.CodeNotPermitted}
+	session.CodeRefused, session.CodeTooBig, session.CodeStorage, session.CodeConfiguration, session.CodeNotPermitted,
+	session.CodeLaterVersion}
 
 // trouble tells of a problem that stays, once a day at most.
 func trouble(s session.Status, m Memory, at time.Time) (*Reminder, Memory) {
 	told := m[s.Account]
 	at = at.UTC().Round(0)
-	switch {
-	case !needsPerson(s):
+	if !needsPerson(s) {
 		if told.Trouble != "" {
 			told.Trouble, told.Since = "", time.Time{}
 			m = m.With(s.Account, told)
 		}
-	case told.Trouble != s.Problem.Code || at.Before(told.Since):
+		return nil, m
+	}
+	if told.Trouble != s.Problem.Code || at.Before(told.Since) {
 		told.Trouble, told.Since = s.Problem.Code, at
 		m = m.With(s.Account, told)
-	case at.Sub(told.Since) >= troubleFor && at.Sub(told.TroubleAt).Abs() >= day && !told.TroubleAt.After(told.Since):
+	}
+	stands := at.Sub(told.Since) >= troubleFor || s.Problem.Code == session.CodeLaterVersion // which does not pass
+	if stands && at.Sub(told.TroubleAt).Abs() >= day && told.TroubleAt.Before(told.Since) {
 		told.TroubleAt = at
 		return &Reminder{Kind: Trouble}, m.With(s.Account, told)
 	}
