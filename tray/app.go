@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -549,7 +548,7 @@ func (a *app) decide() {
 
 // remember keeps what was told, on disk too.
 func (a *app) remember(m reminder.Memory) {
-	if maps.Equal(m, a.memory) {
+	if m.Equal(a.memory) {
 		return
 	}
 	a.memory = m

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"fmt"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,8 +78,7 @@ func (c *console) showAccounts(accounts []session.AccountStatus) error {
 		c.line(plain, "hint: sign in with `keytender login`")
 		return nil
 	}
-	table := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "  NAME\tE-MAIL\tORGANIZATION\tPLAN\tSIGN IN AGAIN BY\tPLACES")
+	rows := [][]string{{"  NAME", "E-MAIL", "ORGANIZATION", "PLAN", "SIGN IN AGAIN BY", "PLACES"}}
 	for _, a := range accounts {
 		mark := " "
 		if a.Active {
@@ -93,10 +91,10 @@ func (c *console) showAccounts(accounts []session.AccountStatus) error {
 		case a.Login.ExpiresAt != nil:
 			ends = when(*a.Login.ExpiresAt, time.Now())
 		}
-		fmt.Fprintf(table, "%s %s\t%s\t%s\t%s\t%s\t%d\n", mark, a.Name, orDash(a.Email), orDash(a.Organization),
-			orDash(a.Plan), ends, len(a.Places))
+		rows = append(rows, []string{mark + " " + a.Name, orDash(a.Email), orDash(a.Organization), orDash(a.Plan), ends,
+			strconv.Itoa(len(a.Places))})
 	}
-	return table.Flush()
+	return c.table(rows)
 }
 
 func orDash(text string) string {

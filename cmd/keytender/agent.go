@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"os"
 	"os/exec"
 	"time"
@@ -136,7 +135,7 @@ func (a *agent) tell(ctx context.Context) {
 		}
 		told = memory
 	}
-	if maps.Equal(told, a.memory) {
+	if told.Equal(a.memory) {
 		return
 	}
 	a.memory = told

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -65,6 +66,26 @@ func (c *console) line(m mark, format string, args ...any) { c.write(c.err, m, f
 
 // say writes a line of a report, which is a verb's result.
 func (c *console) say(m mark, format string, args ...any) { c.write(c.out, m, format, args...) }
+
+// table writes rows, a verb's result, in columns as wide as the widest cell of each.
+func (c *console) table(rows [][]string) error {
+	var widths [6]int
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var all strings.Builder
+	for _, row := range rows {
+		last := len(row) - 1
+		for i, cell := range row[:last] {
+			all.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+		}
+		all.WriteString(row[last] + "\n")
+	}
+	_, err := io.WriteString(c.out, all.String())
+	return err
+}
 
 func (c *console) write(to io.Writer, m mark, format string, args ...any) {
 	line := fmt.Sprintf(format, args...)

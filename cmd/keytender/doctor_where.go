@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"slices"
 	"strings"
 
 	"keytender/cmd/internal/words"
@@ -33,7 +32,7 @@ func (c *console) checkSurroundings(ctx context.Context) []words.Check {
 	if len(checks) == 0 {
 		checks = append(checks, ok("neither WSL nor a container, and not over SSH", ""))
 	}
-	return slices.Concat(checks, c.checkDesktop(ctx), checkAutostart())
+	return append(append(checks, c.checkDesktop(ctx)...), checkAutostart()...)
 }
 
 // checkAutostart looks for what is to start with the session and cannot: an update may have

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"slices"
-
 	"github.com/spf13/cobra"
 
 	"keytender/cmd/internal/words"
@@ -28,11 +26,16 @@ func newHistory(c *console) *cobra.Command {
 				return err
 			}
 			if account != "" {
-				if err := c.knows(engine, account); err != nil &&
-					!slices.ContainsFunc(records, func(r session.Record) bool { return r.Account == account }) {
+				var its []session.Record
+				for _, r := range records {
+					if r.Account == account {
+						its = append(its, r)
+					}
+				}
+				if err := c.knows(engine, account); err != nil && its == nil {
 					return err // one that is gone has a history too
 				}
-				records = slices.DeleteFunc(records, func(r session.Record) bool { return r.Account != account })
+				records = its
 			}
 			for i, r := range records {
 				records[i].Detail, records[i].Said = words.Detail(r), session.Said{}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"path"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -177,14 +175,13 @@ func (c *console) listLent(engine *session.Engine, asJSON bool) error {
 		c.say(plain, "Nothing is lent")
 		return nil
 	}
-	table := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "ACCOUNT\tSTATE\tTOKEN ENDS\tPLACE")
+	rows := [][]string{{"ACCOUNT", "STATE", "TOKEN ENDS", "PLACE"}}
 	for _, p := range lent {
 		ends := "-"
 		if p.Ends != nil {
 			ends = p.Ends.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", orDash(p.Account), p.State, ends, p.Place)
+		rows = append(rows, []string{orDash(p.Account), string(p.State), ends, p.Place})
 	}
-	return table.Flush()
+	return c.table(rows)
 }

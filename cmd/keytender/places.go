@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,8 +73,7 @@ func (c *console) showPlaces(places []session.PlaceStatus) error {
 		c.say(plain, "No place holds a login")
 		return nil
 	}
-	table := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "ACCOUNT\tSTATE\tKIND\tPLACE")
+	rows := [][]string{{"ACCOUNT", "STATE", "KIND", "PLACE"}}
 	for _, p := range places {
 		state := string(p.State)
 		if p.Since != nil && p.State != session.PlaceKept {
@@ -89,7 +86,7 @@ func (c *console) showPlaces(places []session.PlaceStatus) error {
 		if p.Reason != "" {
 			place += " (" + p.Reason + ")"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", orDash(p.Account), state, p.Kind, place)
+		rows = append(rows, []string{orDash(p.Account), state, string(p.Kind), place})
 	}
-	return table.Flush()
+	return c.table(rows)
 }

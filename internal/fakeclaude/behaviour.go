@@ -165,7 +165,8 @@ func (s *Server) Behaviour() Behaviour {
 
 func (s *Server) behaviour() Behaviour {
 	b := s.switches
-	b.RefuseScopes, b.Omit, b.Faults = slices.Clone(b.RefuseScopes), slices.Clone(b.Omit), slices.Clone(b.Faults)
+	b.RefuseScopes, b.Omit = slices.Clone(b.RefuseScopes), slices.Clone(b.Omit)
+	b.Faults = append([]Fault(nil), b.Faults...)
 	b.Refuse = maps.Clone(b.Refuse)
 	return b
 }
@@ -175,20 +176,24 @@ func (s *Server) behaviour() Behaviour {
 func (s *Server) takeFault(unread bool, fits func(Fault) bool) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.switches.Faults, fits)
-	if i < 0 || s.switches.Faults[i].unread() != unread {
-		return Fault{}, false
+	for i, fault := range s.switches.Faults {
+		if !fits(fault) {
+			continue
+		}
+		if fault.unread() != unread {
+			break
+		}
+		// The array may be shared with the caller who set it.
+		queue := append([]Fault{}, s.switches.Faults...)
+		switch {
+		case fault.Times == Forever:
+		case fault.Times > 1:
+			queue[i].Times--
+		default:
+			queue = append(queue[:i], queue[i+1:]...)
+		}
+		s.switches.Faults = queue
+		return fault, true
 	}
-	fault := s.switches.Faults[i]
-	// The array may be shared with the caller who set it.
-	queue := slices.Clone(s.switches.Faults)
-	switch {
-	case fault.Times == Forever:
-	case fault.Times > 1:
-		queue[i].Times--
-	default:
-		queue = slices.Delete(queue, i, i+1)
-	}
-	s.switches.Faults = queue
-	return fault, true
+	return Fault{}, false
 }

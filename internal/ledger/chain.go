@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"time"
 
@@ -190,14 +189,15 @@ func (c *Chain) Advance(p Pair) {
 		return
 	}
 	next := Generation{Pair: p}
-	c.Generations = slices.DeleteFunc(c.Generations, func(g Generation) bool {
+	others := c.Generations[:0]
+	for _, g := range c.Generations {
 		if g.Pair == p || g.Access == "" && g.Refresh == p.Refresh { // the first version knew no access tokens
 			next.Revoked = next.Revoked || g.Revoked
-			return true
+			continue
 		}
-		return false
-	})
-	c.Generations = append(c.Generations, next)
+		others = append(others, g)
+	}
+	c.Generations = append(others, next)
 	c.keep(maxGenerations)
 }
 
@@ -268,7 +268,12 @@ func (c *Chain) standing(i int, p Pair) Relation {
 }
 
 func (c *Chain) knowsAccess(access string) bool {
-	return slices.ContainsFunc(c.Generations, func(g Generation) bool { return g.Access == access })
+	for _, g := range c.Generations {
+		if g.Access == access {
+			return true
+		}
+	}
+	return false
 }
 
 // Left reports whether the chain has moved on from the refresh token: it was certainly

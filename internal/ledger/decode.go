@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"keytender/internal/rawjson"
 )
@@ -43,7 +44,7 @@ func (l *Ledger) Field(key string) any {
 	case "active":
 		return &l.Active
 	case "mirror":
-		return rawjson.Pointer(&l.Mirror)
+		return rawjson.Present(func() any { l.Mirror = new(bool); return l.Mirror })
 	case "watchOnly":
 		return &l.WatchOnly
 	case "termsShown":
@@ -55,17 +56,26 @@ func (l *Ledger) Field(key string) any {
 	case "coming":
 		return &l.Coming
 	case "accounts":
-		return rawjson.Pointers(&l.Accounts)
+		l.Accounts = nil // a repeated key's last value counts
+		return rawjson.Objects(func() any { return added(&l.Accounts, new(Account)) })
 	case "chains":
-		return rawjson.Pointers(&l.Chains)
+		l.Chains = nil
+		return rawjson.Objects(func() any { return added(&l.Chains, new(Chain)) })
 	case "places":
-		return rawjson.Pointers(&l.Places)
+		l.Places = nil
+		return rawjson.Objects(func() any { return added(&l.Places, new(Place)) })
 	case "displaced":
-		return rawjson.Pointers(&l.Displaced)
+		l.Displaced = nil
+		return rawjson.Objects(func() any { return added(&l.Displaced, new(Displaced)) })
 	case "numbers":
 		return &l.Numbers
 	}
 	return nil
+}
+
+func added[T any](list *[]T, one T) T {
+	*list = append(*list, one)
+	return one
 }
 
 func (a *Account) Field(key string) any {
@@ -125,9 +135,13 @@ func (c *Chain) Field(key string) any {
 	case "doubted":
 		return &c.Doubted
 	case "generations":
-		return rawjson.List(&c.Generations)
+		c.Generations = nil
+		return rawjson.Each(func() any {
+			c.Generations = append(c.Generations, Generation{})
+			return &c.Generations[len(c.Generations)-1]
+		})
 	case "intent":
-		return rawjson.Pointer(&c.Intent)
+		return rawjson.Present(func() any { c.Intent = new(Intent); return c.Intent })
 	case "notBefore":
 		return &c.NotBefore
 	case "why":
@@ -135,15 +149,19 @@ func (c *Chain) Field(key string) any {
 	case "failures":
 		return &c.Failures
 	case "hasty":
-		return rawjson.List(&c.Hasty)
+		c.Hasty = nil
+		return rawjson.Each(func() any {
+			c.Hasty = append(c.Hasty, time.Time{})
+			return &c.Hasty[len(c.Hasty)-1]
+		})
 	case "short":
 		return &c.Short
 	case "inVain":
 		return &c.InVain
 	case "problem":
-		return rawjson.Pointer(&c.Problem)
+		return rawjson.Present(func() any { c.Problem = new(Problem); return c.Problem })
 	case "last":
-		return rawjson.Pointer(&c.Last)
+		return rawjson.Present(func() any { c.Last = new(Change); return c.Last })
 	}
 	return nil
 }

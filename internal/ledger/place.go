@@ -267,7 +267,8 @@ func (l *Ledger) SetAside(d Displaced) *Displaced {
 func (l *Ledger) Sink(id string) {
 	for i, d := range l.Displaced {
 		if d.ID == id {
-			l.Displaced = slices.Insert(slices.Delete(l.Displaced, i, i+1), 0, d)
+			copy(l.Displaced[1:], l.Displaced[:i])
+			l.Displaced[0] = d
 			return
 		}
 	}
@@ -276,8 +277,8 @@ func (l *Ledger) Sink(id string) {
 // LastDisplaced returns what undoing puts back in the place: the newest that is not known
 // to be spent. nil: nothing.
 func (l *Ledger) LastDisplaced(place string) *Displaced {
-	for _, d := range slices.Backward(l.Displaced) {
-		if d.Place == place && !l.Spent(d) {
+	for i := len(l.Displaced) - 1; i >= 0; i-- {
+		if d := l.Displaced[i]; d.Place == place && !l.Spent(d) {
 			return d
 		}
 	}

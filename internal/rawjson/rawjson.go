@@ -151,44 +151,30 @@ func (v Value) Into(target any) bool {
 	case *time.Time:
 		return to.UnmarshalJSON(v) == nil
 	case *[]string:
-		return v.Into(List(to))
+		if null {
+			return true
+		}
+		*to = []string{}
+		return v.Into(Each(func() any { *to = append(*to, ""); return &(*to)[len(*to)-1] }))
 	}
 	return false
 }
 
-// List reads an array; null in it is an element's zero.
-func List[T any](into *[]T) func(Value) bool {
+// Each reads an array, each element into what next says, which null leaves as it is.
+func Each(next func() any) func(Value) bool {
 	return func(v Value) bool {
-		list := []T{}
-		ok := v.each(func(v Value) bool {
-			list = append(list, *new(T))
-			return v.Into(&list[len(list)-1])
-		})
-		if ok {
-			*into = list
-		}
-		return ok || string(v) == "null"
+		return string(v) == "null" || v.each(func(v Value) bool { return v.Into(next()) })
 	}
 }
 
-// Pointers reads an array of objects, none of which may be null.
-func Pointers[T any](into *[]*T) func(Value) bool {
-	return func(v Value) bool {
-		*into = nil // a repeated key's last value counts
-		return string(v) == "null" || v.each(func(v Value) bool {
-			*into = append(*into, new(T))
-			return string(v) != "null" && v.Into((*into)[len(*into)-1])
-		})
-	}
+// Objects is Each for elements none of which may be null.
+func Objects(next func() any) func(Value) bool {
+	return Each(func() any {
+		return func(v Value) bool { return string(v) != "null" && v.Into(next()) }
+	})
 }
 
-// Pointer reads a value that may be absent.
-func Pointer[T any](into **T) func(Value) bool {
-	return func(v Value) bool {
-		if string(v) == "null" {
-			return true
-		}
-		*into = new(T)
-		return v.Into(*into)
-	}
+// Present reads a value that may be absent into what make says.
+func Present(make func() any) func(Value) bool {
+	return func(v Value) bool { return string(v) == "null" || v.Into(make()) }
 }

@@ -84,11 +84,13 @@ func (p *pair) Field(key string) any {
 	case "A":
 		return &p.A
 	case "One":
-		return Pointer(&p.One)
+		return Present(func() any { p.One = new(pair); return p.One })
 	case "Many":
-		return Pointers(&p.Many)
+		p.Many = nil
+		return Objects(func() any { p.Many = append(p.Many, new(pair)); return p.Many[len(p.Many)-1] })
 	case "List":
-		return List(&p.List)
+		p.List = nil
+		return Each(func() any { p.List = append(p.List, pair{}); return &p.List[len(p.List)-1] })
 	case "Raw":
 		return &p.Raw
 	}

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -72,9 +71,13 @@ func (e *Engine) NoteExport(ctx context.Context, x Export, held bool) error {
 	if err := e.readState(exportsFile, &list); err != nil {
 		return err
 	}
-	list.Exports = slices.DeleteFunc(list.Exports,
-		func(old Export) bool { return old.Repo == x.Repo && old.Secret == x.Secret })
-	list.Exports = append(list.Exports, x)
+	kept := list.Exports[:0]
+	for _, old := range list.Exports {
+		if old.Repo != x.Repo || old.Secret != x.Secret {
+			kept = append(kept, old)
+		}
+	}
+	list.Exports = append(kept, x)
 	if err := e.writeState(exportsFile, list); err != nil {
 		return err
 	}

@@ -257,10 +257,13 @@ func (w *Which) choose(method string) {
 	if w.Uses.Kind != "" && w.Uses.Kind != FromNothing {
 		all = append([]UsedSource{w.Uses}, all...)
 	}
-	at := slices.IndexFunc(all, func(s UsedSource) bool { return method == "" || methods()[s.Kind] == method })
+	for i, s := range all {
+		if method == "" || methods()[s.Kind] == method {
+			w.Uses, w.Others = s, append(append([]UsedSource{}, all[:i]...), all[i+1:]...)
+			return
+		}
+	}
 	switch {
-	case at >= 0:
-		w.Uses, w.Others = all[at], slices.Delete(slices.Clone(all), at, at+1)
 	case method == "" || method == "none":
 		w.Uses, w.Others = UsedSource{Kind: FromNothing}, all
 	default:

@@ -65,9 +65,12 @@ func (d doctor) why(ctx context.Context) Story {
 	ctx = oneWait(ctx)
 	st := d.Status(ctx)
 	records, _ := d.History()
-	account := slices.DeleteFunc(slices.Clone(records), func(r Record) bool {
-		return r.Account != st.Account && r.Account != "" || r.Account == "" && r.What != ledger.ChangeForgotten
-	})
+	var account []Record
+	for _, r := range records {
+		if r.Account == st.Account && r.Account != "" || r.Account == "" && r.What == ledger.ChangeForgotten {
+			account = append(account, r)
+		}
+	}
 	const most = 6
 	told := Story{At: d.wall(), Clues: d.clues(ctx, st, account), Steps: account[max(0, len(account)-most):]}
 	for _, dir := range d.knownEntries() {
@@ -156,7 +159,7 @@ func (d doctor) ourClues(st Status, records []Record) []Clue {
 
 // lastOf is the last record that tells one of these, or nil.
 func lastOf(records []Record, what ...ledger.ChangeKind) *Record {
-	for i := range slices.Backward(records) {
+	for i := len(records) - 1; i >= 0; i-- {
 		if slices.Contains(what, records[i].What) {
 			return &records[i]
 		}

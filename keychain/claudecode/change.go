@@ -200,7 +200,7 @@ func compare(prefix string, before, after object) []KeyChange {
 	old, now := before.byKey(), after.byKey()
 	var changes []KeyChange
 	seen := map[string]bool{}
-	for _, m := range append(slices.Clone(before), after...) {
+	for _, m := range append(append(object{}, before...), after...) {
 		if !seen[m.key] && !bytes.Equal(old[m.key], now[m.key]) {
 			changes = append(changes, KeyChange{prefix + m.key, masked(m.key, old[m.key]), masked(m.key, now[m.key])})
 		}

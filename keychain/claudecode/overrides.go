@@ -170,7 +170,8 @@ type layers []layer
 
 // value is what a variable is for the client, and where that stands.
 func (all layers) value(name string) (value string, from layer) {
-	for _, l := range slices.Backward(all) {
+	for i := len(all) - 1; i >= 0; i-- {
+		l := all[i]
 		if l.project && !slices.Contains(projects, name) {
 			continue
 		}
@@ -265,16 +266,16 @@ func (d *Directory) before(all layers) (list []Source) {
 	list = append(list, given(FromHeaders, headersVariable, authorizes)...)
 	list = append(list, given(FromSocket, socketVariable, notBlank)...)
 	bearer := given(FromAuthToken, authVariable, notBlank)
-	for _, l := range slices.Backward(all) {
-		if l.helper {
-			bearer = append(bearer, l.source(FromHelper, helperSetting))
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].helper {
+			bearer = append(bearer, all[i].source(FromHelper, helperSetting))
 		}
 	}
 	key := given(FromAPIKey, keyVariable, notBlank)
 	if simple := given(FromSimple, simpleVariable, truthy); len(simple) > 0 {
-		list = slices.Concat(list, key, simple, bearer) // with it the key alone is used
+		list = append(append(append(list, key...), simple...), bearer...) // with it the key alone is used
 	} else {
-		list = slices.Concat(list, bearer, key)
+		list = append(append(list, bearer...), key...)
 	}
 	list = append(list, given(FromOAuthToken, oauthVariable, notBlank)...)
 	if value, _ := all.value(organizationVariable); notBlank(value) {

@@ -2,7 +2,6 @@ package reminder
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
 
@@ -23,7 +22,11 @@ func Load(dir string) Memory {
 	if json.Unmarshal(data, &m) != nil || m == nil {
 		return Memory{}
 	}
-	maps.DeleteFunc(m, func(_ string, t Told) bool { return t.Step < Far || t.Step > Over })
+	for account, t := range m {
+		if t.Step < Far || t.Step > Over {
+			delete(m, account)
+		}
+	}
 	return m
 }
 

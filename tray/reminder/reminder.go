@@ -3,7 +3,6 @@
 package reminder
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -200,17 +199,28 @@ func (t Told) isAbout(s session.Status) bool {
 
 // With remembers what was said about an account.
 func (m Memory) With(account string, t Told) Memory {
-	next := maps.Clone(m)
-	if next == nil {
-		next = Memory{}
-	}
+	next := m.Without(account)
 	next[account] = t
 	return next
 }
 
 // Without forgets what was said about an account, because it has a new login.
 func (m Memory) Without(account string) Memory {
-	next := maps.Clone(m)
-	delete(next, account)
+	next := Memory{}
+	for name, t := range m {
+		if name != account {
+			next[name] = t
+		}
+	}
 	return next
+}
+
+// Equal reports whether both remember the same.
+func (m Memory) Equal(other Memory) bool {
+	for account, t := range m {
+		if o, there := other[account]; !there || o != t {
+			return false
+		}
+	}
+	return len(m) == len(other)
 }
