@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,9 +80,11 @@ func trayProgram() (string, error) {
 		name += ".exe"
 	}
 	path := filepath.Join(filepath.Dir(self), name)
-	// What lies beside a link need not be of this version, and need not be there.
+	// What lies beside a link need not be of this version, and need not be there. An app of macOS
+	// is one in its bundle alone, whose path stays.
 	if real, err := filepath.EvalSymlinks(self); err == nil {
-		if real = filepath.Join(filepath.Dir(real), name); !autostart.Same(path, real) {
+		real = filepath.Join(filepath.Dir(real), name)
+		if !autostart.Same(path, real) || runtime.GOOS == "darwin" && strings.Contains(real, ".app/") {
 			path = real
 		}
 	}
