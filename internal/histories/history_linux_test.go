@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // A history is a list of steps, each of four words, so that one that failed can be kept as it
@@ -581,7 +583,7 @@ func killed(h *history, begin func() *process, argument string) result {
 	time.Sleep(time.Duration(n) * time.Millisecond)
 	p.signal(syscall.SIGKILL)
 	<-p.ended
-	time.Sleep(3 * time.Millisecond) // what the server has begun it finishes
+	h.settled()
 	r := p.wait()
 	if r.code == -1 {
 		h.excuseLost(before)
@@ -591,6 +593,16 @@ func killed(h *history, begin func() *process, argument string) result {
 		}
 	}
 	return r
+}
+
+// settled waits until the server is done with what a killed program had sent.
+func (w *world) settled() {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testguard.Patience)
+	defer cancel()
+	if err := w.server.Settle(ctx); err != nil {
+		w.Errorf("the server is not done: %v", err)
+	}
 }
 
 // minutePasses lets the locks of the dead become old.

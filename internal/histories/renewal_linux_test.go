@@ -268,7 +268,7 @@ func TestKilledWithTheLocksInHand(t *testing.T) {
 			time.Sleep(time.Duration(rand.N(25_000)) * time.Microsecond)
 			p.signal(syscall.SIGKILL)
 			p.wait()
-			time.Sleep(3 * time.Millisecond) // what the server has begun it finishes
+			w.settled()
 			lost := len(w.kept(w.server.Newest(w.cc.refresh()))) == 0
 			if lost {
 				w.excused[w.server.Login(w.cc.refresh())] = "the response was lost"

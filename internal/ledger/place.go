@@ -304,3 +304,37 @@ func (l *Ledger) Spent(d *Displaced) bool {
 func (l *Ledger) DropDisplaced(id string) {
 	l.Displaced = slices.DeleteFunc(l.Displaced, func(d *Displaced) bool { return d.ID == id })
 }
+
+// LastIn is the account of ours whose login lay in the place last; empty: none, or somebody
+// else's.
+func (l *Ledger) LastIn(id string) string {
+	p := l.Place(id)
+	if p == nil {
+		return ""
+	}
+	chain := p.Chain
+	if chain == "" && len(p.Past) > 0 {
+		chain = p.Past[len(p.Past)-1]
+	}
+	c := l.Chain(chain)
+	if c == nil || c.Seen {
+		return ""
+	}
+	for _, name := range []string{c.Account, c.Was} {
+		if l.Account(name) != nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// Goes reports whether a chain lies in the place that an account of ours goes on with: what
+// lies there and is not known may follow it.
+func (l *Ledger) Goes(id string) bool {
+	p := l.Place(id)
+	if p == nil {
+		return false
+	}
+	c := l.Chain(p.Chain)
+	return c != nil && c.Account != "" && l.ChainOf(c.Account) == c && !c.Dead(c.Current())
+}

@@ -5,9 +5,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/ledger"
+	"keytender/keychain/claudecode"
 )
+
+// liesIn reports whether a login of the account that is signed out lies in a damaged entry.
+func (s *signingOut) liesIn(path string) bool {
+	logins, _ := claudecode.Salvage(path)
+	return slices.ContainsFunc(logins, func(e claudecode.Entry) bool {
+		f, known := s.l.Identify(pairOf(e.Login))
+		return known && f.Relation == ledger.Current && (f.Chain.Account == s.account || f.Chain.Was == s.account)
+	})
+}
 
 // dropAsides removes what a writer that was killed left half written (we hold the lock): it may
 // hold tokens. With the last account goes what `doctor --fix` moved aside of ours, too. A damaged
@@ -18,6 +30,14 @@ func (s *signingOut) dropAsides() {
 		atomicfile.DropReserved(dir.File())
 	}
 	if len(s.l.Accounts) > 0 {
+		for _, dir := range entries {
+			kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
+			for _, path := range kept {
+				if s.liesIn(path) {
+					s.undone(RemarkAsideStays, path)
+				}
+			}
+		}
 		return
 	}
 	patterns := []string{s.statePath("*" + asideInfix + "*"), s.config.Paths.Credentials + "*" + asideInfix + "*",

@@ -88,6 +88,10 @@ func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 		steps    []undoStep
 	)
 	for _, repair := range repairs {
+		if err := ctx.Err(); err != nil {
+			problems = append(problems, err)
+			break
+		}
 		m, err := repair.do(ctx)
 		if err != nil {
 			problems = append(problems, err)
@@ -143,10 +147,18 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 	if err != nil {
 		return nil
 	}
-	anew := Repair{Said{RemarkWillWrite, &Values{Account: st.Account}}, f.mirrorAgain}
+	owner := l.LastIn(f.entry.ID())
+	if owner != st.Account {
+		st = f.On(owner).Status(ctx)
+	}
 	place := l.Place(f.entry.ID())
-	ours := st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid) && st.ClaudeCode.Mirror &&
-		place != nil && !place.Let && l.Account(st.Account) != nil
+	ours := owner != "" && st.State == SignedIn && (st.AccessToken.Renewable || st.AccessToken.Valid) &&
+		st.ClaudeCode.Mirror && !place.Let
+	anew := func(remark Remark, still func(sighting) bool) Repair {
+		return Repair{Said{remark, &Values{Account: owner}}, func(ctx context.Context) (Mended, error) {
+			return f.writeAnew(ctx, owner, still)
+		}}
+	}
 	w := &work{Engine: f.Engine, l: l}
 	s, err := w.see(ctx, f.entry, false)
 	unusable := &claudecode.UnusableError{}
@@ -156,80 +168,33 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 	case errors.Is(err, keychain.ErrDamaged) && f.entry.FileIsRead():
 		repairs := []Repair{{Said{RemarkWillMoveUnread, &Values{Path: f.entry.File()}}, f.mendEntry}}
 		if ours {
-			repairs = append(repairs, anew)
+			repairs = append(repairs, anew(RemarkWillWrite, sighting.isEmpty))
 		}
 		return repairs
 	case err != nil:
 		return nil
 	case ours && s.entry.Blanked():
-		anew.Remark = RemarkWillWriteBlanked
-		return []Repair{anew}
-	case ours && s.entry.State == claudecode.SignedIn && !accepted && s.Account() == st.Account:
-		return []Repair{anew}
+		return []Repair{anew(RemarkWillWriteBlanked, sighting.isEmpty)}
+	case ours && s.entry.State == claudecode.SignedIn && !accepted && s.Account() == owner:
+		return []Repair{anew(RemarkWillWrite, func(now sighting) bool {
+			accepted, _ := now.entry.AcceptedByClient()
+			return !accepted && now.Account() == owner
+		})}
 	}
 	return nil
 }
 
-// mendEntry moves an entry aside that nobody can read: Claude Code takes it for none, and a
-// login could not be written there.
-func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
-	w, err := f.beginAnyway(ctx, lockWait)
-	if err != nil {
-		return Mended{}, err
-	}
-	defer w.end()
-	aside, err := f.entry.MoveAside(ctx)
-	if err != nil {
-		return Mended{}, failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
-	}
-	if err := w.settling().settleAside(ctx, f.entry, aside); err != nil {
-		return Mended{}, errors.Join(err, f.entry.MoveBack(ctx, aside))
-	}
-	if place := w.l.Place(f.entry.ID()); place != nil {
-		place.Empty(false)
-	}
-	return Mended{Said{RemarkUnreadMoved, &Values{Path: f.entry.File()}},
-		[]undoStep{{Kind: undoEntry, Path: f.entry.File(), Aside: aside}}}, nil
-}
-
-// settleAside takes in what Claude Code renewed, and what lies now in a file that nobody can
-// read: ours is spent then.
-func (w settling) settleAside(ctx context.Context, dir *claudecode.Directory, aside string) error {
-	entry, whole := claudecode.Salvage(aside)
-	if !whole {
-		return nil
-	}
-	s := w.judge(ctx, dir, entry, true)
-	return w.settle(ctx, &s)
-}
-
-// mirrorAgain is the person's word, as `mirror` is: the server is asked first whether a login
-// lives that Claude Code was signed out of.
-func (f fixing) mirrorAgain(ctx context.Context) (Mended, error) {
-	said, err := f.Mirror(ctx)
-	if err != nil {
-		return Mended{}, err
-	}
-	step := undoStep{Kind: undoMirror, Path: f.entry.Place()}
-	at := f.entry.Location()
-	step.Entry = &at
-	if l, err := f.ledger(); err == nil {
-		if place := l.Place(f.entry.ID()); place != nil {
-			step.Wrote = place.Pair
-		}
-	}
-	became := &Reason{Remark: said.Remark, Values: said.Values}
-	return Mended{Said{RemarkWritten, &Values{Because: became}}, []undoStep{step}}, nil
-}
-
 func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
+	if now, _ := m.dir.Identity(); now.AccountID != m.former.AccountID {
+		return Mended{}, mendedOtherwise(m.dir.Place())
+	}
 	if err := m.dir.SetIdentity(ctx, m.id); err != nil {
 		return Mended{}, failedBy(codeNotMended, FaultIdentityNotMended, Values{Reason: plain(err)}, err)
 	}
 	at, former := m.dir.Location(), m.former
 	return Mended{Said{RemarkNamed, &Values{Place: m.dir.Place()}},
 		[]undoStep{{Kind: undoIdentity, Entry: &at, Path: m.dir.Place(),
-			Identity: &formerIdentity{AccountID: former.AccountID, Email: former.Email,
+			Named: m.id.AccountID, Identity: &formerIdentity{AccountID: former.AccountID, Email: former.Email,
 				OrganizationID: former.OrganizationID, Whole: former.Whole.Reveal()}}}}, nil
 }
 
@@ -247,7 +212,7 @@ func (f fixing) copyInEntry(ctx context.Context) bool {
 	}
 	w := &work{Engine: f.Engine, l: l}
 	for _, dir := range f.knownEntries() {
-		if s, err := w.see(ctx, dir, false); err == nil && w.isGoodCopy(s) {
+		if s, err := w.seeAnyhow(ctx, dir, false); err == nil && w.isGoodCopy(s) {
 			return true
 		}
 	}
@@ -267,27 +232,26 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		return Mended{}, err
 	}
 	defer w.end()
+	if !f.credentialsDamaged() {
+		return Mended{}, mendedOtherwise(f.config.Paths.Credentials)
+	}
 	m, err := f.moveAside(f.config.Paths.Credentials, RemarkUnreadMoved)
 	if err != nil {
 		return m, err
 	}
 	var kept []string
 	for _, dir := range w.directories() {
-		s, err := w.see(ctx, dir, false)
-		if err != nil || !w.isGoodCopy(s) || slices.Contains(kept, s.Account()) {
-			continue
+		name, err := f.keepCopy(ctx, w, dir, kept)
+		if err != nil {
+			return m, err
 		}
-		a := w.l.Account(s.Account())
-		c := w.settling().carryOver(s, keychain.Credential{Method: ByClaudeCode})
-		c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization,
-			Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
-		if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
-			return m, storeError("file", err)
+		if name != "" {
+			kept = append(kept, name)
 		}
-		s.Chain.Advance(pairOf(c))
-		w.place(dir).Holds(s.Chain, pairOf(s.entry.Login))
-		w.describeAccount(a.Name, c)
-		kept = append(kept, a.Name)
+	}
+	if kept == nil { // what was seen there is nobody's of ours
+		return Mended{}, errors.Join(mendedOtherwise(f.config.Paths.Credentials),
+			atomicfile.Rename(m.undo[0].Aside, f.config.Paths.Credentials))
 	}
 	m.Remark, m.Values.List = RemarkTakenOver, kept
 	var lost []string
@@ -302,6 +266,30 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 	return m, w.save()
 }
 
+// keepCopy keeps the login in an entry anew whose record was lost, and names its account.
+func (f fixing) keepCopy(ctx context.Context, w *work, dir *claudecode.Directory, kept []string) (string, error) {
+	lock, err := dir.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return "", entryError(err)
+	}
+	defer w.unlock(lock)
+	s, err := w.seeAnyhow(ctx, dir, true)
+	if err != nil || !w.isGoodCopy(s) || slices.Contains(kept, s.Account()) {
+		return "", nil
+	}
+	a := w.l.Account(s.Account())
+	c := w.settling().carryOver(s, keychain.Credential{Method: ByClaudeCode})
+	c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization,
+		Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
+	if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
+		return "", storeError("file", err)
+	}
+	s.Chain.Advance(pairOf(c))
+	w.place(dir).Holds(s.Chain, pairOf(s.entry.Login))
+	w.describeAccount(a.Name, c)
+	return a.Name, nil
+}
+
 // formerFiles are what the first version kept in the state folder.
 var formerFiles = []string{"settings.json", "journal.json"}
 
@@ -311,6 +299,10 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	release, err := f.lock(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
+	}
+	if _, err := f.ledger(); !errors.Is(err, keychain.ErrDamaged) {
+		release()
+		return Mended{}, mendedOtherwise(f.config.Paths.State)
 	}
 	var m Mended
 	files := []string{ledgerFile}

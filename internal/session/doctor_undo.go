@@ -34,7 +34,9 @@ type undoStep struct {
 	Stands   string               `json:"stands,omitempty"` // print of what the repair put at Path
 	Entry    *claudecode.Location `json:"entry,omitempty"`
 	Identity *formerIdentity      `json:"identity,omitempty"`
-	Wrote    ledger.Pair          `json:"wrote,omitzero"` // into the entry; fingerprints
+	Wrote    ledger.Pair          `json:"wrote,omitzero"` // into the entry, or what lay there; fingerprints
+	Chain    string               `json:"chain,omitempty"`
+	Named    string               `json:"named,omitempty"` // whom the repair named
 }
 
 type formerIdentity struct {
@@ -127,9 +129,13 @@ func (f fixing) takeBackIdentity(ctx context.Context, step undoStep) (Remark, er
 	if step.Entry == nil || former == nil {
 		return "", damagedState(f.statePath(mendedFile))
 	}
+	dir := claudecode.At(*step.Entry, f.entries)
+	if now, _ := dir.Identity(); step.Named != "" && now.AccountID != step.Named {
+		return "", failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
+	}
 	id := claudecode.Identity{AccountID: former.AccountID, Email: former.Email, OrganizationID: former.OrganizationID,
 		Whole: secret.New(former.Whole)}
-	if err := claudecode.At(*step.Entry, f.entries).SetIdentity(ctx, id); err != nil {
+	if err := dir.SetIdentity(ctx, id); err != nil {
 		return "", failedBy(codeNotUndone, FaultIdentityNotPutBack, Values{Reason: plain(err)}, err)
 	}
 	return RemarkNamedBefore, nil
@@ -156,7 +162,7 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, erro
 		if pairOf(now.Login) != step.Wrote {
 			return claudecode.Change{}, failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
 		}
-		return claudecode.Change{SignOut: true}, nil
+		return claudecode.Change{SignOut: true, KeepBound: true}, nil
 	})
 	if err != nil {
 		return "", entryError(err)
@@ -181,7 +187,10 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 		}
 		return "", failedBy(codeNotUndone, FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
-	return RemarkAsItWas, nil
+	if c := w.l.Chain(step.Chain); c != nil {
+		w.place(f.entry).Holds(c, step.Wrote)
+	}
+	return RemarkAsItWas, w.save()
 }
 
 // takeBackMoved puts a file of ours back, or a lock. What the repair wrote in its place goes,

@@ -154,6 +154,8 @@ const (
 const (
 	FaultModeNotChanged     Fault = "mode-not-changed"
 	FaultNotMovedAside      Fault = "not-moved-aside"
+	FaultMendedOtherwise    Fault = "mended-otherwise"
+	FaultDamagedUnknown     Fault = "damaged-unknown"
 	FaultEntryNotMovedAside Fault = "entry-not-moved-aside"
 	FaultIdentityNotMended  Fault = "identity-not-mended"
 	FaultLockHeld           Fault = "lock-held"

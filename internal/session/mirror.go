@@ -77,9 +77,12 @@ func (e *Engine) Mirror(ctx context.Context) (Said, error) {
 }
 
 // mirroring is writing an account's login into Claude Code's entry.
-type mirroring struct{ *work }
+type mirroring struct {
+	*work
+	still func(sighting) bool // else nothing is written; nil: whatever lies there
+}
 
-func (w *work) mirroring() mirroring { return mirroring{w} }
+func (w *work) mirroring() mirroring { return mirroring{work: w} }
 
 func (w mirroring) mirror(ctx context.Context, account string) (Said, error) {
 	r, err := w.renewal(ctx, account)
@@ -116,6 +119,9 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 	}
 	if fresh && s.Relation == ledger.Unknown && w.asking().ask(ctx, s.entry.Login).refused {
 		s.Finding = ledger.Finding{Relation: ledger.Stranger} // dead, and a new login has come
+	}
+	if w.still != nil && !w.still(s) {
+		return Said{}, mendedOtherwise(dir.Place())
 	}
 	before := pairOf(r.current)
 	if r.current, err = w.settling().takeNewer(ctx, &s, r.account, r.current); err != nil {

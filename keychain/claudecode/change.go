@@ -21,8 +21,10 @@ type Change struct {
 	// NewLogin: SignIn comes from a sign-in, a switch or a mirror and takes the place
 	// of whatever login is there. False: it renews that login.
 	NewLogin bool
-	// SignOut takes out the login and what belongs to its account, and nothing else.
-	SignOut bool
+	// SignOut takes out the login and what belongs to its account, and nothing else; with
+	// KeepBound the login alone.
+	SignOut   bool
+	KeepBound bool
 	// Restore puts back an object that Entry.Inner returned, and RestoreOrganization
 	// the organization id that stood beside it, which old clients wrote.
 	Restore             secret.String
@@ -69,7 +71,10 @@ func (e Entry) merge(ch Change) (object, bool, error) {
 		if e.Inner().IsZero() {
 			return before, false, nil
 		}
-		after = after.without(boundKeys...).without(loginKey)
+		if !ch.KeepBound {
+			after = after.without(boundKeys...)
+		}
+		after = after.without(loginKey)
 	default:
 		login, err := parseObject([]byte(ch.Restore.Reveal()))
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/dirlock"
@@ -61,14 +62,10 @@ func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, 
 }
 
 // MoveAside gives the entry's file another name, which is returned: for one that cannot be
-// read and that nobody can use. It is done under the client's locks; an item of the macOS
-// keychain is left as it is.
+// read and that nobody can use. The caller holds the lock of renewals; an item of the macOS
+// keychain is left as it is. Where the name is a link, or a mount, it stays, and the file
+// that it leads to is empty then, which the client takes for no entry.
 func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
-	renewal, err := d.LockRenewal(ctx, writeWait)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, renewal.Release()) }()
 	lock, err := d.lockWrite(ctx)
 	if err != nil {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
@@ -78,33 +75,59 @@ func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
 	if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %s is there already", aside)
 	}
-	if err := atomicfile.Rename(d.file, aside); err != nil {
+	err = renameOr(d.file, d.file, aside, func(target string) error {
+		data, err := atomicfile.ReadShared(target, maxSettings)
+		if err == nil {
+			err = atomicfile.Write(aside, data)
+		}
+		if err != nil {
+			return err
+		}
+		return atomicfile.Replace(target, nil, 0o600)
+	})
+	if err != nil {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
 	}
 	return aside, nil
 }
 
-// Salvage returns the login in a file that was moved aside, where both of its tokens stand
-// there whole: what cannot be read may hold a pair that nobody else has.
-func Salvage(aside string) (Entry, bool) {
-	data, err := atomicfile.ReadShared(aside, maxSettings)
-	if err != nil {
-		return Entry{}, false
+// renameOr renames, but where the entry's own name must stay has the file that it leads to written.
+func renameOr(entry, from, to string, write func(target string) error) error {
+	target, err := atomicfile.Follow(entry)
+	if err == nil && target == entry {
+		if err = atomicfile.Rename(from, to); !errors.Is(err, syscall.EBUSY) {
+			return err
+		}
+		err = nil
 	}
-	var found []Entry
+	if err == nil {
+		err = write(target)
+	}
+	return err
+}
+
+// Salvage returns the logins in a file that cannot be read as an entry, with what of their
+// tokens stands there whole: it may hold a pair that nobody else has.
+func Salvage(file string) (found []Entry, err error) {
+	data, err := atomicfile.ReadShared(file, maxSettings)
+	if err != nil {
+		return nil, err
+	}
+	data = bytes.ReplaceAll(data, []byte{0}, nil) // of UTF-16, as PowerShell writes it
 	for _, text := range bytes.Split(data, []byte(`"`+loginKey+`"`))[1:] {
 		login := loginIn(text)
-		e := Entry{Source: "file", whole: secret.New(string(object(nil).with(loginKey, login.encoded()).encoded()))}
+		whole := object(nil).with(loginKey, login.encoded())
+		e := Entry{Source: "file", whole: secret.New(string(whole.encoded()))}
 		e.decode(login)
-		if wholeToken(e.Login.Access) && wholeToken(e.Login.Refresh) {
+		if e.State == SignedIn && (wholeToken(e.Login.Access) || wholeToken(e.Login.Refresh)) {
 			found = append(found, e)
 		}
 	}
-	if len(found) != 1 {
-		return Entry{}, false
-	}
-	return found[0], true
+	return found, nil
 }
+
+// mostMembers is more than a login has.
+const mostMembers = 100
 
 // loginIn returns the members that stand whole in an object behind its key.
 func loginIn(text []byte) (login object) {
@@ -113,14 +136,15 @@ func loginIn(text []byte) (login object) {
 	if begins, err := in.Token(); err != nil || begins != json.Delim('{') {
 		return nil
 	}
-	for in.More() {
+	for in.More() && len(login) < mostMembers {
 		var value json.RawMessage
 		key, _ := in.Token()
 		name, isKey := key.(string)
 		if !isKey || in.Decode(&value) != nil {
 			break
 		}
-		if !in.More() && !bytes.HasPrefix(bytes.TrimLeft(text[in.InputOffset():], " \t\r\n"), []byte("}")) {
+		ends := bytes.HasPrefix(bytes.TrimLeft(text[in.InputOffset():], " \t\r\n"), []byte("}"))
+		if value[0] != '"' && !in.More() && !ends {
 			break // a number, say, that was cut
 		}
 		var compact bytes.Buffer
@@ -146,7 +170,17 @@ func (d *Directory) MoveBack(ctx context.Context, aside string) (err error) {
 	if now, err := d.loadFile(); err != nil || len(now.document()) > 0 {
 		return fmt.Errorf("putting Claude Code's entry back: %w", fs.ErrExist)
 	}
-	if err := atomicfile.Rename(aside, d.file); err != nil {
+	err = renameOr(d.file, aside, d.file, func(target string) error {
+		data, err := atomicfile.Read(aside, maxSettings)
+		if err == nil {
+			err = atomicfile.Replace(target, data, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+		return os.Remove(aside)
+	})
+	if err != nil {
 		return fmt.Errorf("putting Claude Code's entry back: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package claudecode
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,5 +101,23 @@ func TestLockThatWasLeftBehind(t *testing.T) {
 	_ = os.Remove(filepath.Join(path, "x"))
 	if aside, err := c.MendLock(t.Context(), got[0]); err != nil || aside != "" || exists(path) {
 		t.Errorf("not removed: %q, %v", aside, err)
+	}
+}
+
+// BenchmarkSalvage is a file of many keys: the time grows with its size alone.
+func BenchmarkSalvage(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(`{"claudeAiOauth":{"accessToken":"FAKE-a","refreshToken":"FAKE-r"`)
+	for i := 0; text.Len() < 256<<10; i++ {
+		fmt.Fprintf(&text, `,"k%d":1`, i)
+	}
+	path := filepath.Join(b.TempDir(), "entry")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if found, err := Salvage(path); err != nil || len(found) != 1 {
+			b.Fatal(found, err)
+		}
 	}
 }

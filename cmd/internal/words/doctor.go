@@ -8,6 +8,12 @@ var mendWords = []worded{
 	{session.FaultNotMovedAside, sentences{"{path} could not be moved aside: {reason}", "move it away by hand"}},
 	{session.FaultEntryNotMovedAside, sentences{"Claude Code's entry could not be moved aside: {reason}",
 		"close Claude Code and move it away by hand"}},
+	{session.FaultMendedOtherwise, sentences{"{path} is not any more as it was found, so it was left as it is",
+		"`keytender doctor` looks once more"}},
+	{session.FaultDamagedUnknown,
+		sentences{"{path} is damaged and may hold newer tokens of {account}, which nobody could make out",
+			"try again when the network is back; else sign in anew with `keytender login --account {account}`, " +
+				"then run `keytender doctor --fix`"}},
 	{session.FaultIdentityNotMended, sentences{"Claude Code's state file could not be corrected: {reason}",
 		"close Claude Code and try again"}},
 	{session.FaultLockHeld, sentences{"{path} is held by a living program", "close Claude Code and try again"}},

@@ -1,0 +1,145 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"keytender/internal/ledger"
+	"keytender/keychain"
+	"keytender/keychain/claudecode"
+)
+
+// mendEntry moves an entry aside that nobody can read: Claude Code takes it for none, and a
+// login could not be written there. What can be made out in it is taken in first, so that
+// nothing is lost wherever this is broken off.
+func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
+	w, err := f.beginAnyway(ctx, lockWait)
+	if err != nil {
+		return Mended{}, err
+	}
+	defer w.end()
+	lock, err := f.entry.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return Mended{}, entryError(err)
+	}
+	defer w.unlock(lock)
+	if _, err := w.see(ctx, f.entry, false); !errors.Is(err, keychain.ErrDamaged) {
+		return Mended{}, mendedOtherwise(f.entry.File())
+	}
+	if err := w.settling().settleDamaged(ctx, f.entry); err != nil {
+		return Mended{}, err
+	}
+	step := undoStep{Kind: undoEntry, Path: f.entry.File()}
+	restore := func() {}
+	if place := w.l.Place(f.entry.ID()); place != nil {
+		former := *place
+		step.Chain, step.Wrote = former.Chain, former.Pair
+		restore = func() { *place = former }
+		place.Empty(false)
+	}
+	err = w.save() // before it is gone: nobody takes that for a sign-out by Claude Code then
+	if err == nil {
+		step.Aside, err = f.entry.MoveAside(context.WithoutCancel(ctx))
+	}
+	if err != nil {
+		restore()
+		return Mended{}, failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
+	}
+	return Mended{Said{RemarkUnreadMoved, &Values{Path: f.entry.File()}}, []undoStep{step}}, nil
+}
+
+// mendedOtherwise: what was found is not so any more when it is about to be mended. The
+// question whether to do so may have stood for hours.
+func mendedOtherwise(path string) *Error {
+	return failedBy(codeNotMended, FaultMendedOtherwise, Values{Path: path}, nil)
+}
+
+// settleDamaged takes in what lies in a file that nobody can read as an entry: what Claude Code
+// renewed, and ours is spent then, or somebody's login, which is kept.
+func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) error {
+	s, err := w.makeOut(ctx, dir, true)
+	if s == nil && err == nil {
+		return nil
+	}
+	if err == nil {
+		err = w.settle(ctx, s)
+	}
+	switch {
+	case isUnknown(err) && w.l.Goes(dir.ID()):
+		return failedBy(codeNotMended, FaultDamagedUnknown,
+			Values{Path: dir.File(), Account: w.l.LastIn(dir.ID())}, err)
+	case isUnknown(err):
+		return nil // whatever it is, it does not follow a login that we have
+	case err != nil:
+		return err
+	case s.Chain != nil && s.Chain.Seen:
+		_, err = w.displacing().setAside(ctx, *s)
+	}
+	return err
+}
+
+// makeOut is the one login in a damaged entry, as far as it can be told; nil: there is none. Of
+// several it is the one that is not known yet.
+func (w *work) makeOut(ctx context.Context, dir *claudecode.Directory, ask bool) (*sighting, error) {
+	logins, err := claudecode.Salvage(dir.File())
+	if err != nil {
+		return nil, failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
+	}
+	var found *sighting
+	foundKnown := false
+	for _, entry := range logins {
+		pair := pairOf(entry.Login)
+		if found != nil && pairOf(found.entry.Login) == pair {
+			continue
+		}
+		f, known := w.l.Identify(pair)
+		s := w.judge(ctx, dir, entry, ask && !known)
+		switch {
+		case !known && (found != nil && !foundKnown || pair.Access == "" || pair.Refresh == ""):
+			return nil, unknownLogin(s)
+		case found == nil, foundKnown && (!known || f.Relation == ledger.Current):
+			found, foundKnown = &s, known
+		}
+	}
+	return found, nil
+}
+
+// seeAnyhow is see that makes out what it can where an entry is damaged.
+func (w *work) seeAnyhow(ctx context.Context, dir *claudecode.Directory, ask bool) (sighting, error) {
+	s, err := w.see(ctx, dir, ask)
+	if !errors.Is(err, keychain.ErrDamaged) || !dir.FileIsRead() {
+		return s, err
+	}
+	found, madeOut := w.makeOut(ctx, dir, ask)
+	if found == nil {
+		return s, errors.Join(err, madeOut)
+	}
+	return *found, nil
+}
+
+// writeAnew writes an account's login where it lay, as `mirror` does: the server is asked first
+// whether a login lives that Claude Code was signed out of. still says whether the entry is as it
+// was found.
+func (f fixing) writeAnew(ctx context.Context, account string, still func(sighting) bool) (Mended, error) {
+	w, err := f.begin(ctx, lockWait)
+	if err != nil {
+		return Mended{}, err
+	}
+	defer w.following().endInStep(ctx)
+	if w.l.LastIn(f.entry.ID()) != account { // somebody else's lay in what was moved aside
+		return Mended{}, nil
+	}
+	said, err := mirroring{w, still}.mirror(ctx, account)
+	if err != nil {
+		return Mended{}, err
+	}
+	at := f.entry.Location()
+	step := undoStep{Kind: undoMirror, Path: f.entry.Place(), Entry: &at, Wrote: w.l.Place(f.entry.ID()).Pair}
+	became := &Reason{Remark: said.Remark, Values: said.Values}
+	return Mended{Said{RemarkWritten, &Values{Because: became}}, []undoStep{step}}, nil
+}
+
+// isEmpty reports whether nobody's login lies there.
+func (s sighting) isEmpty() bool {
+	return s.Relation == ledger.Absent || s.Relation == ledger.SignedOut && s.entry.Login.Refresh.IsZero()
+}
