@@ -491,7 +491,7 @@ func (a *app) fail(title string, err error) {
 	p := problemOf(a.words, err)
 	a.log.Warn("a click could not be obeyed", "code", p.Code)
 	a.activity.Failed = &p
-	n := noticeFailed(title, a.words.Problem(p))
+	n := noticeFailed(a.words, title, p)
 	if p.Refused() {
 		n = noticeRefused(a.words, title, p)
 	}

@@ -285,3 +285,14 @@ func TestTroubleThatNeedsThePerson(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedClickOffersTheSignIn that alone helps: its notice may take the place of the one about
+// the ended login, whose button would be gone.
+func TestFailedClickOffersTheSignIn(t *testing.T) {
+	w := menu.In("en")
+	for code, want := range map[session.Code]string{session.CodeSignInAgain: w.SignInAgain, session.CodeLocked: ""} {
+		if n := noticeFailed(w, w.RenewFailed, session.Problem{Code: code}); n.Action != want {
+			t.Errorf("%s: the notice offers %q", code, n.Action)
+		}
+	}
+}

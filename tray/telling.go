@@ -57,13 +57,20 @@ func noticeSignedIn(w *menu.Words, s session.Status, asides []string) notify.Not
 	return notify.Notice{Title: title, Body: menu.Sentences(append(lines, asides...)...)}
 }
 
-func noticeFailed(title string, p session.Problem) notify.Notice {
-	return notify.Notice{Title: title, Body: menu.Sentences(p.Message, p.Hint)}
+// noticeFailed tells why a click was in vain. Where nothing but a sign-in helps it offers that: it
+// may come after the notice of the ended login, and takes its place.
+func noticeFailed(w *menu.Words, title string, p session.Problem) notify.Notice {
+	said := w.Problem(p)
+	n := notify.Notice{Title: title, Body: menu.Sentences(said.Message, said.Hint)}
+	if p.Code == session.CodeSignInAgain {
+		n.Action, n.Urgent = w.SignInAgain, true
+	}
+	return n
 }
 
 // noticeRefused: only Claude Code's own sign-in helps, so that is what it offers.
 func noticeRefused(w *menu.Words, title string, p session.Problem) notify.Notice {
-	n := noticeFailed(title, w.Problem(p))
+	n := noticeFailed(w, title, p)
 	n.Action, n.Deed = w.Instead, notify.SignInWithClaude
 	return n
 }

@@ -57,7 +57,7 @@ const (
 	codeScope              Code = "scope"
 	codeSettingsChanged    Code = "settings-changed"
 	codeShortLived         Code = "short-lived"
-	codeSignInAgain        Code = "sign-in-again"
+	CodeSignInAgain        Code = "sign-in-again"
 	codeSignedOut          Code = "signed-out"
 	codeSignedOutThere     Code = "signed-out-there"
 	CodeStorage            Code = "storage"

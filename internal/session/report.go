@@ -38,7 +38,7 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 	switch {
 	case chain.Dead(pair):
 		again(FaultEnded, Values{})
-		if problem != nil && problem.Code == codeSignInAgain {
+		if problem != nil && problem.Code == CodeSignInAgain {
 			st.Problem = problem // it knows why
 		}
 	case !st.AccessToken.Valid && c.Refresh.IsZero():

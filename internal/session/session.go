@@ -317,7 +317,7 @@ func failedAs(code Code, f Fault, err error) *Error { return failedBy(code, f, V
 func laterAs(f Fault, err error) *Error { return laterBy(f, Values{}, err) }
 
 func againBy(f Fault, v Values, err error) *Error {
-	return &Error{Code: codeSignInAgain, Exit: ExitSignInAgain, Fault: f, Values: v, Err: err}
+	return &Error{Code: CodeSignInAgain, Exit: ExitSignInAgain, Fault: f, Values: v, Err: err}
 }
 
 func busyBy(f Fault, v Values, err error) *Error {

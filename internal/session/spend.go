@@ -133,7 +133,7 @@ func (r *renewal) maySend() error {
 		}
 		return againAs(FaultEndedNoRefresh, nil)
 	case ledger.WasRevoked:
-		if c.Problem != nil && c.Problem.Code == codeSignInAgain {
+		if c.Problem != nil && c.Problem.Code == CodeSignInAgain {
 			return errorOf(c.Problem, ExitSignInAgain)
 		}
 		return againAs(FaultEnded, nil)
