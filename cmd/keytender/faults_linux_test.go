@@ -303,6 +303,10 @@ var madeFaults = []fault{
 		}},
 	{name: "the desktop's session bus does not answer", finds: "warn desktop: the session bus does not answer",
 		make: func(r *faulty) { r.set("DISPLAY", ":7") }},
+	{name: "what starts with the session is gone", finds: "warn autostart: /gone/keytender-tray is to be started",
+		make: func(r *faulty) {
+			r.write(r.home+"/.config/autostart/keytender.desktop", "[Desktop Entry]\nExec=/gone/keytender-tray\n")
+		}},
 }
 
 // faultsOfOthers cannot be made with this program on this system; another test makes them.
