@@ -45,12 +45,15 @@ type history struct {
 	faulty  bool // the server asked for pauses
 	// theirs are logins that Claude Code made: displaced, they are kept for it.
 	theirs map[int]bool
+	// damaged are the entries that nobody can read, as they were written.
+	damaged map[*client][]byte
 }
 
 func (w *world) history() *history {
 	h := &history{
 		world: w, wanted: map[person]login{}, names: map[person]bool{}, behind: map[*client]bool{},
 		mend: map[*client]func(){}, hidden: map[*client]bool{}, backups: map[person]document{}, theirs: map[int]bool{},
+		damaged: map[*client][]byte{},
 	}
 	for _, c := range h.clients() {
 		c.add("mcpOAuth", others["mcpOAuth"])
@@ -98,6 +101,7 @@ func (h *history) do(s step) {
 		h.Fatalf("there is no step %q", s.what)
 	}
 	act(h, s)
+	h.lookAgain()
 	h.judge()
 	h.check()
 }
@@ -139,7 +143,8 @@ func (h *history) inKeytender(token string) bool { return token != "" && h.lies(
 // process died does not count.
 func (h *history) lies(token, below string) bool {
 	return slices.ContainsFunc(h.kept(token), func(path string) bool {
-		return strings.HasPrefix(path, below) && !strings.Contains(filepath.Base(path), ".tmp")
+		name := filepath.Base(path)
+		return strings.HasPrefix(path, below) && !strings.Contains(name, ".tmp") && !strings.Contains(name, ".aside-")
 	})
 }
 
@@ -236,11 +241,15 @@ var acts = map[string]func(h *history, s step){
 	"client signs in":  (*history).clientSignsIn,
 	"client signs out": (*history).clientSignsOut,
 
-	"trouble symlink":    func(h *history, s step) { h.trouble(s, "symlink") },
-	"trouble hard link":  func(h *history, s step) { h.trouble(s, "hard link") },
-	"trouble read-only":  func(h *history, s step) { h.trouble(s, "read-only") },
-	"trouble unreadable": func(h *history, s step) { h.trouble(s, "unreadable") },
-	"trouble big":        func(h *history, s step) { h.trouble(s, "big") },
+	"trouble symlink":     func(h *history, s step) { h.trouble(s, "symlink") },
+	"trouble hard link":   func(h *history, s step) { h.trouble(s, "hard link") },
+	"trouble read-only":   func(h *history, s step) { h.trouble(s, "read-only") },
+	"trouble unreadable":  func(h *history, s step) { h.trouble(s, "unreadable") },
+	"trouble big":         func(h *history, s step) { h.trouble(s, "big") },
+	"damage cut":          func(h *history, s step) { h.damage(s, cutOff) },
+	"damage mark":         func(h *history, s step) { h.damage(s, marked) },
+	"renewed and damaged": func(h *history, s step) { h.clientRenews(s, nil, 0); h.damage(s, cutOff) },
+	"tokens swapped":      (*history).tokensSwapped,
 	"mended": func(h *history, s step) {
 		c := h.place(s.where)
 		if mend := h.mend[c]; mend != nil {
@@ -453,6 +462,7 @@ func (h *history) trouble(s step, kind string) {
 func (h *history) finish() {
 	h.Helper()
 	h.mendAll()
+	h.lookAgain()
 	h.faults()
 	h.profile(0)
 	for _, c := range h.clients() {

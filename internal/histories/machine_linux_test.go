@@ -99,7 +99,8 @@ var weighed = []struct {
 	{"logout", 1},
 	{"client signs out", 1}, {"both", 2}, {"trouble symlink", 1}, {"trouble hard link", 1}, {"trouble read-only", 1},
 	{"trouble unreadable", 1}, {"trouble big", 1}, {"mended", 2},
-	{"lend", 1}, {"lend back", 1}, {"rename", 1}, {"watch", 1}, {"doctor", 1}, {"doctor undo", 1},
+	{"damage cut", 2}, {"damage mark", 1}, {"renewed and damaged", 3}, {"tokens swapped", 1},
+	{"lend", 1}, {"lend back", 1}, {"rename", 1}, {"watch", 1}, {"doctor", 4}, {"doctor undo", 1},
 }
 
 // steps makes steps.
