@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
@@ -15,10 +14,13 @@ import (
 // liesIn reports whether a login of the account that is signed out lies in a damaged entry.
 func (s *signingOut) liesIn(path string) bool {
 	logins, _ := claudecode.Salvage(path)
-	return slices.ContainsFunc(logins, func(e claudecode.Entry) bool {
-		f, known := s.l.Identify(pairOf(e.Login))
-		return known && f.Relation == ledger.Current && (f.Chain.Account == s.account || f.Chain.Was == s.account)
-	})
+	for i := range logins {
+		f, known := s.l.Identify(pairOf(logins[i].Login))
+		if known && f.Relation == ledger.Current && (f.Chain.Account == s.account || f.Chain.Was == s.account) {
+			return true
+		}
+	}
+	return false
 }
 
 // dropAsides removes what a writer that was killed left half written (we hold the lock): it may

@@ -136,7 +136,8 @@ func (d doctor) checkSharers(_ context.Context, st Status) []Check {
 		return warn(name, FoundSharedWithOpenCode, &Values{Account: chain.Account, Path: path})
 	}
 	records, _ := d.History()
-	for _, r := range slices.Backward(records) {
+	for i := len(records) - 1; i >= 0; i-- {
+		r := records[i]
 		switch {
 		case r.Account != st.Account:
 		case r.What == ledger.ChangeSignedIn, r.What == ledger.ChangeImported:

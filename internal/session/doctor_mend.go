@@ -400,7 +400,8 @@ func (w rebuilding) findDisplaced(ctx context.Context) {
 func (w rebuilding) rebuild(ctx context.Context) {
 	names := []string{"default"}
 	records, _ := w.History()
-	for _, r := range slices.Backward(records) {
+	for i := len(records) - 1; i >= 0; i-- {
+		r := records[i]
 		if keychain.CheckAccountName(r.Account) == nil && !slices.Contains(names, r.Account) {
 			names = append(names, r.Account)
 		}

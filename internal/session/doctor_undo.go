@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"keytender/internal/atomicfile"
@@ -78,7 +77,8 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		problems []error
 		left     []undoStep
 	)
-	for _, step := range slices.Backward(last.Steps) {
+	for i := len(last.Steps) - 1; i >= 0; i-- {
+		step := last.Steps[i]
 		remark, err := f.takeBack(ctx, step)
 		if err != nil {
 			problems, left = append(problems, err), append([]undoStep{step}, left...)
