@@ -26,8 +26,13 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if _, err := w.see(ctx, f.entry, false); !errors.Is(err, keychain.ErrDamaged) {
 		return Mended{}, mendedOtherwise(f.entry.File())
 	}
-	if err := w.settling().settleDamaged(ctx, f.entry); err != nil {
+	kept, err := w.settling().settleDamaged(ctx, f.entry)
+	if err != nil {
 		return Mended{}, err
+	}
+	remark := RemarkUnreadMoved
+	if kept != "" {
+		remark = RemarkUnreadKept
 	}
 	step := undoStep{Kind: undoEntry, Path: f.entry.File()}
 	restore := func() {}
@@ -45,7 +50,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 		restore()
 		return Mended{}, failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
 	}
-	return Mended{Said{RemarkUnreadMoved, &Values{Path: f.entry.File()}}, []undoStep{step}}, nil
+	return Mended{Said{remark, &Values{Path: f.entry.File(), Owner: kept}}, []undoStep{step}}, nil
 }
 
 // mendedOtherwise: what was found is not so any more when it is about to be mended. The
@@ -55,27 +60,26 @@ func mendedOtherwise(path string) *Error {
 }
 
 // settleDamaged takes in what lies in a file that nobody can read as an entry: what Claude Code
-// renewed, and ours is spent then, or somebody's login, which is kept.
-func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) error {
+// renewed, and ours is spent then, or somebody else's login, which is kept, and whose it is.
+func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) (kept string, err error) {
 	s, err := w.makeOut(ctx, dir, true)
 	if s == nil && err == nil {
-		return nil
+		return "", nil
 	}
 	if err == nil {
 		err = w.settle(ctx, s)
 	}
 	switch {
 	case isUnknown(err) && w.l.Goes(dir.ID()):
-		return failedBy(codeNotMended, FaultDamagedUnknown,
+		return "", failedBy(codeNotMended, FaultDamagedUnknown,
 			Values{Path: dir.File(), Account: w.l.LastIn(dir.ID())}, err)
 	case isUnknown(err):
-		return nil // whatever it is, it does not follow a login that we have
-	case err != nil:
-		return err
-	case s.Chain != nil && s.Chain.Seen:
-		_, err = w.displacing().setAside(ctx, *s)
+		return "", nil // whatever it is, it does not follow a login that we have
+	case err == nil && (s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen):
+		moved, err := w.displacing().setAside(ctx, *s)
+		return moved.whose, err
 	}
-	return err
+	return "", err
 }
 
 // makeOut is the one login in a damaged entry, as far as it can be told; nil: there is none. Of

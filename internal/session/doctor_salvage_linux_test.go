@@ -158,7 +158,7 @@ func TestMendingIsKilledBeforeTheMove(t *testing.T) {
 	r.writeEntry(newest)
 	r.damage(cutOff)
 	w := r.work()
-	if err := w.settling().settleDamaged(t.Context(), w.entry); err != nil {
+	if _, err := w.settling().settleDamaged(t.Context(), w.entry); err != nil {
 		t.Fatal(err)
 	}
 	w.place(w.entry).Empty(false)
@@ -187,7 +187,12 @@ func TestDamagedLoginOfAnother(t *testing.T) {
 				r.renewed("")
 			}
 			r.damage(f)
-			r.mendAll()
+			e := r.start()
+			mended, err := e.Mend(t.Context(), e.Repairs(t.Context()))
+			if err != nil || len(mended) != 1 || mended[0].Remark != RemarkUnreadKept ||
+				mended[0].Values.Owner == "" {
+				t.Errorf("%s, seen %v: %+v, %v", name, seen, mended, err)
+			}
 			if entry, err := r.start().readEntry(t.Context()); err != nil || !entry.Login.Access.IsZero() {
 				t.Errorf("%s, seen %v: a login was written in the place of another person's: %v", name, seen, err)
 			}

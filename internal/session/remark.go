@@ -67,6 +67,7 @@ const (
 	RemarkUnreadMoved      Remark = "unread-moved"
 	RemarkWillTakeOver     Remark = "will-take-over"
 	RemarkTakenOver        Remark = "taken-over"
+	RemarkUnreadKept       Remark = "unread-kept"
 	RemarkTakenOverNotAll  Remark = "taken-over-not-all"
 	RemarkWillWrite        Remark = "will-write"
 	RemarkWillWriteBlanked Remark = "will-write-blanked"

@@ -20,6 +20,8 @@ var remarkWords = []remarked{
 	{session.RemarkAccountsFound, "moved the damaged list of accounts in {path} aside, and found {accounts} again"},
 	{session.RemarkWillMoveUnread, "move {path} aside, since it cannot be read"},
 	{session.RemarkUnreadMoved, "moved {path} aside, since it cannot be read"},
+	{session.RemarkUnreadKept, "moved {path} aside, since it cannot be read; the login of {owner} in it is kept, and " +
+		"`keytender mirror --undo` puts it back"},
 	{session.RemarkWillTakeOver,
 		"move {path} aside, since it cannot be read, and take the login over from Claude Code's entry"},
 	{session.RemarkTakenOver,
