@@ -11,38 +11,42 @@ func cutOff(text string) string { return strings.TrimSuffix(strings.TrimSpace(te
 // marked has a byte-order mark.
 func marked(text string) string { return "\xef\xbb\xbf" + text }
 
+// spoilt is an entry that nobody can read: as it was before, what stood in it beside the login,
+// and as it was written.
+type spoilt struct {
+	whole, text []byte
+	others      document
+	stands      bool
+}
+
 // damage makes an entry of ours unreadable. What else stood in it goes with it when it is moved
 // aside.
 func (h *history) damage(s step, how func(string) string) {
 	h.Helper()
 	c := h.place(s.where)
-	data, err := os.ReadFile(c.file())
+	whole, err := os.ReadFile(c.file())
 	if err != nil || h.mend[c] != nil || h.hidden[c] || !h.names[c.who()] || c.refresh() == "" {
 		return
 	}
-	others := c.others
+	h.damaged[c] = &spoilt{whole: whole, text: []byte(how(string(whole))), others: c.others}
 	c.others = document{}
-	h.damaged[c] = []byte(how(string(data)))
-	h.must(os.WriteFile(c.file(), h.damaged[c], 0o600))
-	h.hidden[c] = true
-	h.mend[c] = func() { // by hand
-		if h.stillDamaged(c) {
-			h.must(os.WriteFile(c.file(), data, 0o600))
-			c.others = others
-		}
-	}
+	h.must(os.WriteFile(c.file(), h.damaged[c].text, 0o600))
+	h.lookAgain()
 }
 
-func (h *history) stillDamaged(c *client) bool {
-	now, err := os.ReadFile(c.file())
-	return err == nil && string(now) == string(h.damaged[c])
-}
-
-// lookAgain sees which damaged entries somebody mended.
+// lookAgain sees which entries are damaged now: doctor mends them, and takes that back.
 func (h *history) lookAgain() {
-	for c := range h.damaged {
-		if !h.hidden[c] || !h.stillDamaged(c) {
-			delete(h.damaged, c)
+	for c, d := range h.damaged {
+		now, err := os.ReadFile(c.file())
+		switch is := err == nil && string(now) == string(d.text); {
+		case is:
+			h.hidden[c], d.stands = true, true
+			h.mend[c] = func() { // by hand
+				h.must(os.WriteFile(c.file(), d.whole, 0o600))
+				c.others = d.others
+			}
+		case d.stands:
+			d.stands = false
 			delete(h.hidden, c)
 			delete(h.mend, c)
 		}

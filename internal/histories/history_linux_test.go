@@ -44,16 +44,15 @@ type history struct {
 	backups map[person]document
 	faulty  bool // the server asked for pauses
 	// theirs are logins that Claude Code made: displaced, they are kept for it.
-	theirs map[int]bool
-	// damaged are the entries that nobody can read, as they were written.
-	damaged map[*client][]byte
+	theirs  map[int]bool
+	damaged map[*client]*spoilt
 }
 
 func (w *world) history() *history {
 	h := &history{
 		world: w, wanted: map[person]login{}, names: map[person]bool{}, behind: map[*client]bool{},
 		mend: map[*client]func(){}, hidden: map[*client]bool{}, backups: map[person]document{}, theirs: map[int]bool{},
-		damaged: map[*client][]byte{},
+		damaged: map[*client]*spoilt{},
 	}
 	for _, c := range h.clients() {
 		c.add("mcpOAuth", others["mcpOAuth"])
@@ -462,7 +461,6 @@ func (h *history) trouble(s step, kind string) {
 func (h *history) finish() {
 	h.Helper()
 	h.mendAll()
-	h.lookAgain()
 	h.faults()
 	h.profile(0)
 	for _, c := range h.clients() {
