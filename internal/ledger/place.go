@@ -65,6 +65,9 @@ type Place struct {
 // Full reports whether the place holds the refresh token too.
 func (p *Place) Full() bool { return p.Kind != Lent && p.Chain != "" && p.Pair.Refresh != "" }
 
+// Blank reports whether nothing is known of what lay there, since the ledger was lost.
+func (p *Place) Blank() bool { return p.Next+p.Chain == "" && len(p.Past) == 0 }
+
 // Place returns the place of that id, or nil.
 func (l *Ledger) Place(id string) *Place {
 	for _, p := range l.Places {
@@ -228,7 +231,7 @@ func (l *Ledger) HeldBy(account string) []*Place {
 		if slices.ContainsFunc(ids, func(id string) bool {
 			c := l.Chain(id)
 			return c != nil && c.Account == account
-		}) || len(ids) == 2 && p.Next+p.Chain == "" {
+		}) || p.Blank() {
 			places = append(places, p)
 		}
 	}

@@ -275,3 +275,24 @@ func TestRebuiltLedgerAndAShorterLife(t *testing.T) {
 		r.alive(r.entry().Login)
 	}
 }
+
+// The same, and the server takes the access token no more: the refresh token may live.
+func TestRebuiltLedgerAndAnEndedAccessToken(t *testing.T) {
+	r := newRig(t)
+	newest := r.renewElsewhere(r.signIn(time.Hour))
+	newest.AccessEnds = r.now().Add(20 * time.Hour)
+	r.writeEntry(newest)
+	if err := os.WriteFile(r.state(ledgerFile), []byte(`{"version":2,"acc`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.pass(9 * time.Hour)
+	r.mendAll()
+	if _, err := r.start().Renew(t.Context(), true); exitOf(err) != ExitTryLater {
+		t.Errorf("%v", err)
+	}
+	if _, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{Account: "default"}); err != nil {
+		t.Error(err)
+	}
+	r.renewed("")
+	r.mended()
+}

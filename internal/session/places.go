@@ -128,9 +128,10 @@ func (w *work) judge(ctx context.Context, dir *claudecode.Directory, entry claud
 	switch {
 	case s.Beside != nil:
 		s.Finding = w.contested(ctx, s, whose)
-	case s.Relation == ledger.Successor && s.Chain.Account != "" && whose.refused:
+	case s.Relation == ledger.Successor && s.Chain.Account != "" && whose.refused && !entry.Login.AccessEnds.IsZero():
 		// It follows ours by the record, and the server knows it no more: ours may be spent, and
-		// it is of no use. Claude Code finds out, or the person signs in.
+		// it is of no use. Claude Code finds out, or the person signs in. An access token without
+		// an end may just have ended, which says nothing of the refresh token.
 		s.Finding = ledger.Finding{Relation: ledger.Unknown, Chain: s.Chain}
 	}
 	return s
@@ -149,12 +150,15 @@ func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting
 // behind, lay once, or may have been put by another program. While the server cannot be asked
 // nobody knows; one that it refuses is no successor of ours. One that it takes is followed,
 // whichever grant it is of, unless ours outlives it: the access token of a generation that was
-// left behind goes on working too, and a server may grant less than before. Here a clock may keep
-// us from following, and never decides that a pair is newer or none of ours.
+// left behind goes on working too. Here a clock may keep us from following, and never decides
+// that a pair is newer; and where the record of the place is lost it decides nothing, since its
+// access token may have ended early, or a server granted less than before.
 func (w *work) contested(ctx context.Context, s sighting, whose identified) ledger.Finding {
 	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
+	place := w.l.Place(s.dir.ID())
+	lost := place != nil && place.Blank()
 	switch {
-	case whose.refused:
+	case whose.refused && !lost:
 		return s.Finding
 	case !whose.person.Known():
 		return unknown
@@ -169,8 +173,10 @@ func (w *work) contested(ctx context.Context, s sighting, whose identified) ledg
 		return unknown
 	case ends.After(ours.AccessEnds):
 		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
+	case lost:
+		return unknown
 	}
-	return unknown
+	return s.Finding
 }
 
 func (s sighting) found() ledger.Found {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -457,4 +458,28 @@ func (r *rig) setMirror(on bool) {
 	w := r.work()
 	w.l.Mirror = &on
 	w.end()
+}
+
+// TestSuccessorThatTellsNoEnd: its access token has ended long ago, which the server says of it, and
+// its refresh token is the newest.
+func TestSuccessorThatTellsNoEnd(t *testing.T) {
+	r := newRig(t)
+	newest := r.renewElsewhere(r.signIn(-time.Minute))
+	newest.AccessEnds = time.Time{}
+	r.writeEntry(newest)
+	text, err := os.ReadFile(r.entryFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = regexp.MustCompile(`"expiresAt":-?\d+,`).ReplaceAll(text, nil)
+	if err := os.WriteFile(r.entryFile(), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.pass(4 * 24 * time.Hour)
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Errorf("the login lives, and no token comes: %v", err)
+	}
+	if n := r.server.Count("renew-reused"); n != 0 {
+		t.Errorf("a spent refresh token was sent %d times", n)
+	}
 }

@@ -54,7 +54,7 @@ var renewalWords = []worded{
 		sentences{
 			"Claude Code's entry ({place}) holds tokens that may be newer ones of this login, and it could not be found out whose they are",
 			"nothing was sent or changed; try again when the network is there, or, if they are, take them over with " +
-				"`keytender import claude-code --account {account}`, and if not, let go of the place with `keytender places forget '{id}'`"}},
+				"`keytender import claude-code --account {account}`; if nobody knows, `keytender login --account {account}` helps in any case"}},
 	{session.FaultUnknownFormer,
 		sentences{
 			"Claude Code's entry ({place}) holds tokens of a login that lay there before, and it could not be found out whether they are newer ones of it",
