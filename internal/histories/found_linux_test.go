@@ -28,6 +28,9 @@ var found = map[string][]step{
 		{"home", "import backup", bob, ""},
 		{"home", "client renews", bob, ""}, {"work", "client renews", bob, ""},
 	},
+	"a former login renewed where the new one could not be written": {
+		{"work", "login", ann, ""}, {"work", "trouble hard link", ann, ""}, {"home", "login", ann, ""},
+	},
 	"undone where it never was": {
 		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""},
 		{"home", "undo", bob, ""},

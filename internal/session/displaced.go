@@ -118,6 +118,9 @@ func (w displacing) write(ctx context.Context, s sighting, change claudecode.Cha
 	}
 	if !begun || w.liesThere(ctx, s) {
 		moved.takeBack(ctx)
+		if place := w.l.Place(s.dir.ID()); place != nil {
+			place.Next = "" // what follows the login that lies there follows nothing else
+		}
 	}
 	return entryError(err)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
@@ -499,7 +500,7 @@ func (w carrying) carryTo(ctx context.Context, c carried) error {
 		}
 		return claudecode.Change{SignIn: &c.current, NewLogin: s.Chain != chain}, nil
 	})
-	if unwritable := (&claudecode.UnwritableError{}); !written || errors.As(err, &unwritable) { // nothing was written
+	if !written || isRefusedWrite(err) {
 		switch {
 		case before != chain.ID:
 			c.place.Next = before
@@ -584,6 +585,12 @@ func (w carrying) noteGone(p *ledger.Place) {
 }
 
 var errGone error = failedAs(codeNotReached, FaultGone, nil)
+
+// isRefusedWrite reports whether nothing was written for sure.
+func isRefusedWrite(err error) bool {
+	unwritable, refused := &claudecode.UnwritableError{}, &atomicfile.RefusedError{}
+	return errors.As(err, &unwritable) || errors.As(err, &refused)
+}
 
 func (w *work) unlock(l *claudecode.RenewalLock) {
 	if l == nil {
