@@ -31,6 +31,9 @@ var found = map[string][]step{
 	"a former login renewed where the new one could not be written": {
 		{"work", "login", ann, ""}, {"work", "trouble hard link", ann, ""}, {"home", "login", ann, ""},
 	},
+	"taken over with the ids of another login": {
+		{"home", "login", bob, ""}, {"home", "tokens swapped", bob, ""}, {"home", "take over", bob, ""},
+	},
 	"undone where it never was": {
 		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""},
 		{"home", "undo", bob, ""},

@@ -53,6 +53,9 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
 		p = p.Or(ledger.Person{Email: id.Email, Organization: id.OrganizationID})
 	}
+	if p.ID != "" && p.ID != c.Account.ID { // the server knows whose the tokens are, whatever ids lie beside them
+		c.Account = keychain.Account{}
+	}
 	c.Account = c.Account.Or(keychain.Account{ID: p.ID, OrganizationID: p.Organization, Email: p.Email})
 	if owner := s.Account(); owner != "" && s.Relation == ledger.Successor && (o.Account == "" || o.Account == owner) {
 		if err := w.settling().settle(ctx, &s); err != nil {
