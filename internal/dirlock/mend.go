@@ -50,6 +50,10 @@ func (w Wanted) Mend(ctx context.Context, stuck bool) (aside string, err error) 
 	if err != nil {
 		return "", fmt.Errorf("looking at the lock: %w", err)
 	}
+	if what, _ := w.Trouble(); what == "" { // somebody took it since it was looked at
+		return "", &BusyError{Path: w.Path, Reason: "it is held by a living program",
+			Hint: "close Claude Code and try again"}
+	}
 	if !stuck {
 		if err := removeDir(w.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("removing the lock: %w", err)

@@ -34,6 +34,10 @@ var found = map[string][]step{
 	"taken over with the ids of another login": {
 		{"home", "login", bob, ""}, {"home", "tokens swapped", bob, ""}, {"home", "take over", bob, ""},
 	},
+	"taken over with the ids of a login that is another grant now": {
+		{"home", "login", bob, ""}, {"home", "tokens swapped", cat, ""}, {"work", "doctor undo", cat, ""},
+		{"work", "import", bob, ""}, {"home", "take over", ann, ""}, {"work", "switch", bob, ""},
+	},
 	"undone where it never was": {
 		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""},
 		{"home", "undo", bob, ""},

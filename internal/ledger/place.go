@@ -324,20 +324,24 @@ func (l *Ledger) LastIn(id string) string {
 		return ""
 	}
 	for _, name := range []string{c.Account, c.Was} {
-		if l.Account(name) != nil {
+		if a := l.Account(name); a != nil && (name == c.Account || a.Person.Like(c.Person) == Same) {
 			return name
 		}
 	}
 	return ""
 }
 
-// Goes reports whether a chain lies in the place that an account of ours goes on with: what
+// Goes reports whether a chain may lie in the place that an account of ours goes on with: what
 // lies there and is not known may follow it.
 func (l *Ledger) Goes(id string) bool {
 	p := l.Place(id)
-	if p == nil {
-		return false
+	if p == nil || p.Blank() {
+		return p != nil
 	}
-	c := l.Chain(p.Chain)
-	return c != nil && c.Account != "" && l.ChainOf(c.Account) == c && !c.Dead(c.Current())
+	for _, chain := range []string{p.Next, p.Chain} {
+		if c := l.Chain(chain); c != nil && c.Account != "" && l.ChainOf(c.Account) == c && !c.Dead(c.Current()) {
+			return true
+		}
+	}
+	return false
 }

@@ -173,7 +173,7 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 		return repairs
 	case err != nil:
 		return nil
-	case ours && s.entry.Blanked():
+	case ours && s.entry.Blanked() && s.person.Like(l.Account(owner).Person) != ledger.Different:
 		return []Repair{anew(RemarkWillWriteBlanked, sighting.isEmpty)}
 	case ours && s.entry.State == claudecode.SignedIn && !accepted && s.Account() == owner:
 		return []Repair{anew(RemarkWillWrite, func(now sighting) bool {

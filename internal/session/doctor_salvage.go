@@ -26,9 +26,11 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if _, err := w.see(ctx, f.entry, false); !errors.Is(err, keychain.ErrDamaged) {
 		return Mended{}, mendedOtherwise(f.entry.File())
 	}
-	kept, err := w.settling().settleDamaged(ctx, f.entry)
-	if err != nil {
-		return Mended{}, err
+	kept := ""
+	if !f.watches(w.l) { // else no copy of it is ours to keep
+		if kept, err = w.settling().settleDamaged(ctx, f.entry); err != nil {
+			return Mended{}, err
+		}
 	}
 	remark := RemarkUnreadMoved
 	if kept != "" {
@@ -75,34 +77,34 @@ func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) 
 			Values{Path: dir.File(), Account: w.l.LastIn(dir.ID())}, err)
 	case isUnknown(err):
 		return "", nil // whatever it is, it does not follow a login that we have
-	case err == nil && (s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen):
-		moved, err := w.displacing().setAside(ctx, *s)
-		return moved.whose, err
+	case err != nil:
+		return "", err
 	}
-	return "", err
+	moved, err := w.displacing().moveOut(ctx, *s, "")
+	if moved.kept == "" { // it is in our store, or of no use
+		moved.whose = ""
+	}
+	return moved.whose, err
 }
 
-// makeOut is the one login in a damaged entry, as far as it can be told; nil: there is none. Of
-// several it is the one that is not known yet.
+// makeOut is the login in a damaged entry, as far as it can be told; nil: there is none. Of several
+// that are known it is the newest; whether one that is not known is newer than another, nobody can
+// tell.
 func (w *work) makeOut(ctx context.Context, dir *claudecode.Directory, ask bool) (*sighting, error) {
 	logins, err := claudecode.Salvage(dir.File())
 	if err != nil {
 		return nil, failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
 	}
 	var found *sighting
-	foundKnown := false
 	for _, entry := range logins {
 		pair := pairOf(entry.Login)
-		if found != nil && pairOf(found.entry.Login) == pair {
-			continue
-		}
 		f, known := w.l.Identify(pair)
 		s := w.judge(ctx, dir, entry, ask && !known)
 		switch {
-		case !known && (found != nil && !foundKnown || pair.Access == "" || pair.Refresh == ""):
+		case !known && (len(logins) > 1 || pair.Access == "" || pair.Refresh == ""):
 			return nil, unknownLogin(s)
-		case found == nil, foundKnown && (!known || f.Relation == ledger.Current):
-			found, foundKnown = &s, known
+		case found == nil, f.Relation == ledger.Current:
+			found = &s
 		}
 	}
 	return found, nil
@@ -130,7 +132,8 @@ func (f fixing) writeAnew(ctx context.Context, account string, still func(sighti
 		return Mended{}, err
 	}
 	defer w.following().endInStep(ctx)
-	if w.l.LastIn(f.entry.ID()) != account { // somebody else's lay in what was moved aside
+	place := w.l.Place(f.entry.ID())
+	if w.l.LastIn(f.entry.ID()) != account || place.Let || !w.mirrors(w.l) { // or somebody else's lay in it
 		return Mended{}, nil
 	}
 	said, err := mirroring{w, still}.mirror(ctx, account)

@@ -86,6 +86,7 @@ func TestDamagedEntryInOtherShapes(t *testing.T) {
 			return cutInTokens(text, c.Refresh.Reveal(), -3)
 		},
 	} {
+		unsure := []string{"two documents", "old behind newest", "key twice", "cut in the refresh token"}
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			a := r.signIn(time.Hour)
@@ -95,12 +96,9 @@ func TestDamagedEntryInOtherShapes(t *testing.T) {
 			r.damage(func(text string) string { return f(old, text, newest) })
 			e := r.start()
 			_, err := e.Mend(t.Context(), e.Repairs(t.Context()))
-			if strings.Contains(r.entryText(), `"`+a.Refresh.Reveal()+`"`) && r.entry().Login.SamePair(a) {
-				t.Error("the spent pair was written into the entry")
-			}
-			if name == "cut in the refresh token" {
+			if slices.Contains(unsure, name) { // which one is newer, nobody can tell
 				if faultOf(err) != FaultDamagedUnknown {
-					t.Errorf("what is lost is not told: %v", err)
+					t.Errorf("what is not known is not told: %v", err)
 				}
 				return
 			}

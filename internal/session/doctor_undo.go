@@ -36,6 +36,7 @@ type undoStep struct {
 	Wrote    ledger.Pair          `json:"wrote,omitzero"` // into the entry, or what lay there; fingerprints
 	Chain    string               `json:"chain,omitempty"`
 	Named    string               `json:"named,omitempty"` // whom the repair named
+	Alone    bool                 `json:"-"`               // nothing stood beside what the repair wrote
 }
 
 type formerIdentity struct {
@@ -77,12 +78,20 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		problems []error
 		left     []undoStep
 	)
+	for _, step := range last.Steps {
+		if step.Kind == undoEntry && (f.entryErr != nil || f.entry.File() != step.Path) {
+			return nil, failedBy(codeNotUndone, FaultOtherShell, Values{Path: step.Path}, nil)
+		}
+	}
 	for i := len(last.Steps) - 1; i >= 0; i-- {
 		step := last.Steps[i]
+		if step.Kind == undoMirror && i > 0 && last.Steps[i-1].Kind == undoEntry {
+			step.Alone = true // what lay there comes back whole
+		}
 		remark, err := f.takeBack(ctx, step)
-		if err != nil {
-			problems, left = append(problems, err), append([]undoStep{step}, left...)
-			continue
+		if err != nil { // and those before it may rest on this one
+			problems, left = append(problems, err), last.Steps[:i+1]
+			break
 		}
 		said := Said{remark, &Values{Path: step.Path, Mode: step.Mode}}
 		undone = append(undone, said)
@@ -162,7 +171,7 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, erro
 		if pairOf(now.Login) != step.Wrote {
 			return claudecode.Change{}, failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
 		}
-		return claudecode.Change{SignOut: true, KeepBound: true}, nil
+		return claudecode.Change{SignOut: true, KeepBound: !step.Alone}, nil
 	})
 	if err != nil {
 		return "", entryError(err)
@@ -178,9 +187,6 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 		return "", err
 	}
 	defer w.end()
-	if f.entryErr != nil || f.entry.File() != step.Path {
-		return "", failedBy(codeNotUndone, FaultOtherShell, Values{Path: step.Path}, nil)
-	}
 	if err := f.entry.MoveBack(ctx, step.Aside); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return "", failedBy(codeNotUndone, FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)

@@ -53,7 +53,10 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
 		p = p.Or(ledger.Person{Email: id.Email, Organization: id.OrganizationID})
 	}
-	if p.ID != "" && p.ID != c.Account.ID { // the server knows whose the tokens are, whatever ids lie beside them
+	if told := w.asking().askPerson(Patient(ctx), c); told.ID != "" && told.ID != p.ID {
+		p = told // the server knows whose the tokens are, whatever ids lie beside them
+	}
+	if p.ID != "" && p.ID != c.Account.ID {
 		c.Account = keychain.Account{}
 	}
 	c.Account = c.Account.Or(keychain.Account{ID: p.ID, OrganizationID: p.Organization, Email: p.Email})

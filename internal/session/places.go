@@ -159,7 +159,7 @@ func (w *work) contested(ctx context.Context, s sighting, whose identified) ledg
 	place := w.l.Place(s.dir.ID())
 	lost := place != nil && place.Blank()
 	switch {
-	case whose.refused && !lost:
+	case whose.refused && !lost && !s.entry.Login.AccessEnds.IsZero():
 		return s.Finding
 	case !whose.person.Known():
 		return unknown

@@ -257,8 +257,15 @@ func (r *renewal) settleOthers(ctx context.Context, s sighting) error {
 // holds reports whether the login lay in the place when we last looked, or one that it is
 // to replace there.
 func (r *renewal) holds(p *ledger.Place) bool {
-	c := r.l.Chain(p.Chain)
-	return c != nil && c.Account == r.account && !c.Apart
+	if p.Blank() {
+		return true
+	}
+	for _, id := range []string{p.Next, p.Chain} {
+		if c := r.l.Chain(id); c != nil && c.Account == r.account && !c.Apart {
+			return true
+		}
+	}
+	return false
 }
 
 func lockError(ctx context.Context, dir *claudecode.Directory, err error) error {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -113,13 +114,16 @@ func Salvage(file string) (found []Entry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	data = bytes.ReplaceAll(data, []byte{0}, nil) // of UTF-16, as PowerShell writes it
+	if len(data) > 1 && (data[0]^data[1] == 0xff^0xfe || data[0] == 0 || data[1] == 0) { // UTF-16, as PowerShell writes it
+		data = bytes.ReplaceAll(data, []byte{0}, nil)
+	}
 	for _, text := range bytes.Split(data, []byte(`"`+loginKey+`"`))[1:] {
 		login := loginIn(text)
 		whole := object(nil).with(loginKey, login.encoded())
 		e := Entry{Source: "file", whole: secret.New(string(whole.encoded()))}
 		e.decode(login)
-		if e.State == SignedIn && (wholeToken(e.Login.Access) || wholeToken(e.Login.Refresh)) {
+		twice := slices.ContainsFunc(found, func(f Entry) bool { return f.Login.SamePair(e.Login) })
+		if e.State == SignedIn && !twice && (wholeToken(e.Login.Access) || wholeToken(e.Login.Refresh)) {
 			found = append(found, e)
 		}
 	}
