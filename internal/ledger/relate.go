@@ -79,6 +79,8 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 			switch {
 			case possible != nil: // the one that lies there now comes first
 				return Finding{Relation: Unknown, Chain: possible}
+			case place.stands(c) && c.knowsAccess(f.Pair.Access):
+				return Finding{Relation: Unknown, Chain: c} // no renewal leaves the access token as it was
 			case place.stands(c):
 				return Finding{Relation: Successor, Chain: c}
 			}

@@ -62,7 +62,7 @@ func (f fixing) repairs(ctx context.Context) []Repair {
 	repairs = append(repairs, f.repairEntry(ctx, st)...)
 	for _, m := range f.misnamed(ctx) {
 		repairs = append(repairs, Repair{Said{RemarkWillName, &Values{Place: m.dir.Place()}},
-			func(ctx context.Context) (Mended, error) { return mendIdentity(ctx, m) }})
+			func(ctx context.Context) (Mended, error) { return f.mendIdentity(ctx, m) }})
 	}
 	for _, path := range f.leftovers() {
 		repairs = append(repairs, Repair{Said{RemarkWillMoveLeft, &Values{Path: path}},
@@ -166,15 +166,21 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 	case errors.As(err, &unusable):
 		return nil
 	case errors.Is(err, keychain.ErrDamaged) && f.entry.FileIsRead():
-		repairs := []Repair{{Said{RemarkWillMoveUnread, &Values{Path: f.entry.File()}}, f.mendEntry}}
+		moved := false
+		repairs := []Repair{{Said{RemarkWillMoveUnread, &Values{Path: f.entry.File()}},
+			func(ctx context.Context) (m Mended, err error) {
+				m, err = f.mendEntry(ctx)
+				moved = err == nil
+				return m, err
+			}}}
 		if ours {
-			repairs = append(repairs, anew(RemarkWillWrite, sighting.isEmpty))
+			repairs = append(repairs, anew(RemarkWillWrite, func(now sighting) bool { return moved && now.isEmpty() }))
 		}
 		return repairs
 	case err != nil:
 		return nil
 	case ours && s.entry.Blanked() && s.person.Like(l.Account(owner).Person) != ledger.Different:
-		return []Repair{anew(RemarkWillWriteBlanked, sighting.isEmpty)}
+		return []Repair{anew(RemarkWillWriteBlanked, func(now sighting) bool { return now.entry.Blanked() })}
 	case ours && s.entry.State == claudecode.SignedIn && !accepted && s.Account() == owner:
 		return []Repair{anew(RemarkWillWrite, func(now sighting) bool {
 			accepted, _ := now.entry.AcceptedByClient()
@@ -184,8 +190,13 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 	return nil
 }
 
-func mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
-	if now, _ := m.dir.Identity(); now.AccountID != m.former.AccountID {
+func (f fixing) mendIdentity(ctx context.Context, m misnamed) (Mended, error) {
+	still := false
+	for _, now := range f.misnamed(ctx) {
+		still = still || now.dir.ID() == m.dir.ID() && now.id.AccountID == m.id.AccountID &&
+			now.former.AccountID == m.former.AccountID
+	}
+	if !still {
 		return Mended{}, mendedOtherwise(m.dir.Place())
 	}
 	if err := m.dir.SetIdentity(ctx, m.id); err != nil {
@@ -240,13 +251,15 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		return m, err
 	}
 	var kept []string
-	for _, dir := range w.directories() {
-		name, err := f.keepCopy(ctx, w, dir, kept)
-		if err != nil {
-			return m, err
-		}
-		if name != "" {
-			kept = append(kept, name)
+	for _, relation := range []ledger.Relation{ledger.Successor, ledger.Current} { // the newest first
+		for _, dir := range w.directories() {
+			name, err := f.keepCopy(ctx, w, dir, relation, kept)
+			if err != nil {
+				return m, err
+			}
+			if name != "" {
+				kept = append(kept, name)
+			}
 		}
 	}
 	if kept == nil { // what was seen there is nobody's of ours
@@ -260,6 +273,11 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 			lost = append(lost, a.Name)
 		}
 	}
+	for _, d := range w.l.Displaced {
+		if !d.Nothing {
+			lost = append(lost, whose(d.Person))
+		}
+	}
 	if lost != nil {
 		m.Remark, m.Values.Also, m.Values.Aside = RemarkTakenOverNotAll, strings.Join(lost, ", "), m.undo[0].Aside
 	}
@@ -267,14 +285,15 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 }
 
 // keepCopy keeps the login in an entry anew whose record was lost, and names its account.
-func (f fixing) keepCopy(ctx context.Context, w *work, dir *claudecode.Directory, kept []string) (string, error) {
+func (f fixing) keepCopy(ctx context.Context, w *work, dir *claudecode.Directory, relation ledger.Relation,
+	kept []string) (string, error) {
 	lock, err := dir.LockRenewal(ctx, entryWait)
 	if err != nil {
 		return "", entryError(err)
 	}
 	defer w.unlock(lock)
 	s, err := w.seeAnyhow(ctx, dir, true)
-	if err != nil || !w.isGoodCopy(s) || slices.Contains(kept, s.Account()) {
+	if err != nil || !w.isGoodCopy(s) || s.Relation != relation || slices.Contains(kept, s.Account()) {
 		return "", nil
 	}
 	a := w.l.Account(s.Account())

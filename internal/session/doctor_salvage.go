@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"keytender/internal/ledger"
 	"keytender/keychain"
@@ -66,7 +67,12 @@ func mendedOtherwise(path string) *Error {
 func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) (kept string, err error) {
 	s, err := w.makeOut(ctx, dir, true)
 	if s == nil && err == nil {
-		return "", nil
+		if w.l.Goes(dir.ID()) {
+			err = w.noTraces(ctx, dir)
+		}
+		if err == nil {
+			return "", nil
+		}
 	}
 	if err == nil {
 		err = w.settle(ctx, s)
@@ -86,6 +92,30 @@ func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) 
 	}
 	return moved.whose, err
 }
+
+// noTraces fails where a damaged entry that no login was made out in holds something of a token
+// that we do not know: Claude Code may have renewed.
+func (w settling) noTraces(ctx context.Context, dir *claudecode.Directory) error {
+	traces, err := claudecode.Traces(dir.File())
+	if err != nil {
+		return failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
+	}
+	ours, _ := w.vault(w.l).load(ctx, w.l.LastIn(dir.ID())) // where it cannot be read no trace is known
+	for _, t := range traces {
+		print, text := t.Fingerprint(), t.Reveal()
+		_, refresh := w.l.Identify(ledger.Pair{Refresh: print})
+		_, access := w.l.Identify(ledger.Pair{Access: print})
+		cut := len(text) > surelyOurs &&
+			(strings.HasPrefix(ours.Access.Reveal(), text) || strings.HasPrefix(ours.Refresh.Reveal(), text))
+		if !refresh && !access && !cut {
+			return unknownLogin(sighting{dir: dir})
+		}
+	}
+	return nil
+}
+
+// surelyOurs is how much of a token tells it from any other.
+const surelyOurs = 32
 
 // makeOut is the login in a damaged entry, as far as it can be told; nil: there is none. Of several
 // that are known it is the newest; whether one that is not known is newer than another, nobody can
@@ -137,6 +167,9 @@ func (f fixing) writeAnew(ctx context.Context, account string, still func(sighti
 		return Mended{}, nil
 	}
 	said, err := mirroring{w, still}.mirror(ctx, account)
+	if err == nil && said.Remark == RemarkNewerTaken { // into our store, and what was found stays
+		said, err = mirroring{w, still}.mirror(ctx, account)
+	}
 	if err != nil {
 		return Mended{}, err
 	}

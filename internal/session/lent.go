@@ -604,6 +604,9 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 	return w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		pair := pairOf(now.Login)
 		f, ours := w.l.Identify(pair)
+		if ours && !now.Login.Refresh.IsZero() && !p.Far {
+			return claudecode.Change{}, errOwnLogin
+		}
 		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
 		return claudecode.Change{SignOut: ours && now.Login.Refresh.IsZero()}, nil
 	})
@@ -612,6 +615,14 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 // takenBack notes what became of one place. goneIsDone: a directory that is not there needs
 // nothing; else the token may live on in it.
 func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
+	if errors.Is(err, errOwnLogin) { // a whole copy of a login of ours: a place like any other
+		err = nil
+		ctx, cancel := storeContext(context.Background())
+		defer cancel()
+		if current, failure := w.vault(w.l).load(ctx, p.Account); failure == nil {
+			w.settleLent(p, current)
+		}
+	}
 	at, ended := lentWhere(p), p.Ends.Before(w.wall())
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
 		p.Leaving = true

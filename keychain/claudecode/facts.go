@@ -32,9 +32,9 @@ type Fact struct {
 }
 
 // Facts returns the register.
-var Facts = sync.OnceValue(func() Register {
-	var r Register
-	if err := json.Unmarshal(factsText, &r); err != nil {
+var Facts = sync.OnceValue(func() *Register {
+	r := &Register{}
+	if err := json.Unmarshal(factsText, r); err != nil {
 		panic("facts.json cannot be read: " + err.Error()) // a test reads it
 	}
 	return r

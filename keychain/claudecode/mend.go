@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -59,7 +58,13 @@ func (d *Directory) LockTroubles() []LockTrouble {
 
 // MendLock puts right what LockTroubles named, as dirlock.Wanted.Mend says.
 func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, err error) {
-	return dirlock.Wanted{Path: t.Path, Now: d.now}.Mend(ctx, t.stuck)
+	lock := dirlock.Wanted{Path: t.Path, Now: d.now}
+	for _, l := range d.locks() {
+		if l.Path == t.Path {
+			lock = l
+		}
+	}
+	return lock.Mend(ctx, t.stuck)
 }
 
 // MoveAside gives the entry's file another name, which is returned: for one that cannot be
@@ -114,20 +119,49 @@ func Salvage(file string) (found []Entry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > 1 && (data[0]^data[1] == 0xff^0xfe || data[0] == 0 || data[1] == 0) { // UTF-16, as PowerShell writes it
-		data = bytes.ReplaceAll(data, []byte{0}, nil)
-	}
-	for _, text := range bytes.Split(data, []byte(`"`+loginKey+`"`))[1:] {
+	for _, text := range bytes.Split(withoutZeros(data), []byte(`"`+loginKey+`"`))[1:] {
 		login := loginIn(text)
 		whole := object(nil).with(loginKey, login.encoded())
 		e := Entry{Source: "file", whole: secret.New(string(whole.encoded()))}
 		e.decode(login)
-		twice := slices.ContainsFunc(found, func(f Entry) bool { return f.Login.SamePair(e.Login) })
+		twice := false
+		for i := range found {
+			twice = twice || found[i].Login.SamePair(e.Login)
+		}
 		if e.State == SignedIn && !twice && (wholeToken(e.Login.Access) || wholeToken(e.Login.Refresh)) {
 			found = append(found, e)
 		}
 	}
 	return found, nil
+}
+
+// Traces lists what looks like a token of a login in a file, whole or not.
+func Traces(file string) (found []secret.String, err error) {
+	data, err := atomicfile.ReadShared(file, maxSettings)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range bytes.Split(withoutZeros(data), []byte(tokenMark))[1:] {
+		end := bytes.IndexFunc(text, func(r rune) bool {
+			return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+		if end < 0 {
+			end = len(text)
+		}
+		found = append(found, secret.New(tokenMark+string(text[:end])))
+	}
+	return found, nil
+}
+
+// tokenMark begins each token of a login.
+const tokenMark = "sk-ant-o"
+
+// withoutZeros is a text without the zeros of UTF-16, as PowerShell writes it.
+func withoutZeros(data []byte) []byte {
+	if len(data) > 1 && (data[0]^data[1] == 0xff^0xfe || data[0] == 0 || data[1] == 0) {
+		return bytes.ReplaceAll(data, []byte{0}, nil)
+	}
+	return data
 }
 
 // mostMembers is more than a login has.

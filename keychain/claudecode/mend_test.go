@@ -99,6 +99,10 @@ func TestLockThatWasLeftBehind(t *testing.T) {
 		t.Errorf("a lock with something in it was removed: %v", err)
 	}
 	_ = os.Remove(filepath.Join(path, "x"))
+	if _, err := c.MendLock(t.Context(), got[0]); err == nil || !exists(path) {
+		t.Errorf("a lock that somebody took meanwhile was removed: %v", err)
+	}
+	_ = os.Chtimes(path, old, old)
 	if aside, err := c.MendLock(t.Context(), got[0]); err != nil || aside != "" || exists(path) {
 		t.Errorf("not removed: %q, %v", aside, err)
 	}
