@@ -148,7 +148,7 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 		return nil
 	}
 	owner := l.LastIn(f.entry.ID())
-	if owner != st.Account {
+	if owner != "" && owner != st.Account {
 		st = f.On(owner).Status(ctx)
 	}
 	place := l.Place(f.entry.ID())
@@ -167,16 +167,22 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 		return nil
 	case errors.Is(err, keychain.ErrDamaged) && f.entry.FileIsRead():
 		moved := false
-		repairs := []Repair{{Said{RemarkWillMoveUnread, &Values{Path: f.entry.File()}},
-			func(ctx context.Context) (m Mended, err error) {
-				m, err = f.mendEntry(ctx)
-				moved = err == nil
-				return m, err
-			}}}
-		if ours {
-			repairs = append(repairs, anew(RemarkWillWrite, func(now sighting) bool { return moved && now.isEmpty() }))
+		move := Repair{Said{RemarkWillMoveUnread, &Values{Path: f.entry.File()}}, nil}
+		move.do = func(ctx context.Context) (m Mended, err error) {
+			m, err = f.mendEntry(ctx)
+			moved = err == nil
+			return m, err
 		}
-		return repairs
+		if !ours {
+			return []Repair{move}
+		}
+		write := anew(RemarkWillWrite, sighting.isEmpty)
+		return []Repair{move, {write.Said, func(ctx context.Context) (Mended, error) {
+			if !moved { // which was told
+				return Mended{}, nil
+			}
+			return write.do(ctx)
+		}}}
 	case err != nil:
 		return nil
 	case ours && s.entry.Blanked() && s.person.Like(l.Account(owner).Person) != ledger.Different:
