@@ -59,7 +59,7 @@ var (
 	ErrShellLink = errors.New("the file there is a link, which is not followed from here")
 )
 
-// ErrShellUnsure: the shell was told to write and did not say what became of it.
+// ErrShellUnsure is that the shell was told to write and did not say what became of it.
 var ErrShellUnsure = errors.New("the connection ended before it was said whether the file was written")
 
 // Making says what the shell does about a directory that is not there.
