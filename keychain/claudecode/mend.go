@@ -124,11 +124,16 @@ func Salvage(file string) (found []Entry, err error) {
 		whole := object(nil).with(loginKey, login.encoded())
 		e := Entry{Source: "file", whole: secret.New(string(whole.encoded()))}
 		e.decode(login)
+		for _, token := range []*secret.String{&e.Login.Access, &e.Login.Refresh} {
+			if !wholeToken(*token) {
+				*token = secret.String{}
+			}
+		}
 		twice := false
 		for i := range found {
 			twice = twice || found[i].Login.SamePair(e.Login)
 		}
-		if e.State == SignedIn && !twice && (wholeToken(e.Login.Access) || wholeToken(e.Login.Refresh)) {
+		if e.State == SignedIn && !twice && !(e.Login.Access.IsZero() && e.Login.Refresh.IsZero()) {
 			found = append(found, e)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keytender/internal/dirlock"
+	"keytender/internal/secret"
 )
 
 func TestMendLocks(t *testing.T) {
@@ -106,6 +107,46 @@ func TestLockThatWasLeftBehind(t *testing.T) {
 	if aside, err := c.MendLock(t.Context(), got[0]); err != nil || aside != "" || exists(path) {
 		t.Errorf("not removed: %q, %v", aside, err)
 	}
+}
+
+// FuzzSalvage: whatever a file holds, what is made out in it are logins that a new entry can hold,
+// and each trace of a token stands in it.
+func FuzzSalvage(f *testing.F) {
+	whole := `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE","refreshToken":"sk-ant-ort01-FAKE","expiresAt":1}}`
+	for _, text := range []string{whole, whole[:60], "\xef\xbb\xbf" + whole, whole + whole,
+		"[" + whole, "\xff\xfe{\x00\"\x00",
+		`"claudeAiOauth":{"accessToken":"\u0000","refreshToken":1,"refreshToken":"a b"`, `"claudeAiOauth":[{"accessToken":"a"`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "entry")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found, err := Salvage(path)
+		if err != nil {
+			return // too long
+		}
+		for _, e := range found {
+			if _, err := parseEntry([]byte(e.whole.Reveal()), "file"); err != nil {
+				t.Errorf("%q: the login cannot be kept: %v", data, err)
+			}
+			for _, token := range []secret.String{e.Login.Access, e.Login.Refresh} {
+				if !token.IsZero() && !wholeToken(token) {
+					t.Errorf("%q: a token that is not whole", data)
+				}
+			}
+		}
+		traces, err := Traces(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, trace := range traces {
+			if !strings.Contains(string(withoutZeros(data)), trace.Reveal()) {
+				t.Errorf("%q: a trace that is not in it", data)
+			}
+		}
+	})
 }
 
 // BenchmarkSalvage is a file of many keys: the time grows with its size alone.
