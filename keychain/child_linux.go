@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -116,4 +118,18 @@ func collectionExists() bool {
 	login := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login")
 	_, err = login.GetProperty("org.freedesktop.Secret.Collection.Label")
 	return err == nil
+}
+
+const busVariable = "DBUS_SESSION_BUS_ADDRESS"
+
+// busAddress is where the session bus listens. It is never asked to be started, as autolaunch: would.
+func busAddress() string {
+	if address := os.Getenv(busVariable); address != "" && address != "autolaunch:" {
+		return address
+	}
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if dir == "" {
+		dir = filepath.Join("/run/user", strconv.Itoa(os.Getuid()))
+	}
+	return "unix:path=" + filepath.Join(dir, "bus")
 }

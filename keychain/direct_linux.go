@@ -8,9 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -82,17 +79,3 @@ func wouldAskAgain(ctx context.Context, _ time.Time) bool {
 }
 
 func wouldAsk(ctx context.Context) bool { return wouldAskAgain(ctx, time.Time{}) }
-
-const busVariable = "DBUS_SESSION_BUS_ADDRESS"
-
-// busAddress is where the session bus listens. It is never asked to be started, as autolaunch: would.
-func busAddress() string {
-	if address := os.Getenv(busVariable); address != "" && address != "autolaunch:" {
-		return address
-	}
-	dir := os.Getenv("XDG_RUNTIME_DIR")
-	if dir == "" {
-		dir = filepath.Join("/run/user", strconv.Itoa(os.Getuid()))
-	}
-	return "unix:path=" + filepath.Join(dir, "bus")
-}
