@@ -491,7 +491,7 @@ func TestStoreIsMendedWithTheNewestOfTwo(t *testing.T) {
 }
 
 // TestTakenBackWhereAWholeLoginLies: the person copied the whole entry there. It is not taken out,
-// so it is told, or goes on as a place.
+// which is told, and goes on as a place.
 func TestTakenBackWhereAWholeLoginLies(t *testing.T) {
 	r := newRig(t)
 	a := r.signIn(8 * time.Hour)
@@ -500,14 +500,16 @@ func TestTakenBackWhereAWholeLoginLies(t *testing.T) {
 	r.goTo(dir)
 	r.writeEntry(a)
 	r.goTo(home)
-	_, err := r.start().TakeBack(t.Context(), dir)
-	if r.lent(dir).Login.Refresh.IsZero() || err != nil {
-		return // taken out, or told
+	if back, err := r.start().TakeBack(t.Context(), dir); err == nil || len(back) != 0 {
+		t.Errorf("told as taken back: %+v, %v", back, err)
+	}
+	if left, err := r.start().Lent(); err != nil || len(left) != 0 {
+		t.Errorf("still lent to: %+v, %v", left, err)
 	}
 	r.renewed("")
 	r.goTo(dir)
 	if r.server.Spent(r.entry().Login.Refresh.Reveal()) {
-		t.Error("success, and a copy was left behind there in silence: it is spent")
+		t.Error("the copy there is spent")
 	}
 }
 

@@ -324,6 +324,7 @@ const (
 	FaultLendDamaged     Fault = "lend-damaged"
 	FaultLendUnreached   Fault = "lend-unreached"
 	FaultLendUnsure      Fault = "lend-unsure"
+	FaultLentWhole       Fault = "lent-whole"
 	FaultLendFailed      Fault = "lend-failed"
 	FaultOwnEntry        Fault = "own-entry"
 	FaultLentStays       Fault = "lent-stays"

@@ -27,16 +27,6 @@ type Imported struct {
 	Former bool
 }
 
-// isOurs reports whether an account of ours is this person's.
-func (w *work) isOurs(p ledger.Person) bool {
-	for _, a := range w.l.Accounts {
-		if p.Like(a.Person) == ledger.Same {
-			return true
-		}
-	}
-	return false
-}
-
 // ImportClaudeCode takes over the login that Claude Code's entry holds. It makes no token
 // call and does not write the entry.
 func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Imported, error) {
@@ -63,7 +53,8 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
 		p = p.Or(ledger.Person{Email: id.Email, Organization: id.OrganizationID})
 	}
-	if f, known := w.l.Identify(pairOf(c)); (!known || f.Account() == "") && w.isOurs(p) {
+	if f, known := w.l.Identify(pairOf(c)); (!known || f.Account() == "") &&
+		(w.l.Of(p, false) != nil || w.l.Ambiguous(p)) {
 		// It takes the place of what we have, so the server says whose it is, whatever ids lie beside it.
 		if told := w.asking().askPerson(Patient(ctx), c); told.ID != "" {
 			p = told

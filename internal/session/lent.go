@@ -616,12 +616,13 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 // nothing; else the token may live on in it.
 func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	if errors.Is(err, errOwnLogin) { // a whole copy of a login of ours: a place like any other
-		err = nil
 		ctx, cancel := storeContext(context.Background())
 		defer cancel()
 		if current, failure := w.vault(w.l).load(ctx, p.Account); failure == nil {
 			w.settleLent(p, current)
 		}
+		w.forgetLent(p)
+		return failedBy(codeNotRemoved, FaultLentWhole, Values{Place: lentWhere(p).String()}, err)
 	}
 	at, ended := lentWhere(p), p.Ends.Before(w.wall())
 	if err != nil && !(errors.Is(err, errGone) && (goneIsDone || ended)) && !(p.Far && ended) {
