@@ -114,6 +114,7 @@ func (t tending) follow(ctx context.Context) error {
 
 // settleAll takes in what every entry tells.
 func (w following) settleAll(ctx context.Context) {
+	w.lentCopies().takeWhole(ctx)
 	for _, dir := range w.directories() {
 		s, err := w.see(ctx, dir, true)
 		if err == nil {
@@ -137,7 +138,7 @@ func (w following) somethingToFollow(ctx context.Context) bool {
 			return true
 		}
 	}
-	return false
+	return len(w.lentCopies().wholeCopies(ctx)) > 0
 }
 
 // news reports whether the sighting is other than what the ledger says of the place.

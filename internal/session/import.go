@@ -45,9 +45,9 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if s.entry.State != claudecode.SignedIn {
 		return Imported{}, failedBy(codeNothingToImport, FaultNoLoginInEntry, Values{Place: e.entry.Place()}, nil)
 	}
-	c := s.entry.Login
+	c, from := s.entry.Login, origin{name: e.entry.Place()}
 	if !c.Refresh.IsZero() {
-		w.lentCopies().endLending(e.entry)
+		from.lentTo = w.lentCopies().endLending(e.entry)
 	}
 	p := s.person
 	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
@@ -71,7 +71,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 		w.l.Active = owner
 		return Imported{Account: owner, Already: true, Shared: e.entry.Place()}, w.save()
 	}
-	done, err := w.takingIn().takeOver(Patient(ctx), o, c, e.entry.Place())
+	done, err := w.takingIn().takeOver(Patient(ctx), o, c, from)
 	if err != nil {
 		return Imported{}, err
 	}
@@ -137,25 +137,33 @@ func (e *Engine) importFrom(ctx context.Context, o ImportOptions, c keychain.Cre
 		return Imported{}, err
 	}
 	defer w.following().endInStep(ctx)
-	return w.takingIn().takeOver(Patient(ctx), o, c, from)
+	return w.takingIn().takeOver(Patient(ctx), o, c, origin{name: from})
 }
 
 // maxToken is the longest token that is taken over, in bytes.
 const maxToken = 16 << 10
 
+// origin is where a login was found.
+type origin struct {
+	name string
+	// lentTo is the account that was lent there. What lies there since may be a copy of its login
+	// that Claude Code renewed, and then the one that the other places hold is spent.
+	lentTo string
+}
+
 // takeOver stores a login that another program got.
-func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Credential, from string) (Imported, error) {
+func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Credential, from origin) (Imported, error) {
 	for _, token := range []secret.String{c.Access, c.Refresh} {
 		text := token.Reveal()
 		if len(text) > maxToken {
-			return Imported{}, failedBy(codeUnusable, FaultTokenTooLong, Values{Place: from}, nil)
+			return Imported{}, failedBy(codeUnusable, FaultTokenTooLong, Values{Place: from.name}, nil)
 		}
 		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return Imported{}, failedBy(codeUnusable, FaultTokenSigns, Values{Place: from}, nil)
+			return Imported{}, failedBy(codeUnusable, FaultTokenSigns, Values{Place: from.name}, nil)
 		}
 	}
 	if c.Refresh.IsZero() && !w.validFor(c, 0) {
-		return Imported{}, failedBy(codeUnusable, FaultImportEnded, Values{Place: from}, nil)
+		return Imported{}, failedBy(codeUnusable, FaultImportEnded, Values{Place: from.name}, nil)
 	}
 	if !c.Refresh.IsZero() || w.validFor(c, 0) {
 		if p := personOf(c.Account); !p.Known() || w.l.Ambiguous(p) {
@@ -173,13 +181,13 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 	}
 	done := Imported{Account: name, Note: note}
 	if !c.Refresh.IsZero() {
-		done.Shared = from
+		done.Shared = from.name
 	}
 	finding, known := w.l.Identify(pairOf(c))
 	switch {
 	case !known:
 	case finding.Relation == ledger.Superseded, finding.Relation == ledger.Revoked:
-		return Imported{}, superseded(from, finding.Account())
+		return Imported{}, superseded(from.name, finding.Account())
 	case finding.Relation == ledger.Current && finding.Chain == w.l.ChainOf(name):
 		done.Already = true
 		w.l.Active = name
@@ -189,7 +197,8 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 		return Imported{}, storeError(w.vault(w.l).store.Kind(), err)
 	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), keychain.Import, nil, 0
-	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: ledger.ChangeImported, activate: true})
+	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: ledger.ChangeImported, activate: true,
+		carries: from.lentTo == name})
 	return done, err
 }
 

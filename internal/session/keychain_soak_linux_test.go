@@ -92,7 +92,7 @@ func sweptWorks() []sweptWork {
 			c := w.issued("cat@example.com", time.Hour)
 			work := w.work()
 			defer work.end()
-			_, err := work.takingIn().takeOver(w.t.Context(), ImportOptions{}, c, "the input")
+			_, err := work.takingIn().takeOver(w.t.Context(), ImportOptions{}, c, origin{name: "the input"})
 			if err == nil {
 				w.fresh = &c
 			}

@@ -408,57 +408,6 @@ func (w lentCopies) lentOr(p *ledger.Place, current keychain.Credential, err err
 	}
 }
 
-// forgetLent ends the lending to a place in which a login of its own lies.
-func (w lentCopies) forgetLent(p *ledger.Place) {
-	w.remember(Record{Account: p.Account, What: ledger.ChangeForgotten,
-		Said: Said{RemarkOwnLogin, &Values{Place: lentWhere(p).String()}}})
-	w.l.ForgetPlace(p.ID)
-}
-
-// endLending ends the lending to a directory in which a whole login was found: it is an entry
-// like others from then on.
-func (w lentCopies) endLending(dir *claudecode.Directory) {
-	if p := w.l.Place(lentID(dir)); p != nil {
-		w.forgetLent(p)
-	}
-}
-
-// settleLent takes a place that is lent to no more for what it is: the person may have put a
-// whole login of ours there, which is brought up from then on.
-func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
-	if p.Far {
-		return
-	}
-	dir := lentWhere(p).directory(w.entries)
-	ctx, cancel := context.WithTimeout(context.Background(), lentWait)
-	defer cancel()
-	lock, err := dir.LockRenewal(ctx, lentWait/2)
-	if err != nil {
-		return
-	}
-	defer w.unlock(lock)
-	place := w.takeForEntry(ctx, dir)
-	if place == nil {
-		return
-	}
-	newest := carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current}
-	if err := w.carrying().carryTo(ctx, newest); err != nil {
-		w.carrying().notCarried(place, err)
-	}
-}
-
-// takeForEntry makes a place of a lent directory in which a whole login of ours lies; nil: none
-// does. What may be newer than ours is left alone: nobody was asked.
-func (w lentCopies) takeForEntry(ctx context.Context, dir *claudecode.Directory) *ledger.Place {
-	s, err := w.see(ctx, dir, false)
-	if err != nil || s.Account() == "" || s.entry.Login.Refresh.IsZero() || !s.Chain.Has(pairOf(s.entry.Login)) {
-		return nil
-	}
-	place := w.place(dir)
-	place.Holds(s.Chain, pairOf(s.entry.Login))
-	return place
-}
-
 // lentStatus tells of a lent place by what is known: looking there could take seconds.
 func lentStatus(p *ledger.Place) PlaceStatus {
 	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep,

@@ -309,3 +309,83 @@ func TestOwnLoginInALentDirectoryIsLeftAlone(t *testing.T) {
 		t.Errorf("it counts as lent to: %+v", places)
 	}
 }
+
+// A whole copy of a login of ours in a lent directory is a place of it from the next look on: a
+// renewal takes its locks, and follows what Claude Code renews there.
+func TestCopyInALentDirectoryIsLookedAfter(t *testing.T) {
+	looks := map[string]func(r *rig){
+		"renewed":  func(r *rig) { r.renewed(r.account) },
+		"followed": func(r *rig) { _ = r.start().tending().follow(r.t.Context()) },
+	}
+	for name, look := range looks {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c := r.signIn(8 * time.Hour)
+			home, dir := r.claude, r.mkdir("lent")
+			r.lend(dir)
+			r.goTo(dir)
+			r.writeEntry(c)
+			r.goTo(home)
+			look(r)
+			r.goTo(dir)
+			theirs := r.renewElsewhere(r.entry().Login)
+			r.writeEntry(theirs)
+			r.goTo(home)
+			r.renewed(r.account)
+			r.alive(r.entry().Login)
+			r.goTo(dir)
+			r.alive(r.entry().Login)
+			r.renewed(r.account)
+			r.reused()
+		})
+	}
+}
+
+// Claude Code may be renewing a copy in a lent directory right now.
+func TestCopyInALentDirectoryHoldsARenewalUp(t *testing.T) {
+	restore(t, &entryWait, 50*time.Millisecond)
+	r := newRig(t)
+	c := r.signIn(8 * time.Hour)
+	home, dir := r.claude, r.mkdir("lent")
+	r.lend(dir)
+	r.goTo(dir)
+	r.writeEntry(c)
+	lock, err := r.start().entry.LockRenewal(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.goTo(home)
+	if _, err := r.start().Renew(t.Context(), true); err == nil || r.posts() != 0 {
+		t.Errorf("%d renewals while it holds the lock: %v", r.posts(), err)
+	}
+	theirs := r.renewElsewhere(c)
+	r.goTo(dir)
+	r.writeEntry(theirs)
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	r.goTo(home)
+	r.renewed(r.account)
+	r.reused()
+}
+
+// A copy in a lent directory that Claude Code renewed before anybody looked is taken over by an
+// import, and the other places have it at once.
+func TestImportOfARenewedCopyInALentDirectory(t *testing.T) {
+	r := newRig(t)
+	c := r.signIn(8 * time.Hour)
+	home, dir := r.claude, r.mkdir("lent")
+	r.lend(dir)
+	r.goTo(dir)
+	theirs := r.renewElsewhere(c)
+	r.writeEntry(theirs)
+	if _, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.goTo(home)
+	if !r.entry().Login.SamePair(theirs) {
+		t.Error("the other directory has the spent pair")
+	}
+	r.renewed(r.account)
+	r.reused()
+}

@@ -182,6 +182,7 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 	ctx, cancel := context.WithTimeout(ctx, wait+time.Second)
 	defer cancel()
 	start := time.Now()
+	r.lentCopies().takeWhole(ctx)
 	for _, dir := range r.directories() {
 		place := r.l.Place(dir.ID())
 		if dir.ID() == but {

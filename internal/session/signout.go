@@ -207,11 +207,7 @@ func (s *signingOut) sayKept(revoked bool) {
 
 // takeOut removes the login from every entry that holds it.
 func (s *signingOut) takeOut(ctx context.Context) {
-	for _, p := range s.lentCopies().calledLent("", false) {
-		if dir := lentWhere(p).directory(s.entries); s.lentCopies().takeForEntry(ctx, dir) != nil {
-			s.lentCopies().endLending(dir)
-		}
-	}
+	s.lentCopies().takeWhole(ctx)
 	for _, dir := range s.directories() {
 		place := s.l.Place(dir.ID())
 		if place == nil && !dir.Installed() {
