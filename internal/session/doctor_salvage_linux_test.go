@@ -515,3 +515,45 @@ func TestDamagedEntryByAnotherName(t *testing.T) {
 		})
 	}
 }
+
+// What is others' than the login's in a damaged entry stays in it as far as it stands whole, and
+// what belongs to the account stays beside its login; undoing brings the file back as it was.
+func TestDamagedEntryKeepsWhatIsOthers(t *testing.T) {
+	for name, f := range map[string]func(string) string{
+		"a mark":         func(text string) string { return "\xef\xbb\xbf" + text },
+		"utf-16":         asUTF16,
+		"a trailing NUL": func(text string) string { return text + "\x00" },
+		"a line behind":  func(text string) string { return text + "\nx" },
+		"cut":            cutOff,
+	} {
+		for _, linked := range []bool{false, true} {
+			r := newRig(t)
+			ours := r.signIn(time.Hour)
+			r.besides(map[string]string{"mcpOAuth": "Zoë 🔑", "trustedDeviceToken": "FAKE-device"})
+			r.damage(func(text string) string { // the login last, as a client may write it
+				login := strings.Index(text, `"claudeAiOauth"`)
+				end := strings.Index(text, "},") + 1
+				return "{" + text[end+1:len(text)-1] + "," + text[login:end] + "}"
+			})
+			if linked {
+				r.move(r.entryFile(), r.entryFile()+".mine")
+				if err := os.Symlink(r.entryFile()+".mine", r.entryFile()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			damaged := r.damage(f)
+			r.mendAll()
+			for _, kept := range []string{`"mcpOAuth":"Zo`, "FAKE-device"} {
+				if !strings.Contains(r.entryText(), kept) {
+					t.Errorf("%s, linked %v: %s is gone", name, linked, kept)
+				}
+			}
+			if !r.entry().Login.SamePair(ours) {
+				t.Errorf("%s, linked %v: the login is gone", name, linked)
+			}
+			if _, err := r.start().Unmend(t.Context()); err != nil || r.entryText() != damaged {
+				t.Errorf("%s, linked %v: undone: %v", name, linked, err)
+			}
+		}
+	}
+}

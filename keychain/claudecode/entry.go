@@ -186,16 +186,21 @@ func (e Entry) Inner() secret.String { return secret.New(string(e.document().get
 // Bound returns, as a JSON object, what stands beside the login and belongs to its account,
 // for Change.Bound; empty when there is nothing.
 func (e Entry) Bound() secret.String {
-	var bound object
-	for _, m := range e.document() {
-		if slices.Contains(boundKeys, m.key) {
-			bound = bound.with(m.key, m.value)
-		}
-	}
+	bound := e.document().ofAccount()
 	if bound == nil {
 		return secret.String{}
 	}
 	return secret.New(string(bound.encoded()))
+}
+
+// ofAccount returns what belongs to the login's account; nil when there is nothing.
+func (o object) ofAccount() (bound object) {
+	for _, m := range o {
+		if slices.Contains(boundKeys, m.key) {
+			bound = bound.with(m.key, m.value)
+		}
+	}
+	return bound
 }
 
 func (e Entry) document() object {

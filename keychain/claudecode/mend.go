@@ -3,18 +3,15 @@ package claudecode
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/dirlock"
-	"keytender/internal/secret"
 )
 
 // What `doctor` sees of the client's locks, and what `doctor --fix` may do with them.
@@ -69,8 +66,9 @@ func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, 
 
 // MoveAside gives the entry's file another name, which is returned: for one that cannot be
 // read and that nobody can use. The caller holds the lock of renewals; an item of the macOS
-// keychain is left as it is. Where the name is a link, or a mount, it stays, and the file
-// that it leads to is empty then, which the client takes for no entry.
+// keychain is left as it is. What is others' than the login's stays as far as it stands whole.
+// Where the name is a link, or a mount, it stays, and the file that it leads to is empty where
+// nothing is left, which the client takes for no entry.
 func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
 	lock, err := d.lockWrite(ctx)
 	if err != nil {
@@ -81,152 +79,79 @@ func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
 	if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %s is there already", aside)
 	}
-	err = renameOr(d.file, d.file, aside, func(target string) error {
-		data, err := atomicfile.ReadShared(target, maxSettings)
-		if err == nil {
-			err = atomicfile.Write(aside, data)
-		}
-		if err != nil {
-			return err
-		}
-		return atomicfile.Replace(target, nil, 0o600)
-	})
-	if err != nil {
+	if err := d.leaveOthers(aside); err != nil {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
 	}
 	return aside, nil
 }
 
-// renameOr renames, but where the entry's own name must stay has the file that it leads to written.
-func renameOr(entry, from, to string, write func(target string) error) error {
-	target, err := atomicfile.Follow(entry)
-	if err == nil && target == entry {
-		if err = atomicfile.Rename(from, to); !errors.Is(err, syscall.EBUSY) {
+// leaveOthers moves the entry's file aside; what is not the login's is left in it, as far as it
+// stands whole.
+func (d *Directory) leaveOthers(aside string) error {
+	target, err := atomicfile.Follow(d.file)
+	if err != nil {
+		return err
+	}
+	data, unread := atomicfile.ReadShared(target, maxSettings)
+	others := othersIn(data)
+	if len(others) == 0 && target == d.file {
+		if err := atomicfile.Rename(d.file, aside); !errors.Is(err, syscall.EBUSY) {
 			return err
 		}
-		err = nil
 	}
-	if err == nil {
-		err = write(target)
+	if unread != nil {
+		return unread
 	}
-	return err
-}
-
-// Salvage returns the logins in a file that cannot be read as an entry, with what of their
-// tokens stands there whole: it may hold a pair that nobody else has.
-func Salvage(file string) (found []Entry, err error) {
-	data, err := atomicfile.ReadShared(file, maxSettings)
-	if err != nil {
-		return nil, err
+	if err := atomicfile.Write(aside, data); err != nil {
+		return err
 	}
-	for _, text := range bytes.Split(withoutZeros(data), []byte(`"`+loginKey+`"`))[1:] {
-		login := loginIn(text)
-		whole := object(nil).with(loginKey, login.encoded())
-		e := Entry{Source: "file", whole: secret.New(string(whole.encoded()))}
-		e.decode(login)
-		for _, token := range []*secret.String{&e.Login.Access, &e.Login.Refresh} {
-			if !wholeToken(*token) {
-				*token = secret.String{}
-			}
-		}
-		twice := false
-		for i := range found {
-			twice = twice || found[i].Login.SamePair(e.Login)
-		}
-		if e.State == SignedIn && !twice && !(e.Login.Access.IsZero() && e.Login.Refresh.IsZero()) {
-			found = append(found, e)
-		}
+	var left []byte
+	if len(others) > 0 {
+		left = others.encoded()
 	}
-	return found, nil
-}
-
-// Traces lists what looks like a token of a login in a file, whole or not.
-func Traces(file string) (found []secret.String, err error) {
-	data, err := atomicfile.ReadShared(file, maxSettings)
-	if err != nil {
-		return nil, err
+	if err := atomicfile.Replace(target, left, 0o600); err != nil {
+		return errors.Join(err, os.Remove(aside))
 	}
-	for _, text := range bytes.Split(withoutZeros(data), []byte(tokenMark))[1:] {
-		end := bytes.IndexFunc(text, func(r rune) bool {
-			return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-		})
-		if end < 0 {
-			end = len(text)
-		}
-		found = append(found, secret.New(tokenMark+string(text[:end])))
-	}
-	return found, nil
-}
-
-// tokenMark begins each token of a login.
-const tokenMark = "sk-ant-o"
-
-// withoutZeros is a text without the zeros of UTF-16, as PowerShell writes it.
-func withoutZeros(data []byte) []byte {
-	if len(data) > 1 && (data[0]^data[1] == 0xff^0xfe || data[0] == 0 || data[1] == 0) {
-		return bytes.ReplaceAll(data, []byte{0}, nil)
-	}
-	return data
-}
-
-// mostMembers is more than a login has.
-const mostMembers = 100
-
-// loginIn returns the members that stand whole in an object behind its key.
-func loginIn(text []byte) (login object) {
-	text = bytes.TrimLeft(text, " \t\r\n:[")
-	in := json.NewDecoder(bytes.NewReader(text))
-	if begins, err := in.Token(); err != nil || begins != json.Delim('{') {
-		return nil
-	}
-	for in.More() && len(login) < mostMembers {
-		var value json.RawMessage
-		key, _ := in.Token()
-		name, isKey := key.(string)
-		if !isKey || in.Decode(&value) != nil {
-			break
-		}
-		ends := bytes.HasPrefix(bytes.TrimLeft(text[in.InputOffset():], " \t\r\n"), []byte("}"))
-		if value[0] != '"' && !in.More() && !ends {
-			break // a number, say, that was cut
-		}
-		var compact bytes.Buffer
-		_ = json.Compact(&compact, value)
-		login = login.with(name, printable(compact.Bytes()))
-	}
-	return login
-}
-
-func wholeToken(token secret.String) bool {
-	odd := strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' })
-	return !token.IsZero() && !tooLong(token) && !odd
+	return nil
 }
 
 // MoveBack undoes MoveAside. It fails with fs.ErrExist where there is an entry again that
-// holds anything.
+// holds anything else than was left there.
 func (d *Directory) MoveBack(ctx context.Context, aside string) (err error) {
 	lock, err := d.lockWrite(ctx)
 	if err != nil {
 		return fmt.Errorf("putting Claude Code's entry back: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	if now, err := d.loadFile(); err != nil || len(now.document()) > 0 {
-		return fmt.Errorf("putting Claude Code's entry back: %w", fs.ErrExist)
-	}
-	err = renameOr(d.file, aside, d.file, func(target string) error {
-		data, err := atomicfile.Read(aside, maxSettings)
-		if err == nil {
-			err = atomicfile.Replace(target, data, 0o600)
-		}
-		if err != nil {
-			return err
-		}
-		return os.Remove(aside)
-	})
-	if err != nil {
+	if err := d.takeBack(aside); err != nil {
 		return fmt.Errorf("putting Claude Code's entry back: %w", err)
 	}
 	return nil
+}
+
+func (d *Directory) takeBack(aside string) error {
+	data, unread := atomicfile.Read(aside, maxSettings)
+	now, err := d.loadFile()
+	stands := now.document().without(boundKeys...)
+	if err != nil || len(stands) > 0 && !bytes.Equal(stands.encoded(), othersIn(data).encoded()) {
+		return fs.ErrExist
+	}
+	target, err := atomicfile.Follow(d.file)
+	if err != nil {
+		return err
+	}
+	if target == d.file {
+		if err := atomicfile.Rename(aside, d.file); !errors.Is(err, syscall.EBUSY) {
+			return err
+		}
+	}
+	if unread != nil {
+		return unread
+	}
+	if err := atomicfile.Replace(target, data, 0o600); err != nil {
+		return err
+	}
+	return os.Remove(aside)
 }
 
 // FileIsRead reports whether the client reads the entry from the file. On macOS it does so

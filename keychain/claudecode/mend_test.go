@@ -1,14 +1,18 @@
 package claudecode
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"keytender/internal/dirlock"
 	"keytender/internal/secret"
@@ -114,7 +118,7 @@ func TestLockThatWasLeftBehind(t *testing.T) {
 func FuzzSalvage(f *testing.F) {
 	whole := `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE","refreshToken":"sk-ant-ort01-FAKE","expiresAt":1}}`
 	for _, text := range []string{whole, whole[:60], "\xef\xbb\xbf" + whole, whole + whole,
-		"[" + whole, "\xff\xfe{\x00\"\x00",
+		"[" + whole, "\xff\xfe{\x00\"\x00", `{"mcpOAuth":{"a":1},` + whole[1:],
 		`"claudeAiOauth":{"accessToken":"\u0000","refreshToken":1,"refreshToken":"a b"`, `"claudeAiOauth":[{"accessToken":"a"`} {
 		f.Add([]byte(text))
 	}
@@ -135,6 +139,19 @@ func FuzzSalvage(f *testing.F) {
 				if !token.IsZero() && !wholeToken(token) {
 					t.Errorf("%q: a token that is not whole", data)
 				}
+			}
+		}
+		left := othersIn(data)
+		if _, err := parseEntry(left.encoded(), "file"); err != nil || left.get(loginKey) != nil {
+			t.Errorf("%q: what is others' cannot be kept: %v", data, err)
+		}
+		oddLetters := strings.ContainsRune(string(data), utf8.RuneError) ||
+			strings.Contains(strings.ToLower(string(data)), `\ud`)
+		if whole, err := parseObject(data); err == nil && len(whole) < mostMembers && !oddLetters && left != nil {
+			others := whole.without(boundKeys...).without(loginKey)
+			same := func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }
+			if !maps.EqualFunc(others.byKey(), left.byKey(), same) {
+				t.Errorf("%q: %q stays", data, left.encoded())
 			}
 		}
 		traces, err := Traces(path)

@@ -1,0 +1,145 @@
+package claudecode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"keytender/internal/atomicfile"
+	"keytender/internal/secret"
+)
+
+// What can be made out in an entry that is damaged.
+
+// Salvage returns the logins in a file that cannot be read as an entry, with what of their
+// tokens stands there whole: it may hold a pair that nobody else has.
+func Salvage(file string) (found []Entry, err error) {
+	data, err := atomicfile.ReadShared(file, maxSettings)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range bytes.Split(withoutZeros(data), []byte(`"`+loginKey+`"`))[1:] {
+		login := membersIn(bytes.TrimLeft(text, " \t\r\n:["))
+		whole := object(nil).with(loginKey, login.encoded())
+		e := Entry{Source: "file", whole: secret.New(string(whole.encoded()))}
+		e.decode(login)
+		for _, token := range []*secret.String{&e.Login.Access, &e.Login.Refresh} {
+			if !wholeToken(*token) {
+				*token = secret.String{}
+			}
+		}
+		twice := false
+		for i := range found {
+			twice = twice || found[i].Login.SamePair(e.Login)
+		}
+		if e.State == SignedIn && !twice && !(e.Login.Access.IsZero() && e.Login.Refresh.IsZero()) {
+			found = append(found, e)
+		}
+	}
+	if len(found) == 1 { // of several nobody knows to which one it belongs
+		login := json.RawMessage(found[0].Inner().Reveal())
+		found[0].whole = secret.New(string(wholeMembers(data).ofAccount().with(loginKey, login).encoded()))
+	}
+	return found, nil
+}
+
+// Traces lists what looks like a token of a login in a file, whole or not.
+func Traces(file string) (found []secret.String, err error) {
+	data, err := atomicfile.ReadShared(file, maxSettings)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range bytes.Split(withoutZeros(data), []byte(tokenMark))[1:] {
+		end := bytes.IndexFunc(text, func(r rune) bool {
+			return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+		if end < 0 {
+			end = len(text)
+		}
+		found = append(found, secret.New(tokenMark+string(text[:end])))
+	}
+	return found, nil
+}
+
+// tokenMark begins each token of a login.
+const tokenMark = "sk-ant-o"
+
+// withoutZeros is a text without the zeros of UTF-16, as PowerShell writes it.
+func withoutZeros(data []byte) []byte {
+	if len(data) > 1 && (data[0]^data[1] == 0xff^0xfe || data[0] == 0 || data[1] == 0) {
+		return bytes.ReplaceAll(data, []byte{0}, nil)
+	}
+	return data
+}
+
+// othersIn returns what belongs neither to the login nor to its account, as far as it stands
+// whole and a login can be written beside it.
+func othersIn(data []byte) object {
+	others := wholeMembers(data).without(boundKeys...).without(loginKey)
+	if _, err := parseEntry(others.encoded(), "file"); err != nil {
+		return nil
+	}
+	return others
+}
+
+// wholeMembers are those that stand whole in a damaged file: none where its letters cannot be told.
+func wholeMembers(data []byte) object {
+	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if wide, order := utf16Order(data); wide {
+		units := make([]uint16, len(data)/2)
+		for i := range units {
+			units[i] = order.Uint16(data[2*i:])
+		}
+		text = []byte(string(utf16.Decode(units[1:])))
+	}
+	if !utf8.Valid(text) || bytes.ContainsRune(text, utf8.RuneError) {
+		return nil
+	}
+	return membersIn(bytes.TrimLeft(text, " \t\r\n"))
+}
+
+// utf16Order is the order of the bytes in a text of UTF-16, which its mark tells.
+func utf16Order(data []byte) (wide bool, order binary.ByteOrder) {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")):
+		return true, binary.LittleEndian
+	case bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return true, binary.BigEndian
+	}
+	return false, nil
+}
+
+// mostMembers is more than a login or an entry has.
+const mostMembers = 100
+
+// membersIn returns the members that stand whole in the object that a text begins with.
+func membersIn(text []byte) (found object) {
+	in := json.NewDecoder(bytes.NewReader(text))
+	if begins, err := in.Token(); err != nil || begins != json.Delim('{') {
+		return nil
+	}
+	for in.More() && len(found) < mostMembers {
+		var value json.RawMessage
+		key, _ := in.Token()
+		name, isKey := key.(string)
+		if !isKey || in.Decode(&value) != nil {
+			break
+		}
+		ends := bytes.HasPrefix(bytes.TrimLeft(text[in.InputOffset():], " \t\r\n"), []byte("}"))
+		if value[0] != '"' && !in.More() && !ends {
+			break // a number, say, that was cut
+		}
+		var compact bytes.Buffer
+		_ = json.Compact(&compact, value)
+		found = found.with(name, printable(compact.Bytes()))
+	}
+	return found
+}
+
+func wholeToken(token secret.String) bool {
+	odd := strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' })
+	return !token.IsZero() && !tooLong(token) && !odd
+}
