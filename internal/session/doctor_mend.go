@@ -31,10 +31,17 @@ type Mended struct {
 	undo []undoStep // in the order in which it was done
 }
 
-// asideName is the name under which a file keeps what it held: nothing is deleted that
+// asideName is a free name under which a file keeps what it held: nothing is deleted that
 // somebody may want back.
 func (f fixing) asideName(path string) string {
-	return path + asideInfix + f.wall().Format("20060102-150405")
+	dated := path + asideInfix + f.wall().Format("20060102-150405")
+	name := dated
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(name); err != nil {
+			return name
+		}
+		name = dated + "-" + strconv.Itoa(n)
+	}
 }
 
 const asideInfix = ".aside-"
@@ -86,6 +93,7 @@ func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 		mended   []Mended
 		problems []error
 		steps    []undoStep
+		unnoted  error
 	)
 	for _, repair := range repairs {
 		if err := ctx.Err(); err != nil {
@@ -100,17 +108,23 @@ func (f fixing) mend(ctx context.Context, repairs []Repair) ([]Mended, error) {
 			continue
 		}
 		mended, steps = append(mended, m), append(steps, m.undo...)
+		unnoted = f.noteMended(steps) // at once: a process that is killed leaves no repair that cannot be taken back
 		f.remember(Record{What: ledger.ChangeMended, Said: m.Said})
 	}
-	for i, step := range steps { // what stands there when all is done
+	return mended, errors.Join(append(problems, unnoted)...)
+}
+
+// noteMended notes how the repairs so far are taken back.
+func (f fixing) noteMended(steps []undoStep) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	for i, step := range steps { // a later one may have written there
 		if step.Kind == undoMoved {
 			steps[i].Stands = printOf(step.Path)
 		}
 	}
-	if len(steps) > 0 {
-		problems = append(problems, f.writeState(mendedFile, lastMended{f.wall(), steps}))
-	}
-	return mended, errors.Join(problems...)
+	return f.writeState(mendedFile, lastMended{f.wall(), steps})
 }
 
 func (f fixing) repairPermissions() (repairs []Repair) {
@@ -122,7 +136,7 @@ func (f fixing) repairPermissions() (repairs []Repair) {
 						Values{Path: l.path, Reason: plain(err), Want: l.want}, err)
 				}
 				return Mended{Said{RemarkClosed, &Values{Path: l.path, Want: l.want}},
-					[]undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode}}}, nil
+					[]undoStep{{Kind: undoMode, Path: l.path, Mode: l.mode, Want: l.want}}}, nil
 			}})
 	}
 	return repairs

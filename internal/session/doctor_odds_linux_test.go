@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -629,5 +630,60 @@ func TestWatchOnlyKeepsNoCopyOfADamagedLogin(t *testing.T) {
 	_, _ = e.Mend(t.Context(), e.Repairs(t.Context()))
 	if text, _ := os.ReadFile(r.storeFile()); strings.Contains(string(text), bob.Refresh.Reveal()) {
 		t.Error("it only watches, and keeps a copy")
+	}
+}
+
+// TestUnmendAfterAKill: a process that is killed between two repairs leaves none that cannot be
+// taken back; and a mode that was changed since is the person's.
+func TestUnmendAfterAKill(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	if err := os.Chmod(r.storeFile(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mode := func() os.FileMode {
+		info, err := os.Stat(r.storeFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	e := r.start()
+	killed := Repair{do: func(ctx context.Context) (Mended, error) {
+		if _, err := r.start().Unmend(ctx); err != nil || mode() != 0o644 {
+			t.Errorf("the first repair is not taken back: %v, %v", mode(), err)
+		}
+		return Mended{}, nil
+	}}
+	if _, err := e.Mend(t.Context(), append(e.Repairs(t.Context()), killed)); err != nil {
+		t.Fatal(err)
+	}
+	r.mendAll()
+	if err := os.Chmod(r.storeFile(), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Unmend(t.Context()); faultOf(err) != FaultEntryChangedSince || mode() != 0o400 {
+		t.Errorf("a mode that was changed since: %v, %v", mode(), err)
+	}
+}
+
+// TestMovedAsideTwiceInOneSecond keeps both.
+func TestMovedAsideTwiceInOneSecond(t *testing.T) {
+	r := newRig(t)
+	f := fixing{r.start().doctor()}
+	path := filepath.Join(t.TempDir(), "x")
+	kept := map[string]bool{}
+	for _, text := range []string{"1", "2", "3"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := f.moveAside(path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[m.undo[0].Aside] = true
+	}
+	if len(kept) != 3 {
+		t.Errorf("%v", kept)
 	}
 }

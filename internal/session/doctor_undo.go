@@ -29,6 +29,7 @@ type undoStep struct {
 	Path     string               `json:"path,omitempty"`
 	Aside    string               `json:"aside,omitempty"` // what lay at Path
 	Mode     fs.FileMode          `json:"mode,omitempty"`
+	Want     fs.FileMode          `json:"want,omitempty"` // the mode that the repair gave it
 	At       time.Time            `json:"at,omitzero"`
 	Stands   string               `json:"stands,omitempty"` // print of what the repair put at Path
 	Entry    *claudecode.Location `json:"entry,omitempty"`
@@ -112,6 +113,9 @@ func (f fixing) takeBack(ctx context.Context, step undoStep) (Remark, error) {
 	}
 	switch step.Kind {
 	case undoMode:
+		if info, err := os.Lstat(step.Path); err == nil && step.Want != 0 && info.Mode().Perm() != step.Want {
+			return "", failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
+		}
 		if err := os.Chmod(step.Path, step.Mode); err != nil {
 			return "", notUndone(err)
 		}
