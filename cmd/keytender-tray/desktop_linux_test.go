@@ -15,7 +15,7 @@ import (
 )
 
 // commandLine runs keytender on the desktop, beside the app.
-func commandLine(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, programs string, args ...string) {
+func commandLine(t testing.TB, d *realdesktop.Desktop, server *fakeclaude.Server, programs string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(programs, "keytender"), args...)
 	cmd.Env = append(d.Env(), server.Env()...)
@@ -28,7 +28,10 @@ func commandLine(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server
 // the program as it is shipped: pictures of each, the keyboard, what a screen reader
 // is told, and a panel and a bus that go away.
 func TestEveryStateOnTheDesktop(t *testing.T) {
-	d := realdesktop.Start(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}})
+	realdesktop.Try(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}}, everyStateOnTheDesktop)
+}
+
+func everyStateOnTheDesktop(t testing.TB, d *realdesktop.Desktop) {
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +144,7 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	d.WaitMenu("Cancel sign-in")
 }
 
-func items(t *testing.T, d *realdesktop.Desktop) []realdesktop.MenuItem {
+func items(t testing.TB, d *realdesktop.Desktop) []realdesktop.MenuItem {
 	t.Helper()
 	all, err := d.TrayMenu()
 	if err != nil {

@@ -15,8 +15,11 @@ import (
 // not asked; who did is asked once, the menu tells when they cancel, and *Unlock…* asks
 // again.
 func TestALockedKeyring(t *testing.T) {
-	d := realdesktop.Start(t, realdesktop.Options{Locked: true, Dialog: true,
-		Without: []realdesktop.Part{realdesktop.Browser}})
+	realdesktop.Try(t, realdesktop.Options{Locked: true, Dialog: true,
+		Without: []realdesktop.Part{realdesktop.Browser}}, aLockedKeyring)
+}
+
+func aLockedKeyring(t testing.TB, d *realdesktop.Desktop) {
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)

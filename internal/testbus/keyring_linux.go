@@ -1,7 +1,6 @@
 package testbus
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -114,55 +113,15 @@ func (k *Keyring) Try(t testing.TB, test func(t testing.TB)) {
 	for {
 		wait(t, "the login keyring", k.unlocked)
 		before := k.died()
-		trial := &trial{TB: t}
-		trial.run(test)
-		if len(trial.problems) > 0 {
+		trial := &Trial{TB: t}
+		trial.Run(test)
+		if trial.Failed() {
 			time.Sleep(50 * time.Millisecond) // its death may not be known yet
 		}
 		if k.died() == before {
-			for _, problem := range trial.problems {
-				t.Error(problem)
-			}
+			trial.Report()
 			return
 		}
 		t.Log("gnome-keyring ended in the middle of it; once more")
 	}
-}
-
-// trial keeps what a test complains of until it is known whether it counts.
-type trial struct {
-	testing.TB
-
-	mu       sync.Mutex
-	problems []string
-}
-
-type abandoned struct{}
-
-func (t *trial) run(test func(t testing.TB)) {
-	defer func() {
-		if reason := recover(); reason != nil && reason != (abandoned{}) {
-			panic(reason)
-		}
-	}()
-	test(t)
-}
-
-func (t *trial) add(problem string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.problems = append(t.problems, strings.TrimSuffix(problem, "\n"))
-}
-
-func (t *trial) Error(args ...any)                 { t.add(fmt.Sprintln(args...)) }
-func (t *trial) Errorf(format string, args ...any) { t.add(fmt.Sprintf(format, args...)) }
-func (t *trial) Fatal(args ...any)                 { t.Error(args...); panic(abandoned{}) }
-func (t *trial) Fatalf(format string, args ...any) { t.Errorf(format, args...); panic(abandoned{}) }
-func (t *trial) FailNow()                          { panic(abandoned{}) }
-func (t *trial) Fail()                             { t.add("it failed") }
-
-func (t *trial) Failed() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.problems) > 0
 }
