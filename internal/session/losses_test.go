@@ -31,14 +31,6 @@ func (r *rig) move(from, to string) {
 	}
 }
 
-// reused fails when a spent token was sent.
-func (r *rig) reused() {
-	r.t.Helper()
-	if n := r.server.Count("renew-reused"); n != 0 {
-		r.t.Errorf("a spent refresh token was sent %d times", n)
-	}
-}
-
 // behindInWork is one login in two directories, of which the second was away during a renewal
 // and is back.
 func (r *rig) behindInWork() (newest keychain.Credential, home, work string) {

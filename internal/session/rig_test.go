@@ -238,6 +238,14 @@ func (r *rig) renewElsewhere(c keychain.Credential) keychain.Credential {
 	return c
 }
 
+// reused fails when a spent token was sent.
+func (r *rig) reused() {
+	r.t.Helper()
+	if n := r.server.Count("renew-reused"); n != 0 {
+		r.t.Errorf("a spent refresh token was sent %d times", n)
+	}
+}
+
 func (r *rig) historyOf() []string {
 	r.t.Helper()
 	records, err := r.start().History()
