@@ -138,7 +138,7 @@ func (w following) somethingToFollow(ctx context.Context) bool {
 			return true
 		}
 	}
-	return len(w.lentCopies().wholeCopies(ctx)) > 0
+	return w.lentCopies().holdAny(ctx)
 }
 
 // news reports whether the sighting is other than what the ledger says of the place.

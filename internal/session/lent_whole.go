@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"sync"
 
 	"keytender/internal/await"
 	"keytender/internal/ledger"
@@ -12,39 +11,45 @@ import (
 
 // takeWhole makes an entry like others of each lent directory here in which a whole copy of a
 // login of ours lies: Claude Code renews it there. Where it did so before anybody looked, nobody
-// can tell that login from one of the person's own.
+// can tell that login from one of the person's own. A disk that is silent holds nobody up.
 func (w lentCopies) takeWhole(ctx context.Context) {
-	for _, s := range w.wholeCopies(ctx) {
-		w.endLending(s.dir)
-		w.place(s.dir).Holds(s.Chain, pairOf(s.entry.Login))
-	}
-}
-
-// wholeCopies are those copies. A disk that is silent holds nobody up.
-func (w lentCopies) wholeCopies(ctx context.Context) (copies []sighting) {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
-	lent := w.calledLent("", false)
-	entries := make([]claudecode.Entry, len(lent))
-	var all sync.WaitGroup
-	for i, p := range lent {
-		dir := lentWhere(p).directory(w.entries)
-		all.Go(func() {
-			entries[i], _ = await.Value(ctx, func() (claudecode.Entry, error) { return dir.Read(ctx) })
-		})
-	}
-	all.Wait()
-	for i, p := range lent {
-		if s := w.judge(ctx, lentWhere(p).directory(w.entries), entries[i], false); s.wholeCopy() {
-			copies = append(copies, s)
+	for _, p := range w.calledLent("", false) {
+		if dir := lentWhere(p).directory(w.entries); w.takeForEntry(ctx, dir) != nil {
+			w.endLending(dir)
 		}
 	}
-	return copies
 }
 
-// wholeCopy: what may be newer than ours is none, since nobody was asked.
-func (s sighting) wholeCopy() bool {
-	return s.Account() != "" && !s.entry.Login.Refresh.IsZero() && s.Chain.Has(pairOf(s.entry.Login))
+// holdAny reports whether there is one.
+func (w lentCopies) holdAny(ctx context.Context) bool {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	for _, p := range w.calledLent("", false) {
+		if c, _ := w.wholeCopy(ctx, lentWhere(p).directory(w.entries)); c != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// wholeCopy is whose login of ours lies whole in a directory; nil: nobody's. What may be newer
+// than ours is none, since nobody was asked.
+func (w lentCopies) wholeCopy(ctx context.Context, dir *claudecode.Directory) (*ledger.Chain, ledger.Pair) {
+	var pair ledger.Pair
+	err := await.End(ctx, func() error {
+		entry, err := dir.Read(ctx)
+		pair = pairOf(entry.Login)
+		return err
+	})
+	if err != nil {
+		return nil, ledger.Pair{}
+	}
+	if f, known := w.l.Identify(pair); known && pair.Refresh != "" && f.Account() != "" {
+		return f.Chain, pair
+	}
+	return nil, pair
 }
 
 // forgetLent ends the lending to a place in which a login of its own lies.
@@ -92,11 +97,11 @@ func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
 // takeForEntry makes a place of a lent directory in which a whole login of ours lies; nil: none
 // does.
 func (w lentCopies) takeForEntry(ctx context.Context, dir *claudecode.Directory) *ledger.Place {
-	s, err := w.see(ctx, dir, false)
-	if err != nil || !s.wholeCopy() {
+	chain, pair := w.wholeCopy(ctx, dir)
+	if chain == nil {
 		return nil
 	}
 	place := w.place(dir)
-	place.Holds(s.Chain, pairOf(s.entry.Login))
+	place.Holds(chain, pair)
 	return place
 }

@@ -2,7 +2,6 @@ package claudecode
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"strings"
 	"unicode/utf16"
@@ -88,10 +87,10 @@ func othersIn(data []byte) object {
 // wholeMembers are those that stand whole in a damaged file: none where its letters cannot be told.
 func wholeMembers(data []byte) object {
 	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if wide, order := utf16Order(data); wide {
+	if high, low := utf16Order(data); high != low {
 		units := make([]uint16, len(data)/2)
 		for i := range units {
-			units[i] = order.Uint16(data[2*i:])
+			units[i] = uint16(data[2*i+high])<<8 | uint16(data[2*i+low])
 		}
 		text = []byte(string(utf16.Decode(units[1:])))
 	}
@@ -101,15 +100,16 @@ func wholeMembers(data []byte) object {
 	return membersIn(bytes.TrimLeft(text, " \t\r\n"))
 }
 
-// utf16Order is the order of the bytes in a text of UTF-16, which its mark tells.
-func utf16Order(data []byte) (wide bool, order binary.ByteOrder) {
+// utf16Order is where the high and the low byte of each letter stand in a text of UTF-16, as its
+// mark tells; the same: it has none.
+func utf16Order(data []byte) (high, low int) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		return true, binary.LittleEndian
+		return 1, 0
 	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		return true, binary.BigEndian
+		return 0, 1
 	}
-	return false, nil
+	return 0, 0
 }
 
 // mostMembers is more than a login or an entry has.
