@@ -138,7 +138,7 @@ func (w following) somethingToFollow(ctx context.Context) bool {
 			return true
 		}
 	}
-	return w.lentCopies().holdAny(ctx)
+	return false
 }
 
 // news reports whether the sighting is other than what the ledger says of the place.

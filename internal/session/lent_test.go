@@ -314,8 +314,11 @@ func TestOwnLoginInALentDirectoryIsLeftAlone(t *testing.T) {
 // renewal takes its locks, and follows what Claude Code renews there.
 func TestCopyInALentDirectoryIsLookedAfter(t *testing.T) {
 	looks := map[string]func(r *rig){
-		"renewed":  func(r *rig) { r.renewed(r.account) },
-		"followed": func(r *rig) { _ = r.start().tending().follow(r.t.Context()) },
+		"renewed": func(r *rig) { r.renewed(r.account) },
+		"followed": func(r *rig) { // since something else changed
+			r.writeEntry(r.renewElsewhere(r.entry().Login))
+			_ = r.start().tending().follow(r.t.Context())
+		},
 	}
 	for name, look := range looks {
 		t.Run(name, func(t *testing.T) {

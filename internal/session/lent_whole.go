@@ -22,36 +22,6 @@ func (w lentCopies) takeWhole(ctx context.Context) {
 	}
 }
 
-// holdAny reports whether there is one.
-func (w lentCopies) holdAny(ctx context.Context) bool {
-	ctx, cancel := storeContext(ctx)
-	defer cancel()
-	for _, p := range w.calledLent("", false) {
-		if c, _ := w.wholeCopy(ctx, lentWhere(p).directory(w.entries)); c != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// wholeCopy is whose login of ours lies whole in a directory; nil: nobody's. What may be newer
-// than ours is none, since nobody was asked.
-func (w lentCopies) wholeCopy(ctx context.Context, dir *claudecode.Directory) (*ledger.Chain, ledger.Pair) {
-	var pair ledger.Pair
-	err := await.End(ctx, func() error {
-		entry, err := dir.Read(ctx)
-		pair = pairOf(entry.Login)
-		return err
-	})
-	if err != nil {
-		return nil, ledger.Pair{}
-	}
-	if f, known := w.l.Identify(pair); known && pair.Refresh != "" && f.Account() != "" {
-		return f.Chain, pair
-	}
-	return nil, pair
-}
-
 // forgetLent ends the lending to a place in which a login of its own lies.
 func (w lentCopies) forgetLent(p *ledger.Place) {
 	w.remember(Record{Account: p.Account, What: ledger.ChangeForgotten,
@@ -95,13 +65,22 @@ func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
 }
 
 // takeForEntry makes a place of a lent directory in which a whole login of ours lies; nil: none
-// does.
+// does. What may be newer than ours is left alone: nobody was asked.
 func (w lentCopies) takeForEntry(ctx context.Context, dir *claudecode.Directory) *ledger.Place {
-	chain, pair := w.wholeCopy(ctx, dir)
-	if chain == nil {
+	var pair ledger.Pair
+	err := await.End(ctx, func() error {
+		entry, err := dir.Read(ctx)
+		pair = pairOf(entry.Login)
+		return err
+	})
+	if err != nil || pair.Refresh == "" {
+		return nil
+	}
+	f, known := w.l.Identify(pair)
+	if !known || f.Account() == "" {
 		return nil
 	}
 	place := w.place(dir)
-	place.Holds(chain, pair)
+	place.Holds(f.Chain, pair)
 	return place
 }
