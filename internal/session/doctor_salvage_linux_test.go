@@ -521,7 +521,6 @@ func TestDamagedEntryByAnotherName(t *testing.T) {
 func TestDamagedEntryKeepsWhatIsOthers(t *testing.T) {
 	for name, f := range map[string]func(string) string{
 		"a mark":         func(text string) string { return "\xef\xbb\xbf" + text },
-		"utf-16":         asUTF16,
 		"a trailing NUL": func(text string) string { return text + "\x00" },
 		"a line behind":  func(text string) string { return text + "\nx" },
 		"cut":            cutOff,

@@ -70,32 +70,40 @@ func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, 
 // Where the name is a link, or a mount, it stays, and the file that it leads to is empty where
 // nothing is left, which the client takes for no entry.
 func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
-	lock, err := d.lockWrite(ctx)
-	if err != nil {
-		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
-	}
-	defer func() { err = errors.Join(err, lock.Release()) }()
 	aside = d.file + ".aside-" + d.now().Format("20060102-150405")
-	if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("moving Claude Code's entry aside: %s is there already", aside)
-	}
-	if err := d.leaveOthers(aside); err != nil {
+	err = d.exchange(ctx, func() error { return d.leaveOthers(aside) })
+	if err != nil {
 		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
 	}
 	return aside, nil
 }
 
+// exchange does what needs the lock of whoever writes the entry.
+func (d *Directory) exchange(ctx context.Context, do func() error) error {
+	lock, err := d.lockWrite(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(), lock.Release())
+}
+
 // leaveOthers moves the entry's file aside; what is not the login's is left in it, as far as it
 // stands whole.
 func (d *Directory) leaveOthers(aside string) error {
+	if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already", aside)
+	}
 	target, err := atomicfile.Follow(d.file)
 	if err != nil {
 		return err
 	}
 	data, unread := atomicfile.ReadShared(target, maxSettings)
-	others := othersIn(data)
-	if len(others) == 0 && target == d.file {
-		if err := atomicfile.Rename(d.file, aside); !errors.Is(err, syscall.EBUSY) {
+	var left []byte
+	if others := othersIn(data); len(others) > 0 {
+		left = others.encoded()
+	}
+	if target == d.file && left == nil {
+		if err := atomicfile.Rename(target, aside); !errors.Is(err, syscall.EBUSY) {
 			return err
 		}
 	}
@@ -105,10 +113,6 @@ func (d *Directory) leaveOthers(aside string) error {
 	if err := atomicfile.Write(aside, data); err != nil {
 		return err
 	}
-	var left []byte
-	if len(others) > 0 {
-		left = others.encoded()
-	}
 	if err := atomicfile.Replace(target, left, 0o600); err != nil {
 		return errors.Join(err, os.Remove(aside))
 	}
@@ -117,13 +121,8 @@ func (d *Directory) leaveOthers(aside string) error {
 
 // MoveBack undoes MoveAside. It fails with fs.ErrExist where there is an entry again that
 // holds anything else than was left there.
-func (d *Directory) MoveBack(ctx context.Context, aside string) (err error) {
-	lock, err := d.lockWrite(ctx)
-	if err != nil {
-		return fmt.Errorf("putting Claude Code's entry back: %w", err)
-	}
-	defer func() { err = errors.Join(err, lock.Release()) }()
-	if err := d.takeBack(aside); err != nil {
+func (d *Directory) MoveBack(ctx context.Context, aside string) error {
+	if err := d.exchange(ctx, func() error { return d.takeBack(aside) }); err != nil {
 		return fmt.Errorf("putting Claude Code's entry back: %w", err)
 	}
 	return nil
@@ -137,16 +136,13 @@ func (d *Directory) takeBack(aside string) error {
 		return fs.ErrExist
 	}
 	target, err := atomicfile.Follow(d.file)
-	if err != nil {
-		return err
-	}
-	if target == d.file {
-		if err := atomicfile.Rename(aside, d.file); !errors.Is(err, syscall.EBUSY) {
+	if err == nil && target == d.file {
+		if err := atomicfile.Rename(aside, target); !errors.Is(err, syscall.EBUSY) {
 			return err
 		}
 	}
-	if unread != nil {
-		return unread
+	if err = errors.Join(err, unread); err != nil {
+		return err
 	}
 	if err := atomicfile.Replace(target, data, 0o600); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"keytender/internal/atomicfile"
@@ -20,10 +19,14 @@ func Salvage(file string) (found []Entry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range bytes.Split(withoutZeros(data), []byte(`"`+loginKey+`"`))[1:] {
+	logins := bytes.Split(withoutZeros(data), []byte(`"`+loginKey+`"`))[1:]
+	var bound object
+	if len(logins) == 1 { // of several nobody knows to which one it belongs
+		bound = wholeMembers(data).ofAccount()
+	}
+	for _, text := range logins {
 		login := membersIn(bytes.TrimLeft(text, " \t\r\n:["))
-		whole := object(nil).with(loginKey, login.encoded())
-		e := Entry{Source: "file", whole: secret.New(string(whole.encoded()))}
+		e := Entry{Source: "file", whole: secret.New(string(bound.with(loginKey, login.encoded()).encoded()))}
 		e.decode(login)
 		for _, token := range []*secret.String{&e.Login.Access, &e.Login.Refresh} {
 			if !wholeToken(*token) {
@@ -37,10 +40,6 @@ func Salvage(file string) (found []Entry, err error) {
 		if e.State == SignedIn && !twice && !(e.Login.Access.IsZero() && e.Login.Refresh.IsZero()) {
 			found = append(found, e)
 		}
-	}
-	if len(found) == 1 { // of several nobody knows to which one it belongs
-		login := json.RawMessage(found[0].Inner().Reveal())
-		found[0].whole = secret.New(string(wholeMembers(data).ofAccount().with(loginKey, login).encoded()))
 	}
 	return found, nil
 }
@@ -86,30 +85,10 @@ func othersIn(data []byte) object {
 
 // wholeMembers are those that stand whole in a damaged file: none where its letters cannot be told.
 func wholeMembers(data []byte) object {
-	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if high, low := utf16Order(data); high != low {
-		units := make([]uint16, len(data)/2)
-		for i := range units {
-			units[i] = uint16(data[2*i+high])<<8 | uint16(data[2*i+low])
-		}
-		text = []byte(string(utf16.Decode(units[1:])))
-	}
-	if !utf8.Valid(text) || bytes.ContainsRune(text, utf8.RuneError) {
+	if !utf8.Valid(data) {
 		return nil
 	}
-	return membersIn(bytes.TrimLeft(text, " \t\r\n"))
-}
-
-// utf16Order is where the high and the low byte of each letter stand in a text of UTF-16, as its
-// mark tells; the same: it has none.
-func utf16Order(data []byte) (high, low int) {
-	switch {
-	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		return 1, 0
-	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		return 0, 1
-	}
-	return 0, 0
+	return membersIn(bytes.TrimLeft(data, "\ufeff \t\r\n"))
 }
 
 // mostMembers is more than a login or an entry has.
