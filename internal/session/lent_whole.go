@@ -58,10 +58,7 @@ func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
 	if place == nil {
 		return
 	}
-	newest := carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current}
-	if err := w.carrying().carryTo(ctx, newest); err != nil {
-		w.carrying().notCarried(place, err)
-	}
+	w.carrying().carryOr(ctx, &carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current})
 }
 
 // takeForEntry makes a place of a lent directory in which a whole login of ours lies; nil: none

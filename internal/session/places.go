@@ -426,14 +426,7 @@ func (w carrying) carry(ctx context.Context, account string, current keychain.Cr
 			w.noteGone(p)
 			continue
 		}
-		lock, err := dir.LockRenewal(ctx, wait)
-		if err == nil {
-			err = w.carryTo(ctx, carried{place: p, dir: dir, chain: w.l.ChainOf(account), current: current})
-			w.unlock(lock)
-		}
-		if err != nil {
-			w.notCarried(p, err)
-		}
+		w.lockAndCarry(ctx, wait, &carried{place: p, dir: dir, chain: w.l.ChainOf(account), current: current})
 	}
 }
 
@@ -450,14 +443,7 @@ func (w carrying) carryApart(ctx context.Context, account string, wait time.Dura
 		if err != nil || newest.Chain != c || newest.Relation != ledger.Current {
 			continue // whoever looks there next settles it
 		}
-		lock, err := dir.LockRenewal(ctx, wait)
-		if err == nil {
-			err = w.carryTo(ctx, carried{place: p, dir: dir, chain: c, current: newest.entry.Login})
-			w.unlock(lock)
-		}
-		if err != nil {
-			w.notCarried(p, err)
-		}
+		w.lockAndCarry(ctx, wait, &carried{place: p, dir: dir, chain: c, current: newest.entry.Login})
 	}
 }
 
@@ -470,10 +456,28 @@ type carried struct {
 	current  keychain.Credential
 }
 
+// lockAndCarry takes the renewal locks of the place for what carryTo does.
+func (w carrying) lockAndCarry(ctx context.Context, wait time.Duration, c *carried) {
+	lock, err := c.dir.LockRenewal(ctx, wait)
+	if err != nil {
+		w.notCarried(c.place, err)
+		return
+	}
+	w.carryOr(ctx, c)
+	w.unlock(lock)
+}
+
+// carryOr is carryTo that notes why the place stays behind.
+func (w carrying) carryOr(ctx context.Context, c *carried) {
+	if err := w.carryTo(ctx, c); err != nil {
+		w.notCarried(c.place, err)
+	}
+}
+
 // carryTo writes the pair by compare-and-swap: only where a pair still lies that the
 // account has left behind. It never writes into an entry that Claude Code blanked, logged
 // out of, or signed in to anew. The caller holds the renewal locks.
-func (w carrying) carryTo(ctx context.Context, c carried) error {
+func (w carrying) carryTo(ctx context.Context, c *carried) error {
 	chain := c.chain
 	if chain == nil || chain.Dead(pairOf(c.current)) {
 		return nil
@@ -522,7 +526,7 @@ func (w carrying) carryTo(ctx context.Context, c carried) error {
 var errDoubted = errors.New("it was signed out in Claude Code, and nobody could say whether it lives")
 
 // settleDoubt asks about a login that Claude Code signed out of, before it is carried.
-func (w carrying) settleDoubt(ctx context.Context, c carried) error {
+func (w carrying) settleDoubt(ctx context.Context, c *carried) error {
 	switch whose := w.askWhetherItLives(ctx, c.current); {
 	case whose.refused:
 		c.chain.Revoke(pairOf(c.current).Refresh)

@@ -379,11 +379,8 @@ func (r *renewal) carryHeld(ctx context.Context) {
 		if place == nil || !r.l.Behind(place) || r.l.Chain(place.Chain).Apart {
 			continue
 		}
-		err := r.carrying().carryTo(ctx, carried{place: place, dir: h.dir, reserved: h.reserved, chain: r.chain,
+		r.carrying().carryOr(ctx, &carried{place: place, dir: h.dir, reserved: h.reserved, chain: r.chain,
 			current: r.current})
-		if err != nil {
-			r.carrying().notCarried(place, err)
-		}
 	}
 }
 
