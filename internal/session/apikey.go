@@ -69,7 +69,7 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 		}
 		// The key is there: from here on nothing is cut short.
 		notice, err = e.keepAPIKey(Patient(context.WithoutCancel(ctx)), o.Account, key)
-		if known := (&Error{}); errors.As(err, &known) {
+		if known := errorIn(err); known != nil {
 			known.Values.LostKey = key.Masked()
 		}
 		return "", err

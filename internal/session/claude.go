@@ -473,7 +473,7 @@ func (w *work) keepWhatMadeRoom(ctx context.Context, before sighting, why error)
 	if err != nil {
 		return errors.Join(why, err)
 	}
-	if known := (&Error{}); moved.kept != "" && errors.As(why, &known) {
+	if known := errorIn(why); moved.kept != "" && known != nil {
 		now, err := w.readEntry(ctx)
 		known.Values.Displaced, known.Values.Occupied = moved.whose, err == nil && now.State == claudecode.SignedIn
 	}

@@ -300,9 +300,9 @@ func elsewhere(base string) bool {
 func (d doctor) checkClaude(ctx context.Context, _ Status) []Check {
 	const name = "Claude Code"
 	version, err := d.claudeVersion(ctx)
-	known := &Error{}
-	switch errors.As(err, &known); {
-	case known.Code == codeNoClaude && d.config.RefreshWith != "claude":
+	known := errorIn(err)
+	switch {
+	case known != nil && known.Code == codeNoClaude && d.config.RefreshWith != "claude":
 		return fine(name, FoundClaudeNone, nil)
 	case err != nil && d.config.RefreshWith == "claude":
 		return wrong(name, CheckFail, FoundClaudeBrokenRenews, err)

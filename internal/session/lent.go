@@ -215,17 +215,17 @@ func identityFor(c keychain.Credential) claudecode.Identity {
 var errOwnLogin = errors.New("a login of its own lies there")
 
 func notLent(at lentTo, err error) error {
-	known := &Error{}
+	known := errorIn(err)
 	switch {
 	case errors.Is(err, errOwnLogin):
 		return failedBy(codeFullLogin, FaultFullLogin, Values{Place: at.String()}, err)
 	case errors.Is(err, keychain.ErrDamaged):
 		return failedBy(codeNotLent, FaultLendDamaged, Values{Place: at.String(), Reason: plain(err)}, err)
-	case errors.As(err, &known) && known.Code == codeNotReached:
+	case known != nil && known.Code == codeNotReached:
 		return failedBy(codeNotLent, FaultLendUnreached, Values{Place: at.String()}, err)
 	case errors.Is(err, dirlock.ErrBusy), errors.Is(err, context.Canceled):
 		return entryError(err)
-	case errors.As(err, &known):
+	case known != nil:
 		return known
 	}
 	return failedBy(codeNotLent, FaultLendFailed, Values{Place: at.String(), Reason: plain(err)}, err)

@@ -38,8 +38,7 @@ func entryError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	known := &Error{}
-	if errors.As(err, &known) {
+	if known := errorIn(err); known != nil {
 		return known
 	}
 	if closed(err) {

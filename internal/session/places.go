@@ -553,7 +553,7 @@ func (w carrying) notCarried(p *ledger.Place, err error) {
 
 // reasonFor is what the system said, or the fault.
 func reasonFor(err error) *Reason {
-	if known := (&Error{}); errors.As(err, &known) {
+	if errorIn(err) != nil {
 		return saidOf(err)
 	}
 	return &Reason{Text: plain(err)}

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"errors"
-
 	"keytender/keychain/claudecode"
 )
 
@@ -27,8 +25,8 @@ type Reason struct {
 
 // saidOf is what went wrong as the reason for something else.
 func saidOf(err error) *Reason {
-	known := &Error{}
-	if !errors.As(err, &known) {
+	known := errorIn(err)
+	if known == nil {
 		return &Reason{Text: err.Error()}
 	}
 	values := known.Values

@@ -166,7 +166,7 @@ func (r *renewal) run(ctx context.Context, n need) error {
 
 // inTheWay keeps in mind what keeps a renewal from being sent, so that status tells it.
 func (r *renewal) inTheWay(err error) error {
-	if known := (&Error{}); errors.As(err, &known) && known.Exit != ExitBusy {
+	if known := errorIn(err); known != nil && known.Exit != ExitBusy {
 		r.chain.Problem = noteOf(known)
 	}
 	return err
@@ -302,8 +302,8 @@ func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
 }
 
 func isUnknown(err error) bool {
-	known := &Error{}
-	return errors.As(err, &known) && known.Code == codeUnknownLogin
+	known := errorIn(err)
+	return known != nil && known.Code == codeUnknownLogin
 }
 
 func (r *renewal) rereadOnce(ctx context.Context) (moved bool, err error) {

@@ -255,7 +255,7 @@ func plain(err error) string {
 	if errors.As(err, &link) {
 		return link.Err.Error()
 	}
-	if known := (&Error{}); errors.As(err, &known) && known.Fault != "" && known.Values.Reason != "" {
+	if known := errorIn(err); known != nil && known.Fault != "" && known.Values.Reason != "" {
 		return known.Values.Reason
 	}
 	if err == nil {
@@ -264,10 +264,16 @@ func plain(err error) string {
 	return err.Error()
 }
 
+// errorIn is the error of ours that err is or wraps, or nil.
+func errorIn(err error) *Error {
+	var known *Error
+	errors.As(err, &known)
+	return known
+}
+
 // storeError turns what a store answered into an error of ours.
 func storeError(kind string, err error) *Error {
-	known := &Error{}
-	if errors.As(err, &known) {
+	if known := errorIn(err); known != nil {
 		return known
 	}
 	say := func(code Code, exit int, f Fault) *Error {

@@ -323,7 +323,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 func (s signIn) beginGranted(ctx context.Context) (*work, error) {
 	for tries := 1; ; tries++ {
 		w, err := s.begin(ctx, lockWait)
-		if known := (&Error{}); tries == grantedTries || !errors.As(err, &known) || known.Exit != ExitBusy {
+		if known := errorIn(err); tries == grantedTries || known == nil || known.Exit != ExitBusy {
 			return w, err
 		}
 		s.tell(Event{Kind: EventNote, Said: Said{Remark: RemarkOtherAtWork}, Warn: true})

@@ -306,7 +306,7 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 		s.l.Place(dir.ID()).Leaving = true
 	}
 	problem := entryError(err)
-	if busy := (&Error{}); errors.As(problem, &busy) && busy.Exit == ExitBusy {
+	if busy := errorIn(problem); busy != nil && busy.Exit == ExitBusy {
 		problem = failedBy(codeNotRemoved, FaultEntryInUse, Values{Place: dir.Place(), Reason: busy.Values.Reason}, err)
 	}
 	s.note(problem)

@@ -304,8 +304,8 @@ func neverLookedAt(err error) bool {
 
 // goesOn notes that the sign-in waits on.
 func goesOn(err error, saved savedAttempt) error {
-	known := &Error{}
-	if !errors.As(err, &known) {
+	known := errorIn(err)
+	if known == nil {
 		return err
 	}
 	on := *known
@@ -315,8 +315,8 @@ func goesOn(err error, saved savedAttempt) error {
 
 // beginAnew notes that the sign-in was one in two steps.
 func beginAnew(err error) error {
-	known := &Error{}
-	if !errors.As(err, &known) {
+	known := errorIn(err)
+	if known == nil {
 		return err
 	}
 	ended := *known

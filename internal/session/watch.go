@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -315,8 +314,8 @@ func (s claudeSignIn) watchSignIn(ctx context.Context) (Status, error) {
 
 // withoutTending takes out of a hint the way that watch-only does not have.
 func withoutTending(err error) error {
-	known := &Error{}
-	if !errors.As(err, &known) {
+	known := errorIn(err)
+	if known == nil {
 		return err
 	}
 	alone := *known

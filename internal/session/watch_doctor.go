@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 )
 
 // examineWatched is Examine where no login is kept: what matters then is Claude Code's own.
@@ -37,8 +36,8 @@ func (d doctor) checkWatchedEntry(ctx context.Context, st Status) []Check {
 }
 
 func (d doctor) checkWatchedClaude(ctx context.Context, st Status) []Check {
-	known := &Error{}
-	if _, err := d.claudeVersion(ctx); errors.As(err, &known) {
+	_, err := d.claudeVersion(ctx)
+	if known := errorIn(err); known != nil {
 		return wrong("Claude Code", CheckWarn, FoundClaudeBrokenWatch, withoutTending(known))
 	}
 	return d.checkClaude(ctx, st)

@@ -279,8 +279,8 @@ const renewsWithin = 10 * time.Minute
 // know. It is not asked while it would renew the login: other places hold it too.
 func (w whichOf) askAbout(ctx context.Context, entry claudecode.Entry) {
 	blame := func(err error) {
-		known := &Error{}
-		if !errors.As(err, &known) {
+		known := errorIn(err)
+		if known == nil {
 			known = failedBy(codeNoAnswer, FaultStatusUnsaid, Values{Reason: plain(err)}, err)
 		}
 		w.Client.Problem = problemOf(known)
