@@ -120,7 +120,7 @@ func (f fixing) noteMended(steps []undoStep) error {
 		return nil
 	}
 	for i, step := range steps { // a later one may have written there
-		if step.Kind == undoMoved {
+		if step.Kind == undoMoved || step.Kind == undoEntry {
 			steps[i].Stands = printOf(step.Path)
 		}
 	}

@@ -44,6 +44,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 		step.Chain, step.Wrote = former.Chain, former.Pair
 		restore = func() { *place = former }
 		place.Empty(false)
+		place.Next = former.Chain // until it is moved it may lie there
 	}
 	err = w.save() // before it is gone: nobody takes that for a sign-out by Claude Code then
 	if err == nil {
@@ -52,6 +53,9 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if err != nil {
 		restore()
 		return Mended{}, failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
+	}
+	if place := w.l.Place(f.entry.ID()); place != nil {
+		place.Next = ""
 	}
 	return Mended{Said{remark, &Values{Path: f.entry.File(), Owner: kept}}, []undoStep{step}}, nil
 }
@@ -66,18 +70,15 @@ func mendedOtherwise(path string) *Error {
 // renewed, and ours is spent then, or somebody else's login, which is kept, and whose it is.
 func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) (kept string, err error) {
 	s, err := w.makeOut(ctx, dir, true)
-	if s == nil && err == nil {
-		if w.l.Goes(dir.ID()) {
-			err = w.noTraces(ctx, dir)
-		}
-		if err == nil {
-			return "", nil
-		}
+	if err == nil && w.l.Goes(dir.ID()) {
+		err = w.noTraces(ctx, dir, s)
 	}
-	if err == nil {
+	if err == nil && s != nil {
 		err = w.settle(ctx, s)
 	}
 	switch {
+	case err == nil && s == nil:
+		return "", nil
 	case isUnknown(err) && w.l.Goes(dir.ID()):
 		return "", failedBy(codeNotMended, FaultDamagedUnknown,
 			Values{Path: dir.File(), Account: w.l.LastIn(dir.ID())}, err)
@@ -93,29 +94,37 @@ func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) 
 	return moved.whose, err
 }
 
-// noTraces fails where a damaged entry that no login was made out in holds something of a token
-// that we do not know: Claude Code may have renewed.
-func (w settling) noTraces(ctx context.Context, dir *claudecode.Directory) error {
+// noTraces fails where a damaged entry holds something of a token that we do not know, beside the
+// login that was made out in it: Claude Code may have renewed.
+func (w settling) noTraces(ctx context.Context, dir *claudecode.Directory, s *sighting) error {
 	traces, err := claudecode.Traces(dir.File())
 	if err != nil {
 		return failedBy(codeNotMended, FaultEntryNotMovedAside, Values{Reason: plain(err)}, err)
 	}
 	ours, _ := w.vault(w.l).load(ctx, w.l.LastIn(dir.ID())) // where it cannot be read no trace is known
+	madeOut := ledger.Pair{}
+	if s != nil {
+		madeOut = pairOf(s.entry.Login)
+	}
 	for _, t := range traces {
 		print, text := t.Fingerprint(), t.Reveal()
 		_, refresh := w.l.Identify(ledger.Pair{Refresh: print})
 		_, access := w.l.Identify(ledger.Pair{Access: print})
-		cut := strings.HasPrefix(ours.Access.Reveal(), text) || strings.HasPrefix(ours.Refresh.Reveal(), text)
-		if !refresh && !access && !cut {
+		cut := len(text) > enoughOfToken &&
+			(strings.HasPrefix(ours.Access.Reveal(), text) || strings.HasPrefix(ours.Refresh.Reveal(), text))
+		if !refresh && !access && !cut && print != madeOut.Access && print != madeOut.Refresh {
 			return unknownLogin(sighting{dir: dir})
 		}
 	}
 	return nil
 }
 
+// enoughOfToken is more than what all tokens begin with.
+const enoughOfToken = 18
+
 // makeOut is the login in a damaged entry, as far as it can be told; nil: there is none. Of several
 // that are known it is the newest; whether one that is not known is newer than another, nobody can
-// tell.
+// tell; nor whether a new token beside an old one is what was granted.
 func (w *work) makeOut(ctx context.Context, dir *claudecode.Directory, ask bool) (*sighting, error) {
 	logins, err := claudecode.Salvage(dir.File())
 	if err != nil {
@@ -127,7 +136,7 @@ func (w *work) makeOut(ctx context.Context, dir *claudecode.Directory, ask bool)
 		f, known := w.l.Identify(pair)
 		s := w.judge(ctx, dir, entry, ask && !known)
 		switch {
-		case !known && (len(logins) > 1 || pair.Access == "" || pair.Refresh == ""):
+		case !known && (len(logins) > 1 || pair.Access == "" || pair.Refresh == ""), f.Relation == ledger.Successor:
 			return nil, unknownLogin(s)
 		case found == nil, f.Relation == ledger.Current:
 			found = &s

@@ -37,7 +37,6 @@ type undoStep struct {
 	Wrote    ledger.Pair          `json:"wrote,omitzero"` // into the entry, or what lay there; fingerprints
 	Chain    string               `json:"chain,omitempty"`
 	Named    string               `json:"named,omitempty"` // whom the repair named
-	Alone    bool                 `json:"-"`               // nothing stood beside what the repair wrote
 }
 
 type formerIdentity struct {
@@ -87,10 +86,13 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 	for i := len(last.Steps) - 1; i >= 0; i-- {
 		step := last.Steps[i]
 		if step.Kind == undoMirror && i > 0 && last.Steps[i-1].Kind == undoEntry {
-			step.Alone = true // what lay there comes back whole
+			continue // what lay there comes back whole in its place
 		}
 		remark, err := f.takeBack(ctx, step)
 		if err != nil { // and those before it may rest on this one
+			if n := i + 1; step.Kind == undoEntry && n < len(last.Steps) && last.Steps[n].Kind == undoMirror {
+				i = n
+			}
 			problems, left = append(problems, err), last.Steps[:i+1]
 			break
 		}
@@ -175,7 +177,7 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, erro
 		if pairOf(now.Login) != step.Wrote {
 			return claudecode.Change{}, failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
 		}
-		return claudecode.Change{SignOut: true, KeepBound: !step.Alone}, nil
+		return claudecode.Change{SignOut: true, KeepBound: true}, nil
 	})
 	if err != nil {
 		return "", entryError(err)
@@ -184,20 +186,37 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, erro
 	return RemarkEmptyAgain, w.save()
 }
 
-// takeBackEntry puts an entry back that was moved aside, unless there is one again.
+// takeBackEntry puts an entry back that was moved aside, unless another one is there than the
+// repair left, or what it holds was spent since.
 func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error) {
 	w, err := f.beginAnyway(ctx, lockWait)
 	if err != nil {
 		return "", err
 	}
 	defer w.end()
-	if err := f.entry.MoveBack(ctx, step.Aside); err != nil {
+	lock, err := f.entry.LockRenewal(ctx, entryWait)
+	if err != nil {
+		return "", entryError(err)
+	}
+	defer w.unlock(lock)
+	c := w.l.Chain(step.Chain)
+	if c != nil {
+		if c.Left(step.Wrote) || c.Dead(step.Wrote) {
+			return "", failedBy(codeNotUndone, FaultAsideSpent, Values{Aside: step.Aside}, nil)
+		}
+		w.place(f.entry).Next = c.ID
+		if err := w.save(); err != nil {
+			return "", err
+		}
+	}
+	stands := func(now []byte) bool { return printOfText(now) == step.Stands }
+	if err := f.entry.MoveBack(ctx, step.Aside, stands); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return "", failedBy(codeNotUndone, FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)
 		}
 		return "", failedBy(codeNotUndone, FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
-	if c := w.l.Chain(step.Chain); c != nil {
+	if c != nil {
 		w.place(f.entry).Holds(c, step.Wrote)
 	}
 	return RemarkAsItWas, w.save()
@@ -223,10 +242,17 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (Remark, error
 	return RemarkAsItWas, nil
 }
 
-// printOf tells whether a file of ours changed; empty when there is none.
+// printOf tells whether a file changed; empty when there is none, or nothing in it.
 func printOf(path string) string {
-	data, err := atomicfile.Read(path, maxStateFile)
+	data, err := atomicfile.ReadShared(path, maxStateFile)
 	if err != nil {
+		return ""
+	}
+	return printOfText(data)
+}
+
+func printOfText(data []byte) string {
+	if len(data) == 0 {
 		return ""
 	}
 	sum := sha256.Sum256(data)

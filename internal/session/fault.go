@@ -167,6 +167,7 @@ const (
 	FaultIdentityNotPutBack Fault = "identity-not-put-back"
 	FaultEntryChangedSince  Fault = "entry-changed-since"
 	FaultOtherShell         Fault = "other-shell"
+	FaultAsideSpent         Fault = "aside-spent"
 	FaultEntryThereAgain    Fault = "entry-there-again"
 	FaultEntryNotPutBack    Fault = "entry-not-put-back"
 	FaultAsideGone          Fault = "aside-gone"

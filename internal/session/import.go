@@ -46,8 +46,9 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 		return Imported{}, failedBy(codeNothingToImport, FaultNoLoginInEntry, Values{Place: e.entry.Place()}, nil)
 	}
 	c, from := s.entry.Login, origin{name: e.entry.Place()}
-	if !c.Refresh.IsZero() {
-		from.lentTo = w.lentCopies().endLending(e.entry)
+	lent := w.l.Place(lentID(e.entry))
+	if lent != nil && !c.Refresh.IsZero() {
+		from.lentTo = lent.Account
 	}
 	p := s.person
 	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
@@ -74,6 +75,9 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	done, err := w.takingIn().takeOver(Patient(ctx), o, c, from)
 	if err != nil {
 		return Imported{}, err
+	}
+	if from.lentTo != "" {
+		w.lentCopies().endLending(e.entry)
 	}
 	if chain := w.l.ChainOf(done.Account); chain != nil && chain.Knows(pairOf(c)) && !w.isLent(e.entry) {
 		place := w.place(e.entry)
@@ -169,6 +173,10 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 		if p := personOf(c.Account); !p.Known() || w.l.Ambiguous(p) {
 			if finding, known := w.l.Identify(pairOf(c)); !known || finding.Account() == "" {
 				c.Account = c.Account.Or(accountOf(w.asking().askPerson(ctx, c)))
+				if from.lentTo != "" && o.Account == "" && !personOf(c.Account).Known() {
+					return Imported{}, unknownLogin(sighting{dir: w.entry,
+						Finding: ledger.Finding{Chain: w.l.ChainOf(from.lentTo)}})
+				}
 			}
 		}
 	}

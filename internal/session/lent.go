@@ -286,6 +286,9 @@ func (w lentCopies) isOwn(entry claudecode.Entry) bool {
 
 // displaceForLent takes a login out of a directory that is to be lent to, and keeps it.
 func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
+	if err := r.lentCopies().mayBeOurs(s); err != nil {
+		return err
+	}
 	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
 	if err != nil {
 		return err
@@ -391,7 +394,7 @@ func (w lentCopies) lentOr(p *ledger.Place, current keychain.Credential, err err
 	case err == nil:
 		w.noteLent(p, current)
 	case errors.Is(err, errOwnLogin):
-		w.settleLent(p, current)
+		w.settleLent(p)
 		w.forgetLent(p)
 	case !p.Gone.IsZero() && now.Sub(p.Gone) > goneFor:
 		w.remember(Record{Account: p.Account, What: ledger.ChangeForgotten,
@@ -553,7 +556,7 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 	return w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		pair := pairOf(now.Login)
 		f, ours := w.l.Identify(pair)
-		if ours && !now.Login.Refresh.IsZero() && !p.Far {
+		if ours && !now.Login.Refresh.IsZero() {
 			return claudecode.Change{}, errOwnLogin
 		}
 		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
@@ -565,11 +568,7 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 // nothing; else the token may live on in it.
 func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	if errors.Is(err, errOwnLogin) { // a whole copy of a login of ours: a place like any other
-		ctx, cancel := storeContext(context.Background())
-		defer cancel()
-		if current, failure := w.vault(w.l).load(ctx, p.Account); failure == nil {
-			w.settleLent(p, current)
-		}
+		w.settleLent(p)
 		w.forgetLent(p)
 		return failedBy(codeNotRemoved, FaultLentWhole, Values{Place: lentWhere(p).String()}, err)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"keytender/internal/await"
 	"keytender/internal/ledger"
-	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
 
@@ -16,8 +15,8 @@ func (w lentCopies) takeWhole(ctx context.Context) {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	for _, p := range w.calledLent("", false) {
-		if dir := lentWhere(p).directory(w.entries); w.takeForEntry(ctx, dir) != nil {
-			w.endLending(dir)
+		if w.takeForEntry(ctx, p) != nil {
+			w.forgetLent(p)
 		}
 	}
 }
@@ -30,41 +29,36 @@ func (w lentCopies) forgetLent(p *ledger.Place) {
 }
 
 // endLending ends the lending to a directory in which a whole login was found: it is an entry
-// like others from then on. account is whose token was lent there, or empty.
-func (w lentCopies) endLending(dir *claudecode.Directory) (account string) {
-	p := w.l.Place(lentID(dir))
-	if p == nil {
-		return ""
+// like others from then on.
+func (w lentCopies) endLending(dir *claudecode.Directory) {
+	if p := w.l.Place(lentID(dir)); p != nil {
+		w.forgetLent(p)
 	}
-	w.forgetLent(p)
-	return p.Account
 }
 
 // settleLent takes a place that is lent to no more for what it is: the person may have put a
 // whole login of ours there, which is brought up from then on.
-func (w lentCopies) settleLent(p *ledger.Place, current keychain.Credential) {
+func (w lentCopies) settleLent(p *ledger.Place) {
 	if p.Far {
 		return
 	}
-	dir := lentWhere(p).directory(w.entries)
 	ctx, cancel := context.WithTimeout(context.Background(), lentWait)
 	defer cancel()
-	lock, err := dir.LockRenewal(ctx, lentWait/2)
-	if err != nil {
+	place := w.takeForEntry(ctx, p)
+	if place == nil || place.Let {
 		return
 	}
-	defer w.unlock(lock)
-	place := w.takeForEntry(ctx, dir)
-	if place == nil {
-		return
+	if current, err := w.vault(w.l).load(ctx, p.Account); err == nil {
+		w.carrying().lockAndCarry(ctx, lentWait/2,
+			&carried{place: place, dir: w.directory(place), chain: w.l.ChainOf(p.Account), current: current})
 	}
-	w.carrying().carryOr(ctx, &carried{place: place, dir: dir, chain: w.l.ChainOf(p.Account), current: current})
 }
 
-// takeForEntry makes a place of a lent directory in which a whole login of ours lies; nil: none
+// takeForEntry makes an entry's place of a lent one in which a whole login of ours lies; nil: none
 // does. What may be newer than ours is left alone: nobody was asked.
-func (w lentCopies) takeForEntry(ctx context.Context, dir *claudecode.Directory) *ledger.Place {
+func (w lentCopies) takeForEntry(ctx context.Context, lent *ledger.Place) *ledger.Place {
 	var pair ledger.Pair
+	dir := lentWhere(lent).directory(w.entries)
 	err := await.End(ctx, func() error {
 		entry, err := dir.Read(ctx)
 		pair = pairOf(entry.Login)
@@ -74,10 +68,25 @@ func (w lentCopies) takeForEntry(ctx context.Context, dir *claudecode.Directory)
 		return nil
 	}
 	f, known := w.l.Identify(pair)
-	if !known || f.Account() == "" {
+	if !known || f.Account() == "" && !(lent.Leaving && f.Chain.Was != "") {
 		return nil
 	}
 	place := w.place(dir)
 	place.Holds(f.Chain, pair)
+	place.Let, place.Leaving = lent.Let, f.Account() == ""
 	return place
+}
+
+// mayBeOurs fails where the login in a directory that is lent to may be a copy of ours that
+// Claude Code renewed: ours is spent then.
+func (w lentCopies) mayBeOurs(s sighting) error {
+	lent := w.l.Place(lentID(s.dir))
+	if lent == nil || s.Relation != ledger.Stranger || s.entry.Login.Refresh.IsZero() {
+		return nil
+	}
+	c := w.l.ChainOf(lent.Account)
+	if c == nil || c.Person.Like(s.person) == ledger.Different {
+		return nil
+	}
+	return unknownLogin(sighting{dir: s.dir, Finding: ledger.Finding{Chain: c}})
 }

@@ -122,6 +122,9 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 	if w.still != nil && !w.still(s) {
 		return Said{}, mendedOtherwise(dir.Place())
 	}
+	if err := w.lentCopies().mayBeOurs(s); err != nil && !fresh {
+		return Said{}, err
+	}
 	before := pairOf(r.current)
 	if r.current, err = w.settling().takeNewer(ctx, &s, r.account, r.current); err != nil {
 		return Said{}, err

@@ -1,7 +1,6 @@
 package claudecode
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +83,12 @@ func (d *Directory) exchange(ctx context.Context, do func() error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(), lock.Release())
+	err = do()
+	// What was moved is moved, whoever has the lock by now.
+	if released := lock.Release(); err == nil && !errors.Is(released, dirlock.ErrCompromised) {
+		err = released
+	}
+	return err
 }
 
 // leaveOthers moves the entry's file aside; what is not the login's is left in it, as far as it
@@ -98,6 +102,9 @@ func (d *Directory) leaveOthers(aside string) error {
 		return err
 	}
 	data, unread := atomicfile.ReadShared(target, maxSettings)
+	if _, err := parseEntry(data, "file"); err == nil && unread == nil {
+		return errors.New("it can be read by now")
+	}
 	var left []byte
 	if others := othersIn(data); len(others) > 0 {
 		left = others.encoded()
@@ -119,30 +126,32 @@ func (d *Directory) leaveOthers(aside string) error {
 	return nil
 }
 
-// MoveBack undoes MoveAside. It fails with fs.ErrExist where there is an entry again that
-// holds anything else than was left there.
-func (d *Directory) MoveBack(ctx context.Context, aside string) error {
-	if err := d.exchange(ctx, func() error { return d.takeBack(aside) }); err != nil {
+// MoveBack undoes MoveAside. It fails with fs.ErrExist where stands says that the entry's text is
+// not what it is to take the place of; nil is none.
+func (d *Directory) MoveBack(ctx context.Context, aside string, stands func(text []byte) bool) error {
+	if err := d.exchange(ctx, func() error { return d.takeBack(aside, stands) }); err != nil {
 		return fmt.Errorf("putting Claude Code's entry back: %w", err)
 	}
 	return nil
 }
 
-func (d *Directory) takeBack(aside string) error {
-	data, unread := atomicfile.Read(aside, maxSettings)
-	now, err := d.loadFile()
-	stands := now.document().without(boundKeys...)
-	if err != nil || len(stands) > 0 && !bytes.Equal(stands.encoded(), othersIn(data).encoded()) {
+func (d *Directory) takeBack(aside string, stands func([]byte) bool) error {
+	target, err := atomicfile.Follow(d.file)
+	if err != nil {
+		return err
+	}
+	now, err := atomicfile.ReadShared(target, maxSettings)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || !stands(now) {
 		return fs.ErrExist
 	}
-	target, err := atomicfile.Follow(d.file)
-	if err == nil && target == d.file {
+	data, unread := atomicfile.Read(aside, maxSettings)
+	if target == d.file {
 		if err := atomicfile.Rename(aside, target); !errors.Is(err, syscall.EBUSY) {
 			return err
 		}
 	}
-	if err = errors.Join(err, unread); err != nil {
-		return err
+	if unread != nil {
+		return unread
 	}
 	if err := atomicfile.Replace(target, data, 0o600); err != nil {
 		return err

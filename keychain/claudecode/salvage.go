@@ -20,13 +20,9 @@ func Salvage(file string) (found []Entry, err error) {
 		return nil, err
 	}
 	logins := bytes.Split(withoutZeros(data), []byte(`"`+loginKey+`"`))[1:]
-	var bound object
-	if len(logins) == 1 { // of several nobody knows to which one it belongs
-		bound = wholeMembers(data).ofAccount()
-	}
 	for _, text := range logins {
 		login := membersIn(bytes.TrimLeft(text, " \t\r\n:["))
-		e := Entry{Source: "file", whole: secret.New(string(bound.with(loginKey, login.encoded()).encoded()))}
+		e := Entry{Source: "file", whole: wholeOf(nil, login)}
 		e.decode(login)
 		for _, token := range []*secret.String{&e.Login.Access, &e.Login.Refresh} {
 			if !wholeToken(*token) {
@@ -41,7 +37,14 @@ func Salvage(file string) (found []Entry, err error) {
 			found = append(found, e)
 		}
 	}
+	if len(found) == 1 { // of several nobody knows to which one it belongs
+		found[0].whole = wholeOf(wholeMembers(data).ofAccount(), found[0].innerObject())
+	}
 	return found, nil
+}
+
+func wholeOf(bound, login object) secret.String {
+	return secret.New(string(bound.with(loginKey, login.encoded()).encoded()))
 }
 
 // Traces lists what looks like a token of a login in a file, whole or not.

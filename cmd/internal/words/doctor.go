@@ -34,6 +34,8 @@ var mendWords = []worded{
 	{session.FaultEntryThereAgain,
 		sentences{"{path} holds something again, which was left as it is; the former one is {aside}",
 			"move the new one away first, if it is not needed"}},
+	{session.FaultAsideSpent, sentences{"the tokens in {aside} were spent since, so it was not put back",
+		"nothing needs to be done: newer ones are kept"}},
 	{session.FaultEntryNotPutBack, sentences{"{path} could not be put back: {reason}",
 		"close Claude Code and try again"}},
 	{session.FaultAsideGone, sentences{"{aside} is not there any more", "nothing was changed"}},
