@@ -177,7 +177,7 @@ func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Creden
 	replace bool) (name string, note Said, err error) {
 	p := personOf(c.Account)
 	own := w.l.Of(p, longLived)
-	if finding, known := w.l.Identify(pairOf(c)); known && finding.Account() != "" {
+	if finding, known := w.l.Identify(pairOf(&c)); known && finding.Account() != "" {
 		own = w.l.Account(finding.Account())
 	}
 	if asked == "" {

@@ -440,7 +440,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	chain := w.l.ChainOf(account)
 	w.lentCopies().endLending(s.entry)
 	place := w.place(s.entry)
-	place.Holds(chain, pairOf(c))
+	place.Holds(chain, pairOf(&c))
 	place.Account, place.Let = account, false
 	if err := w.save(); err != nil {
 		return err
@@ -545,11 +545,11 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		r.current.Method = keychain.Adopted
 		return nil
 	}
-	newest := pairOf(r.current)
+	newest := pairOf(&r.current)
 	if err := r.proveOthers(ctx); err != nil {
 		return r.inTheWay(err)
 	}
-	if pairOf(r.current) != newest {
+	if pairOf(&r.current) != newest {
 		r.carrying().carry(ctx, r.account, r.current, entryWait)
 		if before, err = r.lookWithClaude(ctx); err != nil {
 			return err
@@ -651,7 +651,7 @@ func (r *renewal) lookWithClaude(ctx context.Context) (sighting, error) {
 	if err != nil {
 		return s, err
 	}
-	if pairOf(newest) != pairOf(r.current) {
+	if pairOf(&newest) != pairOf(&r.current) {
 		r.current, r.chain = newest, r.l.ChainOf(r.account)
 		r.carrying().carry(ctx, r.account, r.current, entryWait)
 	}
@@ -680,7 +680,7 @@ func (r *renewal) notRenewed(after claudecode.Entry) error {
 	result := laterAs(FaultStillExpired, nil)
 	if after.State != claudecode.SignedIn {
 		// The client blanks the entry only when the server called the token spent.
-		r.chain.Revoke(pairOf(r.current).Refresh)
+		r.chain.Revoke(pairOf(&r.current).Refresh)
 		result = againAs(FaultExpiredForGood, nil)
 		r.remember(Record{Account: r.account, What: ledger.ChangeLost, Who: "Claude Code",
 			Said: Said{RemarkNotRenewed, nil}})

@@ -226,7 +226,7 @@ func TestKilledWhereTheRefreshTokenStays(t *testing.T) {
 	next := r.issued("a@example.com", 8*time.Hour)
 	next.Refresh, next.Issued = first.Refresh, first.Issued.Add(time.Minute)
 	c := w.l.ChainOf("default")
-	c.Intent = &ledger.Intent{Refresh: pairOf(first).Refresh, At: w.wall(), Sends: 1}
+	c.Intent = &ledger.Intent{Refresh: pairOf(&first).Refresh, At: w.wall(), Sends: 1}
 	if err := w.save(); err != nil {
 		t.Fatal(err)
 	}

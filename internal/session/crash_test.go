@@ -257,7 +257,7 @@ func (r *rig) recover(before keychain.Credential, how string) aftermath {
 		(st.State != SignedIn || st.Problem != nil || st.ClaudeCode.State != "in-step") {
 		t.Errorf("%s: status afterwards: %s, entry %s, %+v", how, st.State, st.ClaudeCode.State, st.Problem)
 	}
-	if c := r.chain(); !a.lost && (c.Intent != nil || !c.Knows(pairOf(r.stored())) || c.Left(pairOf(r.stored()))) {
+	if c := r.chain(); !a.lost && (c.Intent != nil || !c.Knows(pairIn(r.stored())) || c.Left(pairIn(r.stored()))) {
 		t.Errorf("%s: the ledger has not learned of the pair: %+v", how, c)
 	}
 	for _, lock := range r.locks() {

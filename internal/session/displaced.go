@@ -65,7 +65,7 @@ func (w *work) displacing() displacing { return displacing{w} }
 func (w displacing) moveOut(ctx context.Context, s sighting, coming string) (movedOut, error) {
 	owner := s.Account()
 	// Without an access token it is no login to the client. Somebody's refresh token may live.
-	_, known := w.l.Identify(pairOf(s.entry.Login))
+	_, known := w.l.Identify(pairOf(&s.entry.Login))
 	switch {
 	case s.Relation == ledger.Absent, s.Relation == ledger.SignedOut && (known || s.entry.Login.Refresh.IsZero()):
 		if coming != "" && w.l.LastIn(s.dir.ID()) == coming { // the rest of its own
@@ -81,7 +81,7 @@ func (w displacing) moveOut(ctx context.Context, s sighting, coming string) (mov
 		}}, nil
 	case leftIn(w.l.Place(s.dir.ID()), s.Finding):
 		return movedOut{}, nil // the person signed out of it
-	case s.Relation == ledger.Superseded && s.Chain.Left(pairOf(s.entry.Login)), s.Relation == ledger.Revoked:
+	case s.Relation == ledger.Superseded && s.Chain.Left(pairOf(&s.entry.Login)), s.Relation == ledger.Revoked:
 		return movedOut{}, w.keepBound(ctx, s, owner) // spent: nobody can use it again
 	case owner != "" && s.Chain.Apart:
 		return w.setAside(ctx, s)
@@ -144,7 +144,7 @@ func (w displacing) isKept(ctx context.Context, s sighting, account string) (boo
 	case err != nil:
 		return false, storeError(v.store.Kind(), err)
 	case s.Relation == ledger.Current && s.Chain == own && !s.entry.Login.Refresh.IsZero() &&
-		w.l.Former(own, pairOf(ours)):
+		w.l.Former(own, pairOf(&ours)):
 		return true, w.settling().adopt(ctx, s)
 	}
 	return true, nil
@@ -162,7 +162,7 @@ func (w displacing) setAside(ctx context.Context, s sighting) (movedOut, error) 
 	if err != nil {
 		return movedOut{}, err
 	}
-	chain, pair := s.Chain, pairOf(s.entry.Login)
+	chain, pair := s.Chain, pairOf(&s.entry.Login)
 	foreign := chain == nil || chain.Seen
 	if chain == nil {
 		chain = w.l.Join("", s.person, pair)
@@ -206,7 +206,7 @@ func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, forme
 	if w.entryErr == nil {
 		place = w.entry.ID()
 	}
-	d := w.l.SetAside(ledger.Displaced{Place: place, Chain: a.Chain, Pair: pairOf(former), Account: a.Name,
+	d := w.l.SetAside(ledger.Displaced{Place: place, Chain: a.Chain, Pair: pairOf(&former), Account: a.Name,
 		Person: a.Person, At: w.wall()})
 	v := w.vault(w.l)
 	drop := func(ctx context.Context) {
@@ -507,7 +507,7 @@ func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 		d.Place, d.Nothing = place, len(aside.Inner) == 0
 		if entry, err := claudecode.DecodeEntry([]byte(`{"claudeAiOauth":` + string(aside.Inner) + `}`)); err == nil {
 			d.Person = personOf(entry.Login.Account)
-			d.Pair = pairOf(entry.Login)
+			d.Pair = pairOf(&entry.Login)
 			if finding, known := w.l.Identify(d.Pair); known {
 				d.Chain = finding.Chain.ID
 			} else {

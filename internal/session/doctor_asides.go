@@ -15,7 +15,7 @@ import (
 func (s *signingOut) liesIn(path string) bool {
 	logins, _ := claudecode.Salvage(path)
 	for i := range logins {
-		f, known := s.l.Identify(pairOf(logins[i].Login))
+		f, known := s.l.Identify(pairOf(&logins[i].Login))
 		if known && f.Relation == ledger.Current && (f.Chain.Account == s.account || f.Chain.Was == s.account) {
 			return true
 		}

@@ -323,8 +323,8 @@ func (f fixing) keepCopy(ctx context.Context, w *work, dir *claudecode.Directory
 	if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
 		return "", storeError("file", err)
 	}
-	s.Chain.Advance(pairOf(c))
-	w.place(dir).Holds(s.Chain, pairOf(s.entry.Login))
+	s.Chain.Advance(pairOf(&c))
+	w.place(dir).Holds(s.Chain, pairOf(&s.entry.Login))
 	w.describeAccount(a.Name, c)
 	return a.Name, nil
 }

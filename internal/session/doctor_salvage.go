@@ -18,7 +18,13 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if err != nil {
 		return Mended{}, err
 	}
-	defer w.end()
+	defer func() {
+		if f.watches(w.l) { // nothing is written into any place
+			w.end()
+			return
+		}
+		w.following().endInStep(ctx)
+	}()
 	lock, err := f.entry.LockRenewal(ctx, entryWait)
 	if err != nil {
 		return Mended{}, entryError(err)
@@ -56,6 +62,9 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	}
 	if place := w.l.Place(f.entry.ID()); place != nil {
 		place.Next = ""
+	}
+	if lent := w.l.Place(lentID(f.entry)); lent != nil {
+		lent.Pair = ledger.Pair{} // it waits for the token again
 	}
 	return Mended{Said{remark, &Values{Path: f.entry.File(), Owner: kept}}, []undoStep{step}}, nil
 }
@@ -104,7 +113,7 @@ func (w settling) noTraces(ctx context.Context, dir *claudecode.Directory, s *si
 	ours, _ := w.vault(w.l).load(ctx, w.l.LastIn(dir.ID())) // where it cannot be read no trace is known
 	madeOut := ledger.Pair{}
 	if s != nil {
-		madeOut = pairOf(s.entry.Login)
+		madeOut = pairOf(&s.entry.Login)
 	}
 	for _, t := range traces {
 		print, text := t.Fingerprint(), t.Reveal()
@@ -132,7 +141,7 @@ func (w *work) makeOut(ctx context.Context, dir *claudecode.Directory, ask bool)
 	}
 	var found *sighting
 	for _, entry := range logins {
-		pair := pairOf(entry.Login)
+		pair := pairOf(&entry.Login)
 		f, known := w.l.Identify(pair)
 		s := w.judge(ctx, dir, entry, ask && !known)
 		switch {

@@ -174,7 +174,7 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, erro
 	}
 	defer w.unlock(lock)
 	_, err = dir.Update(ctx, func(now claudecode.Entry) (claudecode.Change, error) {
-		if pairOf(now.Login) != step.Wrote {
+		if pairOf(&now.Login) != step.Wrote {
 			return claudecode.Change{}, failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
 		}
 		return claudecode.Change{SignOut: true, KeepBound: true}, nil

@@ -160,7 +160,7 @@ func (w lentCopies) bringFar(ctx context.Context) {
 	var all sync.WaitGroup
 	for i, p := range due {
 		c, err := w.vault(w.l).load(ctx, p.Account)
-		if chain := w.l.ChainOf(p.Account); err != nil || chain.Current().Access != pairOf(c).Access ||
+		if chain := w.l.ChainOf(p.Account); err != nil || chain.Current().Access != pairOf(&c).Access ||
 			!w.validFor(c, 0) {
 			continue // no news for it; whoever renews brings some
 		}
@@ -211,7 +211,7 @@ func (w lentCopies) writeFar(ctx context.Context, p *ledger.Place, c keychain.Cr
 			if others && !how.replace {
 				return claudecode.Change{}, false, errOwnLogin
 			}
-			_, ours := w.l.Identify(pairOf(now.Login))
+			_, ours := w.l.Identify(pairOf(&now.Login))
 			return claudecode.Change{SignIn: &lent, NewLogin: true}, others && !ours, nil
 		})
 		return err

@@ -150,7 +150,7 @@ func (w following) news(s sighting) bool {
 	case ledger.Successor:
 		return true
 	case ledger.Current, ledger.Superseded, ledger.Revoked:
-		return place == nil || place.Chain != s.Chain.ID || place.Pair != pairOf(s.entry.Login)
+		return place == nil || place.Chain != s.Chain.ID || place.Pair != pairOf(&s.entry.Login)
 	case ledger.Absent, ledger.SignedOut, ledger.Stranger: // nothing of ours lies there
 	}
 	return place != nil && place.Chain != ""

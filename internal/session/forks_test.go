@@ -218,7 +218,7 @@ func TestSignInThatNamesNoOrganisationKeepsTheFormer(t *testing.T) {
 		t.Error("the new login is not the account's")
 	}
 	d := r.ledger().LastDisplaced(r.start().entry.ID())
-	if d == nil || d.Pair != pairOf(former) {
+	if d == nil || d.Pair != pairOf(&former) {
 		t.Errorf("the former login is lost: %+v", d)
 	}
 	r.keep(r.account, r.issued("a@example.com", time.Hour))

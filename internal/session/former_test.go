@@ -54,7 +54,7 @@ func TestFirstVersionIsTakenOver(t *testing.T) {
 	l := r.ledger()
 	c := l.ChainOf("default")
 	place := l.Place(r.start().entry.ID())
-	if c == nil || !c.Knows(pairOf(r.stored())) || len(c.Generations) != 2 || !c.Person.Known() || place == nil ||
+	if c == nil || !c.Knows(pairIn(r.stored())) || len(c.Generations) != 2 || !c.Person.Known() || place == nil ||
 		place.Chain != c.ID {
 		t.Errorf("the chain %+v, the place %+v", c, place)
 	}

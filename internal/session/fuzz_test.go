@@ -85,8 +85,8 @@ func FuzzState(f *testing.F) {
 			}
 		}
 		c := w.chainFor(account, ours)
-		c.Advance(pairOf(ours))
-		c.MaySpend(pairOf(ours), now0)
+		c.Advance(pairOf(&ours))
+		c.MaySpend(pairOf(&ours), now0)
 		w.directories()
 		if err := w.save(); err != nil {
 			t.Fatal(err)
@@ -96,7 +96,7 @@ func FuzzState(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
-		if !again.ChainOf(account).Knows(pairOf(ours)) || len(again.Accounts) < len(l.Accounts) {
+		if !again.ChainOf(account).Knows(pairOf(&ours)) || len(again.Accounts) < len(l.Accounts) {
 			t.Fatal("something was lost")
 		}
 	})

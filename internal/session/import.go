@@ -54,7 +54,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if id, known := e.entry.Identity(); known && s.owns(id) && p.ID == id.AccountID {
 		p = p.Or(ledger.Person{Email: id.Email, Organization: id.OrganizationID})
 	}
-	if f, known := w.l.Identify(pairOf(c)); (!known || f.Account() == "") &&
+	if f, known := w.l.Identify(pairOf(&c)); (!known || f.Account() == "") &&
 		(w.l.Of(p, false) != nil || w.l.Ambiguous(p)) {
 		// It takes the place of what we have, so the server says whose it is, whatever ids lie beside it.
 		if told := w.asking().askPerson(Patient(ctx), c); told.ID != "" {
@@ -79,9 +79,9 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if from.lentTo != "" {
 		w.lentCopies().endLending(e.entry)
 	}
-	if chain := w.l.ChainOf(done.Account); chain != nil && chain.Knows(pairOf(c)) && !w.isLent(e.entry) {
+	if chain := w.l.ChainOf(done.Account); chain != nil && chain.Knows(pairOf(&c)) && !w.isLent(e.entry) {
 		place := w.place(e.entry)
-		place.Holds(chain, pairOf(c))
+		place.Holds(chain, pairOf(&c))
 		place.Let = false
 	}
 	return done, w.save()
@@ -171,7 +171,7 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 	}
 	if !c.Refresh.IsZero() || w.validFor(c, 0) {
 		if p := personOf(c.Account); !p.Known() || w.l.Ambiguous(p) {
-			if finding, known := w.l.Identify(pairOf(c)); !known || finding.Account() == "" {
+			if finding, known := w.l.Identify(pairOf(&c)); !known || finding.Account() == "" {
 				c.Account = c.Account.Or(accountOf(w.asking().askPerson(ctx, c)))
 				if from.lentTo != "" && o.Account == "" && !personOf(c.Account).Known() {
 					return Imported{}, unknownLogin(sighting{dir: w.entry,
@@ -191,7 +191,7 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 	if !c.Refresh.IsZero() {
 		done.Shared = from.name
 	}
-	finding, known := w.l.Identify(pairOf(c))
+	finding, known := w.l.Identify(pairOf(&c))
 	switch {
 	case !known:
 	case finding.Relation == ledger.Superseded, finding.Relation == ledger.Revoked:
@@ -216,7 +216,7 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 func (w takingIn) recognise(ctx context.Context, asked string, c keychain.Credential) error {
 	for _, dir := range w.directories() {
 		s, err := w.see(ctx, dir, true)
-		if err != nil || pairOf(s.entry.Login) != pairOf(c) {
+		if err != nil || pairOf(&s.entry.Login) != pairOf(&c) {
 			continue
 		}
 		if s.Relation == ledger.Unknown && asked != "" && s.Account() == asked {

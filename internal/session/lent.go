@@ -133,7 +133,7 @@ func (n lending) toLend(ctx context.Context) (*renewal, error) {
 		return nil, err
 	}
 	r, err := w.renewal(ctx, w.l.Choose(n.account))
-	if err == nil && (r.chain.Dead(pairOf(r.current)) || !n.validFor(r.current, 0)) {
+	if err == nil && (r.chain.Dead(pairOf(&r.current)) || !n.validFor(r.current, 0)) {
 		err = againAs(FaultLendEnded, nil)
 	}
 	if err != nil {
@@ -280,7 +280,7 @@ func (w lentCopies) isOwn(entry claudecode.Entry) bool {
 	if entry.State != claudecode.SignedIn {
 		return false
 	}
-	_, ours := w.l.Identify(pairOf(entry.Login))
+	_, ours := w.l.Identify(pairOf(&entry.Login))
 	return !ours || !entry.Login.Refresh.IsZero()
 }
 
@@ -327,12 +327,12 @@ func (w lentCopies) writeLent(ctx context.Context, p *ledger.Place, c keychain.C
 // lentBefore reports whether an entry holds what we lent there of the same account.
 func (w lentCopies) lentBefore(p *ledger.Place, now claudecode.Entry) bool {
 	c := w.l.Chain(p.Chain)
-	return c != nil && c.Account == p.Account && now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access
+	return c != nil && c.Account == p.Account && now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(&now.Login).Access
 }
 
 // isOthers reports whether an entry that was lent to holds a login that we did not lend.
 func (w lentCopies) isOthers(p *ledger.Place, now claudecode.Entry) bool {
-	lent := now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(now.Login).Access
+	lent := now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(&now.Login).Access
 	return w.isOwn(now) && !lent
 }
 
@@ -353,7 +353,7 @@ func (w lentCopies) noteLent(p *ledger.Place, c keychain.Credential) {
 	if chain == nil {
 		return
 	}
-	p.Holds(chain, ledger.Pair{Access: pairOf(c).Access})
+	p.Holds(chain, ledger.Pair{Access: pairOf(&c).Access})
 	p.Ends = c.AccessEnds.Truncate(time.Second)
 	p.NoReason()
 }
@@ -365,7 +365,7 @@ const lentWait = 10 * time.Second
 // keeps none of the others waiting.
 func (w lentCopies) carryLent(ctx context.Context, account string, current keychain.Credential) {
 	chain := w.l.ChainOf(account)
-	if chain == nil || chain.Current().Access != pairOf(current).Access || !w.validFor(current, 0) {
+	if chain == nil || chain.Current().Access != pairOf(&current).Access || !w.validFor(current, 0) {
 		return
 	}
 	var behind []*ledger.Place
@@ -554,7 +554,7 @@ func (w lentCopies) takeOutOfLent(ctx context.Context, places []*ledger.Place) [
 
 func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 	return w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
-		pair := pairOf(now.Login)
+		pair := pairOf(&now.Login)
 		f, ours := w.l.Identify(pair)
 		if ours && !now.Login.Refresh.IsZero() {
 			return claudecode.Change{}, errOwnLogin

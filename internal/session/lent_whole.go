@@ -61,7 +61,7 @@ func (w lentCopies) takeForEntry(ctx context.Context, lent *ledger.Place) *ledge
 	dir := lentWhere(lent).directory(w.entries)
 	err := await.End(ctx, func() error {
 		entry, err := dir.Read(ctx)
-		pair = pairOf(entry.Login)
+		pair = pairOf(&entry.Login)
 		return err
 	})
 	if err != nil || pair.Refresh == "" {

@@ -125,11 +125,11 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 	if err := w.lentCopies().mayBeOurs(s); err != nil && !fresh {
 		return Said{}, err
 	}
-	before := pairOf(r.current)
+	before := pairOf(&r.current)
 	if r.current, err = w.settling().takeNewer(ctx, &s, r.account, r.current); err != nil {
 		return Said{}, err
 	}
-	if pairOf(r.current) != before {
+	if pairOf(&r.current) != before {
 		r.chain = w.l.ChainOf(r.account)
 		w.carrying().carry(ctx, r.account, r.current, entryWait)
 		return Said{RemarkNewerTaken, &Values{Place: dir.Place()}}, nil
@@ -166,7 +166,7 @@ func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
 		if err != nil {
 			return err
 		}
-		if pairOf(newest) != pairOf(r.current) {
+		if pairOf(&newest) != pairOf(&r.current) {
 			r.current, r.chain = newest, r.l.ChainOf(r.account)
 		}
 	}
@@ -176,7 +176,7 @@ func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
 // mayMirror refuses a login that cannot be renewed any more, or whose tokens are known to
 // be spent: Claude Code would be signed out by it.
 func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
-	pair := pairOf(r.current)
+	pair := pairOf(&r.current)
 	switch {
 	case r.chain.Dead(pair):
 		return againAs(FaultUnwrittenDead, nil)
@@ -229,7 +229,7 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said,
 		return Said{}, err
 	}
 	place := w.place(dir)
-	place.Holds(r.chain, pairOf(r.current))
+	place.Holds(r.chain, pairOf(&r.current))
 	place.Account, place.Let = r.account, false
 	w.l.ForgetPlace(lentID(dir)) // what is written as an entry is lent to no more
 	// What was about to be written is durable.

@@ -54,6 +54,6 @@ func (s signIn) accountOf(c keychain.Credential) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	finding, _ := l.Identify(pairOf(c))
+	finding, _ := l.Identify(pairOf(&c))
 	return finding.Account(), nil
 }

@@ -188,7 +188,7 @@ func (s sighting) found() ledger.Found {
 		return ledger.Found{}
 	case claudecode.SignedIn: // with a pair, and maybe with whose it is
 	}
-	return ledger.Found{Pair: pairOf(s.entry.Login), Person: s.person}
+	return ledger.Found{Pair: pairOf(&s.entry.Login), Person: s.person}
 }
 
 // findOut looks up whose login an entry holds that does not tell, and whose the chain is
@@ -251,7 +251,7 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 		return nil
 	case ledger.Stranger:
 		if place != nil {
-			pair := pairOf(s.entry.Login)
+			pair := pairOf(&s.entry.Login)
 			place.Holds(w.l.See(s.person, pair), pair)
 			s.Finding = w.l.Relate(place, s.found())
 		}
@@ -264,7 +264,7 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 		}
 	case ledger.Current, ledger.Superseded, ledger.Revoked: // known, and no newer than what we have
 	}
-	w.place(s.dir).Holds(s.Chain, pairOf(s.entry.Login))
+	w.place(s.dir).Holds(s.Chain, pairOf(&s.entry.Login))
 	return nil
 }
 
@@ -275,8 +275,8 @@ func (w settling) takeNewer(ctx context.Context, s *sighting, account string,
 	if err := w.settle(ctx, s); err != nil {
 		return current, err
 	}
-	own, pair := w.l.ChainOf(account), pairOf(s.entry.Login)
-	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && w.l.Former(own, pairOf(current))
+	own, pair := w.l.ChainOf(account), pairOf(&s.entry.Login)
+	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && w.l.Former(own, pairOf(&current))
 	switch another := w.another(*s, account); {
 	case another && own.Dead(own.Current()), ahead:
 		s.Chain.Account, s.Chain.Seen = account, false
@@ -298,7 +298,7 @@ func (w settling) takeNewer(ctx context.Context, s *sighting, account string,
 // signed out of: the account goes on with it when its own is dead.
 func (w *work) another(s sighting, account string) bool {
 	own, c := w.l.ChainOf(account), s.Chain
-	return own != nil && c != nil && c != own && s.Relation == ledger.Current && pairOf(s.entry.Login).Refresh != "" &&
+	return own != nil && c != nil && c != own && s.Relation == ledger.Current && pairOf(&s.entry.Login).Refresh != "" &&
 		(c.Apart || c.Seen) && (c.Account == account || c.Account == "") && c.Person.Like(own.Person) == ledger.Same
 }
 
@@ -332,7 +332,7 @@ func unknownLogin(s sighting) *Error {
 
 // adopt takes over a pair of a chain that another program got. The caller holds our lock.
 func (w settling) adopt(ctx context.Context, s sighting) error {
-	c, pair := s.Chain, pairOf(s.entry.Login)
+	c, pair := s.Chain, pairOf(&s.entry.Login)
 	a := w.l.Account(c.Account)
 	if a == nil {
 		c.Advance(pair)
@@ -357,7 +357,7 @@ func (w settling) adopt(ctx context.Context, s sighting) error {
 		return storeError(v.store.Kind(), err)
 	}
 	a.Chain, c.Apart = c.ID, false
-	c.Advance(pairOf(newer))
+	c.Advance(pairOf(&newer))
 	if s.lives {
 		c.Doubted = false
 	}
@@ -479,7 +479,7 @@ func (w carrying) carryOr(ctx context.Context, c *carried) {
 // out of, or signed in to anew. The caller holds the renewal locks.
 func (w carrying) carryTo(ctx context.Context, c *carried) error {
 	chain := c.chain
-	if chain == nil || chain.Dead(pairOf(c.current)) {
+	if chain == nil || chain.Dead(pairOf(&c.current)) {
 		return nil
 	}
 	if chain.Doubted {
@@ -516,7 +516,7 @@ func (w carrying) carryTo(ctx context.Context, c *carried) error {
 	case err != nil:
 		return err
 	case written:
-		w.place(c.dir).Holds(chain, pairOf(c.current))
+		w.place(c.dir).Holds(chain, pairOf(&c.current))
 	case s.Relation == ledger.Current, s.Relation == ledger.Absent, s.Relation == ledger.SignedOut:
 		return w.settling().settle(ctx, &s)
 	}
@@ -529,7 +529,7 @@ var errDoubted = errors.New("it was signed out in Claude Code, and nobody could 
 func (w carrying) settleDoubt(ctx context.Context, c *carried) error {
 	switch whose := w.askWhetherItLives(ctx, c.current); {
 	case whose.refused:
-		c.chain.Revoke(pairOf(c.current).Refresh)
+		c.chain.Revoke(pairOf(&c.current).Refresh)
 	case whose.person.Known():
 		c.chain.Doubted = false
 	default:

@@ -28,7 +28,7 @@ type need struct {
 // what a renewal brings, however short its life: fifty callers share it.
 func (e *Engine) meets(n need, c keychain.Credential) bool {
 	minValid := max(n.minValid, e.config.RefreshSkew)
-	if pairOf(c).Access == n.seen.Access {
+	if pairOf(&c).Access == n.seen.Access {
 		return !n.force && e.validFor(c, minValid) && e.plausible(c)
 	}
 	return e.enough(c, minValid)
@@ -111,7 +111,7 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	if err != nil {
 		return nil, w.loadError(v, account, err)
 	}
-	if f, known := w.l.Identify(pairOf(current)); known && w.l.Account(account) == nil && f.Account() != "" {
+	if f, known := w.l.Identify(pairOf(&current)); known && w.l.Account(account) == nil && f.Account() != "" {
 		return nil, noAccount(account) // a copy that a rename left behind: its login goes by another name
 	}
 	r := &renewal{work: w, account: account, current: current, chain: w.chainFor(account, current)}
@@ -120,7 +120,7 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 
 // finish notes a pair that lies in our store and that the chain has never heard of.
 func (r *renewal) finish() error {
-	pair := pairOf(r.current)
+	pair := pairOf(&r.current)
 	if r.chain.Has(pair) || r.l.Former(r.chain, pair) {
 		r.chain.Learn(pair)
 		return nil
@@ -140,7 +140,7 @@ func (r *renewal) run(ctx context.Context, n need) error {
 		return r.renewWithClaude(ctx, n)
 	}
 	defer r.letGo()
-	before := pairOf(r.current)
+	before := pairOf(&r.current)
 	if err := r.lockEntries(ctx, entryWait, ""); err != nil {
 		return r.inTheWay(err)
 	}
@@ -150,7 +150,7 @@ func (r *renewal) run(ctx context.Context, n need) error {
 		case err != nil:
 			return r.inTheWay(err)
 		case r.meets(n, r.current):
-			if pairOf(r.current) != before {
+			if pairOf(&r.current) != before {
 				r.carryHeld(ctx)
 				r.current.Method = keychain.Adopted
 			}
@@ -236,7 +236,7 @@ func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) error {
 		return err
 	}
 	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
-	if err == nil && pairOf(newest) != pairOf(r.current) {
+	if err == nil && pairOf(&newest) != pairOf(&r.current) {
 		r.current, r.chain = newest, r.l.ChainOf(r.account)
 	}
 	return err
@@ -324,7 +324,7 @@ func (r *renewal) rereadOnce(ctx context.Context) (moved bool, err error) {
 		if err != nil {
 			return moved, err
 		}
-		if pairOf(newest) != pairOf(r.current) {
+		if pairOf(&newest) != pairOf(&r.current) {
 			r.current, r.chain, moved = newest, r.l.ChainOf(r.account), true
 		}
 	}

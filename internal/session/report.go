@@ -18,7 +18,7 @@ func (w *work) reporting() reporting { return reporting{w} }
 
 // describe fills in what is known of a login that could be read.
 func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Chain) {
-	pair := pairOf(c)
+	pair := pairOf(&c)
 	st.State = SignedIn
 	st.Email, st.Organization, st.Plan, st.Method = c.Account.Email, c.Account.Organization, c.Account.Plan, c.Method
 	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: w.validFor(c, 0),
@@ -116,7 +116,7 @@ func (w reporting) entryState(s sighting, account string, current keychain.Crede
 	case s.Relation == ledger.Successor:
 		return Newer
 	case s.Relation == ledger.Current && s.Chain == w.l.ChainOf(account):
-		if s.Chain.Left(pairOf(current)) {
+		if s.Chain.Left(pairOf(&current)) {
 			return Newer // our store was put back to an older state
 		}
 		return InStep

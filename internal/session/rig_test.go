@@ -238,6 +238,8 @@ func (r *rig) renewElsewhere(c keychain.Credential) keychain.Credential {
 	return c
 }
 
+func pairIn(c keychain.Credential) ledger.Pair { return pairOf(&c) }
+
 // reused fails when a spent token was sent.
 func (r *rig) reused() {
 	r.t.Helper()

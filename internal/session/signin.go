@@ -413,7 +413,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (stored Said, former bo
 	} else if !t.carries {
 		w.partChains(t.account, false)
 	}
-	chain := w.l.Join(t.account, personOf(t.c.Account), pairOf(t.c))
+	chain := w.l.Join(t.account, personOf(t.c.Account), pairOf(&t.c))
 	a.Chain, chain.Shared = chain.ID, t.what == "imported"
 	w.describeAccount(t.account, t.c)
 	chain.Last = &ledger.Change{At: w.wall(), What: t.what, Who: "keytender"}
@@ -502,7 +502,7 @@ func (w takingIn) keepFormer(ctx context.Context, t takenIn) (kept bool, undo fu
 	if a.Person.Surely(personOf(t.c.Account)) && t.what == "signed-in" && a.LongLived == t.longLived && !t.longLived {
 		return false, undo, nil
 	}
-	if c := w.l.Chain(a.Chain); c != nil && (c.Dead(pairOf(former)) || c.Left(pairOf(former))) {
+	if c := w.l.Chain(a.Chain); c != nil && (c.Dead(pairOf(&former)) || c.Left(pairOf(&former))) {
 		return false, undo, nil
 	}
 	if former.Refresh.IsZero() && !w.validFor(former, 0) {

@@ -185,7 +185,7 @@ func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 		return
 	}
 	if c := s.l.ChainOf(s.account); c != nil {
-		c.Revoke(pairOf(s.current).Refresh)
+		c.Revoke(pairOf(&s.current).Refresh)
 	}
 	s.done(RemarkServerTold, "")
 }

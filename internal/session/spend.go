@@ -53,7 +53,7 @@ func (r *renewal) spend(ctx context.Context) error {
 	r.crash("kept")
 
 	r.current = renewed
-	r.chain.Advance(pairOf(renewed))
+	r.chain.Advance(pairOf(&renewed))
 	r.chain.Doubted = false
 	r.chain.Renewed(ledger.Change{At: r.wall(), What: ledger.ChangeRenewed, Who: "keytender"})
 	r.pace(grant, callErr)
@@ -120,8 +120,8 @@ func errorOf(p *ledger.Problem, exit int) *Error {
 // maySend applies what earlier responses said about sending.
 func (r *renewal) maySend() error {
 	c, now := r.chain, r.wall()
-	refusal := c.MaySpend(pairOf(r.current), now)
-	if refusal == ledger.MaySend && r.l.Former(c, pairOf(r.current)) {
+	refusal := c.MaySpend(pairOf(&r.current), now)
+	if refusal == ledger.MaySend && r.l.Former(c, pairOf(&r.current)) {
 		refusal = ledger.WasLeft
 	}
 	switch refusal {
@@ -168,7 +168,7 @@ func whyOf(c *ledger.Chain) (text string, because *Reason) {
 // took offence at a scope: it has looked at nothing else then. The intent is on the disk
 // before the first byte leaves.
 func (r *renewal) send(ctx context.Context) (oauth.Grant, error) {
-	refresh := pairOf(r.current).Refresh
+	refresh := pairOf(&r.current).Refresh
 	if r.chain.Intent != nil && r.chain.Intent.Refresh != refresh {
 		r.chain.Intent = nil
 	}
@@ -225,7 +225,7 @@ func (r *renewal) noteSend(ctx context.Context) error {
 		return err
 	}
 	if r.chain.Intent == nil {
-		r.chain.Intent = &ledger.Intent{Refresh: pairOf(r.current).Refresh}
+		r.chain.Intent = &ledger.Intent{Refresh: pairOf(&r.current).Refresh}
 	}
 	r.chain.Intent.At = r.wall()
 	r.chain.Intent.Sends++
@@ -353,7 +353,7 @@ func (r *renewal) refused(ctx context.Context, callErr error) error {
 	switch {
 	case failure.Kind == oauth.Spent:
 		chain.Intent = nil
-		chain.Revoke(pairOf(r.current).Refresh)
+		chain.Revoke(pairOf(&r.current).Refresh)
 		if moved, err := r.reread(ctx); err == nil && moved {
 			return errMoved // somebody who takes no locks was faster
 		}

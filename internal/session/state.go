@@ -185,7 +185,7 @@ func (w *work) settleComing(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		if f, known := w.l.Identify(pairOf(c)); known && f.Account() != "" {
+		if f, known := w.l.Identify(pairOf(&c)); known && f.Account() != "" {
 			for _, record := range accountRecords(name) {
 				if err := v.drop(ctx, record); err != nil && !isNotFound(err) {
 					w.log.Warn("a copy that a rename left could not be removed", "reason", plain(err))
@@ -289,7 +289,7 @@ func (w *work) chosen() (name string, c *ledger.Chain) {
 // that the chain has never heard of came there by a process that ended before it could say
 // so, or by the first version: it is the newest.
 func (w *work) chainFor(account string, c keychain.Credential) *ledger.Chain {
-	pair := pairOf(c)
+	pair := pairOf(&c)
 	a := w.l.Add(account)
 	chain := w.l.ChainOf(account)
 	if chain != nil && !chain.Knows(pair) && chain.Person.Like(personOf(c.Account)) == ledger.Different {
@@ -319,7 +319,7 @@ func (w *work) describeAccount(account string, c keychain.Credential) {
 	a.Renewable = !c.Refresh.IsZero()
 }
 
-func pairOf(c keychain.Credential) ledger.Pair { return ledger.PairOf(c.Access, c.Refresh) }
+func pairOf(c *keychain.Credential) ledger.Pair { return ledger.PairOf(c.Access, c.Refresh) }
 
 func personOf(a keychain.Account) ledger.Person {
 	return ledger.Person{ID: a.ID, Organization: a.OrganizationID, Email: a.Email}

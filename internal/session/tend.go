@@ -129,7 +129,7 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 	}
 	owed := t.owes(l, t.account)
 	if chain := l.ChainOf(t.account); chain != nil {
-		if chain.Dead(pairOf(current)) {
+		if chain.Dead(pairOf(&current)) {
 			return pollInterval
 		}
 		if until := chain.Blocked(t.wall()); !until.IsZero() {

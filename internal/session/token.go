@@ -49,7 +49,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 	if n.askedTooMuch(l.ChainOf(name), current) {
 		return current.Access, tooShort(nil)
 	}
-	renewed, err := n.renew(ctx, need{minValid: n.minValid, seen: pairOf(current)})
+	renewed, err := n.renew(ctx, need{minValid: n.minValid, seen: pairOf(&current)})
 	if !n.Tended() { // which does it by itself
 		n.lending().bringFar(ctx)
 	}
@@ -173,7 +173,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 		}
 		return r, nil
 	}
-	after, err := e.renew(ctx, need{minValid: e.config.RefreshSkew, seen: pairOf(before), force: force})
+	after, err := e.renew(ctx, need{minValid: e.config.RefreshSkew, seen: pairOf(&before), force: force})
 	e.lending().bringFar(ctx)
 	if err != nil {
 		return Renewal{Ends: after.AccessEnds}, err
@@ -190,7 +190,7 @@ func (e *Engine) over(l *ledger.Ledger, account string, current keychain.Credent
 	if chain == nil {
 		return false
 	}
-	refusal := chain.MaySpend(pairOf(current), e.wall())
+	refusal := chain.MaySpend(pairOf(&current), e.wall())
 	return refusal == ledger.WasRevoked || refusal == ledger.WasLeft
 }
 

@@ -148,7 +148,7 @@ func FuzzSalvage(f *testing.F) {
 		oddLetters := strings.ContainsRune(string(data), utf8.RuneError) ||
 			strings.Contains(strings.ToLower(string(data)), `\ud`)
 		if whole, err := parseObject(data); err == nil && len(whole) < mostMembers && !oddLetters && left != nil {
-			others := whole.without(boundKeys...).without(loginKey)
+			others := whole.without(loginKey)
 			same := func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }
 			if !maps.EqualFunc(others.byKey(), left.byKey(), same) {
 				t.Errorf("%q: %q stays", data, left.encoded())
@@ -181,5 +181,27 @@ func BenchmarkSalvage(b *testing.B) {
 		if found, err := Salvage(path); err != nil || len(found) != 1 {
 			b.Fatal(found, err)
 		}
+	}
+}
+
+// TestExchangeWithALockThatWasTakenOver: the file was moved, and another program has the lock by now.
+func TestExchangeWithALockThatWasTakenOver(t *testing.T) {
+	dir := t.TempDir()
+	d := At(Location{Dir: dir}, Config{})
+	if err := os.WriteFile(d.File(), []byte(`{"claudeAiOauth":{`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	aside := d.File() + ".aside-x"
+	err := d.exchange(t.Context(), func() error {
+		if err := os.RemoveAll(d.writeLock()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(d.writeLock(), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return d.leaveOthers(aside)
+	})
+	if _, gone := os.Stat(d.File()); err != nil && os.IsNotExist(gone) {
+		t.Errorf("it was moved aside, and that is told as a failure: %v", err)
 	}
 }

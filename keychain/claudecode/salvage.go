@@ -76,10 +76,10 @@ func withoutZeros(data []byte) []byte {
 	return data
 }
 
-// othersIn returns what belongs neither to the login nor to its account, as far as it stands
-// whole and a login can be written beside it.
+// othersIn returns what stands beside the login, as far as it stands whole and a login can be
+// written there again.
 func othersIn(data []byte) object {
-	others := wholeMembers(data).without(boundKeys...).without(loginKey)
+	others := wholeMembers(data).without(loginKey)
 	if _, err := parseEntry(others.encoded(), "file"); err != nil {
 		return nil
 	}
