@@ -92,25 +92,6 @@ func TestUnmendDropsWhatWasWrittenSince(t *testing.T) {
 	}
 }
 
-// Of a token that is cut right behind what all tokens begin with nobody can tell that it is ours.
-func TestCutBehindThePrefix(t *testing.T) {
-	r := newRig(t)
-	a := r.signIn(time.Hour)
-	newest := r.renewElsewhere(a)
-	r.writeEntry(newest)
-	x, y := a.Access.Reveal(), newest.Access.Reveal()
-	n := 0
-	for n < len(x) && n < len(y) && x[n] == y[n] {
-		n++
-	}
-	r.damage(func(text string) string { return text[:strings.Index(text, y)+n] })
-	e := r.start()
-	_, _ = e.Mend(t.Context(), e.Repairs(t.Context()))
-	if strings.Contains(r.entryText(), a.Refresh.Reveal()) {
-		t.Error("the spent pair was written, and that was told as done")
-	}
-}
-
 // The same login twice is one, with what belongs to its account.
 func TestBoundBesideTheSameLoginTwice(t *testing.T) {
 	r := newRig(t)

@@ -119,17 +119,13 @@ func (w settling) noTraces(ctx context.Context, dir *claudecode.Directory, s *si
 		print, text := t.Fingerprint(), t.Reveal()
 		_, refresh := w.l.Identify(ledger.Pair{Refresh: print})
 		_, access := w.l.Identify(ledger.Pair{Access: print})
-		cut := len(text) > enoughOfToken &&
-			(strings.HasPrefix(ours.Access.Reveal(), text) || strings.HasPrefix(ours.Refresh.Reveal(), text))
+		cut := strings.HasPrefix(ours.Access.Reveal(), text) || strings.HasPrefix(ours.Refresh.Reveal(), text)
 		if !refresh && !access && !cut && print != madeOut.Access && print != madeOut.Refresh {
 			return unknownLogin(sighting{dir: dir})
 		}
 	}
 	return nil
 }
-
-// enoughOfToken is more than what all tokens begin with.
-const enoughOfToken = 18
 
 // makeOut is the login in a damaged entry, as far as it can be told; nil: there is none. Of several
 // that are known it is the newest; whether one that is not known is newer than another, nobody can

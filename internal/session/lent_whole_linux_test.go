@@ -497,7 +497,7 @@ func TestApartCopyInALentDirectory(t *testing.T) {
 	}
 }
 
-// Import, switch and undo in the shell whose directory is lent to.
+// Import and switch in the shell whose directory is lent to.
 func TestEnvironmentIsTheLentDirectory(t *testing.T) {
 	r := newRig(t)
 	bob := r.other()
@@ -516,10 +516,6 @@ func TestEnvironmentIsTheLentDirectory(t *testing.T) {
 	r.renewed("default")
 	r.renewed("bob")
 	r.alive(r.entry().Login)
-	if _, err := r.start().Undo(t.Context()); err == nil {
-		r.alive(r.entry().Login)
-	} else {
-	}
 	r.goTo(home)
 	r.alive(r.entry().Login)
 	r.reused()
