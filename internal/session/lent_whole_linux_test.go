@@ -418,7 +418,9 @@ func TestTakeBackOfAWholeCopyWithoutTheStore(t *testing.T) {
 	if err := os.WriteFile(r.storeFile(), []byte(`{"def`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.start().TakeBack(t.Context(), dir)
+	if _, err := r.start().TakeBack(t.Context(), dir); faultOf(err) != FaultLentWhole {
+		t.Errorf("told: %v", err)
+	}
 	if err := os.WriteFile(r.storeFile(), good, 0o600); err != nil {
 		t.Fatal(err)
 	}
