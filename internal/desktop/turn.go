@@ -69,12 +69,7 @@ func callbackPort(t testing.TB) int {
 	if testguard.Apart() {
 		t.Errorf("desktop: something holds port %d on a network of our own", usualPort)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
+	port, _ := strconv.Atoi(testguard.FreePort(t))
 	t.Logf("desktop: port %d is taken, and no network namespace is to be had: signing in on port %d", usualPort, port)
 	return port
 }

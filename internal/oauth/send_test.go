@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"keytender/internal/testguard"
 )
 
 // readRequest reads one request to its end, as a server would.
@@ -209,17 +211,13 @@ func TestWholeObjectInABodyCutBehindIt(t *testing.T) {
 }
 
 func TestNotSent(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	silent, _ := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	untrusted := httptest.NewUnstartedServer(says(200, goodResponse))
 	untrusted.Config.ErrorLog = quiet
 	untrusted.StartTLS()
 	defer untrusted.Close()
 	tests := []struct{ name, url, words string }{
-		{"nobody listens", "http://" + closed.Addr().String(), "does not accept connections"},
+		{"nobody listens", "http://127.0.0.1:" + testguard.FreePort(t), "does not accept connections"},
 		{"no such port", "http://127.0.0.1:99999", "127.0.0.1"},
 		{"certificate not trusted", untrusted.URL, "certificate of 127.0.0.1 is not trusted"},
 		{"TLS never answered", strings.Replace(silent, "http:", "https:", 1), "could not be reached within "},
@@ -228,7 +226,6 @@ func TestNotSent(t *testing.T) {
 		// The environment of the tests names a proxy where nobody listens.
 		{"dead proxy", "https://platform.example", "the proxy cannot be reached"},
 	}
-	closed.Close() // last, so that none of the others gets its port
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := client(test.url)

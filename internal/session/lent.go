@@ -327,7 +327,8 @@ func (w lentCopies) writeLent(ctx context.Context, p *ledger.Place, c keychain.C
 // lentBefore reports whether an entry holds what we lent there of the same account.
 func (w lentCopies) lentBefore(p *ledger.Place, now claudecode.Entry) bool {
 	c := w.l.Chain(p.Chain)
-	return c != nil && c.Account == p.Account && now.Login.Refresh.IsZero() && p.Pair.Access == pairOf(&now.Login).Access
+	return c != nil && c.Account == p.Account && now.Login.Refresh.IsZero() &&
+		p.Pair.Access == pairOf(&now.Login).Access
 }
 
 // isOthers reports whether an entry that was lent to holds a login that we did not lend.

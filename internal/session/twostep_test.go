@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // begin begins a sign-in in two steps and returns what its page shows after a click.
@@ -254,10 +255,7 @@ func TestTwoStepsWithOtherSettings(t *testing.T) {
 // A server that nobody reaches ends nothing: the code never left.
 func TestTwoStepsWithoutANetwork(t *testing.T) {
 	r := newRig(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	r.must(err)
-	at := l.Addr().String()
-	r.must(l.Close())
+	at := "127.0.0.1:" + testguard.FreePort(t)
 	real, err := url.Parse(r.environ["ANTHROPIC_TOKEN_URL"])
 	r.must(err)
 	r.environ["ANTHROPIC_TOKEN_URL"] = "http://" + at + real.Path
@@ -267,7 +265,8 @@ func TestTwoStepsWithoutANetwork(t *testing.T) {
 		known.Values.WaitsUntil.IsZero() || !r.waits() {
 		t.Fatalf("%v, waits %v", err, r.waits())
 	}
-	if l, err = net.Listen("tcp", at); err != nil {
+	l, err := net.Listen("tcp", at)
+	if err != nil {
 		t.Skip(err) // somebody took the port
 	}
 	proxy := &http.Server{Handler: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: real.Scheme, Host: real.Host}),

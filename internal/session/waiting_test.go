@@ -2,9 +2,9 @@ package session
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,15 +14,13 @@ import (
 	"keytender/internal/testguard"
 )
 
-// anyPort is one that was free a moment ago.
 func anyPort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := strconv.Atoi(testguard.FreePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // signInBy signs in with what drive does: events come to it one by one, and what it
