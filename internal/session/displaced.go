@@ -68,8 +68,8 @@ func (w displacing) moveOut(ctx context.Context, s sighting, coming string) (mov
 	_, known := w.l.Identify(pairOf(&s.entry.Login))
 	switch {
 	case s.Relation == ledger.Absent, s.Relation == ledger.SignedOut && (known || s.entry.Login.Refresh.IsZero()):
-		if coming != "" && w.l.LastIn(s.dir.ID()) == coming { // the rest of its own
-			if err := w.keepBound(ctx, s, coming); err != nil {
+		if last := w.l.LastIn(s.dir.ID()); last != "" { // the rest of its own
+			if err := w.keepBound(ctx, s, last); err != nil {
 				return movedOut{}, err
 			}
 		}

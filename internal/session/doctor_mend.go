@@ -120,7 +120,7 @@ func (f fixing) noteMended(steps []undoStep) error {
 		return nil
 	}
 	for i, step := range steps { // a later one may have written there
-		if step.Kind == undoMoved || step.Kind == undoEntry {
+		if step.Kind == undoMoved {
 			steps[i].Stands = printOf(step.Path)
 		}
 	}
@@ -187,7 +187,7 @@ func (f fixing) repairEntry(ctx context.Context, st Status) []Repair {
 			moved = err == nil
 			return m, err
 		}
-		if !ours {
+		if !ours || place.SignedOut {
 			return []Repair{move}
 		}
 		write := anew(RemarkWillWrite, sighting.isEmpty)

@@ -54,7 +54,13 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	}
 	err = w.save() // before it is gone: nobody takes that for a sign-out by Claude Code then
 	if err == nil {
-		step.Aside, err = f.entry.MoveAside(context.WithoutCancel(ctx))
+		organization := ""
+		if a := w.l.Account(w.l.LastIn(f.entry.ID())); a != nil {
+			organization = a.Person.Organization
+		}
+		var left []byte
+		step.Aside, left, err = f.entry.MoveAside(context.WithoutCancel(ctx), organization)
+		step.Stands = printOfText(left)
 	}
 	if err != nil {
 		restore()
@@ -185,6 +191,9 @@ func (f fixing) writeAnew(ctx context.Context, account string, still func(sighti
 	}
 	at := f.entry.Location()
 	step := undoStep{Kind: undoMirror, Path: f.entry.Place(), Entry: &at, Wrote: w.l.Place(f.entry.ID()).Pair}
+	if s, err := w.see(ctx, f.entry, false); err == nil && pairOf(&s.entry.Login) == step.Wrote {
+		step.Stands = printOf(f.entry.File()) // what is written there later is others'
+	}
 	became := &Reason{Remark: said.Remark, Values: said.Values}
 	return Mended{Said{RemarkWritten, &Values{Because: became}}, []undoStep{step}}, nil
 }

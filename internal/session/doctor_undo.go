@@ -88,6 +88,9 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		if step.Kind == undoMirror && i > 0 && last.Steps[i-1].Kind == undoEntry {
 			continue // what lay there comes back whole in its place
 		}
+		if n := i + 1; step.Kind == undoEntry && n < len(last.Steps) && last.Steps[n].Kind == undoMirror {
+			step.Stands = last.Steps[n].Stands
+		}
 		remark, err := f.takeBack(ctx, step)
 		if err != nil { // and those before it may rest on this one
 			if n := i + 1; step.Kind == undoEntry && n < len(last.Steps) && last.Steps[n].Kind == undoMirror {
@@ -209,7 +212,7 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 			return "", err
 		}
 	}
-	stands := func(now []byte) bool { return printOfText(now) == step.Stands }
+	stands := func(now []byte) bool { return len(now) == 0 || printOfText(now) == step.Stands }
 	if err := f.entry.MoveBack(ctx, step.Aside, stands); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return "", failedBy(codeNotUndone, FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)

@@ -173,9 +173,13 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 		if p := personOf(c.Account); !p.Known() || w.l.Ambiguous(p) {
 			if finding, known := w.l.Identify(pairOf(&c)); !known || finding.Account() == "" {
 				c.Account = c.Account.Or(accountOf(w.asking().askPerson(ctx, c)))
-				if from.lentTo != "" && o.Account == "" && !personOf(c.Account).Known() {
+				switch lent := w.l.Account(from.lentTo); {
+				case lent == nil || personOf(c.Account).Known():
+				case o.Account != lent.Name: // it may be that one's, renewed
 					return Imported{}, unknownLogin(sighting{dir: w.entry,
-						Finding: ledger.Finding{Chain: w.l.ChainOf(from.lentTo)}})
+						Finding: ledger.Finding{Chain: w.l.ChainOf(lent.Name)}})
+				default: // the person says so
+					c.Account = accountOf(lent.Person)
 				}
 			}
 		}

@@ -73,7 +73,7 @@ func (w lentCopies) takeForEntry(ctx context.Context, lent *ledger.Place) *ledge
 	}
 	place := w.place(dir)
 	place.Holds(f.Chain, pair)
-	place.Let, place.Leaving = lent.Let, f.Account() == ""
+	place.Let, place.Leaving = lent.Let && f.Account() == lent.Account, f.Account() == ""
 	return place
 }
 

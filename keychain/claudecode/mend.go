@@ -68,13 +68,19 @@ func (d *Directory) MendLock(ctx context.Context, t LockTrouble) (aside string, 
 // keychain is left as it is. What is others' than the login's stays as far as it stands whole.
 // Where the name is a link, or a mount, it stays, and the file that it leads to is empty where
 // nothing is left, which the client takes for no entry.
-func (d *Directory) MoveAside(ctx context.Context) (aside string, err error) {
+//
+// What belongs to an account stays where it does not name another organization. left is the text
+// that is left.
+func (d *Directory) MoveAside(ctx context.Context, organization string) (aside string, left []byte, err error) {
 	aside = d.file + ".aside-" + d.now().Format("20060102-150405")
-	err = d.exchange(ctx, func() error { return d.leaveOthers(aside) })
+	err = d.exchange(ctx, func() error {
+		left, err = d.leaveOthers(aside, organization)
+		return err
+	})
 	if err != nil {
-		return "", fmt.Errorf("moving Claude Code's entry aside: %w", err)
+		return "", nil, fmt.Errorf("moving Claude Code's entry aside: %w", err)
 	}
-	return aside, nil
+	return aside, left, nil
 }
 
 // exchange does what needs the lock of whoever writes the entry.
@@ -93,37 +99,36 @@ func (d *Directory) exchange(ctx context.Context, do func() error) error {
 
 // leaveOthers moves the entry's file aside; what is not the login's is left in it, as far as it
 // stands whole.
-func (d *Directory) leaveOthers(aside string) error {
+func (d *Directory) leaveOthers(aside, organization string) (left []byte, err error) {
 	if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is there already", aside)
+		return nil, fmt.Errorf("%s is there already", aside)
 	}
 	target, err := atomicfile.Follow(d.file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data, unread := atomicfile.ReadShared(target, maxSettings)
 	if _, err := parseEntry(data, "file"); err == nil && unread == nil {
-		return errors.New("it can be read by now")
+		return nil, errors.New("it can be read by now")
 	}
-	var left []byte
-	if others := othersIn(data); len(others) > 0 {
+	if others := othersIn(data, organization); len(others) > 0 {
 		left = others.encoded()
 	}
 	if target == d.file && left == nil {
 		if err := atomicfile.Rename(target, aside); !errors.Is(err, syscall.EBUSY) {
-			return err
+			return nil, err
 		}
 	}
 	if unread != nil {
-		return unread
+		return nil, unread
 	}
 	if err := atomicfile.Write(aside, data); err != nil {
-		return err
+		return nil, err
 	}
 	if err := atomicfile.Replace(target, left, 0o600); err != nil {
-		return errors.Join(err, os.Remove(aside))
+		return nil, errors.Join(err, os.Remove(aside))
 	}
-	return nil
+	return left, nil
 }
 
 // MoveBack undoes MoveAside. It fails with fs.ErrExist where stands says that the entry's text is

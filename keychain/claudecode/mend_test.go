@@ -141,7 +141,7 @@ func FuzzSalvage(f *testing.F) {
 				}
 			}
 		}
-		left := othersIn(data)
+		left := othersIn(data, stringOf(wholeMembers(data).get(organizationKey)))
 		if _, err := parseEntry(left.encoded(), "file"); err != nil || left.get(loginKey) != nil {
 			t.Errorf("%q: what is others' cannot be kept: %v", data, err)
 		}
@@ -199,7 +199,8 @@ func TestExchangeWithALockThatWasTakenOver(t *testing.T) {
 		if err := os.Mkdir(d.writeLock(), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		return d.leaveOthers(aside)
+		_, err := d.leaveOthers(aside, "")
+		return err
 	})
 	if _, gone := os.Stat(d.File()); err != nil && os.IsNotExist(gone) {
 		t.Errorf("it was moved aside, and that is told as a failure: %v", err)

@@ -78,8 +78,11 @@ func withoutZeros(data []byte) []byte {
 
 // othersIn returns what stands beside the login, as far as it stands whole and a login can be
 // written there again.
-func othersIn(data []byte) object {
+func othersIn(data []byte, organization string) object {
 	others := wholeMembers(data).without(loginKey)
+	if told := stringOf(others.get(organizationKey)); told != "" && told != organization {
+		others = others.without(boundKeys...)
+	}
 	if _, err := parseEntry(others.encoded(), "file"); err != nil {
 		return nil
 	}
