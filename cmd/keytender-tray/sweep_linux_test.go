@@ -93,6 +93,21 @@ func (d *desktop) wait(kind string, count int) {
 	}
 }
 
+// renewNow clicks until the server was asked so often. While a renewal is underway a click does
+// nothing, and a menu that is slow shows that late.
+func (d *desktop) renewNow(count int) {
+	d.Helper()
+	for deadline := time.Now().Add(testguard.Patience); d.server.Count("renew") < count; {
+		if time.Now().After(deadline) {
+			d.Fatalf("%d renewals, want %d", d.server.Count("renew"), count)
+		}
+		d.panel.Click("  Renew now")
+		for soon := time.Now().Add(2 * time.Second); d.server.Count("renew") < count && time.Now().Before(soon); {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+}
+
 // executions writes down every program that the app starts, with its arguments and its
 // whole environment, until it ends.
 func (d *desktop) executions() (read func() string) {
@@ -161,11 +176,9 @@ func sweepDesktop(t *testing.T, fault fakeclaude.Fault) {
 		d.signIn()
 	}
 	d.panel.Want("# Claude Code: in step")
-	d.panel.Click("  Renew now")
-	d.wait("renew", 1)
+	d.renewNow(1)
 	faults("renew")
-	d.panel.Click("  Renew now")
-	d.wait("renew", 2)
+	d.renewNow(2)
 
 	pid := d.pid()
 	places := map[string]string{}
