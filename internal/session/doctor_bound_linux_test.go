@@ -90,4 +90,3 @@ func TestWrittenWhereBobLay(t *testing.T) {
 		}
 	}
 }
-

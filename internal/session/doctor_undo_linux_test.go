@@ -126,4 +126,3 @@ func TestMendedLetGoLent(t *testing.T) {
 		}
 	}
 }
-
