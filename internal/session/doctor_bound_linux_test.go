@@ -61,7 +61,7 @@ func TestBoundOfBobBesideOurs(t *testing.T) {
 
 // Where somebody signed out of ours, a login that nobody can make out has no other one written in its
 // place.
-func TestWrittenWhereBobLay(t *testing.T) {
+func TestNothingIsWrittenWhereBobLay(t *testing.T) {
 	for name, cut := range map[string]int{"whole": 0, "in the token": -3} {
 		for _, ids := range []bool{true, false} {
 			r := newRig(t)

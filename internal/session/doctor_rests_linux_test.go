@@ -64,7 +64,7 @@ func TestUnmendBringsNoSpentPairBack(t *testing.T) {
 }
 
 // What Claude Code wrote beside the login since is not lost.
-func TestUnmendDropsWhatWasWrittenSince(t *testing.T) {
+func TestUnmendKeepsWhatWasWrittenSince(t *testing.T) {
 	for _, mirror := range []string{"true", "false"} {
 		r := newRig(t)
 		r.signIn(time.Hour)
@@ -259,7 +259,7 @@ func TestFixUndoFix(t *testing.T) {
 
 // Where the damaged file cannot be put back, since Claude Code wrote there or it is gone, our login stays
 // in the entry.
-func TestUnmendLeavesNoLogin(t *testing.T) {
+func TestUnmendLeavesOurLogin(t *testing.T) {
 	for name, since := range map[string]func(r *rig){
 		"another MCP login": func(r *rig) { r.besides(map[string]string{"mcpOAuth": "FAKE-new"}) },
 		"no damaged file": func(r *rig) {
@@ -278,11 +278,14 @@ func TestUnmendLeavesNoLogin(t *testing.T) {
 		if entry, _ := r.start().readEntry(t.Context()); err != nil && !entry.Login.SamePair(a) {
 			t.Errorf("%s: nothing is put back, and Claude Code is signed out: %v", name, err)
 		}
+		if p := r.ledger().Place(r.start().entry.ID()); name == "another MCP login" && p.Next != "" {
+			t.Errorf("%s: it counts as being put back", name)
+		}
 	}
 }
 
 // An MCP login that Claude Code signed out of since does not come back.
-func TestUnmendBringsAnMCPLoginBack(t *testing.T) {
+func TestUnmendBringsNoMCPLoginBack(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
 	r.besides(map[string]string{"mcpOAuth": "FAKE-mcp"})

@@ -202,12 +202,13 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 		return "", entryError(err)
 	}
 	defer w.unlock(lock)
-	c := w.l.Chain(step.Chain)
+	c, before := w.l.Chain(step.Chain), ""
 	if c != nil {
 		if c.Left(step.Wrote) || c.Dead(step.Wrote) {
 			return "", failedBy(codeNotUndone, FaultAsideSpent, Values{Aside: step.Aside}, nil)
 		}
-		w.place(f.entry).Next = c.ID
+		place := w.place(f.entry)
+		place.Next, before = c.ID, place.Next
 		if err := w.save(); err != nil {
 			return "", err
 		}
@@ -215,6 +216,9 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 	stands := func(now []byte) bool { return len(now) == 0 || printOfText(now) == step.Stands }
 	if err := f.entry.MoveBack(ctx, step.Aside, stands); err != nil {
 		if errors.Is(err, fs.ErrExist) {
+			if c != nil {
+				w.place(f.entry).Next = before // nothing was put back that another one could follow
+			}
 			return "", failedBy(codeNotUndone, FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)
 		}
 		return "", failedBy(codeNotUndone, FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)

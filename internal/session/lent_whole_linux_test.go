@@ -296,7 +296,7 @@ func TestDeadCopyInALentDirectory(t *testing.T) {
 }
 
 // A mirror does not write our spent pair over what may be our own login, renewed.
-func TestMirrorOverARenewedCopyInALentDirectory(t *testing.T) {
+func TestNoMirrorOverARenewedCopyInALentDirectory(t *testing.T) {
 	r := newRig(t)
 	c := r.signIn(8 * time.Hour)
 	dir := r.mkdir("lent")
@@ -311,7 +311,7 @@ func TestMirrorOverARenewedCopyInALentDirectory(t *testing.T) {
 }
 
 // Nor does `lend --replace` displace it.
-func TestLendOverARenewedCopy(t *testing.T) {
+func TestNoLendingOverARenewedCopy(t *testing.T) {
 	r := newRig(t)
 	c := r.signIn(8 * time.Hour)
 	home, dir := r.claude, r.mkdir("lent")
