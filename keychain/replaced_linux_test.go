@@ -10,6 +10,7 @@ import (
 
 	"keytender/internal/secret"
 	"keytender/internal/testbus"
+	"keytender/internal/testguard"
 )
 
 // upgraded is a long-lived program whose file is replaced while it runs.
@@ -46,9 +47,7 @@ func TestChildIsFoundAfterAnUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "app")
-	if err := os.WriteFile(path, program, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Program(t, path, program)
 	cmd := exec.Command(path)
 	cmd.Env = append(os.Environ(), "KTTEST_UPGRADED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"keytender/internal/testguard"
 )
 
 // script runs a script of this folder with the variables in env.
@@ -45,9 +47,7 @@ func filesIn(t *testing.T, dir string) (names []string) {
 func TestInstallAndUninstall(t *testing.T) {
 	bin, dest := t.TempDir(), t.TempDir()
 	for _, name := range []string{"keytender", "keytender-tray"} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\necho \"$@\"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		testguard.Script(t, filepath.Join(bin, name), `echo "$@"`)
 	}
 	theirs := filepath.Join(dest, "opt", "share", "man", "man1", "other.1")
 	if err := os.MkdirAll(filepath.Dir(theirs), 0o755); err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"keytender/internal/testguard"
 	"keytender/tray/autostart/launchagent"
 )
 
@@ -23,9 +24,7 @@ func TestBundleForMacOS(t *testing.T) {
 	for version, want := range map[string]string{"v1.2.3-4-gabc": "1.2.3", "53f4ef2-dirty": "0.0.0"} {
 		bin, out := t.TempDir(), t.TempDir()
 		for _, name := range []string{"keytender", "keytender-tray"} {
-			if err := os.WriteFile(filepath.Join(bin, name), []byte(name), 0o755); err != nil {
-				t.Fatal(err)
-			}
+			testguard.Program(t, filepath.Join(bin, name), []byte(name))
 		}
 		cmd := exec.Command("../../packaging/macos/bundle.sh", version, bin, out)
 		// Not signed here: these are no programs.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -145,6 +147,9 @@ func TestScripts(t *testing.T) {
 				}
 			})
 			env.Values["server"] = server
+			if err := scriptsStart(env.WorkDir); err != nil {
+				return err
+			}
 			home := filepath.Join(env.WorkDir, "home")
 			if err := os.MkdirAll(filepath.Join(home, ".claude"), 0o700); err != nil {
 				return err
@@ -180,6 +185,19 @@ func TestScripts(t *testing.T) {
 			"organization": organization,
 		},
 	})
+}
+
+// scriptsStart sees to it that the shell scripts which a script brings can be started.
+func scriptsStart(dir string) error {
+	files, err := os.ReadDir(dir)
+	var scripts []string
+	for _, file := range files {
+		path := filepath.Join(dir, file.Name())
+		if text, _ := os.ReadFile(path); bytes.HasPrefix(text, []byte("#!")) {
+			scripts = append(scripts, path)
+		}
+	}
+	return errors.Join(err, testguard.Startable(scripts...))
 }
 
 // organization sets $ORG to the id of the organization that the server signs in to.

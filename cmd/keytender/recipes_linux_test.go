@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"keytender/internal/testguard"
 )
 
 // TestRecipesOfCallsWork runs the command lines of docs/recipes.md that call the API, against
@@ -28,10 +30,8 @@ func TestRecipesOfCallsWork(t *testing.T) {
 	dir := t.TempDir()
 	// Stands before curl, and notes its arguments.
 	real, _ := exec.LookPath("curl")
-	noting := "#!/bin/sh\nprintf '%s\\n' \"$@\" >>\"$ARGS\"\nexec " + real + " \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "curl"), []byte(noting), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Script(t, filepath.Join(dir, "curl"),
+		"printf '%s\\n' \"$@\" >>\"$ARGS\"\nexec "+real+" \"$@\"")
 	args := filepath.Join(dir, "args")
 	path := dir + string(filepath.ListSeparator) + filepath.Dir(programPath("keytender")) +
 		string(filepath.ListSeparator) + os.Getenv("PATH")

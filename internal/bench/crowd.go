@@ -43,33 +43,26 @@ func (b *bench) crowd() error {
 		failed error
 		tokens = map[string]bool{}
 	)
-	begin := time.Now()
-	for range askers {
-		wg.Go(func() {
-			cmd := exec.Command(b.keytender, "token")
-			cmd.Env = env
-			out, err := cmd.Output()
-			mu.Lock()
-			defer mu.Unlock()
-			tokens[string(out)] = true
-			if err != nil {
-				failed = err
-			}
-		})
+	ask := func() time.Duration {
+		begin := time.Now()
+		for range askers {
+			wg.Go(func() {
+				cmd := exec.Command(b.keytender, "token")
+				cmd.Env = env
+				out, err := cmd.Output()
+				mu.Lock()
+				defer mu.Unlock()
+				tokens[string(out)] = true
+				if err != nil {
+					failed = err
+				}
+			})
+		}
+		wg.Wait()
+		return time.Since(begin)
 	}
-	wg.Wait()
-	took := time.Since(begin)
-	// The same crowd with nothing to renew: start-up alone.
-	begin = time.Now()
-	for range askers {
-		wg.Go(func() {
-			cmd := exec.Command(b.keytender, "token")
-			cmd.Env = env
-			_ = cmd.Run()
-		})
-	}
-	wg.Wait()
-	startup := time.Since(begin)
+	took := ask()
+	startup := ask() // the same crowd with nothing to renew
 	posts := server.Count("renew")
 	b.add("1,000 `token` at once while expired", "one POST, in at most 1.5 × start-up alone",
 		fmt.Sprintf("%.2f s (%d POST, %d different answers; start-up alone %.2f s)", took.Seconds(), posts, len(tokens),

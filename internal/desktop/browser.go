@@ -45,7 +45,7 @@ func (d *Desktop) installBrowser() {
 	for _, flag := range flags {
 		quoted.WriteString(" '" + flag + "'")
 	}
-	d.write(fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$*\" >>'%s'\nexec %s%s \"$@\" >>'%s' 2>&1\n",
+	d.script(fmt.Sprintf("printf '%%s\\n' \"$*\" >>'%s'\nexec %s%s \"$@\" >>'%s' 2>&1",
 		d.path("urls"), program(chromium), &quoted, d.path("log", "browser")), "bin", "kt-browser")
 	d.write("[Desktop Entry]\nType=Application\nName=Browser\nExec="+d.path("bin", "kt-browser")+" %u\n"+
 		"MimeType=text/html;x-scheme-handler/http;x-scheme-handler/https;\n",
@@ -57,9 +57,9 @@ func (d *Desktop) installBrowser() {
 // refuseBrowser is a machine where xdg-open finds nothing to open pages with.
 func (d *Desktop) refuseBrowser() {
 	d.t.Helper()
-	d.write("#!/bin/sh\necho 'xdg-open: no method available for opening' >&2\nexit 3\n", "bin", "xdg-open")
+	d.script("echo 'xdg-open: no method available for opening' >&2\nexit 3", "bin", "xdg-open")
 	for _, other := range []string{"x-www-browser", "www-browser"} {
-		d.write("#!/bin/sh\nexit 3\n", "bin", other)
+		d.script("exit 3", "bin", other)
 	}
 }
 

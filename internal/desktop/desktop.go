@@ -236,9 +236,14 @@ func (d *Desktop) write(text string, elem ...string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		d.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
+}
+
+func (d *Desktop) script(text string, elem ...string) {
+	d.t.Helper()
+	testguard.Script(d.t, d.path(elem...), text)
 }
 
 // wait polls until done, or fails the test with the desktop's logs.

@@ -102,9 +102,7 @@ func TestUnit(t *testing.T) {
 func TestOnAndOff(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "keytender-tray")
-	if err := os.WriteFile(program, nil, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testguard.Program(t, program, nil)
 	for name, f := range entries(dir) {
 		e := &Entry{program, f}
 		want := func(what string, want State) {
@@ -206,9 +204,7 @@ func TestMend(t *testing.T) {
 	dir := t.TempDir()
 	old, now := filepath.Join(dir, "old"), filepath.Join(dir, "new")
 	for _, path := range []string{old, now} {
-		if err := os.WriteFile(path, nil, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		testguard.Program(t, path, nil)
 	}
 	f := desktopFile(dir)
 	mend := func(what, want string) {
