@@ -35,12 +35,12 @@ func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret
 	)
 	answered := onBus(ctx, func(w *wire) {
 		// Both questions go out at once.
-		opened := w.call(secretService, "org.freedesktop.Secret.Service.OpenSession", "plain", dbus.MakeVariant(""))
-		searched := w.call(secretService, "org.freedesktop.Secret.Service.SearchItems",
+		opened := w.call(secretService, "org.freedesktop.Secret.Service", "OpenSession", "plain", dbus.MakeVariant(""))
+		searched := w.call(secretService, "org.freedesktop.Secret.Service", "SearchItems",
 			map[string]string{"service": k.Service, "username": name})
 		found = w.answered(opened, &ignored, &session) && w.answered(searched, &unlocked, &locked) &&
 			len(unlocked) == 1 && len(locked) == 0 &&
-			w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item.GetSecret", session), &item)
+			w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item", "GetSecret", session), &item)
 	})
 	if !answered || !found {
 		return secret.String{}, false
@@ -53,7 +53,7 @@ func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret
 // calls to find.
 func (k *OSKeychain) Reach(ctx context.Context) error {
 	onBus(ctx, func(w *wire) {
-		w.answered(w.call(secretService, "org.freedesktop.Secret.Service.ReadAlias", "default"))
+		w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "ReadAlias", "default"))
 	})
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("asking for the keychain: %w", ErrTimedOut)
@@ -68,7 +68,7 @@ func wouldAskAgain(ctx context.Context, _ time.Time) bool {
 	done := onBus(ctx, func(w *wire) {
 		var property dbus.Variant
 		for _, path := range collections {
-			if w.answered(w.call(path, "org.freedesktop.DBus.Properties.Get", "org.freedesktop.Secret.Collection",
+			if w.answered(w.call(path, "org.freedesktop.DBus.Properties", "Get", "org.freedesktop.Secret.Collection",
 				"Locked"), &property) {
 				break
 			}

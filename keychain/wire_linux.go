@@ -6,46 +6,44 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"io"
+	"encoding/binary"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
-
-	"keytender/internal/await"
 )
 
 // wire is a connection to a bus on which the greeting (D-Bus Specification, Authentication
-// Protocol) goes out together with the first calls, as systemd's library does it. The bus
-// library waits for each of its four answers, which is half of the time that a read takes. So
-// it is told at once what it waits for, and the bus's own word is looked at when that comes.
+// Protocol) goes out together with the first calls, as systemd's library does it. A connection of
+// the bus library waits for each of its four answers, which is half of the time that a read takes,
+// and for all others in goroutines, which start threads. So only the library's messages are used.
 type wire struct {
-	ctx     context.Context
-	bus     *dbus.Conn
 	socket  *net.UnixConn
 	in      *bufio.Reader
-	told    string // what the library reads first
-	greeted bool   // the bus has let us in
-	out     []byte // what waits to be sent; nil: nothing waits any more
+	greeted bool         // the bus has let us in
+	out     bytes.Buffer // goes out before an answer is waited for
+	last    uint32       // the number of the last call
+	answers map[uint32]*dbus.Message
 }
 
-// onBus gives ask a connection of its own, if there is one, until ctx ends. The bus library can
-// wait for ever when its connection ends between greeting and first answer, so ask is left
-// behind when the time is over: done is false then.
+// serialAt is where a message's number stands in it (D-Bus Specification, Message Format): the
+// library gives one to what its own connections send alone.
+const serialAt = 8
+
+// onBus gives ask a connection of its own, if there is one, until ctx ends: done is false then.
 func onBus(ctx context.Context, ask func(*wire)) (done bool) {
-	_ = await.End(ctx, func() error {
-		if w := connect(ctx); w != nil {
-			ask(w)
-			_ = w.bus.Close()
-		}
-		return nil
-	})
+	if w := connect(); w != nil {
+		defer w.socket.Close()
+		defer context.AfterFunc(ctx, func() { _ = w.socket.SetDeadline(time.Unix(1, 0)) })()
+		ask(w)
+	}
 	return ctx.Err() == nil
 }
 
 // connect opens a connection; nil: there is none to be had, or the address is not one socket's,
 // which is the library's business in the child.
-func connect(ctx context.Context) *wire {
+func connect() *wire {
 	path, isUnix := strings.CutPrefix(busAddress(), "unix:path=")
 	path, _, _ = strings.Cut(path, ",")
 	if !isUnix || strings.ContainsAny(path, "%;") {
@@ -55,58 +53,69 @@ func connect(ctx context.Context) *wire {
 	if err != nil {
 		return nil
 	}
-	w := &wire{ctx: ctx, socket: socket, in: bufio.NewReader(socket), told: "REJECTED EXTERNAL\r\nOK 0\r\n",
-		out: []byte{}}
-	w.bus, _ = dbus.NewConn(w, dbus.WithContext(ctx)) // its options fail where they say so
-	_ = w.bus.Auth(nil)                               // by what it is told here
-	w.out = []byte("\x00AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
-	w.bus.BusObject().GoWithContext(ctx, "org.freedesktop.DBus.Hello", 0, make(chan *dbus.Call, 1))
+	w := &wire{socket: socket, in: bufio.NewReader(socket), answers: map[uint32]*dbus.Message{}}
+	w.out.WriteString("\x00AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
+	w.send("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 	return w
 }
 
 // call calls a method of the Secret Service API of freedesktop.org, draft 0.2. It starts nothing.
-func (w *wire) call(path dbus.ObjectPath, method string, args ...any) *dbus.Call {
-	return w.bus.Object("org.freedesktop.secrets", path).GoWithContext(w.ctx, method, dbus.FlagNoAutoStart,
-		make(chan *dbus.Call, 1), args...)
+func (w *wire) call(path dbus.ObjectPath, of, method string, args ...any) (serial uint32) {
+	return w.send("org.freedesktop.secrets", path, of, method, args...)
+}
+
+// send returns zero for what is no message, since the path is the service's own word.
+func (w *wire) send(to string, path dbus.ObjectPath, of, method string, args ...any) (serial uint32) {
+	m := dbus.Message{Type: dbus.TypeMethodCall, Flags: dbus.FlagNoAutoStart, Body: args,
+		Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldDestination: dbus.MakeVariant(to),
+			dbus.FieldPath:        dbus.MakeVariant(path),
+			dbus.FieldInterface:   dbus.MakeVariant(of),
+			dbus.FieldMember:      dbus.MakeVariant(method),
+		}}
+	if len(args) > 0 {
+		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(args...))
+	}
+	start := w.out.Len()
+	if m.EncodeTo(&w.out, binary.LittleEndian) != nil {
+		return 0
+	}
+	w.last++
+	binary.LittleEndian.PutUint32(w.out.Bytes()[start+serialAt:], w.last)
+	return w.last
 }
 
 // answered sends what waits, and reports whether the call brought these values.
-func (w *wire) answered(call *dbus.Call, values ...any) bool {
-	if out := w.out; out != nil {
-		w.out = nil
-		_, _ = w.socket.Write(out) // else no answer comes
-	}
-	select {
-	case <-w.ctx.Done():
+func (w *wire) answered(serial uint32, values ...any) bool {
+	if serial == 0 {
 		return false
-	case <-call.Done:
-		return call.Store(values...) == nil
 	}
+	_, _ = w.out.WriteTo(w.socket) // else no answer comes
+	for w.answers[serial] == nil {
+		if !w.read() {
+			return false
+		}
+	}
+	answer := w.answers[serial]
+	return answer.Type == dbus.TypeMethodReply && dbus.Store(answer.Body, values...) == nil
 }
 
-// Close implements io.Closer for the library.
-func (w *wire) Close() error { return w.socket.Close() }
-
-// Write keeps what is to be sent with the greeting. Nobody can have called us before that.
-func (w *wire) Write(b []byte) (int, error) {
-	if w.out == nil {
-		return w.socket.Write(b)
-	}
-	w.out = append(w.out, b...)
-	return len(b), nil
-}
-
-func (w *wire) Read(b []byte) (int, error) {
-	if n := copy(b, w.told); n > 0 {
-		w.told = w.told[n:]
-		return n, nil
-	}
+// read reads one message, and the greeting before the first; false: nothing comes any more.
+func (w *wire) read() bool {
 	for !w.greeted {
 		line, err := w.in.ReadSlice('\n')
 		w.greeted = bytes.HasPrefix(line, []byte("OK "))
 		if err != nil || !w.greeted && string(line) != "DATA\r\n" { // the bus asks who we are, and knows already
-			return 0, io.EOF
+			return false
 		}
 	}
-	return w.in.Read(b)
+	m, err := dbus.DecodeMessage(w.in)
+	if err != nil {
+		return false
+	}
+	// Signals have none, and an answer to what was never asked is not kept.
+	if to, _ := m.Headers[dbus.FieldReplySerial].Value().(uint32); to <= w.last {
+		w.answers[to] = m
+	}
+	return true
 }
