@@ -48,7 +48,8 @@ func findBus() error {
 // itemsOf counts the items that answer to a record's name. Another program's with more
 // attributes does, too, and go-keyring takes the first of them: it would read that one, write
 // over it, or delete it. A service that does not say is left to the call itself; the error is
-// that of one that ended while it was asked.
+// that of one that ended while it was asked. It is also the question that comes before the session
+// of go-keyring, as loadDirect has it.
 func itemsOf(service, name string) (int, error) {
 	bus, err := dbus.SessionBus()
 	if err != nil {

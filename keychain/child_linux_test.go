@@ -24,32 +24,29 @@ func osKeychain(t *testing.T) *OSKeychain {
 }
 
 func TestKeychainRoundTrip(t *testing.T) {
-	keyring := testbus.StartKeyring(t, testbus.Start(t))
-	k := osKeychain(t)
-	keyring.Try(t, func(t testing.TB) { roundTrip(t, k) })
+	testbus.StartKeyring(t, testbus.Start(t))
+	roundTrip(t, osKeychain(t))
 }
 
 // TestInstallationsDoNotShareItems: what one writes or deletes is nothing to another.
 func TestInstallationsDoNotShareItems(t *testing.T) {
-	keyring := testbus.StartKeyring(t, testbus.Start(t))
-	keyring.Try(t, func(t testing.TB) {
-		ours, theirs := &OSKeychain{Service: "keytender-test"}, &OSKeychain{Service: "keytender-test",
-			Suffix: "..home-01234567"}
-		for i, k := range []*OSKeychain{ours, theirs} {
-			if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrNotFound) {
-				t.Fatalf("before installation %d wrote: %v", i, err)
-			}
-			if err := k.Save(t.Context(), "default", secret.New("FAKE-"+k.Suffix)); err != nil {
-				t.Fatal(err)
-			}
+	testbus.StartKeyring(t, testbus.Start(t))
+	ours, theirs := &OSKeychain{Service: "keytender-test"}, &OSKeychain{Service: "keytender-test",
+		Suffix: "..home-01234567"}
+	for i, k := range []*OSKeychain{ours, theirs} {
+		if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrNotFound) {
+			t.Fatalf("before installation %d wrote: %v", i, err)
 		}
-		if got, err := ours.Load(t.Context(), "default"); err != nil || got.Reveal() != "FAKE-" {
-			t.Errorf("the first installation's item: %v", err)
-		}
-		if err := errors.Join(theirs.Delete(t.Context(), "default"), ours.Delete(t.Context(), "default")); err != nil {
+		if err := k.Save(t.Context(), "default", secret.New("FAKE-"+k.Suffix)); err != nil {
 			t.Fatal(err)
 		}
-	})
+	}
+	if got, err := ours.Load(t.Context(), "default"); err != nil || got.Reveal() != "FAKE-" {
+		t.Errorf("the first installation's item: %v", err)
+	}
+	if err := errors.Join(theirs.Delete(t.Context(), "default"), ours.Delete(t.Context(), "default")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestAnotherProgramsItemOfTheSameName is neither read as ours, nor written over, nor deleted.
@@ -57,31 +54,29 @@ func TestAnotherProgramsItemOfTheSameName(t *testing.T) {
 	address := testbus.Start(t)
 	keyring := testbus.StartKeyring(t, address)
 	k := osKeychain(t)
-	keyring.Try(t, func(t testing.TB) {
-		if err := k.Save(t.Context(), "default", secret.New("FAKE-ours")); err != nil {
-			t.Fatal(err)
+	if err := k.Save(t.Context(), "default", secret.New("FAKE-ours")); err != nil {
+		t.Fatal(err)
+	}
+	remove := keyring.Put(t, map[string]string{"service": k.Service, "username": "default", "made-by": "another"},
+		"FAKE-theirs")
+	_, readErr := k.Load(t.Context(), "default")
+	for what, err := range map[string]error{
+		"reading": readErr, "writing": k.Save(t.Context(), "default", secret.New("FAKE-new")),
+		"deleting": k.Delete(t.Context(), "default"),
+	} {
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "two items") {
+			t.Errorf("%s: %v", what, err)
 		}
-		remove := keyring.Put(t, map[string]string{"service": k.Service, "username": "default", "made-by": "another"},
-			"FAKE-theirs")
-		_, readErr := k.Load(t.Context(), "default")
-		for what, err := range map[string]error{
-			"reading": readErr, "writing": k.Save(t.Context(), "default", secret.New("FAKE-new")),
-			"deleting": k.Delete(t.Context(), "default"),
-		} {
-			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "two items") {
-				t.Errorf("%s: %v", what, err)
-			}
-		}
-		if got := remove(); got != "FAKE-theirs" {
-			t.Errorf("the other program's item holds %q", got)
-		}
-		if got, err := k.Load(t.Context(), "default"); err != nil || got.Reveal() != "FAKE-ours" {
-			t.Errorf("when theirs is gone: %v", err)
-		}
-		if err := k.Delete(t.Context(), "default"); err != nil {
-			t.Error(err)
-		}
-	})
+	}
+	if got := remove(); got != "FAKE-theirs" {
+		t.Errorf("the other program's item holds %q", got)
+	}
+	if got, err := k.Load(t.Context(), "default"); err != nil || got.Reveal() != "FAKE-ours" {
+		t.Errorf("when theirs is gone: %v", err)
+	}
+	if err := k.Delete(t.Context(), "default"); err != nil {
+		t.Error(err)
+	}
 }
 
 func roundTrip(t testing.TB, k *OSKeychain) {
@@ -312,28 +307,26 @@ func TestLockedKeychainIsNotAskedEachMinute(t *testing.T) {
 // The real service tells without asking whether its keyring is locked.
 func TestKeyringTellsThatItIsLocked(t *testing.T) {
 	address := testbus.Start(t)
-	keyring := testbus.StartKeyring(t, address)
-	keyring.Try(t, func(t testing.TB) {
-		if wouldAskAgain(t.Context(), time.Now()) {
-			t.Error("an open keyring counts as locked")
-		}
-		bus, err := dbus.Connect(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer bus.Close()
-		var locked []dbus.ObjectPath
-		var prompt dbus.ObjectPath
-		if err := bus.Object("org.freedesktop.secrets",
-			"/org/freedesktop/secrets").Call("org.freedesktop.Secret.Service.Lock", 0,
-			[]dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}).Store(&locked, &prompt); err != nil ||
-			len(locked) != 1 {
-			t.Fatalf("%v, %v", locked, err)
-		}
-		if !wouldAskAgain(t.Context(), time.Now()) {
-			t.Error("a locked keyring counts as open")
-		}
-	})
+	testbus.StartKeyring(t, address)
+	if wouldAskAgain(t.Context(), time.Now()) {
+		t.Error("an open keyring counts as locked")
+	}
+	bus, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	var locked []dbus.ObjectPath
+	var prompt dbus.ObjectPath
+	if err := bus.Object("org.freedesktop.secrets",
+		"/org/freedesktop/secrets").Call("org.freedesktop.Secret.Service.Lock", 0,
+		[]dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}).Store(&locked, &prompt); err != nil ||
+		len(locked) != 1 {
+		t.Fatalf("%v, %v", locked, err)
+	}
+	if !wouldAskAgain(t.Context(), time.Now()) {
+		t.Error("a locked keyring counts as open")
+	}
 }
 
 // A keychain that most likely holds nothing is not worth a dialog, unless a person asked.

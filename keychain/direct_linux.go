@@ -34,12 +34,14 @@ func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret
 		}
 	)
 	answered := onBus(ctx, func(w *wire) {
-		// Both questions go out at once.
-		opened := w.call(secretService, "org.freedesktop.Secret.Service", "OpenSession", "plain", dbus.MakeVariant(""))
-		searched := w.call(secretService, "org.freedesktop.Secret.Service", "SearchItems",
-			map[string]string{"service": k.Service, "username": name})
-		found = w.answered(opened, &ignored, &session) && w.answered(searched, &unlocked, &locked) &&
+		// The search is answered before the session is opened: gnome-keyring ends itself, and with it all
+		// that it had unlocked, when a session is opened by somebody whom it does not know yet, and at times
+		// it comes to know who asks after it looked at the question (https://github.com/basecamp/hey-cli/issues/352).
+		found = w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "SearchItems",
+			map[string]string{"service": k.Service, "username": name}), &unlocked, &locked) &&
 			len(unlocked) == 1 && len(locked) == 0 &&
+			w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "OpenSession", "plain",
+				dbus.MakeVariant("")), &ignored, &session) &&
 			w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item", "GetSecret", session), &item)
 	})
 	if !answered || !found {

@@ -15,7 +15,7 @@ import (
 )
 
 // commandLine runs keytender on the desktop, beside the app.
-func commandLine(t testing.TB, d *realdesktop.Desktop, server *fakeclaude.Server, programs string, args ...string) {
+func commandLine(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, programs string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(programs, "keytender"), args...)
 	cmd.Env = append(d.Env(), server.Env()...)
@@ -28,10 +28,7 @@ func commandLine(t testing.TB, d *realdesktop.Desktop, server *fakeclaude.Server
 // the program as it is shipped: pictures of each, the keyboard, what a screen reader
 // is told, and a panel and a bus that go away.
 func TestEveryStateOnTheDesktop(t *testing.T) {
-	realdesktop.Try(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}}, everyStateOnTheDesktop)
-}
-
-func everyStateOnTheDesktop(t testing.TB, d *realdesktop.Desktop) {
+	d := realdesktop.Start(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}})
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +141,7 @@ func everyStateOnTheDesktop(t testing.TB, d *realdesktop.Desktop) {
 	d.WaitMenu("Cancel sign-in")
 }
 
-func items(t testing.TB, d *realdesktop.Desktop) []realdesktop.MenuItem {
+func items(t *testing.T, d *realdesktop.Desktop) []realdesktop.MenuItem {
 	t.Helper()
 	all, err := d.TrayMenu()
 	if err != nil {

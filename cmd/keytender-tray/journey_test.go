@@ -22,12 +22,12 @@ import (
 
 // launch starts a program of ours on the desktop: the menu-bar app, built as it is
 // shipped, or the command line.
-func launch(t testing.TB, d *realdesktop.Desktop, server *fakeclaude.Server, program string, args ...string) *exec.Cmd {
+func launch(t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	return launchIn("C.UTF-8", t, d, server, program, args...)
 }
 
-func launchIn(locale string, t testing.TB, d *realdesktop.Desktop, server *fakeclaude.Server, program string,
+func launchIn(locale string, t *testing.T, d *realdesktop.Desktop, server *fakeclaude.Server, program string,
 	args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -64,7 +64,7 @@ func launchIn(locale string, t testing.TB, d *realdesktop.Desktop, server *fakec
 
 // buildBoth makes both programs as the Makefile does: the app with the toolkit that this
 // test itself was built for.
-func buildBoth(t testing.TB) (dir string) {
+func buildBoth(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for _, name := range []string{"keytender", "keytender-tray"} {
@@ -81,10 +81,7 @@ const siblings = `{"mcpOAuth":{"linear|1":{"serverName":"linear","expiresAt":123
 // TestOneClickIn is the main job for real: a pointer's click on Sign in… in the
 // menu, another on Allow in the browser's page, and then everything that must be so.
 func TestOneClickIn(t *testing.T) {
-	realdesktop.Try(t, realdesktop.Options{}, oneClickIn)
-}
-
-func oneClickIn(t testing.TB, d *realdesktop.Desktop) {
+	d := realdesktop.Start(t, realdesktop.Options{})
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +168,7 @@ func oneClickIn(t testing.TB, d *realdesktop.Desktop) {
 }
 
 // checkEntry wants Claude Code's entry as the client takes it, with what was in it.
-func checkEntry(t testing.TB, path string) {
+func checkEntry(t *testing.T, path string) {
 	t.Helper()
 	info, err := os.Stat(path)
 	if err != nil {
@@ -208,7 +205,7 @@ func checkEntry(t testing.TB, path string) {
 	}
 }
 
-func labels(t testing.TB, d *realdesktop.Desktop) string {
+func labels(t *testing.T, d *realdesktop.Desktop) string {
 	t.Helper()
 	menu, err := d.TrayMenu()
 	if err != nil {

@@ -15,11 +15,8 @@ import (
 // not asked; who did is asked once, the menu tells when they cancel, and *Unlock…* asks
 // again.
 func TestALockedKeyring(t *testing.T) {
-	realdesktop.Try(t, realdesktop.Options{Locked: true, Dialog: true,
-		Without: []realdesktop.Part{realdesktop.Browser}}, aLockedKeyring)
-}
-
-func aLockedKeyring(t testing.TB, d *realdesktop.Desktop) {
+	d := realdesktop.Start(t, realdesktop.Options{Locked: true, Dialog: true,
+		Without: []realdesktop.Part{realdesktop.Browser}})
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)

@@ -326,7 +326,7 @@ type cost struct {
 	switches int // times it was woken, all threads
 }
 
-func costOf(t testing.TB, pid int) (c cost) {
+func costOf(t *testing.T, pid int) (c cost) {
 	t.Helper()
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	if err != nil || len(tasks) == 0 {
@@ -360,7 +360,7 @@ func TestIdle(t *testing.T) {
 
 // settle waits until a process has done what it still had to do: until it slept for a
 // second.
-func settle(t testing.TB, pid int) {
+func settle(t *testing.T, pid int) {
 	t.Helper()
 	last, since := costOf(t, pid), time.Now()
 	for end := time.Now().Add(testguard.Patience); time.Since(since) < time.Second; time.Sleep(50 * time.Millisecond) {
@@ -374,7 +374,7 @@ func settle(t testing.TB, pid int) {
 }
 
 // idle wants a process to do next to nothing for a while.
-func idle(t testing.TB, pid int, span time.Duration) {
+func idle(t *testing.T, pid int, span time.Duration) {
 	t.Helper()
 	if text := os.Getenv("KTTEST_IDLE"); text != "" {
 		var err error

@@ -309,7 +309,7 @@ func (s *shared) inStep() bool {
 }
 
 // approver is a browser that clicks Allow at once: this test binary, called so.
-func approver(t testing.TB) string {
+func approver(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {

@@ -17,10 +17,7 @@ import (
 // TestForThoseWhoDoNotSeeIt: in the accessibility tree every line has a name, and says
 // by its role and state what it is; the arrow keys reach all that can be clicked.
 func TestForThoseWhoDoNotSeeIt(t *testing.T) {
-	realdesktop.Try(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}}, forThoseWhoDoNotSeeIt)
-}
-
-func forThoseWhoDoNotSeeIt(t testing.TB, d *realdesktop.Desktop) {
+	d := realdesktop.Start(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}})
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -80,10 +77,7 @@ func forThoseWhoDoNotSeeIt(t testing.TB, d *realdesktop.Desktop) {
 // TestOtherScripts leaves pictures of the menu in languages of other scripts, to look
 // at: each sign has to be there, and fit.
 func TestOtherScripts(t *testing.T) {
-	realdesktop.Try(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}}, otherScripts)
-}
-
-func otherScripts(t testing.TB, d *realdesktop.Desktop) {
+	d := realdesktop.Start(t, realdesktop.Options{Without: []realdesktop.Part{realdesktop.Browser}})
 	server, err := fakeclaude.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +106,7 @@ func otherScripts(t testing.TB, d *realdesktop.Desktop) {
 }
 
 // waitGone waits until no icon is in the tray.
-func waitGone(t testing.TB, d *realdesktop.Desktop) {
+func waitGone(t *testing.T, d *realdesktop.Desktop) {
 	t.Helper()
 	for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := d.TrayIcon(); err != nil {

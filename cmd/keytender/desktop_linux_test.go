@@ -25,7 +25,7 @@ import (
 
 // signIn is a `keytender login` under way, in a process of its own.
 type signIn struct {
-	testing.TB
+	*testing.T
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	ended chan error
@@ -34,12 +34,12 @@ type signIn struct {
 	lines []string
 }
 
-func beginSignIn(t testing.TB, env []string, args ...string) *signIn {
+func beginSignIn(t *testing.T, env []string, args ...string) *signIn {
 	t.Helper()
 	return beginProgram(t, env, append([]string{"login"}, args...)...)
 }
 
-func beginProgram(t testing.TB, env []string, args ...string) *signIn {
+func beginProgram(t *testing.T, env []string, args ...string) *signIn {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -50,7 +50,7 @@ func beginProgram(t testing.TB, env []string, args ...string) *signIn {
 	if err := os.Symlink(self, program); err != nil {
 		t.Fatal(err)
 	}
-	s := &signIn{TB: t, cmd: exec.Command(program, args...), ended: make(chan error, 1)}
+	s := &signIn{T: t, cmd: exec.Command(program, args...), ended: make(chan error, 1)}
 	s.cmd.Env = env
 	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -114,10 +114,7 @@ func (s *signIn) exits(want int) {
 // real browser opens through xdg-open, the pointer clicks Allow, the OS keychain
 // holds the tokens.
 func TestCommandLineInRealBrowser(t *testing.T) {
-	desktop.Try(t, desktop.Options{Without: []desktop.Part{desktop.Panel, desktop.Notify}}, commandLineInRealBrowser)
-}
-
-func commandLineInRealBrowser(t testing.TB, d *desktop.Desktop) {
+	d := desktop.Start(t, desktop.Options{Without: []desktop.Part{desktop.Panel, desktop.Notify}})
 	server := fakeServer(t)
 	s := beginSignIn(t, append(d.Env(), server.Env()...))
 	if callback := s.says("Callback"); callback != fmt.Sprintf("http://localhost:%d/callback", d.Port()) {
@@ -154,7 +151,7 @@ func commandLineInRealBrowser(t testing.TB, d *desktop.Desktop) {
 	}
 }
 
-func fakeServer(t testing.TB) *fakeclaude.Server {
+func fakeServer(t *testing.T) *fakeclaude.Server {
 	t.Helper()
 	server, err := fakeclaude.Start()
 	if err != nil {

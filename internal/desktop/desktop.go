@@ -5,7 +5,6 @@ package desktop
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"keytender/internal/testbus"
 	"keytender/internal/testguard"
 )
 
@@ -46,8 +44,6 @@ type Options struct {
 	Without []Part
 	Locked  bool // the login keyring exists and is locked
 	Dialog  bool // the keyring can ask for its password; else it never shows anything
-
-	crashed *bool // told when the desktop is taken down
 }
 
 func (o Options) has(part Part) bool {
@@ -74,10 +70,7 @@ type Desktop struct {
 	port    int // of the callback
 
 	children []<-chan struct{} // closed when one has ended
-	keyring  *exec.Cmd
-
-	keyringEnded <-chan struct{}
-	bus          *dbus.Conn
+	bus      *dbus.Conn
 
 	mu       sync.Mutex
 	notified []Notification
@@ -141,22 +134,6 @@ func Start(t testing.TB, o Options) *Desktop {
 		d.startNotifications()
 	}
 	return d
-}
-
-// Try runs a test on a desktop of its own, and once more on a new one where gnome-keyring ended
-// itself in it: see testbus.Keyring.
-func Try(t testing.TB, o Options, test func(testing.TB, *Desktop)) {
-	t.Helper()
-	for tries := 1; ; tries++ {
-		crashed, trial := false, &testbus.Trial{TB: t}
-		o.crashed = &crashed
-		trial.Run(func(t testing.TB) { test(t, Start(t, o)) })
-		if !trial.Failed() || !crashed || tries == 3 {
-			trial.Report()
-			return
-		}
-		t.Log("gnome-keyring ended itself; once more")
-	}
 }
 
 func skipOrFail(t testing.TB, why string) {

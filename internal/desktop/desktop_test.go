@@ -76,12 +76,11 @@ func TestDesktop(t *testing.T) {
 			t.Errorf("left behind: %s", d.dir)
 		}
 	})
-	Try(t, Options{}, func(t testing.TB, started *Desktop) {
-		d = started
-		for _, part := range []func(testing.TB, *Desktop){browse, notify, keepSecret, clickTray} {
-			part(t, d)
-		}
-	})
+	d = Start(t, Options{})
+	t.Run("browser", func(t *testing.T) { browse(t, d) })
+	t.Run("notification", func(t *testing.T) { notify(t, d) })
+	t.Run("keyring", func(t *testing.T) { keepSecret(t, d) })
+	t.Run("tray", func(t *testing.T) { clickTray(t, d) })
 }
 
 func TestPoorerDesktops(t *testing.T) {
@@ -138,7 +137,7 @@ func TestLockedKeyring(t *testing.T) {
 	}
 }
 
-func browse(t testing.TB, d *Desktop) {
+func browse(t *testing.T, d *Desktop) {
 	var clicks []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'")
@@ -173,7 +172,7 @@ func browse(t testing.TB, d *Desktop) {
 	}
 }
 
-func notify(t testing.TB, d *Desktop) {
+func notify(t *testing.T, d *Desktop) {
 	// notify-send waits and prints the key of the button that was clicked
 	cmd := exec.Command("notify-send", "--app-name=Sample", "--urgency=critical", "--action=again=Sign in again",
 		"--wait", "Soon over", "Two days left")
@@ -189,7 +188,7 @@ func notify(t testing.TB, d *Desktop) {
 	waitFor(t, out, "again")
 }
 
-func keepSecret(t testing.TB, d *Desktop) {
+func keepSecret(t *testing.T, d *Desktop) {
 	if got := d.Secret("service", "kt-sample", "username", "a"); got != "" {
 		t.Fatalf("a new keyring holds %q", got)
 	}
@@ -202,7 +201,7 @@ func keepSecret(t testing.TB, d *Desktop) {
 	}
 }
 
-func clickTray(t testing.TB, d *Desktop) {
+func clickTray(t *testing.T, d *Desktop) {
 	if _, err := d.TrayIcon(); err == nil {
 		t.Error("an icon before any program showed one")
 	}
@@ -238,7 +237,7 @@ func clickTray(t testing.TB, d *Desktop) {
 }
 
 // startSample starts the program with an icon.
-func startSample(t testing.TB, d *Desktop) (output string) {
+func startSample(t *testing.T, d *Desktop) (output string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(d.Env(), "KTTEST_TRAY=1")
@@ -246,7 +245,7 @@ func startSample(t testing.TB, d *Desktop) (output string) {
 }
 
 // startReading starts a program whose output goes into the file it returns.
-func startReading(t testing.TB, cmd *exec.Cmd) string {
+func startReading(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "output")
 	file, err := os.Create(name)
@@ -262,7 +261,7 @@ func startReading(t testing.TB, cmd *exec.Cmd) string {
 	return name
 }
 
-func waitFor(t testing.TB, file, line string) {
+func waitFor(t *testing.T, file, line string) {
 	t.Helper()
 	for end := time.Now().Add(testguard.Patience); ; time.Sleep(50 * time.Millisecond) {
 		text, _ := os.ReadFile(file)

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -166,26 +165,11 @@ func (d *Desktop) startKeyring() {
 		"--control-directory="+d.path("run"))
 	cmd.Stdin = strings.NewReader(KeyringPassword)
 	d.spawn("keyring", cmd)
-	d.keyring, d.keyringEnded = cmd, d.children[len(d.children)-1]
 	d.waitName(secrets)
 	d.wait("the login keyring", func() bool { return d.isLocked() == false })
 	if d.o.Locked {
 		d.LockKeyring()
 	}
-}
-
-// keyringCrashed reports whether gnome-keyring ended itself.
-func (d *Desktop) keyringCrashed() bool {
-	if d.keyring == nil {
-		return false
-	}
-	select {
-	case <-d.keyringEnded:
-	case <-time.After(100 * time.Millisecond): // its death may not be known yet
-		return false
-	}
-	how, _ := d.keyring.ProcessState.Sys().(syscall.WaitStatus)
-	return how.Signaled() && (how.Signal() == syscall.SIGTRAP || how.Signal() == syscall.SIGABRT)
 }
 
 // isLocked is nil where there is no keyring.

@@ -73,9 +73,6 @@ func (d *Desktop) feed(stdin, name string, args ...string) (string, error) {
 
 // stop ends every process of this desktop, by its id, and removes its directory.
 func (d *Desktop) stop() {
-	if d.o.crashed != nil {
-		*d.o.crashed = d.keyringCrashed()
-	}
 	if d.t.Failed() {
 		d.t.Log(d.logs())
 	}

@@ -348,13 +348,14 @@ func crashes(t *testing.T, usual int) int {
 func TestCrash(t *testing.T) {
 	restore(t, &entryWait, 3*time.Second)
 	restore(t, &briefly, 5*time.Second)
-	t.Run("file", func(t *testing.T) { crashOften(t, crashes(t, 240), directly) })
-	t.Run("keychain", func(t *testing.T) { crashOften(t, crashes(t, 60), withKeyring(t), "KEYTENDER_STORE=keychain") })
+	t.Run("file", func(t *testing.T) { crashOften(t, crashes(t, 240)) })
+	t.Run("keychain", func(t *testing.T) {
+		withKeyring(t)
+		crashOften(t, crashes(t, 60), "KEYTENDER_STORE=keychain")
+	})
 }
 
-func directly(t testing.TB, test func(t testing.TB)) { test(t) }
-
-func crashOften(t *testing.T, times int, run func(testing.TB, func(testing.TB)), variables ...string) {
+func crashOften(t *testing.T, times int, variables ...string) {
 	var accounts atomic.Int64
 	newRig := func(t testing.TB) *rig {
 		r := newRig(t, variables...)
@@ -394,8 +395,7 @@ func crashOften(t *testing.T, times int, run func(testing.TB, func(testing.TB)),
 			for turn := range turns {
 				// A test of its own, so that its folder goes when it is done.
 				t.Run("", func(t *testing.T) {
-					var a aftermath
-					run(t, func(t testing.TB) { a = turn(t) })
+					a := turn(t)
 					mu.Lock()
 					defer mu.Unlock()
 					all = append(all, a)
@@ -485,11 +485,10 @@ func TestRenewalSteps(t *testing.T) {
 	}
 	for _, store := range []string{"file", "keychain"} {
 		t.Run(store, func(t *testing.T) {
-			run := directly
 			if store == "keychain" {
-				run = withKeyring(t)
+				withKeyring(t)
 			}
-			run(t, func(t testing.TB) { timeSteps(t, store) })
+			timeSteps(t, store)
 		})
 	}
 }
