@@ -216,7 +216,7 @@ func (k *OSKeychain) loadItem(limited context.Context, name string) (secret.Stri
 		return secret.String{}, err
 	}
 	defer func() { <-k.asking }()
-	if err := k.heldBack(limited); err != nil {
+	if err := k.heldBack(limited, name+k.Suffix); err != nil {
 		return secret.String{}, err
 	}
 	a, err := k.call(limited, order{Op: "load", Name: name + k.Suffix})
@@ -244,18 +244,18 @@ func (k *OSKeychain) turn(ctx context.Context) error {
 
 // heldBack returns what the last read met when another one would only put its dialog
 // before the person again: background work looks each minute.
-func (k *OSKeychain) heldBack(ctx context.Context) error {
+func (k *OSKeychain) heldBack(ctx context.Context, name string) error {
 	k.mu.Lock()
 	refused, at := k.refused, k.refusedAt
 	k.mu.Unlock()
 	switch {
 	case IsInteractive(ctx):
 		return nil
-	case refused == nil && ctx.Value(unaskedKey{}) != nil && wouldAsk(ctx):
+	case refused == nil && ctx.Value(unaskedKey{}) != nil && k.wouldAsk(ctx, name):
 		return ErrLocked
-	case refused == nil || !wouldAskAgain(ctx, at):
+	case refused == nil || !k.wouldAskAgain(ctx, name, at):
 		return nil
-	case errors.Is(refused, ErrTimedOut) && wouldAsk(ctx): // the dialog that nobody answered is gone
+	case errors.Is(refused, ErrTimedOut) && k.wouldAsk(ctx, name): // the dialog may still stand there
 		return ErrLocked
 	}
 	return refused
@@ -308,7 +308,7 @@ var childEnvironment = []string{"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPD
 	"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERNAME", "WINEPREFIX", "WINEDEBUG"}
 
 // call runs the child and waits for its answer. When ctx ends the child is killed with
-// what it started, and the dialog that it may have opened goes with it.
+// what it started. The dialog that it may have opened goes with it, but not KeePassXC's.
 func (k *OSKeychain) call(ctx context.Context, o order) (reply, error) {
 	program := k.program
 	if program == "" {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,8 +101,16 @@ func platformRefusal(err error) reply {
 	case errors.As(err, &busError) && busError.Name == "org.freedesktop.DBus.Error.AccessDenied":
 		return reply{Error: "denied"}
 	}
+	if errors.As(err, &busError) && slices.Contains(noCollection, busError.Name) && !collectionExists() {
+		return reply{Error: "unavailable", Detail: "the Secret Service has no keyring yet"}
+	}
 	return reply{Error: "failed", Detail: "the Secret Service failed"}
 }
+
+// noCollection is what services say of a collection that is not there: KWallet before the first
+// wallet is made, and others.
+var noCollection = []string{"org.freedesktop.DBus.Error.InvalidArgs", "org.freedesktop.DBus.Error.UnknownObject",
+	"org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.Secret.Error.NoSuchObject"}
 
 // collectionExists reports whether the Secret Service has a default collection.
 func collectionExists() bool {

@@ -34,14 +34,15 @@ func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret
 		}
 	)
 	answered := onBus(ctx, func(w *wire) {
-		// The search is answered before the session is opened: gnome-keyring ends itself, and with it all
-		// that it had unlocked, when a session is opened by somebody whom it does not know yet, and at times
-		// it comes to know who asks after it looked at the question (https://github.com/basecamp/hey-cli/issues/352).
-		found = w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "SearchItems",
-			map[string]string{"service": k.Service, "username": name}), &unlocked, &locked) &&
-			len(unlocked) == 1 && len(locked) == 0 &&
-			w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "OpenSession", "plain",
-				dbus.MakeVariant("")), &ignored, &session) &&
+		if !w.isKnown() {
+			return
+		}
+		opened := w.call(secretService, "org.freedesktop.Secret.Service", "OpenSession", "plain", dbus.MakeVariant(""))
+		if w.isLocked() { // KeePassXC shows its dialog for a search then
+			return
+		}
+		found = w.answered(w.search(k.Service, name), &unlocked, &locked) && len(unlocked) == 1 && len(locked) == 0 &&
+			w.answered(opened, &ignored, &session) &&
 			w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item", "GetSecret", session), &item)
 	})
 	if !answered || !found {
@@ -54,30 +55,53 @@ func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret
 // until ctx ends. It asks nobody and starts nothing. Whatever else is wrong is for the
 // calls to find.
 func (k *OSKeychain) Reach(ctx context.Context) error {
-	onBus(ctx, func(w *wire) {
-		w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "ReadAlias", "default"))
-	})
+	onBus(ctx, func(w *wire) { w.isKnown() })
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("asking for the keychain: %w", ErrTimedOut)
 	}
 	return ctx.Err()
 }
 
-// wouldAskAgain looks whether the collection that go-keyring uses is still locked, which
-// asks nobody. A service that does not say counts as locked when it is silent.
-func wouldAskAgain(ctx context.Context, _ time.Time) bool {
-	locked := false // also where there is no bus any more, so no dialog either
+// wouldAsk looks whether a read of the item would put a dialog before the person, which asks
+// nobody: the collection that go-keyring uses is locked, or the item itself, as KeePassXC has it
+// for each program. A service that is silent counts as locked.
+func (k *OSKeychain) wouldAsk(ctx context.Context, name string) bool {
+	asks := false // also where there is no bus any more, so no dialog either
 	done := onBus(ctx, func(w *wire) {
-		var property dbus.Variant
-		for _, path := range collections {
-			if w.answered(w.call(path, "org.freedesktop.DBus.Properties", "Get", "org.freedesktop.Secret.Collection",
-				"Locked"), &property) {
-				break
-			}
-		}
-		locked, _ = property.Value().(bool)
+		var unlocked, locked []dbus.ObjectPath
+		asks = w.isKnown() && (w.isLocked() ||
+			w.answered(w.search(k.Service, name), &unlocked, &locked) && len(locked) > 0)
 	})
-	return !done || locked
+	return !done || asks
 }
 
-func wouldAsk(ctx context.Context) bool { return wouldAskAgain(ctx, time.Time{}) }
+func (k *OSKeychain) wouldAskAgain(ctx context.Context, name string, _ time.Time) bool {
+	return k.wouldAsk(ctx, name)
+}
+
+// isKnown makes the service know who asks, before anything else is asked. gnome-keyring ends itself, and
+// with it all that it had unlocked, when somebody whom it does not know yet opens a session or asks for
+// a property, and it comes to know at times who asks after it looked at the question
+// (https://github.com/basecamp/hey-cli/issues/352). It answers this one in any case.
+func (w *wire) isKnown() bool {
+	var path dbus.ObjectPath
+	return w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "ReadAlias", "default"), &path)
+}
+
+// isLocked is what the collection says of itself that go-keyring uses.
+func (w *wire) isLocked() (locked bool) {
+	for _, path := range collections {
+		var property dbus.Variant
+		if w.answered(w.call(path, "org.freedesktop.DBus.Properties", "Get", "org.freedesktop.Secret.Collection",
+			"Locked"), &property) {
+			locked, _ = property.Value().(bool)
+			break
+		}
+	}
+	return locked
+}
+
+func (w *wire) search(service, name string) (serial uint32) {
+	return w.call(secretService, "org.freedesktop.Secret.Service", "SearchItems",
+		map[string]string{"service": service, "username": name})
+}

@@ -31,6 +31,21 @@ type wire struct {
 // library gives one to what its own connections send alone.
 const serialAt = 8
 
+// headLength is the part of a message that tells its lengths: of the body, and of the other fields.
+const headLength = 16
+
+// tooLong: the library adds the two up in 32 bits, and would read four GiB.
+func tooLong(head []byte) bool {
+	order := binary.ByteOrder(binary.LittleEndian)
+	if head[0] == 'B' {
+		order = binary.BigEndian
+	}
+	return order.Uint32(head[4:]) > longest || order.Uint32(head[12:]) > longest
+}
+
+// longest is far more than a secret and its attributes need.
+const longest = 1 << 20
+
 // onBus gives ask a connection of its own, if there is one, until ctx ends: done is false then.
 func onBus(ctx context.Context, ask func(*wire)) (done bool) {
 	if w := connect(); w != nil {
@@ -108,6 +123,10 @@ func (w *wire) read() bool {
 		if err != nil || !w.greeted && string(line) != "DATA\r\n" { // the bus asks who we are, and knows already
 			return false
 		}
+	}
+	head, err := w.in.Peek(headLength)
+	if err != nil || tooLong(head) {
+		return false
 	}
 	m, err := dbus.DecodeMessage(w.in)
 	if err != nil {

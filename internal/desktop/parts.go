@@ -166,6 +166,8 @@ func (d *Desktop) startKeyring() {
 	cmd.Stdin = strings.NewReader(KeyringPassword)
 	d.spawn("keyring", cmd)
 	d.waitName(secrets)
+	// First what it answers to somebody whom it does not know yet, too: see the keychain's wire.
+	_ = d.call(secrets, "/org/freedesktop/secrets", "org.freedesktop.Secret.Service.ReadAlias", "default")
 	d.wait("the login keyring", func() bool { return d.isLocked() == false })
 	if d.o.Locked {
 		d.LockKeyring()

@@ -247,7 +247,7 @@ func (w takingIn) learnPerson(ctx context.Context, a *ledger.Account) {
 	if err != nil {
 		return
 	}
-	a.Person = a.Person.Or(personOf(ours.Account)).Or(w.asking().askPerson(ctx, ours))
+	a.Person = a.Person.Or(personOf(ours.Account)).Or(w.asking().askPerson(ctx, &ours))
 	if c := w.l.Chain(a.Chain); c != nil {
 		c.Person = c.Person.Or(a.Person)
 	}

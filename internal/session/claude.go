@@ -428,7 +428,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	}
 	// As with every sign-in, the login that had to make room can be put back. The client
 	// took its account-bound keys out already.
-	moved, err := w.displacing().moveOut(ctx, before, account)
+	moved, err := w.displacing().moveOut(ctx, &before, account)
 	if err != nil {
 		return err
 	}
@@ -454,7 +454,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 		s.tell(Event{Kind: EventNote, Said: note})
 	}
 	s.tell(Event{Kind: EventSaved, Said: stored, Keep: keepOf(w.l.Store, w.vault(w.l).spilled(account))})
-	w.carrying().carry(ctx, account, c, entryWait)
+	w.carrying().carry(ctx, account, &c, entryWait)
 	s.tell(became)
 	if over := s.entry.Overrides(); len(over) > 0 {
 		s.tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
@@ -469,7 +469,7 @@ func (w *work) keepWhatMadeRoom(ctx context.Context, before sighting, why error)
 	if before.entry.State != claudecode.SignedIn {
 		return why
 	}
-	moved, err := w.displacing().moveOut(ctx, before, "")
+	moved, err := w.displacing().moveOut(ctx, &before, "")
 	if err != nil {
 		return errors.Join(why, err)
 	}
@@ -541,7 +541,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 	if err != nil {
 		return err
 	}
-	if r.meets(n, r.current) {
+	if r.meets(n, &r.current) {
 		r.current.Method = keychain.Adopted
 		return nil
 	}
@@ -550,11 +550,11 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		return r.inTheWay(err)
 	}
 	if pairOf(&r.current) != newest {
-		r.carrying().carry(ctx, r.account, r.current, entryWait)
+		r.carrying().carry(ctx, r.account, &r.current, entryWait)
 		if before, err = r.lookWithClaude(ctx); err != nil {
 			return err
 		}
-		if r.meets(n, r.current) {
+		if r.meets(n, &r.current) {
 			r.current.Method = keychain.Adopted
 			return nil
 		}
@@ -563,7 +563,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 		return err
 	}
 	if before.Account() == r.account && before.Relation == ledger.Superseded {
-		r.carrying().carry(ctx, r.account, r.current, entryWait)
+		r.carrying().carry(ctx, r.account, &r.current, entryWait)
 		if before, err = r.lookWithClaude(ctx); err != nil {
 			return err
 		}
@@ -595,7 +595,7 @@ func (r *renewal) renewWithClaude(ctx context.Context, n need) error {
 	if err != nil {
 		return err
 	}
-	if r.meets(n, r.current) {
+	if r.meets(n, &r.current) {
 		r.current.Method = keychain.Adopted
 		return nil
 	}
@@ -653,7 +653,7 @@ func (r *renewal) lookWithClaude(ctx context.Context) (sighting, error) {
 	}
 	if pairOf(&newest) != pairOf(&r.current) {
 		r.current, r.chain = newest, r.l.ChainOf(r.account)
-		r.carrying().carry(ctx, r.account, r.current, entryWait)
+		r.carrying().carry(ctx, r.account, &r.current, entryWait)
 	}
 	return s, nil
 }
@@ -674,7 +674,7 @@ func (p claudeProgram) prompt(ctx context.Context, model string, limit time.Dura
 
 // notRenewed keeps the client from being run again and again, and says what is wrong.
 func (r *renewal) notRenewed(after claudecode.Entry) error {
-	if r.validFor(r.current, time.Second) && after.State == claudecode.SignedIn {
+	if r.validFor(&r.current, time.Second) && after.State == claudecode.SignedIn {
 		return laterAs(FaultClaudeKeepsToken, nil)
 	}
 	result := laterAs(FaultStillExpired, nil)

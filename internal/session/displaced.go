@@ -62,7 +62,7 @@ func (w *work) displacing() displacing { return displacing{w} }
 // moveOut makes sure that nothing is lost when an entry's login makes room. The caller has
 // settled the sighting: a login of ours is in our store already. Account-bound keys of an
 // account of ours are kept with it; a stranger's login is kept as a whole.
-func (w displacing) moveOut(ctx context.Context, s sighting, coming string) (movedOut, error) {
+func (w displacing) moveOut(ctx context.Context, s *sighting, coming string) (movedOut, error) {
 	owner := s.Account()
 	// Without an access token it is no login to the client. Somebody's refresh token may live.
 	_, known := w.l.Identify(pairOf(&s.entry.Login))
@@ -116,7 +116,7 @@ func (w displacing) write(ctx context.Context, s sighting, change claudecode.Cha
 	if err == nil {
 		return nil
 	}
-	if !begun || w.liesThere(ctx, s) {
+	if !begun || w.liesThere(ctx, &s) {
 		moved.takeBack(ctx)
 		if place := w.l.Place(s.dir.ID()); place != nil {
 			place.Next = "" // what follows the login that lies there follows nothing else
@@ -126,7 +126,7 @@ func (w displacing) write(ctx context.Context, s sighting, change claudecode.Cha
 }
 
 // liesThere reports whether the entry surely holds still what was seen in it.
-func (w displacing) liesThere(ctx context.Context, s sighting) bool {
+func (w displacing) liesThere(ctx context.Context, s *sighting) bool {
 	ctx, cancel := storeContext(context.WithoutCancel(ctx))
 	defer cancel()
 	now, err := s.dir.Read(ctx)
@@ -135,7 +135,7 @@ func (w displacing) liesThere(ctx context.Context, s sighting) bool {
 
 // isKept makes sure that our store has the account's login that a sighting shows: its record
 // may be gone, or come out of a backup.
-func (w displacing) isKept(ctx context.Context, s sighting, account string) (bool, error) {
+func (w displacing) isKept(ctx context.Context, s *sighting, account string) (bool, error) {
 	v := w.vault(w.l)
 	ours, err := v.load(ctx, account)
 	switch own := w.l.ChainOf(account); {
@@ -151,7 +151,7 @@ func (w displacing) isKept(ctx context.Context, s sighting, account string) (boo
 }
 
 // setAside keeps a stranger's login.
-func (w displacing) setAside(ctx context.Context, s sighting) (movedOut, error) {
+func (w displacing) setAside(ctx context.Context, s *sighting) (movedOut, error) {
 	whose := w.nameOf(s)
 	identity, _ := s.dir.Identity()
 	if !s.owns(identity) {
@@ -237,12 +237,12 @@ func raw(s secret.String) json.RawMessage {
 }
 
 // owns reports whether the client's state file speaks of the login in the entry.
-func (s sighting) owns(id claudecode.Identity) bool {
+func (s *sighting) owns(id claudecode.Identity) bool {
 	return id.AccountID != "" && (s.person.ID == "" || s.person.ID == id.AccountID)
 }
 
 // keepBound keeps what belongs to an account of ours beside its login.
-func (w displacing) keepBound(ctx context.Context, s sighting, account string) error {
+func (w displacing) keepBound(ctx context.Context, s *sighting, account string) error {
 	if w.l.Account(account) == nil {
 		return nil
 	}
@@ -295,7 +295,7 @@ func (w displacing) boundRecord(ctx context.Context, account string) bound {
 }
 
 // nameOf names the owner of a login as well as it can be told: by e-mail and organisation.
-func (w *work) nameOf(s sighting) string {
+func (w *work) nameOf(s *sighting) string {
 	p := s.person
 	if s.Chain != nil {
 		p = p.Or(s.Chain.Person)
@@ -384,7 +384,7 @@ func (w displacing) putBack(ctx context.Context, s sighting) (Said, error) {
 	// What makes room now is kept in its turn; ours is in our store.
 	moved := movedOut{}
 	if s.Relation != ledger.Absent && s.Relation != ledger.SignedOut {
-		if moved, err = w.moveOut(ctx, s, ""); err != nil {
+		if moved, err = w.moveOut(ctx, &s, ""); err != nil {
 			return Said{}, err
 		}
 		w.l.Sink(moved.kept) // so that undoing once more goes on to the one before

@@ -44,7 +44,7 @@ func (d doctor) checkEntry(ctx context.Context, st Status) []Check {
 	if err != nil {
 		return d.unreadableEntry(err, st)
 	}
-	checks := w.judgeEntry(s, st)
+	checks := w.judgeEntry(&s, &st)
 	if strays := d.entry.Strays(ctx); len(strays) > 0 {
 		checks = append(checks, warn("keychain items", FoundEntryStrays,
 			&Values{List: strays, Place: d.entry.Place()})...)
@@ -85,7 +85,7 @@ func (d doctor) damagedEntry(st Status) Finding {
 
 // judgeEntry says how an entry that can be read stands, and gives no advice that the state
 // of the login forbids: a login that is over is not mirrored.
-func (w *work) judgeEntry(s sighting, st Status) []Check {
+func (w *work) judgeEntry(s *sighting, st *Status) []Check {
 	v := &Values{Place: st.ClaudeCode.Place, Standing: string(st.ClaudeCode.State)}
 	if v.Place == "" { // there is no status without a ledger
 		v.Place = w.entry.Place()
@@ -118,7 +118,7 @@ func (w *work) judgeEntry(s sighting, st Status) []Check {
 	case Absent, EntrySignedOut:
 		return signedOutEntry(s, st, v, living)
 	case Older:
-		found = older(st, living)
+		found = older(*st, living)
 	case Damaged, Busy: // when the status was read; it can be read now
 	case Off, UnknownLogin: // told above, unless another problem hides it
 	}
@@ -135,7 +135,7 @@ func older(st Status, living bool) Finding {
 	return FoundEntryOlder
 }
 
-func signedOutEntry(s sighting, st Status, v *Values, living bool) []Check {
+func signedOutEntry(s *sighting, st *Status, v *Values, living bool) []Check {
 	found := FoundEntryEmpty
 	switch {
 	case !living:
@@ -188,7 +188,7 @@ func (d doctor) misnamed(ctx context.Context) (all []misnamed) {
 			continue
 		}
 		id := claudecode.Identity{AccountID: a.Person.ID, Email: a.Person.Email, OrganizationID: a.Person.Organization}
-		all = append(all, misnamed{dir: dir, id: id, former: former, who: w.nameOf(s)})
+		all = append(all, misnamed{dir: dir, id: id, former: former, who: w.nameOf(&s)})
 	}
 	return all
 }

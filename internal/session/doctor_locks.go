@@ -47,9 +47,9 @@ func mendLock(ctx context.Context, t troubledLock) (Mended, error) {
 	case err != nil:
 		return Mended{}, failedBy(codeNotMended, FaultLockNotMended, Values{Path: t.Path, Reason: plain(err)}, err)
 	case aside == "":
-		return Mended{Said{RemarkLockRemoved, &Values{Path: t.Path}},
-			[]undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil
+		return Mended{Said: Said{RemarkLockRemoved, &Values{Path: t.Path}},
+			undo: []undoStep{{Kind: undoLock, Path: t.Path, Mode: before.Mode().Perm(), At: before.ModTime()}}}, nil
 	}
-	return Mended{Said{RemarkLockMoved, &Values{Path: t.Path}},
-		[]undoStep{{Kind: undoMoved, Path: t.Path, Aside: aside}}}, nil
+	return Mended{Said: Said{RemarkLockMoved, &Values{Path: t.Path}},
+		undo: []undoStep{{Kind: undoMoved, Path: t.Path, Aside: aside}}}, nil
 }

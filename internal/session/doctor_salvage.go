@@ -25,6 +25,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 		}
 		w.following().endInStep(ctx)
 	}()
+	found := f.prints()
 	lock, err := f.entry.LockRenewal(ctx, entryWait)
 	if err != nil {
 		return Mended{}, entryError(err)
@@ -49,7 +50,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 		former := *place
 		step.Chain, step.Wrote = former.Chain, former.Pair
 		restore = func() { *place = former }
-		place.Empty(false)
+		place.Empty(former.SignedOut)
 		place.Next = former.Chain // until it is moved it may lie there
 	}
 	err = w.save() // before it is gone: nobody takes that for a sign-out by Claude Code then
@@ -72,7 +73,8 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 	if lent := w.l.Place(lentID(f.entry)); lent != nil {
 		lent.Pair = ledger.Pair{} // it waits for the token again
 	}
-	return Mended{Said{remark, &Values{Path: f.entry.File(), Owner: kept}}, []undoStep{step}}, nil
+	said := Said{remark, &Values{Path: f.entry.File(), Owner: kept}}
+	return Mended{Said: said, undo: []undoStep{step}, found: found}, nil
 }
 
 // mendedOtherwise: what was found is not so any more when it is about to be mended. The
@@ -89,20 +91,26 @@ func (w settling) settleDamaged(ctx context.Context, dir *claudecode.Directory) 
 		err = w.noTraces(ctx, dir, s)
 	}
 	if err == nil && s != nil {
+		err = w.lentCopies().mayBeOurs(s)
+	}
+	if err == nil && s != nil {
 		err = w.settle(ctx, s)
 	}
 	switch {
 	case err == nil && s == nil:
 		return "", nil
-	case isUnknown(err) && w.l.Goes(dir.ID()):
-		return "", failedBy(codeNotMended, FaultDamagedUnknown,
-			Values{Path: dir.File(), Account: w.l.LastIn(dir.ID())}, err)
+	case isUnknown(err) && (w.l.Goes(dir.ID()) || w.isLent(dir)):
+		account := w.l.LastIn(dir.ID())
+		if lent := w.l.Place(lentID(dir)); lent != nil {
+			account = lent.Account
+		}
+		return "", failedBy(codeNotMended, FaultDamagedUnknown, Values{Path: dir.File(), Account: account}, err)
 	case isUnknown(err):
 		return "", nil // whatever it is, it does not follow a login that we have
 	case err != nil:
 		return "", err
 	}
-	moved, err := w.displacing().moveOut(ctx, *s, "")
+	moved, err := w.displacing().moveOut(ctx, s, "")
 	if moved.kept == "" { // it is in our store, or of no use
 		moved.whose = ""
 	}
@@ -127,7 +135,7 @@ func (w settling) noTraces(ctx context.Context, dir *claudecode.Directory, s *si
 		_, access := w.l.Identify(ledger.Pair{Access: print})
 		cut := strings.HasPrefix(ours.Access.Reveal(), text) || strings.HasPrefix(ours.Refresh.Reveal(), text)
 		if !refresh && !access && !cut && print != madeOut.Access && print != madeOut.Refresh {
-			return unknownLogin(sighting{dir: dir})
+			return unknownLogin(&sighting{dir: dir})
 		}
 	}
 	return nil
@@ -148,7 +156,7 @@ func (w *work) makeOut(ctx context.Context, dir *claudecode.Directory, ask bool)
 		s := w.judge(ctx, dir, entry, ask && !known)
 		switch {
 		case !known && (len(logins) > 1 || pair.Access == "" || pair.Refresh == ""), f.Relation == ledger.Successor:
-			return nil, unknownLogin(s)
+			return nil, unknownLogin(&s)
 		case found == nil, f.Relation == ledger.Current:
 			found = &s
 		}
@@ -172,13 +180,13 @@ func (w *work) seeAnyhow(ctx context.Context, dir *claudecode.Directory, ask boo
 // writeAnew writes an account's login where it lay, as `mirror` does: the server is asked first
 // whether a login lives that Claude Code was signed out of. still says whether the entry is as it
 // was found.
-func (f fixing) writeAnew(ctx context.Context, account string, still func(sighting) bool) (Mended, error) {
+func (f fixing) writeAnew(ctx context.Context, account string, still func(*sighting) bool) (Mended, error) {
 	w, err := f.begin(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
 	}
 	defer w.following().endInStep(ctx)
-	place := w.l.Place(f.entry.ID())
+	found, place := f.prints(), w.l.Place(f.entry.ID())
 	if w.l.LastIn(f.entry.ID()) != account || place.Let || !w.mirrors(w.l) { // or somebody else's lay in it
 		return Mended{}, nil
 	}
@@ -195,10 +203,10 @@ func (f fixing) writeAnew(ctx context.Context, account string, still func(sighti
 		step.Stands = printOf(f.entry.File()) // what is written there later is others'
 	}
 	became := &Reason{Remark: said.Remark, Values: said.Values}
-	return Mended{Said{RemarkWritten, &Values{Because: became}}, []undoStep{step}}, nil
+	return Mended{Said: Said{RemarkWritten, &Values{Because: became}}, undo: []undoStep{step}, found: found}, nil
 }
 
 // isEmpty reports whether nobody's login lies there.
-func (s sighting) isEmpty() bool {
+func (s *sighting) isEmpty() bool {
 	return s.Relation == ledger.Absent || s.Relation == ledger.SignedOut && s.entry.Login.Refresh.IsZero()
 }

@@ -74,10 +74,6 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 	if len(last.Steps) == 0 {
 		return nil, failedAs(codeNothingToUndo, FaultNothingToUndo, nil)
 	}
-	var (
-		problems []error
-		left     []undoStep
-	)
 	for _, step := range last.Steps {
 		if step.Kind == undoEntry && (f.entryErr != nil || f.entry.File() != step.Path) {
 			return nil, failedBy(codeNotUndone, FaultOtherShell, Values{Path: step.Path}, nil)
@@ -92,24 +88,32 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 			step.Stands = last.Steps[n].Stands
 		}
 		remark, err := f.takeBack(ctx, step)
+		if known := errorIn(err); known != nil && known.Fault == FaultAsideGone { // it never comes back
+			return undone, errors.Join(err, f.noteLeft(last.At, last.Steps[:i]))
+		}
 		if err != nil { // and those before it may rest on this one
-			if n := i + 1; step.Kind == undoEntry && n < len(last.Steps) && last.Steps[n].Kind == undoMirror {
-				i = n
-			}
-			problems, left = append(problems, err), last.Steps[:i+1]
-			break
+			return undone, err
 		}
 		said := Said{remark, &Values{Path: step.Path, Mode: step.Mode}}
 		undone = append(undone, said)
 		f.remember(Record{What: ledger.ChangeUndone, Said: said})
-	}
-	if len(left) > 0 {
-		return undone, errors.Join(append(problems, f.writeState(mendedFile, lastMended{last.At, left}))...)
-	}
-	if err := os.Remove(f.statePath(mendedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return undone, f.storageTrouble(FaultStateStays, f.statePath(mendedFile), err)
+		// At once: whoever is stopped in between goes on with the next.
+		if err := f.noteLeft(last.At, last.Steps[:i]); err != nil {
+			return undone, err
+		}
 	}
 	return undone, nil
+}
+
+// noteLeft notes what can still be taken back.
+func (f fixing) noteLeft(at time.Time, steps []undoStep) error {
+	if len(steps) > 0 {
+		return f.writeState(mendedFile, lastMended{at, steps})
+	}
+	if err := os.Remove(f.statePath(mendedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.storageTrouble(FaultStateStays, f.statePath(mendedFile), err)
+	}
+	return nil
 }
 
 func (f fixing) takeBack(ctx context.Context, step undoStep) (Remark, error) {
@@ -190,7 +194,7 @@ func (f fixing) takeBackMirror(ctx context.Context, step undoStep) (Remark, erro
 }
 
 // takeBackEntry puts an entry back that was moved aside, unless another one is there than the
-// repair left, or what it holds was spent since.
+// repair left, or what it holds was spent or signed out of since.
 func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error) {
 	w, err := f.beginAnyway(ctx, lockWait)
 	if err != nil {
@@ -202,8 +206,17 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 		return "", entryError(err)
 	}
 	defer w.unlock(lock)
+	if _, err := os.Lstat(step.Aside); errors.Is(err, fs.ErrNotExist) {
+		return "", failedBy(codeNotUndone, FaultAsideGone, Values{Aside: step.Aside}, err)
+	}
 	c, before := w.l.Chain(step.Chain), ""
 	if c != nil {
+		if c.Account == "" && c.Was != "" {
+			return "", failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
+		}
+		if step.Stands != "" && printOf(step.Path) == "" {
+			c.Doubted = true // Claude Code may have signed out of it: whoever writes it asks whether it lives
+		}
 		if c.Left(step.Wrote) || c.Dead(step.Wrote) {
 			return "", failedBy(codeNotUndone, FaultAsideSpent, Values{Aside: step.Aside}, nil)
 		}
@@ -215,10 +228,10 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 	}
 	stands := func(now []byte) bool { return len(now) == 0 || printOfText(now) == step.Stands }
 	if err := f.entry.MoveBack(ctx, step.Aside, stands); err != nil {
+		if c != nil {
+			w.place(f.entry).Next = before // nothing was put back that another one could follow
+		}
 		if errors.Is(err, fs.ErrExist) {
-			if c != nil {
-				w.place(f.entry).Next = before // nothing was put back that another one could follow
-			}
 			return "", failedBy(codeNotUndone, FaultEntryThereAgain, Values{Path: step.Path, Aside: step.Aside}, err)
 		}
 		return "", failedBy(codeNotUndone, FaultEntryNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)

@@ -66,7 +66,7 @@ func (r *rig) mendAnd(since func()) {
 	repairs = []Repair{move, {Said{}, func(context.Context) (Mended, error) {
 		since()
 		step := undoStep{Kind: undoMode, Path: other, Mode: 0o644}
-		return Mended{Said{RemarkClosed, &Values{Path: other}}, []undoStep{step}}, nil
+		return Mended{Said: Said{RemarkClosed, &Values{Path: other}}, undo: []undoStep{step}}, nil
 	}}}
 	if _, err := e.Mend(r.t.Context(), repairs); err != nil {
 		r.t.Fatal(err)

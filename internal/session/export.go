@@ -49,7 +49,7 @@ func (e *Engine) ExportToken(ctx context.Context, account string) (secret.String
 	switch {
 	case !strings.HasPrefix(c.Access.Reveal(), "sk-ant-oat"):
 		return secret.String{}, time.Time{}, failedAs(codeWrongKind, FaultStoredTokenKind, nil)
-	case !e.validFor(c, 0):
+	case !e.validFor(&c, 0):
 		return secret.String{}, time.Time{}, failedAs(codeShortLived, FaultTokenEnded, nil)
 	}
 	return c.Access, c.AccessEnds, nil

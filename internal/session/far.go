@@ -161,7 +161,7 @@ func (w lentCopies) bringFar(ctx context.Context) {
 	for i, p := range due {
 		c, err := w.vault(w.l).load(ctx, p.Account)
 		if chain := w.l.ChainOf(p.Account); err != nil || chain.Current().Access != pairOf(&c).Access ||
-			!w.validFor(c, 0) {
+			!w.validFor(&c, 0) {
 			continue // no news for it; whoever renews brings some
 		}
 		current[i] = c

@@ -60,7 +60,7 @@ func (w following) finishAll(ctx context.Context, wait time.Duration) error {
 			problems = append(problems, err)
 			continue
 		}
-		w.carrying().carry(ctx, name, r.current, wait)
+		w.carrying().carry(ctx, name, &r.current, wait)
 	}
 	return errors.Join(problems...)
 }

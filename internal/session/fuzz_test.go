@@ -84,7 +84,7 @@ func FuzzState(f *testing.F) {
 				t.Fatalf("an account's name leads to %s", path)
 			}
 		}
-		c := w.chainFor(account, ours)
+		c := w.chainFor(account, &ours)
 		c.Advance(pairOf(&ours))
 		c.MaySpend(pairOf(&ours), now0)
 		w.directories()

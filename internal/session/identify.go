@@ -60,12 +60,12 @@ func (e *Engine) asking() asking { return asking{e} }
 
 // askPerson asks the server whose an access token is. Nobody is known where it has ended,
 // cannot be asked, or does not say.
-func (a asking) askPerson(ctx context.Context, c keychain.Credential) ledger.Person {
+func (a asking) askPerson(ctx context.Context, c *keychain.Credential) ledger.Person {
 	return a.ask(ctx, c).person
 }
 
 // ask is what the server says to an access token.
-func (a asking) ask(ctx context.Context, c keychain.Credential) identified {
+func (a asking) ask(ctx context.Context, c *keychain.Credential) identified {
 	if !a.canBeAsked(c) {
 		return identified{}
 	}
@@ -73,13 +73,13 @@ func (a asking) ask(ctx context.Context, c keychain.Credential) identified {
 	if known, ok := a.asked.get(access, a.wall()); ok {
 		return known
 	}
-	c.Account = keychain.Account{}
-	err := a.askWhose(ctx, &c, 5*time.Second)
+	asked := keychain.Credential{Access: c.Access}
+	err := a.askWhose(ctx, &asked, 5*time.Second)
 	if err != nil {
 		a.log.Info("whose login it is could not be asked", "reason", err.Error())
 	}
 	told := &oauth.Error{}
-	whose := identified{person: personOf(c.Account), at: a.wall(), refused: errors.As(err, &told) &&
+	whose := identified{person: personOf(asked.Account), at: a.wall(), refused: errors.As(err, &told) &&
 		told.Status == http.StatusUnauthorized}
 	a.asked.put(access, whose)
 	return whose
@@ -87,7 +87,7 @@ func (a asking) ask(ctx context.Context, c keychain.Credential) identified {
 
 // askWhetherItLives asks anew what was answered once: whose a login is stays, that it lives does
 // not. Who looks without our lock decides nothing by it.
-func (w *work) askWhetherItLives(ctx context.Context, c keychain.Credential) identified {
+func (w *work) askWhetherItLives(ctx context.Context, c *keychain.Credential) identified {
 	if w.release != nil {
 		w.asked.forget(c.Access.Fingerprint())
 	}
@@ -95,7 +95,7 @@ func (w *work) askWhetherItLives(ctx context.Context, c keychain.Credential) ide
 }
 
 // canBeAsked reports whether the server would still take the access token.
-func (a asking) canBeAsked(c keychain.Credential) bool {
+func (a asking) canBeAsked(c *keychain.Credential) bool {
 	return !c.Access.IsZero() && (c.AccessEnds.IsZero() || a.validFor(c, 0))
 }
 

@@ -57,7 +57,7 @@ func (e *Engine) ImportClaudeCode(ctx context.Context, o ImportOptions) (Importe
 	if f, known := w.l.Identify(pairOf(&c)); (!known || f.Account() == "") &&
 		(w.l.Of(p, false) != nil || w.l.Ambiguous(p)) {
 		// It takes the place of what we have, so the server says whose it is, whatever ids lie beside it.
-		if told := w.asking().askPerson(Patient(ctx), c); told.ID != "" {
+		if told := w.asking().askPerson(Patient(ctx), &c); told.ID != "" {
 			p = told
 		}
 	}
@@ -166,18 +166,19 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 			return Imported{}, failedBy(codeUnusable, FaultTokenSigns, Values{Place: from.name}, nil)
 		}
 	}
-	if c.Refresh.IsZero() && !w.validFor(c, 0) {
+	if c.Refresh.IsZero() && !w.validFor(&c, 0) {
 		return Imported{}, failedBy(codeUnusable, FaultImportEnded, Values{Place: from.name}, nil)
 	}
-	if !c.Refresh.IsZero() || w.validFor(c, 0) {
+	if !c.Refresh.IsZero() || w.validFor(&c, 0) {
 		if p := personOf(c.Account); !p.Known() || w.l.Ambiguous(p) {
 			if finding, known := w.l.Identify(pairOf(&c)); !known || finding.Account() == "" {
-				c.Account = c.Account.Or(accountOf(w.asking().askPerson(ctx, c)))
+				c.Account = c.Account.Or(accountOf(w.asking().askPerson(ctx, &c)))
 				switch lent := w.l.Account(from.lentTo); {
 				case lent == nil || personOf(c.Account).Known():
 				case o.Account != lent.Name: // it may be that one's, renewed
-					return Imported{}, unknownLogin(sighting{dir: w.entry,
+					return Imported{}, unknownLogin(&sighting{dir: w.entry,
 						Finding: ledger.Finding{Chain: w.l.ChainOf(lent.Name)}})
+
 				default: // the person says so
 					c.Account = accountOf(lent.Person)
 				}
@@ -263,6 +264,6 @@ func (w takingIn) completeRecord(ctx context.Context, account string, told keych
 	if err := v.save(ctx, account, ours); err != nil {
 		return storeError(v.store.Kind(), err)
 	}
-	w.describeAccount(account, ours)
+	w.describeAccount(account, &ours)
 	return w.save()
 }

@@ -108,28 +108,28 @@ func TestEnoughAndMeets(t *testing.T) {
 		{"clock put back, lifetime not known", 30 * time.Hour, 0, time.Minute, true, true},
 	} {
 		cred := keychain.Credential{Access: access, AccessEnds: now0.Add(c.left), Lifetime: c.lifetime}
-		if got := e.validFor(cred, c.want); got != c.valid {
+		if got := e.validFor(&cred, c.want); got != c.valid {
 			t.Errorf("%s: valid for %v: %v", c.name, c.want, got)
 		}
-		if got := e.enough(cred, c.want); got != c.enough {
+		if got := e.enough(&cred, c.want); got != c.enough {
 			t.Errorf("%s: enough for %v: %v", c.name, c.want, got)
 		}
 		if c.want >= time.Minute {
-			if got := e.meets(need{minValid: c.want}, cred); got != c.enough {
+			if got := e.meets(need{minValid: c.want}, &cred); got != c.enough {
 				t.Errorf("%s: meets a need of %v: %v", c.name, c.want, got)
 			}
 		}
-		if e.meets(need{seen: seen, force: true}, cred) {
+		if e.meets(need{seen: seen, force: true}, &cred) {
 			t.Errorf("%s: meets a need for another token", c.name)
 		}
 		if c.want >= time.Minute {
 			// The pair that the caller has seen must be valid for as long as it was asked for.
-			if got := e.meets(need{minValid: c.want, seen: seen}, cred); got != (c.valid && e.plausible(cred)) {
+			if got := e.meets(need{minValid: c.want, seen: seen}, &cred); got != (c.valid && e.plausible(&cred)) {
 				t.Errorf("%s: the seen pair meets a need of %v: %v", c.name, c.want, got)
 			}
 		}
 		if got := e.meets(need{minValid: time.Minute, force: true,
-			seen: ledger.Pair{Access: secret.New("sk-ant-oat01-FAKE-0").Fingerprint()}}, cred); got != e.enough(cred,
+			seen: ledger.Pair{Access: secret.New("sk-ant-oat01-FAKE-0").Fingerprint()}}, &cred); got != e.enough(&cred,
 			time.Minute) {
 			t.Errorf("%s: whether it replaces another: %v", c.name, got)
 		}
@@ -137,12 +137,12 @@ func TestEnoughAndMeets(t *testing.T) {
 	for name, cred := range map[string]keychain.Credential{
 		"no token": {AccessEnds: now0.Add(time.Hour)}, "no end": {Access: access},
 	} {
-		if e.validFor(cred, 0) || e.enough(cred, 0) {
+		if e.validFor(&cred, 0) || e.enough(&cred, 0) {
 			t.Errorf("%s: counts as valid", name)
 		}
 	}
-	if !e.meets(need{}, keychain.Credential{Access: access, AccessEnds: now0.Add(2 * time.Minute)}) ||
-		e.meets(need{}, keychain.Credential{Access: access, AccessEnds: now0.Add(30 * time.Second)}) {
+	if !e.meets(need{}, &keychain.Credential{Access: access, AccessEnds: now0.Add(2 * time.Minute)}) ||
+		e.meets(need{}, &keychain.Credential{Access: access, AccessEnds: now0.Add(30 * time.Second)}) {
 		t.Error("the skew counts where less is wanted")
 	}
 }

@@ -133,7 +133,7 @@ func (n lending) toLend(ctx context.Context) (*renewal, error) {
 		return nil, err
 	}
 	r, err := w.renewal(ctx, w.l.Choose(n.account))
-	if err == nil && (r.chain.Dead(pairOf(&r.current)) || !n.validFor(r.current, 0)) {
+	if err == nil && (r.chain.Dead(pairOf(&r.current)) || !n.validFor(&r.current, 0)) {
 		err = againAs(FaultLendEnded, nil)
 	}
 	if err != nil {
@@ -286,7 +286,7 @@ func (w lentCopies) isOwn(entry claudecode.Entry) bool {
 
 // displaceForLent takes a login out of a directory that is to be lent to, and keeps it.
 func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
-	if err := r.lentCopies().mayBeOurs(s); err != nil {
+	if err := r.lentCopies().mayBeOurs(&s); err != nil {
 		return err
 	}
 	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
@@ -294,7 +294,7 @@ func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
 		return err
 	}
 	r.current, r.chain = newest, r.l.ChainOf(r.account)
-	moved, err := r.displacing().moveOut(ctx, s, "")
+	moved, err := r.displacing().moveOut(ctx, &s, "")
 	if err != nil {
 		return err
 	}
@@ -364,9 +364,9 @@ const lentWait = 10 * time.Second
 
 // carryLent brings the account's lent places on this machine up, all at once: a slow disk
 // keeps none of the others waiting.
-func (w lentCopies) carryLent(ctx context.Context, account string, current keychain.Credential) {
+func (w lentCopies) carryLent(ctx context.Context, account string, current *keychain.Credential) {
 	chain := w.l.ChainOf(account)
-	if chain == nil || chain.Current().Access != pairOf(&current).Access || !w.validFor(current, 0) {
+	if chain == nil || chain.Current().Access != pairOf(current).Access || !w.validFor(current, 0) {
 		return
 	}
 	var behind []*ledger.Place
@@ -380,11 +380,11 @@ func (w lentCopies) carryLent(ctx context.Context, account string, current keych
 	problems := make([]error, len(behind))
 	var all sync.WaitGroup
 	for i, p := range behind {
-		all.Go(func() { problems[i] = w.writeLent(ctx, p, current) })
+		all.Go(func() { problems[i] = w.writeLent(ctx, p, *current) })
 	}
 	all.Wait()
 	for i, p := range behind {
-		w.lentOr(p, current, problems[i])
+		w.lentOr(p, *current, problems[i])
 	}
 }
 
@@ -554,11 +554,18 @@ func (w lentCopies) takeOutOfLent(ctx context.Context, places []*ledger.Place) [
 }
 
 func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
-	return w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
+	at := lentWhere(p)
+	return w.lending().updateLent(ctx, at, func(now claudecode.Entry) (claudecode.Change, error) {
 		pair := pairOf(&now.Login)
 		f, ours := w.l.Identify(pair)
 		if ours && !now.Login.Refresh.IsZero() {
 			return claudecode.Change{}, errOwnLogin
+		}
+		if !at.far() {
+			s := w.judge(ctx, at.directory(w.entries), now, false)
+			if err := w.mayBeOurs(&s); err != nil {
+				return claudecode.Change{}, err
+			}
 		}
 		ours = ours && f.Chain.ID == p.Chain || pair.Access == p.Pair.Access
 		return claudecode.Change{SignOut: ours && now.Login.Refresh.IsZero()}, nil
@@ -568,6 +575,9 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 // takenBack notes what became of one place. goneIsDone: a directory that is not there needs
 // nothing; else the token may live on in it.
 func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
+	if isUnknown(err) { // what may be a copy of ours that Claude Code renewed: the place is kept in mind
+		return failedBy(codeNotRemoved, FaultLentWhole, Values{Place: lentWhere(p).String()}, err)
+	}
 	if errors.Is(err, errOwnLogin) { // a whole copy of a login of ours: a place like any other
 		w.settleLent(p)
 		w.forgetLent(p)
@@ -602,7 +612,7 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 }
 
 // lentLife is how much of a token's life must be left where it is lent: half of it.
-func lentLife(l *ledger.Ledger, account string, c keychain.Credential) time.Duration {
+func lentLife(l *ledger.Ledger, account string, c *keychain.Credential) time.Duration {
 	if len(l.LentTo(account)) == 0 {
 		return 0
 	}

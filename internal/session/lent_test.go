@@ -182,7 +182,7 @@ func BenchmarkCarryToTwenty(b *testing.B) {
 			_ = os.WriteFile(filepath.Join(lentWhere(p).Dir, ".credentials.json"), []byte(`{"mcpOAuth":{}}`), 0o600)
 		}
 		b.StartTimer()
-		w.lentCopies().carryLent(context.Background(), r.account, c)
+		w.lentCopies().carryLent(context.Background(), r.account, &c)
 	}
 	if places, _ := json.Marshal(w.l.LentTo(r.account)); strings.Contains(string(places), "reason") {
 		b.Error("a place was not carried to")

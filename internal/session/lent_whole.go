@@ -2,9 +2,11 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"keytender/internal/await"
 	"keytender/internal/ledger"
+	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
 
@@ -57,29 +59,48 @@ func (w lentCopies) settleLent(p *ledger.Place) {
 // takeForEntry makes an entry's place of a lent one in which a whole login of ours lies; nil: none
 // does. What may be newer than ours is left alone: nobody was asked.
 func (w lentCopies) takeForEntry(ctx context.Context, lent *ledger.Place) *ledger.Place {
-	var pair ledger.Pair
 	dir := lentWhere(lent).directory(w.entries)
-	err := await.End(ctx, func() error {
-		entry, err := dir.Read(ctx)
-		pair = pairOf(&entry.Login)
-		return err
-	})
-	if err != nil || pair.Refresh == "" {
+	pairs, err := await.Value(ctx, func() ([]ledger.Pair, error) { return wholePairs(ctx, dir) })
+	if err != nil {
 		return nil
 	}
-	f, known := w.l.Identify(pair)
-	if !known || f.Account() == "" && !(lent.Leaving && f.Chain.Was != "") {
-		return nil
+	for _, pair := range pairs {
+		f, known := w.l.Identify(pair)
+		if !known || f.Account() == "" && !(lent.Leaving && f.Chain.Was != "") {
+			continue
+		}
+		place := w.place(dir)
+		place.Holds(f.Chain, pair)
+		place.Let, place.Leaving = lent.Let && f.Account() == lent.Account, f.Account() == ""
+		return place
 	}
-	place := w.place(dir)
-	place.Holds(f.Chain, pair)
-	place.Let, place.Leaving = lent.Let && f.Account() == lent.Account, f.Account() == ""
-	return place
+	return nil
+}
+
+// wholePairs are the whole logins in an entry, as far as they can be made out: Claude Code reads
+// some files that we call damaged, say one with a key that stands twice.
+func wholePairs(ctx context.Context, dir *claudecode.Directory) (pairs []ledger.Pair, err error) {
+	entry, err := dir.Read(ctx)
+	if !errors.Is(err, keychain.ErrDamaged) || !dir.FileIsRead() {
+		return wholeIn(pairs, &entry), err
+	}
+	logins, err := claudecode.Salvage(dir.File())
+	for i := range logins {
+		pairs = wholeIn(pairs, &logins[i])
+	}
+	return pairs, err
+}
+
+func wholeIn(pairs []ledger.Pair, entry *claudecode.Entry) []ledger.Pair {
+	if pair := pairOf(&entry.Login); pair.Refresh != "" {
+		pairs = append(pairs, pair)
+	}
+	return pairs
 }
 
 // mayBeOurs fails where the login in a directory that is lent to may be a copy of ours that
 // Claude Code renewed: ours is spent then.
-func (w lentCopies) mayBeOurs(s sighting) error {
+func (w lentCopies) mayBeOurs(s *sighting) error {
 	lent := w.l.Place(lentID(s.dir))
 	if lent == nil || s.Relation != ledger.Stranger || s.entry.Login.Refresh.IsZero() {
 		return nil
@@ -88,5 +109,5 @@ func (w lentCopies) mayBeOurs(s sighting) error {
 	if c == nil || c.Person.Like(s.person) == ledger.Different {
 		return nil
 	}
-	return unknownLogin(sighting{dir: s.dir, Finding: ledger.Finding{Chain: c}})
+	return unknownLogin(&sighting{dir: s.dir, Finding: ledger.Finding{Chain: c}})
 }

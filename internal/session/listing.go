@@ -96,7 +96,7 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 		s.State = PlaceNewer
 	case seen.Relation == ledger.Stranger, seen.Chain != nil && seen.Account() == "":
 		s.State, s.Account, s.RefreshToken = PlaceOtherLogin, "", !seen.entry.Login.Refresh.IsZero()
-		s.Because = loginOf(w.nameOf(seen))
+		s.Because = loginOf(w.nameOf(&seen))
 	case seen.Relation == ledger.Absent, seen.Relation == ledger.SignedOut:
 		s.State, s.RefreshToken = PlaceSignedOut, false
 	}
@@ -113,7 +113,7 @@ func (w reporting) lentPlace(ctx context.Context, p *ledger.Place) PlaceStatus {
 		seen, err := w.seeOnce(ctx, w.entry)
 		if err == nil && !seen.entry.Login.Refresh.IsZero() {
 			s.State, s.Account, s.RefreshToken, s.Because = PlaceOtherLogin, seen.Account(), true,
-				loginOf(w.nameOf(seen))
+				loginOf(w.nameOf(&seen))
 		}
 	}
 	return s

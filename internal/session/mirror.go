@@ -78,7 +78,7 @@ func (e *Engine) Mirror(ctx context.Context) (Said, error) {
 // mirroring is writing an account's login into Claude Code's entry.
 type mirroring struct {
 	*work
-	still func(sighting) bool // else nothing is written; nil: whatever lies there
+	still func(*sighting) bool // else nothing is written; nil: whatever lies there
 }
 
 func (w *work) mirroring() mirroring { return mirroring{work: w} }
@@ -116,13 +116,13 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 	if err != nil {
 		return Said{}, entryError(err)
 	}
-	if fresh && s.Relation == ledger.Unknown && w.asking().ask(ctx, s.entry.Login).refused {
+	if fresh && s.Relation == ledger.Unknown && w.asking().ask(ctx, &s.entry.Login).refused {
 		s.Finding = ledger.Finding{Relation: ledger.Stranger} // dead, and a new login has come
 	}
-	if w.still != nil && !w.still(s) {
+	if w.still != nil && !w.still(&s) {
 		return Said{}, mendedOtherwise(dir.Place())
 	}
-	if err := w.lentCopies().mayBeOurs(s); err != nil && !fresh {
+	if err := w.lentCopies().mayBeOurs(&s); err != nil && !fresh {
 		return Said{}, err
 	}
 	before := pairOf(&r.current)
@@ -131,7 +131,7 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 	}
 	if pairOf(&r.current) != before {
 		r.chain = w.l.ChainOf(r.account)
-		w.carrying().carry(ctx, r.account, r.current, entryWait)
+		w.carrying().carry(ctx, r.account, &r.current, entryWait)
 		return Said{RemarkNewerTaken, &Values{Place: dir.Place()}}, nil
 	}
 	if err := w.mayMirror(ctx, r, fresh); err != nil {
@@ -184,7 +184,7 @@ func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error 
 		return againAs(FaultUnwrittenOlder, nil)
 	case !r.current.LoginEnds.IsZero() && !r.current.LoginEndsEstimated && !w.wall().Before(r.current.LoginEnds):
 		return againAs(FaultUnwrittenEnded, nil)
-	case r.current.Refresh.IsZero() && !w.validFor(r.current, 0):
+	case r.current.Refresh.IsZero() && !w.validFor(&r.current, 0):
 		return againAs(FaultUnwrittenNoRefresh, nil)
 	}
 	if fresh || !r.chain.Doubted {
@@ -192,7 +192,7 @@ func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error 
 	}
 	// Claude Code signed out of this login, and asks the server then to end it; or it blanked
 	// the entry, since the server had. So the server has to say that it lives.
-	if w.validFor(r.current, 0) {
+	if w.validFor(&r.current, 0) {
 		told, failure := r.current, &oauth.Error{}
 		err := w.asking().askWhose(ctx, &told, 5*time.Second)
 		switch {
@@ -211,7 +211,7 @@ func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error 
 // there was settled. What is not ours is kept aside first.
 func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said, error) {
 	dir := s.dir
-	moved, err := w.displacing().moveOut(ctx, s, r.account)
+	moved, err := w.displacing().moveOut(ctx, &s, r.account)
 	if err != nil {
 		return Said{}, err
 	}

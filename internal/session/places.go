@@ -118,7 +118,7 @@ func (w *work) judge(ctx context.Context, dir *claudecode.Directory, entry claud
 	}
 	whose := identified{}
 	if c := cmp.Or(s.Chain, s.Beside); ask && c != nil && (s.Relation == ledger.Successor || s.Beside != nil) {
-		whose = w.askWhetherItLives(ctx, s.entry.Login)
+		whose = w.askWhetherItLives(ctx, &s.entry.Login)
 		// Some programs exchange the tokens alone and leave the former person's ids beside them.
 		if p := whose.person; p.ID != "" && c.Person.ID != "" && p.Like(c.Person) == ledger.Different {
 			s.person = p
@@ -128,7 +128,7 @@ func (w *work) judge(ctx context.Context, dir *claudecode.Directory, entry claud
 	s.lives = whose.person.Known()
 	switch {
 	case s.Beside != nil:
-		s.Finding = w.contested(ctx, s, whose)
+		s.Finding = w.contested(ctx, &s, whose)
 	case s.Relation == ledger.Successor && s.Chain.Account != "" && whose.refused && !entry.Login.AccessEnds.IsZero():
 		// It follows ours by the record, and the server knows it no more: ours may be spent, and
 		// it is of no use. Claude Code finds out, or the person signs in. An access token without
@@ -154,7 +154,7 @@ func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting
 // left behind goes on working too. Here a clock may keep us from following, and never decides
 // that a pair is newer; and where the record of the place is lost it decides nothing, since its
 // access token may have ended early, or a server granted less than before.
-func (w *work) contested(ctx context.Context, s sighting, whose identified) ledger.Finding {
+func (w *work) contested(ctx context.Context, s *sighting, whose identified) ledger.Finding {
 	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
 	place := w.l.Place(s.dir.ID())
 	lost := place != nil && place.Blank()
@@ -180,7 +180,7 @@ func (w *work) contested(ctx context.Context, s sighting, whose identified) ledg
 	return s.Finding
 }
 
-func (s sighting) found() ledger.Found {
+func (s *sighting) found() ledger.Found {
 	switch s.entry.State {
 	case claudecode.Absent:
 		return ledger.Found{Absent: true}
@@ -199,10 +199,10 @@ func (s sighting) found() ledger.Found {
 // the server cannot be asked any more, and only for what lay there before, never against it.
 func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
 	if ask && (!s.person.Known() || s.Relation == ledger.Unknown) {
-		s.person = s.person.Or(w.asking().askPerson(ctx, s.entry.Login))
+		s.person = s.person.Or(w.asking().askPerson(ctx, &s.entry.Login))
 	}
 	if id, known := s.dir.Identity(); known && s.Chain != nil && !s.person.Known() &&
-		!(ask && w.asking().canBeAsked(s.entry.Login)) {
+		!(ask && w.asking().canBeAsked(&s.entry.Login)) {
 		told := ledger.Person{ID: id.AccountID, Organization: id.OrganizationID, Email: id.Email}
 		if s.Chain.Person.Like(told) == ledger.Same {
 			s.person = told
@@ -221,7 +221,7 @@ func (w *work) learnOwners(ctx context.Context) {
 			continue
 		}
 		if ours, err := w.vault(w.l).load(ctx, a.Name); err == nil {
-			c.Person = c.Person.Or(personOf(ours.Account)).Or(w.asking().askPerson(ctx, ours))
+			c.Person = c.Person.Or(personOf(ours.Account)).Or(w.asking().askPerson(ctx, &ours))
 		}
 	}
 }
@@ -236,6 +236,9 @@ func (w *work) settling() settling { return settling{w} }
 func (w settling) settle(ctx context.Context, s *sighting) error {
 	if s.entry.Login.Refresh.IsZero() && w.isLent(s.dir) {
 		return nil // it is ours, and holds nothing that could be newer
+	}
+	if w.lentCopies().mayBeOurs(s) != nil {
+		return nil // whatever it is, it is not to be forgotten that it may be
 	}
 	w.lentCopies().endLending(s.dir)
 	place := w.l.Place(s.dir.ID())
@@ -257,9 +260,9 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 		}
 		return nil
 	case ledger.Unknown:
-		return unknownLogin(*s)
+		return unknownLogin(s)
 	case ledger.Successor:
-		if err := w.adopt(ctx, *s); err != nil {
+		if err := w.adopt(ctx, s); err != nil {
 			return err
 		}
 	case ledger.Current, ledger.Superseded, ledger.Revoked: // known, and no newer than what we have
@@ -277,10 +280,10 @@ func (w settling) takeNewer(ctx context.Context, s *sighting, account string,
 	}
 	own, pair := w.l.ChainOf(account), pairOf(&s.entry.Login)
 	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && w.l.Former(own, pairOf(&current))
-	switch another := w.another(*s, account); {
+	switch another := w.another(s, account); {
 	case another && own.Dead(own.Current()), ahead:
 		s.Chain.Account, s.Chain.Seen = account, false
-		if err := w.adopt(ctx, *s); err != nil {
+		if err := w.adopt(ctx, s); err != nil {
 			return current, err
 		}
 	case s.Account() != account || s.Relation != ledger.Successor:
@@ -296,7 +299,7 @@ func (w settling) takeNewer(ctx context.Context, s *sighting, account string,
 
 // another reports whether a sighting is another grant of the account's person, which nobody
 // signed out of: the account goes on with it when its own is dead.
-func (w *work) another(s sighting, account string) bool {
+func (w *work) another(s *sighting, account string) bool {
 	own, c := w.l.ChainOf(account), s.Chain
 	return own != nil && c != nil && c != own && s.Relation == ledger.Current && pairOf(&s.entry.Login).Refresh != "" &&
 		(c.Apart || c.Seen) && (c.Account == account || c.Account == "") && c.Person.Like(own.Person) == ledger.Same
@@ -321,7 +324,7 @@ func (w settling) noteSignedOut(place *ledger.Place, r ledger.Relation) {
 }
 
 // unknownLogin stops whatever would send or overwrite.
-func unknownLogin(s sighting) *Error {
+func unknownLogin(s *sighting) *Error {
 	fault := FaultUnknownLogin
 	if s.Account() == "" { // of nobody whose login is kept: there is no account to take it into
 		fault = FaultUnknownFormer
@@ -331,7 +334,7 @@ func unknownLogin(s sighting) *Error {
 }
 
 // adopt takes over a pair of a chain that another program got. The caller holds our lock.
-func (w settling) adopt(ctx context.Context, s sighting) error {
+func (w settling) adopt(ctx context.Context, s *sighting) error {
 	c, pair := s.Chain, pairOf(&s.entry.Login)
 	a := w.l.Account(c.Account)
 	if a == nil {
@@ -349,7 +352,7 @@ func (w settling) adopt(ctx context.Context, s sighting) error {
 	if err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return storeError(v.store.Kind(), err)
 	}
-	newer := w.carryOver(s, ours)
+	newer := w.carryOver(s, &ours)
 	if err := w.expect(s.dir, c); err != nil { // killed in between, it is still known what lies there
 		return err
 	}
@@ -363,7 +366,7 @@ func (w settling) adopt(ctx context.Context, s sighting) error {
 	}
 	w.place(s.dir).Holds(c, pair)
 	c.Renewed(ledger.Change{At: w.wall(), What: ledger.ChangeAdopted, Who: "Claude Code"})
-	w.describeAccount(a.Name, newer)
+	w.describeAccount(a.Name, &newer)
 	if err := w.save(); err != nil {
 		return err
 	}
@@ -373,11 +376,11 @@ func (w settling) adopt(ctx context.Context, s sighting) error {
 }
 
 // carryOver is our record with the pair that an entry holds.
-func (w settling) carryOver(s sighting, ours keychain.Credential) keychain.Credential {
+func (w settling) carryOver(s *sighting, ours *keychain.Credential) keychain.Credential {
 	theirs := s.entry.Login
-	newer := ours
+	newer := *ours
 	newer.Access, newer.Refresh = theirs.Access, theirs.Refresh
-	newer.AccessEnds, newer.Lifetime, newer.Issued = w.endOf(theirs, ours), 0, w.issuedAfter(ours)
+	newer.AccessEnds, newer.Lifetime, newer.Issued = w.endOf(theirs, *ours), 0, w.issuedAfter(*ours)
 	if newer.Refresh.IsZero() {
 		newer.Refresh = ours.Refresh
 	}
@@ -411,7 +414,7 @@ func (w *work) carrying() carrying { return carrying{w} }
 
 // carry brings every place of the account up that is behind. What cannot be written now
 // stays behind, is told, and is tried again by whoever comes next.
-func (w carrying) carry(ctx context.Context, account string, current keychain.Credential, wait time.Duration) {
+func (w carrying) carry(ctx context.Context, account string, current *keychain.Credential, wait time.Duration) {
 	w.lentCopies().carryLent(ctx, account, current)
 	w.carryApart(ctx, account, wait)
 	for _, p := range w.l.HeldBy(account) {
@@ -426,7 +429,7 @@ func (w carrying) carry(ctx context.Context, account string, current keychain.Cr
 			w.noteGone(p)
 			continue
 		}
-		w.lockAndCarry(ctx, wait, &carried{place: p, dir: dir, chain: w.l.ChainOf(account), current: current})
+		w.lockAndCarry(ctx, wait, &carried{place: p, dir: dir, chain: w.l.ChainOf(account), current: *current})
 	}
 }
 
@@ -527,7 +530,7 @@ var errDoubted = errors.New("it was signed out in Claude Code, and nobody could 
 
 // settleDoubt asks about a login that Claude Code signed out of, before it is carried.
 func (w carrying) settleDoubt(ctx context.Context, c *carried) error {
-	switch whose := w.askWhetherItLives(ctx, c.current); {
+	switch whose := w.askWhetherItLives(ctx, &c.current); {
 	case whose.refused:
 		c.chain.Revoke(pairOf(&c.current).Refresh)
 	case whose.person.Known():

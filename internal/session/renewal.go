@@ -26,9 +26,9 @@ type need struct {
 
 // meets is strict with the pair that the caller has seen. One that came meanwhile is
 // what a renewal brings, however short its life: fifty callers share it.
-func (e *Engine) meets(n need, c keychain.Credential) bool {
+func (e *Engine) meets(n need, c *keychain.Credential) bool {
 	minValid := max(n.minValid, e.config.RefreshSkew)
-	if pairOf(&c).Access == n.seen.Access {
+	if pairOf(c).Access == n.seen.Access {
 		return !n.force && e.validFor(c, minValid) && e.plausible(c)
 	}
 	return e.enough(c, minValid)
@@ -69,7 +69,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		if err == nil {
 			fresh, err = e.vault(l).load(ctx, l.Choose(e.account))
 		}
-		return err == nil && e.meets(n, fresh)
+		return err == nil && e.meets(n, &fresh)
 	})
 	switch {
 	case err != nil:
@@ -89,8 +89,8 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 	if err != nil {
 		return keychain.Credential{}, err
 	}
-	if e.meets(n, r.current) {
-		w.carrying().carry(ctx, r.account, r.current, entryWait)
+	if e.meets(n, &r.current) {
+		w.carrying().carry(ctx, r.account, &r.current, entryWait)
 		return r.current, nil // whoever held the lock before us renewed
 	}
 	if err = r.run(ctx, n); err == nil {
@@ -98,7 +98,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 		r.carrying().carryApart(soon, r.account, entryWait)
 		cancel()
 	}
-	r.lentCopies().carryLent(context.WithoutCancel(ctx), r.account, r.current)
+	r.lentCopies().carryLent(context.WithoutCancel(ctx), r.account, &r.current)
 	return r.current, err
 }
 
@@ -114,7 +114,7 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	if f, known := w.l.Identify(pairOf(&current)); known && w.l.Account(account) == nil && f.Account() != "" {
 		return nil, noAccount(account) // a copy that a rename left behind: its login goes by another name
 	}
-	r := &renewal{work: w, account: account, current: current, chain: w.chainFor(account, current)}
+	r := &renewal{work: w, account: account, current: current, chain: w.chainFor(account, &current)}
 	return r, r.finish()
 }
 
@@ -149,7 +149,7 @@ func (r *renewal) run(ctx context.Context, n need) error {
 		switch _, err := r.reread(ctx); {
 		case err != nil:
 			return r.inTheWay(err)
-		case r.meets(n, r.current):
+		case r.meets(n, &r.current):
 			if pairOf(&r.current) != before {
 				r.carryHeld(ctx)
 				r.current.Method = keychain.Adopted
@@ -200,7 +200,7 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 			}
 			continue
 		}
-		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account && !r.another(s, r.account) {
+		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account && !r.another(&s, r.account) {
 			if err := r.settleOthers(ctx, s); err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 	pair := pairOf(&c)
 	st.State = SignedIn
 	st.Email, st.Organization, st.Plan, st.Method = c.Account.Email, c.Account.Organization, c.Account.Plan, c.Method
-	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: w.validFor(c, 0),
+	st.AccessToken = AccessClock{ExpiresAt: known(c.AccessEnds), Valid: w.validFor(&c, 0),
 		Renewable: !c.Refresh.IsZero() && !chain.Dead(pair)}
 	st.Login = LoginClock{ExpiresAt: known(c.LoginEnds), Estimated: c.LoginEndsEstimated}
 	st.Scopes = append(st.Scopes, c.Scopes...)
@@ -156,7 +156,7 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 	}
 	st.ClaudeCode.State = w.entryState(s, st.Account, ours)
 	if st.ClaudeCode.State == OtherLogin {
-		st.ClaudeCode.Whose = w.nameOf(s)
+		st.ClaudeCode.Whose = w.nameOf(&s)
 	}
 	accepted, why := s.entry.AcceptedByClient()
 	place := w.l.Place(w.entry.ID())
@@ -171,7 +171,7 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 			blame(failedBy(codeSignedOutThere, FaultSignedOutThere, Values{Place: w.entry.Place()}, nil))
 		}
 	case UnknownLogin:
-		blame(unknownLogin(s))
+		blame(unknownLogin(&s))
 	case Newer, Older, OtherLogin: // no problem: the state says it all
 	case Damaged, Busy, Off: // told above
 	}

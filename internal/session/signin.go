@@ -415,7 +415,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (stored Said, former bo
 	}
 	chain := w.l.Join(t.account, personOf(t.c.Account), pairOf(&t.c))
 	a.Chain, chain.Shared = chain.ID, t.what == "imported"
-	w.describeAccount(t.account, t.c)
+	w.describeAccount(t.account, &t.c)
 	chain.Last = &ledger.Change{At: w.wall(), What: t.what, Who: "keytender"}
 	if granted := t.c.AccessEnds.Sub(t.c.Issued); granted >= 0 && granted <= time.Second && t.granted() {
 		w.paceChain(chain, oauth.Grant{ExpiresIn: granted, ExpiresInKnown: true}, nil)
@@ -494,7 +494,7 @@ func (w takingIn) keepFormer(ctx context.Context, t takenIn) (kept bool, undo fu
 	}
 	former := r.current
 	if !t.carries { // where it lies, others go on with it without us
-		w.carrying().carry(ctx, t.account, former, entryWait)
+		w.carrying().carry(ctx, t.account, &former, entryWait)
 	}
 	if former.SamePair(t.c) {
 		return false, undo, nil
@@ -505,7 +505,7 @@ func (w takingIn) keepFormer(ctx context.Context, t takenIn) (kept bool, undo fu
 	if c := w.l.Chain(a.Chain); c != nil && (c.Dead(pairOf(&former)) || c.Left(pairOf(&former))) {
 		return false, undo, nil
 	}
-	if former.Refresh.IsZero() && !w.validFor(former, 0) {
+	if former.Refresh.IsZero() && !w.validFor(&former, 0) {
 		return false, undo, nil
 	}
 	if kept, undo, err = w.displacing().displaceRecord(ctx, a, former); err != nil && t.granted() {
@@ -636,7 +636,7 @@ func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, 
 		return
 	}
 	// What held the account's former chain elsewhere gets the new one.
-	w.carrying().carry(ctx, account, r.current, entryWait)
+	w.carrying().carry(ctx, account, &r.current, entryWait)
 	if !mirrors {
 		tell(Event{Kind: EventClaudeCode, Said: Said{Remark: RemarkNotMirrored}})
 		return

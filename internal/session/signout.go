@@ -53,7 +53,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		_ = r.settleElsewhere(ctx, "")
 		current = r.current
 		if o.KeepClaudeCode { // it goes on alone with what lies there
-			w.carrying().carry(ctx, account, current, entryWait)
+			w.carrying().carry(ctx, account, &current, entryWait)
 			if err := w.stillBehind(account); err != nil {
 				return nil, err
 			}
@@ -109,8 +109,9 @@ func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, erro
 		out.done(RemarkWatchesOnly, "")
 	} else {
 		out.done(RemarkNobodySignedIn, "")
+		out.dropAsides()
 	}
-	return out.steps, nil
+	return out.steps, notRemoved(out.problems)
 }
 
 // goOn tries once more what earlier sign-outs of an account, or of any, could not take out, and
@@ -239,12 +240,12 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 			leaving = c != nil && c.Was == s.account
 		}
 		switch {
-		case leaving && isForeign(seen):
+		case leaving && isForeign(&seen):
 			s.note(failedBy(codeNotRemoved, FaultTokensSince, Values{Place: dir.Place()}, nil))
 		case leaving:
 			place.Empty(false)
 		}
-		if isForeign(seen) && place != nil && !leaving {
+		if isForeign(&seen) && place != nil && !leaving {
 			s.done(RemarkOtherLeft, dir.Place())
 		}
 		return
@@ -268,7 +269,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 		case !s.ours(place, again.Finding):
 			return claudecode.Change{}, nil
 		case again.Relation == ledger.Unknown:
-			return claudecode.Change{}, unknownLogin(again)
+			return claudecode.Change{}, unknownLogin(&again)
 		}
 		taken = true
 		return claudecode.Change{SignOut: true}, nil
@@ -303,7 +304,8 @@ func leftIn(place *ledger.Place, f ledger.Finding) bool {
 // again.
 func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 	if s.mayLieIn(dir) {
-		s.l.Place(dir.ID()).Leaving = true
+		place := s.l.Place(dir.ID())
+		place.Chain, place.Leaving = cmp.Or(place.Chain, place.Next), true
 	}
 	problem := entryError(err)
 	if busy := errorIn(problem); busy != nil && busy.Exit == ExitBusy {
@@ -315,10 +317,10 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 // mayLieIn reports whether a copy lay in the place when it was last read.
 func (s *signingOut) mayLieIn(dir *claudecode.Directory) bool {
 	place := s.l.Place(dir.ID())
-	return place != nil && s.ours(place, ledger.Finding{Chain: s.l.Chain(place.Chain)})
+	return place != nil && s.ours(place, ledger.Finding{Chain: s.l.Chain(cmp.Or(place.Chain, place.Next))})
 }
 
-func isForeign(s sighting) bool {
+func isForeign(s *sighting) bool {
 	return s.entry.State == claudecode.SignedIn
 }
 

@@ -57,7 +57,7 @@ func (r *renewal) spend(ctx context.Context) error {
 	r.chain.Doubted = false
 	r.chain.Renewed(ledger.Change{At: r.wall(), What: ledger.ChangeRenewed, Who: "keytender"})
 	r.pace(grant, callErr)
-	r.describeAccount(r.account, renewed)
+	r.describeAccount(r.account, &renewed)
 	soon, cancel := briefAfter(ctx)
 	r.carryHeld(soon)
 	cancel()
@@ -128,7 +128,7 @@ func (r *renewal) maySend() error {
 	case ledger.MaySend:
 		return nil
 	case ledger.NoRefresh:
-		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) || r.validFor(r.current, time.Second) {
+		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) || r.validFor(&r.current, time.Second) {
 			return againAs(FaultNoRefresh, nil)
 		}
 		return againAs(FaultEndedNoRefresh, nil)

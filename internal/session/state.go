@@ -194,7 +194,7 @@ func (w *work) settleComing(ctx context.Context) {
 			return
 		}
 		w.l.Store = kind
-		w.chainFor(name, c)
+		w.chainFor(name, &c)
 		w.l.Account(name).LongLived = c.Refresh.IsZero()
 		w.remember(Record{Account: name, What: ledger.ChangeSignedIn, Said: Said{RemarkByEndedProcess, nil}})
 		return
@@ -288,8 +288,8 @@ func (w *work) chosen() (name string, c *ledger.Chain) {
 // chainFor returns the account's chain, a new one when there is none. A pair in the store
 // that the chain has never heard of came there by a process that ended before it could say
 // so, or by the first version: it is the newest.
-func (w *work) chainFor(account string, c keychain.Credential) *ledger.Chain {
-	pair := pairOf(&c)
+func (w *work) chainFor(account string, c *keychain.Credential) *ledger.Chain {
+	pair := pairOf(c)
 	a := w.l.Add(account)
 	chain := w.l.ChainOf(account)
 	if chain != nil && !chain.Knows(pair) && chain.Person.Like(personOf(c.Account)) == ledger.Different {
@@ -307,7 +307,7 @@ func (w *work) chainFor(account string, c keychain.Credential) *ledger.Chain {
 }
 
 // describeAccount keeps in the ledger what may be shown of an account.
-func (w *work) describeAccount(account string, c keychain.Credential) {
+func (w *work) describeAccount(account string, c *keychain.Credential) {
 	a := w.l.Account(account)
 	if a == nil {
 		return

@@ -67,7 +67,8 @@ func TestNothingWrittenNothingExpected(t *testing.T) {
 	r.goTo(home)
 	r.pass(9 * time.Hour) // its access token has ended, so that nobody can be asked whose it is
 	w := r.work()
-	w.carrying().carry(t.Context(), "default", r.stored(), time.Second)
+	ours := r.stored()
+	w.carrying().carry(t.Context(), "default", &ours, time.Second)
 	w.end()
 	for _, p := range r.ledger().Places {
 		if p.Next != "" {

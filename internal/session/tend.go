@@ -136,9 +136,9 @@ func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duratio
 			return until.Sub(t.wall()) + time.Second
 		}
 	}
-	if half := lentLife(l, t.account, current); !owed && half > 0 && t.validFor(current, half) {
+	if half := lentLife(l, t.account, &current); !owed && half > 0 && t.validFor(&current, half) {
 		return max(current.AccessEnds.Sub(t.wall())-half, time.Second)
-	} else if !owed && half == 0 && t.enough(current, t.config.RefreshSkew) {
+	} else if !owed && half == 0 && t.enough(&current, t.config.RefreshSkew) {
 		due := current.AccessEnds.Sub(t.wall()) - t.config.RefreshSkew
 		if current.Lifetime > 0 {
 			due = max(due, current.AccessEnds.Sub(t.wall())-current.Lifetime/2)

@@ -40,7 +40,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 	if err != nil {
 		return secret.String{}, look.loadError(v, name, err)
 	}
-	if n.validFor(current, n.minValid) && n.plausible(current) {
+	if n.validFor(&current, n.minValid) && n.plausible(&current) {
 		if look.following().unfinished(v, name) {
 			_ = n.tending().catchUp(ctx, briefly) // or the next call does it
 		}
@@ -54,7 +54,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 		n.lending().bringFar(ctx)
 	}
 	switch {
-	case err == nil && n.validFor(renewed, n.minValid):
+	case err == nil && n.validFor(&renewed, n.minValid):
 		return renewed.Access, nil
 	case err == nil:
 		err = tooShort(n.noteShort(ctx, name))
@@ -62,7 +62,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 	if renewed.Access.IsZero() {
 		renewed = current
 	}
-	if n.validFor(renewed, 0) {
+	if n.validFor(&renewed, 0) {
 		return renewed.Access, err
 	}
 	return secret.String{}, err
@@ -79,7 +79,7 @@ const shortPause = 10 * time.Minute
 // askedTooMuch reports whether a renewal would only bring what is here already.
 func (n caller) askedTooMuch(c *ledger.Chain, current keychain.Credential) bool {
 	if c == nil || c.Short.IsZero() || n.minValid <= n.config.RefreshSkew ||
-		!n.validFor(current, n.config.RefreshSkew) || !n.plausible(current) {
+		!n.validFor(&current, n.config.RefreshSkew) || !n.plausible(&current) {
 		return false
 	}
 	since := n.wall().Sub(c.Short)
@@ -112,14 +112,14 @@ func noAccount(name string) *Error {
 
 // validFor reports whether the access token lives for at least d from now. One
 // without an end of its own counts as ended.
-func (e *Engine) validFor(c keychain.Credential, d time.Duration) bool {
+func (e *Engine) validFor(c *keychain.Credential, d time.Duration) bool {
 	return !c.Access.IsZero() && !c.AccessEnds.IsZero() && c.AccessEnds.Sub(e.wall()) > d
 }
 
 // enough reports whether the token need not be renewed for a caller who wants it for
 // d. Where the server grants less than twice that, half of its validity is enough:
 // otherwise each call would spend a refresh token.
-func (e *Engine) enough(c keychain.Credential, d time.Duration) bool {
+func (e *Engine) enough(c *keychain.Credential, d time.Duration) bool {
 	if c.Lifetime > 0 {
 		d = min(d, c.Lifetime/2)
 	}
@@ -128,7 +128,7 @@ func (e *Engine) enough(c keychain.Credential, d time.Duration) bool {
 
 // plausible is false for a token with more life left than it was given: it was got
 // while the clock was ahead, and its stored end says nothing.
-func (e *Engine) plausible(c keychain.Credential) bool {
+func (e *Engine) plausible(c *keychain.Credential) bool {
 	return c.Lifetime <= 0 || c.AccessEnds.Sub(e.wall()) <= c.Lifetime+5*time.Minute
 }
 
@@ -157,11 +157,11 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	if err != nil {
 		return Renewal{}, look.loadError(v, name, err)
 	}
-	if !before.Refresh.IsZero() && !e.validFor(before, lentLife(l, name, before)) {
+	if !before.Refresh.IsZero() && !e.validFor(&before, lentLife(l, name, &before)) {
 		force = true // where it is lent nothing renews it
 	}
-	force = force || e.owes(l, name) || e.over(l, name, before)
-	if !force && e.validFor(before, e.config.RefreshSkew) && e.plausible(before) {
+	force = force || e.owes(l, name) || e.over(l, name, &before)
+	if !force && e.validFor(&before, e.config.RefreshSkew) && e.plausible(&before) {
 		// What Claude Code renewed is taken over, and what it still lacks is written.
 		if err := e.tending().follow(ctx); err != nil {
 			e.log.Warn("following Claude Code's entry failed", "reason", plain(err))
@@ -185,12 +185,12 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 
 // over is true for a login that is known to have ended while its access token lives on: whoever
 // renews it is told so, and a newer pair that lies in an entry is taken over.
-func (e *Engine) over(l *ledger.Ledger, account string, current keychain.Credential) bool {
+func (e *Engine) over(l *ledger.Ledger, account string, current *keychain.Credential) bool {
 	chain := l.ChainOf(account)
 	if chain == nil {
 		return false
 	}
-	refusal := chain.MaySpend(pairOf(&current), e.wall())
+	refusal := chain.MaySpend(pairOf(current), e.wall())
 	return refusal == ledger.WasRevoked || refusal == ledger.WasLeft
 }
 

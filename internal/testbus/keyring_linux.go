@@ -46,6 +46,8 @@ func StartKeyring(t testing.TB, address string) *Keyring {
 }
 
 func (k *Keyring) unlocked() bool {
+	// First what it answers to somebody whom it does not know yet, too: see the keychain's wire.
+	_ = k.conn.Object(serviceName, servicePath).Call(serviceInterface+".ReadAlias", 0, "default")
 	locked, err := k.conn.Object(serviceName, collectionPath).GetProperty(collectionInterface + ".Locked")
 	return err == nil && locked.Value() == false
 }

@@ -87,6 +87,21 @@ func (s *Service) Behave(before func(method string) Step) {
 // Leave takes the service off the bus.
 func (s *Service) Leave() { _ = s.conn.Close() }
 
+// Asks is a keyring each item of which asks the person for every program, as KeePassXC's do.
+func (s *Service) Asks(t testing.TB) {
+	if err := s.conn.Export(asking{service{s}}, servicePath, serviceInterface); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asking searches in all collections, which the service of other tests does not.
+type asking struct{ service }
+
+func (o asking) SearchItems(attributes map[string]string) (unlocked, locked []dbus.ObjectPath, err *dbus.Error) {
+	locked, err = collection{o.s}.SearchItems(attributes)
+	return []dbus.ObjectPath{}, locked, err
+}
+
 // Lock locks the keyring, with nobody there to unlock it, or unlocks it.
 func (s *Service) Lock(locked bool) {
 	s.mu.Lock()

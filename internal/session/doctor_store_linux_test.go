@@ -1,0 +1,455 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"keytender/internal/testbus"
+	"keytender/internal/testguard"
+	"keytender/keychain"
+)
+
+// broken is what a power cut leaves of a file.
+const broken = `{"default":{"acc`
+
+func (r *rig) breakFiles(paths ...string) {
+	r.t.Helper()
+	for _, path := range paths {
+		r.must(os.WriteFile(path, []byte(broken), 0o600))
+	}
+}
+
+// mend does what `doctor --fix` does, and returns how many repairs there were.
+func (r *rig) mend(ctx context.Context) (repairs int, err error) {
+	e := r.start()
+	found := e.Repairs(r.t.Context())
+	_, err = e.Mend(ctx, found)
+	return len(found), err
+}
+
+// lockedByClaude holds the entry's lock until the returned call.
+func (r *rig) lockedByClaude() (release func()) {
+	r.t.Helper()
+	lock, err := r.start().entry.LockRenewal(r.t.Context(), time.Second)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return func() { r.must(lock.Release()) }
+}
+
+// TestStoreIsMendedWholeOrNotAtAll: where the copies cannot be taken over now, the damaged store
+// stays, and the next `doctor --fix` takes them over.
+func TestStoreIsMendedWholeOrNotAtAll(t *testing.T) {
+	restore(t, &entryWait, 50*time.Millisecond)
+	for _, tc := range []struct {
+		name  string
+		limit time.Duration // until Ctrl-C
+		two   bool          // accounts, in two directories
+	}{{"Claude Code renews", time.Minute, false}, {"Ctrl-C", 10 * time.Millisecond, false},
+		{"another account's directory is busy", time.Minute, true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			names := []string{"default"}
+			if tc.two {
+				r.twoDirectories()
+				names = append(names, "work")
+			} else {
+				r.signIn(time.Hour)
+			}
+			release := r.lockedByClaude()
+			if tc.two {
+				r.goTo(r.beside("claude"))
+			}
+			r.breakFiles(r.storeFile())
+			ctx, cancel := context.WithTimeout(t.Context(), tc.limit)
+			defer cancel()
+			if n, err := r.mend(ctx); n != 1 || err == nil || r.storeText() != broken {
+				t.Errorf("%d repairs, %v; the store: %q", n, err, r.storeText())
+			}
+			release()
+			if n, err := r.mend(t.Context()); n != 1 || err != nil {
+				t.Errorf("once more: %d repairs, %v", n, err)
+			}
+			for _, name := range names {
+				if _, err := r.start().On(name).Token(t.Context(), time.Minute); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}
+
+// TestStoreIsMendedOnAFullDisk or stays until there is room.
+func TestStoreIsMendedOnAFullDisk(t *testing.T) {
+	if !testguard.Mounting(t) {
+		return
+	}
+	r := newRig(t)
+	r.must(os.Mkdir(r.home, 0o700))
+	testguard.Tmpfs(t, r.home, "256k")
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(r.home, &disk); err != nil || disk.Blocks*uint64(disk.Bsize) > 1<<20 {
+		t.Fatal("there is no small disk", err)
+	}
+	a := r.signIn(time.Hour)
+	r.breakFiles(r.storeFile())
+	free := fill(t, r.home)
+	if _, err := r.mend(t.Context()); err == nil || r.storeText() != broken {
+		t.Errorf("mended on a full disk: %v", err)
+	}
+	free()
+	if _, err := r.mend(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(a.Access) {
+		t.Error(err)
+	}
+}
+
+// TestStoreIsMendedWhileADiskIsAway: what lies there is another matter, and its directory is not
+// made anew: when the disk is back it is brought up, since nobody signed out of it.
+func TestStoreIsMendedWhileADiskIsAway(t *testing.T) {
+	r := newRig(t)
+	_, home, work := r.inTwo("work")
+	r.goTo(home)
+	r.move(work, work+"-away")
+	r.breakFiles(r.storeFile())
+	if n, err := r.mend(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d repairs, %v", n, err)
+	}
+	if _, err := os.Stat(work); err == nil {
+		t.Error("the directory of the disk that is away was made anew")
+	}
+	r.renewed("")
+	r.move(work+"-away", work)
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	r.goTo(work)
+	r.alive(r.entry().Login)
+}
+
+// TestStoreIsMendedBesideALockThatIsNone: the other directory has the login too.
+func TestStoreIsMendedBesideALockThatIsNone(t *testing.T) {
+	restore(t, &entryWait, 50*time.Millisecond)
+	r := newRig(t)
+	a, home, work := r.inTwo("work")
+	r.goTo(home)
+	r.must(os.WriteFile(filepath.Join(work, ".oauth_refresh.lock"), nil, 0o600))
+	r.breakFiles(r.storeFile())
+	if _, err := r.mend(t.Context()); err != nil {
+		t.Log(err) // of the lock itself
+	}
+	if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(a.Access) {
+		t.Error(err)
+	}
+}
+
+// TestLedgerAndStoreDamaged at once, by a power cut: in the end what Claude Code has can be taken over.
+func TestLedgerAndStoreDamaged(t *testing.T) {
+	for _, store := range []string{"file", "auto"} {
+		t.Run(store, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(time.Hour)
+			r.environ["KEYTENDER_STORE"] = store
+			r.breakFiles(r.state(ledgerFile), r.storeFile())
+			for n, err := r.mend(t.Context()); n > 0; n, err = r.mend(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestLedgerIsNotMadeOutOfSilence: a keychain that does not answer says nothing about who is signed in.
+func TestLedgerIsNotMadeOutOfSilence(t *testing.T) {
+	for name, tc := range map[string]struct{ quiet, answering func(*testbus.Service) }{
+		"locked": {func(s *testbus.Service) { s.Lock(true) }, func(s *testbus.Service) { s.Lock(false) }},
+		"silent": {func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Hang: true})) },
+			func(s *testbus.Service) { s.Behave(nil) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, service := keychainRig(t)
+			r.keep("bob", r.other())
+			r.signIn(time.Hour)
+			r.lend(r.mkdir("lent"))
+			r.breakFiles(r.state(ledgerFile))
+			tc.quiet(service)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := r.mend(ctx); err == nil {
+				t.Error("mended, with nobody to ask")
+			}
+			if text, _ := os.ReadFile(r.state(ledgerFile)); string(text) != broken {
+				t.Errorf("the ledger: %q", text)
+			}
+			tc.answering(service)
+			if n, err := r.mend(t.Context()); n != 1 || err != nil {
+				t.Errorf("once more: %d repairs, %v", n, err)
+			}
+			names, _, _ := r.start().AccountNames()
+			lent, _ := r.start().Lent()
+			if len(names) != 2 || len(lent) != 1 {
+				t.Errorf("accounts %v, lent to %d", names, len(lent))
+			}
+		})
+	}
+}
+
+// TestLedgerStandsUntilTheNewOneIsThere: whoever is killed meanwhile leaves a damaged one, not none,
+// with which nobody would know of the other directory.
+func TestLedgerStandsUntilTheNewOneIsThere(t *testing.T) {
+	r := newRig(t)
+	_, home, work := r.inTwo("work")
+	r.breakFiles(r.state(ledgerFile))
+	f := fixing{r.start().doctor()}
+	if _, _, err := f.copyLedger(); err != nil { // and killed
+		t.Fatal(err)
+	}
+	r.goTo(home)
+	if n, err := r.mend(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d repairs, %v", n, err)
+	}
+	r.renewed("")
+	r.goTo(work)
+	r.alive(r.entry().Login)
+}
+
+// TestUndoLeavesASignInThatCameBetween: another repair waited while somebody signed in.
+func TestUndoLeavesASignInThatCameBetween(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	r.namedIn(r.claude, r.other()) // a stale one
+	r.breakFiles(r.storeFile())
+	e := r.start()
+	repairs := e.Repairs(t.Context())
+	lock := filepath.Join(r.claude, ".claude.json.lock") // Claude Code writes its state file
+	r.must(os.Mkdir(lock, 0o700))
+	bob, done := r.issued("bob@example.com", time.Hour), make(chan struct{})
+	go func() {
+		defer close(done)
+		for end := time.Now().Add(testguard.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if strings.Contains(r.storeText(), a.Refresh.Reveal()) {
+				break
+			}
+		}
+		r.keep("bob", bob)
+		_ = os.Remove(lock)
+	}()
+	_, err := e.Mend(t.Context(), repairs)
+	<-done
+	if err != nil || !strings.Contains(r.storeText(), bob.Refresh.Reveal()) {
+		t.Fatal(err)
+	}
+	if _, err := r.start().Unmend(t.Context()); faultOf(err) != FaultChangedSince {
+		t.Error(err)
+	}
+	if !strings.Contains(r.storeText(), bob.Refresh.Reveal()) {
+		t.Error("nobody has bob's living pair any more")
+	}
+}
+
+// TestUndoGoesOnWhereItWasBrokenOff: the step that was done is told, and the next one is taken back.
+func TestUndoGoesOnWhereItWasBrokenOff(t *testing.T) {
+	for _, killed := range []bool{true, false} { // false: the former file was removed by hand
+		r := newRig(t)
+		r.signIn(time.Hour)
+		r.must(os.Chmod(r.storeFile(), 0o644))
+		r.environ["KEYTENDER_MIRROR"] = "false"
+		r.damage(cutOff)
+		r.mendAll()
+		var last lastMended
+		r.must(r.start().readState(mendedFile, &last))
+		step := last.Steps[len(last.Steps)-1]
+		if killed {
+			if _, err := (fixing{r.start().doctor()}).takeBack(t.Context(), step); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			r.must(os.Remove(step.Aside))
+		}
+		if _, err := r.start().Unmend(t.Context()); faultOf(err) != FaultAsideGone {
+			t.Errorf("killed %v: %v", killed, err)
+		}
+		if undone, err := r.start().Unmend(t.Context()); err != nil || len(undone) != 1 {
+			t.Errorf("killed %v, the next: %v, %v", killed, undone, err)
+		}
+	}
+}
+
+// TestUndoAfterSignOut: what was signed out of here is not put back.
+func TestUndoAfterSignOut(t *testing.T) {
+	r := newRig(t)
+	r.keep("bob", r.other())
+	r.signIn(time.Hour)
+	r.damage(cutOff)
+	r.mendAll()
+	if _, err := r.start().On("default").SignOut(t.Context(), SignOutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.must(os.Remove(r.entryFile()))
+	if _, err := r.start().Unmend(t.Context()); faultOf(err) != FaultEntryChangedSince {
+		t.Error(err)
+	}
+	if _, err := os.Stat(r.entryFile()); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the login lies there again")
+	}
+}
+
+// TestUndoAfterClaudeCodeSignedOut: the login that comes back with the file is written nowhere before
+// the server was asked whether it lives.
+func TestUndoAfterClaudeCodeSignedOut(t *testing.T) {
+	r := newRig(t)
+	a := r.signIn(time.Hour)
+	r.damage(cutOff)
+	r.mendAll()
+	r.must(os.Remove(r.entryFile()))
+	r.must(r.start().client.Revoke(t.Context(), a.Refresh))
+	if _, err := r.start().Unmend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.mend(t.Context())
+	if text, _ := os.ReadFile(r.entryFile()); strings.Contains(string(text), a.Refresh.Reveal()) {
+		t.Errorf("a revoked login was written for Claude Code: %v", err)
+	}
+}
+
+// TestFixKeepsInMindWhoSignedOut of our login, also when it moves away what came there after.
+func TestFixKeepsInMindWhoSignedOut(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.must(os.WriteFile(r.entryFile(), []byte(`{}`), 0o600))
+	r.must(r.start().tending().follow(t.Context()))
+	bob := r.issued("bob@example.com", time.Hour)
+	bob.Account.ID, bob.Account.OrganizationID = "", ""
+	r.writeEntry(bob)
+	r.damage(func(s string) string {
+		return s[:strings.Index(s, bob.Access.Reveal())+len(bob.Access.Reveal())-3]
+	})
+	for _, undo := range []bool{true, false} {
+		if _, err := r.mend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := os.ReadFile(r.entryFile()); strings.Contains(string(text), "refreshToken") {
+			t.Error("ours is written where somebody signed out of it")
+		}
+		if undo {
+			if _, err := r.start().Unmend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.pass(2 * time.Second)
+		}
+	}
+}
+
+// TestSignOutAfterAFix names what was moved aside, and is no success while the login lies there.
+func TestSignOutAfterAFix(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.damage(cutOff)
+	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err == nil {
+		t.Fatal("the damaged entry was not told")
+	}
+	if _, err := r.mend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	steps, err := r.start().SignOut(t.Context(), SignOutOptions{})
+	told := false
+	for _, s := range steps {
+		told = told || s.Remark == RemarkAsideStays && s.Undone
+	}
+	if err != nil || !told {
+		t.Errorf("%v, %v", steps, err)
+	}
+}
+
+func TestSignOutWhereAFixWasKilled(t *testing.T) {
+	r := newRig(t)
+	r.keep("bob", r.other())
+	a := r.signIn(time.Hour)
+	r.damage(cutOff)
+	w := r.work() // as far as mendEntry comes before it moves the file
+	if _, err := w.settling().settleDamaged(t.Context(), w.entry); err != nil {
+		t.Fatal(err)
+	}
+	place := w.place(w.entry)
+	chain := place.Chain
+	place.Empty(false)
+	place.Next = chain
+	w.end()
+	if _, err := r.start().On("default").SignOut(t.Context(), SignOutOptions{}); err == nil &&
+		strings.Contains(r.entryText(), a.Refresh.Reveal()) {
+		t.Error("success, and the living login lies in the entry")
+	}
+}
+
+// TestRenewedCopyWhereItIsLentIsKeptInMind, whatever else is tried there: nothing is written over it.
+func TestRenewedCopyWhereItIsLentIsKeptInMind(t *testing.T) {
+	for by, try := range map[string]func(*rig, string) error{
+		"mirror --undo": func(r *rig, _ string) error {
+			_, err := r.start().Undo(r.t.Context())
+			return err
+		},
+		"lend --back": func(r *rig, dir string) error {
+			_, err := r.start().TakeBack(r.t.Context(), dir)
+			return err
+		},
+		"doctor --fix": func(r *rig, _ string) error {
+			text := r.entryText()
+			r.damage(cutOff)
+			_, err := r.mend(r.t.Context())
+			r.must(os.WriteFile(r.entryFile(), []byte(text), 0o600))
+			return err
+		},
+	} {
+		t.Run(by, func(t *testing.T) {
+			r := newRig(t)
+			c := r.signIn(8 * time.Hour)
+			dir := r.mkdir("lent")
+			r.lend(dir)
+			r.goTo(dir)
+			r.writeEntry(r.renewElsewhere(c))
+			if err := try(r, dir); err == nil {
+				t.Error("success")
+			}
+			if _, err := r.start().Mirror(t.Context()); !isUnknown(err) {
+				t.Errorf("mirror: %v", err)
+			}
+			r.alive(r.entry().Login)
+		})
+	}
+}
+
+// TestWholeCopyInADamagedLentEntry: Claude Code reads a file with a key that stands twice.
+func TestWholeCopyInADamagedLentEntry(t *testing.T) {
+	r := newRig(t)
+	c := r.signIn(8 * time.Hour)
+	home, dir := r.claude, r.mkdir("lent")
+	r.lend(dir)
+	r.goTo(dir)
+	r.writeEntry(c)
+	r.damage(func(text string) string {
+		return strings.Replace(text, `"claudeAiOauth":{`, `"claudeAiOauth":{"expiresAt":1,`, 1)
+	})
+	r.goTo(home)
+	_, err := r.start().Renew(t.Context(), true)
+	if r.server.Spent(c.Refresh.Reveal()) {
+		t.Errorf("spent under Claude Code in the lent directory: %v", err)
+	}
+	if errors.Is(err, keychain.ErrNotFound) {
+		t.Error(err)
+	}
+}
