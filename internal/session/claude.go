@@ -459,7 +459,7 @@ func (s claudeSignIn) keepClaudeSignIn(ctx context.Context, before sighting, c k
 	if over := s.entry.Overrides(); len(over) > 0 {
 		s.tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
 	}
-	s.tellEnds(c)
+	s.tellEnds(&c)
 	return nil
 }
 

@@ -373,10 +373,10 @@ func (e *Engine) Undo(ctx context.Context) (Said, error) {
 	if s.Relation == ledger.Stranger || s.Chain != nil && s.Chain.Seen {
 		return Said{}, failedAs(codeOtherLogin, FaultOtherLogin, nil)
 	}
-	return w.displacing().putBack(ctx, s)
+	return w.displacing().putBack(ctx, &s)
 }
 
-func (w displacing) putBack(ctx context.Context, s sighting) (Said, error) {
+func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
 	d, aside, err := w.lastDisplaced(ctx, s.dir.ID())
 	if err != nil {
 		return Said{}, err
@@ -384,7 +384,7 @@ func (w displacing) putBack(ctx context.Context, s sighting) (Said, error) {
 	// What makes room now is kept in its turn; ours is in our store.
 	moved := movedOut{}
 	if s.Relation != ledger.Absent && s.Relation != ledger.SignedOut {
-		if moved, err = w.moveOut(ctx, &s, ""); err != nil {
+		if moved, err = w.moveOut(ctx, s, ""); err != nil {
 			return Said{}, err
 		}
 		w.l.Sink(moved.kept) // so that undoing once more goes on to the one before
@@ -398,7 +398,7 @@ func (w displacing) putBack(ctx context.Context, s sighting) (Said, error) {
 			return Said{}, err
 		}
 	}
-	if err := w.write(ctx, s, change, moved); err != nil {
+	if err := w.write(ctx, *s, change, moved); err != nil {
 		return Said{}, err
 	}
 	return w.noteBack(ctx, s.dir, d, aside)

@@ -118,7 +118,7 @@ func (n lending) lendFar(ctx context.Context, at lentTo, replace bool) (PlaceSta
 // mayLie keeps a place that may hold the token although nothing was lent to it: `lend --back`
 // and whoever signs out take it out there.
 func (w lentCopies) mayLie(p *ledger.Place, c keychain.Credential, err error) {
-	w.noteLent(p, c)
+	w.noteLent(p, &c)
 	p.Leaving = true
 	because(p, reasonFor(err))
 }
@@ -165,7 +165,7 @@ func (w lentCopies) bringFar(ctx context.Context) {
 			continue // no news for it; whoever renews brings some
 		}
 		current[i] = c
-		all.Go(func() { problems[i] = w.writeLent(ctx, p, c) })
+		all.Go(func() { problems[i] = w.writeLent(ctx, p, &c) })
 	}
 	all.Wait()
 	if ctx.Err() != nil { // what was not done is told as that by nobody
@@ -178,7 +178,7 @@ func (w lentCopies) bringFar(ctx context.Context) {
 	defer now.end()
 	for i, p := range due {
 		if there := now.l.Place(p.ID); there != nil && !current[i].Access.IsZero() {
-			now.lentCopies().lentOr(there, current[i], problems[i])
+			now.lentCopies().lentOr(there, &current[i], problems[i])
 		}
 	}
 }

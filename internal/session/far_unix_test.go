@@ -193,7 +193,8 @@ HOME='`+home+`' exec sh -c "$command"
 	}
 	r.pass(31 * 24 * time.Hour)
 	w := r.work()
-	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], r.stored(), errGone)
+	ours := r.stored()
+	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], &ours, errGone)
 	w.end()
 	if left, _ := r.start().Lent(); len(left) != 0 {
 		t.Errorf("still lent: %+v", left)

@@ -134,7 +134,7 @@ func (w following) somethingToFollow(ctx context.Context) bool {
 		}
 	}
 	for _, dir := range w.directories() {
-		if s, err := w.see(ctx, dir, true); err == nil && w.news(s) {
+		if s, err := w.see(ctx, dir, true); err == nil && w.news(&s) {
 			return true
 		}
 	}
@@ -142,7 +142,7 @@ func (w following) somethingToFollow(ctx context.Context) bool {
 }
 
 // news reports whether the sighting is other than what the ledger says of the place.
-func (w following) news(s sighting) bool {
+func (w following) news(s *sighting) bool {
 	place := w.l.Place(s.dir.ID())
 	switch s.Relation {
 	case ledger.Unknown:

@@ -166,6 +166,9 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 			return Imported{}, failedBy(codeUnusable, FaultTokenSigns, Values{Place: from.name}, nil)
 		}
 	}
+	if err := w.reachStore(ctx); err != nil {
+		return Imported{}, err
+	}
 	if c.Refresh.IsZero() && !w.validFor(&c, 0) {
 		return Imported{}, failedBy(codeUnusable, FaultImportEnded, Values{Place: from.name}, nil)
 	}
@@ -178,14 +181,13 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 				case o.Account != lent.Name: // it may be that one's, renewed
 					return Imported{}, unknownLogin(&sighting{dir: w.entry,
 						Finding: ledger.Finding{Chain: w.l.ChainOf(lent.Name)}})
-
 				default: // the person says so
 					c.Account = accountOf(lent.Person)
 				}
 			}
 		}
 	}
-	if err := w.recognise(ctx, o.Account, c); err != nil {
+	if err := w.recognise(ctx, o.Account, &c); err != nil {
 		return Imported{}, err
 	}
 	name, note, err := w.signsInTo(ctx, o.Account, c, false, o.Replace)
@@ -218,10 +220,10 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 // recognise takes in the login as what it is in the entry that holds it too: a newer pair
 // of ours is never taken in beside ours. Where that cannot be found out, the person who
 // names the account says so.
-func (w takingIn) recognise(ctx context.Context, asked string, c keychain.Credential) error {
+func (w takingIn) recognise(ctx context.Context, asked string, c *keychain.Credential) error {
 	for _, dir := range w.directories() {
 		s, err := w.see(ctx, dir, true)
-		if err != nil || pairOf(&s.entry.Login) != pairOf(&c) {
+		if err != nil || pairOf(&s.entry.Login) != pairOf(c) {
 			continue
 		}
 		if s.Relation == ledger.Unknown && asked != "" && s.Account() == asked {

@@ -151,7 +151,7 @@ func (r *renewal) lend(ctx context.Context, at lentTo, replace bool) (PlaceStatu
 	if err != nil {
 		return PlaceStatus{}, err
 	}
-	if err := r.lentCopies().writeLent(ctx, place, r.current); err != nil {
+	if err := r.lentCopies().writeLent(ctx, place, &r.current); err != nil {
 		if !r.mayLieIn(ctx, at) {
 			takeBack(r.work)
 		}
@@ -200,7 +200,7 @@ func (r *renewal) expectLent(at lentTo) (place *ledger.Place, takeBack func(*wor
 
 // lent notes that the login was lent to a place.
 func (r *renewal) lent(place *ledger.Place) (PlaceStatus, error) {
-	r.lentCopies().noteLent(place, r.current)
+	r.lentCopies().noteLent(place, &r.current)
 	r.remember(Record{Account: r.account, What: ledger.ChangeLent, Detail: lentWhere(place).String()})
 	err := r.save()
 	return lentStatus(place), err
@@ -257,7 +257,7 @@ func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 	if !replace {
 		return notLent(at, errOwnLogin)
 	}
-	if err := r.displaceForLent(ctx, s); err != nil {
+	if err := r.displaceForLent(ctx, &s); err != nil {
 		return err
 	}
 	return notLentOr(at, os.Chmod(at.Dir, 0o700))
@@ -285,20 +285,20 @@ func (w lentCopies) isOwn(entry claudecode.Entry) bool {
 }
 
 // displaceForLent takes a login out of a directory that is to be lent to, and keeps it.
-func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
-	if err := r.lentCopies().mayBeOurs(&s); err != nil {
+func (r *renewal) displaceForLent(ctx context.Context, s *sighting) error {
+	if err := r.lentCopies().mayBeOurs(s); err != nil {
 		return err
 	}
-	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
+	newest, err := r.settling().takeNewer(ctx, s, r.account, r.current)
 	if err != nil {
 		return err
 	}
 	r.current, r.chain = newest, r.l.ChainOf(r.account)
-	moved, err := r.displacing().moveOut(ctx, &s, "")
+	moved, err := r.displacing().moveOut(ctx, s, "")
 	if err != nil {
 		return err
 	}
-	if err := r.displacing().write(ctx, s, claudecode.Change{SignOut: true}, moved); err != nil {
+	if err := r.displacing().write(ctx, *s, claudecode.Change{SignOut: true}, moved); err != nil {
 		return err
 	}
 	r.place(s.dir).Empty(false)
@@ -306,12 +306,12 @@ func (r *renewal) displaceForLent(ctx context.Context, s sighting) error {
 }
 
 // writeLent writes the access token into a lent place, never over a login of its own.
-func (w lentCopies) writeLent(ctx context.Context, p *ledger.Place, c keychain.Credential) error {
+func (w lentCopies) writeLent(ctx context.Context, p *ledger.Place, c *keychain.Credential) error {
 	if p.Far {
-		_, err := w.writeFar(ctx, p, c, farRenewal(lentWhere(p)))
+		_, err := w.writeFar(ctx, p, *c, farRenewal(lentWhere(p)))
 		return err
 	}
-	lent := lendable(c)
+	lent := lendable(*c)
 	err := w.lending().updateLent(ctx, lentWhere(p), func(now claudecode.Entry) (claudecode.Change, error) {
 		if w.isOthers(p, now) {
 			return claudecode.Change{}, errOwnLogin
@@ -319,7 +319,7 @@ func (w lentCopies) writeLent(ctx context.Context, p *ledger.Place, c keychain.C
 		return claudecode.Change{SignIn: &lent, NewLogin: !w.lentBefore(p, now)}, nil
 	})
 	if err == nil {
-		w.identify(ctx, lentWhere(p).directory(w.entries), c, secret.String{})
+		w.identify(ctx, lentWhere(p).directory(w.entries), *c, secret.String{})
 	}
 	return err
 }
@@ -349,12 +349,12 @@ func (n lending) updateLent(ctx context.Context, at lentTo,
 	return err
 }
 
-func (w lentCopies) noteLent(p *ledger.Place, c keychain.Credential) {
+func (w lentCopies) noteLent(p *ledger.Place, c *keychain.Credential) {
 	chain := w.l.ChainOf(p.Account)
 	if chain == nil {
 		return
 	}
-	p.Holds(chain, ledger.Pair{Access: pairOf(&c).Access})
+	p.Holds(chain, ledger.Pair{Access: pairOf(c).Access})
 	p.Ends = c.AccessEnds.Truncate(time.Second)
 	p.NoReason()
 }
@@ -380,16 +380,16 @@ func (w lentCopies) carryLent(ctx context.Context, account string, current *keyc
 	problems := make([]error, len(behind))
 	var all sync.WaitGroup
 	for i, p := range behind {
-		all.Go(func() { problems[i] = w.writeLent(ctx, p, *current) })
+		all.Go(func() { problems[i] = w.writeLent(ctx, p, current) })
 	}
 	all.Wait()
 	for i, p := range behind {
-		w.lentOr(p, *current, problems[i])
+		w.lentOr(p, current, problems[i])
 	}
 }
 
 // lentOr notes what became of one place.
-func (w lentCopies) lentOr(p *ledger.Place, current keychain.Credential, err error) {
+func (w lentCopies) lentOr(p *ledger.Place, current *keychain.Credential, err error) {
 	now := w.wall()
 	switch {
 	case err == nil:

@@ -132,7 +132,8 @@ func TestUnwritableLentPlaceHoldsNothingUp(t *testing.T) {
 	_, _ = r.start().Renew(t.Context(), true)
 	r.pass(31 * 24 * time.Hour)
 	w := r.work()
-	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], r.issued("a@example.com", time.Hour), errGone)
+	issued := r.issued("a@example.com", time.Hour)
+	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], &issued, errGone)
 	w.end()
 	if left, _ := r.start().Lent(); len(left) != 0 {
 		t.Errorf("still lent: %+v", left)

@@ -144,7 +144,7 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 		unnamed := w.identify(ctx, dir, r.current, secret.String{})
 		return Said{RemarkInStepAlready, &Values{Place: dir.Place(), Unnamed: unnamed}}, nil
 	}
-	return w.overwrite(ctx, s, r)
+	return w.overwrite(ctx, &s, r)
 }
 
 // settleElsewhere takes in what Claude Code renewed of the account in other places: our pair
@@ -209,9 +209,9 @@ func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error 
 
 // overwrite puts the account's login into an entry, whatever lies there, after what lies
 // there was settled. What is not ours is kept aside first.
-func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said, error) {
+func (w mirroring) overwrite(ctx context.Context, s *sighting, r *renewal) (Said, error) {
 	dir := s.dir
-	moved, err := w.displacing().moveOut(ctx, &s, r.account)
+	moved, err := w.displacing().moveOut(ctx, s, r.account)
 	if err != nil {
 		return Said{}, err
 	}
@@ -225,7 +225,7 @@ func (w mirroring) overwrite(ctx context.Context, s sighting, r *renewal) (Said,
 		moved.takeBack(ctx)
 		return Said{}, err
 	}
-	if err := w.displacing().write(ctx, s, change, moved); err != nil {
+	if err := w.displacing().write(ctx, *s, change, moved); err != nil {
 		return Said{}, err
 	}
 	place := w.place(dir)
@@ -301,7 +301,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (MirrorPlan, error) {
 	if err != nil {
 		return MirrorPlan{}, entryError(err)
 	}
-	plan := MirrorPlan{Place: e.entry.Place(), State: look.reporting().entryState(s, account, current)}
+	plan := MirrorPlan{Place: e.entry.Place(), State: look.reporting().entryState(&s, account, &current)}
 	accepted, why := s.entry.AcceptedByClient()
 	if plan.State == InStep && !accepted {
 		plan.NotAccepted = notAccepted(why)

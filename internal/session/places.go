@@ -380,7 +380,7 @@ func (w settling) carryOver(s *sighting, ours *keychain.Credential) keychain.Cre
 	theirs := s.entry.Login
 	newer := *ours
 	newer.Access, newer.Refresh = theirs.Access, theirs.Refresh
-	newer.AccessEnds, newer.Lifetime, newer.Issued = w.endOf(theirs, *ours), 0, w.issuedAfter(*ours)
+	newer.AccessEnds, newer.Lifetime, newer.Issued = w.endOf(&theirs, ours), 0, w.issuedAfter(ours)
 	if newer.Refresh.IsZero() {
 		newer.Refresh = ours.Refresh
 	}
@@ -399,7 +399,7 @@ func (w settling) carryOver(s *sighting, ours *keychain.Credential) keychain.Cre
 
 // endOf is when the access token of a pair ends that another program got: within a day, or as
 // long as what was granted to us, since that program's clock may have been wrong.
-func (w settling) endOf(theirs, ours keychain.Credential) time.Time {
+func (w settling) endOf(theirs, ours *keychain.Credential) time.Time {
 	latest := w.wall().Add(max(24*time.Hour, ours.Lifetime))
 	if !theirs.Refresh.IsZero() && theirs.AccessEnds.After(latest) {
 		return latest

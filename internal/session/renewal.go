@@ -201,7 +201,7 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 			continue
 		}
 		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account && !r.another(&s, r.account) {
-			if err := r.settleOthers(ctx, s); err != nil {
+			if err := r.settleOthers(ctx, &s); err != nil {
 				return err
 			}
 			continue
@@ -243,16 +243,16 @@ func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) error {
 }
 
 // settleOthers takes in what an entry tells of other accounts: it is looked at anyway.
-func (r *renewal) settleOthers(ctx context.Context, s sighting) error {
+func (r *renewal) settleOthers(ctx context.Context, s *sighting) error {
 	if s.Relation == ledger.Successor { // by the record: the server may know better
 		if asked, err := r.see(ctx, s.dir, true); err == nil {
-			s = asked
+			s = &asked
 		}
 	}
 	if s.Relation == ledger.Unknown {
 		return nil // not about this login
 	}
-	return r.settling().settle(ctx, &s)
+	return r.settling().settle(ctx, s)
 }
 
 // holds reports whether the login lay in the place when we last looked, or one that it is

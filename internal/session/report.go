@@ -96,7 +96,7 @@ func (w reporting) storeStates(kept keychain.Store, loadErr error) []StoreState 
 }
 
 // entryState says how an entry stands beside an account's login.
-func (w reporting) entryState(s sighting, account string, current keychain.Credential) EntryState {
+func (w reporting) entryState(s *sighting, account string, current *keychain.Credential) EntryState {
 	switch s.Relation {
 	case ledger.Absent:
 		return Absent
@@ -107,7 +107,7 @@ func (w reporting) entryState(s sighting, account string, current keychain.Crede
 	case ledger.Current, ledger.Successor, ledger.Superseded, ledger.Revoked, ledger.Stranger: // whose is it?
 	}
 	if s.Account() != account || s.Chain == nil || account == "" {
-		if current.Access.IsZero() || !s.entry.Login.SamePair(current) {
+		if current.Access.IsZero() || !s.entry.Login.SamePair(*current) {
 			return OtherLogin
 		}
 		return InStep // the ledger was lost, and the pairs are equal
@@ -116,7 +116,7 @@ func (w reporting) entryState(s sighting, account string, current keychain.Crede
 	case s.Relation == ledger.Successor:
 		return Newer
 	case s.Relation == ledger.Current && s.Chain == w.l.ChainOf(account):
-		if s.Chain.Left(pairOf(&current)) {
+		if s.Chain.Left(pairOf(current)) {
 			return Newer // our store was put back to an older state
 		}
 		return InStep
@@ -154,7 +154,7 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 		st.ClaudeCode.State = Off
 		return
 	}
-	st.ClaudeCode.State = w.entryState(s, st.Account, ours)
+	st.ClaudeCode.State = w.entryState(&s, st.Account, &ours)
 	if st.ClaudeCode.State == OtherLogin {
 		st.ClaudeCode.Whose = w.nameOf(&s)
 	}

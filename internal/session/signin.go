@@ -314,7 +314,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 			Warn: true})
 	}
 	w.takingIn().tellMirror(ctx, mirrors, account, s.tell)
-	s.tellEnds(c)
+	s.tellEnds(&c)
 	return keepOf(w.l.Store, spilled), nil
 }
 
@@ -330,7 +330,7 @@ func (s signIn) beginGranted(ctx context.Context) (*work, error) {
 	}
 }
 
-func (s signIn) tellEnds(c keychain.Credential) {
+func (s signIn) tellEnds(c *keychain.Credential) {
 	s.tell(Event{Kind: EventExpires, At: c.AccessEnds, Left: c.AccessEnds.Sub(s.wall())})
 	ends := Event{Kind: EventLoginEnds, At: c.LoginEnds, Left: c.LoginEnds.Sub(s.wall())}
 	if c.LoginEndsEstimated {
@@ -524,7 +524,7 @@ func (e *notKeptError) Unwrap() error { return e.error }
 // the newer one also where the clock was ahead when that came.
 func (w takingIn) issuedLast(ctx context.Context, t takenIn) time.Time {
 	if former, err := w.vault(w.l).load(ctx, t.account); err == nil && !t.c.Issued.After(former.Issued) {
-		return w.issuedAfter(former)
+		return w.issuedAfter(&former)
 	}
 	return t.c.Issued
 }

@@ -269,7 +269,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // merge makes the new credential. What the response leaves out stays as it was.
 func (w *work) merge(current keychain.Credential, grant oauth.Grant, callErr error) keychain.Credential {
 	renewed := current
-	renewed.Issued = w.issuedAfter(current)
+	renewed.Issued = w.issuedAfter(&current)
 	if !grant.Refresh.IsZero() {
 		renewed.Refresh = grant.Refresh
 	}
@@ -309,7 +309,7 @@ func (w *work) loginEnd(current keychain.Credential, grant oauth.Grant) (ends ti
 
 // issuedAfter dates the pair that follows another one: also when the clock was put
 // back it is the newer of the two. Records count in milliseconds.
-func (w *work) issuedAfter(former keychain.Credential) time.Time {
+func (w *work) issuedAfter(former *keychain.Credential) time.Time {
 	now := w.wall().Truncate(time.Millisecond)
 	if next := former.Issued.Add(time.Millisecond); now.Before(next) {
 		return next

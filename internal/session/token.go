@@ -46,7 +46,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 		}
 		return current.Access, nil
 	}
-	if n.askedTooMuch(l.ChainOf(name), current) {
+	if n.askedTooMuch(l.ChainOf(name), &current) {
 		return current.Access, tooShort(nil)
 	}
 	renewed, err := n.renew(ctx, need{minValid: n.minValid, seen: pairOf(&current)})
@@ -77,9 +77,9 @@ func tooShort(err error) *Error {
 const shortPause = 10 * time.Minute
 
 // askedTooMuch reports whether a renewal would only bring what is here already.
-func (n caller) askedTooMuch(c *ledger.Chain, current keychain.Credential) bool {
+func (n caller) askedTooMuch(c *ledger.Chain, current *keychain.Credential) bool {
 	if c == nil || c.Short.IsZero() || n.minValid <= n.config.RefreshSkew ||
-		!n.validFor(&current, n.config.RefreshSkew) || !n.plausible(&current) {
+		!n.validFor(current, n.config.RefreshSkew) || !n.plausible(current) {
 		return false
 	}
 	since := n.wall().Sub(c.Short)

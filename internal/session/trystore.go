@@ -37,11 +37,28 @@ func (s signIn) tryStore(ctx context.Context, l *ledger.Ledger) error {
 		_, why, _ := strings.Cut(err.Error(), keychain.ErrUnavailable.Error()+": ")
 		return s.tryFile(true, why)
 	}
+	return keychainError(err)
+}
+
+func keychainError(err error) error {
 	known := storeError("keychain", err)
 	if known.Code == CodeTimedOut {
 		known.Fault = FaultKeychainSilent
 	}
 	return known
+}
+
+// reachStore fails soon where the keychain is silent that would be waited for as for a person.
+func (w *work) reachStore(ctx context.Context) error {
+	if w.wantedStore(w.l) == "file" {
+		return nil
+	}
+	short, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	if err := w.osStore.Reach(short); err != nil {
+		return keychainError(err)
+	}
+	return nil
 }
 
 // wantedStore is the store that a sign-in saves into; empty: the keychain, or the file

@@ -99,6 +99,15 @@ func TestStoreIsTriedFirst(t *testing.T) {
 					t.Errorf("%v, told %v", err, told)
 				}
 				begin.Within(t, storeWait+3*time.Second, "it")
+				if test.err != keychain.ErrTimedOut {
+					return
+				}
+				begin = testguard.Start()
+				if _, err := r.start().ImportJSON(t.Context(), ImportOptions{},
+					asJSON(r.issued("a@example.com", time.Hour))); !errors.Is(err, test.err) {
+					t.Errorf("import: %v", err)
+				}
+				begin.Within(t, storeWait+3*time.Second, "import")
 				return
 			}
 			if exitOf(err) != ExitTimedOut || len(told) == 0 || told[0].Kind != EventStore ||
