@@ -11,6 +11,7 @@ import (
 
 	realdesktop "keytender/internal/desktop"
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -114,7 +115,7 @@ func TestEveryStateOnTheDesktop(t *testing.T) {
 	d.WaitNotification("Login ends in 5 days")
 
 	server.Set(func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant",
+		b.Faults = []fakeclaude.Fault{faults.Refusal(400, "invalid_grant",
 			"FAKE revoked").Repeat(fakeclaude.Forever)}
 	})
 	d.ClickMenuDBus("Renew now")

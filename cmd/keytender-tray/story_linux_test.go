@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 	"keytender/tray/traytest"
 )
@@ -158,7 +159,7 @@ func TestAGermanStory(t *testing.T) {
 
 	s.chapter("Abgelehnt vom Anbieter")
 	s.server.Set(func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(403, "invalid_request",
+		b.Faults = []fakeclaude.Fault{faults.Refusal(403, "invalid_request",
 			"This credential is only authorized for use with Claude Code and cannot be used for other API requests.").For(
 			"exchange")}
 	})

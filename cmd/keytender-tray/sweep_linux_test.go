@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 	"keytender/tray/traytest"
 )
@@ -148,11 +149,11 @@ func TestSweepDesktop(t *testing.T) {
 	page := fakeclaude.Fault{Status: 502, Header: map[string]string{"Content-Type": "text/html"},
 		Body: "<h1>sk-ant-ort01-FAKE-planted</h1>"}
 	for name, fault := range map[string]fakeclaude.Fault{
-		"refused":         fakeclaude.Refusal(400, "invalid_grant", "bad token sk-ant-oat01-FAKE-planted"),
-		"token as a code": fakeclaude.Refusal(400, "sk-ant-ort01-FAKE-planted", "no"),
+		"refused":         faults.Refusal(400, "invalid_grant", "bad token sk-ant-oat01-FAKE-planted"),
+		"token as a code": faults.Refusal(400, "sk-ant-ort01-FAKE-planted", "no"),
 		"token in a page": page,
 		"cut":             {CutAfter: 120},
-		"odd account":     fakeclaude.With("account", `{"email_address":"sk-ant-ort01-FAKE-planted"}`),
+		"odd account":     faults.With("account", `{"email_address":"sk-ant-ort01-FAKE-planted"}`),
 	} {
 		t.Run(name, func(t *testing.T) { sweepDesktop(t, fault) })
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testbus"
 )
 
@@ -48,9 +49,9 @@ func TestSweepExecutions(t *testing.T) {
 	}{
 		{args: "login --browser-command " + browser},
 		{args: "refresh --force"},
-		{faults: []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_request",
+		{faults: []fakeclaude.Fault{faults.Refusal(400, "invalid_request",
 			"bad token sk-ant-ort01-FAKE-"+planted).For("renew")}, args: "refresh --force"},
-		{faults: []fakeclaude.Fault{fakeclaude.Lost().For("exchange")}, args: "login --browser-command " + browser},
+		{faults: []fakeclaude.Fault{faults.Lost().For("exchange")}, args: "login --browser-command " + browser},
 		{args: "login --method claude-code"},
 		{args: "mirror"},
 		{args: "mirror --undo"},

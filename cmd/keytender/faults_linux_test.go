@@ -20,6 +20,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -117,12 +118,12 @@ var madeFaults = []fault{
 	{name: "nobody is signed in", bare: true, make: func(*faulty) {}, finds: "warn login: nobody is signed in"},
 	{name: "the server ended the login", finds: "FAIL login: the login has ended",
 		make: func(r *faulty) {
-			r.fault(fakeclaude.Refusal(400, "invalid_grant", "no"))
+			r.fault(faults.Refusal(400, "invalid_grant", "no"))
 			r.run("refresh", "--force")
 		}},
 	{name: "another program spent the refresh token", finds: "warn other programs: .* called a refresh token spent",
 		make: func(r *faulty) {
-			r.fault(fakeclaude.Refusal(400, "invalid_grant", "no"))
+			r.fault(faults.Refusal(400, "invalid_grant", "no"))
 			r.run("refresh", "--force")
 		}},
 	{name: "the login ends within three days", finds: "warn login: it ends in 2 days",

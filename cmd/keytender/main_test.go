@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/oauth"
 	"keytender/internal/secret"
 	"keytender/internal/testguard"
@@ -76,7 +77,7 @@ func pastePage(link io.Reader, args []string) int {
 		location, err = click(ctx, strings.TrimSpace(string(text)))
 	}
 	if err == nil && len(args) == 0 {
-		location, err = fakeclaude.PasteText(location)
+		location, err = faults.PasteText(location)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -240,38 +241,38 @@ func serverOf(ts *testscript.TestScript) *fakeclaude.Server {
 	return ts.Value("server").(*fakeclaude.Server)
 }
 
-// faults by name, for scripts.
-var faults = map[string]func(*fakeclaude.Behaviour){
+// faultsByName, for scripts.
+var faultsByName = map[string]func(*fakeclaude.Behaviour){
 	"down": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Unavailable("").Repeat(fakeclaude.Forever)}
+		b.Faults = []fakeclaude.Fault{faults.Unavailable("").Repeat(fakeclaude.Forever)}
 	},
 	"throttled": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Throttle("120").Repeat(fakeclaude.Forever)}
+		b.Faults = []fakeclaude.Fault{faults.Throttle("120").Repeat(fakeclaude.Forever)}
 	},
-	"throttled-once": func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Throttle("1")} },
-	"portal":         func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.HTMLPage(200)} },
+	"throttled-once": func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{faults.Throttle("1")} },
+	"portal":         func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{faults.HTMLPage(200)} },
 	"refused": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(400, "invalid_grant", "FAKE gone")}
+		b.Faults = []fakeclaude.Fault{faults.Refusal(400, "invalid_grant", "FAKE gone")}
 	},
 	"wrong-client": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Refusal(401, "invalid_client", "no")}
+		b.Faults = []fakeclaude.Fault{faults.Refusal(401, "invalid_client", "no")}
 	},
 	"reset":         func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{{Reset: true}} },
-	"lost":          func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Lost()} },
+	"lost":          func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{faults.Lost()} },
 	"short":         func(b *fakeclaude.Behaviour) { b.AccessLife = 30 * time.Second },
 	"other-account": func(b *fakeclaude.Behaviour) { b.Account = "b@example.com" },
 	"first-account": func(b *fakeclaude.Behaviour) { b.Account = "a@example.com" },
 	"server-error":  func(b *fakeclaude.Behaviour) { b.AllowError = "server_error" },
 	"bad-type": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.With("token_type",
+		b.Faults = []fakeclaude.Fault{faults.With("token_type",
 			`"mac"`)}
 	},
 	"odd-expiry": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.With("expires_in",
+		b.Faults = []fakeclaude.Fault{faults.With("expires_in",
 			`"soon"`)}
 	},
 	"no-access": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Without("access_token")}
+		b.Faults = []fakeclaude.Fault{faults.Without("access_token")}
 	},
 	"no-profile":     func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 403} },
 	"models-refused": func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"models": 403} },
@@ -292,7 +293,7 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 		b.Faults = []fakeclaude.Fault{{On: "models", Status: 401, Times: fakeclaude.Forever}}
 	},
 	"no-refresh": func(b *fakeclaude.Behaviour) {
-		b.Faults = []fakeclaude.Fault{fakeclaude.Without("refresh_token")}
+		b.Faults = []fakeclaude.Fault{faults.Without("refresh_token")}
 	},
 	"cap":           func(b *fakeclaude.Behaviour) { b.LongLifeCap = 240 * time.Hour },
 	"cap-off":       func(b *fakeclaude.Behaviour) { b.LongLifeCap = 0 },
@@ -305,7 +306,7 @@ var faults = map[string]func(*fakeclaude.Behaviour){
 // setFault turns a switch of the server: fault throttled.
 func setFault(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
-		change, ok := faults[name]
+		change, ok := faultsByName[name]
 		if code, allow := strings.CutPrefix(name, "allow-"); allow {
 			change, ok = func(b *fakeclaude.Behaviour) { b.AllowError = code }, true
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 )
 
 // TestRealClientWatched: watch-only beside the real client. It signs in and renews, its login
@@ -92,7 +93,7 @@ func TestRealClientMakesAKey(t *testing.T) {
 	if err := os.Symlink(browser, filepath.Join(r.home, "bin", "xdg-open")); err != nil {
 		t.Fatal(err)
 	}
-	grant := fakeclaude.With("scope", `"org:create_api_key user:profile"`).For("exchange")
+	grant := faults.With("scope", `"org:create_api_key user:profile"`).For("exchange")
 	r.server.Set(func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{grant} })
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -196,7 +197,7 @@ func (r *rig) paste() int {
 			if err != nil {
 				r.Fatal(err)
 			}
-			text, err := fakeclaude.PasteText(location)
+			text, err := faults.PasteText(location)
 			if err != nil {
 				r.Fatal(err)
 			}
@@ -316,28 +317,28 @@ func mayHoldTokens(name string) bool {
 // sweptFaults are what the token endpoint can do to a call.
 var sweptFaults = map[string]fakeclaude.Fault{
 	"none":           {},
-	"down":           fakeclaude.Unavailable(""),
-	"throttled":      fakeclaude.Throttle("1"),
+	"down":           faults.Unavailable(""),
+	"throttled":      faults.Throttle("1"),
 	"reset":          {Reset: true},
-	"lost":           fakeclaude.Lost(),
-	"refused":        fakeclaude.Refusal(400, "invalid_grant", "no"),
-	"wrong client":   fakeclaude.Refusal(401, "invalid_client", "no"),
-	"token in error": fakeclaude.Refusal(400, "invalid_request", "bad token sk-ant-ort01-FAKE-planted-in-the-error"),
-	"token in code":  fakeclaude.Refusal(400, "sk-ant-ort01-FAKE-planted-in-the-error", "no"),
+	"lost":           faults.Lost(),
+	"refused":        faults.Refusal(400, "invalid_grant", "no"),
+	"wrong client":   faults.Refusal(401, "invalid_client", "no"),
+	"token in error": faults.Refusal(400, "invalid_request", "bad token sk-ant-ort01-FAKE-planted-in-the-error"),
+	"token in code":  faults.Refusal(400, "sk-ant-ort01-FAKE-planted-in-the-error", "no"),
 	"token in a page": {Status: 502, Header: map[string]string{"Content-Type": "text/html"},
 		Body: "<h1>sk-ant-ort01-FAKE-planted-in-the-error</h1>"},
-	"portal":          fakeclaude.HTMLPage(200),
-	"forbidden":       fakeclaude.HTMLPage(403),
-	"elsewhere":       fakeclaude.Redirect("http://127.0.0.1:9/"),
+	"portal":          faults.HTMLPage(200),
+	"forbidden":       faults.HTMLPage(403),
+	"elsewhere":       faults.Redirect("http://127.0.0.1:9/"),
 	"cut":             {CutAfter: 90},
 	"cut late":        {CutAfter: 300},
-	"other type":      fakeclaude.With("token_type", `"mac"`),
-	"odd lifetime":    fakeclaude.With("expires_in", `"soon"`),
-	"short lifetime":  fakeclaude.With("expires_in", `1`),
-	"no access token": fakeclaude.Without("access_token"),
-	"odd token":       fakeclaude.With("access_token", `"sk-ant-oat01-FAKE planted-in-the-error"`),
-	"odd refresh":     fakeclaude.With("refresh_token", `["sk-ant-ort01-FAKE-planted-in-the-error"]`),
-	"odd account":     fakeclaude.With("account", `{"email_address":"sk-ant-ort01-FAKE-planted-in-the-error"}`),
+	"other type":      faults.With("token_type", `"mac"`),
+	"odd lifetime":    faults.With("expires_in", `"soon"`),
+	"short lifetime":  faults.With("expires_in", `1`),
+	"no access token": faults.Without("access_token"),
+	"odd token":       faults.With("access_token", `"sk-ant-oat01-FAKE planted-in-the-error"`),
+	"odd refresh":     faults.With("refresh_token", `["sk-ant-ort01-FAKE-planted-in-the-error"]`),
+	"odd account":     faults.With("account", `{"email_address":"sk-ant-ort01-FAKE-planted-in-the-error"}`),
 }
 
 const planted = "planted-in-the-error"
@@ -429,7 +430,7 @@ func TestSweepOtherTrouble(t *testing.T) {
 			r.login("browser")
 		},
 		"profile elsewhere": func(r *rig) {
-			r.fault(fakeclaude.Redirect("http://127.0.0.1:9/").For("profile"))
+			r.fault(faults.Redirect("http://127.0.0.1:9/").For("profile"))
 			r.login("browser")
 		},
 		"models refused": func(r *rig) {
@@ -438,7 +439,7 @@ func TestSweepOtherTrouble(t *testing.T) {
 		},
 		"revoke fails": func(r *rig) {
 			r.login("browser")
-			r.fault(fakeclaude.Unavailable("").For("revoke"))
+			r.fault(faults.Unavailable("").For("revoke"))
 			r.run("logout", "--yes", "--revoke")
 		},
 		"another account expected": func(r *rig) { r.login("browser", "--expect", "b@example.com") },

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -183,7 +184,7 @@ func TestPasteInATerminal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			paste, err := fakeclaude.PasteText(redirect)
+			paste, err := faults.PasteText(redirect)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -244,7 +245,7 @@ func TestConfirmInATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	paste, _ := fakeclaude.PasteText(redirect)
+	paste, _ := faults.PasteText(redirect)
 	s.wait(`Waiting: `)
 	s.write(paste + "\n")
 	if code := s.end(); code != 0 {

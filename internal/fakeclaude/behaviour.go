@@ -80,50 +80,6 @@ type Fault struct {
 	Replace map[string]json.RawMessage `json:"replace"` // fields set to raw JSON
 }
 
-// Throttle is a 429 with Retry-After, when that is not empty.
-func Throttle(retryAfter string) Fault { return Fault{Status: 429}.retryAfter(retryAfter) }
-
-// Unavailable is a 503 with Retry-After, when that is not empty.
-func Unavailable(retryAfter string) Fault { return Fault{Status: 503}.retryAfter(retryAfter) }
-
-func (f Fault) retryAfter(value string) Fault {
-	if value != "" {
-		f.Header = map[string]string{"Retry-After": value}
-	}
-	return f
-}
-
-// Refusal is an OAuth error as RFC 6749 §5.2 shapes it.
-func Refusal(status int, code, description string) Fault {
-	body, _ := json.Marshal(map[string]string{"error": code, "error_description": description})
-	return Fault{Status: status, Body: string(body)}
-}
-
-// HTMLPage is what a captive portal or a proxy puts in the response's place.
-func HTMLPage(status int) Fault {
-	return Fault{
-		Status: status,
-		Header: map[string]string{"Content-Type": "text/html; charset=utf-8"},
-		Body:   "<!doctype html><title>Welcome</title><h1>Accept the terms of this network</h1>",
-	}
-}
-
-// Redirect sends the client elsewhere with its body (307).
-func Redirect(to string) Fault {
-	return Fault{Status: 307, Header: map[string]string{"Location": to}}
-}
-
-// Lost is the response that is lost after the tokens were rotated.
-func Lost() Fault { return Fault{When: Processed, Reset: true} }
-
-// With sets one field of the response to raw JSON.
-func With(field, raw string) Fault {
-	return Fault{Replace: map[string]json.RawMessage{field: json.RawMessage(raw)}}
-}
-
-// Without leaves fields out of the response.
-func Without(fields ...string) Fault { return Fault{Omit: fields} }
-
 // For makes the fault one for a kind of call.
 func (f Fault) For(kind string) Fault { f.On = kind; return f }
 

@@ -26,19 +26,6 @@ func Decline(ctx context.Context, authorizeURL string) (redirectLocation string,
 	return click(ctx, authorizeURL, "decline")
 }
 
-// PasteText returns the CODE#STATE that the paste page shows at such a redirect.
-func PasteText(redirectLocation string) (string, error) {
-	u, err := url.Parse(redirectLocation)
-	if err != nil {
-		return "", err
-	}
-	q := u.Query()
-	if q.Get("code") == "" {
-		return "", fmt.Errorf("there is no code in the redirect, error is %q", q.Get("error"))
-	}
-	return q.Get("code") + "#" + q.Get("state"), nil
-}
-
 var (
 	ticketField    = pattern.New(`name="ticket" value="([^"]+)"`)
 	problemMessage = pattern.New(`(?s)<h1>.*?</h1>\s*<p>(.*?)</p>`)

@@ -68,23 +68,23 @@ func TestFaultResponses(t *testing.T) {
 	}{
 		{"normal", Fault{}, 200, [2]string{"Content-Type", "application/json"}, `"access_token":"sk-ant-oat01-FAKE-`,
 			true},
-		{"429 with Retry-After", Throttle("17"), 429, [2]string{"Retry-After", "17"}, "rate_limit_error", false},
-		{"429 without", Throttle(""), 429, [2]string{"Retry-After", ""}, "rate_limit_error", false},
-		{"503", Unavailable("Fri, 20 Nov 2026 12:00:00 GMT"), 503,
+		{"429 with Retry-After", busy(429, "17"), 429, [2]string{"Retry-After", "17"}, "rate_limit_error", false},
+		{"429 without", Fault{Status: 429}, 429, [2]string{"Retry-After", ""}, "rate_limit_error", false},
+		{"503", busy(503, "Fri, 20 Nov 2026 12:00:00 GMT"), 503,
 			[2]string{"Retry-After", "Fri, 20 Nov 2026 12:00:00 GMT"}, "api_error", false},
-		{"invalid_grant", Refusal(400, "invalid_grant", "gone"), 400, [2]string{"Cache-Control", "no-store"},
+		{"invalid_grant", Fault{Status: 400, Body: gone}, 400, [2]string{"Cache-Control", "no-store"},
 			`"error":"invalid_grant"`, false},
-		{"page, 200", HTMLPage(200), 200, [2]string{"Content-Type", "text/html; charset=utf-8"}, "<h1>", false},
-		{"page, 403", HTMLPage(403), 403, [2]string{"Content-Type", "text/html; charset=utf-8"}, "<h1>", false},
-		{"redirect", Redirect("http://127.0.0.1:9/x"), 307, [2]string{"Location", "http://127.0.0.1:9/x"}, "", false},
+		{"page, 200", page(200), 200, [2]string{"Content-Type", "text/html; charset=utf-8"}, "<h1>", false},
+		{"page, 403", page(403), 403, [2]string{"Content-Type", "text/html; charset=utf-8"}, "<h1>", false},
+		{"redirect", elsewhere("http://127.0.0.1:9/x"), 307, [2]string{"Location", "http://127.0.0.1:9/x"}, "", false},
 		{"502 after rotation", Fault{When: Processed, Status: 502}, 502, [2]string{"Retry-After", ""}, "Bad Gateway",
 			true},
 		{"504 unread", Fault{When: Unread, Status: 504}, 504, [2]string{"Retry-After", ""}, "Gateway", false},
-		{"other token type", With("token_type", `"mac"`), 200, [2]string{"Retry-After", ""}, `"token_type":"mac"`,
+		{"other token type", spoilt("token_type", `"mac"`), 200, [2]string{"Retry-After", ""}, `"token_type":"mac"`,
 			true},
-		{"lifetime in words", With("expires_in", `"soon"`), 200, [2]string{"Retry-After", ""}, `"expires_in":"soon"`,
+		{"lifetime in words", spoilt("expires_in", `"soon"`), 200, [2]string{"Retry-After", ""}, `"expires_in":"soon"`,
 			true},
-		{"lifetime too big", With("expires_in", `1e300`), 200, [2]string{"Retry-After", ""}, `"expires_in":1e300`,
+		{"lifetime too big", spoilt("expires_in", `1e300`), 200, [2]string{"Retry-After", ""}, `"expires_in":1e300`,
 			true},
 		{"cut 200 keeps the header", Fault{CutAfter: 5}, 200, [2]string{"Content-Type", "application/json"}, `{"acc`,
 			true},
@@ -137,7 +137,7 @@ func TestFaultResets(t *testing.T) {
 	}{
 		{"unread", Fault{When: Unread, Reset: true}, "token", false},
 		{"unprocessed", Fault{Reset: true}, "renew", false},
-		{"response lost after rotation", Lost(), "renew", true},
+		{"response lost after rotation", Fault{When: Processed, Reset: true}, "renew", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t, Options{})
@@ -159,7 +159,7 @@ func TestFaultOmits(t *testing.T) {
 	w := newWalker(t, s)
 	_, refresh := s.Issue("a@example.com")
 	s.Set(func(b *Behaviour) {
-		b.Faults = []Fault{Without("refresh_token"), Without("access_token"), Without("expires_in", "scope")}
+		b.Faults = []Fault{without("refresh_token"), without("access_token"), without("expires_in", "scope")}
 	})
 	status, fields := w.renew(refresh)
 	if _, has := fields["refresh_token"]; status != 200 || has || s.Spent(refresh) {
@@ -183,8 +183,8 @@ func TestFaultQueue(t *testing.T) {
 	s := start(t, Options{})
 	w := newWalker(t, s)
 	_, refresh := s.Issue("a@example.com")
-	queue := []Fault{Throttle("1").For("exchange").Repeat(2), {On: "renew"}, Unavailable("").For("renew"),
-		Throttle("").For("profile").Repeat(Forever)}
+	queue := []Fault{busy(429, "1").For("exchange").Repeat(2), {On: "renew"}, Fault{Status: 503}.For("renew"),
+		Fault{Status: 429}.For("profile").Repeat(Forever)}
 	s.Set(func(b *Behaviour) { b.Faults = queue })
 	renew := func() int {
 		status, fields := w.renew(refresh)
@@ -346,7 +346,7 @@ func TestControl(t *testing.T) {
 	at := s.URL() + controlPrefix
 	_, pair := post(t, at+"issue", map[string]any{"account": "b@example.com"})
 	if status, fields := post(t, at+"behaviour",
-		map[string]any{"accessLife": int64(time.Minute), "faults": []Fault{Throttle("3")}}); status != 200 {
+		map[string]any{"accessLife": int64(time.Minute), "faults": []Fault{busy(429, "3")}}); status != 200 {
 		t.Fatalf("%d %v", status, fields)
 	}
 	response, err := httpClient.Post(at+"faults", "application/json",
@@ -405,3 +405,22 @@ func TestControlIsOffByDefault(t *testing.T) {
 		t.Errorf("%d %v", status, fields)
 	}
 }
+
+func page(status int) Fault {
+	return Fault{Status: status, Header: map[string]string{"Content-Type": "text/html; charset=utf-8"},
+		Body: "<h1>Accept the terms of this network</h1>"}
+}
+
+const gone = `{"error":"invalid_grant","error_description":"gone"}`
+
+func busy(status int, retryAfter string) Fault {
+	return Fault{Status: status, Header: map[string]string{"Retry-After": retryAfter}}
+}
+
+func elsewhere(to string) Fault { return Fault{Status: 307, Header: map[string]string{"Location": to}} }
+
+func spoilt(field, raw string) Fault {
+	return Fault{Replace: map[string]json.RawMessage{field: json.RawMessage(raw)}}
+}
+
+func without(fields ...string) Fault { return Fault{Omit: fields} }

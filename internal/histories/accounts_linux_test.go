@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 )
 
 // What happens between accounts: the pair that Claude Code renewed belongs to the one whose
@@ -141,7 +141,7 @@ func TestA11LongLivedKeepsTheDailyLogin(t *testing.T) {
 	holds(t, func(w *world) {
 		w.login(ann, "--account", "ann").want(0)
 		before, _ := w.cc.read()
-		w.faults(fakeclaude.Without("account", "organization", "refresh_token").For("exchange"))
+		w.faults(faults.Without("account", "organization", "refresh_token").For("exchange"))
 		w.login(ann, "--long-lived", "--no-mirror", "--account", "ann").want(0, 1)
 		w.untouched(before)
 		w.run("refresh").want(0)
@@ -167,7 +167,7 @@ func TestA11WithoutIDsNothingIsWrittenOver(t *testing.T) {
 		w.login(ann, "--account", "ann").want(0)
 		before, _ := w.cc.read()
 		w.profile(500)
-		w.faults(fakeclaude.Without("account", "organization").For("exchange"))
+		w.faults(faults.Without("account", "organization").For("exchange"))
 		w.login(bob, "--no-mirror", "--account", "ann").want(0, 1)
 		for _, verb := range []string{"token", "refresh", "status", "token"} {
 			w.run(verb)

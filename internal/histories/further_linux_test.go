@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 )
 
 // Further steps: places that are lent to or let go of, accounts that are renamed or removed,
@@ -103,7 +104,7 @@ func stopped(h *history, begin func() *process, argument string) result {
 // stays is a server that leaves the refresh token as it is.
 func stays(h *history, begin func() *process, _ string) result {
 	h.Helper()
-	h.faults(fakeclaude.Without("refresh_token").For("renew").Repeat(fakeclaude.Forever))
+	h.faults(faults.Without("refresh_token").For("renew").Repeat(fakeclaude.Forever))
 	defer h.faults()
 	return begin().wait()
 }

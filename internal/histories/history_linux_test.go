@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -523,7 +524,7 @@ var twists = map[string]func(h *history, begin func() *process, argument string)
 		return fakeclaude.Fault{Status: n, On: "profile", Times: fakeclaude.Forever}
 	}),
 	"unnamed": faulted(func(int) fakeclaude.Fault {
-		return fakeclaude.Without("account",
+		return faults.Without("account",
 			"organization").For("exchange")
 	}),
 	"lost":  lost,
@@ -551,7 +552,7 @@ func lost(h *history, begin func() *process, _ string) result {
 	h.Helper()
 	h.faulty = true
 	before := h.alive()
-	h.faults(fakeclaude.Lost().For("renew"))
+	h.faults(faults.Lost().For("renew"))
 	defer h.faults()
 	p := begin()
 	<-p.ended

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -116,7 +117,7 @@ func TestNobodyWasNamed(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			holds(t, func(w *world) {
 				w.profile(500)
-				w.faults(fakeclaude.Without("account", "organization").For("exchange"))
+				w.faults(faults.Without("account", "organization").For("exchange"))
 				w.login(ann, "--account", "ann").want(0)
 				w.cc.goesOn(ann)
 				w.run(strings.Fields(verb)...).want(0, 5)
@@ -135,8 +136,8 @@ func TestNobodyWasNamed(t *testing.T) {
 // What the server tells replaces what was guessed.
 func TestF3TheEndThatTheServerTells(t *testing.T) {
 	holds(t, func(w *world) {
-		w.faults(fakeclaude.Without("refresh_token_expires_in").For("exchange"),
-			fakeclaude.With("refresh_token_expires_in", "432000").For("renew"))
+		w.faults(faults.Without("refresh_token_expires_in").For("exchange"),
+			faults.With("refresh_token_expires_in", "432000").For("renew"))
 		w.login(ann, "--account", "ann").want(0)
 		w.run("refresh", "--force").want(0)
 		text, _ := w.status()["login"].(map[string]any)["expiresAt"].(string)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/keychain"
 )
 
@@ -88,7 +89,7 @@ func TestClockThatWasAheadAtARenewal(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
 	ends := r.stored().LoginEnds
-	r.faults(fakeclaude.Without("refresh_token_expires_in").Repeat(fakeclaude.Forever))
+	r.faults(faults.Without("refresh_token_expires_in").Repeat(fakeclaude.Forever))
 	if _, err := r.wrongClock(40*24*time.Hour).Renew(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/oauth"
 )
 
@@ -40,7 +41,7 @@ func TestARefusalIsAFact(t *testing.T) {
 func TestARenewalThatTheProviderRefuses(t *testing.T) {
 	r := newRig(t)
 	r.signIn(time.Hour)
-	r.faults(fakeclaude.Refusal(403, "invalid_request",
+	r.faults(faults.Refusal(403, "invalid_request",
 		"This credential is only authorized for use with Claude Code and cannot be used for other API requests.").Repeat(
 		fakeclaude.Forever))
 	e := r.start()

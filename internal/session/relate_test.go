@@ -13,6 +13,7 @@ import (
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -260,7 +261,7 @@ func TestLostResponseButRenewedElsewhere(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)
 	theirs := r.issued("a@example.com", 8*time.Hour)
-	r.faults(fakeclaude.Lost())
+	r.faults(faults.Lost())
 	r.server.Set(func(b *fakeclaude.Behaviour) { b.OnToken = func(string) { r.writeEntry(theirs) } })
 	got, err := r.start().Token(t.Context(), time.Minute)
 	if err != nil || !got.Equal(theirs.Access) || r.posts() != 1 {
@@ -350,7 +351,7 @@ func TestTwoAccounts(t *testing.T) {
 	if r.entry().Login.Account.ID != first.Account.ID {
 		t.Error("renewing an account replaced the login of another one")
 	}
-	r.server.Set(func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{fakeclaude.Throttle("600")} })
+	r.server.Set(func(b *fakeclaude.Behaviour) { b.Faults = []fakeclaude.Fault{faults.Throttle("600")} })
 	if _, err := r.start().Renew(t.Context(), true); exitOf(err) != ExitTryLater {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/ledger"
 	"keytender/internal/testguard"
 	"keytender/keychain"
@@ -24,7 +25,7 @@ import (
 func TestRenewalResponses(t *testing.T) {
 	begin := time.Now() // and the clock stands: seconds of a busy machine are none of these
 	date := func(after time.Duration) string { return begin.Add(after).UTC().Format(http.TimeFormat) }
-	refusal := fakeclaude.Refusal
+	refusal := faults.Refusal
 	for _, c := range []struct {
 		name   string
 		faults []fakeclaude.Fault
@@ -37,20 +38,20 @@ func TestRenewalResponses(t *testing.T) {
 	}{
 		{"a good response", nil, false, 0, 1, 0, 0, ""},
 
-		{"429 with seconds", one(fakeclaude.Throttle("120")), false, 5, 1, 119 * time.Second, 120 * time.Second,
+		{"429 with seconds", one(faults.Throttle("120")), false, 5, 1, 119 * time.Second, 120 * time.Second,
 			"wait"},
-		{"429 with a date", one(fakeclaude.Throttle(date(5 * time.Minute))), false, 5, 1,
+		{"429 with a date", one(faults.Throttle(date(5 * time.Minute))), false, 5, 1,
 			4*time.Minute + 50*time.Second, 5 * time.Minute, "wait"},
-		{"429 with a date that is over", one(fakeclaude.Throttle(date(-time.Hour))), false, 5, 1, 29 * time.Second,
+		{"429 with a date that is over", one(faults.Throttle(date(-time.Hour))), false, 5, 1, 29 * time.Second,
 			36 * time.Second, "wait"},
-		{"429 with nonsense", one(fakeclaude.Throttle("soon")), false, 5, 1, 29 * time.Second, 36 * time.Second,
+		{"429 with nonsense", one(faults.Throttle("soon")), false, 5, 1, 29 * time.Second, 36 * time.Second,
 			"wait"},
-		{"429 without a word", one(fakeclaude.Throttle("")), false, 5, 1, 29 * time.Second, 36 * time.Second, "wait"},
-		{"429 for a day is capped", one(fakeclaude.Throttle("86400")), false, 5, 1, 59 * time.Minute, time.Hour,
+		{"429 without a word", one(faults.Throttle("")), false, 5, 1, 29 * time.Second, 36 * time.Second, "wait"},
+		{"429 for a day is capped", one(faults.Throttle("86400")), false, 5, 1, 59 * time.Minute, time.Hour,
 			"wait"},
-		{"503 with seconds", one(fakeclaude.Unavailable("90")), false, 5, 1, 89 * time.Second, 90 * time.Second,
+		{"503 with seconds", one(faults.Unavailable("90")), false, 5, 1, 89 * time.Second, 90 * time.Second,
 			"trouble"},
-		{"503", one(fakeclaude.Unavailable("")), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
+		{"503", one(faults.Unavailable("")), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
 		{"500", one(fakeclaude.Fault{Status: 500}), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
 		{"529", one(fakeclaude.Fault{Status: 529}), false, 5, 1, 29 * time.Second, 36 * time.Second, "trouble"},
 		{"503 that names invalid_grant", one(refusal(503, "invalid_grant", "")), false, 5, 1, 29 * time.Second,
@@ -79,12 +80,12 @@ func TestRenewalResponses(t *testing.T) {
 			Body: `{"error":{"type":"permission_error","message":"This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}`}),
 			false, 1, 1, 29 * time.Minute, 30 * time.Minute, "Claude Code"},
 
-		{"captive portal, 200", one(fakeclaude.HTMLPage(200)), false, 5, 1, 29 * time.Second, 36 * time.Second,
+		{"captive portal, 200", one(faults.HTMLPage(200)), false, 5, 1, 29 * time.Second, 36 * time.Second,
 			"something else"},
-		{"captive portal, 403", one(fakeclaude.HTMLPage(403)), false, 5, 1, 29 * time.Second, 36 * time.Second,
+		{"captive portal, 403", one(faults.HTMLPage(403)), false, 5, 1, 29 * time.Second, 36 * time.Second,
 			"something else"},
-		{"captive portal, 511", one(fakeclaude.HTMLPage(511)), false, 5, 1, 29 * time.Second, 36 * time.Second, ""},
-		{"a redirect", one(fakeclaude.Redirect("http://localhost:1/elsewhere")), false, 5, 1, 29 * time.Second,
+		{"captive portal, 511", one(faults.HTMLPage(511)), false, 5, 1, 29 * time.Second, 36 * time.Second, ""},
+		{"a redirect", one(faults.Redirect("http://localhost:1/elsewhere")), false, 5, 1, 29 * time.Second,
 			36 * time.Second, "something else"},
 
 		{"200 that is no JSON", one(fakeclaude.Fault{Status: 200, Body: "welcome"}), false, 5, 1, 9 * time.Minute,
@@ -96,7 +97,7 @@ func TestRenewalResponses(t *testing.T) {
 			29 * time.Second, 36 * time.Second, "no whole response"},
 		{"refused before it was read, once", one(fakeclaude.Fault{Reset: true}), false, 0, 2, 0, 0, ""},
 		{"cut in its head", one(fakeclaude.Fault{CutAfter: 9}), false, 4, 2, 0, 0, string(FaultResponseLost)},
-		{"a lost response", one(fakeclaude.Lost()), false, 4, 2, 0, 0, string(FaultResponseLost)},
+		{"a lost response", one(faults.Lost()), false, 4, 2, 0, 0, string(FaultResponseLost)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -177,16 +178,16 @@ func TestLenientSideFields(t *testing.T) {
 		life   time.Duration
 		paused bool
 	}{
-		{"a fraction", fakeclaude.With("expires_in", "3599.5"), hour, false},
-		{"a string", fakeclaude.With("expires_in", `"3600"`), hour, false},
-		{"a word", fakeclaude.With("expires_in", `"soon"`), hour, true},
-		{"null", fakeclaude.With("expires_in", `null`), hour, true},
-		{"an object", fakeclaude.With("expires_in", `{}`), hour, true},
-		{"missing", fakeclaude.Without("expires_in"), hour, true},
-		{"more than any clock holds", fakeclaude.With("expires_in", `1e300`), 20 * 365 * 24 * hour, false},
-		{"scope of the wrong type", fakeclaude.With("scope", `7`), 8 * hour, false},
-		{"account of the wrong type", fakeclaude.With("account", `[]`), 8 * hour, false},
-		{"the login's end of the wrong type", fakeclaude.With("refresh_token_expires_in", `"never"`), 8 * hour, false},
+		{"a fraction", faults.With("expires_in", "3599.5"), hour, false},
+		{"a string", faults.With("expires_in", `"3600"`), hour, false},
+		{"a word", faults.With("expires_in", `"soon"`), hour, true},
+		{"null", faults.With("expires_in", `null`), hour, true},
+		{"an object", faults.With("expires_in", `{}`), hour, true},
+		{"missing", faults.Without("expires_in"), hour, true},
+		{"more than any clock holds", faults.With("expires_in", `1e300`), 20 * 365 * 24 * hour, false},
+		{"scope of the wrong type", faults.With("scope", `7`), 8 * hour, false},
+		{"account of the wrong type", faults.With("account", `[]`), 8 * hour, false},
+		{"the login's end of the wrong type", faults.With("refresh_token_expires_in", `"never"`), 8 * hour, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -216,9 +217,9 @@ func TestLenientSideFields(t *testing.T) {
 // the access token of before is still good, and nothing is sent for ten minutes.
 func TestRotatedTokenOfAnUnusableResponseIsKept(t *testing.T) {
 	for name, fault := range map[string]fakeclaude.Fault{
-		"no access token":                  fakeclaude.Without("access_token"),
-		"an access token of another type":  fakeclaude.With("access_token", "17"),
-		"a token type other than bearer":   fakeclaude.With("token_type", `"mac"`),
+		"no access token":                  faults.Without("access_token"),
+		"an access token of another type":  faults.With("access_token", "17"),
+		"a token type other than bearer":   faults.With("token_type", `"mac"`),
 		"a body cut behind the new tokens": {CutAfter: 350},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -276,8 +277,8 @@ func TestNoRotation(t *testing.T) {
 func TestStillValidTokenIsHandedOut(t *testing.T) {
 	r := newRig(t)
 	before := r.signIn(30 * time.Second)
-	for _, fault := range []fakeclaude.Fault{fakeclaude.Throttle("3"), fakeclaude.Refusal(401, "invalid_client", ""),
-		fakeclaude.Refusal(400, "invalid_grant", "")} {
+	for _, fault := range []fakeclaude.Fault{faults.Throttle("3"), faults.Refusal(401, "invalid_client", ""),
+		faults.Refusal(400, "invalid_grant", "")} {
 		r.faults(fault)
 		for range 2 {
 			got, err := r.start().Token(t.Context(), time.Minute)
@@ -334,7 +335,7 @@ func TestNotSent(t *testing.T) {
 func TestLostResponseThenOffline(t *testing.T) {
 	r := newRig(t)
 	r.signIn(-time.Minute)
-	r.faults(fakeclaude.Lost())
+	r.faults(faults.Lost())
 	off := false
 	r.server.Set(func(b *fakeclaude.Behaviour) {
 		b.OnToken = func(string) {
@@ -501,21 +502,21 @@ func TestPacingOverHours(t *testing.T) {
 		apart time.Duration // at least
 		least int           // in all: it does go on trying
 	}{
-		{"an outage", forever(fakeclaude.Unavailable("")), 3, 8, 25 * time.Second, 9},
+		{"an outage", forever(faults.Unavailable("")), 3, 8, 25 * time.Second, 9},
 		{"an outage that resets", forever(fakeclaude.Fault{Reset: true}), 3, 8, 0, 9},
-		{"throttled", forever(fakeclaude.Throttle("")), 3, 8, 25 * time.Second, 9},
-		{"asked to wait half an hour", forever(fakeclaude.Throttle("1800")), 3, 2, 29 * time.Minute, 6},
-		{"configuration", forever(fakeclaude.Refusal(401, "invalid_client", "")), 3, 2, 29 * time.Minute, 6},
-		{"a scope that is refused, and none at all too", forever(fakeclaude.Refusal(400, "invalid_scope", "")), 3, 2, 0,
+		{"throttled", forever(faults.Throttle("")), 3, 8, 25 * time.Second, 9},
+		{"asked to wait half an hour", forever(faults.Throttle("1800")), 3, 2, 29 * time.Minute, 6},
+		{"configuration", forever(faults.Refusal(401, "invalid_client", "")), 3, 2, 29 * time.Minute, 6},
+		{"a scope that is refused, and none at all too", forever(faults.Refusal(400, "invalid_scope", "")), 3, 2, 0,
 			6},
-		{"no access token", forever(fakeclaude.Without("access_token", "refresh_token")), 1, 6, 10 * time.Minute, 6},
-		{"rotated, and no access token", forever(fakeclaude.Without("access_token")), 1, 6, 10 * time.Minute, 6},
-		{"no expires_in", forever(fakeclaude.Without("expires_in")), 3, 2, 10 * time.Minute, 3},
-		{"a second", forever(fakeclaude.With("expires_in", "1")), 4, 5, time.Minute, 16},
-		{"nothing at all", forever(fakeclaude.With("expires_in", "0")), 4, 5, time.Minute, 16},
-		{"less than nothing", forever(fakeclaude.With("expires_in", "-5")), 4, 5, time.Minute, 16},
-		{"a captive portal", forever(fakeclaude.HTMLPage(200)), 3, 8, 25 * time.Second, 9},
-		{"invalid_grant", forever(fakeclaude.Refusal(400, "invalid_grant", "")), 24, 1, 0, 1},
+		{"no access token", forever(faults.Without("access_token", "refresh_token")), 1, 6, 10 * time.Minute, 6},
+		{"rotated, and no access token", forever(faults.Without("access_token")), 1, 6, 10 * time.Minute, 6},
+		{"no expires_in", forever(faults.Without("expires_in")), 3, 2, 10 * time.Minute, 3},
+		{"a second", forever(faults.With("expires_in", "1")), 4, 5, time.Minute, 16},
+		{"nothing at all", forever(faults.With("expires_in", "0")), 4, 5, time.Minute, 16},
+		{"less than nothing", forever(faults.With("expires_in", "-5")), 4, 5, time.Minute, 16},
+		{"a captive portal", forever(faults.HTMLPage(200)), 3, 8, 25 * time.Second, 9},
+		{"invalid_grant", forever(faults.Refusal(400, "invalid_grant", "")), 24, 1, 0, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -595,7 +596,7 @@ func TestClockJumps(t *testing.T) {
 	}
 	// A pause that was noted while the clock was ahead does not last for a year.
 	r.pass(24 * 365 * time.Hour)
-	r.faults(fakeclaude.Throttle("3600"))
+	r.faults(faults.Throttle("3600"))
 	_, _ = r.start().Token(t.Context(), time.Minute)
 	r.pass(-24 * 365 * time.Hour)
 	r.faults()

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -32,7 +33,7 @@ func (r *rig) begin(o SignInOptions) (code string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if code, err = fakeclaude.PasteText(location); err != nil {
+	if code, err = faults.PasteText(location); err != nil {
 		r.t.Fatal(err)
 	}
 	return code
@@ -111,10 +112,10 @@ func TestTwoStepsAfterAResponse(t *testing.T) {
 		exit  int
 		waits bool
 	}{
-		"down":      {fakeclaude.Unavailable(""), ExitTryLater, false},
-		"lost":      {fakeclaude.Lost(), ExitTryLater, false},
-		"refused":   {fakeclaude.Refusal(400, "invalid_grant", "FAKE"), ExitFailed, false},
-		"throttled": {fakeclaude.Throttle("3600"), ExitTryLater, true},
+		"down":      {faults.Unavailable(""), ExitTryLater, false},
+		"lost":      {faults.Lost(), ExitTryLater, false},
+		"refused":   {faults.Refusal(400, "invalid_grant", "FAKE"), ExitFailed, false},
+		"throttled": {faults.Throttle("3600"), ExitTryLater, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/ledger"
 )
 
@@ -25,7 +25,7 @@ func TestWhy(t *testing.T) {
 		}, VerdictBlanked, ""},
 		"somebody signed out there": {func(r *rig) { r.must(os.Remove(r.entryFile())) }, VerdictEntryGone, ""},
 		"the server refused": {func(r *rig) {
-			r.faults(fakeclaude.Refusal(400, "invalid_grant", "no"))
+			r.faults(faults.Refusal(400, "invalid_grant", "no"))
 			_, _ = r.start().Renew(context.Background(), true)
 		}, VerdictUsedTwice, "refused"},
 		"signed out here": {func(r *rig) {

@@ -138,6 +138,7 @@ func TestImportRules(t *testing.T) {
 			}
 			for _, other := range []string{"keytender/internal/desktop", "keytender/tray/traytest",
 				"keytender/internal/fakeclaude/oidctest", "keytender/internal/fakeclaude/officialtest",
+				"keytender/internal/fakeclaude/faults",
 				"keytender/internal/testbus", "keytender/internal/testguard"} {
 				if strings.HasPrefix(path, "keytender/cmd/") && slices.Contains(p.Deps, other) {
 					t.Errorf("%s: %s ships %s, which is for tests", goos, path, other)
