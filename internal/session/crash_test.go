@@ -622,6 +622,7 @@ func (r *rig) claudeCode(ctx context.Context, hold time.Duration) error {
 // Claude Code renews at the same instant as twelve programs of ours: one renewal in
 // all, whoever wins, and everybody ends with the same pair.
 func TestClaudeCodeAtTheSameInstant(t *testing.T) {
+	testguard.Slow(t)
 	for _, hold := range []time.Duration{0, 30 * time.Millisecond, 300 * time.Millisecond} {
 		for range 3 {
 			r := newRig(t)

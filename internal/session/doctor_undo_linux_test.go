@@ -6,11 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keytender/internal/testguard"
 )
 
 // Claude Code signs somebody in while a repair still waits for another directory's lock: undoing keeps that
 // login.
 func TestSignedInBeforeTheRepairIsNoted(t *testing.T) {
+	testguard.Slow(t)
 	r := newRig(t)
 	a := r.signIn(time.Hour)
 	home, work := r.claude, r.mkdir("work")

@@ -120,6 +120,7 @@ exit 255
 // TestASilentHostHoldsNothingUp: it costs one call its limit, is asked ever more seldom, told
 // when its token has ended, and given up after 30 days.
 func TestASilentHostHoldsNothingUp(t *testing.T) {
+	testguard.Slow(t)
 	limit := farLimit
 	t.Cleanup(func() { farLimit = limit })
 	r := newRig(t)

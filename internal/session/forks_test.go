@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 	"keytender/keychain"
 )
 
@@ -293,6 +294,7 @@ func TestStrangerWithoutIDsIsKnownAgain(t *testing.T) {
 
 // What a sign-out could not take out is taken out by the next one.
 func TestSignOutAgain(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	r.signIn(time.Hour)

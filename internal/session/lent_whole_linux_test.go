@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/testguard"
 )
 
 // `lend --back` of a whole copy while Claude Code holds its lock there: it stays a place of the login,
 // and the next renewal is carried to it.
 func TestTakeBackOfAWholeCopyThatIsLocked(t *testing.T) {
+	testguard.Slow(t)
 	r := newRig(t)
 	c := r.signIn(8 * time.Hour)
 	home, dir := r.claude, r.mkdir("lent")

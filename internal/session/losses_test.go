@@ -44,6 +44,7 @@ func (r *rig) behindInWork() (newest keychain.Credential, home, work string) {
 
 // Sign-out could take out neither the entry nor what was lent; both are free again.
 func TestSignOutAgainWithLent(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	r.signIn(8 * time.Hour)
@@ -298,6 +299,7 @@ func TestLendOverATokenWithoutRefresh(t *testing.T) {
 
 // Claude Code is renewing in a directory while it is lent to with --replace.
 func TestLendReplacesDuringARenewal(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	_, home, work := r.inTwo("work")
@@ -407,6 +409,7 @@ func TestRebuiltLedgerKnowsTheDisplaced(t *testing.T) {
 
 // Lending another account to a place failed; nothing was lent, it said.
 func TestLendThatFailedGoesOn(t *testing.T) {
+	testguard.Slow(t)
 	r := newRig(t)
 	a := r.signIn(8 * time.Hour)
 	dir := filepath.Join(t.TempDir(), "lent")
@@ -458,6 +461,7 @@ func TestMirrorOfADeadLogin(t *testing.T) {
 
 // The second sign-out says that Claude Code is to keep it.
 func TestSignOutAgainKeepsClaudeCode(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	r.signIn(time.Hour)
@@ -475,6 +479,7 @@ func TestSignOutAgainKeepsClaudeCode(t *testing.T) {
 
 // Claude Code signs in anew where an earlier sign-out could not take ours out.
 func TestSignOutAgainAfterClaudeCodesOwnSignIn(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	r.signIn(time.Hour)
@@ -593,6 +598,7 @@ func TestLongLivedReplacesTheDailyOne(t *testing.T) {
 
 // Signed out of ann while the entry was busy; bob signs in over it and out again.
 func TestSignedOutLoginIsKeptAside(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	a := r.signIn(time.Hour)
@@ -662,6 +668,7 @@ func TestAnotherTakesWhatThePersonKeptApart(t *testing.T) {
 
 // Logout --keep-claude-code while the entry is behind and busy: ours is the only living pair.
 func TestSignOutKeepsWhatItCouldNotCarry(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	r.signIn(time.Hour)
@@ -722,6 +729,7 @@ func TestWatchBeginsASignIn(t *testing.T) {
 
 // What a sign-out left, where Claude Code has renewed it, while nobody can be asked.
 func TestSignOutAgainOffline(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	a := r.signIn(time.Hour)
@@ -750,6 +758,7 @@ func TestSignOutAgainOffline(t *testing.T) {
 
 // two refused attempts to sign out: the account of that name comes back as another person.
 func TestLeavingIsSomeoneElsesNow(t *testing.T) {
+	testguard.Slow(t)
 	short(t)
 	r := newRig(t)
 	_, home, work := r.inTwo("work")

@@ -136,6 +136,7 @@ func TestPastedCodeThatIsNone(t *testing.T) {
 
 // TestPastedCodeAsTimeRunsOut: the refusal is what the person is told then.
 func TestPastedCodeAsTimeRunsOut(t *testing.T) {
+	testguard.Slow(t)
 	r := newRig(t)
 	r.server.Set(func(b *fakeclaude.Behaviour) {
 		b.Faults = []fakeclaude.Fault{{On: "exchange", Delay: 1500 * time.Millisecond}}
