@@ -46,17 +46,24 @@ func (s *signingOut) dropAsides() {
 		s.config.Paths.Credentials + ".tmp.*", s.statePath("spill-*.tmp.*"), s.statePath(mendedFile)}
 	for _, dir := range entries {
 		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*", dir.File()+".room.*"+asideInfix+"*")
-		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
-		for _, path := range kept {
-			s.undone(RemarkAsideStays, path)
-		}
 	}
+	s.nameAsides()
 	for _, pattern := range patterns {
 		paths, _ := filepath.Glob(pattern)
 		for _, path := range paths {
 			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 				s.note(err)
 			}
+		}
+	}
+}
+
+// nameAsides names the damaged entries that `doctor --fix` moved aside. They may hold logins of others.
+func (s *signingOut) nameAsides() {
+	for _, dir := range s.knownEntries() {
+		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
+		for _, path := range kept {
+			s.undone(RemarkAsideStays, path)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 // formerFiles are what the first version kept in the state folder.
 var formerFiles = []string{"settings.json", "journal.json"}
 
-// mendLedger moves a damaged ledger aside and takes over what there is: the accounts that
-// the history and the file store name, with the records of theirs that can be read.
+// mendLedger keeps a copy of a damaged ledger and makes it anew out of what there is: the accounts
+// that the history and the file store name, with the records of theirs that can be read.
 func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	release, err := f.lock(ctx, lockWait)
 	if err != nil {

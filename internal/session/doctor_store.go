@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
@@ -62,9 +63,7 @@ func (f fixing) moveStore(ctx context.Context) (Mended, error) {
 	if !f.credentialsDamaged() || len(w.l.Accounts) > 0 {
 		return Mended{}, mendedOtherwise(f.config.Paths.Credentials)
 	}
-	m, err := f.moveAside(f.config.Paths.Credentials, RemarkUnreadMoved)
-	m.found = f.prints()
-	return m, err
+	return f.moveAside(f.config.Paths.Credentials, RemarkUnreadMoved)
 }
 
 // mendCredentials moves the file store aside and keeps anew what Claude Code's entries hold
@@ -118,7 +117,8 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 }
 
 // holdCopies finds the newest copy that an entry holds of each account, under the entry's locks
-// until release. It fails where an account has copies, and none of them can be held.
+// until release, all within the time for one of them: Claude Code waits for the first meanwhile. It
+// fails where an account has copies, and none of them can be held.
 func (w *work) holdCopies(ctx context.Context) (copies []*sighting, release func(), err error) {
 	var locks []*claudecode.RenewalLock
 	release = func() {
@@ -126,6 +126,7 @@ func (w *work) holdCopies(ctx context.Context) (copies []*sighting, release func
 			w.unlock(lock)
 		}
 	}
+	start := time.Now()
 	held, missed := map[string]*sighting{}, map[string]error{}
 	for _, dir := range w.directories() {
 		if !dir.Installed() { // say on a disk that is away
@@ -136,7 +137,7 @@ func (w *work) holdCopies(ctx context.Context) (copies []*sighting, release func
 			continue
 		}
 		name := s.Account()
-		lock, err := dir.LockRenewal(ctx, entryWait)
+		lock, err := dir.LockRenewal(ctx, max(0, entryWait-time.Since(start)))
 		if err != nil {
 			missed[name] = entryError(err)
 			continue

@@ -109,9 +109,9 @@ func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, erro
 		out.done(RemarkWatchesOnly, "")
 	} else {
 		out.done(RemarkNobodySignedIn, "")
-		out.dropAsides()
+		out.nameAsides()
 	}
-	return out.steps, notRemoved(out.problems)
+	return out.steps, nil
 }
 
 // goOn tries once more what earlier sign-outs of an account, or of any, could not take out, and
