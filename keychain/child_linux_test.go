@@ -152,6 +152,7 @@ func TestSecretServiceFaults(t *testing.T) {
 		{"locked, and nobody to ask", func(s *testbus.Service) { s.Lock(true) }, ErrLocked, ErrLocked},
 		{"no keyring yet", func(s *testbus.Service) { s.Lock(true); s.Remove() }, ErrUnavailable, ErrUnavailable},
 		{"the person dismisses the unlocking", func(s *testbus.Service) {
+			s.Lock(true)
 			s.Behave(on("Unlock",
 				testbus.Step{Dismiss: true}))
 		}, ErrLocked, ErrLocked},
@@ -159,10 +160,20 @@ func TestSecretServiceFaults(t *testing.T) {
 			s.Behave(on("CreateItem",
 				testbus.Step{Dismiss: true}))
 		}, nil, ErrDenied},
-		{"nobody answers the dialog", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Ask: true})) },
-			ErrTimedOut, ErrTimedOut},
-		{"it hangs at the first call", func(s *testbus.Service) { s.Behave(on("Unlock", testbus.Step{Hang: true})) },
-			ErrTimedOut, ErrTimedOut},
+		{"nobody answers the dialog", func(s *testbus.Service) {
+			s.Lock(true)
+			s.Behave(on("Unlock", testbus.Step{Ask: true}))
+		}, ErrTimedOut, ErrTimedOut},
+		{"it hangs at unlocking", func(s *testbus.Service) {
+			s.Lock(true)
+			s.Behave(on("Unlock", testbus.Step{Hang: true}))
+		}, ErrTimedOut, ErrTimedOut},
+		{"it hangs at the first call", func(s *testbus.Service) {
+			s.Behave(on("SearchItems", testbus.Step{Hang: true}))
+		}, ErrTimedOut, ErrTimedOut},
+		{"it hangs at opening a session", func(s *testbus.Service) {
+			s.Behave(on("OpenSession", testbus.Step{Hang: true}))
+		}, ErrTimedOut, ErrTimedOut},
 		{"it hangs at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Hang: true})) }, nil,
 			ErrTimedOut},
 		{"it hangs at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Hang: true})) },
@@ -180,8 +191,9 @@ func TestSecretServiceFaults(t *testing.T) {
 		{"it fails", func(s *testbus.Service) {
 			s.Behave(on("SearchItems", testbus.Step{Err: "org.freedesktop.DBus.Error.Failed"}))
 		}, errFailed, errFailed},
+		// Nobody is there any more when it is asked once more.
 		{"it dies at reading", func(s *testbus.Service) { s.Behave(on("GetSecret", testbus.Step{Die: true})) },
-			errFailed, ErrUnavailable},
+			ErrUnavailable, ErrUnavailable},
 		{"it dies at saving", func(s *testbus.Service) { s.Behave(on("CreateItem", testbus.Step{Die: true})) }, nil,
 			errFailed},
 	} {
@@ -189,6 +201,7 @@ func TestSecretServiceFaults(t *testing.T) {
 			s := testbus.Serve(t, address)
 			s.Put("default", "FAKE-old")
 			c.behave(s)
+			k := osKeychain(t) // one that nobody refused before
 			k.Limit = limit(c.load)
 			got, err := k.Load(t.Context(), "default")
 			if !errors.Is(err, c.load) || (c.load == nil) != (err == nil) {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -15,18 +16,23 @@ import (
 	"keytender/internal/secret"
 )
 
-const secretService = "/org/freedesktop/secrets"
+// The Secret Service API of freedesktop.org, draft 0.2.
+const (
+	secretService = "/org/freedesktop/secrets"
+	serviceOf     = "org.freedesktop.Secret.Service"
+	collectionOf  = "org.freedesktop.Secret.Collection"
+	itemOf        = "org.freedesktop.Secret.Item"
+)
 
 // loadDirect reads a record from the Secret Service on a connection of its own, which
 // its context ends: no process has to be started for the everyday case, an item in an
 // unlocked collection. done is false for every other case; those are the child's.
 func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret.String, done bool) {
 	var (
-		ignored          dbus.Variant
-		session          dbus.ObjectPath
-		unlocked, locked []dbus.ObjectPath
-		found            bool
-		item             struct {
+		ignored dbus.Variant
+		session dbus.ObjectPath
+		found   bool
+		item    struct {
 			Session     dbus.ObjectPath
 			Parameters  []byte
 			Value       []byte
@@ -37,18 +43,50 @@ func (k *OSKeychain) loadDirect(ctx context.Context, name string) (record secret
 		if !w.isKnown() {
 			return
 		}
-		opened := w.call(secretService, "org.freedesktop.Secret.Service", "OpenSession", "plain", dbus.MakeVariant(""))
-		if w.isLocked() { // KeePassXC shows its dialog for a search then
-			return
-		}
-		found = w.answered(w.search(k.Service, name), &unlocked, &locked) && len(unlocked) == 1 && len(locked) == 0 &&
-			w.answered(opened, &ignored, &session) &&
-			w.answered(w.call(unlocked[0], "org.freedesktop.Secret.Item", "GetSecret", session), &item)
+		opened := w.call(secretService, serviceOf, "OpenSession", "plain", dbus.MakeVariant(""))
+		items, locked := w.find(k.Service, name)
+		found = !locked && len(items) == 1 && w.answered(opened, &ignored, &session) &&
+			w.answered(w.call(items[0], itemOf, "GetSecret", session), &item)
 	})
-	if !answered || !found {
+	if !answered || !found || len(item.Value) == 0 { // KWallet gives nothing where it was closed meanwhile
 		return secret.String{}, false
 	}
 	return secret.New(string(item.Value)), true
+}
+
+// isKnown makes the service know who asks, before anything else is asked. gnome-keyring ends itself, and
+// with it all that it had unlocked, when somebody whom it does not know yet opens a session or asks for
+// a property, and it comes to know at times who asks after it looked at the question
+// (https://github.com/basecamp/hey-cli/issues/352). It answers this one in any case.
+func (w *wire) isKnown() bool {
+	var path dbus.ObjectPath
+	return w.answered(w.call(secretService, serviceOf, "ReadAlias", "default"), &path)
+}
+
+// find looks in the collection that go-keyring uses. KeePassXC shows its dialog for a search of the
+// whole service while its database is locked, and none for one of the collection.
+func (w *wire) find(service, name string) (items []dbus.ObjectPath, locked bool) {
+	for _, path := range collections {
+		property := w.askLocked(path, collectionOf)
+		if w.answered(w.call(path, collectionOf, "SearchItems",
+			map[string]string{"service": service, "username": name}), &items) {
+			return items, w.isLocked(property)
+		}
+	}
+	return nil, false
+}
+
+// askLocked asks what a collection or an item says of itself.
+func (w *wire) askLocked(path dbus.ObjectPath, of string) (serial uint32) {
+	return w.call(path, "org.freedesktop.DBus.Properties", "Get", of, "Locked")
+}
+
+func (w *wire) isLocked(serial uint32) (locked bool) {
+	var property dbus.Variant
+	if w.answered(serial, &property) {
+		locked, _ = property.Value().(bool)
+	}
+	return locked
 }
 
 // Reach returns ErrTimedOut where a session bus or a Secret Service runs and is silent
@@ -68,40 +106,17 @@ func (k *OSKeychain) Reach(ctx context.Context) error {
 func (k *OSKeychain) wouldAsk(ctx context.Context, name string) bool {
 	asks := false // also where there is no bus any more, so no dialog either
 	done := onBus(ctx, func(w *wire) {
-		var unlocked, locked []dbus.ObjectPath
-		asks = w.isKnown() && (w.isLocked() ||
-			w.answered(w.search(k.Service, name), &unlocked, &locked) && len(locked) > 0)
+		if !w.isKnown() {
+			return
+		}
+		items, locked := w.find(k.Service, name)
+		asks = locked || slices.ContainsFunc(items, func(item dbus.ObjectPath) bool {
+			return w.isLocked(w.askLocked(item, itemOf))
+		})
 	})
 	return !done || asks
 }
 
 func (k *OSKeychain) wouldAskAgain(ctx context.Context, name string, _ time.Time) bool {
 	return k.wouldAsk(ctx, name)
-}
-
-// isKnown makes the service know who asks, before anything else is asked. gnome-keyring ends itself, and
-// with it all that it had unlocked, when somebody whom it does not know yet opens a session or asks for
-// a property, and it comes to know at times who asks after it looked at the question
-// (https://github.com/basecamp/hey-cli/issues/352). It answers this one in any case.
-func (w *wire) isKnown() bool {
-	var path dbus.ObjectPath
-	return w.answered(w.call(secretService, "org.freedesktop.Secret.Service", "ReadAlias", "default"), &path)
-}
-
-// isLocked is what the collection says of itself that go-keyring uses.
-func (w *wire) isLocked() (locked bool) {
-	for _, path := range collections {
-		var property dbus.Variant
-		if w.answered(w.call(path, "org.freedesktop.DBus.Properties", "Get", "org.freedesktop.Secret.Collection",
-			"Locked"), &property) {
-			locked, _ = property.Value().(bool)
-			break
-		}
-	}
-	return locked
-}
-
-func (w *wire) search(service, name string) (serial uint32) {
-	return w.call(secretService, "org.freedesktop.Secret.Service", "SearchItems",
-		map[string]string{"service": service, "username": name})
 }

@@ -47,7 +47,7 @@ func TestItemThatAsksIsNotAskedEachMinute(t *testing.T) {
 	}
 }
 
-// TestSearchInALockedCollection asks nobody: KeePassXC shows its dialog for one.
+// TestSearchInALockedCollection asks nobody: KeePassXC shows its dialog for one of all the service.
 func TestSearchInALockedCollection(t *testing.T) {
 	s := testbus.Serve(t, testbus.Start(t))
 	s.Asks(t)
@@ -58,7 +58,7 @@ func TestSearchInALockedCollection(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := s.Calls("SearchItems") + s.Calls("Unlock"); n > 0 {
+	if n := s.Calls("SearchAll") + s.Calls("Unlock"); n > 0 {
 		t.Errorf("the person was asked %d times", n)
 	}
 }

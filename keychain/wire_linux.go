@@ -7,9 +7,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"net"
+	"os"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -17,9 +17,10 @@ import (
 // wire is a connection to a bus on which the greeting (D-Bus Specification, Authentication
 // Protocol) goes out together with the first calls, as systemd's library does it. A connection of
 // the bus library waits for each of its four answers, which is half of the time that a read takes,
-// and for all others in goroutines, which start threads. So only the library's messages are used.
+// and for all others in goroutines, which start threads. So only the library's messages are used. The
+// socket is one that blocks, since Go's runtime reads others with one thread more.
 type wire struct {
-	socket  *net.UnixConn
+	socket  *os.File // a read or write of it blocks the thread
 	in      *bufio.Reader
 	greeted bool         // the bus has let us in
 	out     bytes.Buffer // goes out before an answer is waited for
@@ -50,7 +51,7 @@ const longest = 1 << 20
 func onBus(ctx context.Context, ask func(*wire)) (done bool) {
 	if w := connect(); w != nil {
 		defer w.socket.Close()
-		defer context.AfterFunc(ctx, func() { _ = w.socket.SetDeadline(time.Unix(1, 0)) })()
+		defer context.AfterFunc(ctx, w.end)()
 		ask(w)
 	}
 	return ctx.Err() == nil
@@ -64,14 +65,34 @@ func connect() *wire {
 	if !isUnix || strings.ContainsAny(path, "%;") {
 		return nil
 	}
-	socket, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
+	socket := dial(path)
+	if socket == nil {
 		return nil
 	}
 	w := &wire{socket: socket, in: bufio.NewReader(socket), answers: map[uint32]*dbus.Message{}}
 	w.out.WriteString("\x00AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
 	w.send("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 	return w
+}
+
+// dial connects without waiting. A bus that has no room for one more counts as none.
+func dial(path string) *os.File {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil
+	}
+	if syscall.Connect(fd, &syscall.SockaddrUnix{Name: path}) != nil || syscall.SetNonblock(fd, false) != nil {
+		_ = syscall.Close(fd)
+		return nil
+	}
+	return os.NewFile(uintptr(fd), path)
+}
+
+// end ends what is being read or written, now and later.
+func (w *wire) end() {
+	if raw, err := w.socket.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	}
 }
 
 // call calls a method of the Secret Service API of freedesktop.org, draft 0.2. It starts nothing.

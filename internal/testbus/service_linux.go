@@ -41,6 +41,7 @@ type Service struct {
 	mu         sync.Mutex
 	before     func(method string) Step
 	locked     bool
+	asks       bool
 	collection bool
 	records    map[string]string // by user name
 	calls      map[string]int
@@ -67,8 +68,10 @@ func Serve(t testing.TB, address string) *Service {
 			t.Fatal(err)
 		}
 	}
-	if err := s.conn.ExportSubtree(item{s}, collectionPath, itemInterface); err != nil {
-		t.Fatal(err)
+	for iface, object := range map[string]any{itemInterface: item{s}, propertiesInterface: properties{s}} {
+		if err := s.conn.ExportSubtree(object, collectionPath, iface); err != nil {
+			t.Fatal(err)
+		}
 	}
 	reply, err := s.conn.RequestName(serviceName, dbus.NameFlagDoNotQueue)
 	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
@@ -87,8 +90,12 @@ func (s *Service) Behave(before func(method string) Step) {
 // Leave takes the service off the bus.
 func (s *Service) Leave() { _ = s.conn.Close() }
 
-// Asks is a keyring each item of which asks the person for every program, as KeePassXC's do.
+// Asks is a keyring each item of which asks the person for every program, as KeePassXC's do: an item
+// gives nothing away before that, and a search in all of the service counts as one of its own, SearchAll.
 func (s *Service) Asks(t testing.TB) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asks = true
 	if err := s.conn.Export(asking{service{s}}, servicePath, serviceInterface); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +105,9 @@ func (s *Service) Asks(t testing.TB) {
 type asking struct{ service }
 
 func (o asking) SearchItems(attributes map[string]string) (unlocked, locked []dbus.ObjectPath, err *dbus.Error) {
+	if _, err := o.s.step("SearchAll"); err != nil {
+		return nil, nil, err
+	}
 	locked, err = collection{o.s}.SearchItems(attributes)
 	return []dbus.ObjectPath{}, locked, err
 }
@@ -197,6 +207,8 @@ func (o properties) Get(iface, name string) (dbus.Variant, *dbus.Error) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
 	switch {
+	case iface == itemInterface && name == "Locked":
+		return dbus.MakeVariant(o.s.asks), nil
 	case name == "Collections" && o.s.collection:
 		return dbus.MakeVariant([]dbus.ObjectPath{collectionPath}), nil
 	case name == "Collections":
@@ -238,6 +250,9 @@ func (o collection) SearchItems(attributes map[string]string) ([]dbus.ObjectPath
 	}
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
+	if !o.s.collection {
+		return nil, dbus.NewError("org.freedesktop.DBus.Error.UnknownObject", nil)
+	}
 	if _, ok := o.s.records[attributes["username"]]; !ok {
 		return []dbus.ObjectPath{}, nil
 	}
@@ -261,6 +276,11 @@ func (o item) user(m dbus.Message) string {
 func (o item) GetSecret(m dbus.Message, at dbus.ObjectPath) (secret, *dbus.Error) {
 	_, err := o.s.step("GetSecret")
 	text, _ := o.s.Record(o.user(m))
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	if o.s.asks {
+		return secret{}, dbus.NewError("org.freedesktop.Secret.Error.IsLocked", nil)
+	}
 	return secret{at, []byte{}, []byte(text), "text/plain; charset=utf8"}, err
 }
 
