@@ -178,7 +178,7 @@ func TestLedgerAndStoreDamaged(t *testing.T) {
 func TestLedgerIsNotMadeOutOfSilence(t *testing.T) {
 	for name, tc := range map[string]struct{ quiet, answering func(*testbus.Service) }{
 		"locked": {func(s *testbus.Service) { s.Lock(true) }, func(s *testbus.Service) { s.Lock(false) }},
-		"silent": {func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Hang: true})) },
+		"silent": {func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Hang: true})) },
 			func(s *testbus.Service) { s.Behave(nil) }},
 	} {
 		t.Run(name, func(t *testing.T) {

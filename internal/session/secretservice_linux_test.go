@@ -136,18 +136,23 @@ func TestKeychainFailsBeforeRenewal(t *testing.T) {
 		state  StoreCondition
 		limit  time.Duration
 	}{
-		{"hangs", func(s *testbus.Service) { s.Behave(at("Unlock", testbus.Step{Hang: true})) }, "timed-out", "locked",
-			6500 * time.Millisecond},
+		{"hangs", func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Hang: true})) }, "timed-out",
+			"locked", 6500 * time.Millisecond},
+		{"hangs while it is unlocked", func(s *testbus.Service) {
+			s.Lock(true)
+			s.Behave(at("Unlock", testbus.Step{Hang: true}))
+		}, "timed-out", "locked", 6500 * time.Millisecond},
 		{"is locked", func(s *testbus.Service) { s.Lock(true) }, "locked", "locked", 2 * time.Second},
 		{"asks, and the person dismisses", func(s *testbus.Service) {
+			s.Lock(true)
 			s.Behave(at("Unlock",
 				testbus.Step{Dismiss: true}))
 		}, "locked", "locked", 2 * time.Second},
 		{"fails", func(s *testbus.Service) {
 			s.Behave(at("SearchItems", testbus.Step{Err: "org.freedesktop.DBus.Error.Failed"}))
 		}, "storage", "unavailable", 2 * time.Second},
-		{"dies", func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Die: true})) }, "storage",
-			"unavailable", 2 * time.Second},
+		{"dies", func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Die: true})) },
+			"unavailable", "unavailable", 2 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, service := keychainRig(t)
