@@ -160,8 +160,14 @@ func (l *Ledger) Add(name string) *Account {
 	return a
 }
 
-// Remove takes an account out. Its chain is known for a while longer, as nobody's.
+// Remove takes an account out. Its chain is known for a while longer, as nobody's; and what was lent is
+// not of another account that gets its name.
 func (l *Ledger) Remove(name string) {
+	for _, p := range l.Places {
+		if p.Account == name {
+			p.Account = ""
+		}
+	}
 	for _, c := range l.Chains {
 		if c.Account == name {
 			c.Account, c.Was = "", name

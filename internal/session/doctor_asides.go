@@ -1,45 +1,30 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
+	"keytender/internal/secret"
+	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
 
-// liesIn reports whether a login of the account that is signed out lies in a damaged entry.
-func (s *signingOut) liesIn(path string) bool {
-	logins, _ := claudecode.Salvage(path)
-	for i := range logins {
-		f, known := s.l.Identify(pairOf(&logins[i].Login))
-		if known && f.Relation == ledger.Current && (f.Chain.Account == s.account || f.Chain.Was == s.account) {
-			return true
-		}
-	}
-	return false
-}
-
 // dropAsides removes what a writer that was killed left half written (we hold the lock): it may
-// hold tokens. With the last account goes what `doctor --fix` moved aside of ours, too. A damaged
-// entry of Claude Code's may hold logins of others; it stays, and is named.
-func (s *signingOut) dropAsides() {
+// hold tokens. With the last account goes what `doctor --fix` moved aside of ours, too, unless a
+// login of somebody else's lies there alone. A damaged entry of Claude Code's may hold logins of others.
+func (s *signingOut) dropAsides(ctx context.Context) {
 	entries := s.knownEntries()
 	for _, dir := range entries {
 		atomicfile.DropReserved(dir.File())
 	}
+	s.nameAsides(ctx)
 	if len(s.l.Accounts) > 0 {
-		for _, dir := range entries {
-			kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
-			for _, path := range kept {
-				if s.liesIn(path) {
-					s.undone(RemarkAsideStays, path)
-				}
-			}
-		}
 		return
 	}
 	patterns := []string{s.statePath("*" + asideInfix + "*"), s.config.Paths.Credentials + "*" + asideInfix + "*",
@@ -47,10 +32,12 @@ func (s *signingOut) dropAsides() {
 	for _, dir := range entries {
 		patterns = append(patterns, dir.File()+".tmp.*"+asideInfix+"*", dir.File()+".room.*"+asideInfix+"*")
 	}
-	s.nameAsides()
 	for _, pattern := range patterns {
 		paths, _ := filepath.Glob(pattern)
 		for _, path := range paths {
+			if s.named[path] {
+				continue
+			}
 			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 				s.note(err)
 			}
@@ -58,12 +45,57 @@ func (s *signingOut) dropAsides() {
 	}
 }
 
-// nameAsides names the damaged entries that `doctor --fix` moved aside. They may hold logins of others.
-func (s *signingOut) nameAsides() {
-	for _, dir := range s.knownEntries() {
-		kept, _ := filepath.Glob(dir.File() + asideInfix + "*")
+// nameAsides names the damaged files that `doctor --fix` moved aside and in which a login stays: of the
+// account, or, where that was the last, of whomever.
+func (s *signingOut) nameAsides(ctx context.Context) {
+	last := len(s.l.Accounts) == 0
+	name := func(file string, stays func(path string) bool) {
+		kept, _ := filepath.Glob(file + asideInfix + "*")
 		for _, path := range kept {
-			s.undone(RemarkAsideStays, path)
+			if stays(path) {
+				s.named[path] = true
+				s.undone(RemarkAsideStays, path)
+			}
 		}
 	}
+	name(s.config.Paths.Credentials, func(path string) bool { return holdsOneOf(path, s.staying(ctx)) })
+	for _, dir := range s.knownEntries() {
+		name(dir.File(), func(path string) bool { return last || holdsOneOf(path, s.staying(ctx)) })
+	}
+}
+
+// staying are the pairs to look for in files that were moved aside: those of the account, or, where it
+// was the last, those that lie nowhere else.
+func (s *signingOut) staying(ctx context.Context) (pairs []ledger.Pair) {
+	if len(s.l.Accounts) == 0 {
+		return s.lostPairs(ctx)
+	}
+	for _, c := range s.l.Chains {
+		if c.Account == s.account || c.Was == s.account {
+			pairs = append(pairs, c.Current())
+		}
+	}
+	return pairs
+}
+
+// holdsOneOf reports whether a token of one of the pairs stands in a damaged file.
+func holdsOneOf(path string, pairs []ledger.Pair) bool {
+	traces, _ := claudecode.Traces(path)
+	return slices.ContainsFunc(traces, func(t secret.String) bool {
+		print := t.Fingerprint()
+		return slices.ContainsFunc(pairs, func(p ledger.Pair) bool { return print == p.Access || print == p.Refresh })
+	})
+}
+
+// lostPairs are the displaced ones whose record is not there any more: it lay in a store that was damaged.
+func (s *signingOut) lostPairs(ctx context.Context) (lost []ledger.Pair) {
+	for _, d := range s.l.Displaced {
+		if d.Nothing {
+			continue
+		}
+		if _, err := s.vault(s.l).load(ctx, displacedName(d.ID)); errors.Is(err, keychain.ErrNotFound) {
+			lost = append(lost, d.Pair)
+		}
+	}
+	return lost
 }

@@ -605,6 +605,7 @@ func (s *signingOut) takeBackAll(ctx context.Context) {
 	for i, problem := range s.lentCopies().takeOutOfLent(ctx, lent) {
 		err := s.lentCopies().takenBack(lent[i], problem, false)
 		s.note(err)
+		lent[i].Leaving = err != nil // the next sign-out goes on
 		if err == nil {
 			s.done(RemarkTakenBack, lentWhere(lent[i]).String())
 		}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -105,7 +106,7 @@ func (w lentCopies) mayBeOurs(s *sighting) error {
 	if lent == nil || s.Relation != ledger.Stranger || s.entry.Login.Refresh.IsZero() {
 		return nil
 	}
-	c := w.l.ChainOf(lent.Account)
+	c := cmp.Or(w.l.ChainOf(lent.Account), w.l.Chain(lent.Chain)) // signed out of: what was lent then
 	if c == nil || c.Person.Like(s.person) == ledger.Different {
 		return nil
 	}

@@ -185,6 +185,46 @@ func TestSignOutAgainOfAWholeCopyInALentDirectory(t *testing.T) {
 	}
 }
 
+// A copy that was renewed there may be ours: it is named until it is gone.
+func TestSignOutAgainOfARenewedCopyInALentDirectory(t *testing.T) {
+	r := newRig(t)
+	c := r.signIn(8 * time.Hour)
+	home, dir := r.claude, r.mkdir("lent")
+	r.lend(dir)
+	r.goTo(dir)
+	r.writeEntry(r.renewElsewhere(c))
+	r.goTo(home)
+	for range 2 {
+		if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err == nil {
+			t.Error("success, and the login lies there and lives")
+		}
+	}
+	if _, err := r.start().TakeBack(t.Context(), dir); err == nil && !r.lent(dir).Login.Refresh.IsZero() {
+		t.Error("taken back, and the login lies there")
+	}
+	r.goTo(dir)
+	r.writeEntry(r.other())
+	r.goTo(home)
+	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
+		t.Errorf("somebody else's lies there now: %v", err)
+	}
+}
+
+// What was lent is not another person's who gets the account's name.
+func TestLentIsNotOfTheNextAccountOfThatName(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	dir := r.mkdir("lent")
+	r.lend(dir)
+	r.signedOut(SignOutOptions{KeepClaudeCode: true})
+	r.keep("default", r.other())
+	_ = r.start().tending().follow(t.Context())
+	r.start().tending().tendNow(t.Context())
+	if r.lent(dir).Login.Access.Equal(r.stored().Access) {
+		t.Error("another person's token lies where nobody lent it")
+	}
+}
+
 // Who leaves the login to Claude Code leaves it a pair that lives, in a lent directory too.
 func TestSignOutKeepsWithAWholeCopyInALentDirectory(t *testing.T) {
 	r := newRig(t)

@@ -59,7 +59,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 			}
 		}
 	}
-	out := &signingOut{work: w, account: account, current: current, all: o.All}
+	out := &signingOut{work: w, account: account, current: current, all: o.All, named: map[string]bool{}}
 	if o.Revoke {
 		out.revoke(ctx, loadErr)
 	}
@@ -69,11 +69,11 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		out.takeOut(ctx)
 	}
 	out.dropRecords(ctx, v)
-	out.dropAsides()
+	out.dropAsides(ctx)
 	if w.l.Active != "" && w.l.Active != account {
 		out.steps = append(out.steps, Step{Said: Said{RemarkActiveNow, &Values{Account: w.l.Active}}})
 	}
-	out.sayDisplaced()
+	out.sayDisplaced(ctx)
 	if w.l.Account(account) == nil { // else its record is still there, and so is the login
 		w.remember(Record{Account: account, What: ledger.ChangeSignedOut})
 	}
@@ -97,19 +97,22 @@ func (w *work) stillBehind(account string) error {
 // signOutAgain goes on where there is no account any more: what an earlier sign-out could
 // not take out of an entry is tried once more.
 func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, error) {
-	out := &signingOut{work: w}
+	out := &signingOut{work: w, account: w.account, named: map[string]bool{}}
 	switch {
 	case out.goOn(ctx, o, w.account):
 		out.note(w.save())
 		return out.steps, notRemoved(out.problems)
 	case w.account != "" && len(w.l.Accounts) > 0:
+		if out.nameAsides(ctx); len(out.steps) > 0 {
+			return out.steps, nil
+		}
 		return nil, noAccount(w.account)
 	}
 	if w.watches(w.l) {
 		out.done(RemarkWatchesOnly, "")
 	} else {
 		out.done(RemarkNobodySignedIn, "")
-		out.nameAsides()
+		out.nameAsides(ctx)
 	}
 	return out.steps, nil
 }
@@ -151,6 +154,7 @@ type signingOut struct {
 	account  string
 	current  keychain.Credential
 	all      bool
+	named    map[string]bool // files that stay
 	steps    []Step
 	problems []error
 }
@@ -367,8 +371,11 @@ func (s *signingOut) goesWith(d *ledger.Displaced) bool {
 	return was == s.account && (a == nil || a.Person.Like(p) == ledger.Same) || s.all && d.Account != ""
 }
 
-func (s *signingOut) sayDisplaced() {
-	if slices.ContainsFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return !d.Nothing && !s.l.Spent(d) }) {
+func (s *signingOut) sayDisplaced(ctx context.Context) {
+	lost := s.lostPairs(ctx)
+	if slices.ContainsFunc(s.l.Displaced, func(d *ledger.Displaced) bool {
+		return !d.Nothing && !s.l.Spent(d) && !slices.Contains(lost, d.Pair)
+	}) {
 		s.done(RemarkDisplacedKept, "")
 	}
 }

@@ -409,10 +409,17 @@ func (v *vault) trouble(f Fault, path string, err error) *Error {
 	return storageTrouble(v.dir, f, path, err)
 }
 
-// dropSpilled removes pairs of an account that lie outside the store.
+// dropSpilled removes pairs of an account that lie outside the store, and what `doctor --fix` moved aside.
 func (v *vault) dropSpilled(account string) error {
 	var problems []error
-	for _, path := range v.strays(account) {
+	paths := v.strays(account)
+	for _, path := range []string{v.spillPath(account), v.reservePath(account)} {
+		for _, moved := range []string{path, path + ".damaged"} {
+			aside, _ := filepath.Glob(moved + asideInfix + "*")
+			paths = append(paths, aside...)
+		}
+	}
+	for _, path := range paths {
 		if err := os.Remove(path); err != nil {
 			problems = append(problems, v.trouble(FaultStateStays, path, err))
 		}

@@ -103,7 +103,7 @@ var remarkWords = []remarked{
 	{session.RemarkTakenBack, "what was lent was taken back ({place})"},
 	{session.RemarkRemoved, "the login was removed from the {store}"},
 	{session.RemarkAsideStays,
-		"a damaged entry of Claude Code's that was moved aside stays, and may hold a token: {reason}"},
+		"a damaged file that was moved aside stays, and may hold a token: {reason}"},
 	{session.RemarkDisplacedKept,
 		"the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back"},
 
