@@ -201,7 +201,7 @@ func TestHungKeychainIsWaitedForOnce(t *testing.T) {
 		c.Issued, c.AccessEnds = c.Issued.Add(time.Second), r.now().Add(-time.Minute)
 		return c
 	}())
-	service.Behave(at("Unlock", testbus.Step{Hang: true}))
+	service.Behave(at("SearchItems", testbus.Step{Hang: true}))
 	start := testguard.Start()
 	token, err := r.start().Token(t.Context(), time.Minute)
 	if err != nil {
