@@ -285,6 +285,8 @@ func (d *Displaced) Field(key string) any {
 		return &d.At
 	case "nothing":
 		return &d.Nothing
+	case "own":
+		return &d.Own
 	}
 	return nil
 }

@@ -174,6 +174,7 @@ func (l *Ledger) Remove(name string) {
 		}
 	}
 	l.Accounts = slices.DeleteFunc(l.Accounts, func(a *Account) bool { return a.Name == name })
+	l.Displaced = slices.DeleteFunc(l.Displaced, func(d *Displaced) bool { return d.Own == name })
 	if l.Active != name {
 		return
 	}
@@ -204,6 +205,9 @@ func (l *Ledger) Rename(from, to string) {
 	for _, d := range l.Displaced {
 		if d.Account == from {
 			d.Account = to
+		}
+		if d.Own == from {
+			d.Own = to
 		}
 	}
 	if a := l.Account(from); a != nil {

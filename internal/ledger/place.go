@@ -250,14 +250,20 @@ type Displaced struct {
 	Account string    `json:"account,omitempty"`
 	Person  Person    `json:"person,omitzero"`
 	At      time.Time `json:"at"`
-	// Nothing lay there before us; undoing takes ours out.
+	// Nothing is kept: nothing lay there before us, and undoing takes ours out, or Own's login did.
 	Nothing bool `json:"nothing,omitempty"`
+	// Own is the account of ours whose login lay there. What our store has of it is put back.
+	Own string `json:"own,omitempty"`
 }
 
-// SetAside puts a displaced login on top of the place's stack. That nothing lay there is
-// noted below everything else only, never over something.
+// SetAside puts a displaced login on top of the place's stack, an account of ours once. That nothing lay
+// there is noted below everything else only, never over something.
 func (l *Ledger) SetAside(d Displaced) *Displaced {
-	if d.Nothing && slices.ContainsFunc(l.Displaced, func(other *Displaced) bool { return other.Place == d.Place }) {
+	if d.Own != "" {
+		l.Displaced = slices.DeleteFunc(l.Displaced, func(other *Displaced) bool {
+			return other.Place == d.Place && other.Own == d.Own
+		})
+	} else if d.Nothing && slices.ContainsFunc(l.Displaced, func(other *Displaced) bool { return other.Place == d.Place }) {
 		return nil
 	}
 	l.Numbers++

@@ -95,8 +95,11 @@ func (w displacing) moveOut(ctx context.Context, s *sighting, coming string) (mo
 		if !kept {
 			return w.setAside(ctx, s)
 		}
-		m := movedOut{account: owner, whose: w.nameOf(s)}
-		return m, w.keepBound(ctx, s, owner)
+		if err := w.keepBound(ctx, s, owner); err != nil {
+			return movedOut{}, err
+		}
+		d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), At: w.wall(), Nothing: true, Own: owner})
+		return movedOut{account: owner, whose: w.nameOf(s), undo: func(context.Context) { w.l.DropDisplaced(d.ID) }}, nil
 	}
 	return w.setAside(ctx, s)
 }
@@ -377,9 +380,13 @@ func (e *Engine) Undo(ctx context.Context) (Said, error) {
 }
 
 func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
+	w.forgetOwn(s.dir.ID(), s.Account()) // it lies there
 	d, aside, err := w.lastDisplaced(ctx, s.dir.ID())
 	if err != nil {
 		return Said{}, err
+	}
+	if d.Own != "" {
+		return w.putBackOwn(ctx, s, d)
 	}
 	// What makes room now is kept in its turn; ours is in our store.
 	moved := movedOut{}
@@ -388,6 +395,7 @@ func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
 			return Said{}, err
 		}
 		w.l.Sink(moved.kept) // so that undoing once more goes on to the one before
+		w.forgetOwn(s.dir.ID(), moved.account)
 	}
 	change := claudecode.Change{SignOut: true}
 	if !d.Nothing {
@@ -402,6 +410,37 @@ func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
 		return Said{}, err
 	}
 	return w.noteBack(ctx, s.dir, d, aside)
+}
+
+// putBackOwn writes what an account of ours has now into the entry that it lay in.
+func (w displacing) putBackOwn(ctx context.Context, s *sighting, d *ledger.Displaced) (Said, error) {
+	former := s.Account()
+	r, err := w.renewal(ctx, d.Own)
+	if err != nil {
+		return Said{}, err
+	}
+	if err := r.settleElsewhere(ctx, d.Place); err != nil {
+		return Said{}, err
+	}
+	if err := w.mirroring().mayMirror(ctx, r, false); err != nil {
+		return Said{}, err
+	}
+	said, err := w.mirroring().overwrite(ctx, s, r)
+	if err != nil {
+		return Said{}, err
+	}
+	w.forgetOwn(d.Place, d.Own)
+	w.forgetOwn(d.Place, former)
+	said.Remark, said.Values.Owner = RemarkBack, w.named(w.l.Account(d.Own).Person)
+	w.remember(Record{Account: d.Own, What: ledger.ChangeUndone, Said: said})
+	return said, w.save()
+}
+
+// forgetOwn: an account of ours that undoing moved out, or put back, is not for the next undoing.
+func (w displacing) forgetOwn(place, account string) {
+	w.l.Displaced = slices.DeleteFunc(w.l.Displaced, func(d *ledger.Displaced) bool {
+		return account != "" && d.Place == place && d.Own == account
+	})
 }
 
 // noteBack writes down what lies in the entry now and forgets the copy.

@@ -155,6 +155,56 @@ func TestUndoPutsBackWhatWasRenewedElsewhere(t *testing.T) {
 	}
 }
 
+// What made room is put back, newest first, our own accounts with what they have by then, and nobody where
+// nobody was before.
+func TestUndoGoesBackOverOwnAccounts(t *testing.T) {
+	for name, before := range map[string]string{"over a stranger": "x@example.com", "over nobody": ""} {
+		for _, signedOut := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, signed out %v", name, signedOut), func(t *testing.T) {
+				r := newRig(t)
+				if before != "" {
+					r.writeEntry(r.issued(before, time.Hour))
+				}
+				r.signIn(time.Hour)
+				r.keep("bob", r.other())
+				for range 2 { // and there and back once more
+					_, err := r.start().Mirror(t.Context())
+					r.must(err)
+					_, err = r.start().Switch(t.Context(), "default")
+					r.must(err)
+					_, err = r.start().Switch(t.Context(), "bob")
+					r.must(err)
+				}
+				want := []string{"a@example.com", before}
+				_, err := r.start().On("default").Renew(t.Context(), true)
+				r.must(err)
+				if signedOut {
+					_, err := r.start().On("default").SignOut(t.Context(), SignOutOptions{})
+					r.must(err)
+					want = want[1:]
+				}
+				for _, email := range want {
+					said, err := r.start().Undo(t.Context())
+					r.must(err)
+					login := r.entry().Login
+					own := said.Values.Owner == "a@example.com"
+					if own != (email == "a@example.com") || (said.Remark == RemarkBack) != (email != "") ||
+						login.Refresh.IsZero() != (email == "") {
+						t.Errorf("want %q, got %v %v", email, said.Remark, said.Values.Owner)
+					}
+					if email != "" {
+						r.alive(login)
+					}
+				}
+				if _, err := r.start().Undo(t.Context()); err == nil {
+					t.Error("there is still something to undo")
+				}
+				r.reused()
+			})
+		}
+	}
+}
+
 // A stranger's login in two directories, both displaced; one put back and renewed.
 func TestUndoInTwoDirectories(t *testing.T) {
 	r := newRig(t)
