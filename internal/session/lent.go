@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -234,7 +235,10 @@ func notLent(at lentTo, err error) error {
 // makeRoom makes the directory, and displaces what lies there where that was asked for.
 func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 	dir := at.directory(r.entries)
-	if r.entryErr == nil && dir.ID() == r.entry.ID() {
+	shows := func(other *claudecode.Directory) bool { // a link may lead to another entry's file
+		return other.ID() != dir.ID() && sameFile(other.File(), dir.File())
+	}
+	if r.entryErr == nil && dir.ID() == r.entry.ID() || slices.ContainsFunc(r.directories(), shows) {
 		return failedBy(codeOwnEntry, FaultOwnEntry, Values{Path: at.Dir}, nil)
 	}
 	if err := os.MkdirAll(at.Dir, 0o700); err != nil {

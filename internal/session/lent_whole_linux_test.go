@@ -304,6 +304,23 @@ func TestLentEntryIsALink(t *testing.T) {
 	}
 }
 
+// A directory whose entry is a link to Claude Code's own is not lent to, whatever is replaced.
+func TestNothingIsLentThroughALink(t *testing.T) {
+	r := newRig(t)
+	c := r.signIn(8 * time.Hour)
+	dir := r.mkdir("lent")
+	link(t, r.entryFile(), filepath.Join(dir, ".credentials.json"))
+	for _, replace := range []bool{false, true} {
+		_, err := r.start().Lend(t.Context(), LendOptions{Dir: dir, Replace: replace})
+		if known := errorIn(err); known == nil || known.Code != codeOwnEntry {
+			t.Errorf("replace %v: %v", replace, err)
+		}
+		if !r.entry().Login.SamePair(c) {
+			t.Fatal("Claude Code's own login is not what it was")
+		}
+	}
+}
+
 // A pair of a family that was revoked, and the account signed in anew.
 func TestDeadCopyInALentDirectory(t *testing.T) {
 	r := newRig(t)

@@ -221,11 +221,18 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 // holdsByAnotherName reports whether the directory is one whose locks we hold: a mount may show
 // one in two places. What is written in the one is found in the other afterwards.
 func (r *renewal) holdsByAnotherName(dir *claudecode.Directory) bool {
-	info, err := os.Stat(dir.Location().Dir)
-	return err == nil && slices.ContainsFunc(r.held, func(h *held) bool {
-		other, err := os.Stat(h.dir.Location().Dir)
-		return err == nil && os.SameFile(info, other)
+	return slices.ContainsFunc(r.held, func(h *held) bool {
+		return sameFile(dir.Location().Dir, h.dir.Location().Dir)
 	})
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // lookAt takes over a newer pair from a place that holds nothing up: Claude Code goes on
