@@ -22,6 +22,20 @@ func (w following) unfinished(v *vault, account string) bool {
 	return c == nil || c.Intent != nil || v.spilled(account) || slices.ContainsFunc(w.l.Places, w.canBringUp)
 }
 
+// renewedElsewhere reports whether Claude Code renewed in one of several directories: it would send a
+// spent token in the others. With one directory nobody waits for what was renewed there.
+func (w following) renewedElsewhere(ctx context.Context, account string) bool {
+	held := w.l.HeldBy(account)
+	return len(held) > 1 && slices.ContainsFunc(held, func(p *ledger.Place) bool {
+		dir := w.directory(p)
+		if dir == nil || !dir.FileIsRead() {
+			return false
+		}
+		s, err := w.see(ctx, dir, false)
+		return err == nil && s.Relation == ledger.Successor && s.Account() == account
+	})
+}
+
 // canBringUp reports whether a place is behind and there.
 func (w following) canBringUp(p *ledger.Place) bool {
 	if p.Kind == ledger.Lent {
@@ -52,10 +66,15 @@ func (w following) finishAll(ctx context.Context, wait time.Duration) error {
 	var problems []error
 	for _, name := range w.accountNames() {
 		v := w.vault(w.l)
-		if !w.unfinished(v, name) && !w.l.AnyLentBehind() && w.l.Account(name) != nil && len(v.strays(name)) == 0 {
+		elsewhere := w.renewedElsewhere(ctx, name)
+		if !elsewhere && !w.unfinished(v, name) && !w.l.AnyLentBehind() && w.l.Account(name) != nil &&
+			len(v.strays(name)) == 0 {
 			continue
 		}
 		r, err := w.renewal(ctx, name)
+		if err == nil && elsewhere {
+			err = r.settleElsewhere(ctx, "")
+		}
 		if err != nil {
 			problems = append(problems, err)
 			continue

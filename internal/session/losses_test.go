@@ -155,6 +155,25 @@ func TestUndoPutsBackWhatWasRenewedElsewhere(t *testing.T) {
 	}
 }
 
+// A command that has a valid token looks whether Claude Code renewed in another directory: it would send a
+// spent one here.
+func TestTokenBringsUpWhatWasRenewedElsewhere(t *testing.T) {
+	r := newRig(t)
+	c, home, work := r.inTwo("work")
+	r.goTo(work)
+	newer := r.renewElsewhere(c)
+	r.writeEntry(newer)
+	for _, dir := range []string{home, work} {
+		r.goTo(dir)
+		token, err := r.start().Token(t.Context(), time.Minute)
+		r.must(err)
+		if !token.Equal(newer.Access) || !r.entry().Login.SamePair(newer) {
+			t.Errorf("%s was not brought up", dir)
+		}
+	}
+	r.reused()
+}
+
 // What made room is put back, newest first, our own accounts with what they have by then, and nobody where
 // nobody was before.
 func TestUndoGoesBackOverOwnAccounts(t *testing.T) {

@@ -17,7 +17,7 @@ type caller struct {
 }
 
 // Token returns an access token that is valid for minValid. A pair that still is comes
-// straight from the store, without a lock or a connection; otherwise it is renewed first.
+// straight from the store, without a lock or a connection, where all places are in step; otherwise it is renewed first.
 // When that fails and the stored token has not ended yet, it is returned together with
 // the error, which then is a warning.
 func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.String, error) {
@@ -41,8 +41,11 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 		return secret.String{}, look.loadError(v, name, err)
 	}
 	if n.validFor(&current, n.minValid) && n.plausible(&current) {
-		if look.following().unfinished(v, name) {
+		if look.following().unfinished(v, name) || look.following().renewedElsewhere(ctx, name) {
 			_ = n.tending().catchUp(ctx, briefly) // or the next call does it
+			if now, err := v.load(ctx, name); err == nil && n.validFor(&now, n.minValid) {
+				current = now
+			}
 		}
 		return current.Access, nil
 	}
