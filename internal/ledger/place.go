@@ -260,10 +260,10 @@ type Displaced struct {
 // there is noted below everything else only, never over something.
 func (l *Ledger) SetAside(d Displaced) *Displaced {
 	if d.Own != "" {
-		l.Displaced = slices.DeleteFunc(l.Displaced, func(other *Displaced) bool {
-			return other.Place == d.Place && other.Own == d.Own
+		l.Displaced = slices.DeleteFunc(l.Displaced, func(o *Displaced) bool {
+			return o.Place == d.Place && o.Own == d.Own
 		})
-	} else if d.Nothing && slices.ContainsFunc(l.Displaced, func(other *Displaced) bool { return other.Place == d.Place }) {
+	} else if d.Nothing && slices.ContainsFunc(l.Displaced, func(o *Displaced) bool { return o.Place == d.Place }) {
 		return nil
 	}
 	l.Numbers++

@@ -99,7 +99,8 @@ func (w displacing) moveOut(ctx context.Context, s *sighting, coming string) (mo
 			return movedOut{}, err
 		}
 		d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), At: w.wall(), Nothing: true, Own: owner})
-		return movedOut{account: owner, whose: w.nameOf(s), undo: func(context.Context) { w.l.DropDisplaced(d.ID) }}, nil
+		undo := func(context.Context) { w.l.DropDisplaced(d.ID) }
+		return movedOut{account: owner, whose: w.nameOf(s), undo: undo}, nil
 	}
 	return w.setAside(ctx, s)
 }
