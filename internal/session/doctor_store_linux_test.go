@@ -262,31 +262,40 @@ func TestUndoLeavesASignInThatCameBetween(t *testing.T) {
 	}
 }
 
-// TestUndoGoesOnWhereItWasBrokenOff: the step that was done is told, and the next one is taken back.
+// TestUndoGoesOnWhereItWasBrokenOff: the step that was done is told, and the next one is taken back;
+// also where what a step is about was removed by hand.
 func TestUndoGoesOnWhereItWasBrokenOff(t *testing.T) {
-	for _, killed := range []bool{true, false} { // false: the former file was removed by hand
-		r := newRig(t)
-		r.signIn(time.Hour)
-		r.must(os.Chmod(r.storeFile(), 0o644))
-		r.environ["KEYTENDER_MIRROR"] = "false"
-		r.damage(cutOff)
-		r.mendAll()
-		var last lastMended
-		r.must(r.start().readState(mendedFile, &last))
-		step := last.Steps[len(last.Steps)-1]
-		if killed {
-			if _, err := (fixing{r.start().doctor()}).takeBack(t.Context(), step); err != nil {
-				t.Fatal(err)
+	takenBack := func(r *rig, step undoStep) {
+		_, err := (fixing{r.start().doctor()}).takeBack(r.t.Context(), step)
+		r.must(err)
+	}
+	for name, tc := range map[string]struct {
+		spoil func(r *rig)
+		since func(r *rig, last undoStep)
+	}{
+		"killed": {func(r *rig) { r.damage(cutOff) }, takenBack},
+		"the former file is gone": {func(r *rig) { r.damage(cutOff) },
+			func(r *rig, s undoStep) { r.must(os.Remove(s.Aside)) }},
+		"an entry that was closed is gone": {func(r *rig) { r.must(os.Chmod(r.entryFile(), 0o644)) },
+			func(r *rig, s undoStep) { r.must(os.Remove(s.Path)) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(time.Hour)
+			r.must(os.Chmod(r.storeFile(), 0o644))
+			r.environ["KEYTENDER_MIRROR"] = "false"
+			tc.spoil(r)
+			r.mendAll()
+			var last lastMended
+			r.must(r.start().readState(mendedFile, &last))
+			tc.since(r, last.Steps[len(last.Steps)-1])
+			if _, err := r.start().Unmend(t.Context()); faultOf(err) != FaultAsideGone {
+				t.Error(err)
 			}
-		} else {
-			r.must(os.Remove(step.Aside))
-		}
-		if _, err := r.start().Unmend(t.Context()); faultOf(err) != FaultAsideGone {
-			t.Errorf("killed %v: %v", killed, err)
-		}
-		if undone, err := r.start().Unmend(t.Context()); err != nil || len(undone) != 1 {
-			t.Errorf("killed %v, the next: %v, %v", killed, undone, err)
-		}
+			if undone, err := r.start().Unmend(t.Context()); err != nil || len(undone) != 1 {
+				t.Errorf("the next: %v, %v", undone, err)
+			}
+		})
 	}
 }
 

@@ -89,7 +89,7 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		}
 		remark, err := f.takeBack(ctx, step)
 		if known := errorIn(err); known != nil && known.Fault == FaultAsideGone { // it never comes back
-			return undone, errors.Join(err, f.noteLeft(last.At, last.Steps[:i]))
+			return undone, errors.Join(err, f.noteLeft(last, i))
 		}
 		if err != nil { // and those before it may rest on this one
 			return undone, err
@@ -98,17 +98,21 @@ func (f fixing) unmend(ctx context.Context) (undone []Said, err error) {
 		undone = append(undone, said)
 		f.remember(Record{What: ledger.ChangeUndone, Said: said})
 		// At once: whoever is stopped in between goes on with the next.
-		if err := f.noteLeft(last.At, last.Steps[:i]); err != nil {
+		if err := f.noteLeft(last, i); err != nil {
 			return undone, err
 		}
 	}
 	return undone, nil
 }
 
-// noteLeft notes what can still be taken back.
-func (f fixing) noteLeft(at time.Time, steps []undoStep) error {
-	if len(steps) > 0 {
-		return f.writeState(mendedFile, lastMended{at, steps})
+// noteLeft notes that the first n steps can still be taken back, unless there was another repair since.
+func (f fixing) noteLeft(last lastMended, n int) error {
+	var now lastMended
+	if err := f.readState(mendedFile, &now); err != nil || !now.At.Equal(last.At) {
+		return err
+	}
+	if n > 0 {
+		return f.writeState(mendedFile, lastMended{last.At, last.Steps[:n]})
 	}
 	if err := os.Remove(f.statePath(mendedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return f.storageTrouble(FaultStateStays, f.statePath(mendedFile), err)
@@ -119,6 +123,13 @@ func (f fixing) noteLeft(at time.Time, steps []undoStep) error {
 func (f fixing) takeBack(ctx context.Context, step undoStep) (Remark, error) {
 	notUndone := func(err error) error {
 		return failedBy(codeNotUndone, FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
+	}
+	needed := step.Aside
+	if step.Kind == undoMode {
+		needed = step.Path
+	}
+	if _, err := os.Lstat(needed); needed != "" && errors.Is(err, fs.ErrNotExist) {
+		return "", failedBy(codeNotUndone, FaultAsideGone, Values{Aside: needed}, err)
 	}
 	switch step.Kind {
 	case undoMode:
@@ -206,9 +217,6 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 		return "", entryError(err)
 	}
 	defer w.unlock(lock)
-	if _, err := os.Lstat(step.Aside); errors.Is(err, fs.ErrNotExist) {
-		return "", failedBy(codeNotUndone, FaultAsideGone, Values{Aside: step.Aside}, err)
-	}
 	c, before := w.l.Chain(step.Chain), ""
 	if c != nil {
 		if c.Account == "" && c.Was != "" {
@@ -250,9 +258,6 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (Remark, error
 		return "", err
 	}
 	defer release()
-	if _, err := os.Lstat(step.Aside); err != nil {
-		return "", failedBy(codeNotUndone, FaultAsideGone, Values{Aside: step.Aside}, err)
-	}
 	if printOf(step.Path) != step.Stands {
 		return "", failedBy(codeNotUndone, FaultChangedSince, Values{Path: step.Path, Aside: step.Aside}, nil)
 	}
@@ -262,9 +267,10 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (Remark, error
 	return RemarkAsItWas, nil
 }
 
-// printOf tells whether a file changed; empty when there is none, or nothing in it.
+// printOf tells whether a file changed; empty when there is none, or nothing in it. An entry may be
+// larger than any file of ours.
 func printOf(path string) string {
-	data, err := atomicfile.ReadShared(path, maxStateFile)
+	data, err := atomicfile.ReadShared(path, 16*maxStateFile)
 	if err != nil {
 		return ""
 	}

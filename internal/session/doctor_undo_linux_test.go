@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -127,5 +128,55 @@ func TestMendedLetGoLent(t *testing.T) {
 		if _, err := r.start().Unmend(t.Context()); err != nil || r.entryText() != damaged {
 			t.Errorf("the hint, to move the new one away, does not work: %v", err)
 		}
+	}
+}
+
+// TestUndoOfALargeEntry: one may be larger than any file of ours.
+func TestUndoOfALargeEntry(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	damaged := r.damage(func(text string) string {
+		return `{"mcpOAuth":"` + strings.Repeat("m", maxStateFile) + `",` + cutOff(text[1:])
+	})
+	r.mendAll()
+	if _, err := r.start().Unmend(t.Context()); err != nil || r.entryText() != damaged {
+		t.Errorf("nothing was changed since: %v", faultOf(err))
+	}
+}
+
+// TestUndoLeavesTheNoteOfALaterFix that came while it waited.
+func TestUndoLeavesTheNoteOfALaterFix(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.must(os.Chmod(r.storeFile(), 0o644))
+	r.environ["KEYTENDER_MIRROR"] = "false"
+	r.damage(cutOff)
+	r.mendAll()
+	release := r.lockedByClaude()
+	done, undoing := make(chan error, 1), r.start()
+	go func() {
+		_, err := undoing.Unmend(t.Context())
+		done <- err
+	}()
+	for end := time.Now().Add(testguard.Patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if ours, err := r.start().lock(t.Context(), 0); err != nil {
+			break
+		} else {
+			ours()
+		}
+	}
+	config := filepath.Join(r.home, "config.toml")
+	r.must(os.WriteFile(config, nil, 0o644))
+	f := fixing{r.start().doctor()}
+	_, err := f.mend(t.Context(), f.repairPermissions())
+	release()
+	if undone := <-done; err != nil || undone != nil {
+		t.Fatal(err, undone)
+	}
+	if _, err := r.start().Unmend(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(config); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("the later one was not taken back: %v", err)
 	}
 }
