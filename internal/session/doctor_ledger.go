@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/keychain"
 )
@@ -43,11 +42,15 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	w.rebuilding().findDisplaced(Patient(ctx))
 	w.following().settleAll(ctx)
 	w.rebuilding().doubtEmptied()
-	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Paths.State, Count: len(w.l.Accounts)}}
 	if err := w.save(); err != nil {
-		return m, err
+		return Mended{}, err
 	}
-	return m, remove()
+	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Paths.State, Count: len(w.l.Accounts)}}
+	err = remove()
+	for i, step := range m.undo {
+		m.undo[i].Stands = printOf(step.Path)
+	}
+	return m, err
 }
 
 // copyLedger keeps a copy of what cannot be read. It stands until the new one is written over it: a
@@ -61,19 +64,14 @@ func (f fixing) copyLedger() (m Mended, remove func() error, err error) {
 	var former []string
 	for _, name := range files {
 		path := f.statePath(name)
-		data, err := atomicfile.ReadShared(path, maxStateFile)
+		step, err := f.copyAside(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		aside := f.asideName(path)
-		if err == nil {
-			err = atomicfile.Write(aside, data)
-		}
 		if err != nil {
-			return Mended{}, nil, failedBy(codeNotMended, FaultNotMovedAside, Values{Path: path, Reason: plain(err)},
-				err)
+			return Mended{}, nil, f.storageTrouble(FaultStateUnwritten, path, err)
 		}
-		m.undo = append(m.undo, undoStep{Kind: undoMoved, Path: path, Aside: aside})
+		m.undo = append(m.undo, step)
 		if name != ledgerFile {
 			former = append(former, path)
 		}

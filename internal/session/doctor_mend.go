@@ -25,8 +25,8 @@ type Repair struct {
 type Mended struct {
 	Said
 	undo []undoStep // in the order in which it was done
-	// found tells what stood in our own files when the repair had our lock; nil: it wrote to none.
-	found map[string]string
+	// became tells what the file store held as the repair got our lock, and before it gave it back.
+	became map[string]string
 }
 
 // asideName is a free name under which a file keeps what it held: nothing is deleted that
@@ -119,25 +119,14 @@ func (f fixing) noteMended(steps []undoStep) error {
 	return f.writeState(mendedFile, lastMended{f.wall(), steps})
 }
 
-// standing notes what a repair left where files were moved aside: its own, and those of the repairs
-// before it, where it wrote on and nobody else had meanwhile.
+// standing notes what a repair left where those before it had made the file store anew, if nobody else
+// had written there meanwhile.
 func (f fixing) standing(before []undoStep, m Mended) {
 	for i, step := range before {
-		if step.Kind == undoMoved && m.found != nil && m.found[step.Path] == step.Stands {
-			before[i].Stands = printOf(step.Path)
+		if now, wrote := m.became[step.Stands]; wrote && step.Path == f.config.Paths.Credentials {
+			before[i].Stands = now
 		}
 	}
-	for i, step := range m.undo {
-		if step.Kind == undoMoved {
-			m.undo[i].Stands = printOf(step.Path)
-		}
-	}
-}
-
-// prints tells what stands in our own files.
-func (f fixing) prints() map[string]string {
-	ledger, store := f.statePath(ledgerFile), f.config.Paths.Credentials
-	return map[string]string{ledger: printOf(ledger), store: printOf(store)}
 }
 
 func (f fixing) repairPermissions() (repairs []Repair) {
@@ -153,6 +142,17 @@ func (f fixing) repairPermissions() (repairs []Repair) {
 			}})
 	}
 	return repairs
+}
+
+// copyAside keeps a copy of a file of ours that another one is about to take the place of. It stands
+// until then: nobody who is killed leaves none.
+func (f fixing) copyAside(path string) (undoStep, error) {
+	data, err := atomicfile.ReadShared(path, maxStateFile)
+	aside := f.asideName(path)
+	if err == nil {
+		err = atomicfile.Write(aside, data)
+	}
+	return undoStep{Kind: undoMoved, Path: path, Aside: aside}, err
 }
 
 func (f fixing) moveAside(path string, remark Remark) (Mended, error) {

@@ -25,7 +25,8 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 		}
 		w.following().endInStep(ctx)
 	}()
-	found := f.prints()
+	store := f.config.Paths.Credentials
+	found := printOf(store)
 	lock, err := f.entry.LockRenewal(ctx, entryWait)
 	if err != nil {
 		return Mended{}, entryError(err)
@@ -74,7 +75,7 @@ func (f fixing) mendEntry(ctx context.Context) (Mended, error) {
 		lent.Pair = ledger.Pair{} // it waits for the token again
 	}
 	said := Said{remark, &Values{Path: f.entry.File(), Owner: kept}}
-	return Mended{Said: said, undo: []undoStep{step}, found: found}, nil
+	return Mended{Said: said, undo: []undoStep{step}, became: map[string]string{found: printOf(store)}}, nil
 }
 
 // mendedOtherwise: what was found is not so any more when it is about to be mended. The
@@ -186,7 +187,8 @@ func (f fixing) writeAnew(ctx context.Context, account string, still func(*sight
 		return Mended{}, err
 	}
 	defer w.following().endInStep(ctx)
-	found, place := f.prints(), w.l.Place(f.entry.ID())
+	store, place := f.config.Paths.Credentials, w.l.Place(f.entry.ID())
+	found := printOf(store)
 	if w.l.LastIn(f.entry.ID()) != account || place.Let || !w.mirrors(w.l) { // or somebody else's lay in it
 		return Mended{}, nil
 	}
@@ -202,8 +204,8 @@ func (f fixing) writeAnew(ctx context.Context, account string, still func(*sight
 	if s, err := w.see(ctx, f.entry, false); err == nil && pairOf(&s.entry.Login) == step.Wrote {
 		step.Stands = printOf(f.entry.File()) // what is written there later is others'
 	}
-	became := &Reason{Remark: said.Remark, Values: said.Values}
-	return Mended{Said: Said{RemarkWritten, &Values{Because: became}}, undo: []undoStep{step}, found: found}, nil
+	said = Said{RemarkWritten, &Values{Because: &Reason{Remark: said.Remark, Values: said.Values}}}
+	return Mended{Said: said, undo: []undoStep{step}, became: map[string]string{found: printOf(store)}}, nil
 }
 
 // isEmpty reports whether nobody's login lies there.

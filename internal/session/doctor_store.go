@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ func (f fixing) repairStore(ctx context.Context, l *ledger.Ledger) []Repair {
 	switch {
 	case !f.credentialsDamaged():
 		return nil
-	case f.copyInEntry(ctx):
+	case f.hasCopies(ctx):
 		return []Repair{{Said{RemarkWillTakeOver, path}, f.mendCredentials}}
 	case len(l.Accounts) == 0: // nobody's record that we know lies in it, and it keeps one from being made
 		return []Repair{{Said{RemarkWillMoveUnread, path}, f.moveStore}}
@@ -33,13 +32,18 @@ func (f fixing) credentialsDamaged() bool {
 	return errors.Is(err, keychain.ErrDamaged)
 }
 
-// copyInEntry reports whether an entry holds a newest pair of one of our accounts.
-func (f fixing) copyInEntry(ctx context.Context) bool {
+// hasCopies reports whether the newest pair of one of our accounts lies in an entry or was spilled.
+func (f fixing) hasCopies(ctx context.Context) bool {
 	l, err := f.ledger()
 	if err != nil || l.Store != "file" {
 		return false
 	}
 	w := &work{Engine: f.Engine, l: l}
+	for _, a := range l.Accounts {
+		if _, err := w.vault(l).loadSpill(a.Name); err == nil {
+			return true
+		}
+	}
 	for _, dir := range f.knownEntries() {
 		if s, err := w.seeAnyhow(ctx, dir, false); err == nil && w.isGoodCopy(&s) {
 			return true
@@ -48,9 +52,11 @@ func (f fixing) copyInEntry(ctx context.Context) bool {
 	return false
 }
 
+// isGoodCopy reports whether it is the newest pair of one of our accounts.
 func (w *work) isGoodCopy(s *sighting) bool {
-	own := s.Account() != "" && s.Chain == w.l.ChainOf(s.Account())
-	return own && (s.Relation == ledger.Current || s.Relation == ledger.Successor) && !s.entry.Login.Refresh.IsZero()
+	newest := s.Relation == ledger.Successor ||
+		s.Relation == ledger.Current && s.Chain.Intent == nil // else it was sent, and may be spent
+	return newest && s.Account() != "" && s.Chain == w.l.ChainOf(s.Account()) && !s.entry.Login.Refresh.IsZero()
 }
 
 // moveStore moves the file store aside that holds no account's record.
@@ -66,54 +72,69 @@ func (f fixing) moveStore(ctx context.Context) (Mended, error) {
 	return f.moveAside(f.config.Paths.Credentials, RemarkUnreadMoved)
 }
 
-// mendCredentials moves the file store aside and keeps anew what Claude Code's entries hold
-// of our accounts: of all that have a copy there, or of none, so that it can be tried again.
+// mendCredentials makes the file store anew out of what there is of our accounts outside it: pairs that
+// spilled, and the copies in Claude Code's entries; of all that have a copy there, or of none, so that
+// it can be tried again.
 func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 	w, err := f.begin(ctx, lockWait)
 	if err != nil {
 		return Mended{}, err
 	}
 	defer w.end()
-	path, found := f.config.Paths.Credentials, f.prints()
+	path := f.config.Paths.Credentials
 	if !f.credentialsDamaged() {
 		return Mended{}, mendedOtherwise(path)
 	}
+	spilled := w.settleSpilled(ctx)
 	copies, release, err := w.holdCopies(ctx)
 	defer release()
-	if err == nil && copies == nil { // what was seen there is nobody's of ours
+	if err == nil && copies == nil && !spilled { // what was seen there is nobody's of ours
 		err = mendedOtherwise(path)
 	}
 	if err != nil {
 		return Mended{}, err
 	}
-	m, err := f.moveAside(path, RemarkUnreadMoved)
-	if err != nil {
-		return m, err
-	}
-	m.found = found
-	var kept []string
 	for _, s := range copies {
-		if err := w.keepCopy(context.WithoutCancel(ctx), s); err != nil {
-			return Mended{}, errors.Join(err, atomicfile.Rename(m.undo[0].Aside, path))
+		if err := w.keepCopy(s); err != nil {
+			return Mended{}, err
 		}
-		kept = append(kept, s.Account())
 	}
-	m.Remark, m.Values.List = RemarkTakenOver, kept
-	var lost []string
+	step, err := f.copyAside(path)
+	if err == nil {
+		err = atomicfile.Write(path, []byte("{}"))
+	}
+	if err != nil {
+		return Mended{}, f.storageTrouble(FaultStateUnwritten, path, err)
+	}
+	var kept, lost []string
 	for _, a := range w.l.Accounts {
-		if !slices.Contains(kept, a.Name) {
+		if _, err := w.renewal(context.WithoutCancel(ctx), a.Name); err != nil {
 			lost = append(lost, a.Name)
+		} else {
+			kept = append(kept, a.Name)
 		}
 	}
+	step.Stands = printOf(path)
+	m := Mended{Said: Said{RemarkTakenOver, &Values{Path: path, List: kept}}, undo: []undoStep{step}}
 	for _, d := range w.l.Displaced {
 		if !d.Nothing {
 			lost = append(lost, whose(d.Person))
 		}
 	}
 	if lost != nil {
-		m.Remark, m.Values.Also, m.Values.Aside = RemarkTakenOverNotAll, strings.Join(lost, ", "), m.undo[0].Aside
+		m.Remark, m.Values.Also, m.Values.Aside = RemarkTakenOverNotAll, strings.Join(lost, ", "), step.Aside
 	}
 	return m, w.save()
+}
+
+// settleSpilled notes pairs that lie in files beside the store, which makes what an entry holds older
+// ones, and reports whether there are any.
+func (w *work) settleSpilled(ctx context.Context) (any bool) {
+	for _, a := range w.l.Accounts {
+		_, err := w.renewal(ctx, a.Name)
+		any = any || err == nil
+	}
+	return any
 }
 
 // holdCopies finds the newest copy that an entry holds of each account, under the entry's locks
@@ -161,13 +182,14 @@ func (w *work) holdCopies(ctx context.Context) (copies []*sighting, release func
 	return copies, release, err
 }
 
-// keepCopy keeps the login in an entry anew whose record was lost.
-func (w *work) keepCopy(ctx context.Context, s *sighting) error {
+// keepCopy keeps the login in an entry whose record was lost, beside the store at first: whoever is
+// killed before there is a new one leaves it where it is found.
+func (w *work) keepCopy(s *sighting) error {
 	a := w.l.Account(s.Account())
 	c := w.settling().carryOver(s, &keychain.Credential{Method: ByClaudeCode})
 	c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization,
 		Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
-	if err := w.vault(w.l).save(ctx, a.Name, c); err != nil {
+	if err := w.vault(w.l).spillGranted(a.Name, c); err != nil {
 		return storeError("file", err)
 	}
 	s.Chain.Advance(pairOf(&c))

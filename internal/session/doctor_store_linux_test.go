@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"keytender/internal/atomicfile"
 	"keytender/internal/testbus"
 	"keytender/internal/testguard"
 	"keytender/keychain"
@@ -112,6 +113,80 @@ func TestStoreIsMendedOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestStoreIsMendedAfterAKilledRenewal: the newest pair lies beside the damaged store, or in it alone.
+// That of before, in the entry, is spent.
+func TestStoreIsMendedAfterAKilledRenewal(t *testing.T) {
+	beside := func(file string) func(r *rig, a keychain.Credential) keychain.Credential {
+		return func(r *rig, a keychain.Credential) keychain.Credential {
+			newest := r.renewElsewhere(a)
+			newest.Issued = r.now().Round(0)
+			r.put(r.state(file), newest)
+			return newest
+		}
+	}
+	killed := func(at string) func(r *rig, a keychain.Credential) keychain.Credential {
+		return func(r *rig, _ keychain.Credential) keychain.Credential {
+			r.child(at).end()
+			r.ageLocks(time.Hour)
+			return r.stored()
+		}
+	}
+	for name, tc := range map[string]struct {
+		renew func(r *rig, a keychain.Credential) (newest keychain.Credential)
+		found bool
+	}{
+		"in the room for it": {beside("reserve-default.json"), true},
+		"in the spill file":  {beside("spill-default.json"), true},
+		"as it was written":  {killed("written"), true},
+		"as it was kept":     {killed("kept"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			newest := tc.renew(r, r.signIn(-time.Minute))
+			r.breakFiles(r.storeFile())
+			if _, err := r.mend(t.Context()); err != nil || (r.storeText() == broken) == tc.found {
+				t.Errorf("%v; the store: %q", err, r.storeText())
+			}
+			if tc.found && !r.stored().SamePair(newest) {
+				t.Error("another pair is kept than the newest")
+			}
+			_, _ = r.start().Renew(t.Context(), true)
+			r.reused()
+		})
+	}
+}
+
+// TestStoreIsMendedAfterAKill at any step of mending it.
+func TestStoreIsMendedAfterAKill(t *testing.T) {
+	for _, steps := range []int{1, 2, 3} {
+		r := newRig(t)
+		a := r.signIn(time.Hour)
+		r.breakFiles(r.storeFile())
+		w := r.work()
+		copies, release, err := w.holdCopies(t.Context())
+		if err != nil || len(copies) != 1 {
+			t.Fatal(copies, err)
+		}
+		r.must(w.keepCopy(copies[0]))
+		if steps > 1 {
+			_, err := (fixing{w.doctor()}).copyAside(r.storeFile())
+			r.must(err)
+		}
+		if steps > 2 {
+			r.must(os.WriteFile(r.storeFile(), []byte("{}"), 0o600))
+		}
+		release()
+		w.release()
+		if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(a.Access) {
+			t.Errorf("after %d steps: %v", steps, err)
+		}
+		_, err = r.mend(t.Context())
+		if r.renewed(""); err != nil || !strings.Contains(r.storeText(), r.stored().Refresh.Reveal()) {
+			t.Errorf("after %d steps, mended: %v", steps, err)
+		}
+	}
+}
+
 // TestStoreIsMendedWhileADiskIsAway: what lies there is another matter, and its directory is not
 // made anew: when the disk is back it is brought up, since nobody signed out of it.
 func TestStoreIsMendedWhileADiskIsAway(t *testing.T) {
@@ -209,6 +284,48 @@ func TestLedgerIsNotMadeOutOfSilence(t *testing.T) {
 	}
 }
 
+// TestLedgerIsMendedOnAFullDisk or stays until there is room, which is what the hint says.
+func TestLedgerIsMendedOnAFullDisk(t *testing.T) {
+	if !testguard.Mounting(t) {
+		return
+	}
+	r := newRig(t)
+	r.must(os.Mkdir(r.home, 0o700))
+	testguard.Tmpfs(t, r.home, "256k")
+	a := r.signIn(time.Hour)
+	r.breakFiles(r.state(ledgerFile))
+	free := fill(t, r.home)
+	e := r.start()
+	mended, err := e.Mend(t.Context(), e.Repairs(t.Context()))
+	if faultOf(err) != FaultStateUnwritten || len(mended) > 0 {
+		t.Errorf("on a full disk: %v, %v", mended, err)
+	}
+	free()
+	if n, err := r.mend(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d repairs, %v", n, err)
+	}
+	if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(a.Access) {
+		t.Error(err)
+	}
+}
+
+// TestLedgerThatIsNotWrittenIsNotMended: nothing is told as done.
+func TestLedgerThatIsNotWrittenIsNotMended(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.breakFiles(r.state(ledgerFile))
+	restore(t, &atomicfile.Disk.Rename, func(from, to string) error {
+		if to == r.state(ledgerFile) {
+			return syscall.EIO
+		}
+		return os.Rename(from, to)
+	})
+	e := r.start()
+	if mended, err := e.Mend(t.Context(), e.Repairs(t.Context())); err == nil || len(mended) > 0 {
+		t.Errorf("%v, %v", mended, err)
+	}
+}
+
 // TestLedgerStandsUntilTheNewOneIsThere: whoever is killed meanwhile leaves a damaged one, not none,
 // with which nobody would know of the other directory.
 func TestLedgerStandsUntilTheNewOneIsThere(t *testing.T) {
@@ -259,6 +376,32 @@ func TestUndoLeavesASignInThatCameBetween(t *testing.T) {
 	}
 	if !strings.Contains(r.storeText(), bob.Refresh.Reveal()) {
 		t.Error("nobody has bob's living pair any more")
+	}
+}
+
+// TestUndoLeavesASignInRightAfterARepair, by whoever waited for our lock, before the repair was noted.
+func TestUndoLeavesASignInRightAfterARepair(t *testing.T) {
+	for _, file := range []string{"credentials.json", filepath.Join("state", ledgerFile)} {
+		r := newRig(t)
+		r.signIn(time.Hour)
+		r.breakFiles(filepath.Join(r.home, file))
+		bob := r.issued("bob@example.com", time.Hour)
+		e := r.start()
+		repairs := e.Repairs(t.Context())
+		do := repairs[0].do
+		repairs[0].do = func(ctx context.Context) (Mended, error) {
+			defer r.keep("bob", bob)
+			return do(ctx)
+		}
+		if _, err := e.Mend(t.Context(), repairs); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.start().Unmend(t.Context()); faultOf(err) != FaultChangedSince {
+			t.Errorf("%s: %v", file, err)
+		}
+		if token, err := r.start().On("bob").Token(t.Context(), time.Minute); err != nil || !token.Equal(bob.Access) {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }
 

@@ -250,8 +250,8 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 	return RemarkAsItWas, w.save()
 }
 
-// takeBackMoved puts a file of ours back, or a lock. What the repair wrote in its place goes,
-// if nobody changed it since.
+// takeBackMoved puts a file of ours back, or a lock. What the repair wrote in its place is moved
+// aside, if nobody changed it since.
 func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (Remark, error) {
 	release, err := f.lock(ctx, lockWait)
 	if err != nil {
@@ -261,7 +261,13 @@ func (f fixing) takeBackMoved(ctx context.Context, step undoStep) (Remark, error
 	if printOf(step.Path) != step.Stands {
 		return "", failedBy(codeNotUndone, FaultChangedSince, Values{Path: step.Path, Aside: step.Aside}, nil)
 	}
-	if err := atomicfile.Rename(step.Aside, step.Path); err != nil {
+	if step.Stands != "" { // it may be the only copy of a login by now
+		_, err = f.copyAside(step.Path)
+	}
+	if err == nil {
+		err = atomicfile.Rename(step.Aside, step.Path)
+	}
+	if err != nil {
 		return "", failedBy(codeNotUndone, FaultNotPutBack, Values{Path: step.Path, Reason: plain(err)}, err)
 	}
 	return RemarkAsItWas, nil

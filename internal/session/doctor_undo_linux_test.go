@@ -131,6 +131,51 @@ func TestMendedLetGoLent(t *testing.T) {
 	}
 }
 
+// TestUndoOfTheStoreKeepsWhatWasMade: what the entry held when the store was mended may lie nowhere else.
+func TestUndoOfTheStoreKeepsWhatWasMade(t *testing.T) {
+	for name, since := range map[string]func(r *rig){
+		"Claude Code signed somebody else in": func(r *rig) { r.writeEntry(r.other()) },
+		"its directory was removed":           func(r *rig) { r.must(os.RemoveAll(r.claude)) },
+	} {
+		r := newRig(t)
+		a := r.signIn(time.Hour)
+		r.breakFiles(r.storeFile())
+		r.mendAll()
+		since(r)
+		undone, err := r.start().Unmend(t.Context())
+		if err != nil || r.storeText() != broken {
+			t.Errorf("%s: undone %v, %v", name, undone, err)
+		}
+		kept := ""
+		all, _ := filepath.Glob(r.storeFile() + asideInfix + "*")
+		for _, path := range all {
+			text, _ := os.ReadFile(path)
+			kept += string(text)
+		}
+		if !strings.Contains(kept, a.Refresh.Reveal()) {
+			t.Errorf("%s: nobody has the living pair any more", name)
+		}
+	}
+}
+
+// TestUndoOfTheStoreThatARepairWroteOn: it is the same repair's.
+func TestUndoOfTheStoreThatARepairWroteOn(t *testing.T) {
+	r := newRig(t)
+	_, _, work := r.inTwo("work")
+	r.goTo(work)
+	bob := r.issued("bob@example.com", time.Hour)
+	r.writeEntry(bob)
+	damaged := r.damage(cutOff)
+	r.breakFiles(r.storeFile())
+	r.mendAll()
+	if !strings.Contains(r.storeText(), bob.Refresh.Reveal()) {
+		t.Fatal("the test")
+	}
+	if _, err := r.start().Unmend(t.Context()); err != nil || r.storeText() != broken || r.entryText() != damaged {
+		t.Error(err)
+	}
+}
+
 // TestUndoOfALargeEntry: one may be larger than any file of ours.
 func TestUndoOfALargeEntry(t *testing.T) {
 	r := newRig(t)
