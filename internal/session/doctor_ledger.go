@@ -16,8 +16,8 @@ import (
 // formerFiles are what the first version kept in the state folder.
 var formerFiles = []string{"settings.json", "journal.json"}
 
-// mendLedger keeps a copy of a damaged ledger and makes it anew out of what there is: the accounts
-// that the history and the file store name, with the records of theirs that can be read.
+// mendLedger keeps a copy of a damaged ledger and makes it anew out of what there is: the part of it that
+// stands in a file of its own, and the records of the accounts that can be read.
 func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 	release, err := f.lock(ctx, lockWait)
 	if err != nil {
@@ -27,7 +27,12 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 		release()
 		return Mended{}, mendedOtherwise(f.config.Paths.State)
 	}
-	w := &work{Engine: f.Engine, l: ledger.New(), release: release}
+	part, err := f.readLedger(placesFile)
+	if err != nil {
+		f.log.Warn("there is no part of the ledger to go by", "reason", plain(err))
+		part = ledger.New()
+	}
+	w := &work{Engine: f.Engine, l: part, release: release}
 	if err := w.rebuilding().rebuild(Patient(ctx)); err != nil {
 		release()
 		return Mended{}, err
@@ -38,7 +43,6 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 		return Mended{}, err
 	}
 	defer w.end()
-	w.rebuilding().findPlaces()
 	w.rebuilding().findDisplaced(Patient(ctx))
 	w.following().settleAll(ctx)
 	w.rebuilding().doubtEmptied()
@@ -89,34 +93,6 @@ type rebuilding struct{ *work }
 
 func (w *work) rebuilding() rebuilding { return rebuilding{w} }
 
-// findPlaces takes up the places that were known, and the choices beside them. What lies in the
-// places is found as they are looked at; without them the next renewal would leave a spent token
-// there.
-func (w rebuilding) findPlaces() {
-	var places []*ledger.Place
-	if err := w.readState(placesFile, &places); err != nil {
-		w.log.Warn("the list of places cannot be used", "reason", plain(err))
-		return
-	}
-	for _, known := range places {
-		switch {
-		case known == nil || known.ID == "" || known.Kind == ledger.Lent && w.l.Account(known.Account) == nil:
-		case known.Kind == ledger.DisplacedLogin:
-			w.l.Displaced = append(w.l.Displaced, &ledger.Displaced{ID: known.ID, At: w.wall()})
-		case known.Kind == apiKeyPart:
-			w.l.APIKeys = known.Past
-		case known.Kind == choseWatchOnly:
-			w.l.WatchOnly = true
-		case known.Kind == choseMirror, known.Kind == choseNoMirror:
-			mirror := known.Kind == choseMirror
-			w.l.Mirror = &mirror
-		default:
-			p := w.l.AddPlace(known.ID, known.Kind, known.Where)
-			p.Account, p.Ends, p.Far, p.Let = known.Account, known.Ends, known.Far, known.Let
-		}
-	}
-}
-
 // doubtEmptied: a place in which an account's login was to lie holds none, so that Claude Code
 // may have signed out of it.
 func (w rebuilding) doubtEmptied() {
@@ -127,9 +103,8 @@ func (w rebuilding) doubtEmptied() {
 	}
 }
 
-// findDisplaced finds the copies of displaced logins again that the list of places does not
-// name, since an earlier version wrote it: their records have numbers. It counts on where no
-// number was before: none is written over.
+// findDisplaced finds the copies of displaced logins again where no part of the ledger names them:
+// their records have numbers. It counts on where no number was before: none is written over.
 func (w rebuilding) findDisplaced(ctx context.Context) {
 	v := w.vault(w.l)
 	w.l.Numbers = max(w.l.Numbers, int(w.wall().Unix()))
@@ -148,48 +123,74 @@ func (w rebuilding) findDisplaced(ctx context.Context) {
 	}
 }
 
-// rebuild finds the accounts again. What lies in Claude Code's entries is found as they are
-// looked at. A store that does not say what it holds is an error: it is not one that holds nothing.
+// rebuild finds the accounts again: those that the part of the ledger names, where it says that they
+// lie; without it those of the history and of the file store, in the first store that has any. What lies
+// in Claude Code's entries is found as they are looked at. A store that does not say what it holds is an
+// error: it is not one that holds nothing.
 func (w rebuilding) rebuild(ctx context.Context) error {
-	names := []string{"default"}
-	records, _ := w.History()
-	for i := len(records) - 1; i >= 0; i-- {
-		r := records[i]
-		if keychain.CheckAccountName(r.Account) == nil && !slices.Contains(names, r.Account) {
-			names = append(names, r.Account)
-		}
+	names := w.l.Names()
+	if len(names) == 0 {
+		names = w.namesTold()
 	}
 	stored, _ := w.file.Names()
-	for _, kind := range []string{"file", "keychain"} {
+	names = slices.DeleteFunc(append(names, stored...),
+		func(name string) bool { return keychain.CheckAccountName(name) != nil })
+	kinds := []string{"file", "keychain"}
+	if w.l.Store != "" {
+		kinds = []string{w.l.Store}
+	}
+	w.l.Accounts = nil
+	for _, kind := range kinds {
 		v := w.vaultIn(kind)
-		for _, name := range slices.Compact(append(slices.Clone(names), stored...)) {
-			if w.l.Account(name) != nil || w.l.Twin(name) != "" || keychain.CheckAccountName(name) != nil {
+		if len(kinds) == 1 {
+			v = w.vault(w.l)
+		}
+		for _, name := range names {
+			if w.l.Account(name) != nil || w.l.Twin(name) != "" {
 				continue
 			}
-			c, err := v.load(ctx, name)
-			if w.holdsNone(kind, err) {
-				continue
-			}
-			if err != nil {
+			// A pair that was spilled may be newer, but says nothing of the store.
+			c, err, _ := v.loadBoth(ctx, name)
+			switch {
+			case err == nil:
+				w.take(name, &c)
+			case !w.holdsNone(kind, err):
 				return storeError(kind, err)
 			}
-			w.l.Store = kind
-			w.chainFor(name, &c).Last = &ledger.Change{At: w.wall(), What: ledger.ChangeMended, Who: "keytender"}
-			w.l.Account(name).LongLived = c.Refresh.IsZero() && c.LoginEnds.Sub(c.Issued) > 60*24*time.Hour
 		}
 		if len(w.l.Accounts) > 0 {
+			w.l.Store = kind
 			break
 		}
 	}
-	for _, name := range names[1:] { // whose name the history tells last
-		if w.l.Account(name) != nil && w.l.Active == "" {
+	for _, name := range names {
+		if c, err := w.vault(w.l).loadSpill(name); err == nil && w.l.Account(name) == nil { // in no store
+			w.take(name, &c)
+		}
+		if w.l.Account(w.l.Active) == nil && w.l.Account(name) != nil {
 			w.l.Active = name
 		}
 	}
-	if w.l.Active == "" && len(w.l.Accounts) > 0 {
-		w.l.Active = w.l.Accounts[0].Name
-	}
+	w.l.Places = slices.DeleteFunc(w.l.Places, func(p *ledger.Place) bool {
+		return p.Kind == ledger.Lent && w.l.Account(p.Account) == nil
+	})
 	return nil
+}
+
+// namesTold are the names that the history has, the last one first, and the one that nobody chose.
+func (w rebuilding) namesTold() (names []string) {
+	records, _ := w.History()
+	for i := len(records) - 1; i >= 0; i-- {
+		if name := records[i].Account; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return append(names, "default")
+}
+
+func (w rebuilding) take(name string, c *keychain.Credential) {
+	w.chainFor(name, c).Last = &ledger.Change{At: w.wall(), What: ledger.ChangeMended, Who: "keytender"}
+	w.l.Account(name).LongLived = c.Refresh.IsZero() && c.LoginEnds.Sub(c.Issued) > 60*24*time.Hour
 }
 
 // holdsNone reports whether a store's answer says that a record is not there, or can never be had.
@@ -197,7 +198,7 @@ func (w rebuilding) holdsNone(kind string, err error) bool {
 	switch {
 	case errors.Is(err, keychain.ErrNotFound), errors.Is(err, keychain.ErrDamaged):
 		return true
-	case kind == "keychain" && errors.Is(err, keychain.ErrUnavailable):
+	case kind == "keychain" && w.l.Store == "" && errors.Is(err, keychain.ErrUnavailable):
 		// Where logins lie in a file there may be none at all.
 		_, there := os.Lstat(w.config.Paths.Credentials)
 		return there == nil || w.config.Store == "file"

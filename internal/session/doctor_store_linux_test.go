@@ -251,14 +251,18 @@ func TestLedgerAndStoreDamaged(t *testing.T) {
 
 // TestLedgerIsNotMadeOutOfSilence: a keychain that does not answer says nothing about who is signed in.
 func TestLedgerIsNotMadeOutOfSilence(t *testing.T) {
+	const bus = "DBUS_SESSION_BUS_ADDRESS"
 	for name, tc := range map[string]struct{ quiet, answering func(*testbus.Service) }{
 		"locked": {func(s *testbus.Service) { s.Lock(true) }, func(s *testbus.Service) { s.Lock(false) }},
 		"silent": {func(s *testbus.Service) { s.Behave(at("SearchItems", testbus.Step{Hang: true})) },
 			func(s *testbus.Service) { s.Behave(nil) }},
+		"not there": {func(*testbus.Service) { t.Setenv(bus, "unix:path=/dev/null") }, func(*testbus.Service) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, service := keychainRig(t)
+			address := os.Getenv(bus)
 			r.keep("bob", r.other())
+			r.must(os.WriteFile(r.storeFile(), []byte("{}"), 0o600)) // where nobody's login lies
 			r.signIn(time.Hour)
 			r.lend(r.mkdir("lent"))
 			r.breakFiles(r.state(ledgerFile))
@@ -271,6 +275,7 @@ func TestLedgerIsNotMadeOutOfSilence(t *testing.T) {
 			if text, _ := os.ReadFile(r.state(ledgerFile)); string(text) != broken {
 				t.Errorf("the ledger: %q", text)
 			}
+			t.Setenv(bus, address)
 			tc.answering(service)
 			if n, err := r.mend(t.Context()); n != 1 || err != nil {
 				t.Errorf("once more: %d repairs, %v", n, err)
@@ -281,6 +286,92 @@ func TestLedgerIsNotMadeOutOfSilence(t *testing.T) {
 				t.Errorf("accounts %v, lent to %d", names, len(lent))
 			}
 		})
+	}
+}
+
+// TestLedgerIsMendedInTheStoreThatWasChosen: neither a pair that spilled nor a record that stayed in the
+// former store changes which that is, and nobody is left out.
+func TestLedgerIsMendedInTheStoreThatWasChosen(t *testing.T) {
+	spilled := func(file string) func(*rig) {
+		return func(r *rig) {
+			c := r.signIn(time.Hour)
+			c.Issued = c.Issued.Add(time.Minute)
+			r.put(r.state(file), c)
+		}
+	}
+	without := func(file string, f func(*rig)) func(*rig) {
+		return func(r *rig) { f(r); r.must(os.Remove(r.state(file))) }
+	}
+	for name, tc := range map[string]struct {
+		since func(r *rig)
+		store string
+	}{
+		"a spilled pair":                      {spilled("spill-default.json"), "keychain"},
+		"a spilled pair, and nothing to tell": {without(placesFile, spilled("reserve-default.json")), "keychain"},
+		"no history":                          {without(historyFile, spilled("reserve-default.json")), "keychain"},
+		"a spilled pair alone": {func(r *rig) {
+			spilled("spill-default.json")(r)
+			r.must(r.vault().drop(r.t.Context(), "default"))
+		}, "keychain"},
+		"a record that stayed": {func(r *rig) {
+			r.environ["KEYTENDER_STORE"] = "auto"
+			w := r.work()
+			w.l.Store, w.l.Stayed = "file", []string{"bob"}
+			w.end()
+			r.signIn(time.Hour)
+		}, "file"},
+		"a record that stayed in the file": {func(r *rig) {
+			w := r.work()
+			record, err := w.vault(w.l).record(r.t.Context(), "bob")
+			r.must(err)
+			r.must(w.vault(w.l).drop(r.t.Context(), "bob"))
+			r.must(w.file.Save(r.t.Context(), "bob", record))
+			w.l.Stayed = []string{"bob"}
+			w.end()
+			r.signIn(time.Hour)
+		}, "keychain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := keychainRig(t)
+			r.keep("bob", r.other())
+			tc.since(r)
+			r.breakFiles(r.state(ledgerFile))
+			if n, err := r.mend(t.Context()); n != 1 || err != nil {
+				t.Fatalf("%d repairs, %v", n, err)
+			}
+			if l := r.ledger(); l.Store != tc.store || len(l.Accounts) != 2 {
+				t.Errorf("store %q, accounts %v", l.Store, l.Names())
+			}
+			for _, name := range []string{"bob", "default"} {
+				if _, err := r.start().On(name).Token(t.Context(), time.Minute); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if _, err := r.start().file.Load(t.Context(), "default"); (err == nil) != (tc.store == "file") {
+				t.Errorf("in the file store: %v", err)
+			}
+		})
+	}
+}
+
+// TestLedgerIsMendedWithTheActiveAccount, whoever was renewed or told last, and without the history too.
+func TestLedgerIsMendedWithTheActiveAccount(t *testing.T) {
+	for _, account := range []string{"default", "alice"} {
+		for _, history := range []bool{true, false} {
+			r := newRig(t)
+			r.keep("bob", r.other())
+			r.account = account
+			a := r.signIn(time.Hour)
+			r.renewed("bob")
+			if !history {
+				r.must(os.Remove(r.state(historyFile)))
+			}
+			r.breakFiles(r.state(ledgerFile))
+			r.mendAll()
+			if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(a.Access) {
+				t.Errorf("%s, history %v: active is %s, %v", account, history, r.ledger().Active, err)
+			}
+		}
 	}
 }
 
@@ -323,6 +414,60 @@ func TestLedgerThatIsNotWrittenIsNotMended(t *testing.T) {
 	e := r.start()
 	if mended, err := e.Mend(t.Context(), e.Repairs(t.Context())); err == nil || len(mended) > 0 {
 		t.Errorf("%v, %v", mended, err)
+	}
+}
+
+// TestLedgerIsGone, say moved away by hand: the part of it that stands in another file says where the
+// login lies besides, and who is active.
+func TestLedgerIsGone(t *testing.T) {
+	r := newRig(t)
+	r.account = "alice"
+	_, home, work := r.inTwo("work")
+	r.keep("bob", r.other())
+	if _, err := r.start().Switch(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	r.must(os.Remove(r.state(ledgerFile)))
+	r.renewed("")
+	if names, active, err := r.start().AccountNames(); len(names) != 2 || active != "alice" {
+		t.Errorf("%v, active %s, %v", names, active, err)
+	}
+	for _, dir := range []string{home, work} {
+		r.goTo(dir)
+		r.alive(r.entry().Login)
+	}
+}
+
+// TestLedgerIsGoneBesideDisplacedLogins: the next one is not kept in the place of one of them.
+func TestLedgerIsGoneBesideDisplacedLogins(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	var displaced []keychain.Credential
+	for _, email := range []string{"bob@example.com", "cat@example.com", "dan@example.com", "eve@example.com"} {
+		displaced = append(displaced, r.issued(email, time.Hour))
+		r.writeEntry(displaced[len(displaced)-1])
+		if email[0] > 'c' {
+			r.must(os.Remove(r.state(ledgerFile)))
+		}
+		if _, err := r.start().Mirror(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range displaced {
+		if !strings.Contains(r.storeText(), c.Refresh.Reveal()) {
+			t.Errorf("nobody has the login of %s any more", c.Account.Email)
+		}
+	}
+}
+
+// TestPartOfTheLedgerIsWrittenAnew where it was damaged, with the next change.
+func TestPartOfTheLedgerIsWrittenAnew(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.breakFiles(r.state(placesFile))
+	r.renewed("")
+	if part, err := r.start().readLedger(placesFile); err != nil || len(part.Places) == 0 {
+		t.Error(err)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 
 const (
 	ledgerFile   = "ledger.json"
-	placesFile   = "places.json" // where copies lie, for a day on which the ledger cannot be read
+	placesFile   = "places.json" // the part of the ledger that nothing else tells, for a day on which it is lost
 	maxStateFile = 1 << 20
 )
 
@@ -70,27 +70,38 @@ func (s *state) unwritten(name string, err error) error {
 	return s.storageTrouble(FaultStateUnwritten, s.statePath(name), err)
 }
 
-// ledger reads what is known. Where there is no ledger yet, what the first version wrote
-// is taken over; the next one to write keeps it.
+// ledger reads what is known. Where it is lost, its part stands for it; where there is neither, what
+// the first version wrote is taken over. The next one to write keeps it.
 func (e *Engine) ledger() (*ledger.Ledger, error) {
 	if e.entryErr == nil {
 		e.entry.Relocate() // the app lives on while a link is turned
 	}
-	data, err := atomicfile.Read(e.statePath(ledgerFile), maxStateFile)
+	l, err := e.readLedger(ledgerFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		l, err = e.readLedger(placesFile)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return e.formerState()
 	}
+	if err == nil {
+		e.movePlaces(l)
+	}
+	return l, err
+}
+
+func (s *state) readLedger(name string) (*ledger.Ledger, error) {
+	path := s.statePath(name)
+	data, err := atomicfile.Read(path, maxStateFile)
 	if err != nil {
-		return nil, e.storageTrouble(FaultStateUnread, e.statePath(ledgerFile), err)
+		return nil, s.storageTrouble(FaultStateUnread, path, err)
 	}
 	l, err := ledger.Decode(data)
 	if errors.Is(err, ledger.ErrLater) {
-		return nil, failedBy(CodeLaterVersion, FaultLaterVersion, Values{Path: e.statePath(ledgerFile)}, err)
+		return nil, failedBy(CodeLaterVersion, FaultLaterVersion, Values{Path: path}, err)
 	}
 	if err != nil || !usable(l) {
-		return nil, damagedState(e.statePath(ledgerFile))
+		return nil, damagedState(path)
 	}
-	e.movePlaces(l)
 	return l, nil
 }
 
@@ -149,13 +160,13 @@ func (e *Engine) opened(release func()) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &work{Engine: e, l: l, release: release, known: noPlaces}
+	w := &work{Engine: e, l: l, release: release, known: placesJSON(ledger.New())}
 	if _, err := os.Lstat(e.statePath(ledgerFile)); err == nil { // else it was not written yet
 		encoded, _ := l.Encode()
 		w.was = string(encoded)
 	}
-	if _, err := os.Lstat(e.statePath(placesFile)); err == nil {
-		w.known = placesJSON(l)
+	if data, err := atomicfile.Read(e.statePath(placesFile), maxStateFile); err == nil {
+		w.known = string(data)
 	}
 	return w, nil
 }
@@ -238,44 +249,24 @@ func (w *work) saveBy(write func(path string, data []byte) error) error {
 	return notKnown
 }
 
-// noPlaces is placesJSON where there is nothing to tell; a missing file says the same.
-const noPlaces = "[]"
-
-// The choices that stand among the places.
-const (
-	choseWatchOnly = "watch-only"
-	choseMirror    = "mirror"
-	choseNoMirror  = "no-mirror"
-)
-
-// placesJSON is where copies lie, those in our own store too that no login tells of, and what
-// the person chose about copies; nothing else.
+// placesJSON is the part of the ledger that nothing else tells: where copies lie, those in our own
+// store too, whose they are, and what the person chose.
 func placesJSON(l *ledger.Ledger) string {
-	places := []*ledger.Place{}
+	part := ledger.Ledger{Version: l.Version, Store: l.Store, Active: l.Active, Mirror: l.Mirror,
+		WatchOnly: l.WatchOnly, APIKeys: l.APIKeys, Stayed: l.Stayed, Numbers: l.Numbers}
+	for _, a := range l.Accounts {
+		part.Accounts = append(part.Accounts, &ledger.Account{Name: a.Name})
+	}
 	for _, p := range l.Places {
-		places = append(places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account, Ends: p.Ends,
-			Far: p.Far, Let: p.Let})
+		part.Places = append(part.Places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account,
+			Ends: p.Ends, Far: p.Far, Let: p.Let})
 	}
 	for _, d := range l.Displaced {
 		if !d.Nothing {
-			places = append(places, &ledger.Place{ID: d.ID, Kind: ledger.DisplacedLogin})
+			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, At: d.At})
 		}
 	}
-	if len(l.APIKeys) > 0 {
-		places = append(places, &ledger.Place{ID: apiKeyPart, Kind: apiKeyPart, Past: l.APIKeys})
-	}
-	choose := func(choice ledger.Kind) { places = append(places, &ledger.Place{ID: string(choice), Kind: choice}) }
-	if l.WatchOnly {
-		choose(choseWatchOnly)
-	}
-	switch {
-	case l.Mirror == nil: // the configuration says
-	case *l.Mirror:
-		choose(choseMirror)
-	default:
-		choose(choseNoMirror)
-	}
-	encoded, _ := json.Marshal(places)
+	encoded, _ := json.Marshal(&part)
 	return string(encoded)
 }
 
