@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,12 +67,24 @@ func TestVerbsAsRootOverAnothersHome(t *testing.T) {
 	if code, out := run(elsewhere, login, "import", "-"); code != 0 {
 		t.Errorf("nothing lies in that home: exit code %d: %s", code, out)
 	}
-	if err := os.Chown(filepath.Join(own, "kt", "state"), person, person); err != nil {
+	err := filepath.WalkDir(filepath.Join(own, "kt"), func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, person, person))
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range [][]string{{"import", "-"}, {"login", "--finish"}} {
-		if code, out := run(elsewhere, login, verb...); code != 1 || !strings.Contains(out, "belongs to another user") {
+	report := filepath.Join(own, "report.txt")
+	for _, verb := range [][]string{
+		{"import", "-"}, {"login", "--finish"}, {"login", "--no-browser"}, {"refresh", "--force"}, {"token"},
+		{"mirror"}, {"logout", "--yes"}, {"lend", filepath.Join(own, "lent")}, {"api-key", "set"},
+		{"export", "github", "--repo", "a/b"}, {"doctor", "--report", report},
+	} {
+		code, out := run(elsewhere, login, verb...)
+		if code != 1 || !strings.Contains(out, "belongs to another user (uid") {
 			t.Errorf("%v, a state folder of another user: exit code %d: %s", verb, code, out)
 		}
+	}
+	if _, err := os.Lstat(report); err == nil {
+		t.Error("a report of root's was written")
 	}
 }

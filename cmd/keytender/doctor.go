@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -246,6 +247,9 @@ func (c *console) doctorWhy(ctx context.Context, engine *session.Engine) error {
 func (c *console) writeReport(ctx context.Context, engine *session.Engine, checks []words.Check, path string) error {
 	column := ""
 	if engine != nil {
+		if err := engine.MayWrite(); err != nil && os.Geteuid() == 0 { // a person may tell of what keeps them out
+			return err
+		}
 		column = words.Diagnosis(ctx, engine, checks)
 	} else {
 		column = words.Diagnosed(checks)

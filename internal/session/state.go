@@ -85,6 +85,8 @@ func (e *Engine) ledger() (*ledger.Ledger, error) {
 	}
 	if err == nil {
 		e.movePlaces(l)
+	} else if denied := e.MayWrite(); denied != nil {
+		return nil, denied // it tells why
 	}
 	return l, err
 }
