@@ -206,11 +206,9 @@ const (
 	FaultServerTended     Fault = "server-tended"
 	FaultServer           Fault = "server"
 	FaultOtherRenews      Fault = "other-renews"
-	FaultLocksUntaken     Fault = "locks-untaken"
 	FaultEntryMayBeNewer  Fault = "entry-may-be-newer"
 	FaultPlaceUnwritable  Fault = "place-unwritable"
 	FaultPlaceUnusable    Fault = "place-unusable"
-	FaultPlaceFull        Fault = "place-full"
 	FaultUnknownLogin     Fault = "unknown-login"
 	FaultUnknownFormer    Fault = "unknown-former"
 )
@@ -316,6 +314,7 @@ const (
 	FaultCopyUnreached Fault = "copy-unreached"
 	FaultTokensSince   Fault = "tokens-since"
 	FaultEntryInUse    Fault = "entry-in-use"
+	FaultEntryStays    Fault = "entry-stays"
 )
 
 // The faults of lending, and why a place elsewhere was not reached.

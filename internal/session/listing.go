@@ -76,6 +76,10 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 		s.State, s.Since = PlaceBehind, known(p.Behind)
 	case p.SignedOut:
 		s.State = PlaceSignedOut
+	case c != nil && c.Problem != nil && c.Problem.Code == codePlaceUnwritable:
+		if e := errorOf(c.Problem, 0); e.Values.ID == p.ID {
+			s.State, s.Because = PlaceUnwritable, &Reason{Text: e.Values.Reason}
+		}
 	case p.Chain == "":
 		s.State = PlaceOtherLogin
 	}

@@ -211,7 +211,7 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 		}
 		lock, err := dir.LockRenewal(ctx, max(0, wait-time.Since(start)))
 		if err != nil {
-			return lockError(ctx, dir, err)
+			return notReady(dir, err)
 		}
 		r.held = append(r.held, &held{dir: dir, lock: lock})
 	}
@@ -276,14 +276,12 @@ func (r *renewal) holds(p *ledger.Place) bool {
 	return false
 }
 
-func lockError(ctx context.Context, dir *claudecode.Directory, err error) error {
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
-		return ctx.Err()
+// notReady is an error in taking a place's locks, or in proving that it takes the new pair.
+func notReady(dir *claudecode.Directory, err error) error {
+	if known := (&claudecode.UnwritableError{}); errors.As(err, &known) {
+		return unwritable(FaultPlaceUnwritable, dir, Values{Reason: known.Reason, Repair: known.Hint}, err)
 	}
-	if errors.Is(err, dirlock.ErrBusy) {
-		return entryError(err)
-	}
-	return laterBy(FaultLocksUntaken, Values{Place: dir.Place(), Reason: err.Error()}, err)
+	return entryError(err)
 }
 
 // letGo gives all locks and rooms back, in reverse order.
@@ -368,10 +366,7 @@ func (r *renewal) prove(ctx context.Context) error {
 		reserved, err := h.dir.Prove(limited, r.current)
 		cancel()
 		if err != nil {
-			if known := (&claudecode.UnwritableError{}); errors.As(err, &known) {
-				return unwritable(FaultPlaceUnwritable, h.dir, Values{Reason: known.Reason, Repair: known.Hint}, err)
-			}
-			return unwritable(FaultPlaceFull, h.dir, Values{Reason: plain(err)}, err)
+			return notReady(h.dir, err)
 		}
 		h.reserved = reserved
 	}

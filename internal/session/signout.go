@@ -312,8 +312,14 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 		place.Chain, place.Leaving = cmp.Or(place.Chain, place.Next), true
 	}
 	problem := entryError(err)
-	if busy := errorIn(problem); busy != nil && busy.Exit == ExitBusy {
-		problem = failedBy(codeNotRemoved, FaultEntryInUse, Values{Place: dir.Place(), Reason: busy.Values.Reason}, err)
+	if known := errorIn(problem); known != nil {
+		v := Values{Place: dir.Place(), Reason: known.Values.Reason}
+		switch {
+		case known.Exit == ExitBusy:
+			problem = failedBy(codeNotRemoved, FaultEntryInUse, v, err)
+		case known.Fault == FaultEntryTrouble, known.Fault == FaultEntryUnwritable:
+			problem = failedBy(codeNotRemoved, FaultEntryStays, v, err)
+		}
 	}
 	s.note(problem)
 }

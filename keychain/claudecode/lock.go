@@ -65,12 +65,16 @@ type RenewalLock struct {
 }
 
 // LockRenewal takes the client's two renewal locks in its order, waiting at most wait
-// for both. It fails with *dirlock.BusyError, an dirlock.ErrBusy. The locks are kept fresh until
-// Release.
+// for both. It fails with *dirlock.BusyError, an dirlock.ErrBusy, or with *UnwritableError. The
+// locks are kept fresh until Release.
 func (d *Directory) LockRenewal(ctx context.Context, wait time.Duration) (*RenewalLock, error) {
 	lock, err := d.lockRenewal(ctx, wait)
 	if err != nil {
-		return nil, fmt.Errorf("taking Claude Code's renewal lock: %w", err)
+		err = fmt.Errorf("taking Claude Code's renewal lock: %w", err)
+		if errors.Is(err, dirlock.ErrBusy) || errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		return nil, d.unwritable(err)
 	}
 	return lock, nil
 }

@@ -55,7 +55,11 @@ func (d *Directory) Prove(ctx context.Context, like keychain.Credential) (*Reser
 	if unwritable := (&UnwritableError{}); errors.As(err, &unwritable) {
 		return nil, unwritable
 	}
-	return nil, &UnwritableError{Place: d.Place(), Reason: err.Error(), Hint: mending(err), cause: err}
+	return nil, d.unwritable(err)
+}
+
+func (d *Directory) unwritable(err error) error {
+	return &UnwritableError{Place: d.Place(), Reason: err.Error(), Hint: mending(err), cause: err}
 }
 
 func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Reservation, error) {

@@ -40,4 +40,6 @@ var entryWords = []worded{
 		"sign out there with `claude auth logout`, if they are not wanted"}},
 	{session.FaultEntryInUse, sentences{"{place} is in use: {reason}",
 		"wait until Claude Code is done, then sign out again"}},
+	{session.FaultEntryStays, sentences{"{place} cannot be written: {reason}",
+		"make it writable, then run `keytender logout` again"}},
 }
