@@ -347,6 +347,9 @@ func TestDirectoryThatIsAway(t *testing.T) {
 		away := filepath.Join(w.home, "away")
 		w.must(os.Rename(w.work.dir, away))
 		w.run("refresh", "--force").want(0)
+		if told := w.work.shell().run("status").want(0); strings.Contains(told.err, "signed out") {
+			w.Errorf("nobody signed out: %v", told)
+		}
 		w.cc.goesOn(ann)
 		w.run("refresh", "--force").want(0)
 		w.must(os.Rename(away, w.work.dir))

@@ -167,7 +167,10 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 			blame(failedBy(entryCode, FaultEntryNotAccepted, Values{Because: notAccepted(why)}, nil))
 		}
 	case Absent, EntrySignedOut:
-		if st.State == SignedIn && place != nil && (place.SignedOut || place.Chain != "") {
+		// Nobody signed out of a directory that is away, and what was renewed since was not ended.
+		c := w.l.ChainOf(st.Account)
+		if st.State == SignedIn && place != nil && c != nil &&
+			(place.SignedOut && c.Doubted || place.Chain == c.ID && w.entry.Installed()) {
 			blame(failedBy(codeSignedOutThere, FaultSignedOutThere, Values{Place: w.entry.Place()}, nil))
 		}
 	case UnknownLogin:

@@ -150,8 +150,14 @@ func TestRenewalEndsTheDoubt(t *testing.T) {
 	if _, err := r.start().Mirror(t.Context()); exitOf(err) != ExitTryLater {
 		t.Fatalf("%v", err)
 	}
+	if p := r.start().Status(t.Context()).Problem; p == nil || p.Code != codeSignedOutThere {
+		t.Errorf("told: %+v", p)
+	}
 	_, err := r.start().Renew(t.Context(), true)
 	r.must(err)
+	if p := r.start().Status(t.Context()).Problem; p != nil {
+		t.Errorf("told on: %+v", p)
+	}
 	if _, err := r.start().Mirror(t.Context()); err != nil {
 		t.Errorf("what the hint says does not help: %v", err)
 	}
