@@ -182,6 +182,25 @@ func TestR18ScopesUnknown(t *testing.T) {
 	})
 }
 
+// A renewal granted less than Claude Code wants: what is told to do helps.
+func TestScopesLostInARenewal(t *testing.T) {
+	holds(t, func(w *world) {
+		w.login(ann, "--account", "ann").want(0)
+		w.faults(faults.With("scope", `"user:profile"`))
+		w.run("refresh", "--force").want(0)
+		told := w.run("status").says("sign in again with `keytender login`")
+		found := w.run("doctor").says("the login lacks")
+		if strings.Contains(told.err, "keytender mirror") || strings.Contains(found.out, "doctor --fix") {
+			w.Errorf("a hint that does not help: %v\n%v", told, found)
+		}
+		w.login(ann).want(0)
+		if told := w.run("status").want(0); strings.Contains(told.err, "hint:") {
+			w.Errorf("told on: %v", told)
+		}
+		w.cc.goesOn(ann)
+	})
+}
+
 // signals end a program; the code is what its exit says.
 var signals = map[string]struct {
 	signal syscall.Signal

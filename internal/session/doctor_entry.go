@@ -11,6 +11,7 @@ import (
 
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
+	"keytender/internal/scope"
 	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
@@ -98,7 +99,7 @@ func (w *work) judgeEntry(s *sighting, st *Status) []Check {
 	case s.entry.State == claudecode.SignedIn && !accepted:
 		v.Because = notAccepted(why)
 		found := FoundEntryNotAccepted
-		if living && s.Account() != "" {
+		if living && s.Account() != "" && slices.Contains(st.Scopes, scope.Inference) {
 			found = FoundEntryNotAcceptedOurs
 		}
 		return fail(entryName, found, v)

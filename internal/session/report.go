@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keytender/internal/ledger"
+	"keytender/internal/scope"
 	"keytender/keychain"
 )
 
@@ -164,6 +165,9 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 	case InStep:
 		if !accepted {
 			st.ClaudeCode.State = Damaged
+			if !slices.Contains(ours.Scopes, scope.Inference) { // which would not be written anew
+				blame(failedBy(entryCode, FaultNoInference, Values{}, nil))
+			}
 			blame(failedBy(entryCode, FaultEntryNotAccepted, Values{Because: notAccepted(why)}, nil))
 		}
 	case Absent, EntrySignedOut:

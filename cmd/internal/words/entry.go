@@ -16,7 +16,7 @@ var entryWords = []worded{
 
 	{session.FaultNoInference,
 		sentences{"Claude Code needs a login with the scope user:inference, and this one has none",
-			"renew it with `keytender refresh --force`, which tells its scopes; else sign in again without --scope"}},
+			"renew it with `keytender refresh --force`, which tells its scopes; else sign in again with `keytender login`"}},
 	{session.FaultUnwrittenDead, sentences{endedByServer + ", so it was not written", signInOnceMore}},
 	{session.FaultUnwrittenOlder, sentences{
 		"the stored login is an older one than the last renewal brought, so it was not written", signInOnceMore}},
