@@ -70,6 +70,9 @@ func (c *console) showImported(st session.Status, done session.Imported) {
 	default:
 		c.line(tick, "Imported: %s", name)
 	}
+	if done.PlainFile != "" {
+		c.line(danger, "Store: %s, a plain file: there is no keychain here", done.PlainFile)
+	}
 	if done.Note.Remark != "" {
 		c.line(danger, "Note: %s", words.OfSaid(done.Note))
 	}

@@ -38,6 +38,16 @@ func TestHNoBusIsSaidBeforeTheLink(t *testing.T) {
 				w.cc.goesOn(ann)
 			})
 		})
+		t.Run(name+", import", func(t *testing.T) {
+			holds(t, func(w *world) {
+				w.environ["KEYTENDER_STORE"], w.environ["DBUS_SESSION_BUS_ADDRESS"] = "auto", bus
+				w.cc.signIn(ann)
+				w.run("import", "claude-code").want(0).says("a plain file: there is no keychain here")
+				if again := w.run("import", "claude-code").want(0); strings.Contains(again.err, "plain file") {
+					w.Errorf("said twice: %v", again)
+				}
+			})
+		})
 	}
 }
 

@@ -25,6 +25,8 @@ type Imported struct {
 	Already bool
 	// Former: the login that the account had before can be put back.
 	Former bool
+	// PlainFile is the file that was chosen to keep logins in, since there is no keychain.
+	PlainFile string
 }
 
 // ImportClaudeCode takes over the login that Claude Code's entry holds. It makes no token
@@ -212,8 +214,12 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 		return Imported{}, storeError(w.vault(w.l).store.Kind(), err)
 	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), keychain.Import, nil, 0
+	unchosen := w.wantedStore(w.l) == ""
 	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: ledger.ChangeImported, activate: true,
 		carries: from.lentTo == name})
+	if unchosen && w.l.Store == "file" {
+		done.PlainFile = w.storeName("file")
+	}
 	return done, err
 }
 
