@@ -57,14 +57,16 @@ func without(engine *session.Engine, text string) string {
 }
 
 var (
-	emailShape      = pattern.New(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
+	emailShape      = pattern.New(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}( \([^)]+\))?`) // and organization
+	idShape         = pattern.New(`\b(account|organization) \(?[^\s(]{1,8}…\)?`)
 	repositoryShape = pattern.New(`\b(to|in|--repo) [A-Za-z0-9-]+/[A-Za-z0-9._-]+`)
 )
 
-// withoutNames takes tokens, e-mails, repositories, the home folder and names out.
+// withoutNames takes tokens, e-mails, ids, repositories, the home folder and names out.
 func withoutNames(text string, names ...string) string {
 	text = secret.Tokens().ReplaceAllString(text, "[redacted]")
 	text = emailShape().ReplaceAllString(text, "EMAIL")
+	text = idShape().ReplaceAllString(text, "$1")
 	text = repositoryShape().ReplaceAllString(text, "$1 OWNER/NAME")
 	if home, err := config.Home(); err == nil && len(home) > 1 {
 		text = strings.ReplaceAll(text, home, "~")
