@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keytender/internal/fakeclaude"
+	"keytender/internal/fakeclaude/faults"
 	"keytender/internal/testguard"
 )
 
@@ -184,6 +185,18 @@ func TestR17ReadOnlyHome(t *testing.T) {
 		w.must(os.Chmod(w.home, 0o700))
 		w.cc.goesOn(ann)
 		w.run("refresh", "--force").want(0)
+	})
+}
+
+// A pair that is too long to be kept was granted all the same, and the one before it may be gone.
+func TestUnusableResponseMayHaveEndedTheLogin(t *testing.T) {
+	holds(t, func(w *world) {
+		w.login(ann, "--account", "ann").want(0)
+		w.faults(faults.With("refresh_token", `"`+strings.Repeat("x", 17<<10)+`"`))
+		r := w.run("refresh", "--force").want(5).says("keytender login")
+		if strings.Contains(r.err, "as good as before") {
+			w.Errorf("nobody knows that: %v", r)
+		}
 	})
 }
 

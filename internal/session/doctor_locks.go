@@ -29,10 +29,30 @@ func (f fixing) repairLocks() (repairs []Repair) {
 	for _, t := range f.lockTroubles() {
 		if !t.Barred {
 			repairs = append(repairs, Repair{Said{RemarkWillClearLock, &Values{Path: t.Path, Reason: t.What}},
-				func(ctx context.Context) (Mended, error) { return mendLock(ctx, t) }})
+				func(ctx context.Context) (Mended, error) {
+					m, err := mendLock(ctx, t)
+					if err == nil {
+						f.tellNoMore(ctx, t.dir)
+					}
+					return m, err
+				}})
 		}
 	}
 	return repairs
+}
+
+// tellNoMore forgets that a place kept a renewal from being sent.
+func (f fixing) tellNoMore(ctx context.Context, dir *claudecode.Directory) {
+	w, err := f.beginAnyway(ctx, lockWait)
+	if err != nil {
+		return // the next renewal finds it out
+	}
+	for _, c := range w.l.Chains {
+		if c.Problem != nil && errorOf(c.Problem, 0).Values.ID == dir.ID() {
+			c.Problem = nil
+		}
+	}
+	w.end()
 }
 
 func mendLock(ctx context.Context, t troubledLock) (Mended, error) {

@@ -382,6 +382,20 @@ func TestMendedAndStillNotAccepted(t *testing.T) {
 	}
 }
 
+// TestMendedLockIsToldNoMore: nothing is in the way of a renewal any more, so nothing is said to be.
+func TestMendedLockIsToldNoMore(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.must(os.WriteFile(filepath.Join(r.claude, ".storage-write.lock"), nil, 0o600))
+	if _, err := r.start().Renew(t.Context(), true); err == nil {
+		t.Fatal("the test")
+	}
+	r.mendAll()
+	if p := r.start().Status(t.Context()).Problem; p != nil {
+		t.Errorf("told on: %+v", p)
+	}
+}
+
 // TestMendedLockIsHeldMeanwhile: the question stood, and Claude Code took the lock that was left.
 func TestMendedLockIsHeldMeanwhile(t *testing.T) {
 	r := newRig(t)

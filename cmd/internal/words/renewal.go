@@ -35,7 +35,7 @@ var renewalWords = []worded{
 	{session.FaultAskingMisfit, sentences{"the server does not accept how keytender asks: {reason}",
 		"check ANTHROPIC_CLIENT_ID, ANTHROPIC_TOKEN_URL and ANTHROPIC_SCOPE (`keytender doctor`); the login is kept"}},
 	{session.FaultResponseUnusable, sentences{"the server's response could not be used: {reason}",
-		"try again later; " + asGoodAsBefore}},
+		"try again later; if the login has ended by then, " + signInOnceMore}},
 	{session.FaultRetryAfter, sentences{"{reason}", "the server asked to wait {limit}; " + asGoodAsBefore}},
 	{session.FaultServerTended, sentences{"{reason}", "keytender tries again by itself; " + asGoodAsBefore}},
 	{session.FaultServer, sentences{"{reason}", "try again in a few minutes; " + asGoodAsBefore}},
