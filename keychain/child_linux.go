@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -23,6 +25,9 @@ func platformReady() error {
 		return err
 	}
 	_, err := dbus.SessionBus()
+	for ; errors.Is(err, syscall.EAGAIN); _, err = dbus.SessionBus() { // until the limit, as any bus that stands still
+		time.Sleep(fullPause)
+	}
 	if noBus := (*net.OpError)(nil); errors.As(err, &noBus) && noBus.Op == "dial" {
 		return errors.New("the session bus cannot be reached")
 	}
@@ -32,10 +37,13 @@ func platformReady() error {
 	return nil
 }
 
+// fullPause is what a socket that has no room for one more is given.
+const fullPause = 20 * time.Millisecond
+
 func findBus() error {
 	address := busAddress()
 	if address == os.Getenv(busVariable) {
-		if !canBeReached(address) { // disabled: in some containers, or a transport that nobody here speaks
+		if len(sockets(address)) == 0 { // disabled: in some containers, or a transport that nobody here speaks
 			return errors.New("the address of the session bus leads nowhere")
 		}
 		return nil
@@ -71,10 +79,20 @@ func itemsOf(service, name string) (int, error) {
 var collections = []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login",
 	"/org/freedesktop/secrets/aliases/default"}
 
-// canBeReached reports whether the bus library has a transport for the address (D-Bus
-// Specification, Server Addresses). The command line is built without TCP.
-func canBeReached(address string) bool {
-	return strings.HasPrefix(address, "unix:") || strings.Contains(address, ";unix:")
+// sockets are those that an address names, in its order (D-Bus Specification, Server Addresses). The command line
+// is built without TCP.
+func sockets(address string) (names []string) {
+	for _, key := range strings.FieldsFunc(address, func(r rune) bool { return r == ';' || r == ',' }) {
+		key, value, _ := strings.Cut(strings.TrimPrefix(key, "unix:"), "=")
+		value, _ = dbus.UnescapeBusAddressValue(value)
+		switch key {
+		case "path":
+			names = append(names, value)
+		case "abstract":
+			names = append(names, "@"+value)
+		}
+	}
+	return names
 }
 
 func platformRefusal(err error) reply {

@@ -7,9 +7,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"io"
 	"os"
-	"strings"
 	"syscall"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -35,21 +36,26 @@ const serialAt = 8
 // headLength is the part of a message that tells its lengths: of the body, and of the other fields.
 const headLength = 16
 
-// tooLong: the library adds the two up in 32 bits, and would read four GiB.
-func tooLong(head []byte) bool {
+// lengthOf is a whole message's: the library adds the two up in 32 bits, and would read four GiB.
+func lengthOf(head []byte) (length uint32, ok bool) {
 	order := binary.ByteOrder(binary.LittleEndian)
 	if head[0] == 'B' {
 		order = binary.BigEndian
 	}
-	return order.Uint32(head[4:]) > longest || order.Uint32(head[12:]) > longest
+	body, fields := order.Uint32(head[4:]), order.Uint32(head[12:])
+	return headLength + (fields+7)&^7 + body, body <= longest && fields <= longest
 }
+
+// noBytes is the type of a value that takes none, which no service has. An array of such values has no end for
+// the library, and takes all memory.
+var noBytes = []byte("()")
 
 // longest is far more than a secret and its attributes need.
 const longest = 1 << 20
 
 // onBus gives ask a connection of its own, if there is one, until ctx ends: done is false then.
 func onBus(ctx context.Context, ask func(*wire)) (done bool) {
-	if w := connect(); w != nil {
+	if w := connect(ctx); w != nil {
 		defer w.socket.Close()
 		defer context.AfterFunc(ctx, w.end)()
 		ask(w)
@@ -57,15 +63,9 @@ func onBus(ctx context.Context, ask func(*wire)) (done bool) {
 	return ctx.Err() == nil
 }
 
-// connect opens a connection; nil: there is none to be had, or the address is not one socket's,
-// which is the library's business in the child.
-func connect() *wire {
-	path, isUnix := strings.CutPrefix(busAddress(), "unix:path=")
-	path, _, _ = strings.Cut(path, ",")
-	if !isUnix || strings.ContainsAny(path, "%;") {
-		return nil
-	}
-	socket := dial(path)
+// connect opens a connection; nil: there is none to be had.
+func connect(ctx context.Context) *wire {
+	socket := dial(ctx)
 	if socket == nil {
 		return nil
 	}
@@ -75,17 +75,38 @@ func connect() *wire {
 	return w
 }
 
-// dial connects without waiting. A bus that has no room for one more counts as none.
-func dial(path string) *os.File {
+// dial connects to the first socket of the bus that lets us in. One that has no room for one more is that of a bus
+// that stands still, and is waited for until ctx ends.
+func dial(ctx context.Context) *os.File {
+	for {
+		full := false
+		for _, name := range sockets(busAddress()) {
+			socket, err := dialOne(name)
+			if err == nil {
+				return socket
+			}
+			full = full || err == syscall.EAGAIN
+		}
+		if !full || ctx.Err() != nil {
+			return nil
+		}
+		time.Sleep(fullPause)
+	}
+}
+
+func dialOne(name string) (*os.File, error) {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	if syscall.Connect(fd, &syscall.SockaddrUnix{Name: path}) != nil || syscall.SetNonblock(fd, false) != nil {
+	if err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: name}); err == nil {
+		err = syscall.SetNonblock(fd, false)
+	}
+	if err != nil {
 		_ = syscall.Close(fd)
-		return nil
+		return nil, err
 	}
-	return os.NewFile(uintptr(fd), path)
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // end ends what is being read or written, now and later.
@@ -146,10 +167,18 @@ func (w *wire) read() bool {
 		}
 	}
 	head, err := w.in.Peek(headLength)
-	if err != nil || tooLong(head) {
+	if err != nil {
 		return false
 	}
-	m, err := dbus.DecodeMessage(w.in)
+	length, ok := lengthOf(head)
+	if !ok {
+		return false
+	}
+	whole := make([]byte, length)
+	if _, err := io.ReadFull(w.in, whole); err != nil || bytes.Contains(whole, noBytes) {
+		return false
+	}
+	m, err := dbus.DecodeMessage(bytes.NewReader(whole))
 	if err != nil {
 		return false
 	}

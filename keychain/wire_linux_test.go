@@ -4,10 +4,13 @@ package keychain
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"keytender/internal/secret"
 	"keytender/internal/testbus"
@@ -53,6 +56,8 @@ func TestBusThatDoesNotGreet(t *testing.T) {
 		"half a line":             "OK", "gone after the greeting": "OK 0123456789abcdef\r\n",
 		"no message": "OK 0123456789abcdef\r\nno message", "asked for ever": strings.Repeat("DATA\r\n", 1000),
 		"a message of four GiB": "OK 0123456789abcdef\r\nl\x02\x01\x01\xff\xff\xff\xff\x01\x00\x00\x00\x10\x00\x00\x00",
+		"an array without an end": "OK 0123456789abcdef\r\nl\x02\x01\x01\x10\x00\x00\x00\x07\x00\x00\x00\x15\x00\x00\x00" +
+			"\x05\x01u\x00\x01\x00\x00\x00\x08\x01g\x00\x07a((()))\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x0012345678",
 	} {
 		t.Run(name, func(t *testing.T) {
 			firstPiece(t, answer, func(ctx context.Context) {
@@ -84,6 +89,66 @@ func TestFirstQuestionIsHarmless(t *testing.T) {
 				t.Errorf("%s: %s comes from somebody whom the service does not know", name, later)
 			}
 		}
+	}
+}
+
+// However the address of the bus is written, reads that nobody waits for ask the person once.
+func TestAddressesOfTheBus(t *testing.T) {
+	address := testbus.Start(t)
+	path := strings.TrimPrefix(address, "unix:path=")
+	s := testbus.Serve(t, address)
+	s.Put("default", "FAKE")
+	s.Lock(true)
+	for _, address := range []string{address, address + ",guid=0123456789abcdef",
+		"unix:guid=0123456789abcdef,path=" + path, "unix:path=/nowhere/bus;" + address,
+		"carrier-pigeon:coop=1;" + address + ";", "unix:path=" + strings.Replace(path, "bus", "%62us", 1),
+		"unix:abstract=" + filepath.Base(filepath.Dir(path)) + ";" + address} {
+		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+		before, k := s.Calls("Unlock"), osKeychain(t)
+		for range 3 {
+			if _, err := k.Load(t.Context(), "default"); !errors.Is(err, ErrLocked) {
+				t.Errorf("%s: %v", address, err)
+			}
+		}
+		if n := s.Calls("Unlock") - before; n != 1 {
+			t.Errorf("%s: the person was asked %d times", address, n)
+		}
+	}
+}
+
+// A bus that stands still is no bus that is not there, also where its queue is full, and on an
+// abstract socket.
+func TestBusThatStandsStill(t *testing.T) {
+	dir := testguard.ShortDir(t)
+	for name, address := range map[string]string{
+		filepath.Join(dir, "bus"): "path", "@" + filepath.Base(dir): "abstract"} {
+		t.Run(address, func(t *testing.T) {
+			fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer syscall.Close(fd)
+			if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: name}); err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Listen(fd, 1); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:"+address+"="+strings.TrimPrefix(name, "@"))
+			k := osKeychain(t)
+			k.Limit = 300 * time.Millisecond
+			for n := range 4 { // each takes a place in the queue
+				ctx, cancel := context.WithTimeout(t.Context(), k.Limit)
+				defer cancel()
+				_, err := k.Load(t.Context(), "default")
+				for what, err := range map[string]error{"looking": k.Reach(ctx), "reading": err,
+					"writing": k.Save(t.Context(), "default", secret.New("FAKE"))} {
+					if !errors.Is(err, ErrTimedOut) {
+						t.Errorf("%s, number %d: %v", what, n, err)
+					}
+				}
+			}
+		})
 	}
 }
 
