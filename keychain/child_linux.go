@@ -58,12 +58,14 @@ func findBus() error {
 // attributes does, too, and go-keyring takes the first of them: it would read that one, write
 // over it, or delete it. A service that does not say is left to the call itself; the error is
 // that of one that ended while it was asked. It is also the question that comes before the session
-// of go-keyring, as loadDirect has it.
+// of go-keyring, and a harmless one comes before it, as loadDirect has it.
 func itemsOf(service, name string) (int, error) {
 	bus, err := dbus.SessionBus()
 	if err != nil {
 		return 0, err
 	}
+	secrets := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets")
+	_ = secrets.Call("org.freedesktop.Secret.Service.ReadAlias", 0, "default").Err
 	for _, path := range collections {
 		var items []dbus.ObjectPath
 		err := bus.Object("org.freedesktop.secrets", path).Call("org.freedesktop.Secret.Collection.SearchItems", 0,

@@ -92,6 +92,19 @@ func TestFirstQuestionIsHarmless(t *testing.T) {
 	}
 }
 
+// So does the child, which asks whether there are two items before a session is opened.
+func TestFirstQuestionOfTheChildIsHarmless(t *testing.T) {
+	s := testbus.Serve(t, testbus.Start(t))
+	asked := make(chan string, 100)
+	s.Behave(func(method string) testbus.Step { asked <- method; return testbus.Step{} })
+	if err := osKeychain(t).Save(t.Context(), "default", secret.New("FAKE")); err != nil {
+		t.Fatal(err)
+	}
+	if first := <-asked; first != "ReadAlias" {
+		t.Errorf("%s comes from somebody whom the service does not know", first)
+	}
+}
+
 // However the address of the bus is written, reads that nobody waits for ask the person once.
 func TestAddressesOfTheBus(t *testing.T) {
 	address := testbus.Start(t)

@@ -193,6 +193,9 @@ func (o service) Unlock(paths []dbus.ObjectPath) ([]dbus.ObjectPath, dbus.Object
 }
 
 func (o service) ReadAlias(string) (dbus.ObjectPath, *dbus.Error) {
+	if _, err := o.s.step("ReadAlias"); err != nil {
+		return "/", err
+	}
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
 	if !o.s.collection {
