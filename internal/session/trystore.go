@@ -3,8 +3,10 @@ package session
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"keytender/internal/atomicfile"
@@ -13,8 +15,8 @@ import (
 	"keytender/keychain"
 )
 
-// probeRecord is written and taken away again to see whether a store takes records.
-var probeRecord = keychain.RecordName("probe", "probe")
+// probeRecord is the name of a record to try a store with. Two may try at once, each with its own.
+func probeRecord() string { return keychain.RecordName("probe", strconv.FormatUint(rand.Uint64(), 36)) }
 
 // tryStore finds out before the browser opens where the login will be kept, so that no
 // granted code is lost to a store that takes nothing, and tells which it is.
@@ -79,18 +81,22 @@ func (s signIn) tryKeychain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := saveRecord(ctx, s.osStore, probeRecord, secret.New("probe")); err != nil {
+	probe := probeRecord()
+	if err := saveRecord(ctx, s.osStore, probe, secret.New("probe")); err != nil {
 		return err
 	}
 	limited, cancel := storeContext(ctx)
 	defer cancel()
-	return s.osStore.Delete(limited, probeRecord)
+	if err := s.osStore.Delete(limited, probe); err != nil { // it took a record, which is what was asked
+		s.log.Warn("the record of the trial stays in the keychain", "reason", plain(err))
+	}
+	return nil
 }
 
 // tryFile looks whether the file can be read, and its folder written. noKeychain: there is
 // none, and why if that is known.
 func (s signIn) tryFile(noKeychain bool, why string) error {
-	if _, err := s.file.Load(context.Background(), probeRecord); err != nil && !errors.Is(err, keychain.ErrNotFound) {
+	if _, err := s.file.Load(context.Background(), probeRecord()); err != nil && !errors.Is(err, keychain.ErrNotFound) {
 		return storeError("file", err)
 	}
 	dir := filepath.Dir(s.config.Paths.Credentials)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,9 @@ func TestStoreIsTriedFirst(t *testing.T) {
 		{"a dialog that the person dismisses", "auto", service(func(s *testbus.Service) {
 			s.Behave(at("CreateItem", testbus.Step{Dismiss: true}))
 		}), "", "", keychain.ErrDenied},
+		{"a dialog for the deletion that the person dismisses", "auto", service(func(s *testbus.Service) {
+			s.Behave(at("Delete", testbus.Step{Dismiss: true}))
+		}), "keychain", "", nil},
 		{"disabled", "auto", bus("disabled:"), "file ", "leads nowhere", nil},
 		{"a transport that nobody speaks", "auto", bus("carrier-pigeon:coop=1;nonsense"), "file ", "leads nowhere",
 			nil},
@@ -122,6 +126,29 @@ func TestStoreIsTriedFirst(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+// Two sign-ins that try the same keychain do not take each other's record for theirs: here the second
+// comes between the first one's writing and its reading back.
+func TestTwoTryAKeychainAtOnce(t *testing.T) {
+	r, service := keychainRig(t)
+	try := func() {
+		if err := (signIn{Engine: r.start()}).tryKeychain(Patient(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}
+	var written, second atomic.Bool
+	service.Behave(func(method string) testbus.Step {
+		written.CompareAndSwap(false, method == "CreateItem")
+		if method == "SearchItems" && written.Load() && second.CompareAndSwap(false, true) {
+			try()
+		}
+		return testbus.Step{}
+	})
+	try()
+	if !second.Load() || strings.Contains(service.Text(), "probe") {
+		t.Errorf("tried twice: %v, left: %s", second.Load(), service.Text())
 	}
 }
 
