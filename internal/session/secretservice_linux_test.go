@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,6 +213,34 @@ func TestHungKeychainIsWaitedForOnce(t *testing.T) {
 	if c := r.stored(); !c.Access.Equal(token) || r.server.Count("renew-reused") != 0 {
 		t.Error("the new pair is not found, or a spent token was sent")
 	}
+}
+
+// A write that a renewal no longer waits for, although a person is there, never comes true after a
+// newer one.
+func TestGivenUpWriteStaysGivenUp(t *testing.T) {
+	testguard.Slow(t)
+	r, service := keychainRig(t)
+	r.keep("default", r.issued("a@example.com", time.Hour))
+	const late = storeWait + 3*time.Second
+	var unlocked atomic.Bool
+	service.Behave(func(method string) testbus.Step {
+		if method == "Unlock" && unlocked.CompareAndSwap(false, true) {
+			return testbus.Step{Delay: late}
+		}
+		return testbus.Step{}
+	})
+	begin := time.Now()
+	for range 2 {
+		if _, err := r.start().Renew(Patient(t.Context()), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest := r.stored()
+	time.Sleep(time.Until(begin.Add(late + time.Second)))
+	if now := r.stored(); !now.SamePair(newest) {
+		t.Errorf("the store holds the older pair again (spent: %v)", r.server.Spent(now.Refresh.Reveal()))
+	}
+	r.reused()
 }
 
 // A first sign-in chooses the file only where there certainly is no keychain.

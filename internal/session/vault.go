@@ -305,7 +305,9 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 	roomErr := d.write(record)
 	d.crash("written")
 
-	ctx = context.WithoutCancel(ctx)
+	// What nobody waits for any more must not come true after a newer pair, so it has no time for a person.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmWithin+storeWait)
+	defer cancel()
 	saved := make(chan error, 1)
 	go func() { saved <- saveRecord(ctx, d.store, d.account, record) }()
 	spilled := false
@@ -313,7 +315,7 @@ func (d *deposit) take(ctx context.Context, c keychain.Credential) (where string
 	if !confirmed {
 		spilled, roomErr = true, d.spill(record)
 		d.crash("spilled")
-		err, confirmed = arrives(saved, storeWait)
+		err, confirmed = arrives(saved, 2*storeWait) // in which it ends
 	}
 	if confirmed && err == nil {
 		_ = d.file.Close()
