@@ -143,7 +143,7 @@ func (w displacing) isKept(ctx context.Context, s *sighting, account string) (bo
 	v := w.vault(w.l)
 	ours, err := v.load(ctx, account)
 	switch own := w.l.ChainOf(account); {
-	case isNotFound(err):
+	case notThere(err):
 		return false, nil
 	case err != nil:
 		return false, storeError(v.store.Kind(), err)
@@ -495,8 +495,11 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		}
 		var aside displacedLogin
 		record, err := v.record(ctx, displacedName(d.ID))
+		if errors.Is(err, errLacking) {
+			w.l.Sink(d.ID) // so that undoing once more goes on to the one before
+		}
 		switch {
-		case errors.Is(err, keychain.ErrNotFound):
+		case isNotFound(err):
 			w.l.DropDisplaced(d.ID)
 			continue
 		case err != nil:

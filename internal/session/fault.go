@@ -232,6 +232,7 @@ const (
 	FaultStoreTimedOut    Fault = "store-timed-out"
 	FaultKeychainSilent   Fault = "keychain-silent"
 	FaultStoreUnavailable Fault = "store-unavailable"
+	FaultStoreLacks       Fault = "store-lacks"
 	FaultStoreDamaged     Fault = "store-damaged"
 	FaultStoreUnreadable  Fault = "store-unreadable"
 	FaultFileTooBig       Fault = "file-too-big"

@@ -349,7 +349,7 @@ func (w settling) adopt(ctx context.Context, s *sighting) error {
 	}
 	v := w.vault(w.l)
 	ours, err := v.load(ctx, a.Name)
-	if err != nil && !errors.Is(err, keychain.ErrNotFound) {
+	if err != nil && !notThere(err) {
 		return storeError(v.store.Kind(), err)
 	}
 	newer := w.carryOver(s, &ours)

@@ -46,6 +46,8 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 		again(FaultEndedNoRefresh, Values{})
 	case !c.LoginEnds.IsZero() && !c.LoginEndsEstimated && !w.wall().Before(c.LoginEnds):
 		again(FaultEndedAt, Values{At: c.LoginEnds})
+	case chain.ID != "" && w.l.Former(chain, pair) && len(w.l.HeldBy(st.Account)) == 0:
+		again(FaultOlderThanRenewal, Values{})
 	case problem == nil && !st.AccessToken.Valid && !chain.Blocked(w.wall()).IsZero():
 		st.State = TryLater
 		text, because := whyOf(chain)
@@ -82,7 +84,7 @@ func (w reporting) storeStates(kept keychain.Store, loadErr error) []StoreState 
 	switch {
 	case loadErr == nil:
 		used.State = StoreOK
-	case errors.Is(loadErr, keychain.ErrNotFound):
+	case notThere(loadErr):
 		used.State = StoreAbsent
 	case errors.Is(loadErr, keychain.ErrLocked), errors.Is(loadErr, keychain.ErrTimedOut):
 		used.State = StoreLocked

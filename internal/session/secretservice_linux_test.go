@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -241,6 +243,31 @@ func TestGivenUpWriteStaysGivenUp(t *testing.T) {
 		t.Errorf("the store holds the older pair again (spent: %v)", r.server.Spent(now.Refresh.Reveal()))
 	}
 	r.reused()
+}
+
+// What a sign-in moves to another store and cannot take out of the former one is known from then on,
+// and goes with a sign-out.
+func TestMovedRecordThatStays(t *testing.T) {
+	r, service := keychainRig(t)
+	r.signIn(time.Hour)
+	r.environ["KEYTENDER_STORE"] = "file"
+	known := false
+	service.Behave(func(method string) testbus.Step {
+		if method != "Delete" {
+			return testbus.Step{}
+		}
+		known = slices.Contains(r.ledger().Stayed, "default") // whoever is killed now has said so
+		return testbus.Step{Dismiss: true}
+	})
+	r.keep("default", r.issued("a@example.com", time.Hour))
+	service.Behave(nil)
+	if stayed := r.ledger().Stayed; !known || !slices.Contains(stayed, "default") {
+		t.Errorf("stayed: %v, known before it was deleted: %v", stayed, known)
+	}
+	_, err := r.start().SignOut(t.Context(), SignOutOptions{})
+	if err != nil || strings.Contains(service.Text(), "FAKE") {
+		t.Errorf("signed out: %v, the keychain holds: %s", err, service.Text())
+	}
 }
 
 // A first sign-in chooses the file only where there certainly is no keychain.

@@ -397,7 +397,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (stored Said, former bo
 		w.log.Info("there is no keychain here; the file store is used", "path", w.config.Paths.Credentials)
 	}
 	if chosen != leaving {
-		w.l.Store, w.l.Stayed = chosen, stayed
+		w.l.Store, w.l.Stayed = chosen, append(stayed, moved...)
 	}
 	w.l.TermsTold = w.l.TermsTold || t.granted() && !t.unseen
 	a := w.l.Add(t.account)
@@ -437,7 +437,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (stored Said, former bo
 	if err := w.vault(w.l).dropSpilled(t.account); err != nil {
 		w.log.Warn("a copy of the former login stays", "reason", plain(err))
 	}
-	w.leave(ctx, leaving, moved)
+	w.leave(ctx, moved)
 	w.remember(Record{Account: t.account, What: t.what, Detail: string(t.c.Method)})
 	return Said{RemarkStored, &Values{Place: w.storeName(chosen)}}, former, nil
 }
@@ -558,23 +558,36 @@ func (w takingIn) saveChoosing(ctx context.Context, account string, c keychain.C
 // changed.
 func (w takingIn) copyRecords(ctx context.Context, signingIn string) (copied, stayed []string, err error) {
 	from, want := w.vault(w.l), w.vaultIn(w.config.Store)
-	for _, name := range w.recordNames(signingIn) {
+	due := recordNames(w.l)
+	for _, account := range w.l.APIKeys {
+		due = append(due, keychain.RecordName(account, apiKeyPart))
+	}
+	names := due
+	for _, account := range w.l.Names() {
+		names = append(names, boundName(account))
+	}
+	for i, name := range names {
 		record, err := from.record(ctx, name)
 		switch {
-		case errors.Is(err, keychain.ErrNotFound):
+		case notThere(err):
+			if i < len(due) {
+				stayed = append(stayed, name)
+			}
 			continue
 		case closed(err): // the person leaves it for that, maybe
 			w.log.Warn("the former store lets nobody in; records stay in it", "store", w.l.Store)
-			return nil, append(w.recordNames(signingIn), signingIn), nil
+			return nil, names, nil
+		case name == signingIn: // what it holds now is replaced
 		case err != nil:
 			return nil, nil, storeError(w.l.Store, err)
-		}
-		if err := want.keep(ctx, name, record); err != nil {
-			return nil, nil, storeError(w.config.Store, err)
+		default:
+			if err := want.keep(ctx, name, record); err != nil {
+				return nil, nil, storeError(w.config.Store, err)
+			}
 		}
 		copied = append(copied, name)
 	}
-	return append(copied, signingIn), nil, nil
+	return copied, stayed, nil
 }
 
 // accountsThatStayed lists the accounts but one whose logins lie in the former store.
@@ -585,35 +598,18 @@ func (w takingIn) accountsThatStayed(but string) []string {
 	})
 }
 
-// recordNames lists the records in our store beside that of one account.
-func (w takingIn) recordNames(but string) []string {
-	var names []string
-	for _, d := range w.l.Displaced {
-		if !d.Nothing {
-			names = append(names, displacedName(d.ID))
-		}
-	}
-	for _, name := range w.l.APIKeys {
-		names = append(names, keychain.RecordName(name, apiKeyPart))
-	}
-	for _, name := range w.l.Names() {
-		names = append(names, boundName(name))
-		if name != but {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// leave takes out of the former store what a sign-in moved to another one.
-func (w takingIn) leave(ctx context.Context, former string, moved []string) {
+// leave takes out of the former store what a sign-in moved to another one. The ledger knows what stays.
+func (w takingIn) leave(ctx context.Context, moved []string) {
+	v := w.vault(w.l)
 	for _, name := range moved {
-		if err := w.vaultIn(former).drop(ctx, name); err != nil {
-			w.log.Warn("a record could not be taken out of the former store", "store", former, "reason", plain(err))
+		limited, cancel := storeContext(ctx)
+		if err := v.dropFormer(limited, name); err != nil {
+			w.log.Warn("a record could not be taken out of the former store", "name", name, "reason", plain(err))
 		}
+		cancel()
 	}
 	if len(moved) > 0 {
-		w.log.Info("the store changed", "from", former)
+		w.log.Info("the store changed", "to", w.l.Store)
 	}
 }
 

@@ -337,11 +337,28 @@ func isForeign(s *sighting) bool {
 // dropRecords removes what lies in our own store and state folder.
 func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 	s.note(v.dropSpilled(s.account))
+	c := s.l.ChainOf(s.account)
+	again := c == nil || c.Was == s.account
+	drop := func(name string) error {
+		_, err := v.record(ctx, name)
+		if !errors.Is(err, errLacking) {
+			err = v.drop(ctx, name)
+		}
+		switch {
+		case !errors.Is(err, errLacking):
+		case again: // the person was told, and does not wait for the keychain that held it
+			v.forgetFormer(name)
+			err = nil
+		default:
+			c.Was = s.account
+		}
+		return err
+	}
 	for _, d := range slices.Clone(s.l.Displaced) {
 		if d.Nothing || !s.goesWith(d) {
 			continue
 		}
-		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
+		if err := drop(displacedName(d.ID)); err != nil {
 			s.note(storeError(v.store.Kind(), err))
 			continue
 		}
@@ -351,11 +368,14 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 		s.note(storeError(v.store.Kind(), err))
 	}
 	home := v.home(ctx, s.account).Kind()
-	if err := v.drop(ctx, s.account); err != nil {
+	if err := drop(s.account); err != nil {
 		s.note(storeError(home, err))
 		return
 	}
 	s.done(RemarkRemoved, s.storeName(home))
+	if !again && c.Was == s.account {
+		return // until the next sign-out
+	}
 	s.l.Remove(s.account)
 	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
 		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })

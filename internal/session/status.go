@@ -209,7 +209,7 @@ func (e *Engine) Status(ctx context.Context) Status {
 	case loadErr == nil:
 		look.reporting().describe(&st, current, chain)
 		// a spilled pair keeps the login alive
-		if storeErr != nil && !errors.Is(storeErr, keychain.ErrNotFound) && st.Problem == nil {
+		if storeErr != nil && !notThere(storeErr) && st.Problem == nil {
 			p := storeError(v.store.Kind(), storeErr)
 			st.Problem = problemOf(&Error{Code: p.Code, Exit: p.Exit, Fault: FaultWaitsOutside, Err: p})
 		}

@@ -36,16 +36,17 @@ type vault struct {
 	open bool
 	// former is the store that was chosen before, where the ledger says what stayed in it.
 	former keychain.Store
-	l      *ledger.Ledger
-	dir    string // the state folder
+	l      *ledger.Ledger // nil: what should be there is not known
+	dir    string         // the state folder
 	log    *slog.Logger
 	crash  func(step string)
 }
 
 func (e *Engine) vault(l *ledger.Ledger) *vault {
 	v := e.vaultIn(l.Store)
+	v.l = l
 	if len(l.Stayed) > 0 {
-		v.l, v.former = l, e.file
+		v.former = e.file
 		if l.Store == "file" {
 			v.former = e.osStore
 		}
@@ -206,7 +207,7 @@ func (v *vault) unspill(ctx context.Context, account string) {
 		_ = os.Remove(spill) // it arrived after all
 		return
 	}
-	if err == nil || errors.Is(err, keychain.ErrNotFound) {
+	if err == nil || notThere(err) {
 		if v.save(ctx, account, spilled) == nil {
 			_ = os.Remove(spill)
 		}
@@ -370,8 +371,32 @@ func (v *vault) record(ctx context.Context, name string) (secret.String, error) 
 	if errors.Is(err, keychain.ErrNotFound) && v.stayed(name) {
 		record, err = v.former.Load(ctx, name)
 	}
+	if isNotFound(err) && (v.stayed(name) || v.store.Kind() == "keychain") && v.due(name) {
+		err = errLacking
+	}
 	noteHung(ctx, err)
 	return record, err
+}
+
+// errLacking is a keychain without a record that was written into it: another one may answer in its place, or
+// another part of it, so nothing is known of the record.
+var errLacking = errors.New("the keychain does not hold what was written into it")
+
+// notThere reports whether the store that answers lacks a record, which may be written into it then.
+func notThere(err error) bool { return isNotFound(err) || errors.Is(err, errLacking) }
+
+// due reports whether the ledger says that there is such a record.
+func (v *vault) due(name string) bool { return v.l != nil && slices.Contains(recordNames(v.l), name) }
+
+// recordNames lists the records that the ledger knows of. Beside each account there may be one more.
+func recordNames(l *ledger.Ledger) []string {
+	names := l.Names()
+	for _, d := range l.Displaced {
+		if !d.Nothing {
+			names = append(names, displacedName(d.ID))
+		}
+	}
+	return names
 }
 
 func (v *vault) keep(ctx context.Context, name string, record secret.String) error {
@@ -381,16 +406,30 @@ func (v *vault) keep(ctx context.Context, name string, record secret.String) err
 func (v *vault) drop(ctx context.Context, name string) error {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
-	err := v.store.Delete(ctx, name)
-	if v.stayed(name) {
-		former := v.former.Delete(ctx, name)
-		if former == nil {
-			v.l.Stayed = slices.DeleteFunc(v.l.Stayed, func(n string) bool { return n == name })
-		}
-		err = cmp.Or(former, err)
-	}
+	err := cmp.Or(v.dropFormer(ctx, name), v.store.Delete(ctx, name))
 	noteHung(ctx, err)
 	return err
+}
+
+// dropFormer takes a record out of the store that was chosen before.
+func (v *vault) dropFormer(ctx context.Context, name string) error {
+	if !v.stayed(name) {
+		return nil
+	}
+	if v.former.Kind() == "keychain" && v.due(name) {
+		if _, err := v.former.Load(ctx, name); isNotFound(err) {
+			return errLacking
+		}
+	}
+	err := v.former.Delete(ctx, name)
+	if err == nil {
+		v.forgetFormer(name)
+	}
+	return err
+}
+
+func (v *vault) forgetFormer(name string) {
+	v.l.Stayed = slices.DeleteFunc(v.l.Stayed, func(n string) bool { return n == name })
 }
 
 // strays lists the files of an account that may hold a pair outside the store: spilled

@@ -1,0 +1,149 @@
+package session
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"keytender/internal/testbus"
+	"keytender/keychain"
+)
+
+// otherKeyring puts an empty Secret Service in the place of the one that holds all records. back
+// brings that one again.
+func otherKeyring(t *testing.T, begin func(*rig)) (r *rig, back func() *testbus.Service) {
+	t.Helper()
+	address := testbus.Start(t)
+	first := testbus.Serve(t, address)
+	r = newRig(t, "KEYTENDER_STORE=keychain")
+	begin(r)
+	gone := func(s *testbus.Service) *testbus.Service {
+		s.Leave()
+		bus, err := dbus.Connect(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bus.Close()
+		for owned := true; owned; {
+			if err := bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0,
+				"org.freedesktop.secrets").Store(&owned); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return testbus.Serve(t, address)
+	}
+	other := gone(first)
+	return r, func() *testbus.Service {
+		again := gone(other)
+		for line := range strings.Lines(first.Text()) {
+			user, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+			again.Put(user, text)
+		}
+		return again
+	}
+}
+
+// A keyring that lacks what was written into it says nothing of it: nobody is signed out.
+func TestAnotherKeyringAnswers(t *testing.T) {
+	var login keychain.Credential
+	r, back := otherKeyring(t, func(r *rig) { login = r.signIn(time.Hour) })
+	st := r.start().Status(t.Context())
+	_, err := r.start().Token(t.Context(), time.Minute)
+	if exitOf(err) != ExitTryLater || faultOf(err) != FaultStoreLacks || st.State != TryLater || st.Problem == nil ||
+		st.Problem.Code != CodeUnavailable {
+		t.Errorf("token: %v; status: %s, %+v", err, st.State, st.Problem)
+	}
+	back()
+	if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(login.Access) {
+		t.Errorf("the first is back: %v", err)
+	}
+}
+
+// The person signs in meanwhile, as the hint says. The former login, which is there again after
+// that, is told of.
+func TestSignedInWhileAnotherKeyringAnswers(t *testing.T) {
+	r, back := otherKeyring(t, func(r *rig) { r.keep("default", r.issued("a@example.com", -time.Minute)) })
+	r.keep("default", r.issued("a@example.com", -time.Minute))
+	if _, err := r.start().Token(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	back()
+	_, err := r.start().Token(t.Context(), time.Minute)
+	if st := r.start().Status(t.Context()); exitOf(err) != ExitSignInAgain || st.State != SignInAgain {
+		t.Errorf("token: %v; status: %s, %+v", err, st.State, st.Problem)
+	}
+	r.reused()
+}
+
+// The person leaves the keychain meanwhile. What it lacks is looked for there later.
+func TestStoreLeftWhileAnotherKeyringAnswers(t *testing.T) {
+	r, back := otherKeyring(t, func(r *rig) {
+		r.keep("second", r.issued("second@example.com", time.Hour))
+		r.keep("default", r.issued("default@example.com", time.Hour))
+	})
+	r.environ["KEYTENDER_STORE"] = "file"
+	r.keep("default", r.issued("default@example.com", time.Hour))
+	service := back()
+	if _, err := r.vault().load(t.Context(), "second"); err != nil {
+		t.Errorf("the other account's login: %v", err)
+	}
+	for _, name := range []string{"default", "second"} {
+		if _, err := r.start().On(name).SignOut(t.Context(), SignOutOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if strings.Contains(service.Text(), "FAKE") {
+		t.Errorf("signed out, and the keychain holds: %s", service.Text())
+	}
+}
+
+// A sign-out names what it could not find. The next one takes it out, or gives it up where it is
+// not there again: the keyring was made anew. Signing in helps then.
+func TestSignOutWhileAnotherKeyringAnswers(t *testing.T) {
+	for _, again := range []bool{true, false} {
+		r, back := otherKeyring(t, func(r *rig) {
+			r.writeEntry(r.issued("stranger@example.com", time.Hour))
+			r.signIn(time.Hour)
+		})
+		_, err := r.start().SignOut(t.Context(), SignOutOptions{})
+		if exitOf(err) != ExitFailed || r.ledger().Account("default") == nil {
+			t.Errorf("signed out: %v, accounts %v", err, r.ledger().Names())
+		}
+		if again {
+			service := back()
+			if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
+				t.Error(err)
+			}
+			if strings.Contains(service.Text(), "default ") {
+				t.Errorf("signed out, and the keychain holds: %s", service.Text())
+			}
+			continue
+		}
+		if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil || len(r.ledger().Accounts) > 0 {
+			t.Errorf("given up: %v, accounts %v", err, r.ledger().Names())
+		}
+		login := r.signIn(time.Hour)
+		if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(login.Access) {
+			t.Errorf("signed in again: %v", err)
+		}
+	}
+}
+
+// What was displaced can be put back as soon as the keyring that holds it is there again.
+func TestUndoWhileAnotherKeyringAnswers(t *testing.T) {
+	var stranger keychain.Credential
+	r, back := otherKeyring(t, func(r *rig) {
+		stranger = r.issued("stranger@example.com", time.Hour)
+		r.writeEntry(stranger)
+		r.signIn(time.Hour)
+	})
+	if _, err := r.start().Undo(t.Context()); faultOf(err) != FaultStoreLacks {
+		t.Errorf("undone: %v", err)
+	}
+	back()
+	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(stranger) {
+		t.Errorf("undone when it was back: %v", err)
+	}
+}
