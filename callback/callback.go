@@ -58,6 +58,8 @@ const (
 // Outcome is what the browser is told in the end, in its person's language. Every text
 // is cleaned and escaped before it is shown; none may hold a secret.
 type Outcome struct {
+	_ [0]func() // nobody compares two
+
 	Kind  OutcomeKind
 	Email string // SignedIn, ElsewhereDone; may be empty
 	Plan  string // likewise

@@ -164,6 +164,8 @@ func refusal(err error) reply {
 // go-keyring: Secret Service, macOS keychain or Credential Manager. Item names are
 // the service and the record's name with the suffix.
 type OSKeychain struct {
+	_ [0]func() // nobody compares two
+
 	Service string
 	// Suffix tells the items of one installation from those of another.
 	Suffix string

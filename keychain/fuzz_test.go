@@ -38,7 +38,7 @@ func FuzzChildReply(f *testing.F) {
 		switch {
 		case !readable && !errors.Is(err, errFailed), readable && (err == nil) != (plain.Error == ""):
 			t.Fatalf("%v", err)
-		case err != nil && a != (reply{}):
+		case err != nil && a.Error+a.Detail+a.Record != "":
 			t.Fatal("an error with an answer")
 		case err == nil && a.Record != plain.Record:
 			t.Fatalf("record %q, want %q", a.Record, plain.Record)

@@ -146,6 +146,8 @@ func (a *agent) tell(ctx context.Context) {
 
 // notice is what KEYTENDER_ON_NOTICE gets. Nothing in it is secret.
 type notice struct {
+	_ [0]func() // nobody compares two
+
 	SchemaVersion int           `json:"schemaVersion"`
 	Kind          reminder.Kind `json:"kind"`
 	Account       string        `json:"account"`

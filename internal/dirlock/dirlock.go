@@ -29,6 +29,8 @@ var ErrCompromised = errors.New("another program took over the lock")
 
 // BusyError says which lock could not be had and why. It is an ErrBusy.
 type BusyError struct {
+	_ [0]func() // nobody compares two
+
 	Path   string // of the lock
 	Reason string // in plain words
 	Hint   string // what to do

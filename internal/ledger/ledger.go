@@ -47,6 +47,8 @@ type Ledger struct {
 // Account is a name that the person gave, bound to one person. Beside the name it holds
 // what may be shown without asking a keychain.
 type Account struct {
+	_ [0]func() // nobody compares two
+
 	Name   string `json:"name"`
 	Person Person `json:"person,omitzero"`
 	Chain  string `json:"chain,omitempty"`

@@ -32,6 +32,8 @@ func (k Kind) String() string {
 // Error is why a call did not do what was asked. Its text is for people: no body,
 // no URL, no secret.
 type Error struct {
+	_ [0]func() // nobody compares two
+
 	Kind        Kind
 	Status      int           // HTTP status; 0 without a response
 	Code        string        // OAuth error code from the response, cleaned; may be empty

@@ -25,6 +25,8 @@ type lastMended struct {
 
 // undoStep takes one repair back.
 type undoStep struct {
+	_ [0]func() // nobody compares two
+
 	Kind     string               `json:"kind"`
 	Path     string               `json:"path,omitempty"`
 	Aside    string               `json:"aside,omitempty"` // what lay at Path

@@ -15,6 +15,8 @@ import (
 
 // Record is one line of the token chain's story, for `history`.
 type Record struct {
+	_ [0]func() // nobody compares two
+
 	At      time.Time         `json:"at"`
 	Account string            `json:"account"`
 	What    ledger.ChangeKind `json:"what"`

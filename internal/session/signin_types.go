@@ -75,6 +75,8 @@ const (
 // Event is one step of a sign-in. It never holds a token, code or verifier; the
 // URLs hold state and challenge, which are useless without the verifier.
 type Event struct {
+	_ [0]func() // nobody compares two
+
 	Kind   EventKind
 	Value  string
 	Detail string

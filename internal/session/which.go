@@ -52,6 +52,8 @@ const (
 
 // UsedSource is a credential that Claude Code uses or could use, and where it is.
 type UsedSource struct {
+	_ [0]func() // nobody compares two
+
 	Kind SourceKind `json:"kind"`
 	Name string     `json:"name"` // the variable or setting; of nothing, what keeps it from being used
 	From string     `json:"from"` // "environment", or a file or keychain item
@@ -88,6 +90,8 @@ const (
 
 // ClientStatus is what the installed Claude Code says itself.
 type ClientStatus struct {
+	_ [0]func() // nobody compares two
+
 	Checked  bool   `json:"checked"`
 	Version  string `json:"version"`
 	Method   string `json:"method"`

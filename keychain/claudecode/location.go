@@ -13,6 +13,8 @@ import (
 // Location says where an entry is, in a form that outlives the environment that named
 // it. It holds no secret.
 type Location struct {
+	_ [0]func() // nobody compares two
+
 	Dir      string `json:"dir"`                // credentials and locks, absolute
 	Settings string `json:"settings,omitempty"` // directory of settings.json, when another
 	State    string `json:"state,omitempty"`    // the client's state file

@@ -11,6 +11,8 @@ import (
 
 // Check is one thing that `doctor` looked at, in words.
 type Check struct {
+	_ [0]func() // nobody compares two
+
 	Name   string             `json:"name"`
 	State  session.CheckState `json:"state"`
 	Detail string             `json:"detail"` // what was found
@@ -29,7 +31,8 @@ func Checks(checks []session.Check) []Check {
 	said := make([]Check, 0, len(checks))
 	for _, c := range checks {
 		f, v := ofFinding(c.Finding), inWords(valuesOf(c.Values, c.Err))
-		said = append(said, Check{c.Name, c.State, v.Replace(f.detail), v.Replace(f.means), v.Replace(f.hint)})
+		said = append(said, Check{Name: c.Name, State: c.State, Detail: v.Replace(f.detail), Means: v.Replace(f.means),
+			Hint: v.Replace(f.hint)})
 	}
 	return said
 }
