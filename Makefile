@@ -30,7 +30,7 @@ BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' 
 # connection of its own, no D-Bus over TCP, which nobody's session has, inlining in the runtime alone,
 # where 45 KB of it make a start 4 % quicker, and where it saves code, and the garbage collector from
 # before Go 1.26 as long as this Go has it: 41 KB less, and a start is no slower.
-INLINED = runtime net/netip internal/strconv internal/reflectlite unicode/... text/template/... vendor/golang.org/x/...
+INLINED = runtime net/netip internal/strconv internal/reflectlite internal/byteorder net/http unique unicode/... text/template/... vendor/golang.org/x/...
 SMALL = -gcflags=all=-l $(INLINED:%=-gcflags=%=) -tags nethttpomithttp2,godbus_no_tcp
 OLDGC = $(shell GOEXPERIMENT=nogreenteagc $(GO) env GOVERSION >/dev/null 2>&1 && echo GOEXPERIMENT=nogreenteagc)
 

@@ -39,10 +39,11 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 	if o.all && o.account != "" {
 		return &usageError{"--all and --account do not go together", "choose one of them"}
 	}
-	engine, err := c.openFor(o.account)
+	engine, err := c.open()
 	if err != nil {
 		return err
 	}
+	engine = engine.On(o.account) // one that is gone may have left something behind
 	names := []string{o.account}
 	if o.all {
 		if names, _, err = engine.AccountNames(); err != nil {
@@ -65,6 +66,11 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 	for _, name := range names {
 		steps, err := engine.On(name).SignOut(patient(cmd), o.SignOutOptions)
 		done = append(done, c.steps(steps)...)
+		if known := words.Known(err); known != nil && known.Code == session.CodeNoAccount {
+			if said := c.knows(engine, name); said != nil { // which says who named it
+				err = said
+			}
+		}
 		if err != nil {
 			problems = append(problems, err)
 		}

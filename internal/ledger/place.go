@@ -252,11 +252,14 @@ type Displaced struct {
 	Account string    `json:"account,omitempty"`
 	Person  Person    `json:"person,omitzero"`
 	At      time.Time `json:"at"`
-	// Nothing is kept: nothing lay there before us, and undoing takes ours out, or Own's login did.
+	// Nothing lay there before us; undoing takes ours out.
 	Nothing bool `json:"nothing,omitempty"`
 	// Own is the account of ours whose login lay there. What our store has of it is put back.
 	Own string `json:"own,omitempty"`
 }
+
+// IsKept reports whether there is a record of it.
+func (d *Displaced) IsKept() bool { return !d.Nothing && d.Own == "" }
 
 // SetAside puts a displaced login on top of the place's stack, an account of ours once. That nothing lay
 // there is noted below everything else only, never over something.

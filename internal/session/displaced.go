@@ -98,7 +98,8 @@ func (w displacing) moveOut(ctx context.Context, s *sighting, coming string) (mo
 		if err := w.keepBound(ctx, s, owner); err != nil {
 			return movedOut{}, err
 		}
-		d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), At: w.wall(), Nothing: true, Own: owner})
+		d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), Own: owner, Person: w.l.Account(owner).Person,
+			At: w.wall()})
 		undo := func(context.Context) { w.l.DropDisplaced(d.ID) }
 		return movedOut{account: owner, whose: w.nameOf(s), undo: undo}, nil
 	}
@@ -416,14 +417,11 @@ func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
 // putBackOwn writes what an account of ours has now into the entry that it lay in.
 func (w displacing) putBackOwn(ctx context.Context, s *sighting, d *ledger.Displaced) (Said, error) {
 	former := s.Account()
-	r, err := w.renewal(ctx, d.Own)
-	if err != nil {
-		return Said{}, err
-	}
-	if err := r.settleElsewhere(ctx, d.Place); err != nil {
-		return Said{}, err
-	}
-	if err := w.mirroring().mayMirror(ctx, r, false); err != nil {
+	r, err := w.usable(ctx, d)
+	if known := errorIn(err); known != nil && (known.Exit == ExitSignInAgain || known.Exit == ExitSignedOut) {
+		w.l.DropDisplaced(d.ID) // nobody can use it
+		return w.putBack(ctx, s)
+	} else if err != nil {
 		return Said{}, err
 	}
 	said, err := w.mirroring().overwrite(ctx, s, r)
@@ -435,6 +433,21 @@ func (w displacing) putBackOwn(ctx context.Context, s *sighting, d *ledger.Displ
 	said.Remark, said.Values.Owner = RemarkBack, w.named(w.l.Account(d.Own).Person)
 	w.remember(Record{Account: d.Own, What: ledger.ChangeUndone, Said: said})
 	return said, w.save()
+}
+
+// usable is the login of an account of ours that is about to be put back.
+func (w displacing) usable(ctx context.Context, d *ledger.Displaced) (*renewal, error) {
+	if a := w.l.Account(d.Own); a == nil || a.Person.Like(d.Person) == ledger.Different {
+		return nil, signedOut() // another person has its name now
+	}
+	r, err := w.renewal(ctx, d.Own)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.settleElsewhere(ctx, d.Place); err != nil {
+		return nil, err
+	}
+	return r, w.mirroring().mayMirror(ctx, r, false)
 }
 
 // forgetOwn: an account of ours that undoing moved out, or put back, is not for the next undoing.
@@ -484,7 +497,7 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		switch {
 		case d == nil:
 			return nil, displacedLogin{}, failedAs(codeNothingDisplaced, FaultNothingDisplaced, nil)
-		case d.Nothing:
+		case !d.IsKept():
 			return d, displacedLogin{}, nil
 		}
 		if err := w.settleCopies(ctx, d.Chain, place); err != nil {

@@ -90,7 +90,7 @@ func holdsOneOf(path string, pairs []ledger.Pair) bool {
 // lostPairs are the displaced ones whose record is not there any more: it lay in a store that was damaged.
 func (s *signingOut) lostPairs(ctx context.Context) (lost []ledger.Pair) {
 	for _, d := range s.l.Displaced {
-		if d.Nothing {
+		if !d.IsKept() {
 			continue
 		}
 		if _, err := s.vault(s.l).load(ctx, displacedName(d.ID)); errors.Is(err, keychain.ErrNotFound) {

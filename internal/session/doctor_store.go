@@ -117,9 +117,12 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 	step.Stands = printOf(path)
 	m := Mended{Said: Said{RemarkTakenOver, &Values{Path: path, List: kept}}, undo: []undoStep{step}}
 	for _, d := range w.l.Displaced {
-		if !d.Nothing {
+		if d.IsKept() {
 			lost = append(lost, whose(d.Person))
 		}
+	}
+	for _, name := range w.l.APIKeys {
+		lost = append(lost, "API key "+name)
 	}
 	if lost != nil {
 		m.Remark, m.Values.Also, m.Values.Aside = RemarkTakenOverNotAll, strings.Join(lost, ", "), step.Aside

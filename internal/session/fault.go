@@ -326,6 +326,7 @@ const (
 	FaultLendUnreached   Fault = "lend-unreached"
 	FaultLendUnsure      Fault = "lend-unsure"
 	FaultLentWhole       Fault = "lent-whole"
+	FaultLentUnknown     Fault = "lent-unknown"
 	FaultLendFailed      Fault = "lend-failed"
 	FaultOwnEntry        Fault = "own-entry"
 	FaultLentStays       Fault = "lent-stays"

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,5 +151,19 @@ func TestKilledBetweenWriteAndNote(t *testing.T) {
 	}
 	if after, _ := os.ReadFile(r.state(ledgerFile)); string(after) == string(before) {
 		t.Error("the place was not noted")
+	}
+}
+
+// Until the first ledger is there, what the first version wrote counts, also where the disk is full then.
+func TestFirstLedgerOnAFullDisk(t *testing.T) {
+	r := former(t)
+	w := r.work()
+	w.l.TermsTold = true
+	if err := w.saveBy(func(string, []byte) error { return syscall.ENOSPC }); err == nil {
+		t.Fatal("it was saved")
+	}
+	w.release()
+	if _, err := os.Lstat(r.state(placesFile)); err == nil {
+		t.Error("a part stands for a ledger that was never written")
 	}
 }

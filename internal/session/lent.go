@@ -566,7 +566,7 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 			return claudecode.Change{}, errOwnLogin
 		}
 		if !at.far() {
-			s := w.judge(ctx, at.directory(w.entries), now, false)
+			s := w.judge(ctx, at.directory(w.entries), now, true)
 			if err := w.mayBeOurs(&s); err != nil {
 				return claudecode.Change{}, err
 			}
@@ -580,7 +580,7 @@ func (w lentCopies) takeOutLent(ctx context.Context, p *ledger.Place) error {
 // nothing; else the token may live on in it.
 func (w lentCopies) takenBack(p *ledger.Place, err error, goneIsDone bool) error {
 	if isUnknown(err) { // what may be a copy of ours that Claude Code renewed: the place is kept in mind
-		return failedBy(codeNotRemoved, FaultLentWhole, Values{Place: lentWhere(p).String()}, err)
+		return failedBy(codeNotRemoved, FaultLentUnknown, Values{Place: lentWhere(p).String()}, err)
 	}
 	if errors.Is(err, errOwnLogin) { // a whole copy of a login of ours: a place like any other
 		w.settleLent(p)

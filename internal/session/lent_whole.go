@@ -103,7 +103,8 @@ func wholeIn(pairs []ledger.Pair, entry *claudecode.Entry) []ledger.Pair {
 // Claude Code renewed: ours is spent then.
 func (w lentCopies) mayBeOurs(s *sighting) error {
 	lent := w.l.Place(lentID(s.dir))
-	if lent == nil || s.Relation != ledger.Stranger || s.entry.Login.Refresh.IsZero() {
+	if lent == nil || lent.Let && lent.Account == "" ||
+		s.Relation != ledger.Stranger || s.entry.Login.Refresh.IsZero() {
 		return nil
 	}
 	c := cmp.Or(w.l.ChainOf(lent.Account), w.l.Chain(lent.Chain)) // signed out of: what was lent then

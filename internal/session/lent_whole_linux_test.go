@@ -9,6 +9,7 @@ import (
 
 	"keytender/internal/fakeclaude"
 	"keytender/internal/testguard"
+	"keytender/keychain"
 )
 
 // `lend --back` of a whole copy while Claude Code holds its lock there: it stays a place of the login,
@@ -207,6 +208,37 @@ func TestSignOutAgainOfARenewedCopyInALentDirectory(t *testing.T) {
 	r.goTo(home)
 	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
 		t.Errorf("somebody else's lies there now: %v", err)
+	}
+}
+
+// Who gives the place up, or is told by the server that the login there is another person's, is not asked
+// about it again.
+func TestSignOutEndsBesideALoginThatWasNotLent(t *testing.T) {
+	for _, email := range []string{"a@example.com", "b@example.com"} {
+		t.Run(email, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(8 * time.Hour)
+			home, dir := r.claude, r.mkdir("lent")
+			r.lend(dir)
+			own := r.issued(email, 8*time.Hour)
+			plain := own
+			plain.Account = keychain.Account{}
+			r.goTo(dir)
+			r.writeEntry(plain)
+			r.goTo(home)
+			_, err := r.start().SignOut(t.Context(), SignOutOptions{})
+			if same := email == "a@example.com"; same != (err != nil) {
+				t.Fatal(err)
+			} else if same {
+				_, err = r.start().ForgetPlace(t.Context(), dir)
+				r.must(err)
+			}
+			_, err = r.start().SignOut(t.Context(), SignOutOptions{})
+			r.must(err)
+			if !r.lent(dir).Login.SamePair(own) {
+				t.Error("the login there is not what it was")
+			}
+		})
 	}
 }
 

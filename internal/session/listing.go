@@ -36,7 +36,7 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 		}
 	}
 	for _, d := range w.l.Displaced {
-		if d.Nothing {
+		if !d.IsKept() {
 			continue
 		}
 		kept := PlaceStatus{ID: d.ID, Place: w.storeName(v.home(ctx, displacedName(d.ID)).Kind()),
@@ -182,7 +182,7 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 		}
 		switch place := w.l.Place(p.ID); {
 		case place != nil:
-			place.Let = true
+			place.Let, place.Leaving = true, place.Leaving && place.Kind != ledger.Lent
 			w.remember(Record{Account: p.Account, What: ledger.ChangeLetGo, Detail: p.ID})
 			return p, w.save()
 		case p.Kind == ledger.DisplacedLogin && p.ID == id: // the store is no name of it: others lie there, too

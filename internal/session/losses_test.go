@@ -163,6 +163,8 @@ func TestTokenBringsUpWhatWasRenewedElsewhere(t *testing.T) {
 	r.goTo(work)
 	newer := r.renewElsewhere(c)
 	r.writeEntry(newer)
+	r.faults(fakeclaude.Fault{On: "profile", Times: fakeclaude.Forever, Silent: true})
+	asked := r.server.Count("profile")
 	for _, dir := range []string{home, work} {
 		r.goTo(dir)
 		token, err := r.start().Token(t.Context(), time.Minute)
@@ -171,7 +173,76 @@ func TestTokenBringsUpWhatWasRenewedElsewhere(t *testing.T) {
 			t.Errorf("%s was not brought up", dir)
 		}
 	}
+	r.faults()
 	r.reused()
+	if n := r.server.Count("profile") - asked; n > 0 {
+		t.Errorf("the server was asked %d times, although the token is valid", n)
+	}
+}
+
+// Out of a backup comes a pair that ends before ours does: whoever asks the server judges it, a token does not.
+func TestTokenDoesNotFollowABackup(t *testing.T) {
+	r := newRig(t)
+	c, home, work := r.inTwo("work")
+	r.goTo(work)
+	old := r.issued("a@example.com", time.Hour)
+	old.AccessEnds = c.AccessEnds.Add(-time.Minute)
+	r.writeEntry(old)
+	r.goTo(home)
+	token, err := r.start().Token(t.Context(), time.Minute)
+	r.must(err)
+	if !token.Equal(c.Access) || !r.entry().Login.SamePair(c) {
+		t.Error("our login was replaced by one out of a backup")
+	}
+}
+
+// An account of ours that nobody can use any more does not keep a login from being put back that lay there
+// before it.
+func TestUndoPassesOverAnAccountThatCannotBeUsed(t *testing.T) {
+	for name, spoil := range map[string]func(*rig){
+		"ended at the server": func(r *rig) {
+			c, err := r.vault().load(r.t.Context(), "default")
+			r.must(err)
+			r.renewElsewhere(c)
+			if _, err := r.start().On("default").Renew(r.t.Context(), true); exitOf(err) != ExitSignInAgain {
+				r.t.Fatal(err)
+			}
+		},
+		"ended by time": func(r *rig) {
+			c, err := r.vault().load(r.t.Context(), "default")
+			r.must(err)
+			c.LoginEnds, c.LoginEndsEstimated = r.now().Add(-time.Minute), false
+			r.must(r.vault().save(r.t.Context(), "default", c))
+		},
+		"no record": func(r *rig) { r.must(r.vault().drop(r.t.Context(), "default")) },
+		"its name is another person's": func(r *rig) {
+			r.must(r.vault().drop(r.t.Context(), "default")) // else its login is kept, and put back first
+			w := r.work()
+			defer w.end()
+			_, _, err := w.takingIn().takeIn(r.t.Context(), takenIn{account: "default",
+				c: r.issued("carol@example.com", time.Hour), what: "signed-in"})
+			r.must(err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			x := r.issued("x@example.com", time.Hour)
+			r.writeEntry(x)
+			r.signIn(time.Hour)
+			r.keep("bob", r.other())
+			_, err := r.start().Mirror(t.Context())
+			r.must(err)
+			if offer := r.start().Status(t.Context()).PutBack; offer == nil || offer.Email != "a@example.com" {
+				t.Errorf("offered: %v", offer)
+			}
+			spoil(r)
+			_, err = r.start().Undo(t.Context())
+			r.must(err)
+			if !r.entry().Login.SamePair(x) {
+				t.Error("the login that can be used is not put back")
+			}
+		})
+	}
 }
 
 // What made room is put back, newest first, our own accounts with what they have by then, and nobody where

@@ -97,11 +97,13 @@ func (w *work) stillBehind(account string) error {
 // signOutAgain goes on where there is no account any more: what an earlier sign-out could
 // not take out of an entry is tried once more.
 func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, error) {
-	out := &signingOut{work: w, account: w.account, named: map[string]bool{}}
-	switch {
-	case out.goOn(ctx, o, w.account):
+	out := &signingOut{work: w, named: map[string]bool{}}
+	if out.goOn(ctx, o, w.account) {
 		out.note(w.save())
 		return out.steps, notRemoved(out.problems)
+	}
+	out.account = w.account
+	switch {
 	case w.account != "" && len(w.l.Accounts) > 0:
 		if out.nameAsides(ctx); len(out.steps) > 0 {
 			return out.steps, nil
@@ -313,7 +315,7 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 	}
 	problem := entryError(err)
 	if known := errorIn(problem); known != nil {
-		v := Values{Place: dir.Place(), Reason: known.Values.Reason}
+		v := Values{Place: dir.Place(), Account: s.account, Reason: known.Values.Reason}
 		switch {
 		case known.Exit == ExitBusy:
 			problem = failedBy(codeNotRemoved, FaultEntryInUse, v, err)
@@ -355,7 +357,7 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 		return err
 	}
 	for _, d := range slices.Clone(s.l.Displaced) {
-		if d.Nothing || !s.goesWith(d) {
+		if !d.IsKept() || !s.goesWith(d) {
 			continue
 		}
 		if err := drop(displacedName(d.ID)); err != nil {
@@ -400,7 +402,7 @@ func (s *signingOut) goesWith(d *ledger.Displaced) bool {
 func (s *signingOut) sayDisplaced(ctx context.Context) {
 	lost := s.lostPairs(ctx)
 	if slices.ContainsFunc(s.l.Displaced, func(d *ledger.Displaced) bool {
-		return !d.Nothing && !s.l.Spent(d) && !slices.Contains(lost, d.Pair)
+		return d.IsKept() && !s.l.Spent(d) && !slices.Contains(lost, d.Pair)
 	}) {
 		s.done(RemarkDisplacedKept, "")
 	}

@@ -236,19 +236,33 @@ func (w *work) saveBy(write func(path string, data []byte) error) error {
 		return err
 	}
 	// The places come first, so that syncing the folder once makes both durable: one more than
-	// the ledger knows of does no harm. Where they cannot be written the ledger still can.
+	// the ledger knows of does no harm. Where they cannot be written the ledger still can. The first ledger
+	// comes before them: they would stand for it instead of what the first version wrote.
 	var notKnown error
-	if places := placesJSON(w.l); places != w.known {
-		notKnown = w.unwritten(placesFile, atomicfile.WriteAhead(w.statePath(placesFile), []byte(places)))
-		if notKnown == nil {
-			w.known = places
-		}
+	first := w.was == ""
+	if !first {
+		notKnown = w.savePlaces()
 	}
 	if err := w.unwritten(ledgerFile, write(w.statePath(ledgerFile), encoded)); err != nil {
 		return err
 	}
 	w.was, w.foreseen = string(encoded), ""
+	if first {
+		return w.savePlaces()
+	}
 	return notKnown
+}
+
+func (w *work) savePlaces() error {
+	places := placesJSON(w.l)
+	if places == w.known {
+		return nil
+	}
+	if err := atomicfile.WriteAhead(w.statePath(placesFile), []byte(places)); err != nil {
+		return w.unwritten(placesFile, err)
+	}
+	w.known = places
+	return nil
 }
 
 // placesJSON is the part of the ledger that nothing else tells: where copies lie, those in our own
@@ -257,14 +271,14 @@ func placesJSON(l *ledger.Ledger) string {
 	part := ledger.Ledger{Version: l.Version, Store: l.Store, Active: l.Active, Mirror: l.Mirror,
 		WatchOnly: l.WatchOnly, APIKeys: l.APIKeys, Stayed: l.Stayed, Numbers: l.Numbers}
 	for _, a := range l.Accounts {
-		part.Accounts = append(part.Accounts, &ledger.Account{Name: a.Name})
+		part.Accounts = append(part.Accounts, &ledger.Account{Name: a.Name, Person: a.Person, LongLived: a.LongLived})
 	}
 	for _, p := range l.Places {
 		part.Places = append(part.Places, &ledger.Place{ID: p.ID, Kind: p.Kind, Where: p.Where, Account: p.Account,
 			Ends: p.Ends, Far: p.Far, Let: p.Let})
 	}
 	for _, d := range l.Displaced {
-		if !d.Nothing {
+		if d.IsKept() {
 			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, At: d.At})
 		}
 	}

@@ -41,7 +41,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 		return secret.String{}, look.loadError(v, name, err)
 	}
 	if n.validFor(&current, n.minValid) && n.plausible(&current) {
-		if look.following().unfinished(v, name) || look.following().renewedElsewhere(ctx, name) {
+		if look.following().unfinished(v, name) || look.following().renewedElsewhere(ctx, name, &current) != nil {
 			_ = n.tending().catchUp(ctx, briefly) // or the next call does it
 			if now, err := v.load(ctx, name); err == nil && n.validFor(&now, n.minValid) {
 				current = now

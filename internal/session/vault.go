@@ -392,7 +392,7 @@ func (v *vault) due(name string) bool { return v.l != nil && slices.Contains(rec
 func recordNames(l *ledger.Ledger) []string {
 	names := l.Names()
 	for _, d := range l.Displaced {
-		if !d.Nothing {
+		if d.IsKept() {
 			names = append(names, displacedName(d.ID))
 		}
 	}

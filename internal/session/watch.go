@@ -126,7 +126,7 @@ func (w *work) kept(ctx context.Context) *Error {
 		names = []string{w.l.Choose("")}
 	}
 	lent := func(p *ledger.Place) bool { return p.Kind == ledger.Lent }
-	kept := func(d *ledger.Displaced) bool { return !d.Nothing }
+	kept := (*ledger.Displaced).IsKept
 	switch {
 	case slices.ContainsFunc(w.l.Places, lent):
 		return say(FaultStillLends, Values{})

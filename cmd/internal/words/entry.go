@@ -39,7 +39,7 @@ var entryWords = []worded{
 		"whether they are of the login that you signed out of cannot be told, so they were left there",
 		"sign out there with `claude auth logout`, if they are not wanted"}},
 	{session.FaultEntryInUse, sentences{"{place} is in use: {reason}",
-		"wait until Claude Code is done, then sign out again"}},
+		"wait until Claude Code is done, then run `keytender logout --account {account}` again"}},
 	{session.FaultEntryStays, sentences{"{place} cannot be written: {reason}",
-		"make it writable, then run `keytender logout` again"}},
+		"make it writable, then run `keytender logout --account {account}` again"}},
 }

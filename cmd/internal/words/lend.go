@@ -22,6 +22,8 @@ var lendWords = []worded{
 			"use `keytender mirror` for it, or choose another directory"}},
 	{session.FaultLentWhole, sentences{"{place} holds a whole login that was not lent, so nothing was taken out of it",
 		"`keytender places` says whether it is looked after; sign out in Claude Code there if it is not wanted"}},
+	{session.FaultLentUnknown, sentences{"{place} holds a whole login that may be ours, so nothing was taken out of it",
+		"sign out in Claude Code there if it is not wanted, or give it up: `keytender places forget '{place}'`"}},
 	{session.FaultLentStays, sentences{"the token that was lent to {place} could not be taken out: {reason}",
 		"try again with `keytender lend --back '{place}'`; it ends by itself"}},
 	{session.FaultNoContainerTool, sentences{"neither docker nor podman is installed here",

@@ -83,7 +83,7 @@ var remarkWords = []remarked{
 
 	{session.RemarkLetGo, "you let go of it"},
 	{session.RemarkLoginOf, "the login of {owner}"},
-	{session.RemarkLeaving, "signed out, but it could not be taken out; `keytender logout` tries again"},
+	{session.RemarkLeaving, "signed out, but it could not be taken out; `keytender logout --account` with its name tries again"},
 	{session.RemarkLeavingLent, "lent to no more, but it could not be reached; the token there ends by itself"},
 
 	{session.RemarkActiveNow, "the active account is now {account}"},

@@ -57,7 +57,8 @@ var storeWords = []worded{
 		"choose another --account"}},
 
 	{session.FaultFolderNotYours, sentences{"the folder {path} belongs to another user (uid {owner})",
-		"run it as that user, or set KEYTENDER_HOME to a folder of your own"}},
+		"run it as that user, or set KEYTENDER_HOME to a folder of your own; " +
+			"where sudo made it, give it to yourself: `sudo chown -R \"$(id -u)\" '{path}'`"}},
 	{session.FaultHomeNotYours, sentences{"this runs as root over the home {path} of another user (uid {owner})",
 		"run it as that user, without sudo; for a login of root's own set HOME to root's home"}},
 	{session.FaultNoChanges, sentences{"changes on the disk cannot be watched: {reason}",
