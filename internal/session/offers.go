@@ -13,7 +13,7 @@ func (w reporting) offerPutBack() *PutBack {
 		return nil
 	}
 	d := w.l.LastDisplaced(w.entry.ID())
-	if d == nil || d.Nothing || d.Own != "" && d.Own == w.l.LastIn(w.entry.ID()) {
+	if d == nil || !d.IsKept() { // an account of ours is one of those to switch to
 		return nil
 	}
 	return &PutBack{Email: d.Person.Email}
