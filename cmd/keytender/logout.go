@@ -65,12 +65,10 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 	o.All = o.all
 	for _, name := range names {
 		steps, err := engine.On(name).SignOut(patient(cmd), o.SignOutOptions)
-		done = append(done, c.steps(steps)...)
-		if known := words.Known(err); known != nil && known.Code == session.CodeNoAccount {
-			if said := c.knows(engine, name); said != nil { // which says who named it
-				err = said
-			}
+		if said := c.knows(engine, name); o.account != "" && said != nil && leftNothing(steps, err) {
+			return said
 		}
+		done = append(done, c.steps(steps)...)
 		if err != nil {
 			problems = append(problems, err)
 		}
@@ -80,6 +78,15 @@ func (c *console) logout(cmd *cobra.Command, o logoutOptions) error {
 		return problems[0]
 	}
 	return errors.Join(problems...)
+}
+
+// leftNothing reports whether a sign-out found nothing that an account which is gone had left.
+func leftNothing(steps []session.Step, err error) bool {
+	if known := words.Known(err); err != nil {
+		return known != nil && known.Code == session.CodeNoAccount
+	}
+	return len(steps) == 1 &&
+		(steps[0].Remark == session.RemarkNobodySignedIn || steps[0].Remark == session.RemarkWatchesOnly)
 }
 
 func (c *console) confirmLogout(cmd *cobra.Command, engine *session.Engine, names []string) error {
