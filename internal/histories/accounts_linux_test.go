@@ -282,6 +282,28 @@ func TestA12SignOutLeavesClaudeCodesOwnLogin(t *testing.T) {
 	})
 }
 
+// Who signed in where a sign-out could not take ours out is left alone by the sign-out of the last account.
+func TestLastSignOutLeavesWhoSignedInSince(t *testing.T) {
+	for name, which := range map[string][]string{"named": {"--account", "bob"}, "all": {"--all"}, "plain": {}} {
+		t.Run(name, func(t *testing.T) {
+			holds(t, func(w *world) {
+				w.login(bob, "--account", "bob").want(0)
+				w.login(ann, "--account", "ann").want(0)
+				w.work.shell().run("mirror").want(0)
+				w.must(os.Chmod(w.work.dir, 0o500))
+				w.run("logout", "--account", "ann", "--yes").want(1)
+				w.must(os.Chmod(w.work.dir, 0o700))
+				w.work.signIn(xia)
+				w.run("refresh").want(0)
+				w.run(append([]string{"logout", "--yes"}, which...)...).want(0)
+				if w.work.refresh() == "" {
+					w.Errorf("another person's login was taken out")
+				}
+			})
+		})
+	}
+}
+
 // What could not be taken out is named, and taken out once it can be written; nobody else's login is meant by
 // that.
 func TestSignOutNamesTheEntryThatStays(t *testing.T) {

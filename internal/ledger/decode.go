@@ -88,6 +88,8 @@ func (a *Account) Field(key string) any {
 		return &a.Chain
 	case "longLived":
 		return &a.LongLived
+	case "lacking":
+		return &a.Lacking
 	case "organizationName":
 		return &a.Organization
 	case "plan":

@@ -55,6 +55,8 @@ type Account struct {
 	// LongLived is a token for machines: nothing renews it, and it never becomes active
 	// by itself.
 	LongLived bool `json:"longLived,omitempty"`
+	// Lacking is set when a sign-out told that the keychain does not hold the record: the next one gives it up.
+	Lacking bool `json:"lacking,omitempty"`
 
 	Organization   string    `json:"organizationName,omitempty"`
 	Plan           string    `json:"plan,omitempty"`

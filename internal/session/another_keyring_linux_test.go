@@ -7,6 +7,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"keytender/internal/ledger"
 	"keytender/internal/testbus"
 	"keytender/keychain"
 )
@@ -131,6 +132,40 @@ func TestSignOutWhileAnotherKeyringAnswers(t *testing.T) {
 	}
 }
 
+// Only the account's own record is waited for: one that was displaced is told, and the account is gone.
+func TestSignOutWhereADisplacedLoginIsLacking(t *testing.T) {
+	take := func(r *rig, what ledger.ChangeKind) {
+		w := r.work()
+		defer w.end()
+		_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default",
+			c: r.issued("a@example.com", time.Hour), what: what, activate: true})
+		r.must(err)
+	}
+	r, _ := otherKeyring(t, func(r *rig) {
+		take(r, ledger.ChangeSignedIn)
+		take(r, ledger.ChangeImported)
+	})
+	take(r, ledger.ChangeSignedIn)
+	_, err := r.start().SignOut(t.Context(), SignOutOptions{})
+	if st := r.start().Status(t.Context()); st.State != SignedOut || len(r.ledger().Accounts) > 0 {
+		t.Errorf("%v: %v, accounts %v", err, st.State, r.ledger().Names())
+	}
+	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The login lies in Claude Code's entry: it is taken over from there.
+func TestImportWhereTheKeychainLacksTheLogin(t *testing.T) {
+	r, _ := otherKeyring(t, func(r *rig) { r.signIn(time.Hour) })
+	login := r.entry().Login
+	_, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{})
+	r.must(err)
+	if !r.stored().SamePair(login) {
+		t.Error("it was not taken over")
+	}
+}
+
 // What was displaced can be put back as soon as the keyring that holds it is there again.
 func TestUndoWhileAnotherKeyringAnswers(t *testing.T) {
 	var stranger keychain.Credential
@@ -139,7 +174,7 @@ func TestUndoWhileAnotherKeyringAnswers(t *testing.T) {
 		r.writeEntry(stranger)
 		r.signIn(time.Hour)
 	})
-	if _, err := r.start().Undo(t.Context()); faultOf(err) != FaultStoreLacks {
+	if _, err := r.start().Undo(t.Context()); faultOf(err) != FaultStoreUnavailable {
 		t.Errorf("undone: %v", err)
 	}
 	back()

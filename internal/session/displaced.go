@@ -388,7 +388,18 @@ func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
 		return Said{}, err
 	}
 	if d.Own != "" {
-		return w.putBackOwn(ctx, s, d)
+		r, err := w.usable(ctx, d)
+		switch known := errorIn(err); {
+		case err == nil:
+			return w.putBackOwn(ctx, s, r)
+		case known != nil && (known.Exit == ExitSignInAgain || known.Exit == ExitSignedOut):
+			w.l.DropDisplaced(d.ID) // nobody can use it now: it is for the one before, if there was anybody
+			if next := w.l.LastDisplaced(d.Place); next != nil && !next.Nothing {
+				return w.putBack(ctx, s)
+			}
+			w.l.Displaced = append(w.l.Displaced, d)
+		}
+		return Said{}, err
 	}
 	// What makes room now is kept in its turn; ours is in our store.
 	moved := movedOut{}
@@ -415,23 +426,16 @@ func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
 }
 
 // putBackOwn writes what an account of ours has now into the entry that it lay in.
-func (w displacing) putBackOwn(ctx context.Context, s *sighting, d *ledger.Displaced) (Said, error) {
+func (w displacing) putBackOwn(ctx context.Context, s *sighting, r *renewal) (Said, error) {
 	former := s.Account()
-	r, err := w.usable(ctx, d)
-	if known := errorIn(err); known != nil && (known.Exit == ExitSignInAgain || known.Exit == ExitSignedOut) {
-		w.l.DropDisplaced(d.ID) // nobody can use it
-		return w.putBack(ctx, s)
-	} else if err != nil {
-		return Said{}, err
-	}
 	said, err := w.mirroring().overwrite(ctx, s, r)
 	if err != nil {
 		return Said{}, err
 	}
-	w.forgetOwn(d.Place, d.Own)
-	w.forgetOwn(d.Place, former)
-	said.Remark, said.Values.Owner = RemarkBack, w.named(w.l.Account(d.Own).Person)
-	w.remember(Record{Account: d.Own, What: ledger.ChangeUndone, Said: said})
+	w.forgetOwn(s.dir.ID(), r.account)
+	w.forgetOwn(s.dir.ID(), former)
+	said.Remark, said.Values.Owner = RemarkBack, w.named(w.l.Account(r.account).Person)
+	w.remember(Record{Account: r.account, What: ledger.ChangeUndone, Said: said})
 	return said, w.save()
 }
 
@@ -491,7 +495,7 @@ func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *
 // are gone or damaged, are passed over.
 func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Displaced, displacedLogin, error) {
 	w.adoptFormerDisplaced(ctx, place)
-	v := w.vault(w.l)
+	v, lacking := w.vault(w.l), ""
 	for {
 		d := w.l.LastDisplaced(place)
 		switch {
@@ -508,10 +512,14 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		}
 		var aside displacedLogin
 		record, err := v.record(ctx, displacedName(d.ID))
-		if errors.Is(err, errLacking) {
-			w.l.Sink(d.ID) // so that undoing once more goes on to the one before
-		}
 		switch {
+		case errors.Is(err, errLacking): // another keychain may have it: it is for the next undoing
+			if d.ID == lacking {
+				return nil, aside, storeError(v.store.Kind(), keychain.ErrUnavailable)
+			}
+			w.l.Sink(d.ID)
+			lacking = cmp.Or(lacking, d.ID)
+			continue
 		case isNotFound(err):
 			w.l.DropDisplaced(d.ID)
 			continue

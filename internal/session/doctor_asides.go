@@ -11,7 +11,6 @@ import (
 	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/internal/secret"
-	"keytender/keychain"
 	"keytender/keychain/claudecode"
 )
 
@@ -93,7 +92,7 @@ func (s *signingOut) lostPairs(ctx context.Context) (lost []ledger.Pair) {
 		if !d.IsKept() {
 			continue
 		}
-		if _, err := s.vault(s.l).load(ctx, displacedName(d.ID)); errors.Is(err, keychain.ErrNotFound) {
+		if _, err := s.vault(s.l).load(ctx, displacedName(d.ID)); notThere(err) {
 			lost = append(lost, d.Pair)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"keytender/internal/ledger"
-	"keytender/keychain"
 )
 
 // following is bringing to an end what was left, and taking in what others did meanwhile.
@@ -21,28 +20,6 @@ func (w *work) following() following { return following{w} }
 func (w following) unfinished(v *vault, account string) bool {
 	c := w.l.ChainOf(account)
 	return c == nil || c.Intent != nil || v.spilled(account) || slices.ContainsFunc(w.l.Places, w.canBringUp)
-}
-
-// renewedElsewhere finds what Claude Code renewed in one of several directories: it would send a spent token
-// in the others. With one directory nobody waits for it. The server is not asked whether it lives, so what
-// ends no later than ours is left to those who ask: it may come out of a backup.
-func (w following) renewedElsewhere(ctx context.Context, account string, ours *keychain.Credential) *sighting {
-	held := w.l.HeldBy(account)
-	if len(held) < 2 {
-		return nil
-	}
-	for _, p := range held {
-		dir := w.directory(p)
-		if dir == nil || !dir.FileIsRead() {
-			continue
-		}
-		s, err := w.see(ctx, dir, false)
-		if err == nil && s.Relation == ledger.Successor && s.Account() == account &&
-			s.entry.Login.AccessEnds.After(ours.AccessEnds) {
-			return &s
-		}
-	}
-	return nil
 }
 
 // canBringUp reports whether a place is behind and there.
@@ -66,17 +43,6 @@ func (t tending) catchUp(ctx context.Context, wait time.Duration) error {
 	defer w.end()
 	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Second))
 	defer cancel()
-	for _, name := range w.following().accountNames() {
-		ours, err := w.vault(w.l).load(ctx, name)
-		if err != nil {
-			continue
-		}
-		if s := w.following().renewedElsewhere(ctx, name, &ours); s != nil {
-			if err := w.settling().settle(ctx, s); err != nil {
-				w.log.Warn("an entry could not be followed", "place", s.dir.ID(), "reason", plain(err))
-			}
-		}
-	}
 	return w.following().finishAll(ctx, wait)
 }
 

@@ -201,17 +201,18 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 		done.Shared = from.name
 	}
 	finding, known := w.l.Identify(pairOf(&c))
+	_, loadErr := w.vault(w.l).load(ctx, name)
 	switch {
 	case !known:
 	case finding.Relation == ledger.Superseded, finding.Relation == ledger.Revoked:
 		return Imported{}, superseded(from.name, finding.Account())
-	case finding.Relation == ledger.Current && finding.Chain == w.l.ChainOf(name):
+	case finding.Relation == ledger.Current && finding.Chain == w.l.ChainOf(name) && !notThere(loadErr):
 		done.Already = true
 		w.l.Active = name
 		return done, w.completeRecord(ctx, name, c)
 	}
-	if _, err := w.vault(w.l).load(ctx, name); err != nil && errors.Is(err, keychain.ErrDamaged) {
-		return Imported{}, storeError(w.vault(w.l).store.Kind(), err)
+	if errors.Is(loadErr, keychain.ErrDamaged) {
+		return Imported{}, storeError(w.vault(w.l).store.Kind(), loadErr)
 	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), keychain.Import, nil, 0
 	unchosen := w.wantedStore(w.l) == ""

@@ -103,7 +103,7 @@ func wholeIn(pairs []ledger.Pair, entry *claudecode.Entry) []ledger.Pair {
 // Claude Code renewed: ours is spent then.
 func (w lentCopies) mayBeOurs(s *sighting) error {
 	lent := w.l.Place(lentID(s.dir))
-	if lent == nil || lent.Let && lent.Account == "" ||
+	if lent == nil || lent.Let ||
 		s.Relation != ledger.Stranger || s.entry.Login.Refresh.IsZero() {
 		return nil
 	}

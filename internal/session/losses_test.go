@@ -155,44 +155,61 @@ func TestUndoPutsBackWhatWasRenewedElsewhere(t *testing.T) {
 	}
 }
 
-// A command that has a valid token looks whether Claude Code renewed in another directory: it would send a
-// spent one here.
-func TestTokenBringsUpWhatWasRenewedElsewhere(t *testing.T) {
+// Where nobody was before, an account of ours that cannot be used is no reason to sign Claude Code out.
+func TestUndoSignsNobodyOutForAnAccountThatEnded(t *testing.T) {
 	r := newRig(t)
-	c, home, work := r.inTwo("work")
-	r.goTo(work)
-	newer := r.renewElsewhere(c)
-	r.writeEntry(newer)
-	r.faults(fakeclaude.Fault{On: "profile", Times: fakeclaude.Forever, Silent: true})
-	asked := r.server.Count("profile")
-	for _, dir := range []string{home, work} {
-		r.goTo(dir)
-		token, err := r.start().Token(t.Context(), time.Minute)
-		r.must(err)
-		if !token.Equal(newer.Access) || !r.entry().Login.SamePair(newer) {
-			t.Errorf("%s was not brought up", dir)
-		}
+	a := r.signIn(time.Hour)
+	bob := r.other()
+	r.keep("bob", bob)
+	_, err := r.start().Mirror(t.Context())
+	r.must(err)
+	r.renewElsewhere(a)
+	if _, err := r.start().On("default").Renew(t.Context(), true); exitOf(err) != ExitSignInAgain {
+		t.Fatal(err)
 	}
-	r.faults()
-	r.reused()
-	if n := r.server.Count("profile") - asked; n > 0 {
-		t.Errorf("the server was asked %d times, although the token is valid", n)
+	for range 2 {
+		if _, err := r.start().Undo(t.Context()); exitOf(err) != ExitSignInAgain || !r.entry().Login.SamePair(bob) {
+			t.Fatalf("%v, and the entry is signed in: %v", err, !r.entry().Login.Refresh.IsZero())
+		}
 	}
 }
 
-// Out of a backup comes a pair that ends before ours does: whoever asks the server judges it, a token does not.
-func TestTokenDoesNotFollowABackup(t *testing.T) {
+// A record that is no account's is not signed out of.
+func TestSignOutOfARecordThatIsNoAccount(t *testing.T) {
+	r := newRig(t)
+	x := r.issued("x@example.com", time.Hour)
+	r.writeEntry(x)
+	c := r.signIn(time.Hour)
+	r.must(r.vault().save(t.Context(), "old", c)) // as a rename that was killed leaves it
+	for _, name := range []string{"old", displacedName(r.ledger().Displaced[0].ID), boundName(r.account)} {
+		if steps, err := r.start().On(name).SignOut(t.Context(), SignOutOptions{Revoke: true}); err == nil {
+			t.Errorf("%s: %v", name, steps)
+		}
+	}
+	r.alive(r.stored())
+	if !strings.Contains(r.storeText(), x.Refresh.Reveal()) {
+		t.Error("a login that was displaced is gone")
+	}
+}
+
+// A valid token asks nobody, so it follows nothing that it finds in an entry: what lies there may be another
+// person's, or come out of a backup.
+func TestValidTokenFollowsNothing(t *testing.T) {
 	r := newRig(t)
 	c, home, work := r.inTwo("work")
 	r.goTo(work)
-	old := r.issued("a@example.com", time.Hour)
-	old.AccessEnds = c.AccessEnds.Add(-time.Minute)
-	r.writeEntry(old)
+	theirs := r.other()
+	theirs.Account = c.Account // a switcher exchanges the tokens alone
+	r.writeEntry(theirs)
 	r.goTo(home)
+	asked := r.server.Count("profile")
 	token, err := r.start().Token(t.Context(), time.Minute)
 	r.must(err)
-	if !token.Equal(c.Access) || !r.entry().Login.SamePair(c) {
-		t.Error("our login was replaced by one out of a backup")
+	if !token.Equal(c.Access) || !r.entry().Login.SamePair(c) || !r.stored().SamePair(c) {
+		t.Error("our login was replaced by another person's")
+	}
+	if n := r.server.Count("profile") - asked; n > 0 {
+		t.Errorf("the server was asked %d times", n)
 	}
 }
 

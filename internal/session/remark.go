@@ -134,6 +134,7 @@ const (
 	RemarkTakenOut         Remark = "taken-out"
 	RemarkTakenBack        Remark = "taken-back"
 	RemarkRemoved          Remark = "removed"
+	RemarkRecordGivenUp    Remark = "record-given-up"
 	RemarkAsideStays       Remark = "aside-stays"
 	RemarkDisplacedKept    Remark = "displaced-kept"
 

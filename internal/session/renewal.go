@@ -111,6 +111,9 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	if err != nil {
 		return nil, w.loadError(v, account, err)
 	}
+	if a := w.l.Account(account); a != nil {
+		a.Lacking = false
+	}
 	if f, known := w.l.Identify(pairOf(&current)); known && w.l.Account(account) == nil && f.Account() != "" {
 		return nil, noAccount(account) // a copy that a rename left behind: its login goes by another name
 	}

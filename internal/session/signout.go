@@ -44,7 +44,8 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	account := w.l.Choose(e.account)
 	v := w.vault(w.l)
 	current, loadErr := v.load(ctx, account)
-	if errors.Is(loadErr, keychain.ErrNotFound) && w.l.Account(account) == nil {
+	if w.l.Account(account) == nil && (errors.Is(loadErr, keychain.ErrNotFound) || len(w.l.Accounts) > 0 ||
+		keychain.CheckAccountName(account) != nil) { // a record of that name is no account's
 		return w.signOutAgain(ctx, o)
 	}
 	// What Claude Code renewed is what the server is told of: our own pair is spent then. A
@@ -125,7 +126,7 @@ func (s *signingOut) goOn(ctx context.Context, o SignOutOptions, only string) (f
 	gone := []string{s.account}
 	for _, p := range slices.Clone(s.l.Places) {
 		c := s.l.Chain(p.Chain)
-		if !p.Leaving || c == nil || only != "" && c.Was != only || slices.Contains(gone, c.Was) {
+		if !p.Leaving || c == nil || c.Was == "" || only != "" && c.Was != only || slices.Contains(gone, c.Was) {
 			continue
 		}
 		s.account = c.Was
@@ -296,7 +297,8 @@ func (s *signingOut) ours(place *ledger.Place, f ledger.Finding) bool {
 	if f.Relation == ledger.Successor && (place == nil || place.Chain != f.Chain.ID && place.Next != f.Chain.ID) {
 		return false // of the same person, where nothing of the account lies: nobody took it over
 	}
-	return f.Chain != nil && (f.Account() == s.account || leftIn(place, f) && f.Chain.Was == s.account)
+	return f.Chain != nil && s.account != "" &&
+		(f.Account() == s.account || leftIn(place, f) && f.Chain.Was == s.account)
 }
 
 // leftIn reports whether the person signed out of what lies in a place, and it could not be
@@ -338,50 +340,53 @@ func isForeign(s *sighting) bool {
 
 // dropRecords removes what lies in our own store and state folder.
 func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
-	s.note(v.dropSpilled(s.account))
-	c := s.l.ChainOf(s.account)
-	again := c == nil || c.Was == s.account
-	drop := func(name string) error {
-		_, err := v.record(ctx, name)
-		if !errors.Is(err, errLacking) {
-			err = v.drop(ctx, name)
-		}
-		switch {
-		case !errors.Is(err, errLacking):
-		case again: // the person was told, and does not wait for the keychain that held it
-			v.forgetFormer(name)
-			err = nil
-		default:
-			c.Was = s.account
-		}
-		return err
-	}
 	for _, d := range slices.Clone(s.l.Displaced) {
 		if !d.IsKept() || !s.goesWith(d) {
 			continue
 		}
-		if err := drop(displacedName(d.ID)); err != nil {
+		if err := s.drop(ctx, v, displacedName(d.ID)); err != nil {
 			s.note(storeError(v.store.Kind(), err))
-			continue
+			if !errors.Is(err, errLacking) {
+				continue
+			}
 		}
 		s.l.DropDisplaced(d.ID)
 	}
 	if err := v.drop(ctx, boundName(s.account)); err != nil {
 		s.note(storeError(v.store.Kind(), err))
 	}
-	home := v.home(ctx, s.account).Kind()
-	if err := drop(s.account); err != nil {
+	home, spilled := v.home(ctx, s.account).Kind(), v.spilled(s.account)
+	s.note(v.dropSpilled(s.account))
+	err := s.drop(ctx, v, s.account)
+	a := s.l.Account(s.account)
+	switch {
+	case err == nil, errors.Is(err, errLacking) && spilled: // it never came into the keychain
+		s.done(RemarkRemoved, s.storeName(home))
+	case !errors.Is(err, errLacking):
 		s.note(storeError(home, err))
 		return
-	}
-	s.done(RemarkRemoved, s.storeName(home))
-	if !again && c.Was == s.account {
-		return // until the next sign-out
+	case a != nil && !a.Lacking:
+		a.Lacking = true
+		s.note(s.loadError(v, s.account, err))
+		return
+	default: // the person was told, and does not wait for the keychain that held it
+		v.forgetFormer(s.account)
+		s.undone(RemarkRecordGivenUp, "")
 	}
 	s.l.Remove(s.account)
 	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
 		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
 	}
+}
+
+// drop takes a record out, and what there is of one that the keychain lacks.
+func (s *signingOut) drop(ctx context.Context, v *vault, name string) error {
+	_, err := v.record(ctx, name)
+	dropErr := v.drop(ctx, name)
+	if errors.Is(err, errLacking) {
+		return err
+	}
+	return dropErr
 }
 
 // goesWith reports whether a displaced login is the account's. Another person's that had its

@@ -223,7 +223,7 @@ func (e *Engine) Status(ctx context.Context) Status {
 			st.Problem = problemOf(noAccount(e.account))
 		}
 	default:
-		blame(&st, storeError(v.store.Kind(), loadErr))
+		blame(&st, look.loadError(v, st.Account, loadErr))
 	}
 	look.reporting().describeEntry(ctx, &st, current)
 	st.Accounts = look.reporting().accountStatuses()

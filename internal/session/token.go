@@ -17,7 +17,7 @@ type caller struct {
 }
 
 // Token returns an access token that is valid for minValid. A pair that still is comes
-// straight from the store, without a lock or a connection, where all places are in step; otherwise it is renewed first.
+// straight from the store, without a lock or a connection; otherwise it is renewed first.
 // When that fails and the stored token has not ended yet, it is returned together with
 // the error, which then is a warning.
 func (e *Engine) Token(ctx context.Context, minValid time.Duration) (secret.String, error) {
@@ -41,11 +41,8 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 		return secret.String{}, look.loadError(v, name, err)
 	}
 	if n.validFor(&current, n.minValid) && n.plausible(&current) {
-		if look.following().unfinished(v, name) || look.following().renewedElsewhere(ctx, name, &current) != nil {
+		if look.following().unfinished(v, name) {
 			_ = n.tending().catchUp(ctx, briefly) // or the next call does it
-			if now, err := v.load(ctx, name); err == nil && n.validFor(&now, n.minValid) {
-				current = now
-			}
 		}
 		return current.Access, nil
 	}
@@ -106,7 +103,9 @@ func (w *work) loadError(v *vault, account string, err error) error {
 	if errors.Is(err, keychain.ErrNotFound) && w.account != "" && w.l.Account(account) == nil {
 		return noAccount(account)
 	}
-	return storeError(v.store.Kind(), err)
+	failure := storeError(v.store.Kind(), err)
+	failure.Values.Account = account
+	return failure
 }
 
 func noAccount(name string) *Error {

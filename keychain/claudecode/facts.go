@@ -15,7 +15,7 @@ import (
 // client; whoever ran it writes the version here.
 
 //go:embed facts.json
-var factsText []byte
+var factsText string
 
 // Register is facts.json.
 type Register struct {
@@ -34,7 +34,7 @@ type Fact struct {
 // Facts returns the register.
 var Facts = sync.OnceValue(func() *Register {
 	r := &Register{}
-	if err := json.Unmarshal(factsText, r); err != nil {
+	if err := json.Unmarshal([]byte(factsText), r); err != nil {
 		panic("facts.json cannot be read: " + err.Error()) // a test reads it
 	}
 	return r

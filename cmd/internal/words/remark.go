@@ -102,6 +102,7 @@ var remarkWords = []remarked{
 		"our login was taken out of Claude Code's entry; nothing else in it was changed ({place})"},
 	{session.RemarkTakenBack, "what was lent was taken back ({place})"},
 	{session.RemarkRemoved, "the login was removed from the {store}"},
+	{session.RemarkRecordGivenUp, "the login was given up; the keyring that held it may have it still"},
 	{session.RemarkAsideStays,
 		"a damaged file that was moved aside stays, and may hold a token: {reason}"},
 	{session.RemarkDisplacedKept,

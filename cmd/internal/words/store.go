@@ -31,8 +31,9 @@ var storeWords = []worded{
 	{session.FaultStoreUnavailable, sentences{"{reason}",
 		"logins lie in the OS keychain here, which this session does not reach; start it, or sign in with KEYTENDER_STORE=file"}},
 	{session.FaultStoreLacks, sentences{
-		"the keychain does not hold this login: another keyring may answer in its place, or it was made anew",
-		"start the one that held it; or sign in again with `keytender login`; a second sign-out gives it up"}},
+		"the keychain does not hold the login {account}: another keyring may answer in its place, or it was made anew",
+		"start the one that held it; or sign in again with `keytender login --account {account}`; " +
+			"`keytender logout --account {account}`, twice, gives it up"}},
 	{session.FaultStoreDamaged, sentences{"{reason}",
 		"nothing was overwritten; move the damaged {place} record away and sign in again with `keytender login`"}},
 	{session.FaultStoreUnreadable, sentences{"{reason}",
