@@ -515,7 +515,7 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		switch {
 		case errors.Is(err, errLacking): // another keychain may have it: it is for the next undoing
 			if d.ID == lacking {
-				return nil, aside, storeError(v.store.Kind(), keychain.ErrUnavailable)
+				return nil, aside, storeError(v.store.Kind(), err)
 			}
 			w.l.Sink(d.ID)
 			lacking = cmp.Or(lacking, d.ID)

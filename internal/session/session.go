@@ -288,9 +288,7 @@ func storeError(kind string, err error) *Error {
 		return say(CodeDenied, ExitTryLater, FaultStoreDenied)
 	case errors.Is(err, keychain.ErrTimedOut):
 		return say(CodeTimedOut, ExitTryLater, FaultStoreTimedOut)
-	case errors.Is(err, errLacking):
-		return say(CodeUnavailable, ExitTryLater, FaultStoreLacks)
-	case errors.Is(err, keychain.ErrUnavailable):
+	case errors.Is(err, keychain.ErrUnavailable), errors.Is(err, errLacking):
 		return say(CodeUnavailable, ExitTryLater, FaultStoreUnavailable)
 	case errors.Is(err, keychain.ErrDamaged):
 		return say(CodeDamaged, ExitFailed, FaultStoreDamaged)

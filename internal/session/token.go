@@ -104,7 +104,9 @@ func (w *work) loadError(v *vault, account string, err error) error {
 		return noAccount(account)
 	}
 	failure := storeError(v.store.Kind(), err)
-	failure.Values.Account = account
+	if errors.Is(err, errLacking) {
+		failure.Fault, failure.Values.Account = FaultStoreLacks, account
+	}
 	return failure
 }
 
