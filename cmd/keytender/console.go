@@ -36,6 +36,7 @@ type console struct {
 	lookup   func(string) (string, bool)
 	environ  func() []string
 	listen   func()  // for signals, from now on
+	queued   func()  // behind another process: it may take a while
 	object   *object // of --json; nil: it was not asked for
 	config   *config.Config
 	// accountFrom is what named the account that a verb works on, when its flag did not.
@@ -44,7 +45,8 @@ type console struct {
 }
 
 func newConsole(in io.Reader, out, err *os.File) *console {
-	c := &console{in: in, out: out, err: err, lookup: os.LookupEnv, environ: os.Environ, listen: func() {}}
+	c := &console{in: in, out: out, err: err, lookup: os.LookupEnv, environ: os.Environ,
+		listen: func() {}, queued: func() {}}
 	c.terminal = term.IsTerminal(int(err.Fd()))
 	noColour, set := os.LookupEnv("NO_COLOR")
 	c.colour = c.terminal && (!set || noColour == "") && os.Getenv("TERM") != "dumb" && colourful(err)

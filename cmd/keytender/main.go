@@ -50,7 +50,8 @@ func run(args []string, c *console) int {
 	c.listen = listen
 	if onlyReads(args) {
 		signal.Ignore(syscall.SIGQUIT) // until then: Go would print every stack
-		time.AfterFunc(briefly, listen)
+		later := time.AfterFunc(briefly, listen)
+		c.queued = func() { later.Reset(queued) }
 	} else {
 		listen()
 	}
@@ -75,6 +76,10 @@ func run(args []string, c *console) int {
 // briefly is how long a verb that only reads does not listen for signals: that costs
 // three threads. Until then a signal ends the process as it does before main.
 const briefly = 20 * time.Millisecond
+
+// queued is the same for one that waits while another process renews: of a thousand that do, each
+// would spend more on its threads than on all the rest.
+const queued = 2 * time.Second
 
 // onlyReads is true of the verbs that are asked for again and again, and that write
 // nothing but what the engine announces.

@@ -155,7 +155,7 @@ func (c *console) open() (*session.Engine, error) {
 		engine.LogTo(logfile.New(cfg.Paths.Log, cfg.LogLevel))
 	}
 	engine.BeforeWriting(c.listen)
-	engine.WaitInSystem()
+	engine.WaitInSystem(c.queued)
 	engine.NoticeTightened(func(path string) {
 		c.line(danger, "%s could be read by others; its permissions were tightened to 0600", path)
 	})

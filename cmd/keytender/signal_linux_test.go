@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"keytender/internal/fakeclaude"
 	"keytender/internal/testguard"
 )
@@ -125,6 +127,42 @@ func TestSignalsWhileKeychainIsSilent(t *testing.T) {
 			if ended != want {
 				t.Errorf("%s, %v after it asked, after %v: exit code %d, want %d", verb, after, signal, ended, want)
 			}
+		}
+	}
+}
+
+// TestSignalsInLine: one that waits while another process renews listens too, after longer.
+func TestSignalsInLine(t *testing.T) {
+	dir := t.TempDir()
+	run := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(programPath("keytender"), args...)
+		cmd.Env = append(os.Environ(), "KEYTENDER_HOME="+dir, "KEYTENDER_STORE=file")
+		return cmd
+	}
+	login := run("import", "-")
+	login.Stdin = strings.NewReader(`{"claudeAiOauth":{"accessToken":"sk-ant-oat01-FAKE-a",` +
+		`"refreshToken":"sk-ant-ort01-FAKE-a","expiresAt":1000,"scopes":["user:profile","user:inference"]}}`)
+	if out, err := login.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	another := flock.New(filepath.Join(dir, "state", "lock"))
+	if err := another.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = another.Unlock() }()
+	for after := 2 * queued; ; after *= 2 {
+		cmd := run("token")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		switch ended := cmd.ProcessState.ExitCode(); {
+		case ended == 143:
+			return
+		case ended != -1 || after > testguard.Patience/4:
+			t.Fatalf("after %v: %v, want exit code 143", after, cmd.ProcessState)
 		}
 	}
 }

@@ -124,7 +124,10 @@ func checkProxy(text string) error {
 	return nil
 }
 
-const maxCertificates = 16 << 20
+const (
+	maxCertificates  = 16 << 20
+	firstCertificate = 8 << 10
+)
 
 // checkCertificates wants at least one certificate in the file.
 func checkCertificates(path string) error {
@@ -144,17 +147,28 @@ func checkCertificates(path string) error {
 		return errors.New(visible(path) + " cannot be read")
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxCertificates))
-	if err != nil {
-		return errors.New(visible(path) + " cannot be read")
+	var text []byte
+	// The first one mostly stands at the beginning, and every command comes here.
+	for _, limit := range []int64{firstCertificate, maxCertificates} {
+		more, err := io.ReadAll(io.LimitReader(f, limit))
+		if err != nil {
+			return errors.New(visible(path) + " cannot be read")
+		}
+		if text = append(text, more...); holdsCertificate(text) {
+			return nil
+		}
 	}
+	return errors.New("there is no certificate in " + visible(path))
+}
+
+func holdsCertificate(text []byte) bool {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
-			return nil
+			return true
 		}
 	}
-	return errors.New("there is no certificate in " + visible(path))
+	return false
 }

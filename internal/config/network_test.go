@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/pem"
 	"errors"
 	"maps"
@@ -169,6 +170,8 @@ func TestCertificateFileIsChecked(t *testing.T) {
 	for name, text := range map[string][]byte{
 		"plain": certificate, "with a heading": join([]byte("# my roots\n"), certificate),
 		"behind a key": join(key, certificate), "behind a broken one": join(broken, certificate),
+		"cut by the first read": join(bytes.Repeat([]byte{'#'}, firstCertificate-len(certificate)/2), []byte{'\n'},
+			certificate),
 	} {
 		if err := refusal(t, "linux", "SSL_CERT_FILE="+put("good.pem", text, 0o600)); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -52,7 +52,7 @@ func runRenewingChild() {
 	if text := os.Getenv("KTTEST_RESEND_AFTER"); text != "" {
 		resendAfter, _ = time.ParseDuration(text)
 	}
-	e.WaitInSystem()
+	e.WaitInSystem(func() {})
 	e.crash = func(step string) {
 		fmt.Println("step", step)
 		if step == at {
@@ -660,7 +660,7 @@ func TestClaudeCodeAtTheSameInstant(t *testing.T) {
 
 // A living holder of our lock is waited for and then given up on; a dead one is not.
 func TestOurLock(t *testing.T) {
-	for name, inSystem := range map[string]bool{"by looking": false, "in the system": true} {
+	for name, inSystem := range map[string]func(){"by looking": nil, "in the system": func() {}} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			r.signIn(-time.Minute)
@@ -708,7 +708,7 @@ func TestACrowdWaitsInTheSystem(t *testing.T) {
 	for range askers {
 		go func() {
 			e := r.start()
-			e.WaitInSystem()
+			e.WaitInSystem(func() {})
 			token, err := e.Token(t.Context(), time.Minute)
 			if err == nil && !token.Equal(r.stored().Access) {
 				err = errors.New("another token")

@@ -92,9 +92,10 @@ type Engine struct {
 	beforeUsage func()
 	// beforeWriting is called each time when our lock was taken, before anything else.
 	beforeWriting func()
-	// waitsInSystem: a first wait for our lock is the system's. Time stands still for no
-	// goroutine that is in there, so tests on a clock of their own do without.
-	waitsInSystem bool
+	// waitsInSystem is called before a first wait for our lock, which is the system's then; nil:
+	// it is not. Time stands still for no goroutine that is in there, so tests on a clock of
+	// their own do without.
+	waitsInSystem func()
 	// crash is called with the name of each step of a renewal; tests end the process
 	// in it.
 	crash func(step string)
@@ -135,8 +136,8 @@ func Open(c config.Config) (*Engine, error) {
 func (e *Engine) BeforeWriting(announce func()) { e.beforeWriting = announce }
 
 // WaitInSystem has a wait for our lock begin in the system and not with a clock: for a command,
-// whose end ends it.
-func (e *Engine) WaitInSystem() { e.waitsInSystem = true }
+// whose end ends it. announce is called before, when nothing was written or sent yet.
+func (e *Engine) WaitInSystem(announce func()) { e.waitsInSystem = announce }
 
 // LogTo sends the engine's log to l.
 func (e *Engine) LogTo(l *slog.Logger) { e.log, e.client.Log = l, l }
@@ -205,8 +206,9 @@ func (e *Engine) lockUnless(ctx context.Context, wait time.Duration, done func()
 			return func() { _ = l.Unlock() }, nil
 		}
 		var err error
-		if inSystem {
-			err, inSystem = untilFree(ctx, l), false
+		if inSystem != nil {
+			inSystem()
+			err, inSystem = untilFree(ctx, l), nil
 		} else {
 			err = sleep(ctx, pause/2+rand.N(pause))
 		}
