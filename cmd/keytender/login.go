@@ -137,7 +137,8 @@ func (o *loginOptions) check(cmd *cobra.Command) error {
 	return o.checkLongLived()
 }
 
-// login returns the status also with an error: as it stands then.
+// login returns the status also with an error, where it is told: as it stands then. Whoever gave up
+// a sign-in does not wait for it, say for a keychain that is silent.
 func (c *console) login(cmd *cobra.Command, o loginOptions) (session.Status, error) {
 	if err := o.check(cmd); err != nil {
 		return session.NoStatus(), err
@@ -150,11 +151,13 @@ func (c *console) login(cmd *cobra.Command, o loginOptions) (session.Status, err
 		return session.NoStatus(), err
 	}
 	st, err := c.signIn(cmd.Context(), engine, o)
-	if err != nil {
-		return engine.Status(context.WithoutCancel(cmd.Context())), err
+	switch {
+	case err == nil:
+		c.complete = true
+	case o.json:
+		st = engine.Status(context.WithoutCancel(cmd.Context()))
 	}
-	c.complete = true
-	return st, nil
+	return st, err
 }
 
 // signIn signs in the way that the options say. Claude Code gets the terminal to

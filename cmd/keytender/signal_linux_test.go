@@ -113,10 +113,10 @@ func TestHangUpUnderNohup(t *testing.T) {
 }
 
 // TestSignalsWhileKeychainIsSilent: the verbs that only read listen for signals late, but soon
-// enough for whoever waits for a keychain that is silent. How soon is the machine's affair: who
+// enough for whoever waits for a keychain that is silent; a sign-in that was given up asks it no more. How soon is the machine's affair: who
 // is ended by the signal itself, as before main, is given four times as long.
 func TestSignalsWhileKeychainIsSilent(t *testing.T) {
-	for _, verb := range []string{"token", "status"} {
+	for _, verb := range []string{"token", "status", "login"} {
 		for signal, want := range endingSignals {
 			after := 10 * briefly
 			ended := endedWhileSilent(t, verb, signal, after)
