@@ -149,6 +149,8 @@ func (l *Ledger) Choose(name string) string {
 		return name
 	case l.Active != "":
 		return l.Active
+	case len(l.Accounts) == 1: // a token for machines, which becomes active by nobody's word but the person's
+		return l.Accounts[0].Name
 	}
 	return "default"
 }
@@ -188,9 +190,6 @@ func (l *Ledger) Remove(name string) {
 			l.Active = a.Name
 			return
 		}
-	}
-	if len(l.Accounts) > 0 {
-		l.Active = l.Accounts[0].Name
 	}
 }
 

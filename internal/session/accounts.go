@@ -70,7 +70,7 @@ func (w reporting) accountStatuses() []AccountStatus {
 		s := AccountStatus{Name: a.Name, Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan,
 			State:  w.accountState(a),
 			Login:  LoginClock{ExpiresAt: known(a.LoginEnds), Estimated: a.LoginEstimated},
-			Active: a.Name == w.l.Choose(""), LongLived: a.LongLived, Named: a.Chosen(), Places: []string{}}
+			Active: a.Name == w.l.Active, LongLived: a.LongLived, Named: a.Chosen(), Places: []string{}}
 		for _, p := range w.l.Places {
 			if c := w.l.Chain(p.Chain); c != nil && c.Account == a.Name {
 				s.Places = append(s.Places, w.placeName(p))
@@ -210,11 +210,14 @@ func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Creden
 	case there.LongLived != longLived:
 		return "", Said{}, otherKind(there)
 	}
+	if longLived && !there.Person.Known() && !p.Known() {
+		return asked, Said{}, nil // such a token tells nobody; the former one is kept
+	}
 	if !there.Person.Known() {
 		w.learnPerson(ctx, there)
 	}
-	if longLived && !there.Person.Known() && !p.Known() {
-		return asked, Said{}, nil // such a token tells nobody; the former one is kept
+	if !p.Known() {
+		p = w.asking().askPerson(ctx, &c)
 	}
 	if there.Person.Like(p) == ledger.Same || !w.hasLogin(ctx, asked) {
 		return asked, Said{}, nil

@@ -283,10 +283,9 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	if err != nil {
 		return "", err
 	}
-	// A long-lived token takes the place of no daily login.
-	daily := w.l.Account(w.l.Active)
-	activate := !s.options.NoMirror && (s.options.LongLived <= 0 || daily == nil || daily.Name == account)
-	mirrors := activate && s.mirrors(w.l)
+	// A long-lived token does not become active by itself, and goes only where nobody's login lies.
+	activate := !s.options.NoMirror && (s.options.LongLived <= 0 || w.l.Active == account)
+	mirrors := !s.options.NoMirror && s.mirrors(w.l) && (activate || w.l.Active == "" && w.isFree(ctx, account))
 	taken := takenIn{account: account, c: c, what: ledger.ChangeSignedIn, longLived: s.options.LongLived > 0,
 		activate: activate, carries: mirrors, unseen: s.options.TermsSeen != nil && !s.options.TermsSeen()}
 	stored, former, err := w.takingIn().takeIn(ctx, taken)
@@ -420,7 +419,7 @@ func (w takingIn) takeIn(ctx context.Context, t takenIn) (stored Said, former bo
 	if granted := t.c.AccessEnds.Sub(t.c.Issued); granted >= 0 && granted <= time.Second && t.granted() {
 		w.paceChain(chain, oauth.Grant{ExpiresIn: granted, ExpiresInKnown: true}, nil)
 	}
-	if t.activate || w.l.Account(w.l.Active) == nil {
+	if t.activate || !t.longLived && w.l.Account(w.l.Active) == nil {
 		w.l.Active = t.account
 	}
 	if err := w.saveForeseeing(t, chain); err != nil {
@@ -641,6 +640,15 @@ func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, 
 	if over := w.entry.Overrides(); len(over) > 0 {
 		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
 	}
+}
+
+// isFree reports whether Claude Code's entry holds nobody's login, or the account's.
+func (w *work) isFree(ctx context.Context, account string) bool {
+	if w.entryErr != nil {
+		return false
+	}
+	s, err := w.see(ctx, w.entry, false)
+	return err == nil && (s.Relation == ledger.Absent || s.Relation == ledger.SignedOut || s.Account() == account)
 }
 
 // outcomeOf is what the browser is told of an error.

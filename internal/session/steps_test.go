@@ -15,6 +15,7 @@ import (
 	"keytender/internal/fakeclaude"
 	"keytender/internal/ledger"
 	"keytender/internal/secret"
+	"keytender/keychain"
 )
 
 // What a verb does beside its own business: places that it was not asked about, logins of
@@ -320,6 +321,67 @@ func TestLongLivedOfTheSamePersonIsNamedAsThat(t *testing.T) {
 	_, _, err = w.takingIn().signsInTo(t.Context(), "ci", r.issued("a@example.com", time.Hour), false, false)
 	if known := (&Error{}); !errors.As(err, &known) || known.Fault != FaultAccountIsLongLived {
 		t.Errorf("%v", err)
+	}
+}
+
+// A token for machines becomes active by nobody's word but the person's, and no login makes room
+// for it in Claude Code's entry. While it is the only one the verbs work on it.
+func TestLongLivedBecomesActiveByNobody(t *testing.T) {
+	long := func(r *rig, noMirror bool) {
+		token := r.issued("a@example.com", 8*time.Hour)
+		token.Refresh, token.Scopes = secret.String{}, []string{"user:inference"}
+		o := SignInOptions{Account: "ci", LongLived: 365 * 24 * time.Hour, NoMirror: noMirror}
+		_, err := signIn{r.start(), o, func(Event) {}}.keepSignIn(r.t.Context(), token)
+		r.must(err)
+	}
+	for name, c := range map[string]struct {
+		do      func(*rig)
+		entered bool // it lies in Claude Code's entry then
+	}{
+		"alone":     {func(r *rig) { long(r, false) }, true},
+		"once more": {func(r *rig) { long(r, false); long(r, false) }, true},
+		"unwritten": {func(r *rig) { long(r, true) }, false},
+		"beside Claude Code's own login": {func(r *rig) {
+			r.writeEntry(r.other())
+			long(r, false)
+		}, false},
+		"after a sign-out": {func(r *rig) {
+			r.signIn(time.Hour)
+			long(r, false)
+			_, err := r.start().On("default").SignOut(r.t.Context(), SignOutOptions{})
+			r.must(err)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c.do(r)
+			if l := r.ledger(); l.Active != "" {
+				t.Errorf("active: %q", l.Active)
+			}
+			token, err := r.start().Token(t.Context(), time.Minute)
+			if err != nil || !strings.Contains(r.storeText(), token.Reveal()) {
+				t.Errorf("the only account's token is not printed: %v", err)
+			}
+			if text, _ := os.ReadFile(r.entryFile()); strings.Contains(string(text), token.Reveal()) != c.entered {
+				t.Errorf("Claude Code's entry has it: %v, want %v", !c.entered, c.entered)
+			}
+		})
+	}
+}
+
+// The next token for machines that tells nobody takes the place of the one before, although the
+// server could tell whose that one is.
+func TestLongLivedThatTellsNobodyIsRenewed(t *testing.T) {
+	r := newRig(t)
+	for range 2 {
+		token := r.issued("a@example.com", 8*time.Hour)
+		token.Refresh, token.Account = secret.String{}, keychain.Account{}
+		o := SignInOptions{Account: "ci", LongLived: 365 * 24 * time.Hour}
+		_, err := signIn{r.start(), o, func(Event) {}}.keepSignIn(t.Context(), token)
+		r.must(err)
+		if got, err := r.start().Token(t.Context(), time.Minute); err != nil || !got.Equal(token.Access) {
+			t.Errorf("it is not the account's: %v", err)
+		}
 	}
 }
 
