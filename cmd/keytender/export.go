@@ -187,6 +187,7 @@ func (c *console) export(ctx context.Context, engine *session.Engine, o exportOp
 
 // exported says what was set where, and notes it. held: an account holds it, too.
 func (c *console) exported(ctx context.Context, engine *session.Engine, x session.Export, held bool) error {
+	x.At = time.Now().UTC().Truncate(time.Second)
 	c.fact("exported", x)
 	c.line(tick, "Exported: %s to %s", x.Secret, x.Repo)
 	switch {

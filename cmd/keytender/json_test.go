@@ -123,6 +123,7 @@ func TestJSONIsOneObject(t *testing.T) {
 		{"export github --repo o/n", "", 1, "no-gh", ""},
 		{"version", "", 0, "", "version"},
 		{"completion bash", "", 0, "", "report"},
+		{"help token", "", 0, "", "report"},
 		{"completion cobol", "", 2, "usage", ""},
 		{"lgoin", "", 2, "usage", ""},
 		{"token --min-valid soon", "", 2, "usage", ""},

@@ -63,7 +63,9 @@ func newRoot(c *console, args []string) *cobra.Command {
 	})
 	defer giveJSON(root)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(newHelp())
+	help := newHelp()
+	giveJSON(help)
+	root.SetHelpCommand(help)
 	if len(args) > 0 {
 		for _, v := range verbs {
 			// Completion scripts are made from the whole tree.

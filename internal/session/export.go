@@ -65,7 +65,6 @@ func (e *Engine) NoteExport(ctx context.Context, x Export, held bool) error {
 		return err
 	}
 	defer w.end()
-	x.At = e.wall().Truncate(time.Second)
 	if x.Account = w.l.Choose(x.Account); !held {
 		x.Account = ""
 	}
