@@ -1,9 +1,12 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"keytender/cmd/internal/words"
+	"keytender/internal/ledger"
 	"keytender/internal/session"
 )
 
@@ -26,12 +29,7 @@ func newHistory(c *console) *cobra.Command {
 				return err
 			}
 			if account != "" {
-				var its []session.Record
-				for _, r := range records {
-					if r.Account == account {
-						its = append(its, r)
-					}
-				}
+				its := storyOf(records, account)
 				if err := c.knows(engine, account); err != nil && its == nil {
 					return err // one that is gone has a history too
 				}
@@ -63,4 +61,19 @@ func newHistory(c *console) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on stdout")
 	cmd.Flags().StringVar(&account, "account", "", "what happened to this account alone")
 	return cmd
+}
+
+// storyOf picks what happened to an account, also while it had another name.
+func storyOf(records []session.Record, account string) (its []session.Record) {
+	for _, r := range slices.Backward(records) {
+		if r.Account != account {
+			continue
+		}
+		its = append(its, r)
+		if r.What == ledger.ChangeRenamed && r.Values != nil {
+			account = r.Values.Account
+		}
+	}
+	slices.Reverse(its)
+	return its
 }
