@@ -1,8 +1,6 @@
 package main
 
 import (
-	"slices"
-
 	"github.com/spf13/cobra"
 
 	"keytender/cmd/internal/words"
@@ -30,7 +28,7 @@ func newHistory(c *console) *cobra.Command {
 			}
 			if account != "" {
 				its := storyOf(records, account)
-				if err := c.knows(engine, account); err != nil && its == nil {
+				if err := c.knows(engine, account); err != nil && len(its) == 0 {
 					return err // one that is gone has a history too
 				}
 				records = its
@@ -63,17 +61,19 @@ func newHistory(c *console) *cobra.Command {
 	return cmd
 }
 
-// storyOf picks what happened to an account, also while it had another name.
-func storyOf(records []session.Record, account string) (its []session.Record) {
-	for _, r := range slices.Backward(records) {
+// storyOf picks, in place, what happened to an account, also while it had another name.
+func storyOf(records []session.Record, account string) []session.Record {
+	first := len(records)
+	for i := first - 1; i >= 0; i-- {
+		r := records[i]
 		if r.Account != account {
 			continue
 		}
-		its = append(its, r)
 		if r.What == ledger.ChangeRenamed && r.Values != nil {
 			account = r.Values.Account
 		}
+		first--
+		records[first] = r
 	}
-	slices.Reverse(its)
-	return its
+	return records[first:]
 }

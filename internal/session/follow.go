@@ -46,6 +46,32 @@ func (t tending) catchUp(ctx context.Context, wait time.Duration) error {
 	return w.following().finishAll(ctx, wait)
 }
 
+// noteHere notes, for a ledger that was read, the entry of this environment where it holds a login of
+// ours and nobody told of it, say since a directory was copied: the next renewal would leave a spent
+// pair there. An item of the keychain is copied by nobody.
+func (t tending) noteHere(ctx context.Context, l *ledger.Ledger) *ledger.Ledger {
+	if t.entryErr != nil || t.entry.Location().Service != "" || l.Place(t.entry.ID()) != nil {
+		return l
+	}
+	ours := func(w *work) (sighting, bool) {
+		s, err := w.see(ctx, t.entry, false)
+		return s, err == nil && s.Account() != "" && !s.entry.Login.Refresh.IsZero() &&
+			(s.Relation == ledger.Current || s.Relation == ledger.Superseded)
+	}
+	if _, found := ours(&work{Engine: t.Engine, l: l}); !found {
+		return l
+	}
+	w, err := t.begin(ctx, briefly)
+	if err != nil {
+		return l
+	}
+	defer w.end()
+	if s, found := ours(w); found && w.settling().settle(ctx, &s) == nil {
+		return w.l
+	}
+	return l
+}
+
 // finishAll carries what is behind. Where an account's record cannot be read the others
 // are finished all the same.
 func (w following) finishAll(ctx context.Context, wait time.Duration) error {

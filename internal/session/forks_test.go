@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -27,6 +28,38 @@ func (r *rig) inTwo(second string) (a keychain.Credential, home, work string) {
 	}
 	r.goTo(home)
 	return a, home, work
+}
+
+// A configuration directory was copied, and a command ran there: the renewals that follow are carried
+// there too, whether the copy holds the newest pair or the one before.
+func TestCopiedDirectoryIsCarried(t *testing.T) {
+	ctx := t.Context()
+	for name, look := range map[string]func(*Engine){
+		"token":  func(e *Engine) { _, _ = e.Token(ctx, time.Minute) },
+		"status": func(e *Engine) { e.Status(ctx) },
+		"places": func(e *Engine) { _, _ = e.Places(ctx) },
+	} {
+		for _, older := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, older: %v", name, older), func(t *testing.T) {
+				r := newRig(t)
+				r.signIn(time.Hour)
+				home, copied := r.claude, r.mkdir("copied")
+				login := r.entry().Login
+				if older {
+					r.renewed("")
+				}
+				r.goTo(copied)
+				r.writeEntry(login)
+				look(r.start())
+				r.goTo(home)
+				r.renewed("")
+				r.goTo(copied)
+				if !r.inStep() {
+					t.Error("it was left with a spent pair")
+				}
+			})
+		}
+	}
 }
 
 // Claude Code renews in one directory; in the other the person signs out, which ends the

@@ -18,7 +18,7 @@ func (e *Engine) Places(ctx context.Context) ([]PlaceStatus, error) {
 		return nil, err
 	}
 	st := NoStatus()
-	return (&work{Engine: e, l: l}).reporting().placeStatuses(ctx, &st), nil
+	return (&work{Engine: e, l: e.tending().noteHere(ctx, l)}).reporting().placeStatuses(ctx, &st), nil
 }
 
 // placeStatuses is the one list of places: our records, what waits outside the store, what

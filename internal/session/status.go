@@ -180,7 +180,7 @@ func NoStatus() Status {
 		ClaudeCode: EntryStatus{State: Off, OverriddenBy: []string{}}}
 }
 
-// Status tells how the login stands. It makes no connection, takes no lock and never
+// Status tells how the login stands. It makes no connection, waits for no lock and never
 // fails: what cannot be read is told as a state.
 func (e *Engine) Status(ctx context.Context) Status {
 	st := NoStatus()
@@ -196,6 +196,7 @@ func (e *Engine) Status(ctx context.Context) Status {
 		e.watch().describeWatched(ctx, &st, l)
 		return st
 	}
+	l = e.tending().noteHere(ctx, l)
 	st.Account = l.Choose(e.account)
 	v := e.vault(l)
 	current, storeErr, loadErr := v.loadBoth(ctx, st.Account)

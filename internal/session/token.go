@@ -33,7 +33,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 	if n.watches(l) {
 		return n.watch().watchedToken(ctx, n.minValid)
 	}
-	look := &work{Engine: n.Engine, l: l}
+	look := &work{Engine: n.Engine, l: n.tending().noteHere(ctx, l)}
 	name := l.Choose(n.account)
 	v := n.vault(l)
 	current, err := v.load(ctx, name)
