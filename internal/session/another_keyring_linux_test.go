@@ -117,7 +117,7 @@ func TestSignOutWhileAnotherKeyringAnswers(t *testing.T) {
 			if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
 				t.Error(err)
 			}
-			if strings.Contains(service.Text(), "default ") {
+			if strings.Contains(service.Text(), "default..") {
 				t.Errorf("signed out, and the keychain holds: %s", service.Text())
 			}
 			continue
@@ -158,14 +158,50 @@ func TestSignOutWhereADisplacedLoginIsLacking(t *testing.T) {
 	}
 }
 
-// The login lies in Claude Code's entry: it is taken over from there.
-func TestImportWhereTheKeychainLacksTheLogin(t *testing.T) {
-	r, _ := otherKeyring(t, func(r *rig) { r.signIn(time.Hour) })
-	login := r.entry().Login
-	_, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{})
-	r.must(err)
-	if !r.stored().SamePair(login) {
-		t.Error("it was not taken over")
+// The login lies in Claude Code's entry, which does not tell all of it: it is taken over from there, and what
+// was known of it stays. The next time that it is lacking is told again.
+func TestTakenOverWhereTheKeychainLacksTheLogin(t *testing.T) {
+	for name, take := range map[string]func(*rig, keychain.Credential) error{
+		"imported": func(r *rig, login keychain.Credential) error {
+			r.writeEntry(login)
+			_, err := r.start().ImportClaudeCode(r.t.Context(), ImportOptions{})
+			return err
+		},
+		"renewed by Claude Code": func(r *rig, login keychain.Credential) error {
+			r.writeEntry(r.renewElsewhere(login))
+			return r.start().tending().follow(r.t.Context())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := otherKeyring(t, func(r *rig) { r.signIn(time.Hour) })
+			r.t = t
+			login, before := r.entry().Login, r.ledger().Account("default")
+			if name == "imported" { // a sign-out takes it out of the entry
+				if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err == nil {
+					t.Error("signed out")
+				}
+			}
+			login.Account = keychain.Account{}
+			r.must(take(r, login))
+			c, after := r.stored(), r.ledger().Account("default")
+			if !c.SamePair(r.entry().Login) {
+				t.Error("it was not taken over")
+			}
+			if after.Lacking || after.Person != before.Person || after.Plan != before.Plan ||
+				after.Organization != before.Organization || !after.LoginEnds.Equal(before.LoginEnds) ||
+				after.LoginEstimated != before.LoginEstimated {
+				t.Errorf("%+v, %+v before", after, before)
+			}
+			if personOf(c.Account) != before.Person || !c.LoginEnds.Equal(before.LoginEnds) {
+				t.Errorf("the record has %v, %v", c.Account, c.LoginEnds)
+			}
+			w := r.work()
+			defer w.end()
+			if name, _, err := w.takingIn().signsInTo(t.Context(), "", r.issued("a@example.com", time.Hour), false,
+				false); err != nil || name != "default" {
+				t.Errorf("the person signs in to %q, %v", name, err)
+			}
+		})
 	}
 }
 

@@ -189,9 +189,7 @@ func (w *work) holdCopies(ctx context.Context) (copies []*sighting, release func
 // killed before there is a new one leaves it where it is found.
 func (w *work) keepCopy(s *sighting) error {
 	a := w.l.Account(s.Account())
-	c := w.settling().carryOver(s, &keychain.Credential{Method: ByClaudeCode})
-	c.Account = c.Account.Or(keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization,
-		Email: a.Person.Email, Organization: a.Organization, Plan: a.Plan})
+	c := w.settling().carryOver(s, told(a))
 	if err := w.vault(w.l).spillGranted(a.Name, c); err != nil {
 		return storeError("file", err)
 	}

@@ -214,6 +214,9 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 	if errors.Is(loadErr, keychain.ErrDamaged) {
 		return Imported{}, storeError(w.vault(w.l).store.Kind(), loadErr)
 	}
+	if known && finding.Chain == w.l.ChainOf(name) { // our record is not there, and what it told is known
+		complete(&c, told(w.l.Account(name)))
+	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), keychain.Import, nil, 0
 	unchosen := w.wantedStore(w.l) == ""
 	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: ledger.ChangeImported, activate: true,
@@ -255,6 +258,14 @@ func accountOf(p ledger.Person) keychain.Account {
 	return keychain.Account{ID: p.ID, OrganizationID: p.Organization, Email: p.Email}
 }
 
+// complete fills in what was told of a login elsewhere.
+func complete(c *keychain.Credential, told *keychain.Credential) {
+	c.Account = c.Account.Or(told.Account)
+	if c.LoginEnds.IsZero() || c.LoginEndsEstimated && !told.LoginEnds.IsZero() {
+		c.LoginEnds, c.LoginEndsEstimated = told.LoginEnds, told.LoginEndsEstimated
+	}
+}
+
 // completeRecord fills in what an import tells of a login that we have.
 func (w takingIn) completeRecord(ctx context.Context, account string, told keychain.Credential) error {
 	v := w.vault(w.l)
@@ -263,10 +274,7 @@ func (w takingIn) completeRecord(ctx context.Context, account string, told keych
 		return storeError(v.store.Kind(), err)
 	}
 	before := ours
-	ours.Account = ours.Account.Or(told.Account)
-	if ours.LoginEnds.IsZero() || ours.LoginEndsEstimated && !told.LoginEnds.IsZero() {
-		ours.LoginEnds, ours.LoginEndsEstimated = told.LoginEnds, false
-	}
+	complete(&ours, &told)
 	if ours.Account == before.Account && ours.LoginEnds.Equal(before.LoginEnds) {
 		return nil
 	}

@@ -216,12 +216,8 @@ func (w *work) findOut(ctx context.Context, s *sighting, ask bool) {
 // learnOwners finds out whose our chains are that do not tell.
 func (w *work) learnOwners(ctx context.Context) {
 	for _, a := range w.l.Accounts {
-		c := w.l.Chain(a.Chain)
-		if c == nil || c.Person.Known() {
-			continue
-		}
-		if ours, err := w.vault(w.l).load(ctx, a.Name); err == nil {
-			c.Person = c.Person.Or(personOf(ours.Account)).Or(w.asking().askPerson(ctx, &ours))
+		if c := w.l.Chain(a.Chain); c != nil && !c.Person.Known() {
+			w.takingIn().learnPerson(ctx, a)
 		}
 	}
 }
@@ -349,7 +345,10 @@ func (w settling) adopt(ctx context.Context, s *sighting) error {
 	}
 	v := w.vault(w.l)
 	ours, err := v.load(ctx, a.Name)
-	if err != nil && !notThere(err) {
+	switch {
+	case notThere(err):
+		ours = *told(a)
+	case err != nil:
 		return storeError(v.store.Kind(), err)
 	}
 	newer := w.carryOver(s, &ours)
@@ -388,7 +387,8 @@ func (w settling) carryOver(s *sighting, ours *keychain.Credential) keychain.Cre
 		newer.Scopes = theirs.Scopes
 	}
 	// Our own guess, mirrored there, is still one.
-	guess := ours.LoginEndsEstimated && theirs.LoginEnds.Equal(ours.LoginEnds.Truncate(time.Millisecond))
+	guess := ours.LoginEndsEstimated &&
+		theirs.LoginEnds.Truncate(time.Second).Equal(ours.LoginEnds.Truncate(time.Second))
 	if !theirs.LoginEnds.IsZero() && !guess {
 		newer.LoginEnds, newer.LoginEndsEstimated = theirs.LoginEnds, false
 	}

@@ -313,6 +313,13 @@ func (w *work) chainFor(account string, c *keychain.Credential) *ledger.Chain {
 	return chain
 }
 
+// told is what the ledger has of an account's login that our store lacks.
+func told(a *ledger.Account) *keychain.Credential {
+	return &keychain.Credential{Method: ByClaudeCode, LoginEnds: a.LoginEnds, LoginEndsEstimated: a.LoginEstimated,
+		Account: keychain.Account{ID: a.Person.ID, OrganizationID: a.Person.Organization, Email: a.Person.Email,
+			Organization: a.Organization, Plan: a.Plan}}
+}
+
 // describeAccount keeps in the ledger what may be shown of an account.
 func (w *work) describeAccount(account string, c *keychain.Credential) {
 	a := w.l.Account(account)
@@ -323,7 +330,7 @@ func (w *work) describeAccount(account string, c *keychain.Credential) {
 	a.Organization, a.Plan = c.Account.Organization, c.Account.Plan
 	a.AccessEnds, a.LoginEnds, a.LoginEstimated = c.AccessEnds.Truncate(time.Second), c.LoginEnds.Truncate(
 		time.Second), c.LoginEndsEstimated
-	a.Renewable = !c.Refresh.IsZero()
+	a.Renewable, a.Lacking = !c.Refresh.IsZero(), false
 }
 
 func pairOf(c *keychain.Credential) ledger.Pair { return ledger.PairOf(c.Access, c.Refresh) }
