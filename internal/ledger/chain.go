@@ -290,7 +290,16 @@ func (l *Ledger) Former(c *Chain, p Pair) bool {
 		return c.Left(p)
 	}
 	f, known := l.Identify(p)
-	return known && (f.Relation == Superseded || f.Relation == Revoked || f.Account() == c.Account)
+	return known && (f.Relation == Superseded || f.Relation == Revoked || f.Account() == c.Account) ||
+		l.IsLeft(c.Account, p)
+}
+
+// IsLeft reports whether the pair is known and not the account's: another one's, or of a grant that was
+// signed out of, or whose name another person has now.
+func (l *Ledger) IsLeft(account string, p Pair) bool {
+	f, known := l.Identify(p)
+	c := f.Chain
+	return known && c.Account != account && (c.Account != "" || c.Was != "" || c.Apart)
 }
 
 // Revoke marks every generation of this refresh token: the server called it spent.

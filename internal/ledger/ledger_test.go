@@ -185,6 +185,28 @@ func TestLivingChainsCountFirst(t *testing.T) {
 	}
 }
 
+func TestLeftByTheAccount(t *testing.T) {
+	pair := func(name string) Pair { return Pair{Access: name + "-access", Refresh: name + "-refresh"} }
+	l := New()
+	for _, name := range []string{"gone", "default", "other"} {
+		l.Add(name).Chain = l.Begin(name, Person{}, pair(name)).ID
+	}
+	l.ChainOf("default").Advance(pair("newer"))
+	l.Remove("gone")
+	l.Begin("default", Person{}, pair("former")).Apart = true
+	l.Begin("", Person{}, pair("replaced")).Apart = true
+	l.See(Person{}, pair("seen"))
+	for name, want := range map[string]bool{"default": false, "newer": false, "former": false, "seen": false,
+		"never heard of": false, "gone": true, "other": true, "replaced": true} {
+		if got := l.IsLeft("default", pair(name)); got != want {
+			t.Errorf("%s: left %v", name, got)
+		}
+		if want && !l.Former(l.ChainOf("default"), pair(name)) {
+			t.Errorf("%s may be the newest", name)
+		}
+	}
+}
+
 func TestMaySpend(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,123 @@ func TestSignOutWhereADisplacedLoginIsLacking(t *testing.T) {
 	}
 	if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// The keyring is back that holds a login which the account left meanwhile. It is as if it were not there:
+// never given out, never sent, and what Claude Code has of the account's own is taken over.
+func TestALoginThatWasLeftIsBack(t *testing.T) {
+	signOut := func(o SignOutOptions) func(*rig) {
+		return func(r *rig) {
+			for range 2 { // told, and given up
+				_, _ = r.start().On("default").SignOut(r.t.Context(), o)
+			}
+			if r.ledger().Account("default") != nil {
+				r.t.Fatal("not given up")
+			}
+		}
+	}
+	signIn := func(r *rig) keychain.Credential { return r.signIn(time.Hour) }
+	bob := func(r *rig) keychain.Credential {
+		login := r.issued("b@example.com", time.Hour)
+		r.keep("default", login)
+		_, err := r.start().Mirror(r.t.Context())
+		r.must(err)
+		return login
+	}
+	for name, way := range map[string]struct {
+		leave func(*rig)
+		next  func(*rig) keychain.Credential // nil: nobody has the name
+	}{
+		"signed out":                 {signOut(SignOutOptions{}), nil},
+		"signed out of one of two":   {signOut(SignOutOptions{}), nil},
+		"signed in again":            {signOut(SignOutOptions{}), signIn},
+		"another person signs in":    {signOut(SignOutOptions{}), bob},
+		"another person's, replaced": {func(*rig) {}, bob},
+		"left with Claude Code": {signOut(SignOutOptions{KeepClaudeCode: true}), func(r *rig) keychain.Credential {
+			home := r.claude
+			r.goTo(r.mkdir("work"))
+			login := r.signIn(time.Hour)
+			work := r.claude
+			r.goTo(home)
+			r.writeEntry(r.renewElsewhere(r.entry().Login))
+			r.goTo(work)
+			return login
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var left keychain.Credential
+			r, back := otherKeyring(t, func(r *rig) {
+				left = r.signIn(time.Hour)
+				if name == "signed out of one of two" {
+					r.keep("second", r.other())
+				}
+			})
+			r.t = t
+			way.leave(r)
+			var own keychain.Credential
+			if way.next != nil {
+				own = way.next(r)
+			}
+			service := back()
+			if way.next == nil {
+				if token, err := r.start().On("default").Token(t.Context(), time.Minute); err == nil {
+					t.Errorf("signed out, and a token is given out: %v", token.Equal(left.Access))
+				}
+				_, err := r.start().On("default").SignOut(t.Context(), SignOutOptions{Revoke: true})
+				if strings.Contains(service.Text(), "default..") {
+					t.Errorf("signed out again: %v; the keychain holds: %s", err, service.Text())
+				}
+				return
+			}
+			if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(own.Access) {
+				t.Errorf("token: %v, that which was left %v", err, token.Equal(left.Access))
+			}
+			r.pass(2 * time.Hour)
+			if _, err := r.start().Token(t.Context(), time.Minute); err != nil || r.posts() == 0 {
+				t.Errorf("renewed: %v", err)
+			}
+			if a := r.ledger().Account("default"); a.Person.Email != own.Account.Email {
+				t.Errorf("the account is %s's", a.Person.Email)
+			}
+			if name != "left with Claude Code" && r.server.Spent(left.Refresh.Reveal()) {
+				t.Error("the login that was left was spent")
+			}
+			r.lives(own)
+			r.alive(r.entry().Login)
+			r.reused()
+		})
+	}
+}
+
+// Nothing of the account lies anywhere: it is told as what the keychain does not hold, and goes at a sign-out.
+func TestALoginThatWasLeftIsAllThereIs(t *testing.T) {
+	r, back := otherKeyring(t, func(r *rig) { r.signIn(time.Hour) })
+	r.keep("default", r.issued("b@example.com", time.Hour))
+	service := back()
+	e := r.start()
+	_, renewErr := e.Renew(t.Context(), true)
+	_, mirrorErr := e.Mirror(t.Context())
+	_, _, exportErr := e.ExportToken(t.Context(), "default")
+	_, err := e.Token(t.Context(), time.Minute)
+	for _, err := range []error{err, renewErr, mirrorErr, exportErr} {
+		if exitOf(err) != ExitTryLater || !errors.Is(err, errLacking) {
+			t.Error(err)
+		}
+	}
+	if st := e.Status(t.Context()); st.State != TryLater || st.Problem == nil || st.Problem.Code != CodeUnavailable {
+		t.Errorf("status: %s, %+v", st.State, st.Problem)
+	}
+	if r.posts() != 0 {
+		t.Error("it was sent")
+	}
+	for again := range 2 {
+		if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); (err == nil) != (again == 1) {
+			t.Errorf("sign-out %d: %v", again+1, err)
+		}
+	}
+	if strings.Contains(service.Text(), "default..") {
+		t.Errorf("signed out, and the keychain holds: %s", service.Text())
 	}
 }
 

@@ -106,11 +106,23 @@ func TestClockThatWasAheadAtARenewal(t *testing.T) {
 // newest of the new chain and sent, and the person is told to sign in again while the living pair lies
 // in Claude Code's entry.
 func TestStoreOfTheFormerGrant(t *testing.T) {
+	for name, leave := range map[string]func(*rig){
+		"signed in anew": func(r *rig) { r.renewed("") },
+		"signed out and in": func(r *rig) {
+			_, err := r.start().SignOut(r.t.Context(), SignOutOptions{})
+			r.must(err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { storeOfTheFormerGrant(t, leave) })
+	}
+}
+
+func storeOfTheFormerGrant(t *testing.T, leave func(*rig)) {
 	r := newRig(t)
 	former := r.signIn(time.Hour)
 	back := r.backup(r.storeFile())
-	r.renewed("")
-	fresh := r.signIn(time.Hour) // signed in anew
+	leave(r)
+	fresh := r.signIn(time.Hour)
 	back()
 	_, err := r.start().Renew(t.Context(), true)
 	if exitOf(err) == ExitSignInAgain {

@@ -268,14 +268,15 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 }
 
 // takeNewer settles what a sighting tells, and returns the account's newest pair: the one
-// in the entry where our store was put back to an older state, say out of a backup.
+// in the entry where our store was put back to an older state, say out of a backup, or has none.
 func (w settling) takeNewer(ctx context.Context, s *sighting, account string,
 	current keychain.Credential) (keychain.Credential, error) {
 	if err := w.settle(ctx, s); err != nil {
 		return current, err
 	}
 	own, pair := w.l.ChainOf(account), pairOf(&s.entry.Login)
-	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" && w.l.Former(own, pairOf(&current))
+	ahead := s.Relation == ledger.Current && s.Chain == own && pair.Refresh != "" &&
+		(current.Access.IsZero() || w.l.Former(own, pairOf(&current)))
 	switch another := w.another(s, account); {
 	case another && own.Dead(own.Current()), ahead:
 		s.Chain.Account, s.Chain.Seen = account, false

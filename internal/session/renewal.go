@@ -108,16 +108,16 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	v := w.vault(w.l)
 	v.unspill(ctx, account)
 	current, err := v.load(ctx, account)
-	if err != nil {
+	r := &renewal{work: w, account: account, current: current}
+	if err != nil && v.left { // an entry may hold the newest one
+		for _, dir := range w.directories() {
+			_ = r.lookAt(ctx, dir)
+		}
+	}
+	if err != nil && r.current.Access.IsZero() {
 		return nil, w.loadError(v, account, err)
 	}
-	if a := w.l.Account(account); a != nil {
-		a.Lacking = false
-	}
-	if f, known := w.l.Identify(pairOf(&current)); known && w.l.Account(account) == nil && f.Account() != "" {
-		return nil, noAccount(account) // a copy that a rename left behind: its login goes by another name
-	}
-	r := &renewal{work: w, account: account, current: current, chain: w.chainFor(account, &current)}
+	r.chain = w.chainFor(account, &r.current)
 	return r, r.finish()
 }
 

@@ -46,13 +46,13 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 	current, loadErr := v.load(ctx, account)
 	if w.l.Account(account) == nil && (errors.Is(loadErr, keychain.ErrNotFound) || len(w.l.Accounts) > 0 ||
 		keychain.CheckAccountName(account) != nil) { // a record of that name is no account's
-		return w.signOutAgain(ctx, o)
+		return w.signOutAgain(ctx, o, v)
 	}
 	// What Claude Code renewed is what the server is told of: our own pair is spent then. A
 	// place that cannot be read is told by the sign-out itself.
 	if r, err := w.renewal(ctx, account); err == nil {
 		_ = r.settleElsewhere(ctx, "")
-		current = r.current
+		current, loadErr = r.current, nil
 		if o.KeepClaudeCode { // it goes on alone with what lies there
 			w.carrying().carry(ctx, account, &current, entryWait)
 			if err := w.stillBehind(account); err != nil {
@@ -97,8 +97,13 @@ func (w *work) stillBehind(account string) error {
 
 // signOutAgain goes on where there is no account any more: what an earlier sign-out could
 // not take out of an entry is tried once more.
-func (w *work) signOutAgain(ctx context.Context, o SignOutOptions) ([]Step, error) {
+func (w *work) signOutAgain(ctx context.Context, o SignOutOptions, v *vault) ([]Step, error) {
 	out := &signingOut{work: w, named: map[string]bool{}}
+	if v.left { // and no account's any more
+		if err := v.drop(ctx, w.l.Choose(w.account)); err != nil {
+			return nil, storeError(v.store.Kind(), err)
+		}
+	}
 	if out.goOn(ctx, o, w.account) {
 		out.note(w.save())
 		return out.steps, notRemoved(out.problems)
@@ -381,7 +386,7 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 
 // drop takes a record out, and what there is of one that the keychain lacks.
 func (s *signingOut) drop(ctx context.Context, v *vault, name string) error {
-	_, err := v.record(ctx, name)
+	_, err := v.loadStored(ctx, name)
 	dropErr := v.drop(ctx, name)
 	if errors.Is(err, errLacking) {
 		return err

@@ -123,8 +123,9 @@ func (t tending) tendNow(ctx context.Context) time.Duration {
 
 // tendAccount renews one account's login if that is due.
 func (t tending) tendAccount(ctx context.Context, l *ledger.Ledger) time.Duration {
-	current, err := t.vault(l).load(ctx, t.account)
-	if err != nil || current.Refresh.IsZero() {
+	v := t.vault(l)
+	current, err := v.load(ctx, t.account)
+	if (err != nil || current.Refresh.IsZero()) && !v.left {
 		return pollInterval
 	}
 	owed := t.owes(l, t.account)

@@ -37,7 +37,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 	name := l.Choose(n.account)
 	v := n.vault(l)
 	current, err := v.load(ctx, name)
-	if err != nil {
+	if err != nil && !v.left { // else a renewal may find it
 		return secret.String{}, look.loadError(v, name, err)
 	}
 	if n.validFor(&current, n.minValid) && n.plausible(&current) {
@@ -158,7 +158,7 @@ func (e *Engine) Renew(ctx context.Context, force bool) (Renewal, error) {
 	name := l.Choose(e.account)
 	v := e.vault(l)
 	before, err := v.load(ctx, name)
-	if err != nil {
+	if err != nil && !v.left {
 		return Renewal{}, look.loadError(v, name, err)
 	}
 	if !before.Refresh.IsZero() && !e.validFor(&before, lentLife(l, name, &before)) {

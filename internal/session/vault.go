@@ -37,6 +37,7 @@ type vault struct {
 	// former is the store that was chosen before, where the ledger says what stayed in it.
 	former keychain.Store
 	l      *ledger.Ledger // nil: what should be there is not known
+	left   bool           // the record is of a login that the account left
 	dir    string         // the state folder
 	log    *slog.Logger
 	crash  func(step string)
@@ -122,6 +123,7 @@ func (v *vault) loadBoth(ctx context.Context, account string) (newest keychain.C
 }
 
 func (v *vault) loadStored(ctx context.Context, account string) (keychain.Credential, error) {
+	v.left = false
 	if v.open { // most likely nothing is there
 		ctx = keychain.Unasked(ctx)
 	}
@@ -129,7 +131,12 @@ func (v *vault) loadStored(ctx context.Context, account string) (keychain.Creden
 	if err != nil {
 		return keychain.Credential{}, err
 	}
-	return keychain.DecodeCredential(record)
+	c, err := keychain.DecodeCredential(record)
+	if v.left = v.l != nil && v.l.IsLeft(account, pairOf(&c)); v.left {
+		// The store comes out of a backup, or the keychain that held it is back: as if it were not there.
+		return keychain.Credential{}, v.absent(account)
+	}
+	return c, err
 }
 
 // stayed reports whether a record may lie in the store that was chosen before.
@@ -371,11 +378,19 @@ func (v *vault) record(ctx context.Context, name string) (secret.String, error) 
 	if errors.Is(err, keychain.ErrNotFound) && v.stayed(name) {
 		record, err = v.former.Load(ctx, name)
 	}
-	if isNotFound(err) && (v.stayed(name) || v.store.Kind() == "keychain") && v.due(name) {
-		err = errLacking
+	if isNotFound(err) {
+		err = v.absent(name)
 	}
 	noteHung(ctx, err)
 	return record, err
+}
+
+// absent is the error of a record that is not there.
+func (v *vault) absent(name string) error {
+	if (v.stayed(name) || v.store.Kind() == "keychain") && v.due(name) {
+		return errLacking
+	}
+	return keychain.ErrNotFound
 }
 
 // errLacking is a keychain without a record that was written into it: another one may answer in its place, or
