@@ -643,16 +643,11 @@ func (r *renewal) holdOthers(ctx context.Context) (release func(), err error) {
 
 // lookWithClaude reads the entry, takes over a newer pair, and carries it to the others.
 func (r *renewal) lookWithClaude(ctx context.Context) (sighting, error) {
-	s, err := r.see(ctx, r.entry, true)
+	s, moved, err := r.takeFrom(ctx, r.entry)
 	if err != nil {
 		return s, entryError(err)
 	}
-	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
-	if err != nil {
-		return s, err
-	}
-	if pairOf(&newest) != pairOf(&r.current) {
-		r.current, r.chain = newest, r.l.ChainOf(r.account)
+	if moved {
 		r.carrying().carry(ctx, r.account, &r.current, entryWait)
 	}
 	return s, nil

@@ -98,3 +98,63 @@ func TestBehindSinceTomorrow(t *testing.T) {
 		}
 	}
 }
+
+// spoiled are entries that cannot be read, whatever is tried.
+var spoiled = map[string]func(file string) error{
+	"damaged": func(file string) error { return os.WriteFile(file, []byte("{broken"), 0o600) },
+	"a link that leads nowhere": func(file string) error {
+		return errors.Join(os.Remove(file), os.Symlink("nowhere", file))
+	},
+	"too large": func(file string) error { return os.Truncate(file, 17<<20) },
+}
+
+// Whoever follows the hint of a place that cannot be read, and lets go of it, gets on.
+func TestLetGoOfWhatCannotBeRead(t *testing.T) {
+	for name, spoil := range spoiled {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			_, _, work := r.inTwo("work")
+			r.keep("bob", r.issued("bob@example.com", time.Hour))
+			r.must(second(r.start().Mirror(t.Context())))
+			r.must(spoil(filepath.Join(work, ".credentials.json")))
+			verbs := map[string]func() error{
+				"switch": func() error { return second(r.start().Switch(t.Context(), r.account)) },
+				"mirror": func() error { return second(r.start().On(r.account).Mirror(t.Context())) },
+
+				"undo": func() error { return second(r.start().Undo(t.Context())) },
+				"import": func() error {
+					pasted := asJSON(r.issued("a@example.com", time.Hour))
+					return second(r.start().ImportJSON(t.Context(), ImportOptions{}, pasted))
+				},
+			}
+			known := &Error{}
+			for verb, run := range verbs {
+				if err := run(); !errors.As(err, &known) || known.Code != codePlaceUnwritable {
+					t.Fatalf("%s: %v", verb, err)
+				}
+			}
+			r.must(second(r.start().ForgetPlace(t.Context(), known.Values.ID)))
+			for _, verb := range []string{"undo", "mirror", "switch", "import"} {
+				if err := verbs[verb](); err != nil {
+					t.Errorf("%s, after it was let go of: %v", verb, err)
+				}
+			}
+		})
+	}
+}
+
+// What kept a renewal from being sent is told no more once the person let go of it.
+func TestLetGoOfWhatIsInTheWay(t *testing.T) {
+	r := newRig(t)
+	_, _, work := r.inTwo("work")
+	r.must(spoiled["damaged"](filepath.Join(work, ".credentials.json")))
+	_, err := r.start().Renew(t.Context(), true)
+	known := &Error{}
+	if p := r.start().Status(t.Context()).Problem; !errors.As(err, &known) || p == nil || p.Code != known.Code {
+		t.Fatalf("%v, told %+v", err, p)
+	}
+	r.must(second(r.start().ForgetPlace(t.Context(), known.Values.ID)))
+	if p := r.start().Status(t.Context()).Problem; p != nil {
+		t.Errorf("told on: %+v", p)
+	}
+}

@@ -1447,3 +1447,59 @@ func TestOldAnswerRevivesNoSignedOutLogin(t *testing.T) {
 		t.Errorf("mirror wrote the ended login where Claude Code signed out of it: %v", said)
 	}
 }
+
+// A sign-in that was granted is written where it can be, whatever is wrong in another directory; and what is
+// said of the entry is how it is.
+func TestSignInBesideAPlaceThatCannotBeRead(t *testing.T) {
+	for _, over := range []string{"a@example.com", "bob@example.com"} {
+		t.Run(over, func(t *testing.T) {
+			r := newRig(t)
+			_, _, work := r.inTwo("work")
+			if over != "a@example.com" {
+				r.keep("bob", r.issued(over, time.Hour))
+				r.must(second(r.start().Mirror(t.Context())))
+			}
+			r.must(os.WriteFile(filepath.Join(work, ".credentials.json"), []byte("{broken"), 0o600))
+			fresh := r.issued("a@example.com", time.Hour)
+			var said []Event
+			s := signIn{Engine: r.start(), tell: func(e Event) { said = append(said, e) }}
+			r.must(second(s.keepSignIn(t.Context(), fresh)))
+			if !r.entry().Login.SamePair(fresh) {
+				t.Error("the entry does not hold it")
+			}
+			behind := false
+			for _, e := range said {
+				behind = behind || e.Said.Remark == RemarkStillBehind && e.Warn
+				if e.Kind == EventClaudeCode && (e.Err != nil || e.Warn) {
+					t.Errorf("it was written, and is told as not: %v", e.Err)
+				}
+			}
+			if !behind {
+				t.Error("nothing is said of the other place")
+			}
+		})
+	}
+}
+
+// An entry that is in use while somebody signs in, and free by the time that the login is carried.
+func TestSignInIsWrittenLate(t *testing.T) {
+	testguard.Slow(t)
+	r := newRig(t)
+	r.signIn(time.Hour)
+	lock, err := r.start().entry.LockRenewal(t.Context(), time.Second)
+	r.must(err)
+	former := entryWait
+	entryWait = 100 * time.Millisecond
+	t.Cleanup(func() { entryWait = former })
+	time.AfterFunc(time.Second, func() { _ = lock.Release() })
+	fresh := r.issued("a@example.com", time.Hour)
+	s := signIn{Engine: r.start(), tell: func(e Event) {
+		if e.Kind == EventClaudeCode && (e.Err != nil || e.Said.Remark != RemarkInStep) {
+			t.Errorf("told as %+v", e)
+		}
+	}}
+	r.must(second(s.keepSignIn(t.Context(), fresh)))
+	if !r.entry().Login.SamePair(fresh) {
+		t.Error("the entry does not hold it")
+	}
+}

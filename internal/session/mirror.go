@@ -108,8 +108,9 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 	}
 	defer w.unlock(lock)
 
-	// First the others: a newer pair in one of them makes an older one of what lies here.
-	if err := r.settleElsewhere(ctx, dir.ID()); err != nil && !(fresh && isUnknown(err)) {
+	// First the others: a newer pair in one of them makes an older one of what lies here. A login that was
+	// just made has none, and what is wrong there is told as behind.
+	if err := r.settleElsewhere(ctx, dir.ID()); err != nil && !fresh {
 		return Said{}, err
 	}
 	s, err := w.see(ctx, dir, true)
@@ -150,27 +151,14 @@ func (w mirroring) mirrorNow(ctx context.Context, r *renewal, fresh bool) (Said,
 // settleElsewhere takes in what Claude Code renewed of the account in other places: our pair
 // is spent then, and must be written nowhere.
 func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
+	var dirs []*claudecode.Directory
 	for _, p := range r.l.HeldBy(r.account) {
-		dir := r.directory(p)
-		if dir == nil || p.ID == but || !dir.Installed() {
-			continue
-		}
-		s, err := r.see(ctx, dir, true)
-		if err != nil {
-			if err := r.unreadable(dir, err); err != nil {
-				return err
-			}
-			continue
-		}
-		newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
-		if err != nil {
-			return err
-		}
-		if pairOf(&newest) != pairOf(&r.current) {
-			r.current, r.chain = newest, r.l.ChainOf(r.account)
+		if dir := r.directory(p); dir != nil && p.ID != but && dir.Installed() {
+			dirs = append(dirs, dir)
 		}
 	}
-	return nil
+	_, err := r.lookAtAll(ctx, dirs)
+	return err
 }
 
 // mayMirror refuses a login that cannot be renewed any more, or whose tokens are known to
@@ -306,7 +294,7 @@ func (e *Engine) MirrorPlan(ctx context.Context) (MirrorPlan, error) {
 	if plan.State == InStep && !accepted {
 		plan.NotAccepted = notAccepted(why)
 	}
-	if plan.State != InStep || !accepted {
+	if plan.State != Newer && (plan.State != InStep || !accepted) { // a newer one is taken over
 		change := claudecode.Change{SignIn: &current, NewLogin: s.Account() != account}
 		if change.NewLogin {
 			change.Bound = secret.New(look.displacing().boundRecord(ctx, account).Keys)

@@ -68,6 +68,21 @@ func TestForcedRenewalAdopts(t *testing.T) {
 	}
 }
 
+// What Claude Code renewed is taken over by a mirror: the plan of one changes nothing in the entry.
+func TestPlanOfMirroringOverANewerPair(t *testing.T) {
+	r := newRig(t)
+	theirs := r.renewElsewhere(r.signIn(time.Hour))
+	r.writeEntry(theirs)
+	plan, err := r.start().MirrorPlan(t.Context())
+	if err != nil || plan.State != Newer || len(plan.Changes) != 0 {
+		t.Errorf("%+v, %v", plan, err)
+	}
+	r.must(second(r.start().Mirror(t.Context())))
+	if !r.entry().Login.SamePair(theirs) {
+		t.Error("the mirror wrote into the entry")
+	}
+}
+
 // While our request is on its way somebody writes into the entry without a lock.
 func TestEntryChangedDuringRenewal(t *testing.T) {
 	stub := func(r *rig, c keychain.Credential) {

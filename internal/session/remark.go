@@ -93,6 +93,7 @@ const (
 	RemarkOwnLogin       Remark = "own-login"
 	RemarkWasCalled      Remark = "was-called"
 	RemarkBehind         Remark = "behind"
+	RemarkStillBehind    Remark = "still-behind"
 )
 
 // The remarks on what went well, or on what is so beside it.

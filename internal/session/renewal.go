@@ -108,11 +108,9 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	v := w.vault(w.l)
 	v.unspill(ctx, account)
 	current, err := v.load(ctx, account)
-	r := &renewal{work: w, account: account, current: current}
-	if err != nil && v.left { // an entry may hold the newest one
-		for _, dir := range w.directories() {
-			_ = r.lookAt(ctx, dir)
-		}
+	r := &renewal{work: w, account: account, current: current, chain: w.l.ChainOf(account)}
+	if err != nil && v.left && r.chain != nil { // an entry may hold the newest one
+		_, _ = r.lookAtAll(ctx, w.directories())
 	}
 	if err != nil && r.current.Access.IsZero() {
 		return nil, w.loadError(v, account, err)
@@ -192,9 +190,7 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 			continue
 		}
 		if place != nil && place.Let {
-			if err := r.lookAt(ctx, dir); err != nil {
-				r.log.Warn("a place that was let go of could not be looked at", "place", place.ID, "reason", plain(err))
-			}
+			_, _ = r.lookAt(ctx, dir) // it holds nothing up
 			continue
 		}
 		if !dir.Installed() {
@@ -238,18 +234,29 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// lookAt takes over a newer pair from a place that holds nothing up: Claude Code goes on
-// there, and what it spent is not sent again.
-func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) error {
-	s, err := r.see(ctx, dir, true)
-	if err != nil {
-		return err
+// lookAt takes over a newer pair from a place, and reports whether there was one: what Claude Code
+// spent there is not sent again. One that was let go of holds nothing up.
+func (r *renewal) lookAt(ctx context.Context, dir *claudecode.Directory) (moved bool, err error) {
+	_, moved, err = r.takeFrom(ctx, dir)
+	switch place := r.l.Place(dir.ID()); {
+	case place != nil && place.Let:
+		return moved, nil
+	case err != nil && errorIn(err) == nil:
+		err = r.unreadable(dir, err)
+	}
+	return moved, err
+}
+
+// takeFrom reads an entry and takes over a newer pair that lies in it.
+func (r *renewal) takeFrom(ctx context.Context, dir *claudecode.Directory) (s sighting, moved bool, err error) {
+	if s, err = r.see(ctx, dir, true); err != nil {
+		return s, false, err
 	}
 	newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
-	if err == nil && pairOf(&newest) != pairOf(&r.current) {
+	if moved = pairOf(&newest) != pairOf(&r.current); moved {
 		r.current, r.chain = newest, r.l.ChainOf(r.account)
 	}
-	return err
+	return s, moved, err
 }
 
 // settleOthers takes in what an entry tells of other accounts: it is looked at anyway.
@@ -302,9 +309,27 @@ func (r *renewal) letGo() {
 // reread looks into every entry that is held, takes over a newer pair, and reports whether
 // there was one. The caller holds the locks, so that nobody else writes our store.
 func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
-	// What cannot be told may be told by what lies in another place, so all are looked at.
-	if moved, err = r.rereadOnce(ctx); moved && isUnknown(err) {
-		_, err = r.rereadOnce(ctx)
+	dirs := make([]*claudecode.Directory, len(r.held))
+	for i, h := range r.held {
+		dirs[i] = h.dir
+	}
+	return r.lookAtAll(ctx, dirs)
+}
+
+// lookAtAll looks at each, whatever is wrong with another, and returns what went wrong first.
+func (r *renewal) lookAtAll(ctx context.Context, dirs []*claudecode.Directory) (moved bool, err error) {
+	for range 2 {
+		err = nil
+		for _, dir := range dirs {
+			newer, wrong := r.lookAt(ctx, dir)
+			moved = moved || newer
+			if err == nil {
+				err = wrong
+			}
+		}
+		if !moved || !isUnknown(err) { // what cannot be told may be told by what lies in another place
+			break
+		}
 	}
 	return moved, err
 }
@@ -312,31 +337,6 @@ func (r *renewal) reread(ctx context.Context) (moved bool, err error) {
 func isUnknown(err error) bool {
 	known := errorIn(err)
 	return known != nil && known.Code == codeUnknownLogin
-}
-
-func (r *renewal) rereadOnce(ctx context.Context) (moved bool, err error) {
-	var unknown error
-	for _, h := range r.held {
-		s, err := r.see(ctx, h.dir, true)
-		if err != nil {
-			if err := r.unreadable(h.dir, err); err != nil {
-				return moved, err
-			}
-			continue
-		}
-		newest, err := r.settling().takeNewer(ctx, &s, r.account, r.current)
-		if isUnknown(err) {
-			unknown = err
-			continue
-		}
-		if err != nil {
-			return moved, err
-		}
-		if pairOf(&newest) != pairOf(&r.current) {
-			r.current, r.chain, moved = newest, r.l.ChainOf(r.account), true
-		}
-	}
-	return moved, unknown
 }
 
 // unreadable is an error where an entry that cannot be read may hold a newer pair of the

@@ -34,7 +34,10 @@ func (w reporting) describe(st *Status, c keychain.Credential, chain *ledger.Cha
 	again := func(f Fault, v Values) { st.State, st.Problem = SignInAgain, problemOf(againBy(f, v, nil)) }
 	var problem *Problem
 	if chain.Problem != nil {
-		problem = problemOf(errorOf(chain.Problem, ExitTryLater))
+		e := errorOf(chain.Problem, ExitTryLater)
+		if p := w.l.Place(e.Values.ID); p == nil || !p.Let { // one that was let go of holds nothing up
+			problem = problemOf(e)
+		}
 	}
 	switch {
 	case chain.Dead(pair):

@@ -621,22 +621,30 @@ func (e *Engine) storeName(kind string) string {
 }
 
 func (w takingIn) tellMirror(ctx context.Context, mirrors bool, account string, tell func(Event)) {
-	var said Said
+	said, wait := Said{Remark: RemarkNotMirrored}, entryWait
 	r, err := w.renewal(ctx, account)
 	if err == nil && mirrors {
-		said, err = w.mirroring().mirrorNow(ctx, r, true)
+		if said, err = w.mirroring().mirrorNow(ctx, r, true); err != nil {
+			wait = elsewhereWait // it was waited for
+		}
 	}
-	if err != nil {
-		tell(Event{Kind: EventClaudeCode, Err: err, Warn: true})
+	if r != nil {
+		// What held the account's former chain gets the new one, here too where it was not mirrored.
+		w.carrying().carry(ctx, account, &r.current, wait)
+		if err != nil && w.entryErr == nil {
+			place := w.l.Place(w.entry.ID())
+			if place != nil && place.Pair == r.chain.Current() {
+				said, err = Said{RemarkInStep, &Values{Place: w.entry.Place()}}, nil
+			}
+		}
+	}
+	tell(Event{Kind: EventClaudeCode, Said: said, Err: err, Warn: err != nil})
+	if known := errorIn(w.stillBehind(account)); known != nil {
+		tell(Event{Kind: EventNote, Said: Said{RemarkStillBehind, &known.Values}, Warn: true})
+	}
+	if err != nil || !mirrors {
 		return
 	}
-	// What held the account's former chain elsewhere gets the new one.
-	w.carrying().carry(ctx, account, &r.current, entryWait)
-	if !mirrors {
-		tell(Event{Kind: EventClaudeCode, Said: Said{Remark: RemarkNotMirrored}})
-		return
-	}
-	tell(Event{Kind: EventClaudeCode, Said: said})
 	if over := w.entry.Overrides(); len(over) > 0 {
 		tell(Event{Kind: EventNote, Note: NoteOverridden, Value: strings.Join(over, ", "), Warn: true})
 	}

@@ -69,6 +69,9 @@ func TestWhyReadsTracesOfTheClient(t *testing.T) {
 	}
 }
 
+// second is the error of a call that also gives something else.
+func second[T any](_ T, err error) error { return err }
+
 func (r *rig) must(err error) {
 	r.t.Helper()
 	if err != nil {

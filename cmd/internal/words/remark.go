@@ -53,6 +53,7 @@ var remarkWords = []remarked{
 	{session.RemarkOwnLogin, "{place} holds a login of its own now"},
 	{session.RemarkWasCalled, "it was called {account}"},
 	{session.RemarkBehind, "{id}: {reason}"},
+	{session.RemarkStillBehind, "{place} still holds older tokens: {reason}"},
 
 	{session.RemarkStored, "{store}"},
 	{session.RemarkInSpillFile, "spill file {path} ({reason}; the next command tries again)"},
