@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path"
 	"path/filepath"
 	"strings"
@@ -125,7 +126,7 @@ func (o *lendOptions) run(cmd *cobra.Command, c *console, args []string) error {
 	case o.container != "":
 		to.Container, to.Dir = cutPlace(o.container)
 	case len(args) == 0:
-		return c.listLent(engine, o.asJSON)
+		return c.listLent(cmd.Context(), engine, o.asJSON)
 	default:
 		if to.Dir, err = filepath.Abs(args[0]); err != nil {
 			return err
@@ -164,8 +165,8 @@ func (c *console) takeBack(cmd *cobra.Command, engine *session.Engine, place str
 	return nil
 }
 
-func (c *console) listLent(engine *session.Engine, asJSON bool) error {
-	lent, err := engine.Lent()
+func (c *console) listLent(ctx context.Context, engine *session.Engine, asJSON bool) error {
+	lent, err := engine.Lent(ctx)
 	words.Places(lent)
 	if err != nil {
 		return err

@@ -35,17 +35,11 @@ const (
 // Reserve shows that the file at path can be given a content of size bytes, and makes the
 // room for it. It fails with *RefusedError or the system's error; nothing is changed then.
 func Reserve(path string, size int64) (*Reservation, error) {
-	if _, err := replaceable(path); err != nil {
+	inPlace, err := Fit(path)
+	if err != nil {
 		return nil, err
 	}
-	here := marksOf(path)
-	for _, m := range []marks{here, marksOf(filepath.Dir(path))} {
-		if m.fixed != "" {
-			return nil, &RefusedError{m.path, m.fixed}
-		}
-	}
-	r := &Reservation{path: path, inPlace: here.mountPoint}
-	var err error
+	r := &Reservation{path: path, inPlace: inPlace}
 	if r.inPlace {
 		err = reserveInPlace(path, size)
 	} else {
@@ -55,6 +49,21 @@ func Reserve(path string, size int64) (*Reservation, error) {
 		return nil, fmt.Errorf("making room for %s: %w", path, err)
 	}
 	return r, nil
+}
+
+// Fit is a *RefusedError where what stands at path cannot be replaced, whatever room there is. inPlace:
+// it is written in place.
+func Fit(path string) (inPlace bool, err error) {
+	if _, err := replaceable(path); err != nil {
+		return false, err
+	}
+	here := marksOf(path)
+	for _, m := range []marks{here, marksOf(filepath.Dir(path))} {
+		if m.fixed != "" {
+			return false, &RefusedError{m.path, m.fixed}
+		}
+	}
+	return here.mountPoint, nil
 }
 
 // DropReserved removes what a writer that was killed left of its reservations for path; the

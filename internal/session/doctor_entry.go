@@ -211,7 +211,8 @@ func (d doctor) checkPlaces(_ context.Context, st Status) []Check {
 			checks = append(checks, warn(name, FoundPlaceBehind, v)...)
 		case p.State == PlaceUnreachable:
 			checks = append(checks, warn(name, FoundPlaceAway, v)...)
-		case d.entryErr == nil && p.ID == d.entry.ID(): // the entry's own check tells
+		case d.entryErr == nil && p.ID == d.entry.ID() && (p.State != PlaceUnwritable ||
+			st.ClaudeCode.State == Damaged || st.ClaudeCode.State == Busy): // the entry's own check tells
 		case p.State == PlaceUnwritable && len(checks) == 0:
 			checks = append(checks, fail(name, FoundPlaceUnread, v)...)
 		case p.State == PlaceUnknown:

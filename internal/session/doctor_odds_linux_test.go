@@ -5,11 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"keytender/internal/atomicfile"
+	"keytender/internal/ledger"
 	"keytender/internal/secret"
 	"keytender/keychain"
 )
@@ -518,7 +521,7 @@ func TestTakenBackWhereAWholeLoginLies(t *testing.T) {
 	if back, err := r.start().TakeBack(t.Context(), dir); err == nil || len(back) != 0 {
 		t.Errorf("told as taken back: %+v, %v", back, err)
 	}
-	if left, err := r.start().Lent(); err != nil || len(left) != 0 {
+	if left, err := r.start().Lent(t.Context()); err != nil || len(left) != 0 {
 		t.Errorf("still lent to: %+v, %v", left, err)
 	}
 	r.renewed("")
@@ -699,5 +702,46 @@ func TestMovedAsideTwiceInOneSecond(t *testing.T) {
 	}
 	if len(kept) != 3 {
 		t.Errorf("%v", kept)
+	}
+}
+
+// What keeps an entry from being written is told before a renewal finds it out.
+func TestEntryThatCannotBeWrittenIsTold(t *testing.T) {
+	for name, spoil := range map[string]func(r *rig, dir string) error{
+		"another name": func(r *rig, dir string) error {
+			return os.Link(filepath.Join(dir, ".credentials.json"), r.beside("other"))
+		},
+		"a folder for reading": func(_ *rig, dir string) error { return os.Chmod(dir, 0o500) },
+	} {
+		for _, second := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				r := newRig(t)
+				_, home, work := r.inTwo("work")
+				dir := home
+				if second {
+					dir = work
+				}
+				r.must(spoil(r, dir))
+				t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+				if name == "a folder for reading" && atomicfile.Writable(dir) {
+					t.Skip("root may write anywhere")
+				}
+				told := PlaceStatus{}
+				for _, p := range r.places() {
+					if filepath.Dir(p.Place) == dir && p.Kind == ledger.Entry {
+						told = p
+					}
+				}
+				if told.State != PlaceUnwritable || told.Because == nil || told.Because.Text == "" {
+					t.Errorf("told as %+v", told)
+				}
+				failed := slices.ContainsFunc(r.start().Examine(t.Context()), func(c Check) bool {
+					return c.State == CheckFail && c.Name == "places"
+				})
+				if !failed {
+					t.Error("doctor finds nothing")
+				}
+			})
+		}
 	}
 }

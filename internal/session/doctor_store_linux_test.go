@@ -281,7 +281,7 @@ func TestLedgerIsNotMadeOutOfSilence(t *testing.T) {
 				t.Errorf("once more: %d repairs, %v", n, err)
 			}
 			names, _, _ := r.start().AccountNames()
-			lent, _ := r.start().Lent()
+			lent, _ := r.start().Lent(t.Context())
 			if len(names) != 2 || len(lent) != 1 {
 				t.Errorf("accounts %v, lent to %d", names, len(lent))
 			}

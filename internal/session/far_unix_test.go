@@ -94,7 +94,7 @@ exit 255
 	if !r.lent(dir).Login.Access.Equal(r.stored().Access) {
 		t.Fatal("the token does not lie there")
 	}
-	if left, err := r.start().Lent(); err != nil || len(left) != 1 || left[0].State != PlaceUnwritable {
+	if left, err := r.start().Lent(t.Context()); err != nil || len(left) != 1 || left[0].State != PlaceUnwritable {
 		t.Fatalf("nothing tells of it: %+v, %v", left, err)
 	}
 	if _, err := r.start().Renew(t.Context(), true); err != nil {
@@ -112,7 +112,7 @@ exit 255
 	if entry := r.lent(dir); !entry.Login.Access.IsZero() {
 		t.Error("the token stays there")
 	}
-	if left, _ := r.start().Lent(); len(left) != 0 {
+	if left, _ := r.start().Lent(t.Context()); len(left) != 0 {
 		t.Errorf("%+v", left)
 	}
 }
@@ -148,7 +148,7 @@ HOME='`+home+`' exec sh -c "$command"
 		t.Fatalf("asked %d times", calls()-before)
 	}
 	state := func() (PlaceStatus, string) {
-		list, err := r.start().Lent()
+		list, err := r.start().Lent(t.Context())
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%v %v", list, err)
 		}
@@ -197,7 +197,7 @@ HOME='`+home+`' exec sh -c "$command"
 	ours := r.stored()
 	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], &ours, errGone)
 	w.end()
-	if left, _ := r.start().Lent(); len(left) != 0 {
+	if left, _ := r.start().Lent(t.Context()); len(left) != 0 {
 		t.Errorf("still lent: %+v", left)
 	}
 }
@@ -235,7 +235,7 @@ HOME='`+home+`' exec sh -c "$command"
 		"sk-ant") {
 		t.Errorf("a token is there again: %d bytes", len(text))
 	}
-	if left, _ := r.start().Lent(); len(left) != 0 {
+	if left, _ := r.start().Lent(t.Context()); len(left) != 0 {
 		t.Errorf("still lent: %+v", left)
 	}
 }

@@ -458,18 +458,15 @@ func (st Status) Lent() (lent []PlaceStatus) {
 }
 
 // Lent lists the places that are lent to.
-func (e *Engine) Lent() ([]PlaceStatus, error) {
-	l, err := e.ledger()
-	if err != nil {
-		return nil, err
-	}
+func (e *Engine) Lent(ctx context.Context) ([]PlaceStatus, error) {
+	places, err := e.Places(ctx)
 	list := []PlaceStatus{}
-	for _, p := range l.Places {
+	for _, p := range places {
 		if p.Kind == ledger.Lent {
-			list = append(list, lentStatus(p))
+			list = append(list, p)
 		}
 	}
-	return list, nil
+	return list, err
 }
 
 // TakeBack removes our login from one lent place, or from all of them where place is

@@ -61,7 +61,7 @@ func TestLendToAFullDisk(t *testing.T) {
 				!strings.Contains(strings.ToLower(known.Error()), "no space left on device") {
 				t.Fatalf("%v", err)
 			}
-			if left, _ := r.start().Lent(); len(left) != 0 {
+			if left, _ := r.start().Lent(t.Context()); len(left) != 0 {
 				t.Errorf("noted as lent: %+v", left)
 			}
 			if text, err := os.ReadFile(filepath.Join(dir, ".credentials.json")); err == nil {
@@ -80,7 +80,7 @@ func TestLendToAFullDisk(t *testing.T) {
 			if held := r.lent(dir).Login; !held.Access.Equal(before.Access) {
 				t.Error("the entry is not the old one any more")
 			}
-			left, err := r.start().Lent()
+			left, err := r.start().Lent(t.Context())
 			if err != nil || len(left) != 1 || left[0].State != PlaceUnreachable {
 				t.Fatalf("%+v, %v", left, err)
 			}

@@ -135,7 +135,7 @@ func TestUnwritableLentPlaceHoldsNothingUp(t *testing.T) {
 	issued := r.issued("a@example.com", time.Hour)
 	w.lentCopies().lentOr(w.l.LentTo(r.account)[0], &issued, errGone)
 	w.end()
-	if left, _ := r.start().Lent(); len(left) != 0 {
+	if left, _ := r.start().Lent(t.Context()); len(left) != 0 {
 		t.Errorf("still lent: %+v", left)
 	}
 }
@@ -392,4 +392,25 @@ func TestImportOfARenewedCopyInALentDirectory(t *testing.T) {
 	}
 	r.renewed(r.account)
 	r.reused()
+}
+
+// Who lists what is lent is told what became of it, before the next renewal finds it out.
+func TestLentIsLookedAt(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	gone, taken, home := r.beside("gone"), r.beside("taken"), r.claude
+	r.lend(gone)
+	r.lend(taken)
+	r.must(os.RemoveAll(gone))
+	r.goTo(taken)
+	r.writeEntry(r.issued("x@example.com", time.Hour))
+	r.goTo(home)
+	listed, err := r.start().Lent(t.Context())
+	r.must(err)
+	for _, lent := range [][]PlaceStatus{listed, r.start().Status(t.Context()).Lent()} {
+		if len(lent) != 2 || lent[0].State != PlaceUnreachable || lent[1].State != PlaceOtherLogin ||
+			!lent[1].RefreshToken {
+			t.Errorf("told as %+v", lent)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"time"
 
 	"keytender/internal/ledger"
@@ -99,10 +100,20 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 	case seen.Relation == ledger.Successor:
 		s.State = PlaceNewer
 	case seen.Relation == ledger.Stranger, seen.Chain != nil && seen.Account() == "":
-		s.State, s.Account, s.RefreshToken = PlaceOtherLogin, "", !seen.entry.Login.Refresh.IsZero()
-		s.Because = loginOf(w.nameOf(&seen))
+		w.tellOther(&s, &seen)
 	case seen.Relation == ledger.Absent, seen.Relation == ledger.SignedOut:
 		s.State, s.RefreshToken = PlaceSignedOut, false
+	case s.State == PlaceBehind, s.State == PlaceUnwritable:
+	case w.following().news(&seen): // a backup was put back, say: who looks there next notes it for good
+		w.noteOlder(p, &seen)
+		s.State, s.Account, s.RefreshToken = PlaceInStep, seen.Account(), p.Full()
+		if w.l.Behind(p) {
+			s.State, s.Since = PlaceBehind, known(p.Behind)
+		}
+	default:
+		if err := dir.MayBeWritten(seen.entry); err != nil {
+			s.State, s.Because = PlaceUnwritable, &Reason{Text: plain(err)}
+		}
 	}
 	if p.Leaving {
 		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeaving}
@@ -110,17 +121,37 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 	return s
 }
 
-// lentPlace tells of a lent place. The one that this process's environment names was read anyway.
+// noteOlder notes what lies in a place: behind since it was put there, which is after the last renewal.
+func (w reporting) noteOlder(p *ledger.Place, seen *sighting) {
+	p.Holds(seen.Chain, pairOf(&seen.entry.Login))
+	if info, err := os.Stat(seen.dir.File()); err == nil && seen.entry.Source == "file" {
+		p.Behind = info.ModTime()
+	}
+	if last := seen.Chain.Last; last != nil && last.At.After(p.Behind) {
+		p.Behind = last.At
+	}
+}
+
+// lentPlace tells of a lent place, and looks there where that takes no connection.
 func (w reporting) lentPlace(ctx context.Context, p *ledger.Place) PlaceStatus {
 	s := lentStatus(p)
-	if w.entryErr == nil && p.ID == lentID(w.entry) {
-		seen, err := w.seeOnce(ctx, w.entry)
-		if err == nil && !seen.entry.Login.Refresh.IsZero() {
-			s.State, s.Account, s.RefreshToken, s.Because = PlaceOtherLogin, seen.Account(), true,
-				loginOf(w.nameOf(&seen))
-		}
+	if p.Far || s.State != PlaceInStep {
+		return s
+	}
+	dir := lentWhere(p).directory(w.entries)
+	switch seen, err := w.see(ctx, dir, false); {
+	case !dir.Installed():
+		s.State = PlaceUnreachable
+	case err == nil && w.lentCopies().isOthers(p, seen.entry):
+		w.tellOther(&s, &seen)
 	}
 	return s
+}
+
+// tellOther tells of a login in a place that is not the one that we wrote there.
+func (w reporting) tellOther(s *PlaceStatus, seen *sighting) {
+	s.State, s.Account, s.RefreshToken = PlaceOtherLogin, seen.Account(), !seen.entry.Login.Refresh.IsZero()
+	s.Because = loginOf(w.nameOf(seen))
 }
 
 func loginOf(owner string) *Reason {

@@ -59,20 +59,18 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 		asleep = slept()
 		return asleep-before < time.Second || sleep(ctx, lifesign) == nil
 	}
+	news := true // what changed while nobody looked
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case _, open := <-changed:
-			if !open {
+		case _, news = <-changed:
+			if !news {
 				changed = nil
 				continue
 			}
 			if !settled() {
 				return
-			}
-			if err := t.follow(ctx); err != nil && ctx.Err() == nil {
-				t.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 			}
 		case <-timer.C:
 			// Who changes a record changes the ledger too, and that is told. So the clock
@@ -83,6 +81,12 @@ func (t tending) tend(ctx context.Context, changed <-chan struct{}) {
 			}
 			if !settled() {
 				return
+			}
+		}
+		if news {
+			news = false
+			if err := t.follow(ctx); err != nil && ctx.Err() == nil {
+				t.log.Warn("following Claude Code's entry failed", "reason", plain(err))
 			}
 		}
 		wait := t.tendNow(ctx)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -141,4 +143,66 @@ func TestAnUnansweredSendIsNotRepeatedForItsNote(t *testing.T) {
 	if _, err := r.start().Renew(t.Context(), false); err != nil || r.posts() != sent {
 		t.Errorf("%v, and %d more were sent", err, r.posts()-sent)
 	}
+}
+
+// A backup, or a program that keeps folders alike, puts the former file back while nobody looks. It is
+// told, and whoever tends the logins next brings it up, as does a verb that looks there.
+func TestFormerFileIsPutBack(t *testing.T) {
+	for name, bringUp := range map[string]func(*rig) error{
+		"the app starts": func(r *rig) error {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			changed := make(chan struct{})
+			go func() {
+				for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; {
+					if time.Sleep(20 * time.Millisecond); !r.server.Spent(r.lent(r.others[0]).Login.Refresh.Reveal()) {
+						break
+					}
+				}
+				stop()
+			}()
+			r.start().Tend(ctx, changed)
+			return nil
+		},
+		"mirror": func(r *rig) error { return second(r.start().Mirror(t.Context())) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			_, home, work := r.inTwo("work")
+			r.others = []string{work}
+			file := filepath.Join(work, ".credentials.json")
+			former, err := os.ReadFile(file)
+			r.must(err)
+			r.renewed("")
+			r.must(os.WriteFile(file, former, 0o600))
+			since := r.now().Add(-5 * time.Minute).Truncate(time.Second)
+			r.must(os.Chtimes(file, since, since))
+			r.must(second(r.start().Token(t.Context(), time.Minute)))
+			behind := slices.IndexFunc(r.places(), func(p PlaceStatus) bool {
+				return strings.Contains(p.Place, work) && p.State == PlaceBehind && p.Since != nil
+			})
+			if behind < 0 {
+				t.Errorf("told as %+v", r.places())
+			}
+			r.pass(5 * time.Minute)
+			if p := r.start().Status(t.Context()).Problem; p == nil || p.Code != codePlaceBehind {
+				t.Errorf("after five minutes: %+v", p)
+			}
+			r.must(bringUp(r))
+			for _, dir := range []string{work, home} {
+				r.goTo(dir)
+				r.mended()
+			}
+			if p := r.start().Status(t.Context()).Problem; p != nil {
+				t.Errorf("told on: %+v", p)
+			}
+		})
+	}
+}
+
+func (r *rig) places() []PlaceStatus {
+	r.t.Helper()
+	places, err := r.start().Places(r.t.Context())
+	r.must(err)
+	return places
 }

@@ -61,7 +61,7 @@ func (d *Directory) Prove(ctx context.Context, like keychain.Credential) (*Reser
 }
 
 func (d *Directory) unwritable(err error) error {
-	return &UnwritableError{Place: d.Place(), Reason: err.Error(), Hint: mending(err), cause: err}
+	return &UnwritableError{Place: d.Place(), Reason: err.Error(), Hint: Mending(err), cause: err}
 }
 
 func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Reservation, error) {
@@ -93,6 +93,23 @@ func (d *Directory) prove(ctx context.Context, like keychain.Credential) (*Reser
 	return &Reservation{}, nil
 }
 
+// MayBeWritten is an error where the kind, the owner or the permissions of what stands there keep a login
+// from being written. e is what was read there. It tries nothing, as Prove does.
+func (d *Directory) MayBeWritten(e Entry) error {
+	if d.item != nil && e.Source != "file" {
+		return nil
+	}
+	target, err := atomicfile.Follow(d.file)
+	if err != nil {
+		return err
+	}
+	inPlace, err := atomicfile.Fit(target)
+	if err == nil && !(atomicfile.Writable(d.dir) && (inPlace || atomicfile.Writable(filepath.Dir(target)))) {
+		err = fmt.Errorf("writing into its folder: %w", fs.ErrPermission)
+	}
+	return err
+}
+
 func (d *Directory) makeRoom(size int) (*Reservation, error) {
 	if size > maxEntry {
 		return nil, fmt.Errorf("%w: it would have %d bytes", keychain.ErrTooBig, size)
@@ -108,8 +125,8 @@ func (d *Directory) makeRoom(size int) (*Reservation, error) {
 	return &Reservation{target: target, file: file}, nil
 }
 
-// mending is what a person can do about the cause.
-func mending(err error) string {
+// Mending is what a person can do about the cause.
+func Mending(err error) string {
 	var refused *atomicfile.RefusedError
 	var unusable *UnusableError
 	switch {
