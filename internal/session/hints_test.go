@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keytender/internal/fakeclaude"
+	"keytender/keychain"
 )
 
 // A hint that cannot be followed: a shell names a directory of which Keytender knows nothing, with an old
@@ -156,5 +159,39 @@ func TestLetGoOfWhatIsInTheWay(t *testing.T) {
 	r.must(second(r.start().ForgetPlace(t.Context(), known.Values.ID)))
 	if p := r.start().Status(t.Context()).Problem; p != nil {
 		t.Errorf("told on: %+v", p)
+	}
+}
+
+// A sign-out that cannot take a login out says what helps with what stands there.
+func TestHintOfASignOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*rig) error
+		fault Fault
+		hint  string
+	}{
+		"another name": {func(r *rig) error { return os.Link(r.entryFile(), r.beside("other")) },
+			FaultEntryStays, "put a plain file of your own in its place"},
+		"a link that leads nowhere": {func(r *rig) error { return spoiled["a link that leads nowhere"](r.entryFile()) },
+			FaultEntryStays, "put a plain file of your own in its place"},
+		"nobody knows whose": {func(r *rig) error {
+			x := r.issued("x@example.com", time.Hour)
+			x.Account = keychain.Account{}
+			r.writeEntry(x)
+			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 503} })
+			return nil
+		}, FaultTokensSince, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(time.Hour)
+			r.must(c.spoil(r))
+			_, err := r.start().SignOut(t.Context(), SignOutOptions{})
+			told := several{}
+			known := &Error{}
+			if !errors.As(err, &told) || !errors.As(told[0], &known) || known.Fault != c.fault ||
+				c.hint != "" && known.Values.Repair != c.hint {
+				t.Errorf("%v: %+v", err, known)
+			}
+		})
 	}
 }

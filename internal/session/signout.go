@@ -322,12 +322,18 @@ func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
 	}
 	problem := entryError(err)
 	if known := errorIn(problem); known != nil {
-		v := Values{Place: dir.Place(), Account: s.account, Reason: known.Values.Reason}
+		fault := known.Fault
 		switch {
 		case known.Exit == ExitBusy:
-			problem = failedBy(codeNotRemoved, FaultEntryInUse, v, err)
-		case known.Fault == FaultEntryTrouble, known.Fault == FaultEntryUnwritable:
-			problem = failedBy(codeNotRemoved, FaultEntryStays, v, err)
+			fault = FaultEntryInUse
+		case known.Code == codeUnknownLogin:
+			fault = FaultTokensSince
+		case fault == FaultEntryTrouble, fault == FaultEntryUnwritable:
+			fault = FaultEntryStays
+		}
+		if fault != known.Fault {
+			problem = failedBy(codeNotRemoved, fault, Values{Place: dir.Place(), Account: s.account,
+				Reason: known.Values.Reason, Repair: cmp.Or(known.Values.Repair, claudecode.Mending(err))}, err)
 		}
 	}
 	s.note(problem)

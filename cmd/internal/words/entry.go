@@ -41,5 +41,5 @@ var entryWords = []worded{
 	{session.FaultEntryInUse, sentences{"{place} is in use: {reason}",
 		"wait until Claude Code is done, then run `keytender logout --account {account}` again"}},
 	{session.FaultEntryStays, sentences{"{place} cannot be written: {reason}",
-		"make it writable, then run `keytender logout --account {account}` again"}},
+		"{repair}, then run `keytender logout --account {account}` again"}},
 }
