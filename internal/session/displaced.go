@@ -162,11 +162,6 @@ func (w displacing) setAside(ctx context.Context, s *sighting) (movedOut, error)
 	if !s.owns(identity) {
 		identity.Whole = secret.String{}
 	}
-	record, err := json.Marshal(displacedLogin{Type: "displaced", Whose: whose, Inner: raw(s.entry.Inner()),
-		Bound: raw(s.entry.Bound()), Identity: raw(identity.Whole)})
-	if err != nil {
-		return movedOut{}, err
-	}
 	chain, pair := s.Chain, pairOf(&s.entry.Login)
 	foreign := chain == nil || chain.Seen
 	if chain == nil {
@@ -178,20 +173,39 @@ func (w displacing) setAside(ctx context.Context, s *sighting) (movedOut, error)
 	v := w.vault(w.l)
 	drop := func(ctx context.Context) {
 		chain.Seen = foreign
-		w.l.DropDisplaced(d.ID)
-		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
-			w.log.Warn("the copy of a login that was not displaced after all stays", "reason", plain(err))
-		}
+		w.dropAside(ctx, v, d)
 	}
-	if err := v.keep(ctx, displacedName(d.ID), secret.New(string(record))); err != nil {
-		w.l.DropDisplaced(d.ID)
-		return movedOut{}, storeError(v.store.Kind(), err)
-	}
-	if err := w.save(); err != nil { // it must be known of before its login leaves the entry
-		drop(ctx)
+	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose, Inner: raw(s.entry.Inner()),
+		Bound: raw(s.entry.Bound()), Identity: raw(identity.Whole)}, drop); err != nil {
 		return movedOut{}, err
 	}
 	return movedOut{whose: whose, kept: d.ID, undo: drop}, nil
+}
+
+// keepAside keeps the record of a displaced login, and says so durably before the login leaves where it is.
+func (w displacing) keepAside(ctx context.Context, v *vault, d *ledger.Displaced, aside displacedLogin,
+	drop func(context.Context)) error {
+	aside.Type = "displaced"
+	record, err := json.Marshal(aside)
+	if err == nil {
+		err = v.keep(ctx, displacedName(d.ID), secret.New(string(record)))
+	}
+	if err != nil {
+		w.l.DropDisplaced(d.ID)
+		return storeError(v.store.Kind(), err)
+	}
+	if err = w.save(); err != nil {
+		drop(ctx)
+	}
+	return err
+}
+
+// dropAside forgets a displaced login that was not displaced after all, or was put back.
+func (w displacing) dropAside(ctx context.Context, v *vault, d *ledger.Displaced) {
+	w.l.DropDisplaced(d.ID)
+	if err := v.drop(ctx, displacedName(d.ID)); err != nil {
+		w.log.Warn("the copy of a displaced login stays", "reason", plain(err))
+	}
 }
 
 // displaceRecord keeps the login of an account of ours that another one takes the name of.
@@ -202,11 +216,6 @@ func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, forme
 		return false, nil, err
 	}
 	b := w.boundRecord(ctx, a.Name)
-	record, err := json.Marshal(displacedLogin{Type: "displaced", Whose: whose(a.Person), Inner: raw(inner),
-		Bound: json.RawMessage(b.Keys), Identity: json.RawMessage(b.Identity)})
-	if err != nil {
-		return false, nil, err
-	}
 	place := ""
 	if w.entryErr == nil {
 		place = w.entry.ID()
@@ -218,17 +227,10 @@ func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, forme
 		if now, err := v.load(ctx, a.Name); err != nil || !now.SamePair(former) {
 			return // its record may have been replaced although that failed
 		}
-		w.l.DropDisplaced(d.ID)
-		if err := v.drop(ctx, displacedName(d.ID)); err != nil {
-			w.log.Warn("the copy of a login that was not replaced after all stays", "reason", plain(err))
-		}
+		w.dropAside(ctx, v, d)
 	}
-	if err := v.keep(ctx, displacedName(d.ID), secret.New(string(record))); err != nil {
-		w.l.DropDisplaced(d.ID)
-		return false, nil, storeError(v.store.Kind(), err)
-	}
-	if err := w.save(); err != nil { // it must be known of before its record is replaced
-		drop(ctx)
+	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose(a.Person), Inner: raw(inner),
+		Bound: json.RawMessage(b.Keys), Identity: json.RawMessage(b.Identity)}, drop); err != nil {
 		return false, nil, err
 	}
 	return true, drop, nil
@@ -481,9 +483,7 @@ func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *
 				w.log.Warn("Claude Code's state file still names the former account", "reason", plain(err))
 			}
 		}
-		if err := w.vault(w.l).drop(ctx, displacedName(d.ID)); err != nil {
-			w.log.Warn("the copy of a login that was put back stays", "reason", plain(err))
-		}
+		w.dropAside(ctx, w.vault(w.l), d)
 	}
 	w.l.DropDisplaced(d.ID)
 	w.remember(Record{Account: w.l.Choose(w.account), What: ledger.ChangeUndone, Said: Said{became, &values}})
