@@ -553,11 +553,11 @@ func (w displacing) settleCopies(ctx context.Context, chain, but string) error {
 	return nil
 }
 
-// adoptFormerDisplaced gives copies of which no place is known theirs: the one that the first
-// version kept, and those that were found again after the ledger was lost.
+// adoptFormerDisplaced reads copies of which little is known: the one that the first version kept,
+// and those that were found again after the ledger was lost. One without a place is of this one.
 func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 	for _, d := range w.l.Displaced {
-		if d.Place != "" {
+		if d.Chain != "" || !d.IsKept() {
 			continue
 		}
 		record, err := w.vault(w.l).record(ctx, displacedName(d.ID))
@@ -568,7 +568,9 @@ func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 		if json.Unmarshal([]byte(record.Reveal()), &aside) != nil {
 			continue
 		}
-		d.Place, d.Nothing = place, len(aside.Inner) == 0
+		if d.Nothing = len(aside.Inner) == 0; d.Place == "" {
+			d.Place = place
+		}
 		if entry, err := claudecode.DecodeEntry([]byte(`{"claudeAiOauth":` + string(aside.Inner) + `}`)); err == nil {
 			d.Person = personOf(entry.Login.Account)
 			d.Pair = pairOf(&entry.Login)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -13,8 +14,9 @@ import (
 	"keytender/keychain"
 )
 
-// formerFiles are what the first version kept in the state folder.
-var formerFiles = []string{"settings.json", "journal.json"}
+// ledgerFiles are the ledger and what stands for it where there is none: a part of it, or what the
+// first version kept in the state folder.
+var ledgerFiles = []string{ledgerFile, placesFile, "settings.json", "journal.json"}
 
 // mendLedger keeps a copy of a damaged ledger and makes it anew out of what there is: the part of it that
 // stands in a file of its own, and the records of the accounts that can be read.
@@ -37,7 +39,7 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 		release()
 		return Mended{}, err
 	}
-	m, remove, err := f.copyLedger()
+	m, err := f.copyLedger()
 	if err != nil {
 		release()
 		return Mended{}, err
@@ -50,8 +52,10 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 		return Mended{}, err
 	}
 	m.Said = Said{RemarkAccountsFound, &Values{Path: f.config.Paths.State, Count: len(w.l.Accounts)}}
-	err = remove()
 	for i, step := range m.undo {
+		if name := filepath.Base(step.Path); name != ledgerFile && name != placesFile { // which were written anew
+			err = errors.Join(err, os.Remove(step.Path))
+		}
 		m.undo[i].Stands = printOf(step.Path)
 	}
 	return m, err
@@ -59,33 +63,21 @@ func (f fixing) mendLedger(ctx context.Context) (Mended, error) {
 
 // copyLedger keeps a copy of what cannot be read. It stands until the new one is written over it: a
 // process that is killed before leaves no state folder without a ledger, where nothing is known.
-// remove takes away what the new one does not take the place of.
-func (f fixing) copyLedger() (m Mended, remove func() error, err error) {
-	files := []string{ledgerFile}
-	if _, err := os.Lstat(f.statePath(ledgerFile)); errors.Is(err, fs.ErrNotExist) {
-		files = formerFiles
-	}
-	var former []string
-	for _, name := range files {
+func (f fixing) copyLedger() (m Mended, err error) {
+	for _, name := range ledgerFiles {
 		path := f.statePath(name)
 		step, err := f.copyAside(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return Mended{}, nil, f.storageTrouble(FaultStateUnwritten, path, err)
+			return Mended{}, f.storageTrouble(FaultStateUnwritten, path, err)
 		}
-		m.undo = append(m.undo, step)
-		if name != ledgerFile {
-			former = append(former, path)
+		if m.undo = append(m.undo, step); name == ledgerFile {
+			break
 		}
 	}
-	return m, func() (err error) {
-		for _, path := range former {
-			err = errors.Join(err, os.Remove(path))
-		}
-		return err
-	}, nil
+	return m, nil
 }
 
 // rebuilding is finding out anew what a lost ledger knew.

@@ -460,6 +460,46 @@ func TestLedgerIsGoneBesideDisplacedLogins(t *testing.T) {
 	}
 }
 
+// TestLedgerIsGoneBesideTwoDirectories: what was displaced goes back where it lay.
+func TestLedgerIsGoneBesideTwoDirectories(t *testing.T) {
+	r := newRig(t)
+	home, work := r.claude, r.mkdir("work")
+	x, y := r.issued("x@example.com", time.Hour), r.issued("y@example.com", time.Hour)
+	r.writeEntry(x)
+	r.signIn(time.Hour)
+	r.goTo(work)
+	r.writeEntry(y)
+	_, err := r.start().Mirror(t.Context())
+	r.must(err)
+	r.must(os.Remove(r.state(ledgerFile)))
+	r.renewed("")
+	for dir, login := range map[string]keychain.Credential{home: x, work: y} {
+		r.goTo(dir)
+		if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(login) {
+			t.Errorf("%s: %v, %s", dir, err, whose(personOf(r.entry().Login.Account)))
+		}
+	}
+}
+
+// TestPartOfTheLedgerIsKept where it is damaged and there is nothing else.
+func TestPartOfTheLedgerIsKept(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.must(os.Remove(r.state(ledgerFile)))
+	r.breakFiles(r.state(placesFile))
+	if n, err := r.mend(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d repairs, %v", n, err)
+	}
+	kept, _ := filepath.Glob(r.state(placesFile) + asideInfix + "*")
+	if len(kept) != 1 {
+		t.Errorf("kept: %v", kept)
+	}
+	r.renewed("")
+	if part, err := r.start().readLedger(placesFile); err != nil || len(part.Places) == 0 {
+		t.Error(err)
+	}
+}
+
 // TestPartOfTheLedgerIsWrittenAnew where it was damaged, with the next change.
 func TestPartOfTheLedgerIsWrittenAnew(t *testing.T) {
 	r := newRig(t)
@@ -478,7 +518,7 @@ func TestLedgerStandsUntilTheNewOneIsThere(t *testing.T) {
 	_, home, work := r.inTwo("work")
 	r.breakFiles(r.state(ledgerFile))
 	f := fixing{r.start().doctor()}
-	if _, _, err := f.copyLedger(); err != nil { // and killed
+	if _, err := f.copyLedger(); err != nil { // and killed
 		t.Fatal(err)
 	}
 	r.goTo(home)

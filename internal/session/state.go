@@ -279,7 +279,8 @@ func placesJSON(l *ledger.Ledger) string {
 	}
 	for _, d := range l.Displaced {
 		if d.IsKept() {
-			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, At: d.At})
+			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, Place: d.Place, Account: d.Account,
+				At: d.At})
 		}
 	}
 	encoded, _ := json.Marshal(&part)
