@@ -397,7 +397,10 @@ func (w displacing) putBack(ctx context.Context, s *sighting) (Said, error) {
 		case known != nil && (known.Exit == ExitSignInAgain || known.Exit == ExitSignedOut):
 			w.l.DropDisplaced(d.ID) // nobody can use it now: it is for the one before, if there was anybody
 			if next := w.l.LastDisplaced(d.Place); next != nil && !next.Nothing {
-				return w.putBack(ctx, s)
+				var said Said
+				if said, err = w.putBack(ctx, s); err == nil {
+					return said, nil
+				}
 			}
 			w.l.Displaced = append(w.l.Displaced, d)
 		}

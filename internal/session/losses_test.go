@@ -259,6 +259,38 @@ func TestUndoPassesOverAnAccountThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// An undo that fails forgets no account that it passed over: each is there for the next one.
+func TestUndoThatFailsForgetsNobody(t *testing.T) {
+	r := newRig(t)
+	for name, email := range map[string]string{"alice": "a@example.com", "bob": "b@example.com"} {
+		r.keep(name, r.issued(email, time.Hour))
+		_, err := r.start().Mirror(t.Context())
+		r.must(err)
+	}
+	r.keep("carol", r.issued("carol@example.com", time.Hour))
+	_, err := r.start().Mirror(t.Context())
+	r.must(err)
+	displaced := func() (own []string) {
+		for _, d := range r.ledger().Displaced {
+			own = append(own, d.Own)
+		}
+		return own
+	}
+	before := displaced()
+	for _, name := range []string{"alice", "bob"} {
+		c, err := r.vault().load(t.Context(), name)
+		r.must(err)
+		c.LoginEnds, c.LoginEndsEstimated = r.now().Add(-time.Minute), false
+		r.must(r.vault().save(t.Context(), name, c))
+	}
+	if _, err := r.start().Undo(t.Context()); exitOf(err) != ExitSignInAgain {
+		t.Error(err)
+	}
+	if after := displaced(); !slices.Equal(after, before) {
+		t.Errorf("%q before, %q after", before, after)
+	}
+}
+
 // What made room is put back, newest first, our own accounts with what they have by then, and nobody where
 // nobody was before.
 func TestUndoGoesBackOverOwnAccounts(t *testing.T) {
