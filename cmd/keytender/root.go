@@ -125,7 +125,10 @@ func (c *console) settings() (config.Config, error) {
 // terminal, where the flag was not given and --all does not say otherwise.
 func (c *console) chooseAccount(cmd *cobra.Command) error {
 	flag, all := cmd.Flags().Lookup("account"), cmd.Flags().Lookup("all")
-	if flag == nil || flag.Changed || all != nil && all.Changed {
+	switch {
+	case flag != nil && flag.Changed && flag.Value.String() == "":
+		return &usageError{"--account is empty", "name one that `keytender accounts` lists, or leave it out"}
+	case flag == nil, flag.Changed, all != nil && all.Changed:
 		return nil
 	}
 	cfg, err := c.settings()

@@ -56,6 +56,8 @@ func TestTypingErrors(t *testing.T) {
 		{"login --port abc", "--port takes a whole number", "--help"},
 		{"login --console=perhaps", "--console takes true or false", "--help"},
 		{"token --account", "--account needs a value", "--help"},
+		{"logout --account=", "--account is empty", "`keytender accounts`"},
+		{"login --account=", "--account is empty", "leave it out"},
 	}
 	for _, test := range tests {
 		got := verdictOn(t, strings.Fields(test.line)...)
