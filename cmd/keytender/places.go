@@ -57,6 +57,8 @@ func newPlacesForget(c *console) *cobra.Command {
 			c.fact("forgotten", p)
 			c.line(tick, "Let go: %s; nothing in it was changed", p.Place)
 			switch {
+			case p.Kind == ledger.DisplacedLogin && p.Because.Remark == session.RemarkRecordGivenUp:
+				c.line(danger, "Note: the keyring that held the login may have it still")
 			case p.Kind == ledger.DisplacedLogin:
 				c.line(plain, "Note: the login that was kept there is gone from this machine")
 			case p.RefreshToken:

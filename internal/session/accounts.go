@@ -141,7 +141,7 @@ func (w *work) moveRecords(ctx context.Context, v *vault, from, to string) error
 			err = v.keep(ctx, accountRecords(to)[i], record)
 		}
 		if err != nil {
-			return storeError(v.store.Kind(), err)
+			return w.loadError(v, from, err)
 		}
 		moved = append(moved, name)
 	}

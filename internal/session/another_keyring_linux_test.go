@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"keytender/internal/ledger"
+	"keytender/internal/secret"
 	"keytender/internal/testbus"
 	"keytender/keychain"
 )
@@ -56,6 +58,9 @@ func TestAnotherKeyringAnswers(t *testing.T) {
 	if exitOf(err) != ExitTryLater || faultOf(err) != FaultStoreLacks || st.State != TryLater || st.Problem == nil ||
 		st.Problem.Code != CodeUnavailable {
 		t.Errorf("token: %v; status: %s, %+v", err, st.State, st.Problem)
+	}
+	if err := r.start().RenameAccount(t.Context(), "default", "work"); faultOf(err) != FaultStoreLacks {
+		t.Errorf("renamed: %v", err)
 	}
 	back()
 	if token, err := r.start().Token(t.Context(), time.Minute); err != nil || !token.Equal(login.Access) {
@@ -331,11 +336,98 @@ func TestUndoWhileAnotherKeyringAnswers(t *testing.T) {
 		r.writeEntry(stranger)
 		r.signIn(time.Hour)
 	})
-	if _, err := r.start().Undo(t.Context()); faultOf(err) != FaultStoreUnavailable {
+	if _, err := r.start().Undo(t.Context()); faultOf(err) != FaultDisplacedLacks {
 		t.Errorf("undone: %v", err)
 	}
 	back()
 	if _, err := r.start().Undo(t.Context()); err != nil || !r.entry().Login.SamePair(stranger) {
 		t.Errorf("undone when it was back: %v", err)
+	}
+}
+
+// A displaced login that is lacking for good is given up as the hint says, and the keyring is named.
+func TestADisplacedLoginThatIsLackingIsGivenUp(t *testing.T) {
+	r, _ := otherKeyring(t, func(r *rig) {
+		r.writeEntry(r.issued("stranger@example.com", time.Hour))
+		r.signIn(time.Hour)
+	})
+	_, err := r.start().Undo(t.Context())
+	known := &Error{}
+	if !errors.As(err, &known) || known.Values.ID == "" {
+		t.Fatalf("undone: %v", err)
+	}
+	p, err := r.start().ForgetPlace(t.Context(), known.Values.ID)
+	if err != nil || p.Because == nil || p.Because.Remark != RemarkRecordGivenUp {
+		t.Errorf("given up: %v, told %+v", err, p.Because)
+	}
+	if offer := r.start().Status(t.Context()).PutBack; offer != nil {
+		t.Error("it is offered on")
+	}
+}
+
+// A displaced login of the account goes with it: while the account is kept for the keyring that has both,
+// so is the other, and one that the keyring took along for good is given up together with the account.
+func TestSignOutOfADisplacedLoginThatIsLacking(t *testing.T) {
+	for _, again := range []bool{true, false} {
+		r, back := otherKeyring(t, func(r *rig) {
+			for range 2 {
+				w := r.work()
+				_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "default",
+					c: r.issued("a@example.com", time.Hour), what: ledger.ChangeImported, activate: true})
+				w.end()
+				r.must(err)
+			}
+		})
+		if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); exitOf(err) != ExitFailed {
+			t.Error(err)
+		}
+		text := func() string { return "" }
+		if again {
+			text = back().Text
+		}
+		_, err := r.start().SignOut(t.Context(), SignOutOptions{})
+		if err != nil || strings.Contains(text(), "FAKE") || len(r.ledger().Displaced) > 0 {
+			t.Errorf("again %t: %v, the ledger has %d, the keychain holds: %s", again, err,
+				len(r.ledger().Displaced), text())
+		}
+	}
+}
+
+// What a mirror displaced is told of at a sign-out, although the keyring that holds it is away.
+func TestSignOutTellsOfADisplacedLoginThatIsLacking(t *testing.T) {
+	r, _ := otherKeyring(t, func(r *rig) {
+		r.writeEntry(r.issued("stranger@example.com", time.Hour))
+		r.signIn(time.Hour)
+	})
+	steps, _ := r.start().SignOut(t.Context(), SignOutOptions{})
+	if !slices.ContainsFunc(steps, func(s Step) bool { return s.Remark == RemarkDisplacedKept }) {
+		t.Errorf("told: %+v", steps)
+	}
+}
+
+// An API key is looked for as a login is, and neither read nor removed where another keyring answers; one
+// that is stored again takes its place.
+func TestAPIKeyWhileAnotherKeyringAnswers(t *testing.T) {
+	key := secret.New("sk-ant-api03-FAKE-key-FAKE-key")
+	for _, anew := range []bool{true, false} {
+		r, back := otherKeyring(t, func(r *rig) {
+			_, err := r.start().SetAPIKey(t.Context(), "default", key)
+			r.must(err)
+		})
+		_, err := r.start().APIKey(t.Context(), "default")
+		if removed := r.start().RemoveAPIKey(t.Context(), "default"); exitOf(err) != ExitTryLater ||
+			faultOf(err) != FaultKeyLacks || faultOf(removed) != FaultKeyLacks {
+			t.Errorf("read: %v, removed: %v", err, removed)
+		}
+		if anew {
+			_, err := r.start().SetAPIKey(t.Context(), "default", key)
+			r.must(err)
+		} else {
+			back()
+		}
+		if now, err := r.start().APIKey(t.Context(), "default"); err != nil || !now.Equal(key) {
+			t.Errorf("stored anew %t: %v", anew, err)
+		}
+		r.must(r.start().RemoveAPIKey(t.Context(), "default"))
 	}
 }

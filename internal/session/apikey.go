@@ -57,7 +57,7 @@ func (e *Engine) CreateAPIKey(ctx context.Context, o SignInOptions, tell func(Ev
 	if err := s.tryStore(ctx, l); err != nil {
 		return APIKeyNotice{}, err
 	}
-	if _, err := e.APIKey(ctx, o.Account); err != nil && !errors.Is(err, keychain.ErrNotFound) {
+	if _, err := e.APIKey(ctx, o.Account); err != nil && !notThere(err) {
 		return APIKeyNotice{}, err
 	}
 	var notice APIKeyNotice
@@ -139,7 +139,7 @@ func (e *Engine) keepAPIKey(ctx context.Context, account string, key secret.Stri
 	}
 	v := w.vault(w.l)
 	former, err := v.apiKey(ctx, account)
-	if err != nil && !errors.Is(err, keychain.ErrNotFound) && !(v.open && errors.Is(err, keychain.ErrUnavailable)) {
+	if err != nil && !notThere(err) && !(v.open && errors.Is(err, keychain.ErrUnavailable)) {
 		return APIKeyNotice{}, err
 	}
 	record, err := json.Marshal(apiKeyRecord{Type: apiKeyPart, Key: key.Reveal(),
@@ -208,7 +208,11 @@ func (v *vault) apiKey(ctx context.Context, account string) (secret.String, erro
 		return secret.String{}, noAPIKey()
 	}
 	if err != nil {
-		return secret.String{}, storeError(v.store.Kind(), err)
+		failure := storeError(v.store.Kind(), err)
+		if errors.Is(err, errLacking) {
+			failure.Fault, failure.Values.Account = FaultKeyLacks, account
+		}
+		return secret.String{}, failure
 	}
 	var record apiKeyRecord
 	if json.Unmarshal([]byte(encoded.Reveal()), &record) != nil || record.Type != apiKeyPart || record.Key == "" {

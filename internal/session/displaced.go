@@ -518,7 +518,9 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		switch {
 		case errors.Is(err, errLacking): // another keychain may have it: it is for the next undoing
 			if d.ID == lacking {
-				return nil, aside, storeError(v.store.Kind(), err)
+				failure := storeError(v.store.Kind(), err)
+				failure.Fault, failure.Values.ID = FaultDisplacedLacks, d.ID
+				return nil, aside, failure
 			}
 			w.l.Sink(d.ID)
 			lacking = cmp.Or(lacking, d.ID)

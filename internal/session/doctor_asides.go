@@ -92,7 +92,7 @@ func (s *signingOut) lostPairs(ctx context.Context) (lost []ledger.Pair) {
 		if !d.IsKept() {
 			continue
 		}
-		if _, err := s.vault(s.l).load(ctx, displacedName(d.ID)); notThere(err) {
+		if _, err := s.vault(s.l).load(ctx, displacedName(d.ID)); isNotFound(err) {
 			lost = append(lost, d.Pair)
 		}
 	}

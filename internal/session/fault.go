@@ -233,6 +233,8 @@ const (
 	FaultKeychainSilent   Fault = "keychain-silent"
 	FaultStoreUnavailable Fault = "store-unavailable"
 	FaultStoreLacks       Fault = "store-lacks"
+	FaultKeyLacks         Fault = "key-lacks"
+	FaultDisplacedLacks   Fault = "displaced-lacks"
 	FaultStoreDamaged     Fault = "store-damaged"
 	FaultStoreUnreadable  Fault = "store-unreadable"
 	FaultFileTooBig       Fault = "file-too-big"

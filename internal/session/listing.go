@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"time"
 
@@ -217,8 +218,12 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 			w.remember(Record{Account: p.Account, What: ledger.ChangeLetGo, Detail: p.ID})
 			return p, w.save()
 		case p.Kind == ledger.DisplacedLogin && p.ID == id: // the store is no name of it: others lie there, too
-			if err := w.vault(w.l).drop(ctx, displacedName(p.ID)); err != nil {
-				return p, storeError(w.vault(w.l).store.Kind(), err)
+			v := w.vault(w.l)
+			switch err := (&signingOut{work: w}).drop(ctx, v, displacedName(p.ID)); {
+			case errors.Is(err, errLacking):
+				p.Because = &Reason{Remark: RemarkRecordGivenUp}
+			case err != nil:
+				return p, storeError(v.store.Kind(), err)
 			}
 			w.l.DropDisplaced(p.ID)
 			return p, w.save()

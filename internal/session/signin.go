@@ -558,9 +558,6 @@ func (w takingIn) saveChoosing(ctx context.Context, account string, c keychain.C
 func (w takingIn) copyRecords(ctx context.Context, signingIn string) (copied, stayed []string, err error) {
 	from, want := w.vault(w.l), w.vaultIn(w.config.Store)
 	due := recordNames(w.l)
-	for _, account := range w.l.APIKeys {
-		due = append(due, keychain.RecordName(account, apiKeyPart))
-	}
 	names := due
 	for _, account := range w.l.Names() {
 		names = append(names, boundName(account))

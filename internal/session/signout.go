@@ -351,18 +351,6 @@ func isForeign(s *sighting) bool {
 
 // dropRecords removes what lies in our own store and state folder.
 func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
-	for _, d := range slices.Clone(s.l.Displaced) {
-		if !d.IsKept() || !s.goesWith(d) {
-			continue
-		}
-		if err := s.drop(ctx, v, displacedName(d.ID)); err != nil {
-			s.note(storeError(v.store.Kind(), err))
-			if !errors.Is(err, errLacking) {
-				continue
-			}
-		}
-		s.l.DropDisplaced(d.ID)
-	}
 	if err := v.drop(ctx, boundName(s.account)); err != nil {
 		s.note(storeError(v.store.Kind(), err))
 	}
@@ -383,6 +371,19 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 	default: // the person was told, and does not wait for the keychain that held it
 		v.forgetFormer(s.account)
 		s.undone(RemarkRecordGivenUp, "")
+	}
+	for _, d := range slices.Clone(s.l.Displaced) { // with the account alone: till then its own are looked for
+		if !d.IsKept() || !s.goesWith(d) {
+			continue
+		}
+		err := s.drop(ctx, v, displacedName(d.ID))
+		lacking := errors.Is(err, errLacking)
+		if err != nil && !(lacking && a != nil && a.Lacking) {
+			s.note(storeError(v.store.Kind(), err))
+		}
+		if err == nil || lacking {
+			s.l.DropDisplaced(d.ID)
+		}
 	}
 	s.l.Remove(s.account)
 	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again

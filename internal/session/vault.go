@@ -403,13 +403,16 @@ func notThere(err error) bool { return isNotFound(err) || errors.Is(err, errLack
 // due reports whether the ledger says that there is such a record.
 func (v *vault) due(name string) bool { return v.l != nil && slices.Contains(recordNames(v.l), name) }
 
-// recordNames lists the records that the ledger knows of. Beside each account there may be one more.
+// recordNames lists the records that the ledger knows of. Beside each account there may be one more, boundName.
 func recordNames(l *ledger.Ledger) []string {
 	names := l.Names()
 	for _, d := range l.Displaced {
 		if d.IsKept() {
 			names = append(names, displacedName(d.ID))
 		}
+	}
+	for _, account := range l.APIKeys {
+		names = append(names, keychain.RecordName(account, apiKeyPart))
 	}
 	return names
 }

@@ -2,6 +2,11 @@ package words
 
 import "keytender/internal/session"
 
+const (
+	keychainLacks = "the keychain does not hold the "
+	anotherMay    = ": another keyring may answer in its place, or it was made anew"
+)
+
 const spaceAndRights = "look at free space and permissions of {place}; " + asGoodAsBefore
 
 var storeWords = []worded{
@@ -30,10 +35,13 @@ var storeWords = []worded{
 			"or sign in with KEYTENDER_STORE=file, which keeps the login in a plain file"}},
 	{session.FaultStoreUnavailable, sentences{"{reason}",
 		"logins lie in the OS keychain here, which this session does not reach; start it, or sign in with KEYTENDER_STORE=file"}},
-	{session.FaultStoreLacks, sentences{
-		"the keychain does not hold the login {account}: another keyring may answer in its place, or it was made anew",
+	{session.FaultStoreLacks, sentences{keychainLacks + "login {account}" + anotherMay,
 		"start the one that held it; or sign in again with `keytender login --account {account}`; " +
 			"`keytender logout --account {account}`, twice, gives it up"}},
+	{session.FaultKeyLacks, sentences{keychainLacks + "API key of {account}" + anotherMay,
+		"start the one that held it; or store the key again with `keytender api-key set --account {account}`"}},
+	{session.FaultDisplacedLacks, sentences{keychainLacks + "displaced login {id}" + anotherMay,
+		"start the one that held it; `keytender places forget '{id}'` gives it up"}},
 	{session.FaultStoreDamaged, sentences{"{reason}",
 		"nothing was overwritten; move the damaged {place} record away and sign in again with `keytender login`"}},
 	{session.FaultStoreUnreadable, sentences{"{reason}",
