@@ -103,6 +103,7 @@ func (w following) endInStep(ctx context.Context) {
 		if err := w.finishAll(limited, elsewhereWait); err != nil {
 			w.log.Warn("not all places were brought up", "reason", plain(err))
 		}
+		w.takeOutLeft(limited)
 		cancel()
 	}
 	w.end()
@@ -126,7 +127,7 @@ func (t tending) follow(ctx context.Context) error {
 		return err
 	}
 	look := &work{Engine: t.Engine, l: l}
-	if len(l.Accounts) == 0 || t.watches(l) || !look.following().somethingToFollow(ctx) {
+	if t.watches(l) || !look.following().somethingToFollow(ctx) {
 		return nil
 	}
 	w, err := t.begin(ctx, lockWait)
@@ -134,8 +135,22 @@ func (t tending) follow(ctx context.Context) error {
 		return err
 	}
 	defer w.end()
+	w.following().takeOutLeft(ctx)
+	if len(w.l.Accounts) == 0 {
+		return nil
+	}
 	w.following().settleAll(ctx)
 	return w.following().finishAll(ctx, entryWait)
+}
+
+// takeOutLeft takes out what a sign-out could not take out of an entry, as soon as that can be written again.
+func (w following) takeOutLeft(ctx context.Context) {
+	s := &signingOut{work: w.work}
+	for _, p := range w.l.Places {
+		if dir := w.directory(p); dir != nil && p.Leaving && dir.Installed() {
+			s.takeOutOf(ctx, dir)
+		}
+	}
 }
 
 // settleAll takes in what every entry tells.
@@ -154,6 +169,14 @@ func (w following) settleAll(ctx context.Context) {
 
 // somethingToFollow looks without a lock. What cannot be read now is status's business.
 func (w following) somethingToFollow(ctx context.Context) bool {
+	for _, p := range w.l.Places {
+		if p.Leaving && p.Kind != ledger.Lent {
+			return true
+		}
+	}
+	if len(w.l.Accounts) == 0 {
+		return false
+	}
 	for _, name := range w.l.Names() {
 		if w.unfinished(w.vault(w.l), name) || w.l.AnyLentBehind() {
 			return true

@@ -116,8 +116,8 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 			s.State, s.Because = PlaceUnwritable, &Reason{Text: plain(err)}
 		}
 	}
-	if p.Leaving {
-		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeaving}
+	if p.Leaving && c != nil {
+		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeaving, Values: &Values{ID: p.ID, Account: c.Was}}
 	}
 	return s
 }
@@ -214,7 +214,7 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 		}
 		switch place := w.l.Place(p.ID); {
 		case place != nil:
-			place.Let, place.Leaving = true, place.Leaving && place.Kind != ledger.Lent
+			place.Let, place.Leaving = true, false
 			w.remember(Record{Account: p.Account, What: ledger.ChangeLetGo, Detail: p.ID})
 			return p, w.save()
 		case p.Kind == ledger.DisplacedLogin && p.ID == id: // the store is no name of it: others lie there, too

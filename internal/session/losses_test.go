@@ -971,6 +971,80 @@ func TestLeavingIsSomeoneElsesNow(t *testing.T) {
 	t.Logf("%+v %v", steps, err)
 }
 
+// What a sign-out could not take out is taken out when it can be, whoever has the account's name by then, and
+// nothing else is: neither the login that was made since, nor what came there, nor what was given up.
+func TestWhatWasLeftIsTakenOutWhenItCanBe(t *testing.T) {
+	nothing := func(*rig) {}
+	anew := func(r *rig) { r.signIn(time.Hour) }
+	other := func(r *rig) {
+		r.keep("default", r.other())
+		_, err := r.start().Mirror(r.t.Context())
+		r.must(err)
+	}
+	renewed := func(r *rig) { r.writeEntry(r.renewElsewhere(r.entry().Login)) }
+	stranger := func(r *rig) { r.writeEntry(r.issued("x@example.com", time.Hour)) }
+	follow := func(r *rig) error { return r.start().tending().follow(r.t.Context()) }
+	renew := func(r *rig) error {
+		_, err := r.start().Renew(r.t.Context(), true)
+		return err
+	}
+	for name, c := range map[string]struct {
+		meanwhile, there func(*rig)
+		then             func(*rig) error
+		stays            bool
+	}{
+		"nobody signed in, the app looks":       {nothing, nothing, follow, false},
+		"signed in anew, the app looks":         {anew, nothing, follow, false},
+		"signed in anew, a command":             {anew, nothing, renew, false},
+		"another person signed in, a command":   {other, nothing, renew, false},
+		"Claude Code renewed there":             {anew, renewed, follow, true},
+		"Claude Code signed in there":           {anew, stranger, follow, true},
+		"it was taken over there":               {nothing, (*rig).imported, renew, true},
+		"it was given up":                       {anew, (*rig).letGo, follow, true},
+		"it was given up, and nobody signed in": {nothing, (*rig).letGo, follow, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			_, home, work := r.inTwo("work")
+			r.move(work, work+"-away")
+			r.goTo(home)
+			if _, err := r.start().SignOut(t.Context(), SignOutOptions{}); exitOf(err) != ExitFailed {
+				t.Fatal(err)
+			}
+			c.meanwhile(r)
+			login := r.entry().Login
+			r.move(work+"-away", work)
+			r.goTo(work)
+			c.there(r)
+			r.goTo(home)
+			r.must(c.then(r))
+			r.goTo(work)
+			if stays := !r.entry().Login.Refresh.IsZero(); stays != c.stays {
+				t.Errorf("in the other directory: stays %t", stays)
+			}
+			r.goTo(home)
+			if now := r.entry().Login; now.Refresh.IsZero() != login.Refresh.IsZero() {
+				t.Error("signed out of the login that was made since")
+			} else if !now.Refresh.IsZero() {
+				r.alive(now)
+				r.alive(r.stored())
+			}
+		})
+	}
+}
+
+func (r *rig) imported() {
+	r.t.Helper()
+	_, err := r.start().ImportClaudeCode(r.t.Context(), ImportOptions{})
+	r.must(err)
+}
+
+func (r *rig) letGo() {
+	r.t.Helper()
+	_, err := r.start().ForgetPlace(r.t.Context(), r.start().entry.ID())
+	r.must(err)
+}
+
 // A login that the server does not rotate: the stranger's older access token is no spent pair.
 func TestStrangerWhoseRefreshTokenStays(t *testing.T) {
 	r := newRig(t)

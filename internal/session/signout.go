@@ -243,14 +243,10 @@ func (s *signingOut) takeOut(ctx context.Context) {
 }
 
 func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
-	seen, err := s.see(ctx, dir, true)
+	seen, err := s.see(ctx, dir, s.account != "")
 	place := s.l.Place(dir.ID())
 	if err == nil && !s.ours(place, seen.Finding) {
-		leaving := false
-		if place != nil && place.Leaving {
-			c := s.l.Chain(place.Chain)
-			leaving = c != nil && c.Was == s.account
-		}
+		leaving := place != nil && place.Leaving && s.mayLieIn(dir)
 		switch {
 		case leaving && isForeign(&seen):
 			s.note(failedBy(codeNotRemoved, FaultTokensSince, Values{Place: dir.Place()}, nil))
@@ -297,13 +293,16 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 }
 
 // ours reports whether what lies in a place is the account's, or a pair of it that an earlier
-// sign-out could not take out of there. What came there after that is not ours.
+// sign-out could not take out of there; of no account: of whichever that was. What came there after
+// that is not ours.
 func (s *signingOut) ours(place *ledger.Place, f ledger.Finding) bool {
 	if f.Relation == ledger.Successor && (place == nil || place.Chain != f.Chain.ID && place.Next != f.Chain.ID) {
 		return false // of the same person, where nothing of the account lies: nobody took it over
 	}
-	return f.Chain != nil && s.account != "" &&
-		(f.Account() == s.account || leftIn(place, f) && f.Chain.Was == s.account)
+	if s.account == "" {
+		return leftIn(place, f)
+	}
+	return f.Chain != nil && (f.Account() == s.account || leftIn(place, f) && f.Chain.Was == s.account)
 }
 
 // leftIn reports whether the person signed out of what lies in a place, and it could not be

@@ -84,7 +84,8 @@ var remarkWords = []remarked{
 
 	{session.RemarkLetGo, "you let go of it"},
 	{session.RemarkLoginOf, "the login of {owner}"},
-	{session.RemarkLeaving, "signed out, but it could not be taken out; `keytender logout --account` with its name tries again"},
+	{session.RemarkLeaving, "signed out of {account}, but it could not be taken out, which is tried again; " +
+		"`keytender places forget '{id}'` leaves it there"},
 	{session.RemarkLeavingLent, "lent to no more, but it could not be reached; the token there ends by itself"},
 
 	{session.RemarkActiveNow, "the active account is now {account}"},

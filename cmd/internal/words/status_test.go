@@ -27,6 +27,10 @@ func TestPlacesInWords(t *testing.T) {
 		{"/x", "/x", text("no space left on device"), "no space left on device"},
 		{"/x", "/x", text("it said let-go {path}"), "it said let-go {path}"},
 		{"/x", "/x", &session.Reason{Remark: session.RemarkLetGo}, "you let go of it"},
+		{"/x", "/x", &session.Reason{Remark: session.RemarkLeaving, Values: &session.Values{
+			Account: "ann", ID: "file:/x"}},
+			"signed out of ann, but it could not be taken out, which is tried again; " +
+				"`keytender places forget 'file:/x'` leaves it there"},
 		{"/x", "/x", &session.Reason{Remark: session.RemarkLoginOf, Values: &session.Values{Owner: "ann"}},
 			"the login of ann"},
 		{"/x", "/x", &session.Reason{Remark: session.RemarkLoginOf}, "the login of somebody who is not known"},
