@@ -27,13 +27,13 @@ func (e *Engine) Places(ctx context.Context) ([]PlaceStatus, error) {
 // is kept aside, and every entry.
 func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus {
 	list := []PlaceStatus{}
+	add := func(s PlaceStatus) { list = append(list, s) }
 	v := w.vault(w.l)
 	for _, a := range w.l.Accounts {
-		record := PlaceStatus{ID: "record:" + a.Name, Place: w.storeName(v.home(ctx, a.Name).Kind()),
-			Kind: ledger.Record, Account: a.Name, State: PlaceInStep, RefreshToken: a.Renewable}
-		list = append(list, record)
+		add(PlaceStatus{ID: "record:" + a.Name, Place: w.storeName(v.home(ctx, a.Name).Kind()),
+			Kind: ledger.Record, Account: a.Name, State: PlaceInStep, RefreshToken: a.Renewable})
 		for _, path := range v.strays(a.Name) {
-			list = append(list, PlaceStatus{ID: "spill:" + path, Place: path, Kind: ledger.SpillFile, Account: a.Name,
+			add(PlaceStatus{ID: "spill:" + path, Place: path, Kind: ledger.SpillFile, Account: a.Name,
 				State: PlaceKept, RefreshToken: true})
 		}
 	}
@@ -47,13 +47,13 @@ func (w reporting) placeStatuses(ctx context.Context, st *Status) []PlaceStatus 
 		if !d.At.IsZero() {
 			kept.Since = known(d.At)
 		}
-		list = append(list, kept)
+		add(kept)
 	}
 	for _, p := range w.l.Places {
 		if dir := w.directory(p); p.Forgotten || dir != nil && w.isLent(dir) {
 			continue // in the second: what lay there before it was lent to
 		}
-		list = append(list, w.entryPlace(ctx, p, st))
+		add(w.entryPlace(ctx, p, st))
 	}
 	return list
 }
