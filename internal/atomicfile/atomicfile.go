@@ -102,7 +102,7 @@ func inTime(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// WriteBriefly is Write for what is of no use after a crash of the machine: nothing of it is
+// WriteBriefly is Write for what nobody needs after a crash of the machine: nothing of it is
 // synced.
 func WriteBriefly(path string, data []byte) error {
 	return replace(path, data, func(*os.File) error { return nil })

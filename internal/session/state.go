@@ -258,7 +258,8 @@ func (w *work) savePlaces() error {
 	if places == w.known {
 		return nil
 	}
-	if err := atomicfile.WriteAhead(w.statePath(placesFile), []byte(places)); err != nil {
+	// A power cut takes no ledger with it, and the next change writes this one anew.
+	if err := atomicfile.WriteBriefly(w.statePath(placesFile), []byte(places)); err != nil {
 		return w.unwritten(placesFile, err)
 	}
 	w.known = places
