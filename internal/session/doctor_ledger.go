@@ -159,7 +159,7 @@ func (w rebuilding) rebuild(ctx context.Context) error {
 		if c, err := w.vault(w.l).loadSpill(name); err == nil && w.l.Account(name) == nil { // in no store
 			w.take(name, &c)
 		}
-		if w.l.Account(w.l.Active) == nil && w.l.Account(name) != nil {
+		if a := w.l.Account(name); w.l.Account(w.l.Active) == nil && a != nil && !a.LongLived {
 			w.l.Active = name
 		}
 	}

@@ -246,6 +246,7 @@ const (
 	FaultNotRemoved Fault = "not-removed"
 	FaultSignedOut  Fault = "signed-out"
 	FaultNoAccount  Fault = "no-account"
+	FaultNoneActive Fault = "none-active"
 
 	FaultNameUnusable Fault = "name-unusable"
 	FaultNameTwin     Fault = "name-twin"

@@ -48,15 +48,18 @@ func (t tending) catchUp(ctx context.Context, wait time.Duration) error {
 
 // noteHere notes, for a ledger that was read, the entry of this environment where it holds a login of
 // ours and nobody told of it, say since a directory was copied: the next renewal would leave a spent
-// pair there. An item of the keychain is copied by nobody.
-func (t tending) noteHere(ctx context.Context, l *ledger.Ledger) *ledger.Ledger {
+// pair there. An item of the keychain is copied by nobody, and what cannot be written, say a backup,
+// is no place where Claude Code could renew. older: also a copy that was left behind already, which is
+// brought up then.
+func (t tending) noteHere(ctx context.Context, l *ledger.Ledger, older bool) *ledger.Ledger {
 	if t.entryErr != nil || t.entry.Location().Service != "" || l.Place(t.entry.ID()) != nil {
 		return l
 	}
 	ours := func(w *work) (sighting, bool) {
 		s, err := w.see(ctx, t.entry, false)
 		return s, err == nil && s.Account() != "" && !s.entry.Login.Refresh.IsZero() &&
-			(s.Relation == ledger.Current || s.Relation == ledger.Superseded)
+			(s.Relation == ledger.Current || older && s.Relation == ledger.Superseded) &&
+			t.entry.MayBeWritten(s.entry) == nil
 	}
 	if _, found := ours(&work{Engine: t.Engine, l: l}); !found {
 		return l
@@ -145,10 +148,17 @@ func (t tending) follow(ctx context.Context) error {
 
 // takeOutLeft takes out what a sign-out could not take out of an entry, as soon as that can be written again.
 func (w following) takeOutLeft(ctx context.Context) {
-	s := &signingOut{work: w.work}
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // else it is for the next one
+	defer cancel()
 	for _, p := range w.l.Places {
-		if dir := w.directory(p); dir != nil && p.Leaving && dir.Installed() {
-			s.takeOutOf(ctx, dir)
+		dir, c := w.directory(p), w.l.Chain(p.Chain)
+		if dir == nil || c == nil || !p.Leaving || !dir.Installed() {
+			continue
+		}
+		s := &signingOut{work: w.work}
+		s.takeOutOf(ctx, dir)
+		for _, step := range s.steps {
+			w.remember(Record{Account: c.Was, What: ledger.ChangeSignedOut, Said: step.Said})
 		}
 	}
 }

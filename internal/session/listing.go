@@ -20,7 +20,7 @@ func (e *Engine) Places(ctx context.Context) ([]PlaceStatus, error) {
 		return nil, err
 	}
 	st := NoStatus()
-	return (&work{Engine: e, l: e.tending().noteHere(ctx, l)}).reporting().placeStatuses(ctx, &st), nil
+	return (&work{Engine: e, l: e.tending().noteHere(ctx, l, false)}).reporting().placeStatuses(ctx, &st), nil
 }
 
 // placeStatuses is the one list of places: our records, what waits outside the store, what
@@ -98,7 +98,7 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 	switch {
 	case seen.Relation == ledger.Unknown:
 		s.State = PlaceUnknown
-	case seen.Relation == ledger.Successor:
+	case seen.Relation == ledger.Successor && seen.Account() != "":
 		s.State = PlaceNewer
 	case seen.Relation == ledger.Stranger, seen.Chain != nil && seen.Account() == "":
 		w.tellOther(&s, &seen)
@@ -116,7 +116,7 @@ func (w reporting) entryPlace(ctx context.Context, p *ledger.Place, st *Status) 
 			s.State, s.Because = PlaceUnwritable, &Reason{Text: plain(err)}
 		}
 	}
-	if p.Leaving && c != nil {
+	if leftIn(p, seen.Finding) {
 		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeaving, Values: &Values{ID: p.ID, Account: c.Was}}
 	}
 	return s

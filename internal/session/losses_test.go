@@ -983,6 +983,12 @@ func TestWhatWasLeftIsTakenOutWhenItCanBe(t *testing.T) {
 	}
 	renewed := func(r *rig) { r.writeEntry(r.renewElsewhere(r.entry().Login)) }
 	stranger := func(r *rig) { r.writeEntry(r.issued("x@example.com", time.Hour)) }
+	again := func(r *rig) { r.writeEntry(r.issued("a@example.com", 8*time.Hour)) }
+	unnamed := func(r *rig) {
+		login := r.issued("a@example.com", 8*time.Hour)
+		login.Account = keychain.Account{}
+		r.writeEntry(login)
+	}
 	follow := func(r *rig) error { return r.start().tending().follow(r.t.Context()) }
 	renew := func(r *rig) error {
 		_, err := r.start().Renew(r.t.Context(), true)
@@ -998,6 +1004,10 @@ func TestWhatWasLeftIsTakenOutWhenItCanBe(t *testing.T) {
 		"signed in anew, a command":             {anew, nothing, renew, false},
 		"another person signed in, a command":   {other, nothing, renew, false},
 		"Claude Code renewed there":             {anew, renewed, follow, true},
+		"Claude Code renewed there, a command":  {anew, renewed, renew, true},
+		"the same person signed in there":       {anew, again, follow, true},
+		"the same person, a command":            {other, again, renew, true},
+		"the same person, without ids":          {other, unnamed, renew, true},
 		"Claude Code signed in there":           {anew, stranger, follow, true},
 		"it was taken over there":               {nothing, (*rig).imported, renew, true},
 		"it was given up":                       {anew, (*rig).letGo, follow, true},
@@ -1017,10 +1027,21 @@ func TestWhatWasLeftIsTakenOutWhenItCanBe(t *testing.T) {
 			r.goTo(work)
 			c.there(r)
 			r.goTo(home)
-			r.must(c.then(r))
+			before := len(r.historyOf())
+			for range 3 {
+				r.must(c.then(r))
+			}
 			r.goTo(work)
 			if stays := !r.entry().Login.Refresh.IsZero(); stays != c.stays {
 				t.Errorf("in the other directory: stays %t", stays)
+			}
+			if !c.stays && !slices.Contains(r.historyOf()[before:], string(ledger.ChangeSignedOut)) {
+				t.Error("it was taken out without a word in the history")
+			}
+			for _, p := range r.places() {
+				if c.stays && filepath.Dir(p.Place) == work && p.Because != nil && p.Because.Remark == RemarkLeaving {
+					t.Error("what came there since is told as what was left")
+				}
 			}
 			r.goTo(home)
 			if now := r.entry().Login; now.Refresh.IsZero() != login.Refresh.IsZero() {

@@ -250,6 +250,7 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 		return nil
 	case ledger.Stranger:
 		if place != nil {
+			place.Leaving = false // what was left lies there no more
 			pair := pairOf(&s.entry.Login)
 			place.Holds(w.l.See(s.person, pair), pair)
 			s.Finding = w.l.Relate(place, s.found())
@@ -258,6 +259,9 @@ func (w settling) settle(ctx context.Context, s *sighting) error {
 	case ledger.Unknown:
 		return unknownLogin(s)
 	case ledger.Successor:
+		if place != nil && place.Leaving && s.Account() == "" {
+			return nil // the person signed in anew, or Claude Code went on: not the pair that is to be taken out
+		}
 		if err := w.adopt(ctx, s); err != nil {
 			return err
 		}

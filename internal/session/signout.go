@@ -109,8 +109,10 @@ func (w *work) signOutAgain(ctx context.Context, o SignOutOptions, v *vault) ([]
 		return out.steps, notRemoved(out.problems)
 	}
 	out.account = w.account
-	switch {
-	case w.account != "" && len(w.l.Accounts) > 0:
+	if len(w.l.Accounts) > 0 {
+		if w.account == "" {
+			return nil, noneActive()
+		}
 		if out.nameAsides(ctx); len(out.steps) > 0 {
 			return out.steps, nil
 		}

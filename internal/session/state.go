@@ -208,7 +208,9 @@ func (w *work) settleComing(ctx context.Context) {
 		}
 		w.l.Store = kind
 		w.chainFor(name, &c)
-		w.l.Account(name).LongLived = c.Refresh.IsZero()
+		if w.l.Account(name).LongLived = c.Refresh.IsZero(); !c.Refresh.IsZero() && w.l.Account(w.l.Active) == nil {
+			w.l.Active = name
+		}
 		w.remember(Record{Account: name, What: ledger.ChangeSignedIn, Said: Said{RemarkByEndedProcess, nil}})
 		return
 	}

@@ -196,7 +196,7 @@ func (e *Engine) Status(ctx context.Context) Status {
 		e.watch().describeWatched(ctx, &st, l)
 		return st
 	}
-	l = e.tending().noteHere(ctx, l)
+	l = e.tending().noteHere(ctx, l, false)
 	st.Account = l.Choose(e.account)
 	v := e.vault(l)
 	current, storeErr, loadErr := v.loadBoth(ctx, st.Account)
@@ -220,8 +220,11 @@ func (e *Engine) Status(ctx context.Context) Status {
 		if e.config.Store == "keychain" && errors.Is(storeErr, keychain.ErrUnavailable) {
 			st.Problem = problemOf(storeError("keychain", storeErr))
 		}
-		if e.account != "" && l.Account(e.account) == nil {
+		switch gone := l.Account(st.Account) == nil; {
+		case gone && e.account != "":
 			st.Problem = problemOf(noAccount(e.account))
+		case gone && len(l.Accounts) > 0:
+			st.Problem = problemOf(noneActive())
 		}
 	default:
 		blame(&st, look.loadError(v, st.Account, loadErr))

@@ -369,6 +369,44 @@ func TestLongLivedBecomesActiveByNobody(t *testing.T) {
 	}
 }
 
+// Of several tokens for machines none is active: each verb says so, and that nobody is signed in is
+// not what it says.
+func TestOneOfSeveralTokensIsToBeNamed(t *testing.T) {
+	r := newRig(t)
+	for _, name := range []string{"ci", "ci2"} {
+		token := r.issued(name+"@example.com", 8*time.Hour)
+		token.Refresh = secret.String{}
+		_, err := signIn{r.start(), SignInOptions{Account: name, LongLived: time.Hour}, func(Event) {}}.
+			keepSignIn(t.Context(), token)
+		r.must(err)
+	}
+	_, tokenErr := r.start().Token(t.Context(), time.Minute)
+	_, outErr := r.start().SignOut(t.Context(), SignOutOptions{})
+	for verb, err := range map[string]error{"token": tokenErr, "logout": outErr} {
+		if known := errorIn(err); known == nil || known.Fault != FaultNoneActive {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
+	if p := r.start().Status(t.Context()).Problem; p == nil || p.Code != CodeNoAccount {
+		t.Errorf("status: %+v", p)
+	}
+}
+
+// A daily sign-in that was killed before it was known is the active account beside a token for machines.
+func TestKilledSignInBesideATokenIsActive(t *testing.T) {
+	r := newRig(t)
+	token := r.issued("b@example.com", 8*time.Hour)
+	token.Refresh = secret.String{}
+	_, err := signIn{r.start(), SignInOptions{Account: "ci", LongLived: time.Hour}, func(Event) {}}.
+		keepSignIn(t.Context(), token)
+	r.must(err)
+	r.killedBeforeItIsKnown("ann", r.issued("a@example.com", time.Hour))
+	r.renewed("")
+	if l := r.ledger(); l.Active != "ann" {
+		t.Errorf("active: %q of %v", l.Active, l.Names())
+	}
+}
+
 // The next token for machines that tells nobody takes the place of the one before, although the
 // server could tell whose that one is.
 func TestLongLivedThatTellsNobodyIsRenewed(t *testing.T) {

@@ -33,7 +33,7 @@ func (n caller) token(ctx context.Context) (secret.String, error) {
 	if n.watches(l) {
 		return n.watch().watchedToken(ctx, n.minValid)
 	}
-	look := &work{Engine: n.Engine, l: n.tending().noteHere(ctx, l)}
+	look := &work{Engine: n.Engine, l: n.tending().noteHere(ctx, l, true)}
 	name := l.Choose(n.account)
 	v := n.vault(l)
 	current, err := v.load(ctx, name)
@@ -100,8 +100,11 @@ func (n caller) noteShort(ctx context.Context, account string) error {
 
 // loadError is what a record that cannot be loaded means.
 func (w *work) loadError(v *vault, account string, err error) error {
-	if errors.Is(err, keychain.ErrNotFound) && w.account != "" && w.l.Account(account) == nil {
+	switch gone := errors.Is(err, keychain.ErrNotFound) && w.l.Account(account) == nil; {
+	case gone && w.account != "":
 		return noAccount(account)
+	case gone && len(w.l.Accounts) > 0:
+		return noneActive()
 	}
 	failure := storeError(v.store.Kind(), err)
 	if errors.Is(err, errLacking) {
@@ -109,6 +112,9 @@ func (w *work) loadError(v *vault, account string, err error) error {
 	}
 	return failure
 }
+
+// noneActive: there are tokens for machines alone, and more than one.
+func noneActive() *Error { return failedAs(CodeNoAccount, FaultNoneActive, keychain.ErrNotFound) }
 
 func noAccount(name string) *Error {
 	return failedBy(CodeNoAccount, FaultNoAccount, Values{Account: name}, keychain.ErrNotFound)

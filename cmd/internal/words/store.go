@@ -58,6 +58,8 @@ var storeWords = []worded{
 	{session.FaultSignedOut, sentences{"nobody is signed in", "sign in with `keytender login`"}},
 	{session.FaultNoAccount, sentences{"there is no account {account}",
 		"`keytender accounts` lists them; `keytender login --account {account}` adds it"}},
+	{session.FaultNoneActive, sentences{"no account is active",
+		"`keytender switch NAME` makes one of them active; --account names one"}},
 	{session.FaultNameUnusable, sentences{"{reason}", "choose another --account"}},
 	{session.FaultNameTwin,
 		sentences{"there is an account {owner} already, and {account} differs from it in upper and lower case alone",
