@@ -55,7 +55,11 @@ func newPlacesForget(c *console) *cobra.Command {
 			}
 			words.Place(&p)
 			c.fact("forgotten", p)
-			c.line(tick, "Let go: %s; nothing in it was changed", p.Place)
+			if p.Kind != ledger.DisplacedLogin {
+				c.line(tick, "Let go: %s; nothing in it was changed", p.Place)
+			} else {
+				c.line(tick, "Let go: %s", p.ID)
+			}
 			switch {
 			case p.Kind == ledger.DisplacedLogin && p.Because.Remark == session.RemarkRecordGivenUp:
 				c.line(danger, "Note: the keyring that held the login may have it still")

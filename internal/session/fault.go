@@ -179,6 +179,7 @@ const (
 	FaultOtherLogin       Fault = "other-login"
 	FaultNothingDisplaced Fault = "nothing-displaced"
 	FaultNoPlace          Fault = "no-place"
+	FaultOwnRecord        Fault = "own-record"
 	FaultNothingLent      Fault = "nothing-lent"
 	FaultDirectoryUnknown Fault = "directory-unknown"
 	FaultNoDirectory      Fault = "no-directory"

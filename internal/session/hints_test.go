@@ -39,6 +39,16 @@ func TestHintForAnUnknownDirectory(t *testing.T) {
 	}
 }
 
+// Our own record is listed as a place, and the hint names what removes it.
+func TestHintForAnOwnRecord(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	_, err := r.start().ForgetPlace(t.Context(), "record:default")
+	if known := errorIn(err); known == nil || known.Fault != FaultOwnRecord || known.Values.Account != "default" {
+		t.Errorf("%v", err)
+	}
+}
+
 // Rule 13 and the promise of watch-only. The state folder is gone (a cleaner took ~/.local/state, or only
 // the data came out of a backup); the file store is there, with the account under the name that a sign-in
 // gives it. Nobody is signed in, says token; and watch-only is turned on over a living login.

@@ -227,6 +227,8 @@ func (e *Engine) ForgetPlace(ctx context.Context, id string) (PlaceStatus, error
 			}
 			w.l.DropDisplaced(p.ID)
 			return p, w.save()
+		case p.ID == id:
+			return p, failedBy(codeNoPlace, FaultOwnRecord, Values{Place: id, Account: p.Account}, nil)
 		}
 	}
 	if w.entryErr == nil && (id == w.entry.ID() || id == w.entry.Place()) { // where a login lies that may be ours

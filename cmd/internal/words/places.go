@@ -9,6 +9,8 @@ var placeWords = []worded{
 		sentences{"there is nothing to undo: no mirror displaced anything that can still be used",
 			"`keytender mirror --dry-run` shows what a mirror would change"}},
 	{session.FaultNoPlace, sentences{"there is no such place to let go of: {place}", "`keytender places` lists them"}},
+	{session.FaultOwnRecord, sentences{"{place} is our own record of the account {account}, and is not let go of",
+		"`keytender logout --account {account}` removes it"}},
 	{session.FaultNothingLent, sentences{"nothing is lent to {place}", "`keytender lend --list` names the places"}},
 	{session.FaultDirectoryUnknown, sentences{"the directory cannot be found: {reason}", "give its whole path"}},
 	{session.FaultNoDirectory, sentences{"there is no directory {path}", "check its name"}},
