@@ -179,6 +179,7 @@ func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Creden
 	own := w.l.Of(p, longLived)
 	if finding, known := w.l.Identify(pairOf(&c)); known && finding.Account() != "" {
 		own = w.l.Account(finding.Account())
+		p = p.Or(finding.Chain.Person)
 	}
 	if asked == "" {
 		if own == nil && longLived && !p.Known() {

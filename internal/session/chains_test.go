@@ -56,6 +56,12 @@ func TestImportReplacesNoAccountByAnothersLogin(t *testing.T) {
 	if err != nil || done.Account != "default" || !done.Already {
 		t.Errorf("%+v %v", done, err)
 	}
+	unnamed := a
+	unnamed.Account = keychain.Account{} // as OpenCode keeps it
+	_, err = r.start().ImportJSON(t.Context(), ImportOptions{Account: "bob"}, asJSON(unnamed))
+	if known := errorIn(err); known == nil || !strings.HasPrefix(known.Values.Person, "a@example.com") {
+		t.Errorf("whose it is is known, and not said: %v", err)
+	}
 	r.renewed("default")
 	r.renewed("bob")
 	r.mended()
