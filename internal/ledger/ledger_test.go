@@ -286,8 +286,11 @@ func TestDisplacedStack(t *testing.T) {
 	}
 	l.DropDisplaced(second.ID)
 	l.DropDisplaced(l.LastDisplaced("p").ID)
-	if got := l.LastDisplaced("p"); got == nil || !got.Nothing {
-		t.Errorf("the bottom is %+v", got)
+	if got := l.LastDisplaced("p"); got != nil {
+		t.Errorf("the bottom is %+v, which something was put over", got)
+	}
+	if got := l.LastDisplaced("q"); got == nil || !got.Nothing {
+		t.Errorf("the bottom elsewhere is %+v", got)
 	}
 }
 

@@ -262,15 +262,15 @@ type Displaced struct {
 func (d *Displaced) IsKept() bool { return !d.Nothing && d.Own == "" }
 
 // SetAside puts a displaced login on top of the place's stack, an account of ours once. That nothing lay
-// there is noted below everything else only, never over something.
+// there is noted where there is no other, and forgotten once there is: when that is used up, there is nothing
+// to undo.
 func (l *Ledger) SetAside(d Displaced) *Displaced {
-	if d.Own != "" {
-		l.Displaced = slices.DeleteFunc(l.Displaced, func(o *Displaced) bool {
-			return o.Place == d.Place && o.Own == d.Own
-		})
-	} else if d.Nothing && slices.ContainsFunc(l.Displaced, func(o *Displaced) bool { return o.Place == d.Place }) {
+	if d.Nothing && slices.ContainsFunc(l.Displaced, func(o *Displaced) bool { return o.Place == d.Place }) {
 		return nil
 	}
+	l.Displaced = slices.DeleteFunc(l.Displaced, func(o *Displaced) bool {
+		return o.Place == d.Place && (o.Nothing || d.Own != "" && o.Own == d.Own)
+	})
 	l.Numbers++
 	d.ID = "displaced-" + strconv.Itoa(l.Numbers)
 	l.Displaced = append(l.Displaced, &d)
