@@ -257,6 +257,22 @@ func TestLentIsNotOfTheNextAccountOfThatName(t *testing.T) {
 	}
 }
 
+// Who leaves the login to Claude Code leaves it to none to whom it was lent.
+func TestSignOutThatKeepsTakesBackWhatWasLent(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	dir := r.mkdir("lent")
+	r.lend(dir)
+	steps, err := r.start().SignOut(t.Context(), SignOutOptions{KeepClaudeCode: true})
+	r.must(err)
+	if !r.lent(dir).Login.Access.IsZero() || steps[0].Remark != RemarkTakenBack {
+		t.Errorf("%v", steps[0].Remark)
+	}
+	if kept := steps[1]; kept.Remark != RemarkClaudeKeeps || kept.Values.Place != r.entryFile() {
+		t.Errorf("%v %v", kept.Remark, kept.Values)
+	}
+}
+
 // Who leaves the login to Claude Code leaves it a pair that lives, in a lent directory too.
 func TestSignOutKeepsWithAWholeCopyInALentDirectory(t *testing.T) {
 	r := newRig(t)

@@ -54,6 +54,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		_ = r.settleElsewhere(ctx, "")
 		current, loadErr = r.current, nil
 		if o.KeepClaudeCode { // it goes on alone with what lies there
+			w.lentCopies().takeWhole(ctx)
 			w.carrying().carry(ctx, account, &current, entryWait)
 			if err := w.stillBehind(account); err != nil {
 				return nil, err
@@ -65,6 +66,7 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		out.revoke(ctx, loadErr)
 	}
 	if o.KeepClaudeCode {
+		out.takeBackAll(ctx)
 		out.sayKept(o.Revoke)
 	} else {
 		out.takeOut(ctx)
@@ -139,7 +141,7 @@ func (s *signingOut) goOn(ctx context.Context, o SignOutOptions, only string) (f
 		s.account = c.Was
 		gone = append(gone, c.Was)
 		if o.KeepClaudeCode {
-			s.letBe()
+			s.letBe(ctx)
 		} else {
 			s.takeOut(ctx)
 		}
@@ -149,7 +151,8 @@ func (s *signingOut) goOn(ctx context.Context, o SignOutOptions, only string) (f
 
 // letBe leaves with Claude Code what an earlier sign-out could not take out; what was lent is
 // taken back all the same.
-func (s *signingOut) letBe() {
+func (s *signingOut) letBe(ctx context.Context) {
+	s.takeBackAll(ctx)
 	for _, p := range s.l.Places {
 		if c := s.l.Chain(p.Chain); p.Leaving && p.Kind != ledger.Lent && c != nil && c.Was == s.account {
 			p.Leaving = false
@@ -209,7 +212,7 @@ func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 func (s *signingOut) sayKept(revoked bool) {
 	for _, p := range s.l.HeldBy(s.account) {
 		c := s.l.Chain(p.Chain)
-		if c == nil || c.Account != s.account {
+		if c == nil || c.Account != s.account || p.Kind == ledger.Lent {
 			continue
 		}
 		kept := RemarkClaudeKeeps
