@@ -258,6 +258,72 @@ func TestISignOutLeavesNothingAlive(t *testing.T) {
 	})
 }
 
+// Nor is a login left whose name another person has now, wherever it lies by then.
+func TestISignOutLeavesNothingOfAFormerName(t *testing.T) {
+	replace := func(w *world, flags ...string) {
+		w.login(bob, append([]string{"--account", "main", "--replace"}, flags...)...).want(0)
+	}
+	for name, then := range map[string]func(w *world){
+		"displaced":                       func(w *world) { replace(w) },
+		"in the entry":                    func(w *world) { replace(w, "--no-mirror") },
+		"in the entry, renewed there":     func(w *world) { replace(w, "--no-mirror"); w.cc.goesOn(ann) },
+		"put back":                        func(w *world) { replace(w); w.run("mirror", "--undo").want(0) },
+		"in another directory":            func(w *world) { w.work.shell().run("mirror").want(0); replace(w) },
+		"displaced, and nobody signed in": func(w *world) { replace(w); w.run("logout", "--yes").want(0) },
+		"displaced, and signed in since":  func(w *world) { replace(w); w.login(ann, "--account", "ann").want(0) },
+		"in the entry, another imported": func(w *world) {
+			w.imports(w.pair(bob, time.Hour), "--account", "main", "--replace").want(0)
+		},
+		"put back, and nobody signed in": func(w *world) {
+			replace(w)
+			w.run("logout", "--yes").want(0)
+			w.run("mirror", "--undo").want(0)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			holds(t, func(w *world) {
+				w.login(ann, "--account", "main").want(0)
+				then(w)
+				if out := w.run("logout", "--all", "--yes").want(0); strings.Contains(out.err, "left alone") {
+					w.Errorf("said to be left alone: %v", out)
+				}
+				for _, token := range w.livingTokens() {
+					w.Errorf("a living refresh token of %s is left in %v", w.server.Owner(token), w.kept(token))
+				}
+			})
+		})
+	}
+}
+
+// A sign-out of one account takes the former logins of its person, whatever they were called, and no other's.
+func TestSignOutTakesTheFormerLoginsOfThePerson(t *testing.T) {
+	holds(t, func(w *world) {
+		w.login(ann, "--account", "main").want(0)
+		former := w.cc.refresh()
+		w.login(bob, "--account", "main", "--replace").want(0)
+		w.login(ann, "--account", "ann").want(0)
+		w.run("logout", "--account", "main", "--yes").want(0)
+		if len(w.kept(former)) == 0 {
+			w.Errorf("bob signed out, and ann's former login is gone")
+		}
+		w.run("logout", "--account", "ann", "--yes").want(0)
+		if files := w.kept(former); len(files) > 0 {
+			w.Errorf("ann signed out, and her former login is left in %v", files)
+		}
+	})
+}
+
+// What was left to Claude Code on the person's word is left to it by a sign-out of all others, too.
+func TestSignOutOfAllLeavesWhatClaudeCodeKept(t *testing.T) {
+	holds(t, func(w *world) {
+		w.login(ann, "--account", "ann").want(0)
+		w.run("logout", "--yes", "--keep-claude-code").want(0)
+		w.login(bob, "--account", "bob", "--no-mirror").want(0)
+		w.run("logout", "--all", "--yes").want(0)
+		w.cc.goesOn(ann)
+	})
+}
+
 // What was somebody else's is kept, and said.
 func TestISignOutKeepsAForeignLogin(t *testing.T) {
 	holds(t, func(w *world) {

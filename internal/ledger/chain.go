@@ -28,11 +28,11 @@ type Chain struct {
 	ID string `json:"id"`
 	// Account is whose it is; empty: a stranger's, or one that an account left.
 	Account string `json:"account,omitempty"`
-	// Was is the account that signed out of it.
+	// Was is the account that signed out of it, or whose name another person has now.
 	Was    string `json:"was,omitempty"`
 	Person Person `json:"person,omitzero"`
 	// Apart: the account goes on with another chain, and nobody said that this one makes
-	// room for it where it lies. It goes its own way.
+	// room for it where it lies. It goes its own way; of no account: nobody signed out of it.
 	Apart bool `json:"apart,omitempty"`
 	// Seen: it was only ever seen, where another one had been. Keytender wrote none of it.
 	Seen bool `json:"seen,omitempty"`
@@ -301,6 +301,10 @@ func (l *Ledger) IsLeft(account string, p Pair) bool {
 	c := f.Chain
 	return known && c.Account != account && (c.Account != "" || c.Was != "" || c.Apart)
 }
+
+// Lost reports whether another person has the name now of the account that the chain was of: nobody
+// signed out of it.
+func (c *Chain) Lost() bool { return c != nil && c.Account == "" && c.Apart }
 
 // Revoke marks every generation of this refresh token: the server called it spent.
 func (c *Chain) Revoke(refresh string) {

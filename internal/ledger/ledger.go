@@ -176,7 +176,7 @@ func (l *Ledger) Remove(name string) {
 	}
 	for _, c := range l.Chains {
 		if c.Account == name {
-			c.Account, c.Was = "", name
+			c.Account, c.Was, c.Apart = "", name, false
 		}
 	}
 	l.Accounts = slices.DeleteFunc(l.Accounts, func(a *Account) bool { return a.Name == name })

@@ -477,7 +477,9 @@ func (w displacing) noteBack(ctx context.Context, dir *claudecode.Directory, d *
 		became, values = RemarkBack, Values{Owner: aside.Whose}
 		if c := w.l.Chain(d.Chain); c != nil {
 			place.Holds(c, d.Pair)
-			c.Apart = c.Account != "" && w.l.ChainOf(c.Account) != c // else the account's own would be carried over it
+			if c.Account != "" {
+				c.Apart = w.l.ChainOf(c.Account) != c // else the account's own would be carried over it
+			}
 		}
 		id := claudecode.Identity{AccountID: d.Person.ID, Email: d.Person.Email, OrganizationID: d.Person.Organization,
 			Whole: secret.New(string(aside.Identity))}

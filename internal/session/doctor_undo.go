@@ -221,7 +221,7 @@ func (f fixing) takeBackEntry(ctx context.Context, step undoStep) (Remark, error
 	defer w.unlock(lock)
 	c, before := w.l.Chain(step.Chain), ""
 	if c != nil {
-		if c.Account == "" && c.Was != "" {
+		if c.Account == "" && c.Was != "" && !c.Lost() {
 			return "", failedBy(codeNotUndone, FaultEntryChangedSince, Values{Path: step.Path}, nil)
 		}
 		if step.Stands != "" && printOf(step.Path) == "" {

@@ -470,7 +470,7 @@ func (w *work) partChains(account string, lost bool) {
 		if c.Account == account {
 			c.Apart = true
 			if lost {
-				c.Account = ""
+				c.Account, c.Was = "", account
 			}
 		}
 	}

@@ -100,13 +100,20 @@ func (w *work) stillBehind(account string) error {
 // signOutAgain goes on where there is no account any more: what an earlier sign-out could
 // not take out of an entry is tried once more.
 func (w *work) signOutAgain(ctx context.Context, o SignOutOptions, v *vault) ([]Step, error) {
-	out := &signingOut{work: w, named: map[string]bool{}}
+	out := &signingOut{work: w, all: o.All, named: map[string]bool{}}
 	if v.left { // and no account's any more
 		if err := v.drop(ctx, w.l.Choose(w.account)); err != nil {
 			return nil, storeError(v.store.Kind(), err)
 		}
 	}
-	if out.goOn(ctx, o, w.account) {
+	aside := o.All && out.dropDisplaced(ctx, v)
+	if aside {
+		out.done(RemarkRemoved, w.storeName(v.store.Kind()))
+	}
+	for _, p := range w.l.Places {
+		p.Leaving = p.Leaving || o.All && w.l.Chain(p.Chain).Lost()
+	}
+	if out.goOn(ctx, o, w.account) || aside {
 		out.note(w.save())
 		return out.steps, notRemoved(out.problems)
 	}
@@ -258,7 +265,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 		case leaving:
 			place.Empty(false)
 		}
-		if isForeign(&seen) && place != nil && !leaving {
+		if turn := s.all && seen.Account() != ""; isForeign(&seen) && place != nil && !leaving && !turn { // to come
 			s.done(RemarkOtherLeft, dir.Place())
 		}
 		return
@@ -298,8 +305,8 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 }
 
 // ours reports whether what lies in a place is the account's, or a pair of it that an earlier
-// sign-out could not take out of there; of no account: of whichever that was. What came there after
-// that is not ours.
+// sign-out could not take out of there; of no account: of whichever that was. With all it is also what lost its
+// name to another person. What came there after that is not ours.
 func (s *signingOut) ours(place *ledger.Place, f ledger.Finding) bool {
 	if f.Relation == ledger.Successor && (place == nil || place.Chain != f.Chain.ID && place.Next != f.Chain.ID) {
 		return false // of the same person, where nothing of the account lies: nobody took it over
@@ -307,7 +314,8 @@ func (s *signingOut) ours(place *ledger.Place, f ledger.Finding) bool {
 	if s.account == "" {
 		return leftIn(place, f)
 	}
-	return f.Chain != nil && (f.Account() == s.account || leftIn(place, f) && f.Chain.Was == s.account)
+	return f.Chain != nil && (f.Account() == s.account || s.all && f.Chain.Lost() ||
+		leftIn(place, f) && f.Chain.Was == s.account)
 }
 
 // leftIn reports whether the person signed out of what lies in a place, and it could not be
@@ -376,10 +384,21 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 		v.forgetFormer(s.account)
 		s.undone(RemarkRecordGivenUp, "")
 	}
-	for _, d := range slices.Clone(s.l.Displaced) { // with the account alone: till then its own are looked for
+	s.dropDisplaced(ctx, v) // with the account alone: till then its own are looked for
+	s.l.Remove(s.account)
+	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
+		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
+	}
+}
+
+// dropDisplaced removes the displaced logins that go, and reports whether there were any.
+func (s *signingOut) dropDisplaced(ctx context.Context, v *vault) (found bool) {
+	a := s.l.Account(s.account)
+	for _, d := range slices.Clone(s.l.Displaced) {
 		if !d.IsKept() || !s.goesWith(d) {
 			continue
 		}
+		found = true
 		err := s.drop(ctx, v, displacedName(d.ID))
 		lacking := errors.Is(err, errLacking)
 		if err != nil && !(lacking && a != nil && a.Lacking) {
@@ -389,10 +408,7 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 			s.l.DropDisplaced(d.ID)
 		}
 	}
-	s.l.Remove(s.account)
-	if len(s.l.Accounts) == 0 { // nothing of ours is left to take out again
-		s.l.Displaced = slices.DeleteFunc(s.l.Displaced, func(d *ledger.Displaced) bool { return d.Nothing })
-	}
+	return found
 }
 
 // drop takes a record out, and what there is of one that the keychain lacks.
@@ -405,19 +421,18 @@ func (s *signingOut) drop(ctx context.Context, v *vault, name string) error {
 	return dropErr
 }
 
-// goesWith reports whether a displaced login is the account's. Another person's that had its
-// name once, and was replaced or left with Claude Code, is not.
+// goesWith reports whether a displaced login goes: one that some account of ours had, and with the account
+// its person's alone. Another person's that had its name once, and was replaced or left with Claude Code,
+// goes with all.
 func (s *signingOut) goesWith(d *ledger.Displaced) bool {
-	p, c, a := d.Person, s.l.Chain(d.Chain), s.l.Account(s.account)
-	was := d.Account
+	p, was, c, a := d.Person, d.Account, s.l.Chain(d.Chain), s.l.Account(s.account)
 	if c != nil {
-		if c.Account == s.account {
-			return true
+		if c.Account != "" {
+			return c.Account == s.account
 		}
-		p = p.Or(c.Person)
-		was = cmp.Or(was, c.Was)
+		p, was = p.Or(c.Person), cmp.Or(was, c.Was)
 	}
-	return was == s.account && (a == nil || a.Person.Like(p) == ledger.Same) || s.all && d.Account != ""
+	return was != "" && (s.all || a == nil && was == s.account || a != nil && a.Person.Like(p) == ledger.Same)
 }
 
 func (s *signingOut) sayDisplaced(ctx context.Context) {
