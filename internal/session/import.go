@@ -218,11 +218,15 @@ func (w takingIn) takeOver(ctx context.Context, o ImportOptions, c keychain.Cred
 		complete(&c, told(w.l.Account(name)))
 	}
 	c.Issued, c.Method, c.Unknown, c.Lifetime = w.wall(), keychain.Import, nil, 0
+	lent := w.l.LentTo(name)
 	unchosen := w.wantedStore(w.l) == ""
 	_, done.Former, err = w.takeIn(ctx, takenIn{account: name, c: c, what: ledger.ChangeImported, activate: true,
 		carries: from.lentTo == name})
 	if unchosen && w.l.Store == "file" {
 		done.PlainFile = w.storeName("file")
+	}
+	if ended := lentNoMore(lent); ended.Remark != "" {
+		done.Note = ended
 	}
 	return done, err
 }

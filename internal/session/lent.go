@@ -416,6 +416,20 @@ func (w lentCopies) lentOr(p *ledger.Place, current *keychain.Credential, err er
 	}
 }
 
+// lentNoMore tells of the places that were lent from a login whose account's name another one has since.
+func lentNoMore(lent []*ledger.Place) Said {
+	var places []string
+	for _, p := range lent {
+		if p.Account == "" {
+			places = append(places, lentWhere(p).String())
+		}
+	}
+	if len(places) == 0 {
+		return Said{}
+	}
+	return Said{RemarkBehind, &Values{ID: strings.Join(places, ", "), Because: &Reason{Remark: RemarkLentFormer}}}
+}
+
 // lentStatus tells of a lent place by what is known: looking there could take seconds.
 func lentStatus(p *ledger.Place) PlaceStatus {
 	s := PlaceStatus{ID: p.ID, Place: lentWhere(p).String(), Kind: ledger.Lent, Account: p.Account, State: PlaceInStep,
@@ -425,6 +439,8 @@ func lentStatus(p *ledger.Place) PlaceStatus {
 		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLeavingLent}
 	case p.Let:
 		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLetGo}
+	case p.Account == "":
+		s.State, s.Because = PlaceUnwritable, &Reason{Remark: RemarkLentFormer}
 	case !p.Gone.IsZero():
 		s.State, s.Since = PlaceUnreachable, known(p.Gone)
 	case !p.Behind.IsZero():

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -244,16 +245,53 @@ func TestSignOutEndsBesideALoginThatWasNotLent(t *testing.T) {
 
 // What was lent is not another person's who gets the account's name.
 func TestLentIsNotOfTheNextAccountOfThatName(t *testing.T) {
-	r := newRig(t)
-	r.signIn(8 * time.Hour)
-	dir := r.mkdir("lent")
-	r.lend(dir)
-	r.signedOut(SignOutOptions{KeepClaudeCode: true})
-	r.keep("default", r.other())
-	_ = r.start().tending().follow(t.Context())
-	r.start().tending().tendNow(t.Context())
-	if r.lent(dir).Login.Access.Equal(r.stored().Access) {
-		t.Error("another person's token lies where nobody lent it")
+	for name, replace := range map[string]func(*rig, keychain.Credential) error{
+		"signed in": func(r *rig, bob keychain.Credential) error {
+			told := false
+			s := signIn{Engine: r.start(), options: SignInOptions{Account: "default", Replace: true},
+				tell: func(e Event) { told = told || e.Said.Remark == RemarkBehind }}
+			if _, err := s.keepSignIn(r.t.Context(), bob); err != nil || told {
+				return err
+			}
+			return errors.New("nobody was told")
+		},
+		"imported": func(r *rig, bob keychain.Credential) error {
+			o := ImportOptions{Account: "default", Replace: true}
+			if done, err := r.start().ImportJSON(r.t.Context(), o, asJSON(bob)); err != nil ||
+				done.Note.Remark == RemarkBehind {
+				return err
+			}
+			return errors.New("nobody was told")
+		},
+		"after a sign-out": func(r *rig, bob keychain.Credential) error {
+			r.signedOut(SignOutOptions{KeepClaudeCode: true})
+			r.keep("default", bob)
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(8 * time.Hour)
+			dir := r.mkdir("lent")
+			r.lend(dir)
+			r.must(replace(r, r.other()))
+			_ = r.start().tending().follow(t.Context())
+			r.start().tending().tendNow(t.Context())
+			if r.lent(dir).Login.Access.Equal(r.stored().Access) {
+				t.Error("another person's token lies where nobody lent it")
+			}
+			listed, err := r.start().Lent(t.Context())
+			r.must(err)
+			for _, p := range listed {
+				if p.State != PlaceUnwritable || p.Account != "" {
+					t.Errorf("told as %+v", p)
+				}
+			}
+			r.signedOut(SignOutOptions{All: true})
+			if !r.lent(dir).Login.Access.IsZero() {
+				t.Error("signed out of all, and the former person's token stays where it was lent")
+			}
+		})
 	}
 }
 

@@ -122,6 +122,7 @@ const (
 	RemarkLoginOf     Remark = "login-of"
 	RemarkLeaving     Remark = "leaving"
 	RemarkLeavingLent Remark = "leaving-lent"
+	RemarkLentFormer  Remark = "lent-former"
 
 	RemarkActiveNow        Remark = "active-now"
 	RemarkWatchesOnly      Remark = "watches-only"

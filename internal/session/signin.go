@@ -288,6 +288,7 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	mirrors := !s.options.NoMirror && s.mirrors(w.l) && (activate || w.l.Active == "" && w.isFree(ctx, account))
 	taken := takenIn{account: account, c: c, what: ledger.ChangeSignedIn, longLived: s.options.LongLived > 0,
 		activate: activate, carries: mirrors, unseen: s.options.TermsSeen != nil && !s.options.TermsSeen()}
+	lent := w.l.LentTo(account)
 	stored, former, err := w.takingIn().takeIn(ctx, taken)
 	if kept := (&notKeptError{}); errors.As(err, &kept) {
 		// The code is spent, so the new login goes where nothing has to make room for it.
@@ -305,6 +306,9 @@ func (s signIn) keepSignIn(ctx context.Context, c keychain.Credential) (Keep, er
 	}
 	if former {
 		s.tell(Event{Kind: EventNote, Note: NoteFormerKept, Value: account})
+	}
+	if ended := lentNoMore(lent); ended.Remark != "" {
+		s.tell(Event{Kind: EventNote, Said: ended, Warn: true})
 	}
 	spilled := w.vault(w.l).spilled(account)
 	s.tell(Event{Kind: EventSaved, Said: stored, Warn: spilled, Keep: keepOf(w.l.Store, spilled)})
@@ -464,7 +468,7 @@ func (w takingIn) saveForeseeing(t takenIn, chain *ledger.Chain) error {
 }
 
 // partChains lets the former chains of an account go their own way. lost: another person
-// has the account's name now, so they are nobody's.
+// has the account's name now, so they are nobody's, and what was lent of them is brought up no more.
 func (w *work) partChains(account string, lost bool) {
 	for _, c := range w.l.Chains {
 		if c.Account == account {
@@ -472,6 +476,11 @@ func (w *work) partChains(account string, lost bool) {
 			if lost {
 				c.Account, c.Was = "", account
 			}
+		}
+	}
+	for _, p := range w.l.LentTo(account) {
+		if c := w.l.Chain(p.Chain); lost && c != nil && c.Person.Known() {
+			p.Account = ""
 		}
 	}
 }

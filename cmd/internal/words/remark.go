@@ -87,6 +87,8 @@ var remarkWords = []remarked{
 	{session.RemarkLeaving, "signed out of {account}, but it could not be taken out, which is tried again; " +
 		"`keytender places forget '{id}'` leaves it there"},
 	{session.RemarkLeavingLent, "lent to no more, but it could not be reached; the token there ends by itself"},
+	{session.RemarkLentFormer, "lent to no more, since another login has its account's name; the token there ends " +
+		"by itself"},
 
 	{session.RemarkActiveNow, "the active account is now {account}"},
 	{session.RemarkWatchesOnly,
