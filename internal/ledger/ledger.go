@@ -7,6 +7,7 @@ package ledger
 import (
 	"encoding/json"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -162,7 +163,7 @@ func (l *Ledger) Add(name string) *Account {
 	}
 	a := &Account{Name: name}
 	l.Accounts = append(l.Accounts, a)
-	slices.SortFunc(l.Accounts, func(a, b *Account) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(l.Accounts, func(i, j int) bool { return l.Accounts[i].Name < l.Accounts[j].Name })
 	return a
 }
 
@@ -222,7 +223,7 @@ func (l *Ledger) Rename(from, to string) {
 	if i := slices.Index(l.APIKeys, from); i >= 0 {
 		l.APIKeys[i] = to
 	}
-	slices.SortFunc(l.Accounts, func(a, b *Account) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(l.Accounts, func(i, j int) bool { return l.Accounts[i].Name < l.Accounts[j].Name })
 }
 
 // Twin returns the account whose name differs from this one in case alone, or "": two

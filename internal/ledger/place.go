@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 )
@@ -92,7 +93,7 @@ func (l *Ledger) AddPlace(id string, kind Kind, where json.RawMessage) *Place {
 
 // sortPlaces keeps one order for everybody who takes the locks of several.
 func (l *Ledger) sortPlaces() {
-	slices.SortFunc(l.Places, func(a, b *Place) int { return byName(a.ID, b.ID) })
+	sort.SliceStable(l.Places, func(i, j int) bool { return l.Places[i].ID < l.Places[j].ID })
 }
 
 // MovePlace gives a place another id, or adds what lay in it to the place that has that id.
@@ -111,16 +112,6 @@ func (l *Ledger) MovePlace(p *Place, id string) {
 	}
 	p.ID = id
 	l.sortPlaces()
-}
-
-func byName(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // ForgetPlace takes a place out.

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"keytender/internal/atomicfile"
@@ -38,7 +38,7 @@ func (w *work) directories() []*claudecode.Directory {
 	}
 	if w.entryErr == nil && w.l.Place(w.entry.ID()) == nil && !w.isLent(w.entry) {
 		dirs = append(dirs, w.entry)
-		slices.SortFunc(dirs, func(a, b *claudecode.Directory) int { return strings.Compare(a.ID(), b.ID()) })
+		sort.SliceStable(dirs, func(i, j int) bool { return dirs[i].ID() < dirs[j].ID() })
 	}
 	return dirs
 }

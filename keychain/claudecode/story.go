@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"time"
 
@@ -39,7 +38,7 @@ var aboutLogin = pattern.New(
 // it keeps when it runs with --debug; oldest first.
 func (d *Directory) LogLines(most int) []LogLine {
 	paths, _ := filepath.Glob(filepath.Join(d.settingsDir, "debug", "*.txt"))
-	slices.SortFunc(paths, func(a, b string) int { return modified(b).Compare(modified(a)) })
+	sort.SliceStable(paths, func(i, j int) bool { return modified(paths[i]).After(modified(paths[j])) })
 	var lines []LogLine
 	for _, path := range paths[:min(len(paths), maxLogFiles)] {
 		lines = append(lines, linesIn(path)...)
