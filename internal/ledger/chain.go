@@ -39,6 +39,9 @@ type Chain struct {
 	// Shared: it was taken over from another program, so copies may lie in places that
 	// nobody told of.
 	Shared bool `json:"shared,omitempty"`
+	// Bare: it was made of the account's record alone, since the ledger was lost. Until we have renewed
+	// it nobody knows whether that is the newest.
+	Bare bool `json:"bare,omitempty"`
 	// Doubted: Claude Code signed out of it somewhere, and asks the server then to end it.
 	// Until the server says that it lives it is written nowhere.
 	Doubted bool `json:"doubted,omitempty"`

@@ -134,6 +134,8 @@ func (c *Chain) Field(key string) any {
 		return &c.Seen
 	case "shared":
 		return &c.Shared
+	case "bare":
+		return &c.Bare
 	case "doubted":
 		return &c.Doubted
 	case "generations":

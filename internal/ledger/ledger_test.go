@@ -128,6 +128,35 @@ func TestSeenIsKnownAgain(t *testing.T) {
 	}
 }
 
+// TestBareChainIsContested by what was seen or set aside of its person before it was known, not by what is another
+// person's, or was left.
+func TestBareChainIsContested(t *testing.T) {
+	l, place := known()
+	cat := Person{ID: "cat-id"}
+	seen, aside, of := l.See(cat, pair("c1")), l.See(Person{}, pair("c2")), l.See(xia, pair("x"))
+	left := l.See(cat, pair("c3"))
+	left.Was = "former"
+	place.Holds(seen, pair("c1"))
+	d := l.SetAside(Displaced{Chain: aside.ID, Pair: pair("c2")})
+	l.SetAside(Displaced{Chain: of.ID, Pair: pair("x"), Person: xia})
+	bare := l.Join("cat", cat, pair("c0"))
+	l.Add("cat").Chain = bare.ID
+	l.Contest(bare)
+	if got := l.Relate(place, Found{Pair: pair("c1"), Person: cat}); got.Relation != Stranger || got.Beside != bare {
+		t.Errorf("what was seen is %v beside %v", got.Relation, got.Beside)
+	}
+	if l.Chain(left.ID) == nil || l.Contested(bare) != d || l.Contested(l.ChainOf("ann")) != nil {
+		t.Errorf("contested: %+v", l.Contested(bare))
+	}
+	if d.Person = xia; l.Contested(bare) != nil {
+		t.Errorf("contested: %+v, of another person", l.Contested(bare))
+	}
+	d.Person = cat
+	if bare.Bare = false; l.Contested(bare) != nil {
+		t.Error("it was renewed since, and is the newest")
+	}
+}
+
 // TestOrganisationThatIsNotNamed: a pair that names the account alone may be of each of its
 // organisations.
 func TestOrganisationThatIsNotNamed(t *testing.T) {

@@ -249,6 +249,31 @@ type Displaced struct {
 	Own string `json:"own,omitempty"`
 }
 
+// Contest makes a chain bare. What may be newer was taken for a login of nobody's while it was not known:
+// that is known no more, so that it is judged anew.
+func (l *Ledger) Contest(bare *Chain) {
+	bare.Bare, bare.Shared = true, true // where it lies besides is not known any more
+	known := l.Chains[:0]
+	for _, c := range l.Chains {
+		if c.Account+c.Was != "" || c.Apart || bare.Person.Like(c.Person) == Different {
+			known = append(known, c)
+		}
+	}
+	l.Chains = known
+}
+
+// Contested is a displaced login, of no chain that is known any more, that may be newer than all that is known of
+// a bare one; nil: none.
+func (l *Ledger) Contested(bare *Chain) *Displaced {
+	for _, d := range l.Displaced {
+		if bare.Bare && d.Chain != "" && l.Chain(d.Chain) == nil && !bare.Knows(d.Pair) &&
+			bare.Person.Like(d.Person) != Different {
+			return d
+		}
+	}
+	return nil
+}
+
 // IsKept reports whether there is a record of it.
 func (d *Displaced) IsKept() bool { return !d.Nothing && d.Own == "" }
 

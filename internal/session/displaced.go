@@ -560,6 +560,16 @@ func (w displacing) settleCopies(ctx context.Context, chain, but string) error {
 	return nil
 }
 
+// contestedAside is an error where a login was set aside, as nobody's, that may be the account's newest one.
+func (r *renewal) contestedAside() error {
+	d := r.l.Contested(r.chain)
+	if d == nil {
+		return nil
+	}
+	return &Error{Code: codeUnknownLogin, Exit: ExitTryLater, Fault: FaultUnknownDisplaced,
+		Values: Values{Account: r.account, ID: d.Place}}
+}
+
 // adoptFormerDisplaced reads copies of which little is known: the one that the first version kept,
 // and those that were found again after the ledger was lost. One without a place is of this one.
 func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {

@@ -85,6 +85,16 @@ type rebuilding struct{ *work }
 
 func (w *work) rebuilding() rebuilding { return rebuilding{w} }
 
+// findChains begins a chain for each account that has none, since the ledger was lost: else what Claude
+// Code renewed of it would be taken for a stranger's.
+func (w rebuilding) findChains(ctx context.Context) {
+	for _, a := range w.l.Accounts {
+		if w.l.Chain(a.Chain) == nil {
+			_, _ = w.renewal(ctx, a.Name)
+		}
+	}
+}
+
 // doubtEmptied: a place in which an account's login was to lie holds none, so that Claude Code
 // may have signed out of it.
 func (w rebuilding) doubtEmptied() {

@@ -481,6 +481,45 @@ func TestLedgerIsGoneBesideTwoDirectories(t *testing.T) {
 	}
 }
 
+// TestStateIsGoneBesideTheKeychain, which cannot be listed: what Claude Code renewed makes room as somebody's who
+// is not known. As soon as the account is heard of nothing older is written or sent; put back, it goes into the
+// account where the server takes it and it lives longer.
+func TestStateIsGoneBesideTheKeychain(t *testing.T) {
+	for name, life := range map[string]time.Duration{"ends later": 8 * time.Hour, "ends sooner": 30 * time.Minute,
+		"has ended": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := keychainRig(t)
+			bob := r.issued("b@example.com", time.Hour)
+			r.keep("ann", r.issued("a@example.com", time.Hour))
+			r.keep("bob", bob)
+			r.must(os.RemoveAll(r.state("")))
+			renewed := r.renewElsewhere(bob)
+			renewed.AccessEnds = r.now().Add(life)
+			r.writeEntry(renewed)
+			_, err := r.start().Switch(t.Context(), "ann")
+			r.must(err)
+			r.pass(time.Minute)
+			takes := func(when string, want bool) {
+				_, err := r.start().Switch(t.Context(), "bob")
+				if _, renewing := r.start().On("bob").Renew(t.Context(), true); err == nil {
+					err = renewing
+				}
+				if (err == nil) != want || err != nil && errorIn(err).Code != codeUnknownLogin {
+					t.Errorf("%s: %v", when, err)
+				}
+			}
+			takes("set aside", false)
+			_, err = r.start().Undo(t.Context())
+			r.must(err)
+			takes("put back", name == "ends later")
+			r.alive(r.entry().Login)
+			r.keep("bob", r.issued("b@example.com", time.Hour))
+			takes("after a new sign-in", true)
+			r.reused()
+		})
+	}
+}
+
 // TestPartOfTheLedgerIsKept where it is damaged and there is nothing else.
 func TestPartOfTheLedgerIsKept(t *testing.T) {
 	r := newRig(t)

@@ -212,6 +212,7 @@ const (
 	FaultPlaceUnusable    Fault = "place-unusable"
 	FaultUnknownLogin     Fault = "unknown-login"
 	FaultUnknownFormer    Fault = "unknown-former"
+	FaultUnknownDisplaced Fault = "unknown-displaced"
 )
 
 // The faults of our own store, files and locks.

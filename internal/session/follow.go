@@ -79,7 +79,11 @@ func (t tending) noteHere(ctx context.Context, l *ledger.Ledger, older bool) *le
 // are finished all the same.
 func (w following) finishAll(ctx context.Context, wait time.Duration) error {
 	var problems []error
-	for _, name := range w.accountNames() {
+	names := w.l.Names()
+	if len(names) == 0 { // the ledger may not have heard of it yet
+		names = []string{w.l.Choose(w.account)}
+	}
+	for _, name := range names {
 		v := w.vault(w.l)
 		if !w.unfinished(v, name) && !w.l.AnyLentBehind() && w.l.Account(name) != nil && len(v.strays(name)) == 0 {
 			continue
@@ -110,16 +114,6 @@ func (w following) endInStep(ctx context.Context) {
 		cancel()
 	}
 	w.end()
-}
-
-// accountNames are those of the ledger, and the one that is worked on where the ledger has
-// not heard of it yet.
-func (w following) accountNames() []string {
-	names := w.l.Names()
-	if len(names) == 0 {
-		names = []string{w.l.Choose(w.account)}
-	}
-	return names
 }
 
 // follow takes over, without spending anything, what Claude Code renewed in any entry, and

@@ -164,6 +164,9 @@ func (r *renewal) settleElsewhere(ctx context.Context, but string) error {
 // mayMirror refuses a login that cannot be renewed any more, or whose tokens are known to
 // be spent: Claude Code would be signed out by it.
 func (w mirroring) mayMirror(ctx context.Context, r *renewal, fresh bool) error {
+	if err := r.contestedAside(); err != nil {
+		return err
+	}
 	pair := pairOf(&r.current)
 	switch {
 	case r.chain.Dead(pair):

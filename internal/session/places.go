@@ -157,11 +157,14 @@ func (w *work) seeOnce(ctx context.Context, dir *claudecode.Directory) (sighting
 func (w *work) contested(ctx context.Context, s *sighting, whose identified) ledger.Finding {
 	unknown := ledger.Finding{Relation: ledger.Unknown, Chain: s.Beside}
 	place := w.l.Place(s.dir.ID())
-	lost := place != nil && place.Blank()
+	lost := s.Beside.Bare || place != nil && place.Blank()
 	switch {
 	case whose.refused && !lost && !s.entry.Login.AccessEnds.IsZero():
 		return s.Finding
 	case !whose.person.Known():
+		if own := w.l.ChainOf(s.Beside.Account); own != nil && own != s.Beside {
+			return s.Finding // the person signed in anew
+		}
 		return unknown
 	case s.Beside.Account == "" || s.Beside.Dead(s.Beside.Current()):
 		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}

@@ -85,6 +85,7 @@ func (e *Engine) renew(ctx context.Context, n need) (keychain.Credential, error)
 	}
 	defer w.following().endInStep(ctx)
 	w.settleComing(ctx)
+	w.rebuilding().findChains(ctx)
 	r, err := w.renewal(ctx, w.l.Choose(e.account))
 	if err != nil {
 		return keychain.Credential{}, err

@@ -54,7 +54,7 @@ func (r *renewal) spend(ctx context.Context) error {
 
 	r.current = renewed
 	r.chain.Advance(pairOf(&renewed))
-	r.chain.Doubted = false
+	r.chain.Doubted, r.chain.Bare = false, false
 	r.chain.Renewed(ledger.Change{At: r.wall(), What: ledger.ChangeRenewed, Who: "keytender"})
 	r.pace(grant, callErr)
 	r.describeAccount(r.account, &renewed)
@@ -126,7 +126,7 @@ func (r *renewal) maySend() error {
 	}
 	switch refusal {
 	case ledger.MaySend:
-		return nil
+		return r.contestedAside()
 	case ledger.NoRefresh:
 		if !r.current.LoginEnds.IsZero() && now.Before(r.current.LoginEnds) || r.validFor(&r.current, time.Second) {
 			return againAs(FaultNoRefresh, nil)

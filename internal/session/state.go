@@ -153,6 +153,7 @@ func (e *Engine) beginAnyway(ctx context.Context, wait time.Duration) (*work, er
 		return nil, err
 	}
 	w.settleComing(ctx)
+	w.rebuilding().findChains(ctx)
 	return w, nil
 }
 
@@ -207,7 +208,7 @@ func (w *work) settleComing(ctx context.Context) {
 			return
 		}
 		w.l.Store = kind
-		w.chainFor(name, &c)
+		w.chainFor(name, &c).Bare = false // it came last
 		if w.l.Account(name).LongLived = c.Refresh.IsZero(); !c.Refresh.IsZero() && w.l.Account(w.l.Active) == nil {
 			w.l.Active = name
 		}
@@ -310,7 +311,8 @@ func (w *work) chainFor(account string, c *keychain.Credential) *ledger.Chain {
 	}
 	if chain == nil {
 		chain = w.l.Join(account, personOf(c.Account), pair)
-		a.Chain, chain.Shared = chain.ID, true // where it lies besides is not known any more
+		a.Chain = chain.ID
+		w.l.Contest(chain)
 	}
 	chain.Person = chain.Person.Or(personOf(c.Account))
 	w.describeAccount(account, c)

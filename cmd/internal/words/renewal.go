@@ -56,6 +56,10 @@ var renewalWords = []worded{
 		sentences{
 			"Claude Code's entry ({place}) holds tokens of a login that lay there before, and it could not be found out whether they are newer ones of it",
 			"nothing was sent or changed; try again when the network is there"}},
+	{session.FaultUnknownDisplaced,
+		sentences{
+			"a login that made room in {id} may be a newer one of {account}",
+			"`keytender mirror --undo` puts it back; then try again"}},
 
 	{session.FaultNoEntry, sentences{"{reason}", "`keytender doctor` says more"}},
 	{session.FaultEntryUnread, sentences{"Claude Code's entry cannot be read: {reason}", "{repair}"}},
