@@ -105,6 +105,20 @@ func (s *FileStore) Names() ([]string, error) {
 	return slices.Sorted(maps.Keys(sections[section("")])), nil
 }
 
+// Salvage makes a file of those of the named logins that stand whole in one that cannot be read.
+func (s *FileStore) Salvage(names []string) (text string, any bool) {
+	data, _ := s.readFile()
+	for _, name := range names {
+		key := `"` + name + `": {`
+		_, login, _ := strings.Cut(string(data), key)
+		login, _, _ = strings.Cut(login, "}") // nothing in a login ends so
+		if _, err := DecodeCredential(secret.New("{" + login + "}")); err == nil {
+			text += key + login + "},"
+		}
+	}
+	return `{"accounts": {` + strings.TrimSuffix(text, ",") + "}}", text != ""
+}
+
 func section(name string) string {
 	if strings.Contains(name, "..") {
 		return "other"

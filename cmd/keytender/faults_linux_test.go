@@ -220,10 +220,10 @@ var madeFaults = []fault{
 	{name: "the list of accounts is damaged", finds: "FAIL login: .*ledger.json is damaged",
 		mends: "list of accounts .* aside, and found 1 account again",
 		make:  func(r *faulty) { r.write(r.state("ledger.json"), `{"version":2,"acc`) }},
-	{name: "the file store is damaged, and the entry holds a copy", finds: "FAIL login: .*damaged",
-		mends: "took the login over from Claude Code's entry: a",
+	{name: "the file store is damaged, and a login stands whole in it or in the entry", finds: "FAIL login: .*damaged",
+		mends: "took over the logins in it and in Claude Code's entries: a",
 		make:  func(r *faulty) { r.write(r.home+"/kt/credentials.json", `{"a":{"acc`) }},
-	{name: "the file store is damaged, and there is no copy", finds: "FAIL login: .*damaged",
+	{name: "the file store is damaged, and no login stands whole", finds: "FAIL login: .*damaged",
 		make: func(r *faulty) {
 			r.write(r.home+"/kt/credentials.json", `{"a":{"acc`)
 			r.write(r.entry, "{}")

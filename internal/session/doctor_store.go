@@ -32,11 +32,15 @@ func (f fixing) credentialsDamaged() bool {
 	return errors.Is(err, keychain.ErrDamaged)
 }
 
-// hasCopies reports whether the newest pair of one of our accounts lies in an entry or was spilled.
+// hasCopies reports whether a login of one of our accounts stands whole in the file, or its newest pair lies in an
+// entry or was spilled.
 func (f fixing) hasCopies(ctx context.Context) bool {
 	l, err := f.ledger()
 	if err != nil || l.Store != "file" {
 		return false
+	}
+	if _, any := f.file.Salvage(l.Names()); any {
+		return true
 	}
 	w := &work{Engine: f.Engine, l: l}
 	for _, a := range l.Accounts {
@@ -72,9 +76,9 @@ func (f fixing) moveStore(ctx context.Context) (Mended, error) {
 	return f.moveAside(f.config.Paths.Credentials, RemarkUnreadMoved)
 }
 
-// mendCredentials makes the file store anew out of what there is of our accounts outside it: pairs that
-// spilled, and the copies in Claude Code's entries; of all that have a copy there, or of none, so that
-// it can be tried again.
+// mendCredentials makes the file store anew out of the logins that stand whole in it, and of what there is of our
+// accounts outside it: pairs that spilled, and the copies in Claude Code's entries; of all that have a copy there,
+// or of none, so that it can be tried again.
 func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 	w, err := f.begin(ctx, lockWait)
 	if err != nil {
@@ -85,10 +89,15 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 	if !f.credentialsDamaged() {
 		return Mended{}, mendedOtherwise(path)
 	}
-	spilled := w.settleSpilled(ctx)
+	spilled := false // beside the store, which makes what an entry holds an older one
+	for _, a := range w.l.Accounts {
+		_, err := w.renewal(ctx, a.Name)
+		spilled = spilled || err == nil
+	}
 	copies, release, err := w.holdCopies(ctx)
 	defer release()
-	if err == nil && copies == nil && !spilled { // what was seen there is nobody's of ours
+	text, whole := f.file.Salvage(w.l.Names())
+	if err == nil && copies == nil && !spilled && !whole { // what was seen there is nobody's of ours
 		err = mendedOtherwise(path)
 	}
 	if err != nil {
@@ -101,7 +110,7 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 	}
 	step, err := f.copyAside(path)
 	if err == nil {
-		err = atomicfile.Write(path, []byte("{}"))
+		err = atomicfile.Write(path, []byte(text))
 	}
 	if err != nil {
 		return Mended{}, f.storageTrouble(FaultStateUnwritten, path, err)
@@ -128,16 +137,6 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 		m.Remark, m.Values.Also, m.Values.Aside = RemarkTakenOverNotAll, strings.Join(lost, ", "), step.Aside
 	}
 	return m, w.save()
-}
-
-// settleSpilled notes pairs that lie in files beside the store, which makes what an entry holds older
-// ones, and reports whether there are any.
-func (w *work) settleSpilled(ctx context.Context) (any bool) {
-	for _, a := range w.l.Accounts {
-		_, err := w.renewal(ctx, a.Name)
-		any = any || err == nil
-	}
-	return any
 }
 
 // holdCopies finds the newest copy that an entry holds of each account, under the entry's locks

@@ -86,6 +86,57 @@ func TestStoreIsMendedWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+// TestStoreIsMendedWithWhatStandsWhole in it, whether an entry holds that too or not.
+func TestStoreIsMendedWithWhatStandsWhole(t *testing.T) {
+	noEnd := func(text, name string) string {
+		before, rest, _ := strings.Cut(text, `"`+name+`"`)
+		return before + `"` + name + `"` + strings.Replace(rest, "}", "", 1)
+	}
+	for name, damage := range map[string]func(text string) string{
+		"its end is cut":             func(text string) string { return text[:len(text)-3] },
+		"a login lacks its end":      func(text string) string { return noEnd(text, "anna") },
+		"what is displaced does":     func(text string) string { return noEnd(text, "other") },
+		"something stands before it": func(text string) string { return "<<<<<<< mine" + text },
+		"the last login is cut": func(text string) string {
+			return text[:strings.Index(text, `"other"`)-20]
+		},
+	} {
+		for _, entry := range []string{"in step", "renewed", "gone"} {
+			t.Run(name+", entry "+entry, func(t *testing.T) {
+				r := newRig(t)
+				work := r.issued("w@example.com", time.Hour)
+				r.keep("anna", r.issued("a@example.com", time.Hour))
+				r.keep("work", work)
+				r.writeEntry(r.issued("x@example.com", time.Hour))
+				c := r.signIn(time.Hour)
+				r.must(os.WriteFile(r.storeFile(), []byte(damage(r.storeText())), 0o600))
+				switch entry {
+				case "renewed":
+					c = r.renewElsewhere(c)
+					r.writeEntry(c)
+				case "gone":
+					r.must(os.Remove(r.entryFile()))
+				}
+				if n, err := r.mend(t.Context()); n != 1 || err != nil {
+					t.Fatalf("%d repairs, %v", n, err)
+				}
+				for account, want := range map[string]keychain.Credential{"default": c, "work": work} {
+					cut := account == "work" && name == "the last login is cut"
+					e := r.start().On(account)
+					token, err := e.Token(t.Context(), time.Minute)
+					if (err == nil) == cut || !cut && !token.Equal(want.Access) {
+						t.Errorf("%s: %v", account, err)
+					}
+					if _, err := e.Renew(t.Context(), true); (err == nil) == cut {
+						t.Errorf("%s: %v", account, err)
+					}
+				}
+				r.reused()
+			})
+		}
+	}
+}
+
 // TestStoreIsMendedOnAFullDisk or stays until there is room.
 func TestStoreIsMendedOnAFullDisk(t *testing.T) {
 	if !testguard.Mounting(t) {

@@ -152,7 +152,7 @@ func TestDetailOfHistory(t *testing.T) {
 		"moved the lock /x aside": {Said: session.Said{Remark: session.RemarkLockMoved, Values: v}},
 		"moved the damaged list of accounts in /x aside, and found 1 account again": {
 			Said: session.Said{Remark: session.RemarkAccountsFound, Values: v}},
-		"moved /x aside, since it cannot be read, and took the login over from Claude Code's entry: a, b": {
+		"moved /x aside, since it cannot be read, and took over the logins in it and in Claude Code's entries: a, b": {
 			Said: session.Said{Remark: session.RemarkTakenOver, Values: v}},
 		"of-a-later-version": {Said: session.Said{Remark: "of-a-later-version"}},
 	} {

@@ -23,11 +23,11 @@ var remarkWords = []remarked{
 	{session.RemarkUnreadKept, "moved {path} aside, since it cannot be read; the login of {owner} in it is kept, and " +
 		"`keytender mirror --undo` puts it back"},
 	{session.RemarkWillTakeOver,
-		"move {path} aside, since it cannot be read, and take the login over from Claude Code's entry"},
+		"move {path} aside, since it cannot be read, and take over the logins in it and in Claude Code's entries"},
 	{session.RemarkTakenOver,
-		"moved {path} aside, since it cannot be read, and took the login over from Claude Code's entry: {list}"},
+		"moved {path} aside, since it cannot be read, and took over the logins in it and in Claude Code's entries: {list}"},
 	{session.RemarkTakenOverNotAll,
-		"moved {path} aside, since it cannot be read, and took over what Claude Code's entries hold ({list}); " +
+		"moved {path} aside, since it cannot be read, and took over the logins in it and in Claude Code's entries ({list}); " +
 			"what it held of {also} lies in {aside} alone: sign in to that again"},
 	{session.RemarkWillWrite, "write the login of the account {account} into Claude Code's entry anew"},
 	{session.RemarkWillWriteBlanked,
