@@ -306,6 +306,7 @@ func TestDisplacedStack(t *testing.T) {
 		t.Error("nothing was put over something")
 	}
 	l.SetAside(Displaced{Place: "q", Nothing: true})
+	l.Cover("p")
 	if got := l.LastDisplaced("p"); got.Chain != y.ID {
 		t.Errorf("the newest is %+v", got)
 	}

@@ -278,19 +278,24 @@ func (l *Ledger) Contested(bare *Chain) *Displaced {
 func (d *Displaced) IsKept() bool { return !d.Nothing && d.Own == "" }
 
 // SetAside puts a displaced login on top of the place's stack, an account of ours once. That nothing lay
-// there is noted where there is no other, and forgotten once there is: when that is used up, there is nothing
-// to undo.
+// there is noted where there is no other.
 func (l *Ledger) SetAside(d Displaced) *Displaced {
 	if d.Nothing && slices.ContainsFunc(l.Displaced, func(o *Displaced) bool { return o.Place == d.Place }) {
 		return nil
 	}
 	l.Displaced = slices.DeleteFunc(l.Displaced, func(o *Displaced) bool {
-		return o.Place == d.Place && (o.Nothing || d.Own != "" && o.Own == d.Own)
+		return o.Place == d.Place && d.Own != "" && o.Own == d.Own
 	})
 	l.Numbers++
 	d.ID = "displaced-" + strconv.Itoa(l.Numbers)
 	l.Displaced = append(l.Displaced, &d)
 	return &d
+}
+
+// Cover forgets that nothing lay in the place, once a login has made room there: when that is used up, there
+// is nothing to undo.
+func (l *Ledger) Cover(place string) {
+	l.Displaced = slices.DeleteFunc(l.Displaced, func(d *Displaced) bool { return d.Place == place && d.Nothing })
 }
 
 // Sink puts a displaced login below all others.

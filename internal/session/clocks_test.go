@@ -13,6 +13,7 @@ import (
 
 	"keytender/internal/fakeclaude"
 	"keytender/internal/fakeclaude/faults"
+	"keytender/internal/ledger"
 	"keytender/keychain"
 )
 
@@ -442,6 +443,68 @@ func TestSignOutOfAllLeavesWhatWasLeft(t *testing.T) {
 	r.goTo(home)
 	if r.entry().Login.SamePair(ann) || len(problems) > 0 {
 		t.Errorf("ann's login is still there, or: %v", problems)
+	}
+}
+
+// What ann signed in to by herself in Claude Code, after her account had made room or was signed out of,
+// is none of ours: no sign-out takes it out, and displaced it stays. Nor is what a sign-out of all left
+// with Claude Code taken out by the next one.
+func TestSignOutOfAllTakesNoLoginOfHerOwn(t *testing.T) {
+	mirrored := func(r *rig, account, email string) {
+		r.keep(account, r.issued(email, time.Hour))
+		_, err := r.start().Mirror(r.t.Context())
+		r.must(err)
+	}
+	own := func(r *rig) keychain.Credential {
+		login := r.issued("a@example.com", time.Hour)
+		r.writeEntry(login)
+		return login
+	}
+	all := func(r *rig, o SignOutOptions) {
+		o.All = true
+		_, err := r.start().SignOut(r.t.Context(), o)
+		r.must(err)
+	}
+	for name, do := range map[string]func(*rig) keychain.Credential{
+		"another person took the name": func(r *rig) keychain.Credential {
+			mirrored(r, "main", "a@example.com")
+			mirrored(r, "main", "b@example.com")
+			login := own(r)
+			all(r, SignOutOptions{})
+			return login
+		},
+		"displaced": func(r *rig) keychain.Credential {
+			mirrored(r, "ann", "a@example.com")
+			all(r, SignOutOptions{KeepClaudeCode: true})
+			mirrored(r, "bob", "b@example.com")
+			login := own(r)
+			_, err := r.start().Mirror(r.t.Context())
+			r.must(err)
+			all(r, SignOutOptions{})
+			_, err = r.start().Undo(r.t.Context())
+			r.must(err)
+			return login
+		},
+		"left with Claude Code": func(r *rig) keychain.Credential {
+			mirrored(r, "main", "a@example.com")
+			login := r.entry().Login
+			w := r.work()
+			_, _, err := w.takingIn().takeIn(r.t.Context(), takenIn{account: "main",
+				c: r.issued("b@example.com", time.Hour), what: ledger.ChangeSignedIn, activate: true})
+			r.must(err)
+			w.end()
+			all(r, SignOutOptions{KeepClaudeCode: true})
+			r.keep("carol", r.issued("c@example.com", time.Hour))
+			all(r, SignOutOptions{})
+			return login
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			if login := do(r); !r.entry().Login.SamePair(login) {
+				t.Error("it is gone")
+			}
+		})
 	}
 }
 

@@ -119,6 +119,9 @@ func (w displacing) write(ctx context.Context, s sighting, change claudecode.Cha
 		return change, nil
 	})
 	if err == nil {
+		if moved.whose != "" {
+			w.l.Cover(s.dir.ID())
+		}
 		return nil
 	}
 	if !begun || w.liesThere(ctx, &s) {
@@ -168,7 +171,9 @@ func (w displacing) setAside(ctx context.Context, s *sighting) (movedOut, error)
 		chain = w.l.Join("", s.person, pair)
 	}
 	chain.Seen = false
-	w.place(s.dir).Holds(chain, pair)
+	place := w.place(s.dir)
+	place.Leaving = place.Leaving && leftIn(place, s.Finding) // what came there since was not signed out of
+	place.Holds(chain, pair)
 	d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), Chain: chain.ID, Pair: pair, Person: s.person, At: w.wall()})
 	v := w.vault(w.l)
 	drop := func(ctx context.Context) {

@@ -195,3 +195,63 @@ func TestLentByAWriteThatFailsLate(t *testing.T) {
 		t.Error("the token lies there still")
 	}
 }
+
+// whileFull has each write of Claude Code's entry fail while do runs.
+func (r *rig) whileFull(do func() error) {
+	r.t.Helper()
+	rename := atomicfile.Disk.Rename
+	atomicfile.Disk.Rename = func(from, to string) error {
+		if to == r.entryFile() {
+			return syscall.ENOSPC
+		}
+		return rename(from, to)
+	}
+	defer func() { atomicfile.Disk.Rename = rename }()
+	if do() == nil {
+		r.t.Fatal("the entry was written")
+	}
+}
+
+// A write that failed takes nothing away: the first mirror over an entry that held nobody can still be
+// undone.
+func TestUndoAfterAWriteThatFailed(t *testing.T) {
+	for name, do := range map[string]func(*Engine) error{
+		"undo":   func(e *Engine) error { _, err := e.Undo(t.Context()); return err },
+		"mirror": func(e *Engine) error { _, err := e.Mirror(t.Context()); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(time.Hour)
+			if name == "mirror" {
+				r.keep("bob", r.other())
+			}
+			r.whileFull(func() error { return do(r.start()) })
+			if said, err := r.start().Undo(t.Context()); err != nil || said.Remark != RemarkNoneBefore {
+				t.Errorf("%v, %v", said.Remark, err)
+			}
+		})
+	}
+}
+
+// What came after a sign-out that could not write is not what it left, also when the mirror that was
+// to displace it could not write either.
+func TestNewSignInAfterTwoWritesThatFailed(t *testing.T) {
+	for _, anew := range []bool{false, true} {
+		r := newRig(t)
+		login := r.signIn(time.Hour)
+		r.whileFull(func() error { _, err := r.start().SignOut(t.Context(), SignOutOptions{}); return err })
+		if anew {
+			login = r.issued("a@example.com", time.Hour)
+		} else {
+			login = r.renewElsewhere(login)
+		}
+		r.writeEntry(login)
+		r.keep("bob", r.other())
+		r.whileFull(func() error { _, err := r.start().Mirror(t.Context()); return err })
+		r.renewed("")
+		r.must(r.start().tending().follow(t.Context()))
+		if !r.entry().Login.SamePair(login) {
+			t.Errorf("anew: %v: it is gone", anew)
+		}
+	}
+}

@@ -166,6 +166,8 @@ func (w *work) contested(ctx context.Context, s *sighting, whose identified) led
 			return s.Finding // the person signed in anew
 		}
 		return unknown
+	case s.Beside.Account == "" && s.Beside.Was != "":
+		return s.Finding // a grant of its own: of the former one nobody keeps anything
 	case s.Beside.Account == "" || s.Beside.Dead(s.Beside.Current()):
 		return ledger.Finding{Relation: ledger.Successor, Chain: s.Beside}
 	case w.l.ChainOf(s.Beside.Account) != s.Beside:

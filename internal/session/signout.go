@@ -217,16 +217,23 @@ func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 
 // sayKept names the entries that keep the login.
 func (s *signingOut) sayKept(revoked bool) {
-	for _, p := range s.l.HeldBy(s.account) {
+	var lost []*ledger.Chain
+	for _, p := range s.l.Places {
 		c := s.l.Chain(p.Chain)
-		if c == nil || c.Account != s.account || p.Kind == ledger.Lent {
+		if c == nil || p.Kind == ledger.Lent || c.Account != s.account && !(s.all && c.Lost()) {
 			continue
+		}
+		if c.Lost() {
+			lost = append(lost, c)
 		}
 		kept := RemarkClaudeKeeps
 		if revoked {
 			kept = RemarkClaudeKeepsEnded
 		}
 		s.done(kept, s.placeName(p))
+	}
+	for _, c := range lost {
+		c.Apart = false // the person said what becomes of it
 	}
 }
 
