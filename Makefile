@@ -32,9 +32,9 @@ BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "$$(VERSION='$(VERSION)' 
 # before Go 1.26 as long as this Go has it: 41 KB less, and a start is no slower.
 INLINED = runtime net/netip internal/strconv internal/reflectlite internal/byteorder net/http unique unicode/... text/template/... vendor/golang.org/x/... \
 	internal/runtime/sys internal/runtime/syscall/linux internal/cpu internal/bisect internal/filepathlite math math/bits sync/atomic container/list \
-	io/fs os os/signal path/filepath net/url net/http/internal encoding/asn1 encoding/base64 hash/crc32 crypto/md5 crypto/sha1 \
+	io/fs os os/signal path/filepath net/url net/http/internal encoding/asn1 encoding/base64 encoding/binary hash/crc32 crypto/md5 crypto/sha1 \
 	crypto/internal/entropy/v1.0.0 crypto/internal/fips140/aes/gcm crypto/internal/fips140/drbg crypto/internal/fips140/edwards25519 \
-	crypto/internal/fips140/rsa crypto/internal/fips140/sha3 crypto/ecdh crypto/x509/pkix flag internal/fmtsort golang.org/x/term \
+	crypto/internal/fips140/rsa crypto/internal/fips140/sha3 crypto/ecdh crypto/ecdsa crypto/x509/pkix flag internal/fmtsort golang.org/x/term \
 	github.com/zalando/go-keyring keytender/keychain
 SMALL = -gcflags=all=-l $(INLINED:%=-gcflags=%=) -tags nethttpomithttp2,godbus_no_tcp
 OLDGC = $(shell GOEXPERIMENT=nogreenteagc $(GO) env GOVERSION >/dev/null 2>&1 && echo GOEXPERIMENT=nogreenteagc)

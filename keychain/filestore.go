@@ -105,15 +105,27 @@ func (s *FileStore) Names() ([]string, error) {
 	return slices.Sorted(maps.Keys(sections[section("")])), nil
 }
 
-// Salvage makes a file of those of the named logins that stand whole in one that cannot be read.
-func (s *FileStore) Salvage(names []string) (text string, any bool) {
+// Salvage makes a file of those of the named logins that stand whole in one that cannot be read, and may be
+// the newest. Of several that may be, none is: nobody knows.
+func (s *FileStore) Salvage(names []string, newest func(name string, c Credential) bool) (text string, any bool) {
 	data, _ := s.readFile()
 	for _, name := range names {
-		key := `"` + name + `": {`
-		_, login, _ := strings.Cut(string(data), key)
-		login, _, _ = strings.Cut(login, "}") // nothing in a login ends so
-		if _, err := DecodeCredential(secret.New("{" + login + "}")); err == nil {
-			text += key + login + "},"
+		key, found, pairs := `"`+name+`": `, "", 0
+		var last Credential
+		for _, rest, more := strings.Cut(string(data), key); more; _, rest, more = strings.Cut(rest, key) {
+			var login json.RawMessage
+			if json.NewDecoder(strings.NewReader(rest)).Decode(&login) != nil {
+				continue
+			}
+			c, err := DecodeCredential(secret.New(string(login)))
+			if err != nil || !newest(name, c) || pairs > 0 && c.SamePair(last) {
+				continue
+			}
+			last, found = c, string(login)
+			pairs++
+		}
+		if pairs == 1 {
+			text += key + found + ","
 		}
 	}
 	return `{"accounts": {` + strings.TrimSuffix(text, ",") + "}}", text != ""

@@ -113,9 +113,13 @@ func (d *Desktop) OpenMenu() (popup box) {
 	d.waitRead()
 	icon := d.trayIconBox()
 	// After a panel's end the indicator library shows an icon of the old kind, and at times the new panel keeps
-	// it beside the one that it was told of: it answers nothing.
+	// it beside the one that it was told of. Its menu is a window of the program's own, which is not the one that
+	// is wanted, and takes the next click.
 	icons := max(1, icon.w/max(1, icon.h))
 	for i := range icons {
+		if i > 0 {
+			_, _ = d.Run("xdotool", "key", "Escape", "sleep", "0.1")
+		}
 		at := box{icon.x + i*icon.w/icons, icon.y, icon.w / icons, icon.h}
 		d.click(at.centre())
 		var last box

@@ -252,7 +252,7 @@ type Displaced struct {
 // Contest makes a chain bare. What may be newer was taken for a login of nobody's while it was not known:
 // that is known no more, so that it is judged anew.
 func (l *Ledger) Contest(bare *Chain) {
-	bare.Bare, bare.Shared = true, true // where it lies besides is not known any more
+	bare.Bare, bare.Shared = true, true
 	known := l.Chains[:0]
 	for _, c := range l.Chains {
 		if c.Account+c.Was != "" || c.Apart || bare.Person.Like(c.Person) == Different {
@@ -292,6 +292,18 @@ func (l *Ledger) SetAside(d Displaced) *Displaced {
 	return &d
 }
 
+// outlived reports whether a later grant of the same person lies where a former login of an account was
+// displaced: it may as well be the next generation of that one.
+func (l *Ledger) outlived(d *Displaced) bool {
+	c, p := l.Chain(d.Chain), l.Place(d.Place)
+	if c == nil || p == nil || c.Account != "" || c.Was == "" {
+		return false
+	}
+	now := l.Chain(p.Chain)
+	return now != nil && now != c && now.Account == "" && now.Person.Like(c.Person) == Same &&
+		slices.Index(l.Chains, now) > slices.Index(l.Chains, c)
+}
+
 // Cover forgets that nothing lay in the place, once a login has made room there: when that is used up, there
 // is nothing to undo.
 func (l *Ledger) Cover(place string) {
@@ -313,7 +325,7 @@ func (l *Ledger) Sink(id string) {
 // to be spent. nil: nothing.
 func (l *Ledger) LastDisplaced(place string) *Displaced {
 	for i := len(l.Displaced) - 1; i >= 0; i-- {
-		if d := l.Displaced[i]; d.Place == place && !l.Spent(d) {
+		if d := l.Displaced[i]; d.Place == place && !l.Spent(d) && !l.outlived(d) {
 			return d
 		}
 	}

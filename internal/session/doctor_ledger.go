@@ -191,7 +191,9 @@ func (w rebuilding) namesTold() (names []string) {
 }
 
 func (w rebuilding) take(name string, c *keychain.Credential) {
-	w.chainFor(name, c).Last = &ledger.Change{At: w.wall(), What: ledger.ChangeMended, Who: "keytender"}
+	chain := w.chainFor(name, c)
+	w.l.Contest(chain)
+	chain.Last = &ledger.Change{At: w.wall(), What: ledger.ChangeMended, Who: "keytender"}
 	w.l.Account(name).LongLived = c.Refresh.IsZero() && c.LoginEnds.Sub(c.Issued) > 60*24*time.Hour
 }
 

@@ -39,7 +39,7 @@ func (f fixing) hasCopies(ctx context.Context) bool {
 	if err != nil || l.Store != "file" {
 		return false
 	}
-	if _, any := f.file.Salvage(l.Names()); any {
+	if _, any := f.wholeLogins(l); any {
 		return true
 	}
 	w := &work{Engine: f.Engine, l: l}
@@ -61,6 +61,15 @@ func (w *work) isGoodCopy(s *sighting) bool {
 	newest := s.Relation == ledger.Successor ||
 		s.Relation == ledger.Current && s.Chain.Intent == nil // else it was sent, and may be spent
 	return newest && s.Account() != "" && s.Chain == w.l.ChainOf(s.Account()) && !s.entry.Login.Refresh.IsZero()
+}
+
+// wholeLogins is a file of the logins that stand whole in the damaged one, but for those that their account has
+// moved on from.
+func (f fixing) wholeLogins(l *ledger.Ledger) (text string, any bool) {
+	return f.file.Salvage(l.Names(), func(account string, c keychain.Credential) bool {
+		own := l.ChainOf(account)
+		return own == nil || !l.Former(own, pairOf(&c))
+	})
 }
 
 // moveStore moves the file store aside that holds no account's record.
@@ -96,7 +105,7 @@ func (f fixing) mendCredentials(ctx context.Context) (Mended, error) {
 	}
 	copies, release, err := w.holdCopies(ctx)
 	defer release()
-	text, whole := f.file.Salvage(w.l.Names())
+	text, whole := f.wholeLogins(w.l)
 	if err == nil && copies == nil && !spilled && !whole { // what was seen there is nobody's of ours
 		err = mendedOtherwise(path)
 	}

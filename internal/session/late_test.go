@@ -255,3 +255,47 @@ func TestNewSignInAfterTwoWritesThatFailed(t *testing.T) {
 		}
 	}
 }
+
+// A former login of an account is not put back over a later grant of its person, which may be its next
+// generation: a copy of a directory was copied back, say.
+func TestUndoPutsNoFormerLoginOverALaterOne(t *testing.T) {
+	r := newRig(t)
+	mirrored := func() {
+		_, err := r.start().Mirror(t.Context())
+		r.must(err)
+	}
+	ann := r.issued("a@example.com", time.Hour)
+	r.keep("work", ann)
+	mirrored()
+	r.keep("work", r.issued("b@example.com", time.Hour))
+	mirrored()
+	later := r.renewElsewhere(ann)
+	later.AccessEnds = r.now().Add(8 * time.Hour)
+	r.writeEntry(later)
+	mirrored()
+	for range 3 {
+		_, err := r.start().Undo(t.Context())
+		t.Logf("undo: %v", err)
+		if login := r.entry().Login; !login.Refresh.IsZero() && r.server.Spent(login.Refresh.Reveal()) {
+			t.Fatal("a spent pair was put back")
+		}
+	}
+	if !r.entry().Login.SamePair(later) {
+		t.Error("the later one is gone")
+	}
+}
+
+// A sign-in over another person's name that was killed before the ledger knew of it is the newest login
+// of its person, whoever's was set aside before.
+func TestKilledSignInOverAnotherPerson(t *testing.T) {
+	r := newRig(t)
+	r.writeEntry(r.issued("b@example.com", time.Hour))
+	r.keep("work", r.issued("a@example.com", time.Hour))
+	_, err := r.start().On("work").Mirror(t.Context()) // bob's own is set aside
+	r.must(err)
+	r.must(r.vault().save(t.Context(), "work", r.issued("b@example.com", 8*time.Hour)))
+	_, err = r.start().On("work").Renew(t.Context(), true)
+	r.must(err)
+	_, err = r.start().On("work").Mirror(t.Context())
+	r.must(err)
+}

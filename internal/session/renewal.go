@@ -116,7 +116,10 @@ func (w *work) renewal(ctx context.Context, account string) (*renewal, error) {
 	if err != nil && r.current.Access.IsZero() {
 		return nil, w.loadError(v, account, err)
 	}
-	r.chain = w.chainFor(account, &r.current)
+	lost := r.chain == nil
+	if r.chain = w.chainFor(account, &r.current); lost {
+		w.l.Contest(r.chain)
+	}
 	return r, r.finish()
 }
 

@@ -208,7 +208,7 @@ func (w *work) settleComing(ctx context.Context) {
 			return
 		}
 		w.l.Store = kind
-		w.chainFor(name, &c).Bare = false // it came last
+		w.chainFor(name, &c)
 		if w.l.Account(name).LongLived = c.Refresh.IsZero(); !c.Refresh.IsZero() && w.l.Account(w.l.Active) == nil {
 			w.l.Active = name
 		}
@@ -311,8 +311,7 @@ func (w *work) chainFor(account string, c *keychain.Credential) *ledger.Chain {
 	}
 	if chain == nil {
 		chain = w.l.Join(account, personOf(c.Account), pair)
-		a.Chain = chain.ID
-		w.l.Contest(chain)
+		a.Chain, chain.Shared = chain.ID, true // where it lies besides is not known any more
 	}
 	chain.Person = chain.Person.Or(personOf(c.Account))
 	w.describeAccount(account, c)

@@ -59,7 +59,7 @@ var renewalWords = []worded{
 	{session.FaultUnknownDisplaced,
 		sentences{
 			"a login that made room in {id} may be a newer one of {account}",
-			"`keytender mirror --undo` puts it back; then try again"}},
+			"`keytender mirror --undo` there, again until it is back, and then try again; or sign in anew with `keytender login --account {account}`"}},
 
 	{session.FaultNoEntry, sentences{"{reason}", "`keytender doctor` says more"}},
 	{session.FaultEntryUnread, sentences{"Claude Code's entry cannot be read: {reason}", "{repair}"}},
