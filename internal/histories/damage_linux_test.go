@@ -15,6 +15,7 @@ func marked(text string) string { return "\xef\xbb\xbf" + text }
 // and as it was written.
 type spoilt struct {
 	whole, text []byte
+	refresh     string // in it
 	others      document
 	stands      bool
 }
@@ -28,7 +29,8 @@ func (h *history) damage(s step, how func(string) string) {
 	if err != nil || h.mend[c] != nil || h.hidden[c] || !h.names[c.who()] || c.refresh() == "" {
 		return
 	}
-	h.damaged[c] = &spoilt{whole: whole, text: []byte(how(string(whole))), others: c.others}
+	h.damaged[c] = &spoilt{whole: whole, text: []byte(how(string(whole))), refresh: c.refresh(),
+		others: c.others}
 	c.others = document{}
 	h.must(os.WriteFile(c.file(), h.damaged[c].text, 0o600))
 	h.lookAgain()

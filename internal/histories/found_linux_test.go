@@ -38,6 +38,14 @@ var found = map[string][]step{
 		{"home", "login", bob, ""}, {"home", "tokens swapped", cat, ""}, {"work", "doctor undo", cat, ""},
 		{"work", "import", bob, ""}, {"home", "take over", ann, ""}, {"work", "switch", bob, ""},
 	},
+	"swapped under the ids of who signs in, and nobody to ask": {
+		{"home", "login", ann, ""}, {"home", "tokens swapped", ann, ""}, {"home", "login", ann, "profile 500"},
+	},
+	"mended by hand after the other directory renewed": {
+		{"home", "login", ann, ""}, {"work", "login", ann, ""}, {"home", "damage cut", ann, ""},
+		{"work", "renewed and damaged", ann, ""}, {"home", "login", ann, ""}, {"home", "refresh", ann, ""},
+		{"home", "mended", ann, ""},
+	},
 	"undone where it never was": {
 		{"work", "login", bob, ""}, {"work", "client renews", bob, ""}, {"home", "import", bob, ""},
 		{"home", "undo", bob, ""},

@@ -388,7 +388,12 @@ func (h *history) blame(c *client, got outcome) {
 
 // noteRenewal says that the other directory may have been left behind by Claude Code.
 func (h *history) noteRenewal(c *client) {
-	if d := h.other(c); d.refresh() != "" && h.server.Login(d.refresh()) == h.server.Login(c.refresh()) {
+	d := h.other(c)
+	token := d.refresh()
+	if damaged := h.damaged[d]; token == "" && damaged != nil && damaged.stands {
+		token = damaged.refresh // somebody may mend the file by hand
+	}
+	if token != "" && h.server.Login(token) == h.server.Login(c.refresh()) {
 		h.behind[d] = true
 	}
 }

@@ -42,6 +42,9 @@ type Chain struct {
 	// Bare: it was made of the account's record alone, since the ledger was lost. Until we have renewed
 	// it nobody knows whether that is the newest.
 	Bare bool `json:"bare,omitempty"`
+	// Unsure: its newest pair came from another program with the ids of its person, and the server could
+	// not be asked whose it is. Some programs exchange the tokens alone.
+	Unsure bool `json:"unsure,omitempty"`
 	// Doubted: Claude Code signed out of it somewhere, and asks the server then to end it.
 	// Until the server says that it lives it is written nowhere.
 	Doubted bool `json:"doubted,omitempty"`

@@ -370,6 +370,7 @@ func (w settling) adopt(ctx context.Context, s *sighting) error {
 	}
 	a.Chain, c.Apart = c.ID, false
 	c.Advance(pairOf(&newer))
+	c.Unsure = s.Relation == ledger.Successor && !s.lives
 	if s.lives {
 		c.Doubted = false
 	}

@@ -507,10 +507,12 @@ func (w takingIn) keepFormer(ctx context.Context, t takenIn) (kept bool, undo fu
 	if former.SamePair(t.c) {
 		return false, undo, nil
 	}
-	if a.Person.Surely(personOf(t.c.Account)) && t.what == "signed-in" && a.LongLived == t.longLived && !t.longLived {
+	c := w.l.Chain(a.Chain)
+	if a.Person.Surely(personOf(t.c.Account)) && t.what == "signed-in" && a.LongLived == t.longLived && !t.longLived &&
+		(c == nil || !c.Unsure) {
 		return false, undo, nil
 	}
-	if c := w.l.Chain(a.Chain); c != nil && (c.Dead(pairOf(&former)) || c.Left(pairOf(&former))) {
+	if c != nil && (c.Dead(pairOf(&former)) || c.Left(pairOf(&former))) {
 		return false, undo, nil
 	}
 	if former.Refresh.IsZero() && !w.validFor(&former, 0) {

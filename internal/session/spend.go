@@ -55,6 +55,7 @@ func (r *renewal) spend(ctx context.Context) error {
 	r.current = renewed
 	r.chain.Advance(pairOf(&renewed))
 	r.chain.Doubted, r.chain.Bare = false, false
+	r.chain.Unsure = r.chain.Unsure && grant.Account.AccountID == ""
 	r.chain.Renewed(ledger.Change{At: r.wall(), What: ledger.ChangeRenewed, Who: "keytender"})
 	r.pace(grant, callErr)
 	r.describeAccount(r.account, &renewed)
