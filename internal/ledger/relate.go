@@ -71,8 +71,8 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 	}
 	var possible *Chain
 	for _, c := range l.layThere(place) {
-		if renewable := c.Current().Refresh != ""; renewable != (f.Pair.Refresh != "") && c.Current().Access != "" {
-			continue // what cannot be renewed succeeds nothing that can, and the other way round
+		if !c.mayComeTo(f.Pair) {
+			continue
 		}
 		switch l.like(c, f.Person) {
 		case Same:
@@ -93,7 +93,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		}
 	}
 	for _, c := range l.Chains {
-		if possible != nil || !c.Shared || c.Account == "" || f.Pair.Refresh == "" {
+		if possible != nil || !c.mayLieAnywhere(f.Pair) {
 			continue
 		}
 		switch l.like(c, f.Person) {
@@ -108,6 +108,25 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 		return Finding{Relation: Unknown, Chain: possible}
 	}
 	return Finding{Relation: Stranger}
+}
+
+// MayBe reports whether what was found in a place may be of the chain: where it is Unknown, a
+// Finding names but one that it may be of.
+func (l *Ledger) MayBe(place *Place, f Found, c *Chain) bool {
+	return l.like(c, f.Person) != Different &&
+		(c.mayLieAnywhere(f.Pair) || c.mayComeTo(f.Pair) && slices.Contains(l.layThere(place), c))
+}
+
+// mayComeTo reports whether a pair can be a later one of the chain: what cannot be renewed
+// succeeds nothing that can, and the other way round.
+func (c *Chain) mayComeTo(p Pair) bool {
+	now := c.Current()
+	return (now.Refresh != "") == (p.Refresh != "") || now.Access == ""
+}
+
+// mayLieAnywhere reports whether it can be where none of the chain was ever written or seen.
+func (c *Chain) mayLieAnywhere(p Pair) bool {
+	return c.Shared && c.Account != "" && p.Refresh != "" && c.mayComeTo(p)
 }
 
 // like compares a chain's person with what a pair tells. One that names an account without

@@ -173,27 +173,60 @@ func TestReplacedByNobodyKnown(t *testing.T) {
 	}
 }
 
-// The ledger is lost, and with it that the entry holds our login.
+// The ledger is lost, and with it that the entry holds our login. What tells nothing may be
+// anybody's: it is asked whose it is before anything is sent, whoever's it may be first.
 func TestLedgerIsLost(t *testing.T) {
-	for _, ids := range []bool{true, false} {
-		r := newRig(t)
-		c := r.signIn(time.Hour)
-		if err := os.Remove(filepath.Join(r.home, "state", ledgerFile)); err != nil {
-			t.Fatal(err)
+	type person struct{ account, email string }
+	for _, beside := range []person{{}, {"bob", "b@example.com"}, {"ci", "a@example.com"}} {
+		for _, ids := range []bool{true, false} {
+			r := newRig(t)
+			switch beside.account {
+			case "bob":
+				r.keep(beside.account, r.issued(beside.email, time.Hour))
+			case "ci":
+				r.keepLongLived(beside.account, beside.email)
+			}
+			c := r.signIn(time.Hour)
+			if err := os.Remove(filepath.Join(r.home, "state", ledgerFile)); err != nil {
+				t.Fatal(err)
+			}
+			newer := r.renewElsewhere(c)
+			if !ids {
+				newer.Account = keychain.Account{}
+				r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
+			}
+			r.writeEntry(newer)
+			if _, err := r.start().On("default").Renew(t.Context(), true); (exitOf(err) == 0) != ids {
+				t.Errorf("beside %q: %v", beside.account, err)
+			}
+			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = nil })
+			if _, err := r.start().On("default").Renew(t.Context(), true); err != nil {
+				t.Errorf("beside %q: %v", beside.account, err)
+			}
+			r.mended()
 		}
-		newer := r.renewElsewhere(c)
-		if !ids {
-			newer.Account = keychain.Account{}
-			r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = map[string]int{"profile": 500} })
-		}
-		r.writeEntry(newer)
-		if _, err := r.start().Renew(t.Context(), true); (exitOf(err) == 0) != ids {
-			t.Errorf("%v", err)
-		}
-		r.server.Set(func(b *fakeclaude.Behaviour) { b.Refuse = nil })
-		r.renewed("")
-		r.mended()
 	}
+}
+
+// A directory was copied, and what Claude Code renewed there tells nothing: it may be of each
+// login that was taken over.
+func TestCopyOfOneOfTwoLoginsTakenOver(t *testing.T) {
+	r := newRig(t)
+	_, err := r.start().ImportJSON(t.Context(), ImportOptions{Account: "bob"},
+		asJSON(r.issued("b@example.com", time.Hour)))
+	r.must(err)
+	c := r.issued("a@example.com", -time.Minute)
+	r.writeEntry(c)
+	_, err = r.start().ImportClaudeCode(t.Context(), ImportOptions{Account: "default"})
+	r.must(err)
+	r.goTo(r.mkdir("two"))
+	newer := r.renewElsewhere(c)
+	newer.Account = keychain.Account{}
+	r.writeEntry(newer)
+	_, err = r.start().On("default").Token(t.Context(), time.Minute)
+	r.must(err)
+	r.reused()
+	r.alive(newer)
 }
 
 // A backup of three weeks ago, when a login is renewed every eight hours.

@@ -203,7 +203,8 @@ func (r *renewal) lockEntries(ctx context.Context, wait time.Duration, but strin
 			}
 			continue
 		}
-		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account && !r.another(&s, r.account) {
+		if s, err := r.see(ctx, dir, false); err == nil && s.Account() != r.account && !r.another(&s, r.account) &&
+			!(s.Relation == ledger.Unknown && r.l.MayBe(place, s.found(), r.chain)) {
 			if err := r.settleOthers(ctx, &s); err != nil {
 				return err
 			}

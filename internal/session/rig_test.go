@@ -134,6 +134,17 @@ func (r *rig) keep(account string, c keychain.Credential) {
 	}
 }
 
+// keepLongLived stores a token for machines as a sign-in does.
+func (r *rig) keepLongLived(account, email string) {
+	r.t.Helper()
+	c := r.issued(email, 365*24*time.Hour)
+	c.Refresh, c.LoginEnds = secret.String{}, c.AccessEnds
+	w := r.work()
+	defer w.end()
+	_, _, err := w.takingIn().takeIn(r.t.Context(), takenIn{account: account, c: c, what: "signed-in", longLived: true})
+	r.must(err)
+}
+
 // work is a piece of work under the lock.
 func (r *rig) work() *work {
 	r.t.Helper()
