@@ -18,7 +18,7 @@ const rounds = 60
 
 // build makes a program of this project as `make build` does, but for the version.
 func build(output, pkg string, cgo bool, flags ...string) error {
-	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", output}, flags...)
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", output + ".linked"}, flags...)
 	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if cgo {
@@ -28,7 +28,7 @@ func build(output, pkg string, cgo bool, flags ...string) error {
 		return fmt.Errorf("building %s: %w: %s", pkg, err, out)
 	}
 	// As the Makefile has it: what was written like any file starts faster than what the linker wrote.
-	return errors.Join(copyProgram(output, output+".new"), os.Rename(output+".new", output))
+	return copyProgram(output+".linked", output)
 }
 
 func (b *bench) size() error {

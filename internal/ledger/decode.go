@@ -136,6 +136,8 @@ func (c *Chain) Field(key string) any {
 		return &c.Shared
 	case "bare":
 		return &c.Bare
+	case "unsure":
+		return &c.Unsure
 	case "doubted":
 		return &c.Doubted
 	case "generations":
