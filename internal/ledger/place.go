@@ -292,16 +292,27 @@ func (l *Ledger) SetAside(d Displaced) *Displaced {
 	return &d
 }
 
-// outlived reports whether a later grant of the same person lies where a former login of an account was
-// displaced: it may as well be the next generation of that one.
+// outlived reports whether a later grant of the same person lies, or lay, where a former login of an account
+// was displaced: it may as well be the next generation of that one. Of one that is known by its record alone
+// nobody knows what is later, nor where it lay besides.
 func (l *Ledger) outlived(d *Displaced) bool {
-	c, p := l.Chain(d.Chain), l.Place(d.Place)
-	if c == nil || p == nil || c.Account != "" || c.Was == "" {
+	c := l.Chain(d.Chain)
+	if c == nil || c.Account != "" || c.Was == "" && !c.Bare {
 		return false
 	}
-	now := l.Chain(p.Chain)
-	return now != nil && now != c && now.Account == "" && now.Person.Like(c.Person) == Same &&
-		slices.Index(l.Chains, now) > slices.Index(l.Chains, c)
+	later := func(id string) bool {
+		o := l.Chain(id)
+		return o != nil && o != c && o.Account == "" && o.Person.Like(c.Person) == Same &&
+			(c.Bare || slices.Index(l.Chains, o) > slices.Index(l.Chains, c))
+	}
+	for _, p := range l.Places {
+		if (c.Bare || p.ID == d.Place) && (later(p.Chain) || slices.ContainsFunc(p.Past, later)) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(l.Displaced, func(o *Displaced) bool {
+		return (c.Bare || o.Place == d.Place) && later(o.Chain) && (!l.Chain(o.Chain).Bare || o.At.After(d.At))
+	})
 }
 
 // Cover forgets that nothing lay in the place, once a login has made room there: when that is used up, there

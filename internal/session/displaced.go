@@ -517,7 +517,7 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 		if err := w.settleCopies(ctx, d.Chain, place); err != nil {
 			return nil, displacedLogin{}, err
 		}
-		if w.l.Spent(d) { // somebody went on with it in another place
+		if w.l.LastDisplaced(place) != d { // somebody went on with it in another place
 			continue
 		}
 		var aside displacedLogin
@@ -547,11 +547,14 @@ func (w displacing) lastDisplaced(ctx context.Context, place string) (*ledger.Di
 }
 
 // settleCopies takes in what other places tell of a chain that is about to be written into
-// one again.
+// one again. Of one that is known by its record alone a copy may lie in each.
 func (w displacing) settleCopies(ctx context.Context, chain, but string) error {
+	c := w.l.Chain(chain)
+	anywhere := c != nil && c.Bare
 	for _, p := range slices.Clone(w.l.Places) {
 		dir := w.directory(p)
-		if dir == nil || p.ID == but || p.Chain != chain && !slices.Contains(p.Past, chain) || !dir.Installed() {
+		if dir == nil || p.ID == but || !dir.Installed() ||
+			!anywhere && p.Chain != chain && !slices.Contains(p.Past, chain) {
 			continue
 		}
 		s, err := w.see(ctx, dir, true)
@@ -599,7 +602,8 @@ func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 			if finding, known := w.l.Identify(d.Pair); known {
 				d.Chain = finding.Chain.ID
 			} else {
-				d.Chain = w.l.Begin("", d.Person, d.Pair).ID
+				bare := w.l.Begin("", d.Person, d.Pair)
+				d.Chain, bare.Bare = bare.ID, true
 			}
 		}
 	}

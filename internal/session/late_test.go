@@ -257,31 +257,95 @@ func TestNewSignInAfterTwoWritesThatFailed(t *testing.T) {
 }
 
 // A former login of an account is not put back over a later grant of its person, which may be its next
-// generation: a copy of a directory was copied back, say.
+// generation: a copy of a directory was copied back, say, or Claude Code went on with what is no more ours. So
+// also where another one lies between them, and where only the records tell what was displaced.
 func TestUndoPutsNoFormerLoginOverALaterOne(t *testing.T) {
-	r := newRig(t)
-	mirrored := func() {
-		_, err := r.start().Mirror(t.Context())
-		r.must(err)
+	for _, tc := range []struct {
+		name     string
+		stranger bool // whose login was the first there
+		follows  bool // Claude Code goes on with the former login, else a copy of it comes back
+		lost     func(r *rig)
+	}{
+		{name: "copied back"},
+		{name: "over a stranger's", stranger: true},
+		{name: "ledger lost", lost: (*rig).loseLedger},
+		{name: "went on", follows: true},
+		{name: "went on, ledger lost", follows: true, lost: (*rig).loseLedger},
+		{name: "ledger damaged and mended", lost: (*rig).damageLedger},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			if tc.stranger {
+				r.writeEntry(r.issued("x@example.com", time.Hour))
+			}
+			ann := r.issued("a@example.com", time.Hour)
+			r.keep("work", ann)
+			r.mirrored()
+			if w := r.work(); tc.follows { // login --replace --no-mirror
+				_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "work",
+					c: r.issued("b@example.com", time.Hour), what: "signed-in", activate: true})
+				r.must(err)
+				w.end()
+			} else {
+				w.end()
+				r.keep("work", r.issued("b@example.com", time.Hour))
+				r.mirrored()
+			}
+			later := r.renewElsewhere(ann)
+			later.AccessEnds = r.now().Add(8 * time.Hour)
+			r.writeEntry(later)
+			if tc.follows {
+				r.must(r.start().tending().follow(t.Context()))
+			}
+			if tc.lost != nil {
+				tc.lost(r)
+			}
+			r.mirrored()
+			back := false
+			for range 5 {
+				_, err := r.start().Undo(t.Context())
+				t.Logf("undo: %v", err)
+				login := r.entry().Login
+				if !login.Refresh.IsZero() && r.server.Spent(login.Refresh.Reveal()) {
+					t.Fatal("a spent pair was put back")
+				}
+				back = back || login.SamePair(later)
+			}
+			if !back {
+				t.Error("the later one was never put back")
+			}
+		})
 	}
-	ann := r.issued("a@example.com", time.Hour)
-	r.keep("work", ann)
-	mirrored()
-	r.keep("work", r.issued("b@example.com", time.Hour))
-	mirrored()
-	later := r.renewElsewhere(ann)
-	later.AccessEnds = r.now().Add(8 * time.Hour)
-	r.writeEntry(later)
-	mirrored()
-	for range 3 {
+}
+
+// What a stranger renewed in another directory is not put back in its former state, whether or not the
+// ledger still knows what lies there.
+func TestUndoAfterAStrangerRenewedElsewhere(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		r := newRig(t)
+		x := r.issued("x@example.com", time.Hour)
+		r.writeEntry(x)
+		here := r.claude
+		r.keep("work", r.issued("a@example.com", time.Hour))
+		r.goTo(r.mkdir("two"))
+		two := r.claude
+		r.writeEntry(x)
+		r.mirrored()
 		_, err := r.start().Undo(t.Context())
-		t.Logf("undo: %v", err)
-		if login := r.entry().Login; !login.Refresh.IsZero() && r.server.Spent(login.Refresh.Reveal()) {
-			t.Fatal("a spent pair was put back")
+		r.must(err)
+		r.goTo(here)
+		r.mirrored()
+		r.goTo(two)
+		r.writeEntry(r.renewElsewhere(x))
+		r.must(r.start().tending().follow(t.Context()))
+		r.goTo(here)
+		if lost {
+			r.loseLedger()
 		}
-	}
-	if !r.entry().Login.SamePair(later) {
-		t.Error("the later one is gone")
+		_, err = r.start().Undo(t.Context())
+		if login := r.entry().Login; r.server.Spent(login.Refresh.Reveal()) || faultOf(err) != FaultNothingDisplaced {
+			t.Errorf("lost: %v: %v", lost, err)
+		}
 	}
 }
 

@@ -145,6 +145,22 @@ func (r *rig) keepLongLived(account, email string) {
 	r.must(err)
 }
 
+// mirrored writes the active account's login into the entry.
+func (r *rig) mirrored() {
+	r.t.Helper()
+	_, err := r.start().Mirror(r.t.Context())
+	r.must(err)
+}
+
+func (r *rig) loseLedger() { r.must(os.Remove(r.state(ledgerFile))) }
+
+// damageLedger damages the ledger and has it mended.
+func (r *rig) damageLedger() {
+	r.must(os.WriteFile(r.state(ledgerFile), []byte("{"), 0o600))
+	_, err := fixing{r.start().doctor()}.mendLedger(r.t.Context())
+	r.must(err)
+}
+
 // work is a piece of work under the lock.
 func (r *rig) work() *work {
 	r.t.Helper()
