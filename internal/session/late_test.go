@@ -5,13 +5,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"keytender/internal/atomicfile"
+	"keytender/internal/fakeclaude"
 	"keytender/internal/testguard"
+	"keytender/keychain"
 )
 
 // failsLate makes the disk fail after it exchanged a file of the folder: the new content is there.
@@ -199,16 +202,21 @@ func TestLentByAWriteThatFailsLate(t *testing.T) {
 // whileFull has each write of Claude Code's entry fail while do runs.
 func (r *rig) whileFull(do func() error) {
 	r.t.Helper()
+	r.whileFullAt(r.entryFile(), do)
+}
+
+func (r *rig) whileFullAt(file string, do func() error) {
+	r.t.Helper()
 	rename := atomicfile.Disk.Rename
 	atomicfile.Disk.Rename = func(from, to string) error {
-		if to == r.entryFile() {
+		if to == file {
 			return syscall.ENOSPC
 		}
 		return rename(from, to)
 	}
 	defer func() { atomicfile.Disk.Rename = rename }()
 	if do() == nil {
-		r.t.Fatal("the entry was written")
+		r.t.Fatal("it was written")
 	}
 }
 
@@ -281,13 +289,9 @@ func TestUndoPutsNoFormerLoginOverALaterOne(t *testing.T) {
 			ann := r.issued("a@example.com", time.Hour)
 			r.keep("work", ann)
 			r.mirrored()
-			if w := r.work(); tc.follows { // login --replace --no-mirror
-				_, _, err := w.takingIn().takeIn(t.Context(), takenIn{account: "work",
-					c: r.issued("b@example.com", time.Hour), what: "signed-in", activate: true})
-				r.must(err)
-				w.end()
+			if tc.follows {
+				r.replacedAside("work", r.issued("b@example.com", time.Hour))
 			} else {
-				w.end()
 				r.keep("work", r.issued("b@example.com", time.Hour))
 				r.mirrored()
 			}
@@ -362,4 +366,105 @@ func TestKilledSignInOverAnotherPerson(t *testing.T) {
 	r.must(err)
 	_, err = r.start().On("work").Mirror(t.Context())
 	r.must(err)
+}
+
+// replacedAside gives the account to another person by a sign-in that mirrors nothing.
+func (r *rig) replacedAside(account string, c keychain.Credential) {
+	r.t.Helper()
+	w := r.work()
+	defer w.end()
+	_, _, err := w.takingIn().takeIn(r.t.Context(), takenIn{account: account, c: c, what: "signed-in", activate: true})
+	r.must(err)
+}
+
+// What Claude Code keeps is said to have been ended where the server ended that one.
+func TestKeptIsSaidToHaveEndedWhereItDid(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		prepare func(r *rig)
+		ended   bool
+	}{
+		{"told", func(*rig) {}, true},
+		{"unreached", func(r *rig) { r.faults(fakeclaude.Fault{On: "revoke", Status: 503, Times: 9}) }, false},
+		{"another person's", func(r *rig) { r.replacedAside("default", r.issued("b@example.com", time.Hour)) }, false},
+	} {
+		r := newRig(t)
+		login := r.signIn(time.Hour)
+		tc.prepare(r)
+		steps, err := r.start().SignOut(t.Context(), SignOutOptions{All: true, KeepClaudeCode: true, Revoke: true})
+		r.must(err)
+		said := slices.ContainsFunc(steps, func(s Step) bool { return s.Remark == RemarkClaudeKeepsEnded })
+		if alive := r.server.Alive(login.Refresh.Reveal()); said != tc.ended || alive == tc.ended {
+			t.Errorf("%s: said to have ended: %v, lives: %v", tc.name, said, alive)
+		}
+	}
+}
+
+// A token for machines takes nothing of its person's with it that was never its account's.
+func TestSignOutOfATokenForMachinesLeavesTheDisplaced(t *testing.T) {
+	r := newRig(t)
+	ann := r.issued("a@example.com", time.Hour)
+	r.keep("work", ann)
+	r.mirrored()
+	r.keep("work", r.issued("b@example.com", time.Hour))
+	r.mirrored()
+	r.keepLongLived("ci", "a@example.com")
+	_, err := r.start().On("ci").SignOut(t.Context(), SignOutOptions{})
+	r.must(err)
+	_, err = r.start().Undo(t.Context())
+	if r.must(err); !r.entry().Login.SamePair(ann) {
+		t.Error("the displaced login is gone")
+	}
+}
+
+// A displaced login that could not be removed is not said to be.
+func TestSignOutOfAllSaysWhatWasRemoved(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	r.keep("default", r.issued("b@example.com", time.Hour))
+	r.mirrored()
+	_, err := r.start().SignOut(t.Context(), SignOutOptions{})
+	r.must(err)
+	r.whileFullAt(r.start().config.Paths.Credentials, func() error {
+		steps, err := r.start().SignOut(t.Context(), SignOutOptions{All: true})
+		if len(steps) > 0 {
+			t.Errorf("said: %v", steps[0].Remark)
+		}
+		return err
+	})
+}
+
+// What a sign-out leaves in this shell's own entry is named, although nobody noted the directory.
+func TestSignOutNamesWhatThisShellsEntryHolds(t *testing.T) {
+	r := newRig(t)
+	login := r.issued("a@example.com", time.Hour)
+	r.writeEntry(login)
+	_, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{})
+	r.must(err)
+	r.goTo(r.mkdir("copy"))
+	later := r.renewElsewhere(login)
+	later.AccessEnds = r.now().Add(8 * time.Hour)
+	r.writeEntry(later)
+	steps, err := r.start().SignOut(t.Context(), SignOutOptions{})
+	r.must(err)
+	if !slices.ContainsFunc(steps, func(s Step) bool {
+		return s.Remark == RemarkOtherLeft && s.Values.Place == r.start().entry.Place()
+	}) {
+		t.Errorf("its login lives on, and nothing is said of it: %v", steps)
+	}
+}
+
+// Nor is it forgotten where nobody knew of it before, since the ledger was lost, and the server could not be asked.
+func TestSignOutAfterALostLedgerIsTriedAgain(t *testing.T) {
+	r := newRig(t)
+	later := r.renewElsewhere(r.signIn(time.Hour))
+	r.writeEntry(later)
+	r.loseLedger()
+	r.faults(fakeclaude.Fault{On: "profile", Status: 503, Times: 50})
+	_, first := r.start().SignOut(t.Context(), SignOutOptions{})
+	r.faults()
+	_, second := r.start().SignOut(t.Context(), SignOutOptions{})
+	if r.entry().Login.SamePair(later) && (first == nil || second == nil) {
+		t.Errorf("it lives on: %v, then %v", first, second)
+	}
 }

@@ -62,12 +62,10 @@ func (e *Engine) SignOut(ctx context.Context, o SignOutOptions) ([]Step, error) 
 		}
 	}
 	out := &signingOut{work: w, account: account, current: current, all: o.All, named: map[string]bool{}}
-	if o.Revoke {
-		out.revoke(ctx, loadErr)
-	}
+	ended := o.Revoke && out.revoke(ctx, loadErr)
 	if o.KeepClaudeCode {
 		out.takeBackAll(ctx)
-		out.sayKept(o.Revoke)
+		out.sayKept(ended)
 	} else {
 		out.takeOut(ctx)
 	}
@@ -106,14 +104,13 @@ func (w *work) signOutAgain(ctx context.Context, o SignOutOptions, v *vault) ([]
 			return nil, storeError(v.store.Kind(), err)
 		}
 	}
-	aside := o.All && out.dropDisplaced(ctx, v)
-	if aside {
+	if o.All && out.dropDisplaced(ctx, v) {
 		out.done(RemarkRemoved, w.storeName(v.store.Kind()))
 	}
 	for _, p := range w.l.Places {
 		p.Leaving = p.Leaving || o.All && w.l.Chain(p.Chain).Lost()
 	}
-	if out.goOn(ctx, o, w.account) || aside {
+	if out.goOn(ctx, o, w.account) || len(out.steps)+len(out.problems) > 0 {
 		out.note(w.save())
 		return out.steps, notRemoved(out.problems)
 	}
@@ -194,10 +191,11 @@ func (s *signingOut) note(err error) {
 	}
 }
 
-func (s *signingOut) revoke(ctx context.Context, loadErr error) {
+// revoke tells the server, and reports whether it ended the login.
+func (s *signingOut) revoke(ctx context.Context, loadErr error) bool {
 	if loadErr != nil {
 		s.undone(RemarkServerUntold, "")
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -207,16 +205,18 @@ func (s *signingOut) revoke(ctx context.Context, loadErr error) {
 	}
 	if err := s.client.Revoke(ctx, token); err != nil {
 		s.undone(RemarkServerUnreached, err.Error())
-		return
+		return false
 	}
 	if c := s.l.ChainOf(s.account); c != nil {
 		c.Revoke(pairOf(&s.current).Refresh)
 	}
 	s.done(RemarkServerTold, "")
+	return true
 }
 
-// sayKept names the entries that keep the login.
-func (s *signingOut) sayKept(revoked bool) {
+// sayKept names the entries that keep the login, or one that has lost its name. ended: the server has just
+// ended the account's own.
+func (s *signingOut) sayKept(ended bool) {
 	var lost []*ledger.Chain
 	for _, p := range s.l.Places {
 		c := s.l.Chain(p.Chain)
@@ -227,7 +227,7 @@ func (s *signingOut) sayKept(revoked bool) {
 			lost = append(lost, c)
 		}
 		kept := RemarkClaudeKeeps
-		if revoked {
+		if ended && c == s.l.ChainOf(s.account) {
 			kept = RemarkClaudeKeepsEnded
 		}
 		s.done(kept, s.placeName(p))
@@ -272,7 +272,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 		case leaving:
 			place.Empty(false)
 		}
-		if turn := s.all && seen.Account() != ""; isForeign(&seen) && place != nil && !leaving && !turn { // to come
+		if turn := s.all && seen.Account() != ""; isForeign(&seen) && (place != nil || dir == s.entry) && !leaving && !turn { // to come
 			s.done(RemarkOtherLeft, dir.Place())
 		}
 		return
@@ -282,7 +282,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 	}
 	lock, err := dir.LockRenewal(ctx, entryWait)
 	if err != nil {
-		s.leaves(dir, err)
+		s.leaves(&seen, err)
 		return
 	}
 	defer s.unlock(lock)
@@ -302,7 +302,7 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 		return claudecode.Change{SignOut: true}, nil
 	})
 	if err != nil {
-		s.leaves(dir, err)
+		s.leaves(&seen, err)
 		return
 	}
 	if taken {
@@ -334,10 +334,13 @@ func leftIn(place *ledger.Place, f ledger.Finding) bool {
 
 // leaves notes that the login could not be taken out of an entry: the next sign-out tries
 // again.
-func (s *signingOut) leaves(dir *claudecode.Directory, err error) {
-	if s.mayLieIn(dir) {
-		place := s.l.Place(dir.ID())
+func (s *signingOut) leaves(seen *sighting, err error) {
+	dir := seen.dir
+	switch place := s.place(dir); {
+	case s.mayLieIn(dir):
 		place.Chain, place.Leaving = cmp.Or(place.Chain, place.Next), true
+	case place.Blank() && seen.Chain != nil: // nobody knew of it until now
+		place.Chain, place.Leaving = seen.Chain.ID, true
 	}
 	problem := entryError(err)
 	if known := errorIn(problem); known != nil {
@@ -398,14 +401,13 @@ func (s *signingOut) dropRecords(ctx context.Context, v *vault) {
 	}
 }
 
-// dropDisplaced removes the displaced logins that go, and reports whether there were any.
-func (s *signingOut) dropDisplaced(ctx context.Context, v *vault) (found bool) {
+// dropDisplaced removes the displaced logins that go, and reports whether any went.
+func (s *signingOut) dropDisplaced(ctx context.Context, v *vault) (gone bool) {
 	a := s.l.Account(s.account)
 	for _, d := range slices.Clone(s.l.Displaced) {
 		if !d.IsKept() || !s.goesWith(d) {
 			continue
 		}
-		found = true
 		err := s.drop(ctx, v, displacedName(d.ID))
 		lacking := errors.Is(err, errLacking)
 		if err != nil && !(lacking && a != nil && a.Lacking) {
@@ -413,9 +415,10 @@ func (s *signingOut) dropDisplaced(ctx context.Context, v *vault) (found bool) {
 		}
 		if err == nil || lacking {
 			s.l.DropDisplaced(d.ID)
+			gone = true
 		}
 	}
-	return found
+	return gone
 }
 
 // drop takes a record out, and what there is of one that the keychain lacks.
@@ -429,8 +432,8 @@ func (s *signingOut) drop(ctx context.Context, v *vault, name string) error {
 }
 
 // goesWith reports whether a displaced login goes: one that some account of ours had, and with the account
-// its person's alone. Another person's that had its name once, and was replaced or left with Claude Code,
-// goes with all.
+// its person's alone, with a token for machines what that account had itself. Another person's that had its
+// name once, and was replaced or left with Claude Code, goes with all.
 func (s *signingOut) goesWith(d *ledger.Displaced) bool {
 	p, was, c, a := d.Person, d.Account, s.l.Chain(d.Chain), s.l.Account(s.account)
 	if c != nil {
@@ -439,7 +442,8 @@ func (s *signingOut) goesWith(d *ledger.Displaced) bool {
 		}
 		p, was = p.Or(c.Person), cmp.Or(was, c.Was)
 	}
-	return was != "" && (s.all || a == nil && was == s.account || a != nil && a.Person.Like(p) == ledger.Same)
+	return was != "" && (s.all || a == nil && was == s.account ||
+		a != nil && a.Person.Like(p) == ledger.Same && (!a.LongLived || was == s.account))
 }
 
 func (s *signingOut) sayDisplaced(ctx context.Context) {
