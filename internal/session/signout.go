@@ -272,7 +272,8 @@ func (s *signingOut) takeOutOf(ctx context.Context, dir *claudecode.Directory) {
 		case leaving:
 			place.Empty(false)
 		}
-		if turn := s.all && seen.Account() != ""; isForeign(&seen) && (place != nil || dir == s.entry) && !leaving && !turn { // to come
+		looked, toCome := place != nil || dir == s.entry, s.all && seen.Account() != ""
+		if isForeign(&seen) && looked && !leaving && !toCome {
 			s.done(RemarkOtherLeft, dir.Place())
 		}
 		return
