@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -205,6 +206,23 @@ func (c *Chain) Advance(p Pair) {
 	}
 	c.Generations = append(others, next)
 	c.keep(maxGenerations)
+}
+
+// Follow makes the pair the chain's current one. Where it was seen before that was known, it was taken for
+// a grant of its own, which it is not: those places hold the chain.
+func (l *Ledger) Follow(c *Chain, p Pair) {
+	c.Advance(p)
+	l.Chains = slices.DeleteFunc(l.Chains, func(o *Chain) bool {
+		if o == c || !o.Seen || o.Current() != p {
+			return false
+		}
+		for _, place := range l.Places {
+			if place.Chain == o.ID {
+				place.Chain = c.ID
+			}
+		}
+		return true
+	})
 }
 
 // keep forgets all generations but the newest.

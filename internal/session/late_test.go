@@ -468,3 +468,27 @@ func TestSignOutAfterALostLedgerIsTriedAgain(t *testing.T) {
 		t.Errorf("it lives on: %v, then %v", first, second)
 	}
 }
+
+// A directory was copied over another one after Claude Code had renewed in it, and the copy was seen first: it
+// is no grant of its own, also when Claude Code has renewed in the first one again.
+func TestCopySeenBeforeWhatItIsACopyOf(t *testing.T) {
+	r := newRig(t)
+	copied := r.claude
+	r.keep("ann", r.issued("a@example.com", 8*time.Hour))
+	r.mirrored()
+	bob := r.issued("b@example.com", 8*time.Hour)
+	r.goTo(r.mkdir("work"))
+	work := r.claude
+	r.keep("bob", bob)
+	r.mirrored()
+	bob = r.renewElsewhere(bob)
+	r.writeEntry(bob)
+	r.goTo(copied)
+	r.writeEntry(bob)
+	r.must(r.start().tending().follow(t.Context()))
+	r.goTo(work)
+	r.writeEntry(r.renewElsewhere(bob))
+	r.goTo(copied)
+	r.must(r.start().tending().follow(t.Context()))
+	r.alive(r.entry().Login)
+}

@@ -344,12 +344,12 @@ func (w settling) adopt(ctx context.Context, s *sighting) error {
 	c, pair := s.Chain, pairOf(&s.entry.Login)
 	a := w.l.Account(c.Account)
 	if a == nil {
-		c.Advance(pair)
+		w.l.Follow(c, pair)
 		w.place(s.dir).Holds(c, pair)
 		return w.save()
 	}
 	if own := w.l.Chain(a.Chain); own != nil && own != c && !own.Dead(own.Current()) {
-		c.Advance(pair) // the account goes on with another chain
+		w.l.Follow(c, pair) // the account goes on with another chain
 		w.place(s.dir).Holds(c, pair)
 		return w.save()
 	}
@@ -369,7 +369,7 @@ func (w settling) adopt(ctx context.Context, s *sighting) error {
 		return storeError(v.store.Kind(), err)
 	}
 	a.Chain, c.Apart = c.ID, false
-	c.Advance(pairOf(&newer))
+	w.l.Follow(c, pairOf(&newer))
 	c.Unsure = s.Relation == ledger.Successor && !s.lives
 	if s.lives {
 		c.Doubted = false
