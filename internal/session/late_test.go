@@ -492,3 +492,22 @@ func TestCopySeenBeforeWhatItIsACopyOf(t *testing.T) {
 	r.must(r.start().tending().follow(t.Context()))
 	r.alive(r.entry().Login)
 }
+
+// After the ledger was lost nobody knows which pairs a login had before: one that is put back out of a backup
+// is no newer one because it lies where ours stood.
+func TestBackupAfterTheLedgerWasLost(t *testing.T) {
+	r := newRig(t)
+	backup := r.signIn(time.Hour)
+	r.renewed("")
+	newest := r.entry().Login
+	r.loseLedger()
+	r.must(r.start().tending().follow(t.Context()))
+	r.writeEntry(backup)
+	_, err := r.start().Renew(t.Context(), true)
+	t.Logf("%v", err)
+	r.reused()
+	if c, err := r.vault().load(t.Context(), "default"); err != nil || !r.server.Alive(c.Refresh.Reveal()) {
+		t.Errorf("the newest pair is gone: %v", err)
+	}
+	r.alive(newest)
+}

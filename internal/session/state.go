@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -283,8 +284,11 @@ func placesJSON(l *ledger.Ledger) string {
 	}
 	for _, d := range l.Displaced {
 		if d.IsKept() {
-			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, Place: d.Place, Account: d.Account,
-				At: d.At})
+			account := d.Account
+			if c := l.Chain(d.Chain); c != nil {
+				account = cmp.Or(account, c.Account, c.Was)
+			}
+			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, Place: d.Place, Account: account, At: d.At})
 		}
 	}
 	encoded, _ := json.Marshal(&part)
