@@ -81,7 +81,7 @@ func (l *Ledger) Relate(place *Place, f Found) Finding {
 				return Finding{Relation: Unknown, Chain: possible}
 			case place.stands(c) && c.knowsAccess(f.Pair.Access):
 				return Finding{Relation: Unknown, Chain: c} // no renewal leaves the access token as it was
-			case place.stands(c) && !c.Bare: // else it may be an older one, of which nobody knows
+			case place.stands(c) && (!c.Bare || c.Apart): // else it may be an older one, of which nobody knows
 				return Finding{Relation: Successor, Chain: c}
 			}
 			return Finding{Relation: Stranger, Beside: c}
