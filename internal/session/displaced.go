@@ -22,6 +22,7 @@ type displacedLogin struct {
 	secret.Hidden
 	Type     string          `json:"type"`
 	Whose    string          `json:"whose,omitempty"`
+	Account  string          `json:"account,omitempty"` // whose it was, if ours
 	Inner    json.RawMessage `json:"login,omitempty"`
 	Bound    json.RawMessage `json:"bound,omitempty"`
 	Identity json.RawMessage `json:"identity,omitempty"`
@@ -180,7 +181,7 @@ func (w displacing) setAside(ctx context.Context, s *sighting) (movedOut, error)
 		chain.Seen = foreign
 		w.dropAside(ctx, v, d)
 	}
-	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose, Inner: raw(s.entry.Inner()),
+	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose, Account: s.Account(), Inner: raw(s.entry.Inner()),
 		Bound: raw(s.entry.Bound()), Identity: raw(identity.Whole)}, drop); err != nil {
 		return movedOut{}, err
 	}
@@ -234,7 +235,7 @@ func (w displacing) displaceRecord(ctx context.Context, a *ledger.Account, forme
 		}
 		w.dropAside(ctx, v, d)
 	}
-	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose(a.Person), Inner: raw(inner),
+	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose(a.Person), Account: a.Name, Inner: raw(inner),
 		Bound: json.RawMessage(b.Keys), Identity: json.RawMessage(b.Identity)}, drop); err != nil {
 		return false, nil, err
 	}
@@ -593,9 +594,8 @@ func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 		if json.Unmarshal([]byte(record.Reveal()), &aside) != nil {
 			continue
 		}
-		if d.Nothing = len(aside.Inner) == 0; d.Place == "" {
-			d.Place = place
-		}
+		d.Account, d.Place = cmp.Or(d.Account, aside.Account), cmp.Or(d.Place, place)
+		d.Nothing = len(aside.Inner) == 0
 		if entry, err := claudecode.DecodeEntry([]byte(`{"claudeAiOauth":` + string(aside.Inner) + `}`)); err == nil {
 			d.Person = personOf(entry.Login.Account)
 			d.Pair = pairOf(&entry.Login)

@@ -86,12 +86,18 @@ type rebuilding struct{ *work }
 func (w *work) rebuilding() rebuilding { return rebuilding{w} }
 
 // findChains begins a chain for each account that has none, since the ledger was lost: else what Claude
-// Code renewed of it would be taken for a stranger's.
+// Code renewed of it would be taken for a stranger's. Displaced logins that nothing names any more are
+// found again too: else no sign-out would take them.
 func (w rebuilding) findChains(ctx context.Context) {
+	lost := false
 	for _, a := range w.l.Accounts {
 		if w.l.Chain(a.Chain) == nil {
-			_, _ = w.renewal(ctx, a.Name)
+			_, err := w.renewal(ctx, a.Name)
+			lost = lost || err == nil
 		}
+	}
+	if lost && len(w.l.Displaced) == 0 {
+		w.findDisplaced(ctx)
 	}
 }
 

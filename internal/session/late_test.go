@@ -511,3 +511,20 @@ func TestBackupAfterTheLedgerWasLost(t *testing.T) {
 	}
 	r.alive(newest)
 }
+
+// The state folder is gone, and with it what was displaced of our accounts: a sign-out of all takes that too.
+func TestSignOutOfAllAfterTheStateIsGone(t *testing.T) {
+	r := newRig(t)
+	former := r.issued("a@example.com", time.Hour)
+	r.keep("default", former)
+	_, err := r.start().ImportJSON(t.Context(), ImportOptions{Account: "default"},
+		asJSON(r.issued("a@example.com", time.Hour)))
+	r.must(err)
+	r.must(os.RemoveAll(r.state("")))
+	_, err = r.start().SignOut(t.Context(), SignOutOptions{All: true})
+	r.must(err)
+	if text, err := os.ReadFile(r.start().config.Paths.Credentials); err != nil ||
+		strings.Contains(string(text), former.Refresh.Reveal()) {
+		t.Errorf("the former login is still kept: %v", err)
+	}
+}

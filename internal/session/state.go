@@ -288,7 +288,8 @@ func placesJSON(l *ledger.Ledger) string {
 			if c := l.Chain(d.Chain); c != nil {
 				account = cmp.Or(account, c.Account, c.Was)
 			}
-			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, Place: d.Place, Account: account, At: d.At})
+			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, Place: d.Place, Account: account,
+				At: d.At})
 		}
 	}
 	encoded, _ := json.Marshal(&part)
