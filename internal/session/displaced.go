@@ -181,8 +181,8 @@ func (w displacing) setAside(ctx context.Context, s *sighting) (movedOut, error)
 		chain.Seen = foreign
 		w.dropAside(ctx, v, d)
 	}
-	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose, Account: s.Account(), Inner: raw(s.entry.Inner()),
-		Bound: raw(s.entry.Bound()), Identity: raw(identity.Whole)}, drop); err != nil {
+	if err := w.keepAside(ctx, v, d, displacedLogin{Whose: whose, Account: cmp.Or(chain.Account, chain.Was),
+		Inner: raw(s.entry.Inner()), Bound: raw(s.entry.Bound()), Identity: raw(identity.Whole)}, drop); err != nil {
 		return movedOut{}, err
 	}
 	return movedOut{whose: whose, kept: d.ID, undo: drop}, nil
@@ -604,6 +604,7 @@ func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 			} else {
 				bare := w.l.Begin("", d.Person, d.Pair)
 				d.Chain, bare.Bare = bare.ID, true
+				bare.Was, bare.Apart = d.Account, d.Account != ""
 			}
 		}
 	}
