@@ -324,6 +324,38 @@ func TestDisplacedStack(t *testing.T) {
 	}
 }
 
+// TestFormerLoginOfAPersonWithALater: wherever a later grant is that may be its next generation, a former login
+// of an account is put back no more.
+func TestFormerLoginOfAPersonWithALater(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    Chain
+		pair Pair
+		back bool
+	}{
+		{"seen", Chain{Person: ann, Seen: true}, pair("x"), false},
+		{"taken over", Chain{Person: ann, Account: "imported", Shared: true}, pair("x"), false},
+		{"signed in", Chain{Person: ann, Account: "anew"}, pair("x"), true},
+		{"a token for machines", Chain{Person: ann}, Pair{Access: "ax"}, true},
+		{"another person's", Chain{Person: bob, Seen: true}, pair("x"), true},
+	} {
+		for _, before := range []bool{false, true} {
+			l := New()
+			former := l.Begin("", ann, pair("1"))
+			former.Was = "work"
+			o := l.Begin("", Person{}, c.pair)
+			c.o.ID, c.o.Generations = o.ID, o.Generations
+			if *o = c.o; before {
+				slices.Reverse(l.Chains)
+			}
+			l.SetAside(Displaced{Place: "p", Chain: former.ID, Pair: pair("1"), Person: ann})
+			if back := l.LastDisplaced("p") != nil; back != (c.back || before) {
+				t.Errorf("%s, before: %v: put back: %v", c.name, before, back)
+			}
+		}
+	}
+}
+
 func TestPersonsAlike(t *testing.T) {
 	for _, c := range []struct {
 		name string

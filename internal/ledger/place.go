@@ -292,26 +292,31 @@ func (l *Ledger) SetAside(d Displaced) *Displaced {
 	return &d
 }
 
-// outlived reports whether a later grant of the same person lies, or lay, where a former login of an account
-// was displaced: it may as well be the next generation of that one. Of one that is known by its record alone
-// nobody knows what is later, nor where it lay besides.
+// outlived reports whether there is a later grant of the same person than a former login of an account, which
+// may as well be the next generation of that one: nobody's, or one that was taken over from another program.
+// Of one that is known by its record alone nobody knows what is later.
 func (l *Ledger) outlived(d *Displaced) bool {
 	c := l.Chain(d.Chain)
 	if c == nil || c.Account != "" || c.Was == "" && !c.Bare {
 		return false
 	}
-	later := func(id string) bool {
-		o := l.Chain(id)
-		return o != nil && o != c && o.Account == "" && o.Person.Like(c.Person) == Same &&
-			(c.Bare || slices.Index(l.Chains, o) > slices.Index(l.Chains, c))
-	}
-	for _, p := range l.Places {
-		if (c.Bare || p.ID == d.Place) && (later(p.Chain) || slices.ContainsFunc(p.Past, later)) {
+	later := c.Bare
+	for _, o := range l.Chains {
+		switch {
+		case o == c:
+			later = true
+		case later && (o.Account == "" || o.Shared && !o.Bare) && c.mayComeTo(o.Current()) &&
+			o.Person.Like(c.Person) == Same && !l.displacedBefore(o, d):
 			return true
 		}
 	}
-	return slices.ContainsFunc(l.Displaced, func(o *Displaced) bool {
-		return (c.Bare || o.Place == d.Place) && later(o.Chain) && (!l.Chain(o.Chain).Bare || o.At.After(d.At))
+	return false
+}
+
+// displacedBefore reports whether a login that is known by its record alone was displaced before another one.
+func (l *Ledger) displacedBefore(bare *Chain, than *Displaced) bool {
+	return bare.Bare && slices.ContainsFunc(l.Displaced, func(d *Displaced) bool {
+		return d.Chain == bare.ID && !d.At.After(than.At)
 	})
 }
 

@@ -175,7 +175,8 @@ func (w displacing) setAside(ctx context.Context, s *sighting) (movedOut, error)
 	place := w.place(s.dir)
 	place.Leaving = place.Leaving && leftIn(place, s.Finding) // what came there since was not signed out of
 	place.Holds(chain, pair)
-	d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), Chain: chain.ID, Pair: pair, Person: s.person, At: w.wall()})
+	d := w.l.SetAside(ledger.Displaced{Place: s.dir.ID(), Chain: chain.ID, Pair: pair,
+		Person: s.person.Or(chain.Person), At: w.wall()})
 	v := w.vault(w.l)
 	drop := func(ctx context.Context) {
 		chain.Seen = foreign
@@ -597,7 +598,7 @@ func (w displacing) adoptFormerDisplaced(ctx context.Context, place string) {
 		d.Account, d.Place = cmp.Or(d.Account, aside.Account), cmp.Or(d.Place, place)
 		d.Nothing = len(aside.Inner) == 0
 		if entry, err := claudecode.DecodeEntry([]byte(`{"claudeAiOauth":` + string(aside.Inner) + `}`)); err == nil {
-			d.Person = personOf(entry.Login.Account)
+			d.Person = d.Person.Or(personOf(entry.Login.Account))
 			d.Pair = pairOf(&entry.Login)
 			if finding, known := w.l.Identify(d.Pair); known {
 				d.Chain = finding.Chain.ID

@@ -266,16 +266,19 @@ func TestNewSignInAfterTwoWritesThatFailed(t *testing.T) {
 
 // A former login of an account is not put back over a later grant of its person, which may be its next
 // generation: a copy of a directory was copied back, say, or Claude Code went on with what is no more ours. So
-// also where another one lies between them, and where only the records tell what was displaced.
+// also where another one lies between them, where the later one became an account's, and where only the records
+// tell what was displaced.
 func TestUndoPutsNoFormerLoginOverALaterOne(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		stranger bool // whose login was the first there
 		follows  bool // Claude Code goes on with the former login, else a copy of it comes back
+		imported bool
 		lost     func(r *rig)
 	}{
 		{name: "copied back"},
 		{name: "over a stranger's", stranger: true},
+		{name: "imported", imported: true},
 		{name: "ledger lost", lost: (*rig).loseLedger},
 		{name: "went on", follows: true},
 		{name: "went on, ledger lost", follows: true, lost: (*rig).loseLedger},
@@ -301,6 +304,10 @@ func TestUndoPutsNoFormerLoginOverALaterOne(t *testing.T) {
 			if tc.follows {
 				r.must(r.start().tending().follow(t.Context()))
 			}
+			if tc.imported {
+				_, err := r.start().ImportClaudeCode(t.Context(), ImportOptions{Account: "ann"})
+				r.must(err)
+			}
 			if tc.lost != nil {
 				tc.lost(r)
 			}
@@ -323,11 +330,15 @@ func TestUndoPutsNoFormerLoginOverALaterOne(t *testing.T) {
 }
 
 // What a stranger renewed in another directory is not put back in its former state, whether or not the
-// ledger still knows what lies there.
+// ledger still knows what lies there, or the entries tell whose it is.
 func TestUndoAfterAStrangerRenewedElsewhere(t *testing.T) {
-	for _, lost := range []bool{false, true} {
+	for n := range 4 {
+		lost, named := n%2 == 1, n < 2
 		r := newRig(t)
 		x := r.issued("x@example.com", time.Hour)
+		if !named {
+			x.Account = keychain.Account{}
+		}
 		r.writeEntry(x)
 		here := r.claude
 		r.keep("work", r.issued("a@example.com", time.Hour))
@@ -348,7 +359,7 @@ func TestUndoAfterAStrangerRenewedElsewhere(t *testing.T) {
 		}
 		_, err = r.start().Undo(t.Context())
 		if login := r.entry().Login; r.server.Spent(login.Refresh.Reveal()) || faultOf(err) != FaultNothingDisplaced {
-			t.Errorf("lost: %v: %v", lost, err)
+			t.Errorf("lost: %v, named: %v: %v", lost, named, err)
 		}
 	}
 }

@@ -289,7 +289,7 @@ func placesJSON(l *ledger.Ledger) string {
 				account = cmp.Or(account, c.Account, c.Was)
 			}
 			part.Displaced = append(part.Displaced, &ledger.Displaced{ID: d.ID, Place: d.Place, Account: account,
-				At: d.At})
+				Person: d.Person, At: d.At})
 		}
 	}
 	encoded, _ := json.Marshal(&part)
