@@ -139,7 +139,7 @@ func (c *client) othersStay() {
 	}
 	whole, _ := c.read()
 	for key, want := range c.others {
-		if !bytes.Equal(whole[key], want) {
+		if !bytes.Equal(compact(whole[key]), compact(want)) {
 			c.w.Errorf("%s in %s is now %q", key, c.file(), whole[key])
 		}
 	}
@@ -152,8 +152,8 @@ func (w *world) pair(who person, left time.Duration) document {
 	login := document{}
 	login.put("accessToken", access)
 	login.put("refreshToken", refresh)
-	login.put("expiresAt", time.Now().Add(left).UnixMilli())
-	login.put("refreshTokenExpiresAt", time.Now().Add(29*24*time.Hour).UnixMilli())
+	login.put("expiresAt", w.now().Add(left).UnixMilli())
+	login.put("refreshTokenExpiresAt", w.now().Add(29*24*time.Hour).UnixMilli())
 	login.put("scopes", []string{"user:profile", "user:inference", "user:sessions:claude_code", "user:mcp_servers",
 		"user:file_upload"})
 	login.put("subscriptionType", "max")
@@ -330,7 +330,7 @@ func (c *client) takeIn(sent string, grant document) outcome {
 		life = c.life
 	}
 	next["accessToken"], next["refreshToken"] = grant["access_token"], grant["refresh_token"]
-	next.put("expiresAt", time.Now().Add(life).UnixMilli())
+	next.put("expiresAt", c.w.now().Add(life).UnixMilli())
 	next.put("scopes", strings.Fields(grant.text("scope")))
 	for _, key := range c.drops {
 		delete(next, key)
@@ -458,4 +458,18 @@ func (c *client) holdLocks(paths ...string) (release func()) {
 			_ = os.Remove(path)
 		}
 	}
+}
+
+// now is what the machine's clock says.
+func (w *world) now() time.Time {
+	by, _ := time.ParseDuration(w.environ["KTTEST_CLOCK"])
+	return time.Now().Add(by)
+}
+
+func compact(raw json.RawMessage) []byte {
+	var out bytes.Buffer
+	if json.Compact(&out, raw) != nil {
+		return raw
+	}
+	return out.Bytes()
 }

@@ -134,7 +134,11 @@ func (p *process) wait() result {
 	<-p.ended
 	r := result{w: w, args: p.args, code: p.cmd.ProcessState.ExitCode(), took: time.Since(p.started)}
 	r.out, r.err = p.text()
+	w.dumpKeyring()
 	w.Logf("  keytender %s → %d in %v", strings.Join(r.args, " "), r.code, r.took.Round(time.Millisecond))
+	if os.Getenv("KTTEST_LOUD") != "" {
+		w.Logf("  %s", strings.ReplaceAll(r.String(), "\n", "\n      | "))
+	}
 	if r.code == -1 {
 		w.lostResponses()
 	} else if !slices.Contains(contracted, r.code) {

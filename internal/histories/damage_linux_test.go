@@ -64,6 +64,7 @@ func (h *history) tokensSwapped(s step) {
 		return
 	}
 	h.overwritten(c)
+	h.rem().mixed = true
 	fresh := h.pair(xia, 8*time.Hour)
 	for _, key := range []string{"accessToken", "refreshToken", "expiresAt"} {
 		now[key] = fresh[key]

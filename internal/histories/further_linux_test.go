@@ -35,6 +35,9 @@ func (h *history) lendBack(s step) {
 // lentHoldsNoRefresh: what is lent renews nothing.
 func (h *history) lentHoldsNoRefresh() {
 	h.Helper()
+	if h.lentIsWhole {
+		return
+	}
 	if data, err := os.ReadFile(filepath.Join(h.lentDir(), ".credentials.json")); err == nil &&
 		strings.Contains(string(data), "sk-ant-ort01-") {
 		h.Fatalf("a refresh token was lent")
@@ -70,6 +73,9 @@ func (h *history) doctor(s step) {
 
 func (h *history) doctorAndBack(s step) {
 	h.Helper()
+	if h.rem().lost { // what was mended then would be damaged again
+		return
+	}
 	h.command(s, "doctor", "--fix")
 	h.run("doctor", "--undo").want(0, 1)
 }

@@ -18,12 +18,15 @@ const lanes = 4
 // usually is how many histories are played where -rapid.checks does not say.
 const usually = 72
 
+// wide: further steps and twists are taken, too.
+var wide bool
+
 // TestHistories takes random steps in random order.
 func TestHistories(t *testing.T) {
 	checks := flag.Lookup("rapid.checks")
 	n, told := usually, map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { told[f.Name] = true })
-	if told[checks.Name] {
+	if wide = told[checks.Name]; wide {
 		n, _ = strconv.Atoi(checks.Value.String())
 	} else if !told["rapid.seed"] { // what is new is found by `make histories`, not by chance in CI
 		if err := flag.Set("rapid.seed", "8765"); err != nil {
@@ -35,12 +38,13 @@ func TestHistories(t *testing.T) {
 	}
 	for lane := range lanes {
 		t.Run(itoa(lane), func(t *testing.T) {
+			k := newKeyring(t)
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
 				for range lane { // each lane has histories of its own, from one seed too
 					rapid.Uint64().Draw(t, "lane")
 				}
-				play(t, rapid.SliceOfN(steps(), 8, 18).Draw(t, "steps"))
+				play(t, rapid.SliceOfN(steps(), 8, 18).Draw(t, "steps"), k)
 			})
 		})
 	}
@@ -60,7 +64,7 @@ func TestReplay(t *testing.T) {
 	for _, words := range printed.FindAllStringSubmatch(string(text), -1) {
 		steps = append(steps, step{words[1], words[2], person(words[3]), words[4]})
 	}
-	play(t, steps)
+	play(t, steps, newKeyring(t))
 }
 
 // printed is a step as it stands in a failure: with the fields' names or without.
@@ -68,10 +72,11 @@ var printed = regexp.MustCompile(
 	`\{(?:where:)?"([a-z]+)", (?:what:)?"([^"]+)", (?:who:)?"([a-z]*)", (?:twist:)?"([^"]*)"\}`)
 
 // play is a whole history.
-func play(t reporter, steps []step) {
+func play(t reporter, steps []step, k *keyring) {
 	t.Helper()
 	w := newWorld(t)
 	defer w.end()
+	w.uses(k)
 	w.play(steps)
 }
 
@@ -113,6 +118,11 @@ func steps() *rapid.Generator[step] {
 			}
 			names = append(names, w.what)
 		}
+	}
+	twisted := twisted
+	if wide {
+		names = append(names, slices.DeleteFunc(slices.Clone(further), without)...)
+		twisted = slices.Concat(twisted, twistedFurther)
 	}
 	return rapid.Custom(func(t *rapid.T) step {
 		s := step{

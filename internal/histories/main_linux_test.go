@@ -1,10 +1,12 @@
 package histories
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -40,7 +42,11 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "keytender")
-	build := exec.Command("go", "build", "-o", path, "./cmd/keytender")
+	overlay, err := hooked(dir)
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", path, "./cmd/keytender")
 	build.Dir = "../.."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -48,3 +54,59 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// hooked is an overlay with which the program dies where KTTEST_DIE says, on a clock that
+// KTTEST_CLOCK sets.
+func hooked(dir string) (overlay string, err error) {
+	file, err := filepath.Abs("../session/session.go")
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	changed := string(text)
+	for from, to := range map[string]string{"now: time.Now,": "now: nowForTests,",
+		"crash:   func(string) {},": "crash:   dieForTests,"} {
+		if strings.Count(changed, from) != 1 {
+			return "", fmt.Errorf("session.go has no %q", from)
+		}
+		changed = strings.Replace(changed, from, to, 1)
+	}
+	hooks := `package session
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+func nowForTests() time.Time {
+	by, _ := time.ParseDuration(os.Getenv("KTTEST_CLOCK"))
+	return time.Now().Add(by)
+}
+
+func dieForTests(step string) {
+	if os.Getenv("KTTEST_DIE") == step {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+`
+	replace := map[string]string{}
+	for name, content := range map[string]string{file: changed,
+		filepath.Join(filepath.Dir(file), "histories_hooks.go"): hooks} {
+		at := filepath.Join(dir, filepath.Base(name))
+		if err := os.WriteFile(at, []byte(content), 0o600); err != nil {
+			return "", err
+		}
+		replace[name] = at
+	}
+	data, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	overlay = filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, data, 0o600)
+}

@@ -3,6 +3,7 @@ package testbus
 import (
 	"fmt"
 	"path"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -320,4 +321,17 @@ func (s *Service) Text() (all string) {
 		all += user + " " + text + "\n"
 	}
 	return all
+}
+
+// Forget takes each record away whose user name holds a text, as a new keyring does.
+func (s *Service) Forget(holds string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for user := range s.records {
+		if strings.Contains(user, holds) {
+			delete(s.records, user)
+			n++
+		}
+	}
+	return n
 }
