@@ -329,7 +329,7 @@ func swappedMeanwhile(h *history, begin func() *process, argument string) result
 			login := h.pair(who, 8*time.Hour)
 			whole, _ := h.cc.read()
 			// what is overwritten here is the pair that was sent, or one that keytender has
-			if newest := h.server.Newest(before); newest == before && !h.inKeytender(before) && h.other(h.cc).refresh() != before {
+			if h.server.Newest(before) == before && !h.inKeytender(before) && h.other(h.cc).refresh() != before {
 				h.excuse(before, "somebody threw the only copy away")
 			}
 			whole.put("claudeAiOauth", login)

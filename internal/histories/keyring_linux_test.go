@@ -110,7 +110,8 @@ func init() {
 			return r
 		}
 		if os.Getenv("KTTEST_KEYCHAIN") != "" {
-			twistedFurther = append(twistedFurther, strings.ReplaceAll(name, " ", "-"), strings.ReplaceAll(name, " ", "-"))
+			twist := strings.ReplaceAll(name, " ", "-")
+			twistedFurther = append(twistedFurther, twist, twist)
 		}
 	}
 	if os.Getenv("KTTEST_KEYCHAIN") != "" {

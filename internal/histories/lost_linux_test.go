@@ -107,7 +107,8 @@ func TestInstallationGoneBesideTheKeychain(t *testing.T) {
 // The state folder was cleaned away, Claude Code renewed, and another account is switched to: what
 // Claude Code renewed belongs to the account whose it is.
 func TestStateGoneAndRenewed(t *testing.T) {
-	for name, life := range map[string]time.Duration{"ends later": 9 * time.Hour, "ends sooner": time.Hour, "the same": 0} {
+	for name, life := range map[string]time.Duration{"ends later": 9 * time.Hour, "ends sooner": time.Hour,
+		"the same": 0} {
 		for _, verb := range []string{"", "status", "refresh", "token", "doctor --fix --yes"} {
 			t.Run(name+", "+verb, func(t *testing.T) {
 				holds(t, func(w *world) {

@@ -34,7 +34,8 @@ func TestLentThenSignedInThere(t *testing.T) {
 
 // A configuration directory was copied, and a command was run in the copy.
 func TestCopiedDirectory(t *testing.T) {
-	for _, verb := range []string{"status", "token", "refresh", "refresh --force", "places", "doctor", "doctor --fix --yes",
+	for _, verb := range []string{"status", "token", "refresh", "refresh --force", "places", "doctor",
+		"doctor --fix --yes",
 		"accounts", "mirror", "import claude-code"} {
 		t.Run(verb, func(t *testing.T) {
 			holds(t, func(w *world) {
