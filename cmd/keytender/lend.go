@@ -44,6 +44,11 @@ func newLend(c *console) *cobra.Command {
 			if len(args) > 1 {
 				return &usageError{"`keytender lend` takes one directory", "`keytender lend --help` says more"}
 			}
+			for _, name := range []string{"ssh", "container", "back"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+					return &usageError{"--" + name + " is empty", "`keytender lend --help` says what it takes"}
+				}
+			}
 			return o.check(args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, c, args) },
