@@ -532,7 +532,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 		return nil, failedBy(codeNoPlace, FaultNothingLent, Values{Place: place}, nil)
 	}
 	problems = append(w.lentCopies().takeOutOfLent(ctx, near), problems...)
-	var back []PlaceStatus
+	back := []PlaceStatus{}
 	var left []error
 	for i, p := range append(near, far...) {
 		if p = w.l.Place(p.ID); p == nil {
