@@ -39,7 +39,7 @@ func newAccountsRename(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rename OLD NEW",
 		Short: "Give an account another name",
-		Args:  twoArguments("the account's name and its new one"),
+		Args:  exactly(2, "two arguments: the account's name and its new one"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			engine, err := c.open()
 			if err != nil {
@@ -102,15 +102,4 @@ func orDash(text string) string {
 		return "-"
 	}
 	return text
-}
-
-// twoArguments takes exactly two of what is named.
-func twoArguments(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 2 {
-			return &usageError{"`" + cmd.CommandPath() + "` takes two arguments: " + what,
-				"`" + cmd.CommandPath() + " --help` says more"}
-		}
-		return nil
-	}
 }

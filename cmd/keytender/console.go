@@ -178,7 +178,7 @@ func (c *console) confirmThat(cmd *cobra.Command, question, done, flags string) 
 	}
 	answer, _ := reading(asked, func() (string, error) { return firstLine(c.in) })
 	answer = strings.ToLower(strings.TrimSpace(answer))
-	hint := "answer the question with y, or run `" + cmd.CommandPath() + " " + flags + "`"
+	hint := "answer the question with y, or say it once more with " + flags
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

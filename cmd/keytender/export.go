@@ -156,9 +156,12 @@ func (c *console) exportNew(ctx context.Context, o exportOptions) error {
 }
 
 func (c *console) export(ctx context.Context, engine *session.Engine, o exportOptions) error {
-	x := session.Export{Repo: o.repo, Account: o.account, Secret: tokenVariable}
+	x := session.Export{Repo: o.repo, Secret: tokenVariable}
 	var value secret.String
 	err := engine.MayKeep() // what is noted here is kept, too
+	if err == nil {
+		_, x.Account, err = engine.AccountNames()
+	}
 	if err != nil {
 		return err
 	}

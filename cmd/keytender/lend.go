@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -41,6 +43,11 @@ func newLend(c *console) *cobra.Command {
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return &usageError{"`keytender lend` takes one directory", "`keytender lend --help` says more"}
+			}
+			for _, name := range []string{"ssh", "container", "back"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+					return &usageError{"--" + name + " is empty", "`keytender lend --help` says what it takes"}
+				}
 			}
 			return o.check(args)
 		},
@@ -144,6 +151,10 @@ func (o *lendOptions) run(cmd *cobra.Command, c *console, args []string) error {
 		return c.result(map[string]any{"schemaVersion": 1, "place": p})
 	}
 	c.line(tick, "Lent: the login of %s, without its refresh token, to %s", p.Account, p.Place)
+	here := to.SSH == "" && to.Container == ""
+	if info, err := os.Stat(to.Dir); here && err == nil && info.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
+		c.line(danger, "Open to others: it keeps its mode %04o; `chmod 700` closes it", info.Mode().Perm())
+	}
 	return nil
 }
 

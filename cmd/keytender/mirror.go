@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keytender/cmd/internal/words"
+	"keytender/internal/session"
 )
 
 func newMirror(c *console) *cobra.Command {
@@ -34,7 +35,7 @@ func newMirror(c *console) *cobra.Command {
 					state = "not accepted: " + words.OfReason(plan.NotAccepted)
 				}
 				c.fact("claudeCode", map[string]any{"place": plan.Place, "state": state})
-				c.fact("changes", plan.Changes)
+				c.fact("changes", append([]session.KeyChange{}, plan.Changes...))
 				c.say(plain, "Claude Code: %s (%s)", state, plan.Place)
 				for _, change := range plan.Changes {
 					c.say(plain, "%s: %s -> %s", change.Key, change.Before, change.After)

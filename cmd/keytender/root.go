@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -99,10 +100,14 @@ func noArguments(cmd *cobra.Command, args []string) error {
 }
 
 // oneArgument takes exactly one of what is named.
-func oneArgument(what string) cobra.PositionalArgs {
+func oneArgument(what string) cobra.PositionalArgs { return exactly(1, "one argument: "+what) }
+
+// exactly takes so many arguments. An empty one, of a variable that is not set, is none: it would
+// stand for the active account.
+func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return &usageError{"`" + cmd.CommandPath() + "` takes one argument: " + what,
+		if len(args) != n || slices.Contains(args, "") {
+			return &usageError{"`" + cmd.CommandPath() + "` takes " + what,
 				"`" + cmd.CommandPath() + " --help` says more"}
 		}
 		return nil

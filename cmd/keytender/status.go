@@ -55,7 +55,14 @@ func (c *console) status(cmd *cobra.Command, o statusOptions) error {
 	engine, err := c.openFor(o.account)
 	if err != nil {
 		if o.asJSON { // the object comes in every case
-			return errors.Join(c.result(failedObject(session.NoStatus(), err)), err)
+			st := session.NoStatus()
+			if o.account != "" {
+				st.Account = o.account
+			}
+			if known := words.Known(err); known != nil && known.Code == session.CodeNoAccount {
+				st.State = session.SignedOut // waiting makes no account
+			}
+			return errors.Join(c.result(failedObject(st, err)), err)
 		}
 		return err
 	}

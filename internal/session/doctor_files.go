@@ -56,15 +56,20 @@ func (d doctor) outsideProfile() string {
 }
 
 // looseFiles lists what is open to others: ours, and Claude Code's entries with their
-// folders. Such a folder may be read by others, but not written into.
+// folders. Such a folder may be read by others, but not written into. What is of another kind
+// than it should be, say a folder in a file's place, is not ours to close.
 func (d doctor) looseFiles() (loose []looseFile) {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
 	seen := map[string]bool{}
 	look := func(path string, want fs.FileMode) {
+		kind := fs.FileMode(0)
+		if want&0o100 != 0 {
+			kind = fs.ModeDir
+		}
 		info, err := os.Lstat(path)
-		if err != nil || info.Mode()&fs.ModeSymlink != 0 || seen[path] {
+		if err != nil || info.Mode().Type() != kind || seen[path] {
 			return
 		}
 		seen[path] = true

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,6 +65,20 @@ func TestDamagedFileStoreWithTwoAccounts(t *testing.T) {
 	}
 	if text, err := os.ReadFile(v.Aside); err != nil || !strings.HasPrefix(string(text), `{"default"`) {
 		t.Errorf("%s does not hold what was moved: %v", v.Aside, err)
+	}
+}
+
+// TestFolderInAFilesPlace: Docker makes a folder where a file that it is to mount is missing. Closed
+// like a file, nobody could reach what is in it.
+func TestFolderInAFilesPlace(t *testing.T) {
+	r := newRig(t)
+	r.signIn(time.Hour)
+	if err := errors.Join(os.Remove(r.entryFile()), os.Mkdir(r.entryFile(), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	e := r.start()
+	if mended, err := e.Mend(t.Context(), e.Repairs(t.Context())); err != nil || len(mended) != 0 {
+		t.Errorf("%+v, %v", mended, err)
 	}
 }
 

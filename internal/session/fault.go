@@ -334,6 +334,7 @@ const (
 	FaultLentUnknown     Fault = "lent-unknown"
 	FaultLendFailed      Fault = "lend-failed"
 	FaultOwnEntry        Fault = "own-entry"
+	FaultLendTaken       Fault = "lend-taken"
 	FaultLentStays       Fault = "lent-stays"
 	FaultNoContainerTool Fault = "no-container-tool"
 

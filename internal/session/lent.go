@@ -241,7 +241,10 @@ func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 	if r.entryErr == nil && dir.ID() == r.entry.ID() || slices.ContainsFunc(r.directories(), shows) {
 		return failedBy(codeOwnEntry, FaultOwnEntry, Values{Path: at.Dir}, nil)
 	}
-	if err := os.MkdirAll(at.Dir, 0o700); err != nil {
+	if r.lending().isTaken(at.Dir) {
+		return failedBy(codeNotLent, FaultLendTaken, Values{Path: at.Dir}, nil)
+	}
+	if err := at.make(); err != nil {
 		return notLent(at, err)
 	}
 	if replace { // nothing is taken out while Claude Code renews it
@@ -256,22 +259,36 @@ func (r *renewal) makeRoom(ctx context.Context, at lentTo, replace bool) error {
 		return notLent(at, err)
 	}
 	if !r.lentCopies().isOwn(s.entry) {
-		return notLentOr(at, os.Chmod(at.Dir, 0o700))
+		return nil
 	}
 	if !replace {
 		return notLent(at, errOwnLogin)
 	}
-	if err := r.displaceForLent(ctx, &s); err != nil {
-		return err
-	}
-	return notLentOr(at, os.Chmod(at.Dir, 0o700))
+	return r.displaceForLent(ctx, &s)
 }
 
-func notLentOr(at lentTo, err error) error {
-	if err != nil {
-		return notLent(at, err)
+// isTaken reports whether a directory has another use than Claude Code's: the root of a file system,
+// the home itself, and our own.
+func (n lending) isTaken(dir string) bool {
+	home, _ := os.UserHomeDir()
+	p := n.config.Paths
+	root := filepath.VolumeName(dir) + string(filepath.Separator)
+	others := []string{root, home, p.State, filepath.Dir(p.ConfigFile), filepath.Dir(p.Credentials),
+		filepath.Dir(p.Log)}
+	return slices.ContainsFunc(others, func(other string) bool { return other == dir || sameFile(other, dir) })
+}
+
+// make makes the directory, closed to others, and closes one that is empty. One that is in use keeps
+// its mode: others may need what else is in it, and the login there is closed to them by itself.
+func (at lentTo) make() error {
+	if err := os.MkdirAll(at.Dir, 0o700); err != nil {
+		return err
 	}
-	return nil
+	inside, err := os.ReadDir(at.Dir)
+	if err == nil && len(inside) == 0 {
+		return os.Chmod(at.Dir, 0o700)
+	}
+	return err
 }
 
 // lentCopies are the copies that we lent: writing them, following them and taking them back.
@@ -515,7 +532,7 @@ func (n lending) takeBack(ctx context.Context, place string) ([]PlaceStatus, err
 		return nil, failedBy(codeNoPlace, FaultNothingLent, Values{Place: place}, nil)
 	}
 	problems = append(w.lentCopies().takeOutOfLent(ctx, near), problems...)
-	var back []PlaceStatus
+	back := []PlaceStatus{}
 	var left []error
 	for i, p := range append(near, far...) {
 		if p = w.l.Place(p.ID); p == nil {

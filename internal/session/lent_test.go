@@ -3,8 +3,10 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +46,52 @@ func (r *rig) follows(dir string) {
 	}
 	if !login.Refresh.IsZero() || !login.LoginEnds.IsZero() {
 		r.t.Errorf("%s holds a refresh token or its end", dir)
+	}
+}
+
+// TestLendKeepsTheModeOfADirectoryInUse: others may need what else is in it.
+func TestLendKeepsTheModeOfADirectoryInUse(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	for name, want := range map[string]os.FileMode{"in use": 0o755, "empty": 0o700} {
+		dir := filepath.Join(t.TempDir(), "lent")
+		err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755))
+		if name == "in use" {
+			err = errors.Join(err, os.WriteFile(filepath.Join(dir, "index.html"), nil, 0o644))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.lend(dir)
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: the mode is %v, %v", name, info.Mode().Perm(), err)
+		}
+	}
+}
+
+// TestTakenDirectories: what has another use is not made a configuration directory of Claude Code's.
+func TestTakenDirectories(t *testing.T) {
+	r := newRig(t)
+	r.signIn(8 * time.Hour)
+	home := r.mkdir("home")
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	e := r.start()
+	for dir, want := range map[string]bool{filepath.VolumeName(home) + string(filepath.Separator): true, home: true,
+		filepath.Join(home, "lent"): false, r.home: true, filepath.Join(r.home, "state"): true} {
+		if got := e.lending().isTaken(dir); got != want { // asked alone: nobody tries to lend to a whole machine
+			t.Errorf("%s: %v", dir, got)
+		}
+	}
+	if _, err := e.Lend(t.Context(), LendOptions{Dir: home}); errorIn(err) == nil ||
+		errorIn(err).Fault != FaultLendTaken {
+		t.Errorf("the home was lent to: %v", err)
+	}
+	if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
+		t.Errorf("in the home lie %v, %v", left, err)
 	}
 }
 

@@ -139,6 +139,7 @@ const (
 	RemarkRecordGivenUp    Remark = "record-given-up"
 	RemarkAsideStays       Remark = "aside-stays"
 	RemarkDisplacedKept    Remark = "displaced-kept"
+	RemarkDisplacedThere   Remark = "displaced-there"
 
 	RemarkUnstored          Remark = "unstored"
 	RemarkSpilled           Remark = "spilled"

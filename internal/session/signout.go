@@ -447,12 +447,23 @@ func (s *signingOut) goesWith(d *ledger.Displaced) bool {
 		a != nil && a.Person.Like(p) == ledger.Same && (!a.LongLived || was == s.account))
 }
 
+// sayDisplaced tells of the displaced logins that are kept, once for each place: undoing works in the one
+// where it is called.
 func (s *signingOut) sayDisplaced(ctx context.Context) {
 	lost := s.lostPairs(ctx)
-	if slices.ContainsFunc(s.l.Displaced, func(d *ledger.Displaced) bool {
-		return d.IsKept() && !s.l.Spent(d) && !slices.Contains(lost, d.Pair)
-	}) {
-		s.done(RemarkDisplacedKept, "")
+	var told []string
+	for _, d := range s.l.Displaced {
+		if !d.IsKept() || s.l.Spent(d) || slices.Contains(lost, d.Pair) || slices.Contains(told, d.Place) {
+			continue
+		}
+		told = append(told, d.Place)
+		said := Said{RemarkDisplacedKept, &Values{}}
+		if p := s.l.Place(d.Place); p != nil && (s.entryErr != nil || p.ID != s.entry.ID()) {
+			if dir := s.directory(p); dir != nil {
+				said = Said{RemarkDisplacedThere, &Values{Path: dir.Location().Dir}}
+			}
+		}
+		s.steps = append(s.steps, Step{Said: said})
 	}
 }
 

@@ -16,8 +16,8 @@ func (e *Engine) Switch(ctx context.Context, account string) (Said, error) {
 		return Said{}, err
 	}
 	defer w.following().endInStep(ctx)
-	if err := checkAccount(account); err != nil {
-		return Said{}, err
+	if checkAccount(account) != nil {
+		return Said{}, noAccount(account)
 	}
 	r, err := w.renewal(ctx, account)
 	if errors.Is(err, keychain.ErrNotFound) {

@@ -20,6 +20,8 @@ var lendWords = []worded{
 	{session.FaultOwnEntry,
 		sentences{"{path} is where Claude Code reads its login on this machine: there is nothing to lend",
 			"use `keytender mirror` for it, or choose another directory"}},
+	{session.FaultLendTaken, sentences{"{path} is no directory for Claude Code alone, so nothing was lent to it",
+		"choose another directory: `keytender lend DIR`"}},
 	{session.FaultLentWhole, sentences{"{place} holds a whole login that was not lent, so nothing was taken out of it",
 		"`keytender places` says whether it is looked after; sign out in Claude Code there if it is not wanted"}},
 	{session.FaultLentUnknown, sentences{"{place} holds a whole login that may be ours, so nothing was taken out of it",

@@ -111,6 +111,9 @@ var remarkWords = []remarked{
 		"a damaged file that was moved aside stays, and may hold a token: {reason}"},
 	{session.RemarkDisplacedKept,
 		"the login that a mirror displaced is still kept: `keytender mirror --undo` puts it back"},
+	{session.RemarkDisplacedThere,
+		"a login that was displaced in another directory is still kept: with CLAUDE_CONFIG_DIR='{path}' set, " +
+			"`keytender mirror --undo` puts it back"},
 
 	{session.RemarkUnstored, "the tokens could not be stored"},
 	{session.RemarkSpilled, "the store did not take the tokens; they wait in the spill file"},
