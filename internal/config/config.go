@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -22,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"keytender/internal/address"
+	"keytender/internal/atomicfile"
 	"keytender/internal/scope"
 	"keytender/internal/shown"
 )
@@ -383,24 +385,20 @@ func readFile(path string) (map[string]string, error) {
 		return nil, nil
 	}
 	bad := func(reason, hint string) error { return &Error{Name: path, Reason: reason, Hint: hint} }
+	unread := func(err error) error {
+		return bad("it cannot be read", cmp.Or(atomicfile.Mending(err), "look at what stands there"))
+	}
 	if err != nil {
-		return nil, bad("it cannot be read", readableHint(path))
+		return nil, unread(err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxConfigFile {
 		return nil, bad("it is no configuration file", "put a small text file in its place, or remove it")
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, bad("it cannot be read", readableHint(path))
+		return nil, unread(err)
 	}
 	return parse(path, string(data))
-}
-
-func readableHint(path string) string {
-	if runtime.GOOS == "windows" {
-		return "give yourself the right to read it"
-	}
-	return "make it readable for you: chmod 600 " + path
 }
 
 func parse(path, text string) (map[string]string, error) {

@@ -268,6 +268,24 @@ func TestUnusableFile(t *testing.T) {
 	}
 }
 
+// The hint is about what stands there: a permission is no help where none is missing.
+func TestFileThatCannotBeReached(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows calls a link that leads in a circle something else")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.toml")
+	if err := os.Symlink(file, file); err != nil {
+		t.Fatal(err)
+	}
+	variables := []string{"KEYTENDER_HOME=" + dir}
+	known := &Error{}
+	if _, err := Load(lookup(variables), variables); !errors.As(err, &known) ||
+		!strings.Contains(known.Hint, "move '"+file+"' away") {
+		t.Errorf("%v (%s)", err, known.Hint)
+	}
+}
+
 // The environment goes before the file, the file before the default; of two variables
 // for one setting our own goes first.
 func TestPrecedence(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"keytender/internal/atomicfile"
 	"keytender/internal/ledger"
 	"keytender/internal/scope"
 	"keytender/keychain"
@@ -54,22 +53,16 @@ func (d doctor) checkEntry(ctx context.Context, st Status) []Check {
 }
 
 func (d doctor) unreadableEntry(err error, st Status) []Check {
-	var (
-		unusable *claudecode.UnusableError
-		refused  *atomicfile.RefusedError
-	)
-	found := FoundEntryUnreadable
+	unusable := &claudecode.UnusableError{}
 	switch {
 	case closed(err):
 		return wrong(entryName, CheckWarn, FoundEntryLocked, storeError("keychain", err))
 	case errors.As(err, &unusable):
 		return []Check{{entryName, CheckFail, FoundEntryUnusable, &Values{Repair: unusable.Hint}, err}}
 	case errors.Is(err, keychain.ErrDamaged):
-		found = d.damagedEntry(st)
-	case errors.As(err, &refused):
-		found = FoundEntryNoFile
+		return wrong(entryName, CheckFail, d.damagedEntry(st), err)
 	}
-	return wrong(entryName, CheckFail, found, err)
+	return []Check{{entryName, CheckFail, FoundEntryUnreadable, &Values{Repair: claudecode.Mending(err)}, err}}
 }
 
 func (d doctor) damagedEntry(st Status) Finding {

@@ -48,7 +48,6 @@ const (
 	FoundEntryDamagedOurs     Finding = "entry-damaged-ours"
 	FoundItemDamaged          Finding = "item-damaged"
 	FoundItemDamagedWatch     Finding = "item-damaged-watch"
-	FoundEntryNoFile          Finding = "entry-no-file"
 	FoundEntryUnreadable      Finding = "entry-unreadable"
 	FoundEntryStrays          Finding = "entry-strays"
 	FoundEntryUnknownLogin    Finding = "entry-unknown-login"

@@ -172,6 +172,46 @@ func TestLetGoOfWhatIsInTheWay(t *testing.T) {
 	}
 }
 
+// What stands in the place of Claude Code's folder or file, and is not moved aside by doctor --fix, is told
+// with what helps there, whoever looks.
+func TestHintOfWhatStandsInTheWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*rig) error
+		hint  string
+	}{
+		"a file for the folder": {func(r *rig) error {
+			return errors.Join(os.RemoveAll(r.claude), os.WriteFile(r.claude, nil, 0o600))
+		}, "move 'DIR' away"},
+		"a folder that links to itself": {func(r *rig) error {
+			return errors.Join(os.RemoveAll(r.claude), os.Symlink(r.claude, r.claude))
+		}, "move 'DIR' away"},
+		"a folder for the file": {func(r *rig) error {
+			return errors.Join(os.Remove(r.entryFile()), os.Mkdir(r.entryFile(), 0o700))
+		}, "put a plain file of your own in its place"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.signIn(time.Hour)
+			r.must(c.spoil(r))
+			want := strings.ReplaceAll(c.hint, "DIR", r.claude)
+			st := r.start().Status(t.Context())
+			if known := errorIn(st.Problem.Err); known.Fault == FaultEntryBroken ||
+				!strings.Contains(known.Values.Repair, want) {
+				t.Errorf("status: %v, %+v", known.Fault, known.Values)
+			}
+			_, err := r.start().Mirror(t.Context())
+			if known := errorIn(err); known == nil || !strings.Contains(known.Values.Repair, want) {
+				t.Errorf("mirror: %+v", known)
+			}
+			for _, check := range r.start().doctor().checkEntry(t.Context(), st) {
+				if check.Values == nil || !strings.Contains(check.Values.Repair, want) {
+					t.Errorf("doctor: %+v", check)
+				}
+			}
+		})
+	}
+}
+
 // A sign-out that cannot take a login out says what helps with what stands there.
 func TestHintOfASignOut(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -201,7 +201,7 @@ func TestMerge(t *testing.T) {
 // An end that the server tells replaces a guess, an earlier one always wins, and no
 // renewal moves a known end away.
 func TestLoginEnd(t *testing.T) {
-	w := &work{Engine: &Engine{state: state{now: func() time.Time { return now0 }}}}
+	w := &work{Engine: &Engine{state: state{now: func() time.Time { return now0 }, heard: &heard{}}}}
 	day := 24 * time.Hour
 	for _, c := range []struct {
 		name      string
@@ -217,6 +217,9 @@ func TestLoginEnd(t *testing.T) {
 		{"a later end beside a guess", 20 * day, true, 25 * day, 25 * day, false},
 		{"an earlier end", 20 * day, false, 5 * day, 5 * day, false},
 		{"a later end", 20 * day, false, 30 * day, 20 * day, false},
+		{"nothing is told after the end", -day, false, 0, -day, false},
+		{"nothing is told after a guess", -day, true, 0, 30 * day, true},
+		{"another end after the end", -day, false, 20 * day, 20 * day, false},
 	} {
 		got, guess := w.loginEnd(keychain.Credential{LoginEnds: now0.Add(c.was), LoginEndsEstimated: c.estimated},
 			oauth.Grant{LoginExpiresIn: c.told})

@@ -51,7 +51,7 @@ func entryError(err error) error {
 		return failedBy(entryCode, FaultEntryUnwritable, Values{Reason: unwritable.Reason, Repair: unwritable.Hint},
 			err)
 	}
-	return failedBy(entryCode, FaultEntryTrouble, Values{Reason: err.Error()}, err)
+	return failedBy(entryCode, FaultEntryTrouble, Values{Reason: err.Error(), Repair: claudecode.Mending(err)}, err)
 }
 
 // closed reports whether a keychain does not let us in now: that says nothing about what

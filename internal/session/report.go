@@ -154,7 +154,9 @@ func (w reporting) describeEntry(ctx context.Context, st *Status, ours keychain.
 		return
 	case err != nil:
 		st.ClaudeCode.State = Damaged
-		blame(failedBy(entryCode, FaultEntryBroken, Values{Reason: err.Error()}, err))
+		if known := errorIn(entryError(err)); known != nil {
+			blame(known)
+		}
 		return
 	case !st.ClaudeCode.Mirror:
 		st.ClaudeCode.State = Off

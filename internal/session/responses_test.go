@@ -304,6 +304,38 @@ func TestStillValidTokenIsHandedOut(t *testing.T) {
 	}
 }
 
+// A server that grants less than was asked for is not asked again while the token lives, and is for a
+// validity that it can grant.
+func TestLessGrantedThanAskedFor(t *testing.T) {
+	for _, c := range []struct{ life, asked time.Duration }{
+		{59 * time.Second, time.Minute}, {time.Minute, time.Minute}, {5 * time.Minute, time.Hour},
+	} {
+		r := newRig(t)
+		r.signIn(-time.Minute)
+		r.server.Set(func(b *fakeclaude.Behaviour) { b.AccessLife = c.life })
+		for _, step := range []struct {
+			name         string
+			after, asked time.Duration
+			renewals     int
+			enough       bool
+		}{
+			{"the first one", 0, c.asked, 1, false},
+			{"at once", 0, c.asked, 1, false},
+			{"near its end", c.life - c.life/8, c.asked, 1, false},
+			{"for less", 0, c.life / 2, 2, true},
+			{"about to end", c.life - time.Second, c.asked, 3, false},
+			{"at once after that", 0, c.asked, 3, false},
+		} {
+			r.pass(step.after)
+			token, err := r.start().Token(t.Context(), step.asked)
+			if token.IsZero() || (err == nil) != step.enough || r.posts() != step.renewals {
+				t.Errorf("tokens of %v, %v asked for, %s: %d renewals, %v", c.life, step.asked, step.name, r.posts(),
+					err)
+			}
+		}
+	}
+}
+
 // What was not sent is unspent: no pause, no alarm, and it works at once when the
 // network is back.
 func TestNotSent(t *testing.T) {

@@ -290,14 +290,14 @@ func (w *work) merge(current keychain.Credential, grant oauth.Grant, callErr err
 }
 
 // loginEnd is the login's own end after a renewal. An end that the server tells replaces
-// a guess, and an earlier one always wins; no renewal moves a known end away. One that has
-// passed, by the server's clock too, was counted with a wrong clock: the server has just renewed
-// the login.
+// a guess, and an earlier one always wins; no renewal moves a known end away. A guess that has
+// passed, by the server's clock too, was wrong: the server has just renewed the login. So was an
+// end that was told, by a clock that was wrong, where the server tells another one.
 func (w *work) loginEnd(current keychain.Credential, grant oauth.Grant) (ends time.Time, estimated bool) {
 	told, passed := w.wall().Add(grant.LoginExpiresIn), !current.LoginEnds.IsZero() &&
 		!current.LoginEnds.After(w.wall()) && !current.LoginEnds.After(w.serversWall())
 	switch {
-	case grant.LoginExpiresIn <= 0 && passed:
+	case grant.LoginExpiresIn <= 0 && passed && current.LoginEndsEstimated:
 		return w.wall().Add(fallbackLogin), true
 	case grant.LoginExpiresIn <= 0:
 		return current.LoginEnds, current.LoginEndsEstimated

@@ -76,10 +76,15 @@ func tooShort(err error) *Error {
 // while the token lives.
 const shortPause = 10 * time.Minute
 
-// askedTooMuch reports whether a renewal would only bring what is here already.
+// askedTooMuch reports whether a renewal would only bring what is here already. A token that is about
+// to end is renewed.
 func (n caller) askedTooMuch(c *ledger.Chain, current *keychain.Credential) bool {
-	if c == nil || c.Short.IsZero() || n.minValid <= n.config.RefreshSkew ||
-		!n.validFor(current, n.config.RefreshSkew) || !n.plausible(current) {
+	least := n.config.RefreshSkew
+	if current.Lifetime > 0 {
+		least = min(least, current.Lifetime/10)
+	}
+	if c == nil || c.Short.IsZero() || n.minValid < current.Lifetime || !n.validFor(current, least) ||
+		!n.plausible(current) {
 		return false
 	}
 	since := n.wall().Sub(c.Short)

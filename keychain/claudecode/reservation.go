@@ -129,6 +129,7 @@ func (d *Directory) makeRoom(size int) (*Reservation, error) {
 func Mending(err error) string {
 	var refused *atomicfile.RefusedError
 	var unusable *UnusableError
+	hint := atomicfile.Mending(err)
 	switch {
 	case errors.As(err, &unusable):
 		return unusable.Hint
@@ -138,6 +139,8 @@ func Mending(err error) string {
 		return "make room on that disk"
 	case errors.Is(err, syscall.EROFS):
 		return "mount that file system so that it can be written"
+	case hint != "":
+		return hint
 	case errors.Is(err, fs.ErrPermission):
 		return "give yourself the permission to write there"
 	case errors.Is(err, fs.ErrNotExist):

@@ -6,8 +6,7 @@ const entryUnusable = "Claude Code's entry cannot be used: {reason}"
 
 var entryWords = []worded{
 	{session.FaultEntryUnusable, sentences{entryUnusable, "{repair}"}},
-	{session.FaultEntryTrouble, sentences{entryUnusable,
-		"nothing was changed; `keytender status` and `keytender doctor` say more"}},
+	{session.FaultEntryTrouble, sentences{entryUnusable, "nothing was changed; {repair}"}},
 	{session.FaultEntryUnwritable, sentences{"Claude Code's entry cannot be written: {reason}", "{repair}"}},
 	{session.FaultEntryBusy, sentences{"{reason}",
 		"wait until Claude Code is done and try again; nothing was changed"}},
