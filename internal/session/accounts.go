@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
@@ -176,6 +177,7 @@ func accountRecords(account string) []string {
 func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Credential, longLived,
 	replace bool) (name string, note Said, err error) {
 	p := personOf(c.Account)
+	w.findAgain(ctx, cmp.Or(asked, w.l.NewName(p, longLived)))
 	own := w.l.Of(p, longLived)
 	if finding, known := w.l.Identify(pairOf(&c)); known && finding.Account() != "" {
 		own = w.l.Account(finding.Account())
@@ -224,6 +226,14 @@ func (w takingIn) signsInTo(ctx context.Context, asked string, c keychain.Creden
 		return asked, Said{}, nil
 	}
 	return "", Said{}, otherPerson(there, p)
+}
+
+// findAgain takes up a record that lies under a name which no account has: the state folder was lost,
+// and a keychain cannot be listed. It would be written over unread.
+func (w takingIn) findAgain(ctx context.Context, name string) {
+	if w.l.Account(name) == nil && keychain.CheckAccountName(name) == nil {
+		_, _ = w.renewal(ctx, name)
+	}
 }
 
 // nobodysToken is the account of a long-lived token that does not tell whose it is: the next

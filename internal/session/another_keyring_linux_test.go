@@ -1,7 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -429,5 +431,27 @@ func TestAPIKeyWhileAnotherKeyringAnswers(t *testing.T) {
 			t.Errorf("stored anew %t: %v", anew, err)
 		}
 		r.must(r.start().RemoveAPIKey(t.Context(), "default"))
+	}
+}
+
+// The state folder was lost, and a keychain cannot be listed: what lies in it under the name that a login is to
+// have is not written over. Another person's is refused, the person's own is kept.
+func TestRecordThatNobodyListsIsKept(t *testing.T) {
+	address := testbus.Start(t)
+	service := testbus.Serve(t, address)
+	for _, name := range []string{"ann", ""} {
+		for _, as := range []string{"a@example.com", "b@example.com"} {
+			r := newRig(t, "KEYTENDER_STORE=keychain")
+			former := r.issued("a@example.com", time.Hour)
+			r.keep(cmp.Or(name, "default"), former)
+			r.must(os.RemoveAll(r.state("")))
+			_, err := r.start().ImportJSON(t.Context(), ImportOptions{Account: name}, asJSON(r.issued(as, time.Hour)))
+			if refused := name != "" && as == "b@example.com"; (exitOf(err) != 0) != refused {
+				t.Errorf("%q as %s: %v", name, as, err)
+			}
+			if !strings.Contains(service.Text(), former.Refresh.Reveal()) {
+				t.Errorf("%q as %s: the record is gone", name, as)
+			}
+		}
 	}
 }
