@@ -266,13 +266,14 @@ func (h *history) away(s step) {
 		if h.rem().lost {
 			h.excuse(c.refresh(), why)
 		}
+		h.overwritten(c)
 		_ = os.RemoveAll(c.dir)
 		h.must(os.Rename(away, c.dir))
 		c.others = others
 		if h.rem().lost {
 			h.excuse(c.refresh(), why)
 		}
-		h.behind[c] = true
+		h.behind[c], h.rem().tangled = true, true
 	}
 }
 

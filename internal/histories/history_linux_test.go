@@ -538,7 +538,7 @@ func (h *history) signOutOfAll() {
 		r = h.run("logout", "--all", "--yes")
 	}
 	r.want(codes...)
-	if strings.Contains(r.err, "is still kept") && (h.rem().lost || h.rem().killed || len(h.theirs) > 0) {
+	if strings.Contains(r.err, "is still kept") && (h.rem().lost || h.rem().tangled || len(h.theirs) > 0) {
 		return // which of a person's grants that is nobody can tell
 	}
 	for _, token := range h.livingTokens() {
@@ -635,7 +635,7 @@ func killed(h *history, begin func() *process, argument string) result {
 	h.settled()
 	r := p.wait()
 	if r.code == -1 {
-		h.rem().killed = true
+		h.rem().tangled = true
 		h.excuseLost(before)
 		h.minutePasses()
 		for _, c := range h.clients() {

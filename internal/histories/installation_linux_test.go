@@ -83,7 +83,7 @@ func died(h *history, begin func() *process, argument string) result {
 	h.settled()
 	r := p.wait()
 	if r.code == -1 {
-		h.rem().killed = true
+		h.rem().tangled = true
 		h.excuseLost(before)
 		h.minutePasses()
 		for _, c := range h.clients() {

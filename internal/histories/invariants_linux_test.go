@@ -80,7 +80,7 @@ func (h *history) compare(s step, args []string, before map[*client]look, held m
 						continue
 					}
 				}
-				if !bytes.Equal(bytes.TrimSpace(now.login[key]), bytes.TrimSpace(value)) && !outsider {
+				if !bytes.Equal(compacted(now.login[key]), compacted(value)) && !outsider {
 					h.Fatalf("%s changed %s in the login of %s in %s", verb, key, was.owner, h.nameOf(c))
 				}
 			}
@@ -114,4 +114,11 @@ func (h *history) compare(s step, args []string, before map[*client]look, held m
 func mustJSON(v any) []byte {
 	data, _ := json.Marshal(v)
 	return data
+}
+
+// compacted is a value without its spaces, and with each number as it stands.
+func compacted(value json.RawMessage) []byte {
+	var text bytes.Buffer
+	_ = json.Compact(&text, value)
+	return text.Bytes()
 }

@@ -81,7 +81,7 @@ type remembered struct {
 	offset  time.Duration
 	gone    map[int]bool // signed out of on purpose
 	lost    bool         // the ledger was
-	killed  bool         // a command was
+	tangled bool         // a command was killed, or a former directory came back
 	mixed   bool         // tokens lie, or lay, beside the ids of another person
 }
 
