@@ -153,7 +153,7 @@ func (o *lendOptions) run(cmd *cobra.Command, c *console, args []string) error {
 	c.line(tick, "Lent: the login of %s, without its refresh token, to %s", p.Account, p.Place)
 	here := to.SSH == "" && to.Container == ""
 	if info, err := os.Stat(to.Dir); here && err == nil && info.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
-		c.line(danger, "Open to others: it keeps its mode %04o; `chmod 700` closes it", info.Mode().Perm())
+		c.line(danger, "Open to others: it keeps its mode %04o; `chmod 700 '%s'` closes it", info.Mode().Perm(), to.Dir)
 	}
 	return nil
 }

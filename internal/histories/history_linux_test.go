@@ -631,6 +631,12 @@ func killed(h *history, begin func() *process, argument string) result {
 	p := begin()
 	time.Sleep(time.Duration(n) * time.Millisecond)
 	p.signal(syscall.SIGKILL)
+	return h.ends(p, before)
+}
+
+// ends waits for a command that may have been killed, and notes what that leaves behind.
+func (h *history) ends(p *process, before map[int]string) result {
+	h.Helper()
 	<-p.ended
 	h.settled()
 	r := p.wait()

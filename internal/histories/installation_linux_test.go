@@ -79,16 +79,5 @@ func died(h *history, begin func() *process, argument string) result {
 	h.environ["KTTEST_DIE"] = argument
 	p := begin()
 	delete(h.environ, "KTTEST_DIE")
-	<-p.ended
-	h.settled()
-	r := p.wait()
-	if r.code == -1 {
-		h.rem().tangled = true
-		h.excuseLost(before)
-		h.minutePasses()
-		for _, c := range h.clients() {
-			h.behind[c] = true
-		}
-	}
-	return r
+	return h.ends(p, before)
 }

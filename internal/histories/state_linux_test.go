@@ -12,9 +12,14 @@ import (
 // over with a pair that was spent, and sends none.
 func TestStateLostAndRenewed(t *testing.T) {
 	for name, lose := range map[string]func(w *world, state string, before []byte){
-		"folder":           func(w *world, state string, _ []byte) { w.must(os.RemoveAll(state)) },
-		"ledger":           func(w *world, state string, _ []byte) { w.must(os.Remove(state + "/ledger.json")) },
-		"ledger emptied":   func(w *world, state string, _ []byte) { w.write(state+"/ledger.json", nil, 0o600) },
+		"folder":         func(w *world, state string, _ []byte) { w.must(os.RemoveAll(state)) },
+		"ledger":         func(w *world, state string, _ []byte) { w.must(os.Remove(state + "/ledger.json")) },
+		"ledger emptied": func(w *world, state string, _ []byte) { w.write(state+"/ledger.json", nil, 0o600) },
+		"ledger empty":   func(w *world, state string, _ []byte) { w.write(state+"/ledger.json", []byte("{}"), 0o600) },
+		"ledger and places": func(w *world, state string, _ []byte) {
+			w.must(os.Remove(state + "/ledger.json"))
+			w.must(os.Remove(state + "/places.json"))
+		},
 		"ledger of before": func(w *world, state string, was []byte) { w.write(state+"/ledger.json", was, 0o600) },
 		"folder of before": func(w *world, state string, was []byte) {
 			w.must(os.RemoveAll(state))
